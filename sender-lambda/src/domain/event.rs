@@ -1,0 +1,69 @@
+//! An event of the product: what shall be told to whom (CONTRACT §5).
+
+use super::category::Category;
+use super::tenant::Tenant;
+
+/// An event that the router has accepted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// The idempotency key, unique per tenant.
+    pub id: String,
+    /// Whose event it is.
+    pub tenant: Tenant,
+    /// Which of the four kinds.
+    pub category: Category,
+    /// The kind in the product's words, `comment.created`; chooses the template.
+    pub kind: String,
+    /// One mail for each.
+    pub recipients: Vec<Recipient>,
+    /// Where answers go.
+    pub reply_to: Option<Person>,
+    /// Mails of the same thread are chained by References.
+    pub thread: Option<String>,
+    /// What the template may say: `actor`, `title`, `excerpt`, `url` and the product's own.
+    pub data: serde_json::Map<String, serde_json::Value>,
+    /// Ready content instead of a template.
+    pub content: Option<Content>,
+    /// Files that go along.
+    pub attachments: Vec<Attachment>,
+}
+
+/// An address with a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// The mailbox address, valid by lettre's `Address`.
+    pub address: String,
+    /// The display name.
+    pub name: Option<String>,
+}
+
+/// Who receives a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// Address and display name.
+    pub person: Person,
+    /// BCP 47 tag of the language to write in.
+    pub locale: Option<String>,
+}
+
+/// Content that bypasses the templates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// The subject, one line.
+    pub subject: String,
+    /// The plain text.
+    pub text: String,
+    /// The HTML alternative.
+    pub html: Option<String>,
+}
+
+/// A file that goes along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// The file's name.
+    pub filename: String,
+    /// Its MIME type.
+    pub content_type: String,
+    /// Its bytes, decoded.
+    pub bytes: Vec<u8>,
+}

@@ -1,0 +1,10 @@
+//! What Ownpost knows and decides. Pure: no `async`, no clock, no log, no I/O; the time and randomness are
+//! arguments.
+
+pub mod category;
+pub mod delivery;
+pub mod event;
+pub mod failure;
+pub mod secret;
+pub mod settings;
+pub mod tenant;

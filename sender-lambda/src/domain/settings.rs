@@ -1,0 +1,81 @@
+//! A tenant's (or the platform's) SMTP settings, checked and complete. Where a value of this type is, the
+//! rules of `smtp-rules` have accepted it and every secret is there.
+
+use super::category::Routing;
+use super::secret::Secret;
+
+/// Complete settings: what a session needs to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// DNS name as A-labels, or an IP literal without brackets.
+    pub host: String,
+    /// TCP port, allowed by the rules or the operator.
+    pub port: u16,
+    /// How the connection is encrypted. There is no unencrypted one.
+    pub security: Security,
+    /// How we authenticate.
+    pub auth: Auth,
+    /// MAIL FROM and From: of every mail.
+    pub sender_address: String,
+    /// Display name in From:.
+    pub sender_name: Option<String>,
+    /// Reply-To: when an event brings none.
+    pub reply_to: Option<String>,
+    /// The name for EHLO; else the operator's.
+    pub ehlo_name: Option<String>,
+    /// PEM certificates trusted for this relay beside the public roots.
+    pub ca_pem: Option<String>,
+    /// Through which server each category leaves.
+    pub routing: Routing,
+}
+
+/// How a connection is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Security {
+    /// STARTTLS (RFC 3207), required.
+    StartTls,
+    /// Implicit TLS (RFC 8314).
+    Tls,
+}
+
+/// How we authenticate (RFC 4954).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// Not at all: the relay admits us by address.
+    None,
+    /// SASL PLAIN or LOGIN.
+    Password {
+        /// The account.
+        username: String,
+        /// Its password.
+        password: Secret,
+    },
+    /// SASL XOAUTH2 or OAUTHBEARER with a token fetched from the provider.
+    OAuth2(OAuth2),
+}
+
+/// Where and with what an access token is fetched (RFC 6749).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OAuth2 {
+    /// The mailbox.
+    pub username: String,
+    /// The https token endpoint.
+    pub token_url: String,
+    /// The client registered with the provider.
+    pub client_id: String,
+    /// Its secret; optional with a refresh token.
+    pub client_secret: Option<Secret>,
+    /// What is exchanged for the access token.
+    pub grant: Grant,
+    /// The scope to ask for.
+    pub scope: Option<String>,
+}
+
+/// The two OAuth 2 grants that work without a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// RFC 6749 §4.4.
+    ClientCredentials,
+    /// RFC 6749 §6.
+    RefreshToken(Secret),
+}

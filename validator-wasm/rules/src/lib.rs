@@ -1,0 +1,1 @@
+//! The rules for SMTP settings, written once for the browser and the server.
