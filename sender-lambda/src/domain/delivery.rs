@@ -45,8 +45,12 @@ impl DeliveryId {
             hash.update(part);
         }
         let digest = hash.finalize();
-        let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(format!("dlv_{hex}"))
+        let mut id = String::from("dlv_");
+        for byte in &digest[..16] {
+            id.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
+            id.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+        }
+        Self(id)
     }
 
     /// Takes an id as it came in from outside; it may name nothing.
