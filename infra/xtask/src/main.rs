@@ -1,2 +1,42 @@
-//! Builds, packages and verifies.
-fn main() {}
+//! Builds, packages and verifies Ownpost, and sets up what that takes. `cargo xtask help` lists the tasks.
+
+use std::process::ExitCode;
+
+mod local;
+mod process;
+mod setup;
+mod suites;
+mod wasm;
+
+const HELP: &str = "\
+cargo xtask <task>
+
+  local [ARGS]    sets up, builds the npm package and `ownpost`, and runs `ownpost local ARGS`
+  test [SUITE…]   sets up and runs every suite, or only those named (`cargo xtask test list` names them)
+  build           the npm package and the debug binaries
+  setup           everything that `test` needs: Rust target, npm, PyPI and system packages
+  help            this page";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (task, rest) = match arguments.split_first() {
+        Some((task, rest)) => (task.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    let done = match task {
+        "local" => local::run_local(rest),
+        "test" => suites::run(rest),
+        "build" => local::build(),
+        "setup" => setup::everything(),
+        "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => Err(anyhow::anyhow!("no task `{other}`; `cargo xtask help` lists them")),
+    };
+    done.unwrap_or_else(|error| {
+        // One line, the causes behind it: what went wrong and how to do it by hand.
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
+}

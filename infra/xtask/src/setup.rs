@@ -1,0 +1,149 @@
+//! Set-up: everything a task needs, on a machine with Rust, Node and Python. What is there already is left
+//! alone; what is done is said, one line each; what cannot be done stops with how to do it by hand.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+use std::{env, fs};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::process::{ask, command, find_program, root, run};
+
+mod apt;
+
+/// The oldest versions that the scripts are written for.
+const NODE: u32 = 20;
+const PYTHON: (u32, u32) = (3, 9);
+
+/// What a browser is called on Debian, Ubuntu, and by its makers.
+const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
+
+/// A progress line with the time since `start`.
+pub(crate) fn step(start: Instant, what: &str) {
+    println!("xtask {:>6.1}s  {what}", start.elapsed().as_secs_f64());
+}
+
+/// `cargo xtask setup`.
+pub(crate) fn everything() -> Result<ExitCode> {
+    for_tests()?;
+    println!("xtask: everything is in place");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the npm package and `ownpost` are built with.
+pub(crate) fn for_package() -> Result<()> {
+    node()?;
+    wasm_target()?;
+    npm("validator-wasm")
+}
+
+/// What the suites need beside that.
+pub(crate) fn for_tests() -> Result<()> {
+    for_package()?;
+    npm("tests")?;
+    apt::provide(&[
+        apt::Program { names: &["postfix"], package: "postfix" },
+        apt::Program { names: &["saslpasswd2"], package: "sasl2-bin" },
+        apt::Program { names: &["openssl"], package: "openssl" },
+    ])?;
+    // The mechanisms PLAIN and LOGIN themselves are only recommended by the package of the library.
+    apt::provide_file("/usr/lib", "sasl2/liblogin.so", "libsasl2-modules")?;
+    if env::var_os("CHROMIUM").is_none() {
+        apt::provide(&[apt::Program { names: &BROWSERS, package: "chromium" }])?;
+    }
+    browser()?;
+    python()
+}
+
+fn wasm_target() -> Result<()> {
+    const TARGET: &str = "wasm32-unknown-unknown";
+    let installed = || {
+        ask(command("rustc").args(["--print", "target-libdir", "--target", TARGET]))
+            .is_some_and(|folder| Path::new(&folder).is_dir())
+    };
+    if installed() {
+        return Ok(());
+    }
+    let by_hand = "add it by hand: `rustup target add wasm32-unknown-unknown`, or with Debian's own Rust \
+                   `apt-get install libstd-rust-dev-wasm32`";
+    ensure!(
+        find_program(&["rustup"]).is_some(),
+        "Rust has no target {TARGET} and there is no rustup: {by_hand}"
+    );
+    println!("xtask: rustup target add {TARGET}");
+    run(command("rustup").args(["target", "add", TARGET])).context(by_hand)?;
+    ensure!(installed(), "rustup added {TARGET}, yet rustc does not find it: {by_hand}");
+    Ok(())
+}
+
+fn node() -> Result<()> {
+    let by_hand =
+        format!("install Node.js {NODE} or newer with npm, from nodejs.org or your system's packages");
+    let Some(version) = ask(command("node").arg("--version")) else { bail!("there is no `node`: {by_hand}") };
+    let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
+    ensure!(major.is_some_and(|major| major >= NODE), "node is {version}: {by_hand}");
+    ensure!(find_program(&["npm"]).is_some(), "there is no `npm`: {by_hand}");
+    Ok(())
+}
+
+/// Installs what `folder`'s lock file names into `folder/node_modules`, once for each state of the lock file.
+fn npm(folder: &str) -> Result<()> {
+    let folder = root().join(folder);
+    let lock = folder.join("package-lock.json");
+    let installed = folder.join("node_modules/.installed-from");
+    if !lock.exists() || same(&lock, &installed) {
+        return Ok(());
+    }
+    println!("xtask: npm ci in {}", folder.display());
+    // No package here needs an install script, and a script could fetch from anywhere.
+    let mut npm = command("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder);
+    run(&mut npm).with_context(|| format!("by hand: `npm ci --ignore-scripts` in {}", folder.display()))?;
+    fs::copy(&lock, &installed).with_context(|| format!("cannot write {}", installed.display()))?;
+    Ok(())
+}
+
+/// Installs `tests/requirements.txt` into `tests/.venv`, once for each state of the file.
+fn python() -> Result<()> {
+    let list = root().join("tests/requirements.txt");
+    let folder = root().join("tests/.venv");
+    let installed = folder.join(".installed-from");
+    if !list.exists() || same(&list, &installed) {
+        return Ok(());
+    }
+    let by_hand = format!("install Python {}.{} or newer with its venv module", PYTHON.0, PYTHON.1);
+    let version = "import sys; print(*sys.version_info[:2])";
+    let Some(version) = ask(command("python3").args(["-c", version])) else {
+        bail!("no `python3`: {by_hand}")
+    };
+    let parsed =
+        version.split_once(' ').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
+    ensure!(parsed.is_some_and(|found: (u32, u32)| found >= PYTHON), "python3 is {version}: {by_hand}");
+    if ask(command("python3").args(["-c", "import ensurepip, venv"])).is_none() {
+        apt::install(&["python3-venv"])?;
+    }
+    println!("xtask: PyPI packages into {}", folder.display());
+    run(command("python3").args(["-m", "venv", "--clear"]).arg(&folder)).context(by_hand)?;
+    let mut pip = command(folder.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&list);
+    run(&mut pip)
+        .with_context(|| format!("by hand: `pip install -r {}` in {}", list.display(), folder.display()))?;
+    fs::copy(&list, &installed).with_context(|| format!("cannot write {}", installed.display()))?;
+    Ok(())
+}
+
+/// Ubuntu's package is a stub that asks for a snap, so the browser is asked for its version.
+fn browser() -> Result<()> {
+    let program = env::var_os("CHROMIUM").map(Into::into).or_else(|| find_program(&BROWSERS));
+    let by_hand =
+        "install Chromium or Chrome (on Ubuntu: `snap install chromium`), or set CHROMIUM to its path";
+    let Some(program) = program else { bail!("there is no Chromium: {by_hand}") };
+    let answers = ask(command(&program).args(["--version", "--no-sandbox"])).is_some();
+    ensure!(answers, "{} does not run: {by_hand}", program.display());
+    Ok(())
+}
+
+fn same(one: &Path, other: &Path) -> bool {
+    matches!((fs::read(one), fs::read(other)), (Ok(one), Ok(other)) if one == other)
+}

@@ -1,0 +1,72 @@
+//! Running a suite: its output is passed on and read at once, and a suite that hangs is ended.
+
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::tally::Tally;
+use crate::process::{command, show};
+
+/// Runs to the end or the deadline. What was counted, and why it failed if it did.
+pub(super) fn run(suite: &mut Command, deadline: Duration) -> (Tally, Option<String>) {
+    let name = show(suite);
+    println!("$ {name}");
+    suite.stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A group of its own lets a hung suite be ended with all that it started. With a person at the terminal it
+    // stays in ours: they see that it hangs, and their Ctrl-C reaches it.
+    let unattended = std::env::var_os("CI").is_some();
+    if unattended {
+        suite.process_group(0);
+    }
+    let mut child = match suite.spawn() {
+        Ok(child) => child,
+        Err(error) => return (Tally::default(), Some(format!("cannot start `{name}`: {error}"))),
+    };
+    let (lines, received) = channel();
+    pass_on(child.stdout.take(), lines.clone());
+    pass_on(child.stderr.take(), lines);
+
+    let mut end = Instant::now() + deadline;
+    let mut tally = Tally::default();
+    let mut hung = false;
+    loop {
+        match received.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(line) => {
+                tally += Tally::of_line(line.trim_end());
+                // A closed terminal is no reason to fail the tests.
+                let _ = std::io::stdout().write_all(line.as_bytes());
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) if !unattended => end += deadline,
+            Err(RecvTimeoutError::Timeout) => {
+                hung = true;
+                let _ = command("kill").args(["-KILL", "--", &format!("-{}", child.id())]).status();
+                break;
+            }
+        }
+    }
+    let problem = match child.wait() {
+        _ if hung => Some(format!("`{name}` did not end in {} minutes", deadline.as_secs() / 60)),
+        Ok(status) if status.success() => None,
+        Ok(status) => Some(format!("`{name}` ended with {status}")),
+        Err(error) => Some(format!("`{name}`: {error}")),
+    };
+    (tally, problem)
+}
+
+fn pass_on(stream: Option<impl Read + Send + 'static>, lines: Sender<String>) {
+    let Some(stream) = stream else { return };
+    thread::spawn(move || {
+        let mut stream = BufReader::new(stream);
+        let mut bytes = Vec::new();
+        while stream.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
+            if lines.send(String::from_utf8_lossy(&bytes).into_owned()).is_err() {
+                return;
+            }
+            bytes.clear();
+        }
+    });
+}
