@@ -102,6 +102,8 @@ pub struct Delivery {
     pub updated_at: Timestamp,
     /// When it is tried again; only while deferred.
     pub next_attempt_at: Option<Timestamp>,
+    /// Until when it is tried; then it fails. Not part of the API's row.
+    pub retry_until: Timestamp,
     /// What was tried, oldest first; bounded.
     pub attempts: Vec<Attempt>,
 }

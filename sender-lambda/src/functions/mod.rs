@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
+use crate::domain::failure::{Failure, Reply};
+use crate::domain::settings::Settings;
 use crate::effects::Effects;
-use crate::smtp::{Network, Pool};
+use crate::smtp::{Gate, Mail, Network, Pool, RelayKey};
 
 pub mod router;
 pub mod sender;
@@ -16,12 +19,68 @@ pub mod settings;
 pub struct App {
     /// The operator's configuration.
     pub config: Config,
-    /// What may be dialled and trusted.
-    pub network: Arc<Network>,
     /// Connections to relays.
-    pub pool: Pool,
+    pub relays: Arc<dyn Relays>,
     /// The world.
     pub effects: Effects,
     /// The clock: functions read it and hand the time to the domain.
     pub now: fn() -> Timestamp,
+}
+
+impl App {
+    /// Prepares a function's world: the real network and the real clock over these effects.
+    ///
+    /// # Errors
+    /// What the configuration names cannot be read (CA file, templates).
+    pub fn new(config: Config, effects: Effects) -> Result<Self, ConfigError> {
+        let network = Arc::new(Network::new(&config)?);
+        let relays = Arc::new(Smtp { pool: Pool::new(network.clone()), network });
+        Self::with_relays(config, effects, relays)
+    }
+
+    /// The same over other relays: simulations and unit tests speak no SMTP.
+    ///
+    /// # Errors
+    /// What the configuration names cannot be read (templates).
+    pub fn with_relays(
+        config: Config,
+        effects: Effects,
+        relays: Arc<dyn Relays>,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self { config, relays, effects, now: Timestamp::now })
+    }
+}
+
+/// What the functions ask of SMTP servers: [`Pool::send`] and the probe, as a trait, so that the functions can
+/// be run without sockets.
+#[async_trait]
+pub trait Relays: Send + Sync {
+    /// See [`Pool::send`].
+    async fn send(
+        &self,
+        key: &RelayKey,
+        settings: &Settings,
+        mails: &[Mail],
+        gate: &dyn Gate,
+    ) -> Vec<Option<Result<Reply, Failure>>>;
+}
+
+/// Real SMTP.
+struct Smtp {
+    #[expect(dead_code, reason = "the probe asks for it")]
+    network: Arc<Network>,
+    pool: Pool,
+}
+
+#[async_trait]
+impl Relays for Smtp {
+    async fn send(
+        &self,
+        key: &RelayKey,
+        settings: &Settings,
+        mails: &[Mail],
+        gate: &dyn Gate,
+    ) -> Vec<Option<Result<Reply, Failure>>> {
+        self.pool.send(key, settings, mails, gate).await
+    }
 }

@@ -37,6 +37,8 @@ pub struct Response {
     pub content_type: &'static str,
     /// The body.
     pub body: Vec<u8>,
+    /// The header `Retry-After` in seconds, with 429 and 503.
+    pub retry_after: Option<u32>,
 }
 
 /// Answers a request. `progress` gets each stage of a test as it passes, for the transports that stream.
