@@ -1,6 +1,9 @@
 //! What Ownpost asks of the world, as small traits. `aws` implements them on AWS services (feature `aws`);
 //! the package `ownpost` implements them on an embedded store. One contract suite runs against both.
 
+#[cfg(feature = "aws")]
+pub mod aws;
+
 use std::sync::Arc;
 use std::time::Duration;
 
