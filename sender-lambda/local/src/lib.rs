@@ -1,0 +1,5 @@
+//! The command line and the one-machine server of Ownpost: the same functions as in the cloud, over an
+//! embedded store, an embedded queue and two embedded TLS relays.
+
+pub mod keys;
+pub mod store;

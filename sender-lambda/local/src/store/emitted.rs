@@ -1,0 +1,48 @@
+//! The events that Ownpost emits: kept for a while, and said on the log.
+
+use async_trait::async_trait;
+use rusqlite::params;
+use sender_lambda::effects::{Emitted, Events, Result};
+
+use super::{Store, micros};
+
+/// As many are kept: on one machine nobody subscribes, somebody may look.
+const KEPT: i64 = 10_000;
+
+impl Store {
+    /// The latest events, the newest first: detail type and detail.
+    pub async fn emitted(&self, limit: u32) -> Result<Vec<(String, String)>> {
+        self.run(move |connection| {
+            connection
+                .prepare_cached("SELECT detail_type, detail FROM emitted ORDER BY seq DESC LIMIT ?1")?
+                .query_map(params![limit], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Events for Store {
+    async fn emit(&self, events: &[Emitted]) -> Vec<Result<()>> {
+        let now = micros(self.now());
+        let rows: Vec<_> = events.iter().map(|event| (event.detail_type, event.detail.to_string())).collect();
+        let written = self
+            .run(move |connection| {
+                for (detail_type, detail) in rows {
+                    connection
+                        .prepare_cached("INSERT INTO emitted (detail_type, detail, at) VALUES (?1, ?2, ?3)")?
+                        .execute(params![detail_type, detail, now])?;
+                }
+                connection
+                    .prepare_cached("DELETE FROM emitted WHERE seq <= (SELECT max(seq) FROM emitted) - ?1")?
+                    .execute(params![KEPT])
+                    .map(drop)
+            })
+            .await;
+        for event in events {
+            tracing::info!(event = event.detail_type, "emitted");
+        }
+        events.iter().map(|_| written.clone()).collect()
+    }
+}

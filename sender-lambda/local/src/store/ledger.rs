@@ -1,0 +1,270 @@
+//! The rows, their events and the shared states, with conditional writes.
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension as _, params, params_from_iter};
+use sender_lambda::domain::delivery::{Delivery, DeliveryId, Status};
+use sender_lambda::domain::tenant::Tenant;
+use sender_lambda::effects::{Filter, Ledger, Order, Page, Result, Versioned};
+
+use super::{Store, micros, permanent};
+
+fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Queued => "queued",
+        Status::Sending => "sending",
+        Status::Sent => "sent",
+        Status::Deferred => "deferred",
+        Status::Held => "held",
+        Status::Failed => "failed",
+        Status::Unknown => "unknown",
+    }
+}
+
+fn encode(row: &Delivery) -> Result<String> {
+    serde_json::to_string(row).map_err(|error| permanent(error.to_string()))
+}
+
+fn decode(document: &str) -> Result<Delivery> {
+    serde_json::from_str(document).map_err(|error| permanent(format!("a row cannot be read: {error}")))
+}
+
+/// A place in the list: the time and number of the last row given.
+fn encode_cursor(queued_at: i64, seq: i64) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{queued_at}/{seq}"))
+}
+
+fn decode_cursor(cursor: &str) -> Option<(i64, i64)> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+    let (queued_at, seq) = text.split_once('/')?;
+    Some((queued_at.parse().ok()?, seq.parse().ok()?))
+}
+
+#[async_trait]
+impl Ledger for Store {
+    async fn put_event(&self, tenant: &Tenant, event: &str, document: &[u8]) -> Result<bool> {
+        let (tenant, event, document) = (tenant.to_string(), event.to_owned(), document.to_vec());
+        self.run(move |connection| {
+            connection
+                .prepare_cached("INSERT OR IGNORE INTO event (tenant, id, document) VALUES (?1, ?2, ?3)")?
+                .execute(params![tenant, event, document])
+                .map(|written| written == 1)
+        })
+        .await
+    }
+
+    async fn get_event(&self, tenant: &Tenant, event: &str) -> Result<Option<Vec<u8>>> {
+        let (tenant, event) = (tenant.to_string(), event.to_owned());
+        self.run(move |connection| {
+            connection
+                .prepare_cached("SELECT document FROM event WHERE tenant = ?1 AND id = ?2")?
+                .query_row(params![tenant, event], |row| row.get(0))
+                .optional()
+        })
+        .await
+    }
+
+    async fn insert(&self, row: &Delivery) -> Result<bool> {
+        let (row, document) = (row.clone(), encode(row)?);
+        self.run(move |connection| {
+            connection
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO delivery
+                     (tenant, id, event, recipient, status, queued_at, version, document)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7)",
+                )?
+                .execute(params![
+                    row.tenant.as_str(),
+                    row.id.as_str(),
+                    row.event,
+                    row.recipient,
+                    status_name(row.status),
+                    micros(row.queued_at),
+                    document
+                ])
+                .map(|written| written == 1)
+        })
+        .await
+    }
+
+    async fn get(&self, tenant: &Tenant, id: &DeliveryId) -> Result<Option<Versioned<Delivery>>> {
+        let (tenant, id) = (tenant.to_string(), id.as_str().to_owned());
+        let found = self
+            .run(move |connection| {
+                connection
+                    .prepare_cached("SELECT document, version FROM delivery WHERE tenant = ?1 AND id = ?2")?
+                    .query_row(params![tenant, id], |row| {
+                        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+                    })
+                    .optional()
+            })
+            .await?;
+        let Some((document, version)) = found else { return Ok(None) };
+        Ok(Some(Versioned { value: decode(&document)?, version: version.unsigned_abs() }))
+    }
+
+    async fn update(&self, row: &Delivery, version: u64) -> Result<bool> {
+        let (row, document) = (row.clone(), encode(row)?);
+        let Ok(version) = i64::try_from(version) else { return Ok(false) };
+        self.run(move |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE delivery SET status = ?1, queued_at = ?2, version = version + 1, document = ?3
+                     WHERE tenant = ?4 AND id = ?5 AND version = ?6",
+                )?
+                .execute(params![
+                    status_name(row.status),
+                    micros(row.queued_at),
+                    document,
+                    row.tenant.as_str(),
+                    row.id.as_str(),
+                    version
+                ])
+                .map(|written| written == 1)
+        })
+        .await
+    }
+
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        filter: &Filter,
+        order: Order,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page> {
+        let filters = [
+            ("status", filter.status.map(|status| status_name(status).to_owned())),
+            ("recipient", filter.recipient.clone()),
+            ("event", filter.event.clone()),
+        ];
+        let mut index = "delivery_by_time".to_owned();
+        let mut conditions = String::new();
+        let mut values = vec![Value::Text(tenant.to_string())];
+        for (column, value) in filters {
+            if let Some(value) = value {
+                conditions.extend([" AND ", column, " = ?"]);
+                values.push(Value::Text(value));
+                // The last one is the most telling.
+                index = format!("delivery_by_{column}");
+            }
+        }
+        let (direction, beyond) = match order {
+            Order::NewestFirst => ("DESC", "<"),
+            Order::OldestFirst => ("ASC", ">"),
+        };
+        if let Some(cursor) = cursor {
+            let (queued_at, seq) =
+                decode_cursor(cursor).ok_or_else(|| permanent("this is no cursor of this ledger"))?;
+            conditions.extend([" AND (queued_at, seq) ", beyond, " (?, ?)"]);
+            values.extend([Value::Integer(queued_at), Value::Integer(seq)]);
+        }
+        let wanted = limit.clamp(1, 1000);
+        let sql = format!(
+            "SELECT document, queued_at, seq FROM delivery INDEXED BY {index} WHERE tenant = ?{conditions}
+             ORDER BY queued_at {direction}, seq {direction} LIMIT {}",
+            // One more tells whether there is a next page.
+            wanted + 1
+        );
+        let mut found = self
+            .run(move |connection| {
+                connection
+                    .prepare_cached(&sql)?
+                    .query_map(params_from_iter(values), |row| {
+                        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+                    })?
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .await?;
+        let more = found.len() > wanted;
+        found.truncate(wanted);
+        let last = found.last().filter(|_| more);
+        let cursor = last.map(|(_, queued_at, seq)| encode_cursor(*queued_at, *seq));
+        let deliveries = found.iter().map(|(document, ..)| decode(document)).collect::<Result<_>>()?;
+        Ok(Page { deliveries, cursor })
+    }
+
+    async fn get_state(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Versioned<serde_json::Value>>> {
+        let (tenant, key, now) = (tenant.to_string(), key.to_owned(), micros(now));
+        let found = self
+            .run(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT value, version FROM state
+                         WHERE tenant = ?1 AND key = ?2 AND (expires IS NULL OR expires > ?3)",
+                    )?
+                    .query_row(params![tenant, key, now], |row| {
+                        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+                    })
+                    .optional()
+            })
+            .await?;
+        let Some((value, version)) = found else { return Ok(None) };
+        let value = serde_json::from_str(&value).map_err(|error| permanent(error.to_string()))?;
+        Ok(Some(Versioned { value, version: version.unsigned_abs() }))
+    }
+
+    async fn put_state(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        value: &serde_json::Value,
+        version: u64,
+        expires: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let (tenant, key, value) = (tenant.to_string(), key.to_owned(), value.to_string());
+        let (expires, now) = (expires.map(micros), micros(now));
+        let Ok(version) = i64::try_from(version) else { return Ok(false) };
+        // An expired state counts as none, but its number goes on: who still holds the old number must not
+        // win against who has begun anew.
+        let sql = if version == 0 {
+            "INSERT INTO state (tenant, key, value, version, expires) VALUES (?1, ?2, ?3, 1 + ?4, ?5)
+             ON CONFLICT DO UPDATE SET value = excluded.value, version = version + 1, expires = excluded.expires
+             WHERE expires IS NOT NULL AND expires <= ?6"
+        } else {
+            "UPDATE state SET value = ?3, version = version + 1, expires = ?5
+             WHERE tenant = ?1 AND key = ?2 AND version = ?4 AND (expires IS NULL OR expires > ?6)"
+        };
+        self.run(move |connection| {
+            connection
+                .prepare_cached(sql)?
+                .execute(params![tenant, key, value, version, expires, now])
+                .map(|written| written == 1)
+        })
+        .await
+    }
+
+    async fn tenants(&self, after: Option<&Tenant>, limit: usize) -> Result<Vec<Tenant>> {
+        let after = after.map(ToString::to_string).unwrap_or_default();
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let names = self
+            .run(move |connection| {
+                connection
+                    .prepare_cached("SELECT name FROM tenant WHERE name > ?1 ORDER BY name LIMIT ?2")?
+                    .query_map(params![after, limit], |row| row.get::<_, String>(0))?
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .await?;
+        names.iter().map(|name| Tenant::new(name).map_err(|error| permanent(error.to_string()))).collect()
+    }
+
+    async fn add_tenant(&self, tenant: &Tenant) -> Result<()> {
+        let tenant = tenant.to_string();
+        self.run(move |connection| {
+            connection
+                .prepare_cached("INSERT OR IGNORE INTO tenant (name) VALUES (?1)")?
+                .execute(params![tenant])
+                .map(drop)
+        })
+        .await
+    }
+}

@@ -1,0 +1,53 @@
+-- Secrets Manager's model: versions, and labels that point at them.
+CREATE TABLE secret (
+    tenant TEXT NOT NULL, revision TEXT NOT NULL, sealed BLOB NOT NULL, created_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, revision)
+) WITHOUT ROWID;
+CREATE TABLE secret_label (
+    tenant TEXT NOT NULL, label TEXT NOT NULL, revision TEXT NOT NULL,
+    PRIMARY KEY (tenant, label)
+) WITHOUT ROWID;
+
+CREATE TABLE event (
+    tenant TEXT NOT NULL, id TEXT NOT NULL, document BLOB NOT NULL,
+    PRIMARY KEY (tenant, id)
+);
+
+-- `document` is the row as JSON; the columns beside it are what is compared or looked up.
+CREATE TABLE delivery (
+    seq INTEGER PRIMARY KEY,
+    tenant TEXT NOT NULL, id TEXT NOT NULL, event TEXT NOT NULL, recipient TEXT NOT NULL, status TEXT NOT NULL,
+    queued_at INTEGER NOT NULL, version INTEGER NOT NULL, document TEXT NOT NULL,
+    UNIQUE (tenant, id)
+);
+CREATE INDEX delivery_by_time ON delivery (tenant, queued_at, seq);
+CREATE INDEX delivery_by_status ON delivery (tenant, status, queued_at, seq);
+CREATE INDEX delivery_by_event ON delivery (tenant, event, queued_at, seq);
+CREATE INDEX delivery_by_recipient ON delivery (tenant, recipient, queued_at, seq);
+
+CREATE TABLE state (
+    tenant TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, version INTEGER NOT NULL, expires INTEGER,
+    PRIMARY KEY (tenant, key)
+) WITHOUT ROWID;
+CREATE TABLE tenant (name TEXT PRIMARY KEY) WITHOUT ROWID;
+
+-- `in_flight`: a worker of the running process has it. After a restart nobody has.
+CREATE TABLE message (
+    seq INTEGER PRIMARY KEY,
+    grp TEXT NOT NULL, body TEXT NOT NULL, visible_at INTEGER NOT NULL, receipt TEXT UNIQUE,
+    in_flight INTEGER NOT NULL DEFAULT 0, receives INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX message_by_group ON message (grp, visible_at, seq);
+CREATE INDEX message_by_time ON message (visible_at);
+
+CREATE TABLE emitted (
+    seq INTEGER PRIMARY KEY, detail_type TEXT NOT NULL, detail TEXT NOT NULL, at INTEGER NOT NULL
+);
+
+CREATE TABLE mail (
+    seq INTEGER PRIMARY KEY,
+    relay TEXT NOT NULL, mail_from TEXT NOT NULL, rcpt_to TEXT NOT NULL, data BLOB NOT NULL, at INTEGER NOT NULL
+);
+
+-- What the installation itself remembers, sealed: its CA, the relays' ports and passwords.
+CREATE TABLE memo (name TEXT PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID;

@@ -1,0 +1,363 @@
+//! What every implementation of the effects has to do, as suites that run against any of them: the embedded
+//! store, and AWS (emulated). Each suite works under a name of its own, so that one installation can take
+//! many runs.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sender_lambda::domain::category::Category;
+use sender_lambda::domain::delivery::{Delivery, DeliveryId, Revision, Status};
+use sender_lambda::domain::tenant::Tenant;
+use sender_lambda::effects::{
+    EffectError, Emitted, Events, Filter, Ledger, Order, Queue, QueueMessage, SecretStage, Secrets,
+    StoredVersion, Versioned,
+};
+use serde_json::json;
+
+/// The suites' hand on a queue: what the worker behind it does, and the passing of time.
+#[async_trait]
+pub trait QueueBench: Send + Sync {
+    /// Receives a few messages; receipt and body of each. A received message hides for `visibility`.
+    async fn receive(&self, visibility: Duration) -> Vec<(String, String)>;
+    /// Takes a done message off the queue.
+    async fn delete(&self, receipt: &str);
+    /// Lets so much time pass: a clock turned by hand, or real waiting.
+    async fn pass(&self, time: Duration);
+}
+
+fn tenant(run: &str, name: &str) -> Tenant {
+    Tenant::new(&format!("{run}-{name}")).expect("a usable name")
+}
+
+fn revision(name: &str) -> Revision {
+    // Secrets Manager wants 32 to 64 characters.
+    Revision(format!("{name:0>32}"))
+}
+
+/// The suites' own day; whole milliseconds, so that no store rounds it.
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + seconds).expect("a time in range")
+}
+
+fn row(tenant: &Tenant, event: &str, recipient: &str, queued: i64) -> Delivery {
+    Delivery {
+        id: DeliveryId::derive(tenant, event, recipient),
+        tenant: tenant.clone(),
+        event: event.to_owned(),
+        category: Category::RightsRequest,
+        kind: "request.opened".into(),
+        recipient: recipient.to_owned(),
+        status: Status::Queued,
+        route: None,
+        reason: "queued".into(),
+        revision: None,
+        message_id: format!("{event}@example.org"),
+        queued_at: at(queued),
+        updated_at: at(queued),
+        next_attempt_at: None,
+        retry_until: at(queued + 3600),
+        attempts: Vec::new(),
+    }
+}
+
+async fn label(secrets: &dyn Secrets, tenant: &Tenant, stage: SecretStage) -> Option<(Revision, String)> {
+    let version = secrets.get(tenant, stage).await.expect("get");
+    version.map(|StoredVersion { revision, document, .. }| (revision, document.to_string()))
+}
+
+/// Which versions carry AWSCURRENT, AWSPREVIOUS, AWSPENDING.
+async fn labels(secrets: &dyn Secrets, tenant: &Tenant) -> [Option<Revision>; 3] {
+    let mut found = [None, None, None];
+    for (slot, stage) in
+        found.iter_mut().zip([SecretStage::Current, SecretStage::Previous, SecretStage::Pending])
+    {
+        *slot = label(secrets, tenant, stage).await.map(|(revision, _)| revision);
+    }
+    found
+}
+
+/// Versions and labels. `run` keeps this run's names apart from any other's.
+pub async fn secrets(secrets: &dyn Secrets, run: &str) {
+    let (acme, other) = (tenant(run, "acme"), tenant(run, "other"));
+    let (one, two, three) = (revision("1"), revision("2"), revision("3"));
+
+    assert_eq!(labels(secrets, &acme).await, [None, None, None], "nothing stored yet");
+    assert!(secrets.get_revision(&acme, &one).await.expect("get").is_none());
+    secrets.discard_pending(&acme, &one).await.expect("nothing to discard is no error");
+
+    secrets.put_pending(&acme, &one, "first").await.expect("put");
+    assert_eq!(labels(secrets, &acme).await, [None, None, Some(one.clone())], "pending alone");
+    secrets.put_pending(&acme, &one, "first").await.expect("the same again changes nothing");
+    assert_eq!(labels(secrets, &acme).await, [None, None, Some(one.clone())]);
+    let stored = secrets.get_revision(&acme, &one).await.expect("get").expect("is there");
+    assert_eq!((stored.revision.clone(), stored.document.as_str()), (one.clone(), "first"));
+
+    assert!(!secrets.promote(&acme, &one, Some(&two)).await.expect("promote"), "current is not that");
+    assert_eq!(labels(secrets, &acme).await, [None, None, Some(one.clone())], "and nothing moved");
+    assert!(secrets.promote(&acme, &one, None).await.expect("promote"));
+    assert_eq!(labels(secrets, &acme).await, [Some(one.clone()), None, None]);
+
+    secrets.put_pending(&acme, &two, "second").await.expect("put");
+    assert_eq!(labels(secrets, &acme).await, [Some(one.clone()), None, Some(two.clone())], "current stays");
+    assert!(!secrets.promote(&acme, &two, None).await.expect("promote"), "somebody saved meanwhile");
+    assert!(secrets.promote(&acme, &two, Some(&one)).await.expect("promote"));
+    assert_eq!(labels(secrets, &acme).await, [Some(two.clone()), Some(one.clone()), None]);
+
+    secrets.put_pending(&acme, &three, "third").await.expect("put");
+    secrets.discard_pending(&acme, &two).await.expect("discarding what is not pending changes nothing");
+    assert_eq!(labels(secrets, &acme).await, [Some(two.clone()), Some(one.clone()), Some(three.clone())]);
+    secrets.discard_pending(&acme, &three).await.expect("discard");
+    assert_eq!(labels(secrets, &acme).await, [Some(two.clone()), Some(one.clone()), None]);
+
+    // Rollback: the earlier version becomes current, and the way back leads to the later one.
+    assert!(secrets.promote(&acme, &one, Some(&two)).await.expect("promote"));
+    assert_eq!(labels(secrets, &acme).await, [Some(one.clone()), Some(two.clone()), None]);
+    assert_eq!(label(secrets, &acme, SecretStage::Current).await, Some((one.clone(), "first".into())));
+
+    assert_eq!(labels(secrets, &other).await, [None, None, None], "another tenant has none of it");
+    assert!(secrets.get_revision(&other, &one).await.expect("get").is_none());
+}
+
+/// Events, rows, lists, states and the list of tenants.
+pub async fn ledger(ledger: &dyn Ledger, run: &str) {
+    events_of_rows(ledger, run).await;
+    rows(ledger, run).await;
+    lists(ledger, run).await;
+    states(ledger, run).await;
+    tenants(ledger, run).await;
+}
+
+async fn events_of_rows(ledger: &dyn Ledger, run: &str) {
+    let (acme, other) = (tenant(run, "acme"), tenant(run, "other"));
+    // Binary, and more than one DynamoDB item holds.
+    let document: Vec<u8> = (0..900_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    assert_eq!(ledger.get_event(&acme, "e1").await, Ok(None));
+    assert_eq!(ledger.put_event(&acme, "e1", &document).await, Ok(true));
+    assert_eq!(ledger.put_event(&acme, "e1", b"another").await, Ok(false), "the first one stays");
+    assert_eq!(ledger.get_event(&acme, "e1").await, Ok(Some(document)));
+    assert_eq!(ledger.get_event(&other, "e1").await, Ok(None));
+    assert_eq!(ledger.put_event(&other, "e1", b"theirs").await, Ok(true), "ids are unique per tenant");
+    assert_eq!(ledger.get_event(&other, "e1").await, Ok(Some(b"theirs".to_vec())));
+}
+
+async fn rows(ledger: &dyn Ledger, run: &str) {
+    let (acme, other) = (tenant(run, "acme"), tenant(run, "other"));
+    let mut row = row(&acme, "e1", "jan@example.org", 0);
+    assert_eq!(ledger.get(&acme, &row.id).await, Ok(None));
+    assert_eq!(ledger.update(&row, 1).await, Ok(false), "nothing to update");
+    assert_eq!(ledger.insert(&row).await, Ok(true));
+    let mut twice = row.clone();
+    twice.reason = "again".into();
+    assert_eq!(ledger.insert(&twice).await, Ok(false), "the first one stays");
+    assert_eq!(ledger.get(&acme, &row.id).await, Ok(Some(Versioned { value: row.clone(), version: 1 })));
+    assert_eq!(ledger.get(&other, &row.id).await, Ok(None), "rows are their tenant's alone");
+
+    row.status = Status::Deferred;
+    row.next_attempt_at = Some(at(60));
+    row.revision = Some(revision("1"));
+    assert_eq!(ledger.update(&row, 2).await, Ok(false), "a version that is not there yet");
+    assert_eq!(ledger.update(&row, 1).await, Ok(true));
+    assert_eq!(ledger.update(&row, 1).await, Ok(false), "a version that is gone");
+    assert_eq!(ledger.get(&acme, &row.id).await, Ok(Some(Versioned { value: row.clone(), version: 2 })));
+    row.next_attempt_at = None;
+    row.status = Status::Sent;
+    assert_eq!(ledger.update(&row, 2).await, Ok(true));
+    assert_eq!(ledger.get(&acme, &row.id).await, Ok(Some(Versioned { value: row, version: 3 })));
+    let nothing = DeliveryId::from_external("no/such id\u{e9}");
+    assert_eq!(ledger.get(&acme, &nothing).await, Ok(None));
+}
+
+/// All pages of a list, and how many there were.
+async fn all(ledger: &dyn Ledger, tenant: &Tenant, filter: &Filter, order: Order) -> (Vec<String>, usize) {
+    let (mut found, mut pages, mut cursor) = (Vec::new(), 0, None);
+    loop {
+        let page = ledger.list(tenant, filter, order, cursor.as_deref(), 2).await.expect("list");
+        assert!(page.deliveries.len() <= 2, "a page keeps to its limit");
+        found.extend(page.deliveries.iter().map(|row| format!("{}>{}", row.event, row.recipient)));
+        pages += 1;
+        assert!(pages < 50, "a list ends");
+        cursor = page.cursor;
+        if cursor.is_none() {
+            return (found, pages);
+        }
+    }
+}
+
+async fn lists(ledger: &dyn Ledger, run: &str) {
+    let acme = tenant(run, "lists");
+    let rows = [("e1", "a@x.org", 1), ("e1", "b@x.org", 1), ("e2", "a@x.org", 2), ("e3", "c@x.org", 3)];
+    for (event, recipient, queued) in rows {
+        let mut row = row(&acme, event, recipient, queued);
+        assert_eq!(ledger.insert(&row).await, Ok(true));
+        if event == "e2" {
+            row.status = Status::Held;
+            assert_eq!(ledger.update(&row, 1).await, Ok(true));
+        }
+    }
+    let other = tenant(run, "lists2");
+    assert_eq!(ledger.insert(&row(&other, "e1", "a@x.org", 1)).await, Ok(true));
+
+    let by = |event: Option<&str>, recipient: Option<&str>, status| Filter {
+        event: event.map(Into::into),
+        recipient: recipient.map(Into::into),
+        status,
+    };
+    // Filter, and what it finds, the oldest first. Rows of the same time stand in any one order.
+    let cases: [(Filter, &[&str]); 9] = [
+        (by(None, None, None), &["e1>a@x.org", "e1>b@x.org", "e2>a@x.org", "e3>c@x.org"]),
+        (by(Some("e1"), None, None), &["e1>a@x.org", "e1>b@x.org"]),
+        (by(None, Some("a@x.org"), None), &["e1>a@x.org", "e2>a@x.org"]),
+        (by(None, None, Some(Status::Held)), &["e2>a@x.org"]),
+        (by(None, None, Some(Status::Queued)), &["e1>a@x.org", "e1>b@x.org", "e3>c@x.org"]),
+        (by(Some("e1"), Some("b@x.org"), Some(Status::Queued)), &["e1>b@x.org"]),
+        (by(Some("e2"), None, Some(Status::Queued)), &[]),
+        (by(Some("none"), None, None), &[]),
+        (by(None, Some("' OR 1=1 --"), None), &[]),
+    ];
+    for (filter, expected) in cases {
+        let time = |entry: &String| entry.split_once('>').map(|(event, _)| event.to_owned());
+        let (oldest_first, pages) = all(ledger, &acme, &filter, Order::OldestFirst).await;
+        let mut sorted = oldest_first.clone();
+        sorted.sort();
+        assert_eq!(sorted, expected, "{filter:?}");
+        assert!(oldest_first.is_sorted_by_key(time), "{filter:?}: {oldest_first:?}");
+        assert!(pages <= expected.len() + 1, "{filter:?}: {pages} pages");
+        let (newest_first, _) = all(ledger, &acme, &filter, Order::NewestFirst).await;
+        assert!(newest_first.iter().rev().is_sorted_by_key(time), "{filter:?}: {newest_first:?}");
+        let mut sorted = newest_first;
+        sorted.sort();
+        assert_eq!(sorted, expected, "{filter:?}");
+    }
+    for cursor in ["rubbish", "", "\u{e9}\u{0}", "AAAA"] {
+        let page = ledger.list(&acme, &Filter::default(), Order::NewestFirst, Some(cursor), 2).await;
+        assert!(matches!(page, Err(EffectError::Permanent { .. })), "{cursor:?}: {page:?}");
+    }
+}
+
+async fn states(ledger: &dyn Ledger, run: &str) {
+    let (acme, other) = (tenant(run, "acme"), tenant(run, "other"));
+    let (first, second) = (json!({"open": true}), json!(["x", 1, null]));
+    let state = async |tenant, now| ledger.get_state(tenant, "breaker", now).await.expect("get_state");
+
+    assert_eq!(state(&acme, at(0)).await, None);
+    assert_eq!(ledger.put_state(&acme, "breaker", &first, 1, None, at(0)).await, Ok(false), "none is there");
+    assert_eq!(ledger.put_state(&acme, "breaker", &first, 0, None, at(0)).await, Ok(true));
+    assert_eq!(ledger.put_state(&acme, "breaker", &second, 0, None, at(0)).await, Ok(false), "one is there");
+    let Some(Versioned { value, version }) = state(&acme, at(0)).await else { panic!("written") };
+    assert_eq!(value, first);
+    assert_eq!(state(&other, at(0)).await, None, "states are their tenant's alone");
+    assert_eq!(ledger.get_state(&acme, "health", at(0)).await, Ok(None), "and each has its key");
+
+    assert_eq!(
+        ledger.put_state(&acme, "breaker", &second, version, Some(at(10)), at(1)).await,
+        Ok(true),
+        "the version just read"
+    );
+    assert_eq!(ledger.put_state(&acme, "breaker", &first, version, None, at(1)).await, Ok(false), "is gone");
+    let read = state(&acme, at(9)).await;
+    assert_eq!(read, Some(Versioned { value: second, version: version + 1 }));
+    assert_eq!(state(&acme, at(10)).await, None, "expired");
+    assert_eq!(
+        ledger.put_state(&acme, "breaker", &first, 0, None, at(9)).await,
+        Ok(false),
+        "not yet expired"
+    );
+    assert_eq!(ledger.put_state(&acme, "breaker", &first, 0, Some(at(99)), at(10)).await, Ok(true));
+    assert_eq!(state(&acme, at(11)).await.map(|state| state.value), Some(first));
+}
+
+async fn tenants(ledger: &dyn Ledger, run: &str) {
+    let names = ["a", "b", "c"].map(|name| tenant(run, name));
+    for name in [&names[1], &names[2], &names[0], &names[1]] {
+        ledger.add_tenant(name).await.expect("add_tenant");
+    }
+    // Others may have added theirs to the same installation.
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = ledger.tenants(after.as_ref(), 2).await.expect("tenants");
+        assert!(page.len() <= 2, "a page keeps to its limit");
+        let Some(last) = page.last() else { break };
+        after = Some(last.clone());
+        found.extend(page);
+    }
+    assert!(found.is_sorted(), "in order: {found:?}");
+    let ours: Vec<_> = found.into_iter().filter(|name| names.contains(name)).collect();
+    assert_eq!(ours, names, "each of them once");
+}
+
+/// Sending, hiding and the visibility timeout.
+pub async fn queue(queue: &dyn Queue, bench: &dyn QueueBench, run: &str) {
+    const VISIBILITY: Duration = Duration::from_secs(4);
+    let acme = tenant(run, "acme");
+    let message = |body: &str, delay| QueueMessage {
+        group: acme.clone(),
+        body: body.to_owned(),
+        delay: Duration::from_secs(delay),
+    };
+    let sent = queue.send(&[message("now", 0), message("too late", 901), message("later", 3)]).await;
+    assert!(sent[0].is_ok() && sent[2].is_ok(), "{sent:?}");
+    assert!(matches!(sent[1], Err(EffectError::Permanent { .. })), "one bad entry fails alone: {sent:?}");
+    assert!(queue.send(&[]).await.is_empty());
+    // More than one SQS call takes.
+    let many: Vec<_> = (0..23).map(|n| message(&format!("many-{n:02}"), 0)).collect();
+    assert!(queue.send(&many).await.iter().all(Result::is_ok));
+
+    let mut bodies = Vec::new();
+    let mut kept = None;
+    while bodies.len() < 24 {
+        let received = bench.receive(VISIBILITY).await;
+        assert!(!received.is_empty(), "a visible message is received; so far: {bodies:?}");
+        for (receipt, body) in received {
+            if body == "now" {
+                kept = Some(receipt);
+            } else {
+                bench.delete(&receipt).await;
+            }
+            bodies.push(body);
+        }
+    }
+    bodies.sort();
+    let mut expected: Vec<_> = (0..23).map(|n| format!("many-{n:02}")).collect();
+    expected.push("now".into());
+    assert_eq!(bodies, expected, "each once, and none before its delay is over");
+
+    bench.pass(Duration::from_secs(5)).await;
+    let mut again = bench.receive(VISIBILITY).await;
+    again.extend(bench.receive(VISIBILITY).await);
+    again.sort_by(|(_, a), (_, b)| a.cmp(b));
+    let bodies: Vec<_> = again.iter().map(|(_, body)| body.as_str()).collect();
+    assert_eq!(bodies, ["later", "now"], "what was not deleted shows again; what was delayed shows at last");
+
+    let (later, now) = (&again[0].0, &again[1].0);
+    assert_ne!(Some(now), kept.as_ref(), "each receipt is new");
+    bench.delete(later).await;
+    queue.hide(now, Duration::from_secs(8)).await.expect("hide");
+    bench.pass(Duration::from_secs(5)).await;
+    assert_eq!(bench.receive(VISIBILITY).await, [], "hidden beyond the visibility timeout");
+    bench.pass(Duration::from_secs(4)).await;
+    let back = bench.receive(VISIBILITY).await;
+    assert_eq!(back.len(), 1, "{back:?}");
+    queue.hide(&back[0].0, Duration::ZERO).await.expect("hiding for no time gives it back");
+    let back = bench.receive(VISIBILITY).await;
+    assert_eq!(back.len(), 1, "{back:?}");
+    let beyond = queue.hide(&back[0].0, Duration::from_hours(13)).await;
+    assert!(matches!(beyond, Err(EffectError::Permanent { .. })), "{beyond:?}");
+    bench.delete(&back[0].0).await;
+    bench.pass(Duration::from_secs(9)).await;
+    assert_eq!(bench.receive(VISIBILITY).await, [], "nothing is left");
+}
+
+/// Emitting.
+pub async fn events(events: &dyn Events, run: &str) {
+    let emitted = |n: usize| Emitted {
+        detail_type: "Relay Recovered",
+        detail: json!({"tenant": format!("{run}-acme"), "number": n}),
+    };
+    assert!(events.emit(&[]).await.is_empty());
+    // More than one PutEvents call takes.
+    let many: Vec<_> = (0..12).map(emitted).collect();
+    let results = events.emit(&many).await;
+    assert_eq!(results.len(), 12);
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+}
