@@ -8,11 +8,11 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync }
   from 'node:fs';
-import { createServer, connect } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { authority } from './certificates.mjs';
+import { freePort, until } from './wait.mjs';
 
 const HOSTNAME = 'smtp.customer.test';
 /** `nobody`: the virtual delivery agent refuses to write as root. */
@@ -63,7 +63,7 @@ export async function startPostfix({ username = 'mailer', password, sender }) {
   };
   process.on('exit', end);
   for (const port of Object.values(ports)) {
-    await until(() => greets(port, port === ports.smtps), () => {
+    await until(`Postfix on port ${port}`, () => greets(port, port === ports.smtps), () => {
       if (daemon.exitCode !== null) throw new Error(`postfix ended: ${said}${log()}`);
     });
   }
@@ -141,30 +141,6 @@ anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 `.trimStart();
-
-/** A port that is free now: nothing but the system hands out ports here, and it does not repeat itself soon. */
-export async function freePort() {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-/** Asks until the answer is truthy, and answers it. `check` may throw to give up. */
-export async function until(ask, check = () => {}, what = 'what was waited for') {
-  // Generous: it only ends a test that has failed already.
-  const end = Date.now() + 60_000;
-  for (;;) {
-    check();
-    const answer = await ask();
-    if (answer) return answer;
-    if (Date.now() > end) throw new Error(`${what} did not come within a minute`);
-    await pause(50);
-  }
-}
 
 /** Whether a server listens: with plain SMTP, whether it has greeted. */
 async function greets(port, silent) {

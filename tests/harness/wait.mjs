@@ -1,0 +1,30 @@
+// Waiting for what comes, and ports to wait at.
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** Generous: it only ends a test that has failed already. */
+const PATIENCE_MS = 60_000;
+
+/** Asks until the answer is truthy, and answers it. `check` may throw to give up. */
+export async function until(what, ask, check = () => {}) {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    check();
+    const answer = await ask();
+    if (answer) return answer;
+    if (Date.now() > end) throw new Error(`${what}: waited for in vain`);
+    await pause(50);
+  }
+}
+
+/** A port that is free now: nothing but the system hands out ports here, and it does not repeat itself soon. */
+export async function freePort() {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
