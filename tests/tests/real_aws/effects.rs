@@ -1,0 +1,94 @@
+//! The contract of the effects against AWS, emulated twice: what one emulator is lax about, the other may refuse.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_credential_types::Credentials;
+use aws_sdk_sqs::config::{BehaviorVersion, Region};
+use ownpost_tests::effects_contract::{self as contract, QueueBench};
+use sender_lambda::config::Config;
+use sender_lambda::effects::{Effects, aws};
+use serde_json::Value;
+
+use super::emulator::{Emulator, Kind};
+
+/// The effects on what `deploy.py parts` has put there.
+fn effects(emulator: &Emulator, deployed: &Value) -> Effects {
+    let output = |name: &str| deployed[name].as_str().map(ToOwned::to_owned);
+    let config = Config {
+        secret_prefix: "ownpost/".to_owned(),
+        table: output("TableName"),
+        queue_url: output("QueueUrl"),
+        event_bus: output("BusName"),
+        ..Config::default()
+    };
+    let environment = |name: &str| match name {
+        "AWS_REGION" => Some("us-east-1".to_owned()),
+        "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("test".to_owned()),
+        "AWS_ENDPOINT_URL" => Some(emulator.endpoint.clone()),
+        _ => None,
+    };
+    aws::effects(&config, environment).expect("a complete environment")
+}
+
+/// The worker's side of the queue; time passes for real.
+struct Bench {
+    client: aws_sdk_sqs::Client,
+    url: String,
+}
+
+impl Bench {
+    fn new(emulator: &Emulator, deployed: &Value) -> Self {
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .endpoint_url(&emulator.endpoint)
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        let url = deployed["QueueUrl"].as_str().expect("a queue").to_owned();
+        Self { client: aws_sdk_sqs::Client::from_conf(config), url }
+    }
+}
+
+#[async_trait]
+impl QueueBench for Bench {
+    async fn receive(&self, visibility: Duration) -> Vec<(String, String)> {
+        let seconds = i32::try_from(visibility.as_secs()).expect("a short time");
+        let call = self.client.receive_message().queue_url(&self.url).visibility_timeout(seconds);
+        let answer = call.max_number_of_messages(10).send().await.expect("receive");
+        let pair = |message: aws_sdk_sqs::types::Message| {
+            (message.receipt_handle.unwrap_or_default(), message.body.unwrap_or_default())
+        };
+        answer.messages.unwrap_or_default().into_iter().map(pair).collect()
+    }
+
+    async fn delete(&self, receipt: &str) {
+        let call = self.client.delete_message().queue_url(&self.url).receipt_handle(receipt);
+        call.send().await.expect("delete");
+    }
+
+    async fn pass(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+}
+
+async fn check(kind: Kind) {
+    let emulator = Emulator::start(kind);
+    let deployed = emulator.deploy("parts", &[]);
+    let effects = effects(&emulator, &deployed);
+    contract::secrets(&*effects.secrets, "run1").await;
+    contract::ledger(&*effects.ledger, "run1").await;
+    contract::events(&*effects.events, "run1").await;
+    contract::queue(&*effects.queue, &Bench::new(&emulator, &deployed), "run1").await;
+}
+
+#[tokio::test]
+async fn ministack_keeps_the_contract() {
+    check(Kind::Ministack).await;
+}
+
+#[tokio::test]
+async fn moto_keeps_the_contract() {
+    check(Kind::Moto).await;
+}

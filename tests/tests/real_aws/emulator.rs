@@ -1,0 +1,126 @@
+//! An emulator on a loopback port for the length of a test.
+
+use std::ffi::OsStr;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long an emulator may take to listen, or a deployment to finish, on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Which emulator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Deploys the template and runs the Lambda binary.
+    Ministack,
+    /// A second opinion on the services' semantics.
+    Moto,
+}
+
+/// Runs until it is dropped.
+pub(crate) struct Emulator {
+    process: Child,
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) endpoint: String,
+    /// Its temporary files.
+    folder: TempDir,
+}
+
+impl Emulator {
+    /// Starts it on a port that was free a moment ago; when somebody else was faster, on another one.
+    pub(crate) fn start(kind: Kind) -> Self {
+        (0..3).find_map(|_| Self::try_start(kind)).unwrap_or_else(|| panic!("{kind:?} does not start"))
+    }
+
+    fn try_start(kind: Kind) -> Option<Self> {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let port = free.local_addr().expect("an address").port();
+        drop(free);
+        let endpoint = format!("http://127.0.0.1:{port}");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let log = std::fs::File::create(folder.path().join("log")).expect("a log");
+        let mut command = match kind {
+            Kind::Ministack => {
+                let mut command = python_program("ministack");
+                // It listens everywhere unless told otherwise; functions are to find it by this address.
+                command
+                    .env("BIND_HOST", "127.0.0.1")
+                    .env("GATEWAY_PORT", port.to_string())
+                    .env("AWS_ENDPOINT_URL", &endpoint)
+                    .env("IOT_MTLS_ENABLED", "0");
+                command
+            }
+            Kind::Moto => {
+                let mut command = python_program("moto_server");
+                command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
+                command
+            }
+        };
+        command
+            .current_dir(folder.path())
+            .env("TMPDIR", folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log);
+        let process = command.spawn().unwrap_or_else(|error| {
+            panic!("cannot start {kind:?} from tests/.venv ({error}); `cargo xtask setup` installs it")
+        });
+        let mut emulator = Self { process, endpoint, folder };
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if emulator.process.try_wait().expect("its state").is_some() {
+                return None;
+            }
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                return Some(emulator);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        None
+    }
+
+    /// Runs `deploy.py` with these arguments; the outputs of what it deployed.
+    pub(crate) fn deploy(&self, what: &str, arguments: &[&OsStr]) -> serde_json::Value {
+        let mut script = deploy_script(what);
+        let output = script.arg(&self.endpoint).args(arguments).output().expect("deploy.py starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "deploy.py: {said}\n{}", self.log());
+        serde_json::from_slice(&output.stdout).expect("outputs as JSON")
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        // By its own id, and no other. ministack's functions end when their Runtime API is gone.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// `deploy.py` with what it shall do.
+pub(crate) fn deploy_script(what: &str) -> Command {
+    let mut python = python_program("python");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real_aws/deploy.py");
+    python.arg(script).arg(what).stdin(Stdio::null());
+    python
+}
+
+/// A program of the tests' own Python.
+pub(crate) fn python_program(name: &str) -> Command {
+    let bin: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin");
+    let mut command = Command::new(bin.join(name));
+    // Nothing of the machine's own AWS set-up, and no proxy between loopback and loopback.
+    for variable in ["AWS_PROFILE", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"] {
+        command.env_remove(variable);
+    }
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}

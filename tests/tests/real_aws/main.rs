@@ -1,0 +1,7 @@
+//! Emulated AWS: the effects' contract, the template deployed for real, and the Lambda binary under its Runtime
+//! API. `cargo xtask setup` installs the emulators into `tests/.venv`.
+#![cfg(feature = "real")]
+
+mod effects;
+mod emulator;
+mod template;
