@@ -1,1 +1,5 @@
 //! From an event and a recipient to a MIME message.
+
+pub mod build;
+pub mod ids;
+pub mod templates;
