@@ -1,0 +1,79 @@
+//! How often something may be done: token buckets in a state that all functions share.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// So many in so long: the bucket's size and how fast it fills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// How many at once.
+    pub burst: u32,
+    /// In how long an empty bucket is full again.
+    pub period: Duration,
+}
+
+/// Connectivity tests of one tenant. Generous for a person at a form, useless for a scanner.
+pub const TESTS_PER_TENANT: Limit = Limit { burst: 30, period: Duration::from_mins(10) };
+
+/// A bucket as it was at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bucket {
+    tokens: f64,
+    at: Timestamp,
+}
+
+impl Limit {
+    /// Takes `count` tokens out of the bucket (full when there is none yet).
+    ///
+    /// # Errors
+    /// How long until there are enough.
+    pub fn take(self, bucket: Option<Bucket>, count: u32, now: Timestamp) -> Result<Bucket, Duration> {
+        let burst = f64::from(self.burst);
+        let per_second = burst / self.period.as_secs_f64();
+        let bucket = bucket.unwrap_or(Bucket { tokens: burst, at: now });
+        // A clock that went back fills nothing.
+        let passed = now.duration_since(bucket.at).as_secs_f64().max(0.0);
+        let tokens = (bucket.tokens + passed * per_second).min(burst);
+        let missing = f64::from(count) - tokens;
+        if missing > 0.0 {
+            return Err(Duration::from_secs_f64(missing / per_second));
+        }
+        Ok(Bucket { tokens: tokens - f64::from(count), at: now.max(bucket.at) })
+    }
+
+    /// How many tokens the bucket has at `now`.
+    pub fn available(self, bucket: Option<Bucket>, now: Timestamp) -> u32 {
+        (0..=self.burst).rev().find(|count| self.take(bucket, *count, now).is_ok()).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_empties_and_fills() {
+        let limit = Limit { burst: 3, period: Duration::from_secs(30) };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut bucket = None;
+        // At these seconds: taken (0), or how many seconds to wait.
+        for (second, expected) in
+            [(0, 0), (0, 0), (0, 0), (0, 10), (5, 5), (10, 0), (9, 11), (40, 0), (40, 0), (40, 0), (41, 9)]
+        {
+            match limit.take(bucket, 1, at(second)) {
+                Ok(next) => {
+                    assert_eq!(expected, 0, "at {second}");
+                    bucket = Some(next);
+                }
+                // The last second of (9, 11) comes from a clock that went back.
+                Err(wait) => {
+                    assert!((wait.as_secs_f64() - f64::from(expected)).abs() <= 1.0, "{second} {wait:?}")
+                }
+            }
+        }
+        assert_eq!(limit.available(bucket, at(61)), 2);
+        assert_eq!(limit.available(None, at(0)), 3);
+    }
+}

@@ -1,0 +1,157 @@
+//! Through which server a mail leaves, and why. Fails closed: a tenant's mail leaves by the platform's server
+//! only when the tenant has no settings of its own, or when its settings say so for that category.
+
+use super::category::{Category, OnFailure, Routing, Via};
+
+/// What is known of a tenant's relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Relay<'a> {
+    /// The tenant has no settings, or has taken them away.
+    None,
+    /// Settings are stored, and they cannot be read.
+    Unreadable,
+    /// Settings are active.
+    Active {
+        /// The server's name.
+        host: &'a str,
+        /// The rules.
+        routing: &'a Routing,
+        /// Why no mail may go through it now; `None` when it may.
+        fault: Option<&'a str>,
+    },
+}
+
+/// What to do with a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Send it.
+    Send {
+        /// Through which server.
+        via: Via,
+        /// Why, for a person.
+        reason: String,
+    },
+    /// Keep it.
+    Hold {
+        /// Why, for a person.
+        reason: String,
+    },
+}
+
+/// Decides. `platform` says whether the platform has a server.
+pub fn decide(category: Category, relay: &Relay<'_>, platform: bool) -> Route {
+    let kind = category.name();
+    let route = match relay {
+        Relay::None => {
+            let reason = "Sent through the platform's server: no mail server of your own is set up.";
+            Route::Send { via: Via::Platform, reason: reason.to_owned() }
+        }
+        Relay::Unreadable => Route::Hold {
+            reason: "Held: the stored settings of your mail server cannot be read. Save them again."
+                .to_owned(),
+        },
+        Relay::Active { host, routing, fault } => {
+            let rule = routing.of(category);
+            match (rule.via, fault, rule.on_failure) {
+                (Via::Platform, ..) => Route::Send {
+                    via: Via::Platform,
+                    reason: format!(
+                        "Sent through the platform's server: your settings route {kind} mail that way."
+                    ),
+                },
+                (Via::Relay, None, _) => Route::Send {
+                    via: Via::Relay,
+                    reason: format!(
+                        "Sent through your own server {host}, as your settings say for {kind} mail."
+                    ),
+                },
+                (Via::Relay, Some(fault), OnFailure::Platform) => Route::Send {
+                    via: Via::Platform,
+                    reason: format!(
+                        "Sent through the platform's server, as your settings say for {kind} mail while your own \
+                         server {host} fails: {fault}"
+                    ),
+                },
+                (Via::Relay, Some(fault), OnFailure::Hold) => Route::Hold {
+                    reason: format!(
+                        "Held, as your settings say for {kind} mail while your own server {host} fails: {fault}"
+                    ),
+                },
+            }
+        }
+    };
+    match route {
+        Route::Send { via: Via::Platform, .. } if !platform => Route::Hold {
+            reason: "Held: this mail goes through the platform's server, and the platform has none set up."
+                .to_owned(),
+        },
+        route => route,
+    }
+}
+
+/// The alert that the tenant's own server fails: never through that server.
+pub fn alert(platform: bool) -> Route {
+    if platform {
+        let reason =
+            "Sent through the platform's server: an alert about your own server never goes through it.";
+        Route::Send { via: Via::Platform, reason: reason.to_owned() }
+    } else {
+        decide(Category::Notification, &Relay::None, false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::category::CategoryRoute;
+    use super::*;
+
+    #[test]
+    fn routes() {
+        let rule = |via, on_failure| {
+            let mut routing = Routing::default();
+            routing.set(Category::RightsRequest, CategoryRoute { via, on_failure });
+            routing
+        };
+        let hold = rule(Via::Relay, OnFailure::Hold);
+        let fall_back = rule(Via::Relay, OnFailure::Platform);
+        let platform = rule(Via::Platform, OnFailure::Hold);
+        let active = |routing, fault| Relay::Active { host: "smtp.acme.test", routing, fault };
+        // Expected: the server or `None` for held, and what the reason must say.
+        let check = |relay: Relay<'_>, has_platform: bool, expected: Option<Via>, says: &str| {
+            let (via, reason) = match decide(Category::RightsRequest, &relay, has_platform) {
+                Route::Send { via, reason } => (Some(via), reason),
+                Route::Hold { reason } => (None, reason),
+            };
+            assert_eq!(via, expected, "{relay:?}");
+            assert!(reason.contains(says) && !reason.contains("  "), "{reason}");
+        };
+        let broken = Some("it refused the password.");
+        check(Relay::None, true, Some(Via::Platform), "no mail server of your own");
+        check(Relay::None, false, None, "the platform has none");
+        check(Relay::Unreadable, true, None, "cannot be read");
+        check(active(&hold, None), true, Some(Via::Relay), "your own server smtp.acme.test");
+        check(active(&hold, None), false, Some(Via::Relay), "your own server");
+        check(active(&hold, broken), true, None, "fails: it refused the password.");
+        check(active(&fall_back, None), true, Some(Via::Relay), "your own server");
+        check(
+            active(&fall_back, broken),
+            true,
+            Some(Via::Platform),
+            "while your own server smtp.acme.test fails",
+        );
+        check(active(&fall_back, broken), false, None, "the platform has none");
+        check(active(&platform, None), true, Some(Via::Platform), "route rights-request mail");
+        check(active(&platform, broken), true, Some(Via::Platform), "route rights-request mail");
+    }
+
+    #[test]
+    fn without_the_policy_nothing_leaves_by_the_platform() {
+        for category in Category::ALL {
+            for fault in [None, Some("x")] {
+                let relay = Relay::Active { host: "h", routing: &Routing::default(), fault };
+                let route = decide(category, &relay, true);
+                assert!(!matches!(route, Route::Send { via: Via::Platform, .. }), "{route:?}");
+            }
+        }
+    }
+}
