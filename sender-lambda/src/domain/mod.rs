@@ -12,3 +12,4 @@ pub mod route;
 pub mod secret;
 pub mod settings;
 pub mod tenant;
+pub mod words;

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+#[cfg(any(test, feature = "testing"))]
+pub mod memory;
 
 use std::sync::Arc;
 use std::time::Duration;
