@@ -21,7 +21,9 @@ pub fn reply(reply: &Reply) -> String {
 /// (connect.refused).`
 pub fn failure(failure: &Failure) -> String {
     match &failure.reply {
-        Some(said) => format!("{}: it answered “{}” ({}).", plain(failure.code), reply(said), failure.code.code()),
+        Some(said) => {
+            format!("{}: it answered “{}” ({}).", plain(failure.code), reply(said), failure.code.code())
+        }
         None => format!("{} ({}).", plain(failure.code), failure.code.code()),
     }
 }

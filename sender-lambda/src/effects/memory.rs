@@ -11,8 +11,8 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::{
-    EffectError, Effects, Emitted, Events, Filter, Ledger, Order, Page, Queue, QueueMessage, Result, SecretStage,
-    Secrets, StoredVersion, Versioned,
+    EffectError, Effects, Emitted, Events, Filter, Ledger, Order, Page, Queue, QueueMessage, Result,
+    SecretStage, Secrets, StoredVersion, Versioned,
 };
 use crate::domain::delivery::{Delivery, DeliveryId, Revision};
 use crate::domain::tenant::Tenant;
@@ -83,7 +83,8 @@ impl Memory {
         let mut state = self.lock();
         let created_at = state.now;
         let document = Zeroizing::new(document.to_owned());
-        state.platform = Some(StoredVersion { revision: Revision(revision.to_owned()), document, created_at });
+        state.platform =
+            Some(StoredVersion { revision: Revision(revision.to_owned()), document, created_at });
     }
 
     /// Takes at most `most` visible messages, hidden for `visibility` from now.
@@ -170,7 +171,12 @@ impl Secrets for Memory {
         Ok(())
     }
 
-    async fn promote(&self, tenant: &Tenant, revision: &Revision, expected: Option<&Revision>) -> Result<bool> {
+    async fn promote(
+        &self,
+        tenant: &Tenant,
+        revision: &Revision,
+        expected: Option<&Revision>,
+    ) -> Result<bool> {
         let mut state = self.enter("secrets.promote")?;
         let versions = state.secrets.entry(tenant.clone()).or_default();
         if versions.labels.get(&SecretStage::Current) != expected {
@@ -279,7 +285,12 @@ impl Ledger for Memory {
         Ok(Page { deliveries, cursor })
     }
 
-    async fn get_state(&self, tenant: &Tenant, key: &str, now: Timestamp) -> Result<Option<Versioned<Value>>> {
+    async fn get_state(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Versioned<Value>>> {
         let state = self.enter("ledger.get_state")?;
         let found = state.states.get(&(tenant.clone(), key.to_owned()));
         Ok(found.filter(|(_, expires)| expires.is_none_or(|at| at > now)).map(|(value, _)| value.clone()))

@@ -9,11 +9,17 @@ use crate::config::{Config, ConfigError};
 use crate::domain::failure::{Failure, Reply};
 use crate::domain::settings::Settings;
 use crate::effects::Effects;
+use crate::mail::templates::Templates;
 use crate::smtp::{Gate, Mail, Network, Pool, RelayKey};
 
 pub mod router;
 pub mod sender;
 pub mod settings;
+#[cfg(test)]
+mod testing;
+
+/// A clock.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Everything a function works with, made once at start.
 pub struct App {
@@ -24,7 +30,9 @@ pub struct App {
     /// The world.
     pub effects: Effects,
     /// The clock: functions read it and hand the time to the domain.
-    pub now: fn() -> Timestamp,
+    pub now: Clock,
+    /// What mails say.
+    pub templates: Templates,
 }
 
 impl App {
@@ -47,7 +55,8 @@ impl App {
         effects: Effects,
         relays: Arc<dyn Relays>,
     ) -> Result<Self, ConfigError> {
-        Ok(Self { config, relays, effects, now: Timestamp::now })
+        let templates = Templates::new(config.templates.as_deref())?;
+        Ok(Self { config, relays, effects, now: Arc::new(Timestamp::now), templates })
     }
 }
 
