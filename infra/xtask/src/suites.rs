@@ -18,6 +18,9 @@ use tally::Tally;
 /// How long a suite may take before it counts as hung. Far above what any needs on two busy cores.
 const DEADLINE: Duration = Duration::from_mins(30);
 
+/// The suites that build what the others run.
+const BUILT: [&str; 2] = ["package", "build"];
+
 /// What a suite runs.
 enum Work {
     /// A command that passes or fails as a whole.
@@ -30,7 +33,7 @@ enum Work {
 
 struct Suite {
     name: String,
-    /// Whether it needs more than a Rust toolchain, Node and what the npm package is built with.
+    /// Whether it needs all of the set-up and what [`BUILT`] builds, not just Rust, Node and what those two need.
     needs_all: bool,
     work: Work,
 }
@@ -56,10 +59,13 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     if let Some(unknown) = names.iter().find(|name| !suites.iter().any(|suite| suite.name == **name)) {
         bail!("no suite `{unknown}`; `cargo xtask test list` names them");
     }
-    suites.retain(|suite| names.is_empty() || names.contains(&suite.name));
+    let chosen = |suite: &Suite| names.is_empty() || names.contains(&suite.name);
+    let needs_all = suites.iter().any(|suite| suite.needs_all && chosen(suite));
+    // What runs against the binaries and the npm package runs against today's.
+    suites.retain(|suite| chosen(suite) || (needs_all && BUILT.contains(&suite.name.as_str())));
 
     setup::step(start, "set-up");
-    if suites.iter().any(|suite| suite.needs_all) { setup::for_tests() } else { setup::for_package() }?;
+    if needs_all { setup::for_tests() } else { setup::for_package() }?;
     let mut outcomes = Vec::new();
     for suite in suites {
         setup::step(start, &format!("suite {}", suite.name));
