@@ -1,0 +1,618 @@
+// <smtp-settings-form>: the form of CONTRACT §7. Its state is here, what it looks like is in the modules
+// beside it. Needs no inline style and no eval: script-src 'self' 'wasm-unsafe-eval' is enough.
+
+import * as validator from "../index.js";
+import { Api, ApiError } from "./api.js";
+import { button, confirm, fill, h, icon } from "./dom.js";
+import { SECRETS, emptyDraft, getPath, mergePatch, sameDestination, setPath, toDraft, toSettings, withoutSecrets } from "./draft.js";
+import { issueLine, showIssues } from "./fields.js";
+import { banner, problemView } from "./report.js";
+import { Run } from "./run.js";
+import { buildSections } from "./sections.js";
+import { readActive, statusView } from "./status.js";
+import { styles } from "./style.js";
+import { loadWords, pickLocale } from "./words.js";
+
+// A change of one can make an issue of the other: who has met one has met both.
+const TOGETHER = { port: ["security"], host: ["port", "security"] };
+
+export class SmtpSettingsForm extends HTMLElement {
+  static formAssociated = true;
+  static observedAttributes = ["api", "locale"];
+
+  #internals = this.attachInternals();
+  #root = this.attachShadow({ mode: "open", delegatesFocus: true });
+  #live = h("div", { class: "sr", role: "status", "aria-live": "polite" });
+  #getToken = null;
+  #options = {};
+  #t = null;
+  #draft = emptyDraft();
+  #active = undefined; // undefined: not known; null: the platform's server
+  #problem = null;
+  #fields = new Map();
+  #met = new Set(); // fields that the admin has left, or whose issues were asked for
+  #typed = new Set(); // fields that the admin has changed
+  #report = { valid: false, issues: [] };
+  #checking = true; // whether the rules are in this browser
+  #view = {};
+  #running = null;
+  #pointerDown = false;
+  #loads = 0;
+  #disabled = false;
+
+  constructor() {
+    super();
+    this.#root.adoptedStyleSheets = [styles()];
+    this.#root.addEventListener("focusout", (event) => this.#left(event));
+    this.#root.addEventListener("pointerdown", () => (this.#pointerDown = true));
+  }
+
+  connectedCallback() {
+    for (const name of ["getToken", "value", "options"]) {
+      // Set before the element was defined: an own property that hides the accessor.
+      if (Object.hasOwn(this, name)) {
+        const value = this[name];
+        delete this[name];
+        this[name] = value;
+      }
+    }
+    addEventListener("pointerup", this.#pointerUp);
+    addEventListener("pointercancel", this.#pointerUp);
+    this.#start();
+  }
+
+  disconnectedCallback() {
+    removeEventListener("pointerup", this.#pointerUp);
+    removeEventListener("pointercancel", this.#pointerUp);
+    this.#running?.abort();
+  }
+
+  attributeChangedCallback(name, before, now) {
+    if (before === now || !this.isConnected || !this.#t) return;
+    this.#start();
+  }
+
+  // --- properties -----------------------------------------------------------------------------------------------
+
+  get api() { return this.getAttribute("api") ?? ""; }
+  set api(value) { this.setAttribute("api", value); }
+  get locale() { return this.getAttribute("locale") ?? this.closest("[lang]")?.lang ?? navigator.language; }
+  set locale(value) { this.setAttribute("locale", value); }
+
+  /** An async function that gives the bearer token for each call. */
+  get getToken() { return this.#getToken; }
+  set getToken(value) {
+    this.#getToken = typeof value === "function" ? value : null;
+    if (this.#t && this.isConnected && this.#active === undefined) this.#load();
+  }
+
+  /** The operator's `{allowPorts, allowNetworks}`, as the server has them. */
+  get options() { return { ...this.#options }; }
+  set options(value) {
+    this.#options = { ...value };
+    if (this.#t) this.#check();
+  }
+
+  /** The settings as they stand in the form; what was typed into a secret included, until it is saved. */
+  get value() { return toSettings(this.#draft); }
+  set value(settings) { this.#replaceDraft(toDraft(settings)); }
+
+  // --- as a part of a <form> --------------------------------------------------------------------------------------
+
+  get form() { return this.#internals.form; }
+  get name() { return this.getAttribute("name"); }
+  get validity() { return this.#internals.validity; }
+  get validationMessage() { return this.#internals.validationMessage; }
+  get willValidate() { return this.#internals.willValidate; }
+  checkValidity() { return this.#internals.checkValidity(); }
+  reportValidity() {
+    this.#meetAll();
+    return this.#internals.checkValidity();
+  }
+  formResetCallback() { this.#replaceDraft(this.#active ? toDraft(this.#active.settings) : emptyDraft()); }
+  formDisabledCallback(disabled) {
+    this.#disabled = disabled;
+    this.#enable();
+  }
+  formStateRestoreCallback(state) {
+    try {
+      this.#replaceDraft(toDraft(JSON.parse(state)));
+    } catch {
+      // A state of another version: the form stays as it is.
+    }
+  }
+
+  // --- loading ------------------------------------------------------------------------------------------------------
+
+  async #start() {
+    const load = ++this.#loads;
+    const locale = pickLocale(this.locale);
+    if (!this.#t) fill(this.#root, h("p", { class: "loading", role: "status" }, "…"));
+    const [words, rules] = await Promise.allSettled([loadWords(locale), loadRules(locale)]);
+    if (load !== this.#loads || !this.isConnected) return;
+    if (words.status === "rejected") throw words.reason;
+    this.#checking = rules.status === "fulfilled";
+    this.#t = words.value;
+    this.#build();
+    if (this.#active === undefined) await this.#load();
+  }
+
+  async #load() {
+    if (!this.api) {
+      this.#active = null;
+      return this.#showActive();
+    }
+    const untouched = this.#typed.size === 0;
+    try {
+      const { body } = await this.#call("GET", "/smtp");
+      this.#active = readActive(body);
+      this.#problem = null;
+      if (untouched && this.#active) this.#replaceDraft(toDraft(this.#active.settings));
+    } catch (error) {
+      if (error.status === 404) {
+        this.#active = null;
+        this.#problem = null;
+      } else this.#problem = error;
+    }
+    this.#showActive();
+  }
+
+  /** Loads the active settings anew, and forgets what was typed. */
+  async reload() {
+    this.#typed.clear();
+    this.#met.clear();
+    this.#active = undefined;
+    await this.#load();
+  }
+
+  #call(method, path, more) {
+    return new Api(this.api, this.#getToken, this.#t.locale).call(method, path, more);
+  }
+
+  // --- building -----------------------------------------------------------------------------------------------------
+
+  // What the modules beside this one need of the form.
+  #context() {
+    return {
+      t: this.#t,
+      parts: [],
+      add: (field) => {
+        this.#fields.set(field.path, field);
+        return field;
+      },
+      changed: (path) => this.#changed(path),
+      suggest: (text) => this.#suggest(text),
+      applyPreset: (fragment) => this.#applyPreset(fragment),
+      fixFor: (issue) => this.#fixFor(issue),
+      applyFix: (issue, fix) => this.#applyFix(issue, fix),
+      applyProven: (patch) => this.#applyProven(patch),
+      describePatch: (patch) => this.#describePatch(patch),
+      labelOf: (path) => this.#fieldFor(path)?.label ?? null,
+      focusField: (path) => this.#focusField(path),
+      setValue: (path, value) => this.#setValue(path, value),
+      announce: (text) => this.#announce(text),
+      rollback: () => this.#rollback(),
+      remove: () => this.#remove(),
+    };
+  }
+
+  #build() {
+    const t = this.#t;
+    this.#fields.clear();
+    this.#view = { context: this.#context() };
+    const view = this.#view;
+    view.status = h("div", { class: "slot" });
+    view.general = h("div", { class: "issues general" });
+    view.preset = h("div", { class: "slot" });
+    view.outcome = h("div", { class: "outcome", part: "outcome" });
+    // Enter in a field does what changes nothing.
+    view.test = button(t("action.test"), { look: "plain", part: "button test-button", type: "submit" });
+    view.activate = button(t("action.activate"), { look: "primary", part: "button activate-button", click: () => this.#run("activate") });
+    view.stop = button(t("action.stop"), { look: "quiet", hidden: true, part: "button stop-button", click: () => this.#running?.abort() });
+    view.summary = h("p", { class: "summary", hidden: true });
+    const sections = buildSections(view.context);
+    view.parts = view.context.parts;
+    this.#fields.get("host").root.append(view.preset);
+    fill(this.#root, h("form", { class: "form", part: "form", "aria-label": t("form.label"), lang: t.locale, novalidate: true, autocomplete: "off",
+      on: { submit: (event) => { event.preventDefault(); this.#run("test"); } } },
+      view.status,
+      h("div", { class: "notice", part: "warning", role: "note" }, icon("warning"), h("div", {}, h("strong", {}, t("warning.title")), h("p", {}, t("warning.text")))),
+      this.#checking ? null : h("p", { class: "muted small" }, t("problem.rules")),
+      view.general,
+      sections,
+      h("footer", { class: "footer", part: "footer" },
+        h("p", { class: "muted small" }, t("action.note")),
+        view.summary,
+        h("div", { class: "actions" }, view.activate, view.test, view.stop)),
+      view.outcome), this.#live);
+    this.#write();
+    this.#showActive();
+    this.#openUsed();
+    this.#check();
+    this.#enable();
+  }
+
+  #showActive() {
+    const { status } = this.#view;
+    if (!status) return;
+    if (this.#problem) fill(status, problemView(this.#t, this.#problem, { title: this.#t("status.unavailable"), retry: () => this.#load() }));
+    else if (this.#active === undefined) fill(status, h("p", { class: "loading" }, this.#t("form.loading")));
+    else fill(status, statusView(this.#view.context, this.#active));
+    this.#offerSecrets();
+  }
+
+  // Sections that are folded away open when something stands in them.
+  #openUsed() {
+    const filled = this.#draft.ehloName || this.#draft.caPem;
+    const routed = Object.values(this.#draft.routing).some(({ via, onFailure }) => via !== "relay" || onFailure !== "hold");
+    if (filled) this.#open("advanced");
+    if (routed) this.#open("routing");
+  }
+
+  #open(section) {
+    const details = this.#root.querySelector(`[data-section="${section}"]`);
+    if (details) details.open = true;
+  }
+
+  #enable() {
+    for (const field of this.#fields.values()) field.disable(this.#disabled);
+    for (const element of [this.#view.test, this.#view.activate]) {
+      if (!element) continue;
+      element.disabled = this.#disabled;
+      // Not `disabled`, which would lose the focus while a test runs.
+      element.setAttribute("aria-disabled", String(this.#running !== null));
+    }
+    if (this.#view.stop) this.#view.stop.hidden = this.#running === null;
+  }
+
+  // --- the draft ------------------------------------------------------------------------------------------------------
+
+  #replaceDraft(draft) {
+    this.#draft = draft;
+    this.#typed.clear();
+    this.#met.clear();
+    if (!this.#t) return;
+    this.#write();
+    this.#offerSecrets();
+    this.#openUsed();
+    this.#check();
+  }
+
+  // Writes the draft into the controls.
+  #write() {
+    for (const [path, field] of this.#fields) field.set(getPath(this.#draft, path));
+    this.#showWhen();
+  }
+
+  #setValue(path, value) {
+    setPath(this.#draft, path, value);
+    this.#fields.get(path)?.set(value);
+    this.#met.add(path);
+    this.#changed(path);
+  }
+
+  #changed(path) {
+    const field = this.#fields.get(path);
+    setPath(this.#draft, path, field.get());
+    this.#typed.add(path);
+    for (const other of TOGETHER[path] ?? []) if (this.#typed.has(other)) this.#met.add(other);
+    this.#showWhen();
+    this.#offerSecrets();
+    this.#check();
+    this.#notify();
+  }
+
+  // Shows only what the chosen sign-in uses.
+  #showWhen() {
+    const { authMethod, oauth2, routing } = this.#draft;
+    for (const part of this.#view.parts ?? []) part.showIf(authMethod);
+    const refresh = this.#fields.get("oauth2.refreshToken");
+    if (refresh) refresh.root.hidden = oauth2.grant !== "refresh_token";
+    for (const [category, { via }] of Object.entries(routing)) {
+      const policy = this.#fields.get(`routing.${category}.onFailure`);
+      if (policy) policy.root.hidden = via === "platform";
+    }
+    this.#view.context?.providerFor?.(this.#draft.host);
+  }
+
+  // Whether each secret may be kept depends on where it would go.
+  #offerSecrets() {
+    const stored = this.#active ? this.#active.settings : null;
+    const same = stored !== null && sameDestination(this.#draft, toDraft(stored));
+    for (const path of SECRETS) {
+      const field = this.#fields.get(path);
+      if (!field) continue;
+      const isSet = stored !== null && getPath(stored, path)?.isSet === true;
+      field.offer(isSet && same, isSet && !same);
+      setPath(this.#draft, path, field.get());
+    }
+  }
+
+  #forgetSecrets() {
+    for (const path of SECRETS) {
+      this.#fields.get(path)?.forget();
+      if (getPath(this.#draft, path)?.set !== undefined) setPath(this.#draft, path, null);
+      this.#typed.delete(path);
+    }
+    this.#setFormValue();
+  }
+
+  #setFormValue() {
+    const state = JSON.stringify(toSettings(withoutSecrets(this.#draft)));
+    this.#internals.setFormValue(JSON.stringify(this.value), state);
+  }
+
+  // --- the rules --------------------------------------------------------------------------------------------------------
+
+  #check() {
+    if (!this.#t) return;
+    if (this.#checking) this.#report = validator.validate(this.value, { locale: this.#t.locale, ...this.#options });
+    else this.#report = { valid: true, issues: [] };
+    this.#setFormValue();
+    this.#showReport();
+  }
+
+  #showReport() {
+    const { issues } = this.#report;
+    const byField = new Map([...this.#fields.keys()].map((path) => [path, []]));
+    const general = [];
+    for (const issue of issues) {
+      const field = this.#fieldFor(issue.field);
+      if (field) byField.get(field.path).push(issue);
+      else general.push(issue);
+    }
+    for (const [path, field] of this.#fields) {
+      showIssues(this.#view.context, field, this.#met.has(path) ? byField.get(path) : []);
+    }
+    fill(this.#view.general, general.map((issue) => issueLine(this.#view.context, issue)));
+    const shown = [...this.#fields].filter(([path]) => this.#met.has(path) && byField.get(path).some(({ severity }) => severity === "error")).length;
+    const { summary } = this.#view;
+    summary.hidden = shown === 0;
+    summary.textContent = shown === 0 ? "" : shown === 1 ? this.#t("issue.summary.one") : this.#t("issue.summary.many", { count: shown });
+    const first = issues.find(({ severity }) => severity === "error");
+    if (first) this.#internals.setValidity({ customError: true }, first.message, this.#fieldFor(first.field)?.targets()[0] ?? this.#view.activate);
+    else this.#internals.setValidity({});
+  }
+
+  // The control for a path, or for the nearest one above it.
+  #fieldFor(path) {
+    for (let at = path; at !== ""; at = at.slice(0, Math.max(0, at.lastIndexOf(".")))) {
+      const field = this.#fields.get(at);
+      if (field) return field;
+    }
+    return null;
+  }
+
+  #left(event) {
+    const path = event.target.closest?.("[data-path]")?.dataset.path;
+    if (!path || !this.#typed.has(path)) return;
+    const meet = () => {
+      this.#met.add(path);
+      this.#showReport();
+      if (path === "senderAddress" || path === "username" || path === "host") this.#offerPreset(path);
+    };
+    // An issue that appears between press and release would move the button away from under the pointer.
+    if (this.#pointerDown) addEventListener("pointerup", () => setTimeout(meet), { once: true });
+    else meet();
+  }
+
+  #pointerUp = () => (this.#pointerDown = false);
+
+  #meetAll() {
+    for (const path of this.#fields.keys()) this.#met.add(path);
+    this.#showReport();
+  }
+
+  // --- fixes and presets ------------------------------------------------------------------------------------------------
+
+  #fixFor(issue) {
+    if (issue.fix) return { patch: issue.fix, label: this.#fixLabel(issue.fix) };
+    // A secret is in no report, so the fix for its spaces is made here.
+    const secret = SECRETS.includes(issue.field) ? getPath(this.#draft, issue.field)?.set : undefined;
+    if (secret !== undefined && issue.severity === "warning") {
+      const trimmed = secret.trim();
+      const bare = secret.replace(/\s+/gu, "");
+      if (/app_password/.test(issue.code) && bare !== secret) return { secret: bare, label: this.#t("password.unspace") };
+      if (/space|trim|surrounding/.test(issue.code) && trimmed !== secret) return { secret: trimmed, label: this.#t("password.trim") };
+    }
+    return null;
+  }
+
+  #fixLabel(patch) {
+    const value = this.#describePatch(patch);
+    return value === "" ? this.#t(isRemoval(patch) ? "issue.remove" : "issue.fix") : this.#t("issue.use", { value });
+  }
+
+  // What a patch sets, in a few words; empty when it cannot be said shortly.
+  #describePatch(patch) {
+    const t = this.#t;
+    const say = { port: (port) => t("issue.port", { port }), security: (value) => (t.has(`security.${value}`) ? t(`security.${value}`) : String(value)) };
+    const parts = [];
+    for (const [key, value] of Object.entries(patch)) {
+      if (typeof value === "object" || String(value).length > 48) return "";
+      parts.push(say[key] ? say[key](value) : String(value));
+    }
+    return parts.join(", ");
+  }
+
+  #applyFix(issue, fix) {
+    if (fix.secret !== undefined) this.#setValue(issue.field, { set: fix.secret });
+    else this.#patch(fix.patch);
+    this.#announce(this.#t("issue.fixed"));
+    this.#focusField(issue.field);
+  }
+
+  #patch(patch) {
+    this.#draft = toDraft(mergePatch(this.#draft, patch));
+    for (const path of flatten(patch)) {
+      this.#typed.add(path);
+      this.#met.add(path);
+    }
+    this.#write();
+    this.#offerSecrets();
+    this.#check();
+    this.#notify();
+  }
+
+  #notify() {
+    this.#emit("smtp-change", { valid: this.#report.valid, issues: this.#report.issues, settings: toSettings(withoutSecrets(this.#draft)) });
+  }
+
+  #emit(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { bubbles: true, composed: true, detail }));
+  }
+
+  #suggest(text) {
+    return this.#checking && text ? validator.suggest(text) : null;
+  }
+
+  // After an address or host of a known provider: its settings, if they are not there already.
+  #offerPreset(path) {
+    const fragment = this.#suggest(getPath(this.#draft, path));
+    const differs = fragment && ["host", "port", "security"].some((key) => fragment[key] !== undefined && fragment[key] !== this.#draft[key]);
+    const wanted = path === "host" || this.#draft.host === "";
+    if (!fragment?.host || !differs || !wanted || (path === "host" && fragment.host !== this.#draft.host)) return fill(this.#view.preset);
+    const label = this.#presetText("provider.use", fragment);
+    fill(this.#view.preset, h("div", { class: "issue warning preset", part: "preset" }, icon("info"),
+      h("p", {}, this.#t("provider.found", { host: fragment.host })),
+      button([icon("wand"), label], { look: "fix", click: () => this.#applyPreset(fragment) })));
+    this.#announce(this.#t("provider.found", { host: fragment.host }));
+  }
+
+  #presetText(key, { host, port, security }) {
+    return this.#t(key, { host, port, security: security ? this.#t(`security.${security}`) : "" });
+  }
+
+  #applyPreset(fragment) {
+    fill(this.#view.preset);
+    this.#patch(fragment);
+    this.#announce(this.#presetText("provider.applied", fragment));
+  }
+
+  #applyProven(patch) {
+    this.#patch(patch);
+    this.#run(this.#view.last ?? "test");
+  }
+
+  #focusField(path) {
+    const field = this.#fieldFor(path);
+    if (!field) return;
+    const details = field.root.closest("details");
+    if (details) details.open = true;
+    this.#met.add(field.path);
+    this.#showReport();
+    field.focus();
+  }
+
+  #announce(text) {
+    // The same words twice are two announcements only if something changed between them.
+    this.#live.textContent = this.#live.textContent === text ? `${text}\u00a0` : text;
+  }
+
+  // --- test, activate, back ---------------------------------------------------------------------------------------------
+
+  async #run(what) {
+    if (this.#running) return this.#announce(this.#t("action.running"));
+    this.#view.last = what;
+    this.#check();
+    this.#meetAll();
+    const wrong = this.#report.issues.find(({ severity }) => severity === "error");
+    if (wrong) {
+      this.#announce(`${this.#view.summary.textContent} ${wrong.message}`);
+      return this.#focusField(wrong.field);
+    }
+    const [method, path] = what === "activate" ? ["PUT", "/smtp"] : ["POST", "/smtp/test"];
+    await this.#perform(what, method, path, this.value);
+  }
+
+  async #rollback() {
+    const t = this.#t;
+    const sure = await confirm(this.#root.querySelector(".form"), { title: t("rollback.title"), text: t("rollback.text"), yes: t("rollback.confirm"), no: t("form.cancel"), danger: false });
+    if (sure) await this.#perform("rollback", "POST", "/smtp/rollback");
+  }
+
+  async #remove() {
+    const t = this.#t;
+    const sure = await confirm(this.#root.querySelector(".form"), { title: t("remove.title"), text: t("remove.text"), yes: t("remove.confirm"), no: t("form.cancel") });
+    if (!sure) return;
+    try {
+      await this.#call("DELETE", "/smtp");
+      this.#forgetSecrets();
+      this.#active = null;
+      this.#replaceDraft(emptyDraft());
+      this.#showActive();
+      fill(this.#view.outcome, banner("good", t("status.removed")));
+      this.#announce(t("status.removed"));
+      this.#emit("smtp-activated", { revision: null, report: null });
+    } catch (error) {
+      fill(this.#view.outcome, problemView(t, error));
+    }
+  }
+
+  // Runs a test, an activation or the way back, and shows what came of it.
+  async #perform(what, method, path, body) {
+    const run = new Run(this.#view.context, this.#view.outcome, { what, host: body?.host ?? this.#active?.settings.host ?? "", security: this.#draft.security, sender: body?.senderAddress });
+    this.#running = new AbortController();
+    this.#enable();
+    try {
+      const { status, body: answer } = await this.#call(method, path, { body, signal: this.#running.signal, onStage: (stage) => run.pass(stage) });
+      if (status === 422) {
+        run.leave();
+        return this.#takeIssues(answer.issues);
+      }
+      const report = Array.isArray(answer.stages) ? answer : answer.report;
+      const activated = what !== "test" && status === 200;
+      if (activated) {
+        this.#forgetSecrets();
+        this.#typed.clear();
+        await this.#load();
+      }
+      run.finish(report, activated, this.#active);
+      this.#emit("smtp-tested", { report });
+      if (activated) this.#emit("smtp-activated", { report, revision: answer.revision ?? null });
+    } catch (error) {
+      if (error?.name !== "AbortError" && !(error instanceof ApiError)) {
+        run.leave();
+        throw error;
+      }
+      run.stop(error?.name === "AbortError" ? null : error);
+    } finally {
+      this.#running = null;
+      this.#enable();
+    }
+  }
+
+  // What only the server can say, on its fields.
+  #takeIssues(issues) {
+    this.#report = { valid: false, issues };
+    for (const issue of issues) {
+      const field = this.#fieldFor(issue.field);
+      if (field) this.#met.add(field.path);
+    }
+    this.#meetAll();
+    const first = issues.find(({ severity }) => severity === "error") ?? issues[0];
+    if (!first) return;
+    this.#focusField(first.field);
+    this.#announce(first.message);
+  }
+}
+
+async function loadRules(locale) {
+  await validator.default();
+  // Languages beside the built-in one are loaded when they are asked for.
+  await validator.loadLocale?.(locale);
+}
+
+function isRemoval(patch) {
+  return Object.values(patch).every((value) => value === null);
+}
+
+// The dotted paths that a patch touches.
+function flatten(patch, prefix = "") {
+  return Object.entries(patch).flatMap(([key, value]) => {
+    const path = prefix === "" ? key : `${prefix}.${key}`;
+    return typeof value === "object" && value !== null ? flatten(value, path) : [path];
+  });
+}
+
+if (!customElements.get("smtp-settings-form")) customElements.define("smtp-settings-form", SmtpSettingsForm);
