@@ -1,6 +1,9 @@
 //! JSON in and out: HTTP API, events, SQS batches, settings, reports.
 
+mod document;
 pub mod event;
+mod locale;
+mod rules;
 pub mod settings;
 pub mod sqs;
 pub mod validation;

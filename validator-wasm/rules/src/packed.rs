@@ -1,0 +1,295 @@
+//! A JSON value tree as bytes: what the browser writes into the module's memory and the server packs from
+//! `serde_json`, so that both are read by the same code without a copy.
+//!
+//! A value is a tag byte and what follows it: nothing (null, booleans, the markers), eight bytes of a
+//! little-endian double, a length and UTF-8, or four bytes of length and members (object: name and value in
+//! turn; array: values). A length is one byte, or 255 and four bytes little-endian. A name is the number of a
+//! [`Key`], or 255 and a length and UTF-8.
+
+use alloc::vec::Vec;
+
+/// JSON null.
+pub const NULL: u8 = 0;
+/// JSON false.
+pub const FALSE: u8 = 1;
+/// JSON true.
+pub const TRUE: u8 = 2;
+/// A number.
+pub const NUMBER: u8 = 3;
+/// A string.
+pub const TEXT: u8 = 4;
+/// An object.
+pub const OBJECT: u8 = 5;
+/// An array.
+pub const ARRAY: u8 = 6;
+/// Something that JSON has no word for: a function, a big integer, a property that cannot be read.
+pub const OTHER: u8 = 7;
+/// In place of a document beyond [`MAX_BYTES`].
+pub const TOO_LARGE: u8 = 8;
+/// In place of a document beyond [`MAX_DEPTH`].
+pub const TOO_DEEP: u8 = 9;
+
+/// The largest document, in bytes of compact JSON.
+pub const MAX_BYTES: usize = 1 << 20;
+/// The deepest document, in nested objects and arrays.
+pub const MAX_DEPTH: usize = 32;
+
+macro_rules! keys {
+    ($($variant:ident = $name:literal,)+) => {
+        /// The names in the settings that the rules know, in the order of CONTRACT §1.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Key { $(#[doc = $name] $variant,)+ }
+        impl Key {
+            /// All, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            /// The names in JSON, in the order of their numbers.
+            pub const NAMES: &'static [&'static str] = &[$($name,)+];
+        }
+    };
+}
+
+keys! {
+    Host = "host",
+    Port = "port",
+    Security = "security",
+    AuthMethod = "authMethod",
+    Username = "username",
+    Password = "password",
+    OAuth2 = "oauth2",
+    SenderAddress = "senderAddress",
+    SenderName = "senderName",
+    ReplyTo = "replyTo",
+    EhloName = "ehloName",
+    CaPem = "caPem",
+    Routing = "routing",
+    Grant = "grant",
+    TokenUrl = "tokenUrl",
+    ClientId = "clientId",
+    ClientSecret = "clientSecret",
+    RefreshToken = "refreshToken",
+    Scope = "scope",
+    Set = "set",
+    Keep = "keep",
+    Spaces = "spaces",
+    IsSet = "isSet",
+    Via = "via",
+    OnFailure = "onFailure",
+    Notification = "notification",
+    RightsRequest = "rights-request",
+    AuditInvitation = "audit-invitation",
+    UserInvitation = "user-invitation",
+}
+
+impl Key {
+    /// How many of them are fields of the document itself; they come first.
+    pub const TOP: usize = 13;
+
+    /// The name in JSON.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.get(self as usize).copied().unwrap_or_default()
+    }
+
+    /// The key of this name.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|key| key.name() == name)
+    }
+}
+
+/// The name of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name<'a> {
+    /// One that the rules know, somewhere in the settings.
+    Known(Key),
+    /// Any other.
+    Other(&'a str),
+}
+
+impl<'a> Name<'a> {
+    /// The name as text.
+    pub fn text(self) -> &'a str {
+        match self {
+            Self::Known(key) => key.name(),
+            Self::Other(text) => text,
+        }
+    }
+}
+
+/// A value, read in place.
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    /// JSON null, and what is absent.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// A number.
+    Number(f64),
+    /// A string.
+    Text(&'a str),
+    /// An object.
+    Object(Object<'a>),
+    /// An array; no field of the settings is one.
+    Array,
+    /// No JSON value.
+    Other,
+    /// Beyond the limit of size.
+    TooLarge,
+    /// Beyond the limit of depth.
+    TooDeep,
+}
+
+/// The members of an object.
+#[derive(Clone, Copy, Debug)]
+pub struct Object<'a>(&'a [u8]);
+
+/// Walks packed bytes.
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(crate) fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    pub(crate) fn word(&mut self) -> Option<usize> {
+        let (bytes, rest) = self.0.split_first_chunk::<4>()?;
+        self.0 = rest;
+        usize::try_from(u32::from_le_bytes(*bytes)).ok()
+    }
+
+    pub(crate) fn text(&mut self) -> Option<&'a str> {
+        let length = match self.byte()? {
+            255 => self.word()?,
+            short => usize::from(short),
+        };
+        core::str::from_utf8(self.take(length)?).ok()
+    }
+
+    pub(crate) fn name(&mut self) -> Option<Name<'a>> {
+        Some(match self.byte()? {
+            255 => Name::Other(self.text()?),
+            number => Name::Known(*Key::ALL.get(usize::from(number))?),
+        })
+    }
+
+    fn value(&mut self) -> Option<Value<'a>> {
+        Some(match self.byte()? {
+            NULL => Value::Null,
+            FALSE => Value::Bool(false),
+            TRUE => Value::Bool(true),
+            NUMBER => {
+                let (bytes, rest) = self.0.split_first_chunk::<8>()?;
+                self.0 = rest;
+                Value::Number(f64::from_le_bytes(*bytes))
+            }
+            TEXT => Value::Text(self.text()?),
+            OBJECT => {
+                let length = self.word()?;
+                Value::Object(Object(self.take(length)?))
+            }
+            ARRAY => {
+                let length = self.word()?;
+                self.take(length)?;
+                Value::Array
+            }
+            TOO_LARGE => Value::TooLarge,
+            TOO_DEEP => Value::TooDeep,
+            _ => Value::Other,
+        })
+    }
+}
+
+/// Reads a packed document. Bytes that no packer writes are [`Value::Other`].
+pub fn read(bytes: &[u8]) -> Value<'_> {
+    Reader(bytes).value().unwrap_or(Value::Other)
+}
+
+impl<'a> Object<'a> {
+    /// The members in their order. Ends at the first byte that no packer writes.
+    pub fn members(self) -> impl Iterator<Item = (Name<'a>, Value<'a>)> {
+        let mut reader = Reader(self.0);
+        core::iter::from_fn(move || {
+            let name = reader.name()?;
+            Some((name, reader.value()?))
+        })
+    }
+
+    /// The member of this name; null when there is none.
+    pub fn get(self, key: Key) -> Value<'a> {
+        self.members().find(|(name, _)| *name == Name::Known(key)).map_or(Value::Null, |(_, value)| value)
+    }
+}
+
+/// Writes a packed document.
+#[derive(Debug, Default)]
+pub struct Packer {
+    bytes: Vec<u8>,
+}
+
+impl Packer {
+    /// A value without content: one of the tags.
+    pub fn tag(&mut self, tag: u8) {
+        self.bytes.push(tag);
+    }
+
+    /// A number.
+    pub fn number(&mut self, number: f64) {
+        self.bytes.push(NUMBER);
+        self.bytes.extend_from_slice(&number.to_le_bytes());
+    }
+
+    /// A string.
+    pub fn text(&mut self, text: &str) {
+        self.bytes.push(TEXT);
+        write_text(&mut self.bytes, text);
+    }
+
+    /// The name of an object's member; its value comes next.
+    pub fn name(&mut self, name: &str) {
+        if let Some(key) = Key::find(name) {
+            self.bytes.push(key as u8);
+        } else {
+            self.bytes.push(255);
+            write_text(&mut self.bytes, name);
+        }
+    }
+
+    /// Starts an object or array; give what comes back to [`Packer::close`].
+    pub fn open(&mut self, tag: u8) -> usize {
+        self.bytes.push(tag);
+        self.bytes.extend_from_slice(&[0; 4]);
+        self.bytes.len()
+    }
+
+    /// Ends it.
+    pub fn close(&mut self, start: usize) {
+        let length = u32::try_from(self.bytes.len().saturating_sub(start)).unwrap_or(u32::MAX);
+        if let Some(place) = self.bytes.get_mut(start.saturating_sub(4)..start) {
+            place.copy_from_slice(&length.to_le_bytes());
+        }
+    }
+
+    /// The document.
+    pub fn finish(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// Appends a length and the text.
+pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
+    match u8::try_from(text.len()) {
+        Ok(short) if short < 255 => out.push(short),
+        _ => {
+            out.push(255);
+            out.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
+        }
+    }
+    out.extend_from_slice(text.as_bytes());
+}
