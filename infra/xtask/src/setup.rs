@@ -1,7 +1,7 @@
 //! Set-up: everything a task needs, on a machine with Rust, Node and Python. What is there already is left
 //! alone; what is done is said, one line each; what cannot be done stops with how to do it by hand.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 use std::{env, fs};
@@ -49,9 +49,6 @@ pub(crate) fn for_tests() -> Result<()> {
     ])?;
     // The mechanisms PLAIN and LOGIN themselves are only recommended by the package of the library.
     apt::provide_file("/usr/lib", "sasl2/liblogin.so", "libsasl2-modules")?;
-    if env::var_os("CHROMIUM").is_none() {
-        apt::provide(&[apt::Program { names: &BROWSERS, package: "chromium" }])?;
-    }
     browser()?;
     python()
 }
@@ -133,12 +130,17 @@ fn python() -> Result<()> {
     Ok(())
 }
 
-/// Ubuntu's package is a stub that asks for a snap, so the browser is asked for its version.
+/// Ubuntu has Chromium as a snap alone, and a stub of a package; so the browser is asked for its version.
 fn browser() -> Result<()> {
-    let program = env::var_os("CHROMIUM").map(Into::into).or_else(|| find_program(&BROWSERS));
     let by_hand =
         "install Chromium or Chrome (on Ubuntu: `snap install chromium`), or set CHROMIUM to its path";
-    let Some(program) = program else { bail!("there is no Chromium: {by_hand}") };
+    let named = env::var_os("CHROMIUM").map(PathBuf::from);
+    if named.is_none() {
+        apt::provide(&[apt::Program { names: &BROWSERS, package: "chromium" }]).context(by_hand)?;
+    }
+    let Some(program) = named.or_else(|| find_program(&BROWSERS)) else {
+        bail!("there is no Chromium: {by_hand}")
+    };
     let answers = ask(command(&program).args(["--version", "--no-sandbox"])).is_some();
     ensure!(answers, "{} does not run: {by_hand}", program.display());
     Ok(())
