@@ -6,6 +6,8 @@ pub mod config;
 pub mod domain;
 pub mod effects;
 pub mod functions;
+#[cfg(feature = "aws")]
+pub mod lambda;
 pub mod mail;
 pub mod smtp;
 pub mod wire;

@@ -1,2 +1,35 @@
-//! Cold start only: reads the Handler and runs that function.
-fn main() {}
+//! The Lambda artefact. Cold start only: reads the environment and serves the function that the handler names.
+
+use std::process::ExitCode;
+
+use lambda_runtime::Error;
+use sender_lambda::config::Config;
+use sender_lambda::effects::aws;
+use sender_lambda::functions::App;
+use sender_lambda::lambda::{Function, logs};
+
+/// One thread: a Lambda of this size has less than one processor, and everything it does is waiting.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    logs::start(env("RUST_LOG").as_deref());
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Ends the environment before it is ready; Lambda tells the caller, and this line tells why.
+            tracing::error!(%error, "cannot start");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Error> {
+    let function: Function = env("_HANDLER").unwrap_or_default().parse()?;
+    let config = Config::read(env)?;
+    let effects = aws::effects(&config, env)?;
+    let app = App::new(config, effects)?;
+    function.serve(&app).await
+}
+
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

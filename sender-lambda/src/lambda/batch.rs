@@ -1,0 +1,117 @@
+//! Batches from SQS and single events, as Lambda hands them over.
+
+use lambda_runtime::Diagnostic;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::functions::sender::Record;
+
+/// What set the function off.
+#[derive(Clone, Debug)]
+pub(super) enum Trigger {
+    /// One event document: an EventBridge event's `detail`, or the payload of a direct invocation.
+    Event(Value),
+    /// Messages from SQS, in their order.
+    Batch(Vec<Record>),
+}
+
+/// A message as SQS hands it to Lambda. Only the envelope is read here: a body that is no JSON is its own
+/// record's problem.
+#[derive(Deserialize)]
+struct Message {
+    #[serde(rename = "messageId")]
+    id: String,
+    #[serde(rename = "receiptHandle")]
+    receipt: String,
+    #[serde(default)]
+    body: Option<String>,
+}
+
+impl Trigger {
+    /// Tells the three apart. EventBridge and SQS mark their events; what bears no mark is the document itself.
+    pub(super) fn of(mut event: Value) -> Result<Self, Diagnostic> {
+        let from_queue = |records: &Vec<Value>| records.iter().all(|r| r["eventSource"] == "aws:sqs");
+        if event["Records"].as_array().is_some_and(from_queue) {
+            let messages: Vec<Message> = serde_json::from_value(event["Records"].take())
+                .map_err(|_| unusable("a record lacks messageId or receiptHandle"))?;
+            let record = |message: Message| Record {
+                message_id: message.id,
+                receipt: message.receipt,
+                body: message.body.unwrap_or_default(),
+            };
+            return Ok(Self::Batch(messages.into_iter().map(record).collect()));
+        }
+        if event["detail-type"].is_string() && !event["detail"].is_null() {
+            return Ok(Self::Event(event["detail"].take()));
+        }
+        Ok(Self::Event(event))
+    }
+}
+
+/// An invocation that no function can take.
+pub(super) fn unusable(message: &str) -> Diagnostic {
+    Diagnostic { error_type: "event.unusable".to_owned(), error_message: message.to_owned() }
+}
+
+/// The messages that stay on the queue: the answer of `ReportBatchItemFailures`.
+#[derive(Debug, Default)]
+pub(super) struct Failures(Vec<String>);
+
+impl Failures {
+    pub(super) fn add(&mut self, message_id: String) {
+        self.0.push(message_id);
+    }
+
+    pub(super) fn into_response(self) -> Value {
+        let item = |id: String| json!({"itemIdentifier": id});
+        json!({"batchItemFailures": self.0.into_iter().map(item).collect::<Vec<_>>()})
+    }
+}
+
+impl From<Vec<String>> for Failures {
+    fn from(ids: Vec<String>) -> Self {
+        Self(ids)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(name: &str) -> Value {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/events").join(name);
+        serde_json::from_slice(&std::fs::read(path).expect("a sample event")).expect("JSON")
+    }
+
+    #[test]
+    fn the_three_triggers_are_told_apart() {
+        let Ok(Trigger::Event(detail)) = Trigger::of(sample("eventbridge-notification.json")) else {
+            panic!("an event")
+        };
+        let Ok(Trigger::Event(direct)) = Trigger::of(sample("direct-notification.json")) else {
+            panic!("an event")
+        };
+        assert_eq!(detail, direct, "the same document, however it comes");
+        let Ok(Trigger::Batch(records)) = Trigger::of(sample("sqs-batch.json")) else { panic!("a batch") };
+        assert_eq!(records.len(), 2);
+        assert_eq!(records[1].body, "not one of ours", "a bad body is its own record's problem");
+    }
+
+    #[test]
+    fn strange_invocations_are_answered() {
+        for (event, batch) in [
+            (json!(null), false),
+            (json!([]), false),
+            (json!("x"), false),
+            (json!({"Records": []}), true),
+            (json!({"Records": [{"eventSource": "aws:sns"}]}), false),
+            (json!({"Records": 7}), false),
+            (json!({"detail-type": "x"}), false),
+        ] {
+            let trigger = Trigger::of(event.clone()).expect("told apart");
+            assert_eq!(matches!(trigger, Trigger::Batch(_)), batch, "{event}");
+        }
+        let nameless = json!({"Records": [{"eventSource": "aws:sqs", "body": "x"}]});
+        assert_eq!(Trigger::of(nameless).expect_err("no id").error_type, "event.unusable");
+    }
+}

@@ -1,0 +1,199 @@
+//! HTTP API events (payload format 2.0, which function URLs share) and their answers.
+
+use std::collections::HashMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::domain::tenant::Tenant;
+use crate::functions::App;
+use crate::functions::settings::{self, Claims, Request, Response};
+
+/// What is read of an event.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Event {
+    raw_path: String,
+    #[serde(default)]
+    raw_query_string: String,
+    /// Names in lower case; values that came more than once are joined by commas.
+    #[serde(default)]
+    headers: HashMap<String, String>,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+    request_context: Context,
+}
+
+#[derive(Clone, Deserialize)]
+struct Context {
+    http: Http,
+    #[serde(default)]
+    stage: Option<String>,
+    #[serde(default)]
+    authorizer: Value,
+}
+
+#[derive(Clone, Deserialize)]
+struct Http {
+    method: String,
+}
+
+/// The answer as API Gateway takes it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Answer {
+    status_code: u16,
+    headers: HashMap<&'static str, String>,
+    body: String,
+}
+
+/// Answers one request.
+pub(super) async fn answer(app: &App, event: &Event) -> Answer {
+    let Some(claims) = claims(&event.request_context.authorizer) else {
+        return Answer::problem(403, "tenant.missing", "The token names no tenant");
+    };
+    let Some(body) = body(event) else {
+        return Answer::problem(400, "body.unreadable", "The body is marked as base64 and is not");
+    };
+    let request = Request {
+        method: &event.request_context.http.method,
+        path: path(&event.raw_path, event.request_context.stage.as_deref()),
+        query: form_urlencoded::parse(event.raw_query_string.as_bytes()).into_owned().collect(),
+        claims,
+        accept_language: event.headers.get("accept-language").map(String::as_str),
+        body: &body,
+    };
+    Answer::from(settings::handle(app, request, None).await)
+}
+
+/// Who asks. API Gateway writes `authorizer` itself, after the authoriser has accepted the token; nothing that
+/// the client sends ends up in there unchecked.
+///
+/// The tenant is the claim `tenant`, or Cognito's `custom:tenant`. The address is the claim `email`, unless the
+/// identity provider says that it is not verified: the test mail must not go to an address somebody just typed.
+fn claims(authorizer: &Value) -> Option<Claims> {
+    let claims = match &authorizer["jwt"]["claims"] {
+        Value::Null => &authorizer["lambda"],
+        claims => claims,
+    };
+    let text = |name: &str| claims[name].as_str().filter(|text| !text.is_empty());
+    let tenant = text("tenant").or_else(|| text("custom:tenant"))?;
+    let unverified = match &claims["email_verified"] {
+        Value::Bool(verified) => !verified,
+        Value::String(verified) => verified != "true",
+        _ => false,
+    };
+    let email = text("email").filter(|_| !unverified).map(ToOwned::to_owned);
+    Some(Claims { tenant: Tenant::new(tenant).ok()?, email })
+}
+
+/// The path below the API's base. A stage other than `$default` is part of what API Gateway calls the raw path.
+fn path<'a>(raw: &'a str, stage: Option<&str>) -> &'a str {
+    let below = |stage: &str| raw.strip_prefix('/')?.strip_prefix(stage).filter(|rest| rest.starts_with('/'));
+    stage.filter(|stage| *stage != "$default").and_then(below).unwrap_or(raw)
+}
+
+fn body(event: &Event) -> Option<Vec<u8>> {
+    let text = event.body.as_deref().unwrap_or_default();
+    if event.is_base64_encoded { STANDARD.decode(text).ok() } else { Some(text.as_bytes().to_vec()) }
+}
+
+impl Answer {
+    fn problem(status: u16, code: &str, title: &str) -> Self {
+        let body = json!({"type": "about:blank", "title": title, "status": status, "code": code});
+        Self::new(status, "application/problem+json", body.to_string(), None)
+    }
+
+    fn new(status: u16, content_type: &str, body: String, retry_after: Option<u32>) -> Self {
+        // Settings and ledger are one tenant's; no cache between us and the form may keep them.
+        let mut headers = HashMap::from([("cache-control", "no-store".to_owned())]);
+        if !content_type.is_empty() {
+            headers.insert("content-type", content_type.to_owned());
+        }
+        if let Some(seconds) = retry_after {
+            headers.insert("retry-after", seconds.to_string());
+        }
+        Self { status_code: status, headers, body }
+    }
+}
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Self {
+        let body = String::from_utf8_lossy(&response.body).into_owned();
+        Self::new(response.status, response.content_type, body, response.retry_after)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(name: &str) -> Event {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/events").join(name);
+        serde_json::from_slice(&std::fs::read(path).expect("a sample event")).expect("an HTTP API event")
+    }
+
+    #[test]
+    fn a_sample_event_is_read() {
+        let event = sample("http-put-smtp.json");
+        let claims = claims(&event.request_context.authorizer).expect("claims");
+        assert_eq!((claims.tenant.as_str(), claims.email.as_deref()), ("acme", Some("admin@acme.test")));
+        assert_eq!(path(&event.raw_path, event.request_context.stage.as_deref()), "/smtp");
+        assert!(body(&event).is_some_and(|body| serde_json::from_slice::<Value>(&body).is_ok()));
+    }
+
+    #[test]
+    fn the_tenant_comes_from_the_authoriser_alone() {
+        for (authorizer, expected) in [
+            (json!({"jwt": {"claims": {"tenant": "acme", "email": "a@acme.test"}}}), Some(("acme", true))),
+            (json!({"jwt": {"claims": {"custom:tenant": "acme"}}}), Some(("acme", false))),
+            (json!({"jwt": {"claims": {"tenant": "a", "custom:tenant": "b"}}}), Some(("a", false))),
+            (json!({"lambda": {"tenant": "acme", "email": "a@acme.test"}}), Some(("acme", true))),
+            // A token decides alone, even where it says nothing.
+            (json!({"jwt": {"claims": {}}, "lambda": {"tenant": "acme"}}), None),
+            (json!({"jwt": {"claims": {"tenant": "../acme"}}}), None),
+            (json!({"jwt": {"claims": {"tenant": ""}}}), None),
+            (json!({"jwt": {"claims": {"tenant": ["acme"]}}}), None),
+            (json!({"iam": {"userId": "acme"}}), None),
+            (json!(null), None),
+        ] {
+            let found = claims(&authorizer);
+            let found = found.as_ref().map(|claims| (claims.tenant.as_str(), claims.email.is_some()));
+            assert_eq!(found, expected, "{authorizer}");
+        }
+    }
+
+    #[test]
+    fn an_unverified_address_gets_no_mail() {
+        for (verified, kept) in [
+            (json!("true"), true),
+            (json!(true), true),
+            (json!(null), true),
+            (json!("false"), false),
+            (json!(false), false),
+            (json!("yes"), false),
+        ] {
+            let authorizer =
+                json!({"jwt": {"claims": {"tenant": "a", "email": "x@y.z", "email_verified": verified}}});
+            assert_eq!(claims(&authorizer).is_some_and(|claims| claims.email.is_some()), kept, "{verified}");
+        }
+    }
+
+    #[test]
+    fn paths_without_the_stage() {
+        for (raw, stage, expected) in [
+            ("/smtp", Some("$default"), "/smtp"),
+            ("/prod/smtp", Some("prod"), "/smtp"),
+            ("/production/smtp", Some("prod"), "/production/smtp"),
+            ("/prod", Some("prod"), "/prod"),
+            ("/smtp", None, "/smtp"),
+            ("", None, ""),
+        ] {
+            assert_eq!(path(raw, stage), expected, "{raw} {stage:?}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The Lambda runtime's side: which function runs, and the events of AWS as the functions' own types. Knows no
+//! rules and decides nothing.
+
+use std::str::FromStr;
+
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use serde_json::Value;
+
+use crate::functions::{App, router, sender};
+
+mod batch;
+mod http;
+pub mod logs;
+
+use batch::{Failures, Trigger};
+
+/// The function that an execution environment runs, by the template's `Handler` (Lambda's `_HANDLER`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// The HTTP API.
+    Settings,
+    /// Events in.
+    Router,
+    /// Mail out.
+    Sender,
+    /// The schedule.
+    Monitor,
+}
+
+/// The handler names no function.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the handler is `{0}`; it takes settings, router, sender or monitor")]
+pub struct UnknownFunction(String);
+
+impl FromStr for Function {
+    type Err = UnknownFunction;
+    fn from_str(handler: &str) -> Result<Self, UnknownFunction> {
+        match handler {
+            "settings" => Ok(Self::Settings),
+            "router" => Ok(Self::Router),
+            "sender" => Ok(Self::Sender),
+            "monitor" => Ok(Self::Monitor),
+            other => Err(UnknownFunction(other.to_owned())),
+        }
+    }
+}
+
+impl Function {
+    /// Serves invocations until the environment ends.
+    ///
+    /// # Errors
+    /// The Runtime API is out of reach.
+    pub async fn serve(self, app: &App) -> Result<(), Error> {
+        match self {
+            Self::Settings => {
+                let handle = |event: LambdaEvent<http::Event>| async move {
+                    Ok::<_, Error>(http::answer(app, &event.payload).await)
+                };
+                lambda_runtime::run(service_fn(handle)).await
+            }
+            Self::Router => {
+                let handle = |event: LambdaEvent<Value>| route(app, event.payload);
+                lambda_runtime::run(service_fn(handle)).await
+            }
+            Self::Sender => {
+                let handle = |event: LambdaEvent<Value>| send(app, event.payload);
+                lambda_runtime::run(service_fn(handle)).await
+            }
+            Self::Monitor => {
+                let handle = |_: LambdaEvent<Value>| async { Ok::<_, Error>(Value::Null) };
+                lambda_runtime::run(service_fn(handle)).await
+            }
+        }
+    }
+}
+
+/// One event, or a batch of them. What cannot be accepted fails: alone in a batch, else the invocation, whose
+/// error goes with the event to where the template sends failures.
+async fn route(app: &App, event: Value) -> Result<Value, Diagnostic> {
+    let document = match Trigger::of(event)? {
+        Trigger::Event(document) => document,
+        Trigger::Batch(records) => {
+            let mut failures = Failures::default();
+            for record in records {
+                if let Err(refused) = router::accept(app, record.body.as_bytes(), None).await {
+                    tracing::warn!(code = refused.code, message = record.message_id, "event refused");
+                    failures.add(record.message_id);
+                }
+            }
+            return Ok(failures.into_response());
+        }
+    };
+    match router::accept(app, document.to_string().as_bytes(), None).await {
+        Ok(accepted) => {
+            Ok(serde_json::json!({"deliveries": accepted.deliveries, "repeated": accepted.repeated}))
+        }
+        Err(refused) => {
+            tracing::warn!(code = refused.code, "event refused");
+            Err(Diagnostic { error_type: refused.code.to_owned(), error_message: refused.message })
+        }
+    }
+}
+
+/// A batch of messages.
+async fn send(app: &App, event: Value) -> Result<Value, Diagnostic> {
+    let Trigger::Batch(records) = Trigger::of(event)? else {
+        return Err(batch::unusable("the sender takes batches from its queue, nothing else"));
+    };
+    let failed = sender::handle(app, &records).await;
+    Ok(Failures::from(failed).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handlers() {
+        assert_eq!("sender".parse(), Ok(Function::Sender));
+        let error = "bootstrap".parse::<Function>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the handler is `bootstrap`; it takes settings, router, sender or monitor"
+        );
+    }
+}
