@@ -1,0 +1,199 @@
+//! The two embedded TLS relays: the platform's, and that of an example customer. They catch mail into the
+//! store instead of delivering it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::keys::random_password;
+use crate::store::Store;
+use certificates::{Authority, Problem};
+use session::{Identity, Mode};
+
+mod certificates;
+mod session;
+mod stream;
+
+/// The memo that keeps CA, ports and passwords.
+const MEMO: &str = "relays";
+/// Connections at a time on one port; more wait in the system's queue.
+const MOST_CONNECTIONS: usize = 200;
+
+/// Name and sender address of each relay.
+const RELAYS: [(&str, &str); 2] =
+    [("platform", "no-reply@platform.example"), ("customer", "notifications@customer.example")];
+
+/// What is kept of the relays from run to run.
+#[derive(Default, Serialize, Deserialize)]
+struct Kept {
+    ca_key_pem: String,
+    ca_pem: String,
+    relays: BTreeMap<String, KeptRelay>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct KeptRelay {
+    starttls: u16,
+    tls: u16,
+    password: String,
+}
+
+/// A relay as `GET /dev/relays` shows it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RelayInfo {
+    /// `platform` or `customer`.
+    pub name: &'static str,
+    /// Where it listens.
+    pub host: &'static str,
+    /// On which ports.
+    pub ports: Ports,
+    /// Its one account.
+    pub username: String,
+    /// And that account's password.
+    pub password: String,
+    /// The file with the CA that vouches for it.
+    pub ca_file: PathBuf,
+    /// That CA itself.
+    pub ca_pem: String,
+    /// An address to send as.
+    pub sender_address: &'static str,
+}
+
+/// The ports of a relay.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Ports {
+    /// With STARTTLS.
+    pub starttls: u16,
+    /// With implicit TLS.
+    pub tls: u16,
+}
+
+/// The running relays.
+pub struct Relays {
+    /// What each of them is.
+    pub infos: Vec<RelayInfo>,
+    /// Where they listen.
+    pub endpoints: Vec<SocketAddr>,
+    tasks: JoinSet<()>,
+}
+
+impl Relays {
+    /// Starts both relays over this store. `folder` gets the CA's certificate as a file.
+    pub async fn start(store: &Arc<Store>, folder: &Path, now: Timestamp) -> Result<Self, Problem> {
+        let mut kept: Kept = match store.recall(MEMO).await? {
+            Some(kept) => serde_json::from_str(&kept)?,
+            None => Kept::default(),
+        };
+        if kept.ca_key_pem.is_empty() {
+            let authority = Authority::generate(now)?;
+            (kept.ca_key_pem, kept.ca_pem) = (authority.key_pem, authority.certificate_pem);
+        }
+        let ca_file = folder.join("ca.pem");
+        fs::write(&ca_file, &kept.ca_pem)?;
+        let ca_file = fs::canonicalize(ca_file)?;
+        let authority = Authority { key_pem: kept.ca_key_pem.clone(), certificate_pem: kept.ca_pem.clone() };
+
+        let mut relays = Self { infos: Vec::new(), endpoints: Vec::new(), tasks: JoinSet::new() };
+        for (name, sender_address) in RELAYS {
+            let earlier = kept.relays.get(name).cloned();
+            let (starttls, starttls_port) = listen(earlier.as_ref().map(|kept| kept.starttls)).await?;
+            let (tls, tls_port) = listen(earlier.as_ref().map(|kept| kept.tls)).await?;
+            let password = earlier.map_or_else(random_password, |kept| Ok(kept.password))?;
+            let identity = Arc::new(Identity {
+                name,
+                username: name.to_owned(),
+                password: password.clone(),
+                tls: TlsAcceptor::from(authority.server_config(name, now)?),
+            });
+            for (listener, mode) in [(starttls, Mode::StartTls), (tls, Mode::Tls)] {
+                relays.endpoints.push(listener.local_addr()?);
+                relays.tasks.spawn(accept(listener, mode, identity.clone(), store.clone()));
+            }
+            relays.infos.push(RelayInfo {
+                name,
+                host: "127.0.0.1",
+                ports: Ports { starttls: starttls_port, tls: tls_port },
+                username: name.to_owned(),
+                password: password.clone(),
+                ca_file: ca_file.clone(),
+                ca_pem: kept.ca_pem.clone(),
+                sender_address,
+            });
+            kept.relays
+                .insert(name.to_owned(), KeptRelay { starttls: starttls_port, tls: tls_port, password });
+        }
+        store.remember(MEMO, &serde_json::to_string(&kept)?).await?;
+        Ok(relays)
+    }
+
+    /// The platform's own settings over its embedded relay: SmtpSettings with the password set.
+    pub fn platform_document(&self) -> String {
+        let platform = &self.infos[0];
+        serde_json::json!({
+            "host": platform.host,
+            "port": platform.ports.starttls,
+            "security": "starttls",
+            "authMethod": "password",
+            "username": platform.username,
+            "password": {"set": platform.password},
+            "senderAddress": platform.sender_address,
+            "senderName": "The Platform",
+            "caPem": platform.ca_pem,
+        })
+        .to_string()
+    }
+
+    /// Ends them, with whatever connections are open.
+    pub fn stop(&mut self) {
+        self.tasks.abort_all();
+    }
+}
+
+/// The port used before, so that settings which name it stay right; another one when it is taken.
+async fn listen(earlier: Option<u16>) -> io::Result<(TcpListener, u16)> {
+    if let Some(port) = earlier {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+            Ok(listener) => return Ok((listener, port)),
+            Err(error) => tracing::warn!(port, %error, "a relay's earlier port is taken; it gets a new one"),
+        }
+    }
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let port = listener.local_addr()?.port();
+    Ok((listener, port))
+}
+
+async fn accept(listener: TcpListener, mode: Mode, identity: Arc<Identity>, store: Arc<Store>) {
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, most likely: those in use come free.
+                tracing::warn!(%error, relay = identity.name, "accept");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let (identity, store) = (identity.clone(), store.clone());
+        connections.spawn(async move {
+            if let Err(error) = session::serve(stream, mode, &identity, &store).await {
+                tracing::debug!(%error, relay = identity.name, "connection");
+            }
+            drop(place);
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
