@@ -1,0 +1,120 @@
+//! `/api/…`: the HTTP API of CONTRACT §4, with the tests streamed to who asks for it.
+
+use std::convert::Infallible;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, StreamExt as _};
+use sender_lambda::functions::settings::{self, Claims};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::problem::Problem;
+use super::{Server, body, token};
+
+/// What Lambda takes as a request's payload.
+const LARGEST_BODY: usize = 6 * 1024 * 1024;
+const NDJSON: &str = "application/x-ndjson";
+
+/// A request without borrows: it goes on when the client has gone.
+struct Call {
+    method: String,
+    path: String,
+    query: Vec<(String, String)>,
+    claims: Claims,
+    accept_language: Option<String>,
+    body: Bytes,
+}
+
+pub(super) async fn call(State(server): State<Server>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let claims = token::claims(server.store.keys(), &parts.headers, (server.app.now)())?;
+    let Query(query) = Query::try_from_uri(&parts.uri).map_err(|_| {
+        Problem::new(StatusCode::BAD_REQUEST, "request.query_invalid", "The query cannot be read.")
+    })?;
+    let path = parts.uri.path().strip_prefix("/api").unwrap_or_default().to_owned();
+    let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let call = Call {
+        method: parts.method.to_string(),
+        claims,
+        query,
+        accept_language: text(header::ACCEPT_LANGUAGE).map(str::to_owned),
+        body: body::read(body, LARGEST_BODY).await?,
+        path,
+    };
+    let streamable =
+        matches!((call.method.as_str(), call.path.as_str()), ("POST", "/smtp/test") | ("PUT", "/smtp"));
+    if streamable && wants_ndjson(&parts.headers) {
+        streamed(server, call).await
+    } else {
+        // A task of its own: a change of settings is not broken off because somebody closed a window.
+        let answer = tokio::spawn(async move { answer(&server, &call, None).await });
+        answer.await.map(respond).map_err(|_| Problem::internal())
+    }
+}
+
+fn wants_ndjson(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT);
+    values
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|range| range.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case(NDJSON)))
+}
+
+async fn answer(
+    server: &Server,
+    call: &Call,
+    progress: Option<&mut (dyn FnMut(Value) + Send)>,
+) -> settings::Response {
+    let request = settings::Request {
+        method: &call.method,
+        path: &call.path,
+        query: call.query.clone(),
+        claims: call.claims.clone(),
+        accept_language: call.accept_language.as_deref(),
+        body: &call.body,
+    };
+    settings::handle(&server.app, request, progress).await
+}
+
+fn respond(answer: settings::Response) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if answer.content_type.is_empty() {
+        return status.into_response();
+    }
+    (status, [(header::CONTENT_TYPE, answer.content_type)], answer.body).into_response()
+}
+
+/// One stage a line, the answer last. The status line goes out with the first stage; what is answered before
+/// any stage (a validation report, too many tests) comes as it would without streaming.
+async fn streamed(server: Server, call: Call) -> Result<Response, Problem> {
+    let (stages, mut passed) = mpsc::unbounded_channel();
+    let task = tokio::spawn(async move {
+        let mut progress = move |stage: Value| {
+            // The client may have gone.
+            let _ = stages.send(stage);
+        };
+        answer(&server, &call, Some(&mut progress)).await
+    });
+    // The channel closes when the task is over, so this waits for whatever comes first.
+    let Some(first) = passed.recv().await else {
+        return task.await.map(respond).map_err(|_| Problem::internal());
+    };
+    let stages = stream::unfold(passed, async |mut passed| {
+        let stage = passed.recv().await?;
+        Some((line(stage.to_string().into_bytes()), passed))
+    });
+    // A task that failed leaves the answer out, and the client sees that there is none.
+    let last = stream::once(task).filter_map(async |answer| Some(line(answer.ok()?.body)));
+    let first = stream::once(async move { line(first.to_string().into_bytes()) });
+    let lines = first.chain(stages).chain(last).map(Ok::<_, Infallible>);
+    Ok(([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(lines)).into_response())
+}
+
+fn line(mut json: Vec<u8>) -> Bytes {
+    json.push(b'\n');
+    json.into()
+}

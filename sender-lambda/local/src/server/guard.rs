@@ -1,0 +1,101 @@
+//! What every request passes: it must be meant for us and come from our own page, and what we answer must not
+//! be used for anything else.
+
+use axum::extract::{Request, State};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Server;
+use super::problem::Problem;
+
+/// Nothing from elsewhere, nothing inline; WebAssembly may be compiled.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; \
+     style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, HeaderValue); 5] = [
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY)),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+];
+
+/// A page elsewhere can make its own name point to 127.0.0.1 (DNS rebinding), or send requests across origins:
+/// the former shows in `Host`, the latter in `Origin`.
+pub(super) async fn check(State(server): State<Server>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let mut response = if !names_us(headers, header::HOST, "", server.port) {
+        Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "request.foreign_host",
+            "This server answers to 127.0.0.1 and localhost with its port alone.",
+        )
+        .into_response()
+    } else if headers.contains_key(header::ORIGIN)
+        && !names_us(headers, header::ORIGIN, "http://", server.port)
+    {
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            "request.foreign_origin",
+            "This server takes requests from its own page alone.",
+        )
+        .into_response()
+    } else {
+        next.run(request).await
+    };
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    response
+}
+
+fn names_us(headers: &HeaderMap, name: HeaderName, prefix: &str, port: u16) -> bool {
+    let mut values = headers.get_all(name).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    let Some(authority) = value.to_str().ok().and_then(|value| value.strip_prefix(prefix)) else {
+        return false;
+    };
+    let Ok(authority) = authority.parse::<Authority>() else { return false };
+    let ours = ["127.0.0.1", "localhost"].contains(&authority.host());
+    ours && !authority.as_str().contains('@') && authority.port_u16().unwrap_or(80) == port
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whom_a_request_names() {
+        let cases = [
+            ("127.0.0.1:8080", 8080, true),
+            ("localhost:8080", 8080, true),
+            ("localhost", 80, true),
+            ("localhost", 8080, false),
+            ("127.0.0.1:8081", 8080, false),
+            ("evil.example:8080", 8080, false),
+            ("127.0.0.1.evil.example:8080", 8080, false),
+            ("user@127.0.0.1:8080", 8080, false),
+            ("127.0.0.1:8080, evil.example", 8080, false),
+            ("127.0.0.1:99999", 8080, false),
+            ("", 80, false),
+        ];
+        for (host, port, expected) in cases {
+            let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
+            assert_eq!(names_us(&headers, header::HOST, "", port), expected, "{host}");
+        }
+        for (origin, expected) in
+            [("http://localhost:80", true), ("https://localhost:80", false), ("null", false)]
+        {
+            let headers = HeaderMap::from_iter([(header::ORIGIN, origin.parse().unwrap())]);
+            assert_eq!(names_us(&headers, header::ORIGIN, "http://", 80), expected, "{origin}");
+        }
+        let mut twice = HeaderMap::new();
+        assert!(!names_us(&twice, header::HOST, "", 80), "none");
+        twice.append(header::HOST, HeaderValue::from_static("localhost"));
+        twice.append(header::HOST, HeaderValue::from_static("localhost"));
+        assert!(!names_us(&twice, header::HOST, "", 80), "two");
+    }
+}

@@ -1,0 +1,61 @@
+//! The one-machine server: page, API, events and the developer's corner, on 127.0.0.1 alone.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, StatusCode};
+use axum::middleware;
+use axum::routing::{any, get, post};
+use sender_lambda::functions::App;
+
+use crate::relays::RelayInfo;
+use crate::store::Store;
+use problem::Problem;
+
+mod api;
+mod assets;
+mod body;
+mod dev;
+mod events;
+mod guard;
+mod problem;
+mod token;
+
+pub use assets::is_complete;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct Server {
+    /// The functions' world.
+    pub app: Arc<App>,
+    /// The embedded store.
+    pub store: Arc<Store>,
+    /// The embedded relays.
+    pub relays: Arc<[RelayInfo]>,
+    /// The port it listens on: part of what `Host` has to say.
+    pub port: u16,
+}
+
+/// All routes.
+pub fn router(server: Server) -> Router {
+    Router::new()
+        .route("/", get(assets::index))
+        .route("/page/{*path}", get(assets::file))
+        .route("/validator/{*path}", get(assets::file))
+        .route("/api/events", post(events::accept))
+        .route("/api/{*path}", any(api::call))
+        .route("/dev/token", post(dev::token))
+        .route("/dev/mail", get(dev::mail))
+        .route("/dev/mail/{id}", get(dev::raw))
+        .route("/dev/relays", get(dev::relays))
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "request.not_found", "There is nothing here."))
+        .method_not_allowed_fallback(async |method: Method| {
+            let detail = format!("{method} is not possible here.");
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "request.method_not_allowed", detail)
+        })
+        .layer(middleware::from_fn_with_state(server.clone(), guard::check))
+        // Each handler has a limit of its own.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(server)
+}

@@ -1,0 +1,123 @@
+//! What Lambda's event source does in the cloud: takes messages from the queue, hands them to `sender`, and
+//! takes off the queue what is done.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sender_lambda::domain::tenant::Tenant;
+use sender_lambda::functions::App;
+use sender_lambda::functions::sender::{self, Record};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::store::{Received, Store};
+
+/// Longer than any send may take; a restart gives the messages back at once.
+const VISIBILITY: Duration = Duration::from_mins(30);
+/// Messages in one batch: what SQS gives at most.
+const BATCH: usize = 10;
+/// Batches of one tenant at a time: a slow relay keeps its own mail waiting, and nobody else's.
+const BATCHES_PER_TENANT: usize = 4;
+/// Batches at a time.
+const BATCHES: usize = 256;
+/// Whatever happens, the queue is looked at this often.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// After an error of the store.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Works until `stop` turns true, and ends the batches it has begun.
+pub async fn run(app: Arc<App>, store: Arc<Store>, mut stop: watch::Receiver<bool>) {
+    let mut batches = JoinSet::new();
+    let mut in_flight: HashMap<Tenant, usize> = HashMap::new();
+    while !*stop.borrow() {
+        let wait = match fill(&app, &store, &mut batches, &mut in_flight).await {
+            Ok(wait) => wait,
+            Err(error) => {
+                tracing::error!(%error, "queue");
+                PAUSE
+            }
+        };
+        tokio::select! {
+            Some(done) = batches.join_next() => {
+                if let Ok(group) = done {
+                    leave(&mut in_flight, &group);
+                }
+            }
+            () = store.queue_changed() => {}
+            () = tokio::time::sleep(wait) => {}
+            _ = stop.changed() => {}
+        }
+    }
+    batches.join_all().await;
+}
+
+fn leave(in_flight: &mut HashMap<Tenant, usize>, group: &Tenant) {
+    if let Some(count) = in_flight.get_mut(group) {
+        *count -= 1;
+        if *count == 0 {
+            in_flight.remove(group);
+        }
+    }
+}
+
+/// Begins a batch for each tenant in turn, as long as there is room. How long to wait then.
+async fn fill(
+    app: &Arc<App>,
+    store: &Arc<Store>,
+    batches: &mut JoinSet<Tenant>,
+    in_flight: &mut HashMap<Tenant, usize>,
+) -> sender_lambda::effects::Result<Duration> {
+    loop {
+        let mut groups = store.ready_groups().await?;
+        groups.retain(|group| in_flight.get(group).is_none_or(|count| *count < BATCHES_PER_TENANT));
+        // Who has the least in flight is served first.
+        groups.sort_by_key(|group| in_flight.get(group).copied().unwrap_or_default());
+        let mut begun = false;
+        for group in groups {
+            if batches.len() >= BATCHES {
+                return Ok(LONGEST_WAIT);
+            }
+            let received = store.receive(&group, BATCH, VISIBILITY).await?;
+            if received.is_empty() {
+                continue;
+            }
+            begun = true;
+            *in_flight.entry(group.clone()).or_default() += 1;
+            let (app, store) = (app.clone(), store.clone());
+            batches.spawn(async move {
+                batch(app, &store, received).await;
+                group
+            });
+        }
+        if !begun {
+            return Ok(store.next_visible().await?.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT));
+        }
+    }
+}
+
+/// One batch: what `sender` does not name as failed is done.
+async fn batch(app: Arc<App>, store: &Store, received: Vec<Received>) {
+    let records: Vec<Record> = received
+        .into_iter()
+        .map(|message| Record {
+            message_id: message.id.to_string(),
+            receipt: message.receipt,
+            body: message.body,
+        })
+        .collect();
+    let sent = records.clone();
+    // A task of its own contains a panic; the messages then show again after the visibility timeout.
+    let failed = match tokio::spawn(async move { sender::handle(&app, &sent).await }).await {
+        Ok(failed) => failed,
+        Err(error) => {
+            tracing::error!(%error, "a batch broke off");
+            return;
+        }
+    };
+    let done = records.into_iter().filter(|record| !failed.contains(&record.message_id));
+    let done = done.map(|record| record.receipt).collect();
+    if let Err(error) = store.delete(done).await {
+        tracing::error!(%error, "done messages stay on the queue; their rows say that they are done");
+    }
+}
