@@ -65,7 +65,20 @@ impl From<EffectError> for Refused {
 /// # Errors
 /// The event cannot be used, or the store is out of reach ([`Refused::transient`]).
 pub async fn accept(app: &App, document: &[u8], only: Option<&Tenant>) -> Result<Accepted, Refused> {
-    let event = event::parse(document, QUEUE_LIMIT)?;
+    accept_up_to(app, document, only, QUEUE_LIMIT).await
+}
+
+/// [`accept`] for events of up to `limit` bytes: `ownpost send` has no queue to fit them on.
+///
+/// # Errors
+/// As [`accept`].
+pub async fn accept_up_to(
+    app: &App,
+    document: &[u8],
+    only: Option<&Tenant>,
+    limit: usize,
+) -> Result<Accepted, Refused> {
+    let event = event::parse(document, limit)?;
     if only.is_some_and(|tenant| *tenant != event.tenant) {
         return Err(Refused::new(
             EventCode::TenantForeign,
