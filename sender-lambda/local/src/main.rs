@@ -1,2 +1,7 @@
-//! The command line.
-fn main() {}
+//! The command line: see [`ownpost::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ownpost::cli::main()
+}

@@ -1,0 +1,147 @@
+//! `ownpost local`: puts store, relays, functions and server together, and ends them in order.
+
+use std::fs;
+use std::future::IntoFuture as _;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sender_lambda::config::Config;
+use sender_lambda::functions::App;
+use sender_lambda::wire::settings::from_document;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+use super::terminal::{complain, note, say};
+use super::{LocalArgs, NO, YES};
+use crate::relays::Relays;
+use crate::server::{self, Server};
+use crate::store::Store;
+use crate::worker;
+
+/// What is under way at the end gets as long; what is not done then is done after the next start.
+const GRACE: Duration = Duration::from_secs(20);
+/// The operator's own platform settings.
+const PLATFORM_FILE: &str = "platform.json";
+
+pub(super) async fn run(config: Config, args: &LocalArgs) -> ExitCode {
+    match serve(config, args).await {
+        Ok(()) => ExitCode::from(YES),
+        Err(problem) => complain(NO, &problem),
+    }
+}
+
+async fn serve(mut config: Config, args: &LocalArgs) -> Result<(), String> {
+    let data = args.data.clone().or_else(default_data).ok_or("there is no home folder; give --data DIR")?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await.map_err(|error| {
+        if error.kind() == io::ErrorKind::AddrInUse {
+            format!(
+                "port {} is in use; give another one with --port, or 0 to let the system choose",
+                args.port
+            )
+        } else {
+            format!("port {} cannot be listened on: {error}", args.port)
+        }
+    })?;
+    let port = listener.local_addr().map_err(|error| error.to_string())?.port();
+
+    let store = Store::open(&data, Arc::new(Timestamp::now)).map_err(|error| error.to_string())?;
+    let store = Arc::new(store);
+    let mut relays = Relays::start(&store, &data, Timestamp::now())
+        .await
+        .map_err(|error| format!("the embedded relays do not start: {error}"))?;
+    config.allow_endpoints.clone_from(&relays.endpoints);
+    config.extra_ca_file = Some(trusted(&config, &data, &relays.infos[0].ca_pem)?);
+    store.set_platform(&platform(&data, &relays)?);
+    let app = App::new(config, store.effects()).map_err(|error| error.to_string())?;
+    let app = Arc::new(app);
+
+    let (stop, stopped) = watch::channel(false);
+    let signals = Signals::new().map_err(|error| error.to_string())?;
+    let worker = tokio::spawn(worker::run(app.clone(), store.clone(), stopped.clone()));
+    let router =
+        server::router(Server { app, store: store.clone(), relays: relays.infos.clone().into(), port });
+    let mut over = stopped.clone();
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+        let _ = over.wait_for(|stop| *stop).await;
+    });
+    let server = tokio::spawn(server.into_future());
+
+    if !server::is_complete() {
+        note("The page is not part of this build; `cargo xtask build` makes it. The API works regardless.");
+    }
+    note(&format!("Everything is kept in {}; Ctrl-C ends this.", data.display()));
+    say(&format!("ready http://127.0.0.1:{port}\n"));
+
+    signals.wait().await;
+    let _ = stop.send(true);
+    let ended = tokio::time::timeout(GRACE, async {
+        let _ = server.await;
+        let _ = worker.await;
+    });
+    if ended.await.is_err() {
+        note("Something was still under way; it goes on after the next start.");
+    }
+    relays.stop();
+    Ok(())
+}
+
+/// What ends the server.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// From here on they are ours.
+    fn new() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn wait(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Where the data are when nobody says otherwise (XDG base directories).
+fn default_data() -> Option<PathBuf> {
+    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = folder("XDG_DATA_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/share")))?;
+    Some(base.join("ownpost"))
+}
+
+/// One file with the operator's CAs and ours.
+fn trusted(config: &Config, data: &Path, ours: &str) -> Result<PathBuf, String> {
+    let mut pem = String::new();
+    if let Some(file) = &config.extra_ca_file {
+        pem = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        pem.push('\n');
+    }
+    pem.push_str(ours);
+    let path = data.join("trusted-ca.pem");
+    fs::write(&path, pem).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(path)
+}
+
+/// The platform's settings: the operator's file, or the embedded relay.
+fn platform(data: &Path, relays: &Relays) -> Result<Zeroizing<String>, String> {
+    let path = data.join(PLATFORM_FILE);
+    match fs::read_to_string(&path) {
+        Ok(document) => {
+            let document = Zeroizing::new(document);
+            from_document(&document).map_err(|problem| format!("{}: {problem}", path.display()))?;
+            Ok(document)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(relays.platform_document().into()),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}

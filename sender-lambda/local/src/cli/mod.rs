@@ -1,0 +1,181 @@
+//! The command line of CONTRACT §8.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use sender_lambda::config::Config;
+
+mod input;
+mod local;
+mod schema;
+mod send;
+mod terminal;
+mod validate;
+
+/// The command did what it was asked, and the answer is yes.
+const YES: u8 = 0;
+/// It did what it was asked, and the answer is no; or it could not be done.
+const NO: u8 = 1;
+/// The input cannot be used.
+const UNUSABLE: u8 = 2;
+
+/// Bring your own SMTP, for SaaS products: the command line and the one-machine server.
+#[derive(Parser)]
+#[command(name = "ownpost", version, max_term_width = 100, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+What may be dialled and trusted beside the defaults is set by the environment:
+  OWNPOST_ALLOW_NETWORKS  networks that may be dialled although private: 10.0.0.0/8,127.0.0.0/8
+  OWNPOST_ALLOW_PORTS     ports beside 25, 465, 587, 2465, 2525, 2587
+  OWNPOST_EXTRA_CA_FILE   PEM file of CAs trusted beside the public ones
+  OWNPOST_EHLO_NAME       the host name to introduce ourselves with
+  OWNPOST_DNS_SERVER      address:port of the DNS server to ask
+  RUST_LOG                what to log on standard error: info, debug, …
+  NO_COLOR                no colours";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the whole product on this machine: form, API, events, queue, ledger, mail catcher
+    Local(LocalArgs),
+    /// Test SMTP settings against their server, stage by stage
+    Test(TestArgs),
+    /// Check SMTP settings by the rules alone; nothing is connected to
+    Validate(ValidateArgs),
+    /// Send one event through the given settings
+    Send(SendArgs),
+    /// Print the JSON Schemas of what Ownpost reads and writes
+    Schema(SchemaArgs),
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Prints `ready http://127.0.0.1:PORT` once it serves, and ends on Ctrl-C or SIGTERM.
+The embedded platform relay carries what is not sent through a customer's server; a file platform.json in the \
+data folder, with SmtpSettings like those of `ownpost test`, puts a real server in its place.")]
+struct LocalArgs {
+    /// The port to listen on, on 127.0.0.1 alone; 0 lets the system choose
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// The folder that keeps everything [default: ownpost in the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Exit status: 0 every stage passed, 1 the test failed, 2 the settings cannot be used.
+
+Example:
+  echo '{\"host\": \"smtp.example.com\", \"port\": 587, \"username\": \"mailer\", \"password\": {\"set\": \"…\"},
+         \"senderAddress\": \"noreply@example.com\"}' | ownpost test --to you@example.com")]
+struct TestArgs {
+    /// SmtpSettings as JSON
+    #[arg(default_value = "-", value_name = "FILE or -")]
+    file: PathBuf,
+    /// Who gets a test mail; without it, the test ends after MAIL FROM
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
+    to: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Exit status: 0 valid, 1 not valid, 2 no JSON, or beyond the limits of size and depth."
+)]
+struct ValidateArgs {
+    /// SmtpSettings as JSON
+    #[arg(default_value = "-", value_name = "FILE or -")]
+    file: PathBuf,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Exit status: 0 sent to all, 1 not to all, 2 the event or the settings cannot be used."
+)]
+struct SendArgs {
+    /// The event as JSON, 25 MiB at most
+    #[arg(default_value = "-", value_name = "FILE or -")]
+    file: PathBuf,
+    /// SmtpSettings as JSON: the server that carries the mails
+    #[arg(long, value_name = "FILE")]
+    settings: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct SchemaArgs {
+    /// One schema alone; all of them when absent
+    name: Option<String>,
+}
+
+#[derive(Args)]
+struct Output {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// The language of messages and remedies: en, fr, nl, de, es
+    #[arg(long, value_name = "L", default_value = "en")]
+    locale: String,
+}
+
+fn parse_address(text: &str) -> Result<String, String> {
+    match text.parse::<lettre::Address>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Runs the command of this process's arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::builder()
+                .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into())
+                .from_env_lossy(),
+        )
+        .with_writer(std::io::stderr)
+        .with_ansi(terminal::errors_have_colours())
+        .init();
+    let config = match Config::read(|name| std::env::var(name).ok()) {
+        Ok(config) => config,
+        Err(error) => return terminal::complain(UNUSABLE, &error.to_string()),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return terminal::complain(NO, &format!("no runtime: {error}")),
+    };
+    let code = runtime.block_on(async {
+        match cli.command {
+            Command::Local(args) => local::run(config, &args).await,
+            Command::Test(_) => terminal::complain(NO, "not built yet"),
+            Command::Send(args) => send::run(config, &args).await,
+            Command::Validate(args) => validate::run(&config, &args),
+            Command::Schema(args) => schema::run(&args),
+        }
+    });
+    // A name look-up that hangs in the system's resolver does not keep a finished command.
+    runtime.shutdown_background();
+    code
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+}

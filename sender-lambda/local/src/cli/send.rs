@@ -1,0 +1,153 @@
+//! `ownpost send`: one event through the given settings, in this process and at once.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sender_lambda::config::Config;
+use sender_lambda::domain::category::Routing;
+use sender_lambda::domain::delivery::{Delivery, Revision, Status};
+use sender_lambda::domain::settings::Settings;
+use sender_lambda::effects::{Ledger, Secrets as _};
+use sender_lambda::functions::sender::{self, Record};
+use sender_lambda::functions::{App, router};
+use sender_lambda::wire::event::{self, SEND_LIMIT};
+use sender_lambda::wire::settings::to_document;
+
+use super::terminal::{BAD, BOLD, DIM, GOOD, Styled, WARN, clean, complain, pretty, say};
+use super::{NO, Output, SendArgs, UNUSABLE, YES, input, validate};
+use crate::store::Store;
+
+/// As many mails are handed to the sender at a time: it pipelines them.
+const BATCH: usize = 100;
+/// Nothing comes back to the queue while this runs.
+const VISIBILITY: Duration = Duration::from_hours(12);
+
+pub(super) async fn run(config: Config, args: &SendArgs) -> ExitCode {
+    let output = Output { json: args.json, locale: "en".into() };
+    let settings = match validate::read(&config, &args.settings, &output.locale) {
+        Ok(checked) => match checked.draft.map(|draft| draft.resolve(None, &output.locale)) {
+            Some(Ok(settings)) => settings,
+            Some(Err(report)) => {
+                validate::print(&report, &output);
+                return complain(UNUSABLE, "the settings cannot be used");
+            }
+            None => {
+                validate::print(&checked.report, &output);
+                return complain(UNUSABLE, "the settings cannot be used");
+            }
+        },
+        Err(problem) => return complain(UNUSABLE, &problem),
+    };
+    let document = match input::read(&args.file, SEND_LIMIT) {
+        Ok(document) => document,
+        Err(problem) => return complain(UNUSABLE, &problem),
+    };
+    let rows = match send(config, settings, &document).await {
+        Ok(rows) => rows,
+        Err(Stopped::Unusable(problem)) => return complain(UNUSABLE, &problem),
+        Err(Stopped::Failed(problem)) => return complain(NO, &problem),
+    };
+    say(&if args.json { pretty(&deliveries(&rows)) } else { readable(&rows) });
+    ExitCode::from(if rows.iter().all(|row| row.status == Status::Sent) { YES } else { NO })
+}
+
+/// Why nothing was sent.
+enum Stopped {
+    /// The event cannot be used.
+    Unusable(String),
+    /// Something of ours failed.
+    Failed(String),
+}
+
+async fn send(config: Config, mut settings: Settings, document: &[u8]) -> Result<Vec<Delivery>, Stopped> {
+    let failed = |error: &dyn std::fmt::Display| Stopped::Failed(error.to_string());
+    let event = event::parse(document, SEND_LIMIT).map_err(|error| Stopped::Unusable(error.to_string()))?;
+    // The given settings carry every category: there is no platform here.
+    settings.routing = Routing::default();
+    let store = Store::in_memory(Arc::new(Timestamp::now)).map_err(|error| failed(&error))?;
+    let store = Arc::new(store);
+    let revision = Revision("given-on-the-command-line-000001".into());
+    let stored = async {
+        store.put_pending(&event.tenant, &revision, &to_document(&settings)).await?;
+        store.promote(&event.tenant, &revision, None).await
+    };
+    stored.await.map_err(|error| failed(&error))?;
+    let app = App::new(config, store.effects()).map_err(|error| Stopped::Unusable(error.to_string()))?;
+    let accepted = router::accept_up_to(&app, document, None, SEND_LIMIT)
+        .await
+        .map_err(|refused| Stopped::Unusable(refused.to_string()))?;
+    loop {
+        let received =
+            store.receive(&event.tenant, BATCH, VISIBILITY).await.map_err(|error| failed(&error))?;
+        if received.is_empty() {
+            break;
+        }
+        let records: Vec<Record> = received
+            .into_iter()
+            .map(|message| Record {
+                message_id: message.id.to_string(),
+                receipt: message.receipt,
+                body: message.body,
+            })
+            .collect();
+        // What is to be tried later stays hidden, and its row says so.
+        sender::handle(&app, &records).await;
+    }
+    let mut rows = Vec::with_capacity(accepted.deliveries.len());
+    for id in &accepted.deliveries {
+        let row = Ledger::get(&*store, &event.tenant, id).await.map_err(|error| failed(&error))?;
+        rows.extend(row.map(|row| row.value));
+    }
+    Ok(rows)
+}
+
+/// The list of CONTRACT §4.
+fn deliveries(rows: &[Delivery]) -> serde_json::Value {
+    let rows = rows.iter().map(|row| {
+        let mut row = serde_json::json!(row);
+        if let Some(row) = row.as_object_mut() {
+            // What only the ledger needs.
+            row.shift_remove("tenant");
+            row.shift_remove("retryUntil");
+        }
+        row
+    });
+    serde_json::json!({"deliveries": rows.collect::<Vec<_>>()})
+}
+
+/// A row for each recipient, and why it stands there.
+fn readable(rows: &[Delivery]) -> String {
+    let mut out = String::new();
+    for row in rows {
+        let (style, mark) = match row.status {
+            Status::Sent => (GOOD, "✓"),
+            Status::Failed => (BAD, "✗"),
+            Status::Unknown => (WARN, "?"),
+            Status::Queued | Status::Sending | Status::Deferred | Status::Held => (WARN, "!"),
+        };
+        let status = serde_json::to_value(row.status).unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "{} {:<9} {}  {}",
+            Styled(style, mark),
+            status.as_str().unwrap_or_default(),
+            Styled(BOLD, clean(&row.recipient)),
+            Styled(DIM, clean(&format!("<{}>", row.message_id)))
+        );
+        let _ = writeln!(out, "  {}", clean(&row.reason));
+        if let Some(attempt) = row.attempts.last() {
+            let said = attempt.smtp.as_ref().map(|smtp| {
+                let enhanced = smtp.enhanced.map(|code| format!(" {code}")).unwrap_or_default();
+                format!(": {}{enhanced} {}", smtp.code, smtp.text)
+            });
+            let line = format!("{}{} ({} ms)", attempt.outcome, said.unwrap_or_default(), attempt.ms);
+            let _ = writeln!(out, "  {}", Styled(DIM, clean(&line)));
+        }
+    }
+    let sent = rows.iter().filter(|row| row.status == Status::Sent).count();
+    let _ = writeln!(out, "{sent} of {} sent", rows.len());
+    out
+}

@@ -1,0 +1,57 @@
+//! What a person sees: colours where the output is a terminal, and nothing a server said can steer it.
+
+use std::fmt;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use anstream::AutoStream;
+use clap::builder::styling::{AnsiColor, Style};
+
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const WARN: Style = AnsiColor::Yellow.on_default();
+
+/// Text in a style.
+pub(super) struct Styled<T>(pub(super) Style, pub(super) T);
+
+impl<T: fmt::Display> fmt::Display for Styled<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", self.0.render(), self.1, self.0.render_reset())
+    }
+}
+
+/// Writes to standard output; colours only reach a terminal. Who has closed it does not want to read on.
+pub(super) fn say(text: &str) {
+    let mut out = AutoStream::auto(io::stdout());
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// One line on standard error, and the exit status that goes with it.
+pub(super) fn complain(code: u8, problem: &str) -> ExitCode {
+    let mut err = AutoStream::auto(io::stderr());
+    let _ = writeln!(err, "{} {}", Styled(BAD, "ownpost:"), clean(problem));
+    ExitCode::from(code)
+}
+
+/// A note on standard error.
+pub(super) fn note(text: &str) {
+    let mut err = AutoStream::auto(io::stderr());
+    let _ = writeln!(err, "{text}");
+}
+
+pub(super) fn errors_have_colours() -> bool {
+    let err = io::stderr();
+    err.is_terminal() && AutoStream::choice(&err) != anstream::ColorChoice::Never
+}
+
+/// Text from outside without control characters: they could move the cursor or change what is shown.
+pub(super) fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// A value as indented JSON.
+pub(super) fn pretty(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+}
