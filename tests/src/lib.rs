@@ -1,3 +1,5 @@
 //! Shared helpers of the test suites.
 
+pub mod certificates;
 pub mod effects_contract;
+pub mod scripted;

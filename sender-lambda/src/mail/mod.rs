@@ -3,3 +3,4 @@
 pub mod build;
 pub mod ids;
 pub mod templates;
+pub mod test_message;

@@ -5,19 +5,146 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hickory_resolver::TokioResolver;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use crate::config::{Config, ConfigError};
-use crate::domain::failure::{Failure, Reply};
 use crate::domain::settings::Settings;
 
+mod address;
+mod auth;
+pub mod capabilities;
+pub mod catalogue;
+mod certificate;
+mod classify;
+mod dial;
+pub mod encode;
+mod fix;
+mod line;
+mod oauth;
+mod pool;
+pub mod probe;
+pub mod redact;
+pub mod reply;
+mod session;
+mod tls;
+mod transaction;
+mod transcript;
+
+pub use pool::Pool;
+
+/// How long each step may take.
+///
+/// RFC 5321 §4.5.3.2 asks senders for minutes: 5 for the greeting and each command, 10 after the final dot. A
+/// person waits for a test, and a Lambda lives 15 minutes, so a test is short with all, and a send takes what
+/// keeps `message.unknown` rare without holding a function for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For the DNS answer.
+    pub resolve: Duration,
+    /// For TCP, for each address.
+    pub connect: Duration,
+    /// For the 220. Servers delay it on purpose to catch senders of spam; Postfix' postscreen by 6 seconds.
+    pub greeting: Duration,
+    /// For the handshake.
+    pub tls: Duration,
+    /// For the reply to each AUTH line, and for a token endpoint's answer.
+    pub auth: Duration,
+    /// For the reply to any other command.
+    pub command: Duration,
+    /// For writing a message.
+    pub data: Duration,
+    /// For the reply after the final dot, when the server may scan the message.
+    pub done: Duration,
+}
+
+impl Timeouts {
+    /// For a test that a person waits for.
+    pub const TEST: Self = Self {
+        resolve: Duration::from_secs(5),
+        connect: Duration::from_secs(5),
+        greeting: Duration::from_secs(10),
+        tls: Duration::from_secs(8),
+        auth: Duration::from_secs(8),
+        command: Duration::from_secs(8),
+        data: Duration::from_secs(10),
+        done: Duration::from_secs(15),
+    };
+    /// For sending.
+    pub const SEND: Self = Self {
+        resolve: Duration::from_secs(10),
+        connect: Duration::from_secs(10),
+        greeting: Duration::from_mins(1),
+        tls: Duration::from_secs(20),
+        auth: Duration::from_secs(30),
+        command: Duration::from_mins(1),
+        data: Duration::from_mins(2),
+        done: Duration::from_mins(3),
+    };
+}
+
 /// What every connection shares: the resolver, what may be dialled, what is trusted.
-pub struct Network {}
+pub struct Network {
+    resolver: TokioResolver,
+    allowed: address::Allowed,
+    trust: tls::Trust,
+    ehlo_name: Option<String>,
+    test_timeouts: Timeouts,
+    send_timeouts: Timeouts,
+}
 
 impl Network {
     /// Prepares it from the operator's configuration. Opens no socket.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
-        let _ = config;
-        todo!("smtp")
+        let problem = |variable, problem: String| ConfigError { variable, problem };
+        let mut extra = Vec::new();
+        if let Some(file) = &config.extra_ca_file {
+            let unusable =
+                |why: String| problem("OWNPOST_EXTRA_CA_FILE", format!("{}: {why}", file.display()));
+            let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+            for certificate in CertificateDer::pem_slice_iter(&pem) {
+                extra.push(certificate.map_err(|error| unusable(error.to_string()))?);
+            }
+            if extra.is_empty() {
+                return Err(unusable("holds no certificate in PEM".to_owned()));
+            }
+        }
+        Ok(Self {
+            resolver: dial::resolver(config.dns_server)
+                .map_err(|error| problem("OWNPOST_DNS_SERVER", error.to_string()))?,
+            allowed: address::Allowed::new(config)?,
+            trust: tls::Trust::new(&extra),
+            ehlo_name: config.ehlo_name.clone(),
+            test_timeouts: Timeouts::TEST,
+            send_timeouts: Timeouts::SEND,
+        })
+    }
+
+    /// The same with other timeouts.
+    #[must_use]
+    pub fn with_timeouts(mut self, test: Timeouts, send: Timeouts) -> Self {
+        self.test_timeouts = test;
+        self.send_timeouts = send;
+        self
+    }
+
+    fn trust_for(&self, settings: &Settings) -> tls::Trust {
+        settings.ca_pem.as_deref().map_or_else(|| self.trust.clone(), |pem| self.trust.with_pem(pem))
+    }
+
+    /// The name to introduce ourselves with: the settings', the operator's, or the sender's domain, which is a
+    /// name in DNS as servers want it (RFC 5321 §4.1.4) where a Lambda's own is not.
+    fn ehlo_name(&self, settings: &Settings) -> String {
+        let name = settings.ehlo_name.as_deref().or(self.ehlo_name.as_deref()).unwrap_or_else(|| {
+            settings.sender_address.rsplit_once('@').map_or("localhost.localdomain", |(_, domain)| domain)
+        });
+        let ascii = idna::domain_to_ascii(name).unwrap_or_else(|_| "localhost.localdomain".to_owned());
+        // The rules refuse such names; here they would be a second command.
+        if name.chars().any(|c| c.is_control() || c == ' ') {
+            return "localhost.localdomain".to_owned();
+        }
+        if name.starts_with('[') { name.to_owned() } else { ascii }
     }
 }
 
@@ -32,7 +159,7 @@ pub struct Mail {
     pub message: Arc<[u8]>,
 }
 
-/// What was asked of [`probe`].
+/// What was asked of [`probe::probe`].
 pub struct Plan<'a> {
     /// Who gets the test mail; `None` ends the test after MAIL FROM.
     pub recipient: Option<&'a str>,
@@ -52,9 +179,6 @@ pub trait Gate: Send + Sync {
     async fn commit(&self, index: usize) -> bool;
 }
 
-/// Connections to relays, kept for the next mail.
-pub struct Pool {}
-
 /// A relay as the pool knows it: whose, and which version of its settings. The same key always means the same
 /// settings.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,26 +187,4 @@ pub struct RelayKey {
     pub tenant: Option<String>,
     /// The version of the settings.
     pub revision: String,
-}
-
-impl Pool {
-    /// An empty pool.
-    pub fn new(network: Arc<Network>) -> Self {
-        let _ = network;
-        todo!("smtp")
-    }
-
-    /// Sends a batch through one relay, pipelined on one connection as far as the server allows. One result a
-    /// mail, in their order: the server's reply when it was accepted, the failure when not, `None` when the gate
-    /// left it out. A lost connection fails what it carried; the rest goes over a new one.
-    pub async fn send(
-        &self,
-        key: &RelayKey,
-        settings: &Settings,
-        mails: &[Mail],
-        gate: &dyn Gate,
-    ) -> Vec<Option<Result<Reply, Failure>>> {
-        let _ = (key, settings, mails, gate);
-        todo!("smtp")
-    }
 }

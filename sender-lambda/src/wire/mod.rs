@@ -6,4 +6,5 @@ mod locale;
 mod rules;
 pub mod settings;
 pub mod sqs;
+pub mod test_report;
 pub mod validation;

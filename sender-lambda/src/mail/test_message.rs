@@ -1,0 +1,57 @@
+//! The test mail: what a connectivity test sends, if it sends anything.
+
+use std::time::SystemTime;
+
+use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Message};
+
+use crate::domain::settings::Settings;
+use crate::smtp::catalogue::{catalogue, fill};
+
+/// A test mail ready to leave.
+pub struct TestMail {
+    /// Its Message-ID without angle brackets.
+    pub message_id: String,
+    /// Header and body.
+    pub message: Vec<u8>,
+}
+
+/// RFC 3834 §5: so that nobody's out-of-office replies to a test.
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+/// Builds it. `unique` makes the Message-ID; `None` when an address is none.
+pub fn build(
+    settings: &Settings,
+    recipient: &str,
+    locale: &str,
+    now: SystemTime,
+    unique: u128,
+) -> Option<TestMail> {
+    let words = &catalogue(locale).test_message;
+    let sender = settings.sender_address.parse::<lettre::Address>().ok()?;
+    let message_id = format!("ownpost-test.{unique:032x}@{}", sender.domain());
+    let message = Message::builder()
+        .from(Mailbox::new(settings.sender_name.clone(), sender))
+        .to(Mailbox::new(None, recipient.parse().ok()?))
+        .subject(words.subject.clone())
+        .date(now)
+        .message_id(Some(format!("<{message_id}>")))
+        .header(AutoSubmitted)
+        .header(ContentType::TEXT_PLAIN)
+        .body(fill(&words.text, &[("host", &settings.host)]))
+        .ok()?;
+    Some(TestMail { message_id, message: message.formatted() })
+}

@@ -1,0 +1,208 @@
+//! The byte pump: replies in within their bounds, one write a group out. Everything that waits has a deadline.
+
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout_at};
+
+use super::redact::Redactor;
+use super::reply::{MAX_LINE, RawReply, ReplyParser, Unreadable};
+use super::transcript::Transcript;
+use crate::domain::failure::Reply;
+use crate::wire::test_report::From;
+
+/// Why no reply came, or a write did not get through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The server closed the connection, or it broke.
+    Closed,
+    /// The deadline passed.
+    Timeout,
+    /// What came is no reply.
+    Malformed,
+    /// What came is beyond the limits.
+    TooLong,
+}
+
+impl std::convert::From<Unreadable> for Trouble {
+    fn from(unreadable: Unreadable) -> Self {
+        match unreadable {
+            Unreadable::Malformed => Self::Malformed,
+            Unreadable::TooLong => Self::TooLong,
+        }
+    }
+}
+
+/// A connection as lines. Dropping it in mid-reply loses the replies' step, so whoever cancels must drop it.
+pub(crate) struct Wire<S> {
+    stream: S,
+    input: Vec<u8>,
+    /// What of `input` is taken already.
+    taken: usize,
+    parser: ReplyParser,
+    redactor: Redactor,
+    transcript: Option<Transcript>,
+}
+
+/// How much is read at once. A pipelined group's replies fit.
+const READ: usize = 4096;
+/// The most plaintext that one TLS record holds (RFC 8446 §5.1).
+const TLS_RECORD: usize = 16 * 1024;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    /// Takes the stream over.
+    pub(crate) fn new(stream: S, redactor: Redactor, transcript: Option<Transcript>) -> Self {
+        let input = Vec::with_capacity(READ);
+        Self { stream, input, taken: 0, parser: ReplyParser::default(), redactor, transcript }
+    }
+
+    /// Gives the stream back for a TLS handshake; `None` when the server has sent something unasked, which must
+    /// not be taken for words of the encrypted side.
+    pub(crate) fn into_stream(self) -> Option<(S, Redactor, Option<Transcript>)> {
+        (self.taken == self.input.len()).then_some((self.stream, self.redactor, self.transcript))
+    }
+
+    /// Adds a secret that was learnt after the connection was opened.
+    pub(crate) fn hide(&mut self, secret: &str) {
+        self.redactor.add(secret);
+    }
+
+    /// The text as a report may show it.
+    pub(crate) fn clean(&self, text: &str) -> String {
+        self.redactor.clean(text)
+    }
+
+    /// The greeting was valid: the transcript may show the server's words.
+    pub(crate) fn greeted(&self) {
+        if let Some(transcript) = &self.transcript {
+            transcript.greeted();
+        }
+    }
+
+    /// Writes one command with CRLF, shown as it is.
+    pub(crate) async fn command(&mut self, line: &str, until: Instant) -> Result<(), Trouble> {
+        self.note(line);
+        self.write(format!("{line}\r\n").as_bytes(), until).await
+    }
+
+    /// Writes one line with CRLF, of which the transcript shows only `shown`.
+    pub(crate) async fn secret(&mut self, line: &str, shown: &str, until: Instant) -> Result<(), Trouble> {
+        self.note(shown);
+        let line = zeroize::Zeroizing::new(format!("{line}\r\n"));
+        self.write(line.as_bytes(), until).await
+    }
+
+    /// Notes what we say.
+    pub(crate) fn note(&self, line: &str) {
+        if let Some(transcript) = &self.transcript {
+            transcript.add(From::Client, &self.redactor.clean(line));
+        }
+    }
+
+    /// Whether anybody reads the notes.
+    pub(crate) fn is_noting(&self) -> bool {
+        self.transcript.is_some()
+    }
+
+    /// Writes bytes as one group and flushes.
+    pub(crate) async fn write(&mut self, bytes: &[u8], until: Instant) -> Result<(), Trouble> {
+        let written = async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        };
+        match timeout_at(until, written).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Trouble::Closed),
+            Err(_) => Err(Trouble::Timeout),
+        }
+    }
+
+    /// Writes a group whose octet at `dot` ends a mail. On failure also says whether that octet may have left.
+    pub(crate) async fn write_with_dot(
+        &mut self,
+        bytes: &[u8],
+        dot: usize,
+        until: Instant,
+    ) -> Result<(), (Trouble, bool)> {
+        // A TLS record or a segment may be half out when an error is reported, so whatever goes with the dot in
+        // one record counts as having left with it. What fits more than one record goes ahead without it.
+        let ahead = dot.min(bytes.len().saturating_sub(TLS_RECORD));
+        if ahead > 0 {
+            self.write(&bytes[..ahead], until).await.map_err(|trouble| (trouble, false))?;
+        }
+        self.write(&bytes[ahead..], until).await.map_err(|trouble| (trouble, true))
+    }
+
+    /// Waits until `until` for the server to speak or close, when it has no reason to. `true` when the
+    /// connection is still quiet, which is what it should be.
+    pub(crate) async fn is_quiet(&mut self, until: Instant) -> bool {
+        if self.taken < self.input.len() {
+            return false;
+        }
+        self.input.clear();
+        self.taken = 0;
+        let read = std::pin::pin!(self.stream.read_buf(&mut self.input));
+        // A deadline in the past still polls the read once, which is what tells a closed connection.
+        timeout_at(until, read).await.is_err()
+    }
+
+    /// Reads one reply.
+    pub(crate) async fn raw_reply(&mut self, until: Instant) -> Result<RawReply, Trouble> {
+        match timeout_at(until, self.read_reply()).await {
+            Ok(result) => result,
+            Err(_) => Err(Trouble::Timeout),
+        }
+    }
+
+    /// Reads one reply, its text without secrets.
+    pub(crate) async fn reply(&mut self, until: Instant) -> Result<Reply, Trouble> {
+        let mut reply = self.raw_reply(until).await?.into_reply();
+        reply.text = self.redactor.clean(&reply.text);
+        Ok(reply)
+    }
+
+    async fn read_reply(&mut self) -> Result<RawReply, Trouble> {
+        loop {
+            while let Some(end) = memchr::memchr(b'\n', &self.input[self.taken..]) {
+                let line = &self.input[self.taken..self.taken + end];
+                // A bare LF ends a line too: old servers write it, and nothing can hide behind it here.
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                if let Some(transcript) = &self.transcript {
+                    transcript.add(From::Server, &self.redactor.clean(&shown(line)));
+                }
+                let result = self.parser.push(line);
+                self.taken += end + 1;
+                if let Some(reply) = result? {
+                    return Ok(reply);
+                }
+            }
+            if self.input.len() - self.taken > MAX_LINE + 2 {
+                return Err(Trouble::TooLong);
+            }
+            if self.taken > 0 {
+                self.input.drain(..self.taken);
+                self.taken = 0;
+            }
+            self.input.reserve(READ);
+            match self.stream.read_buf(&mut self.input).await {
+                Ok(0) => return Err(Trouble::Closed),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Err(Trouble::Closed),
+            }
+        }
+    }
+
+    /// Says goodbye without waiting for the answer.
+    pub(crate) async fn quit(mut self, until: Instant) {
+        if self.command("QUIT", until).await.is_ok() {
+            let _ = timeout_at(until, self.stream.shutdown()).await;
+        }
+    }
+}
+
+/// A server's line as the transcript shows it: a challenge may hold anything, so only its code is shown.
+fn shown(line: &[u8]) -> String {
+    let line = String::from_utf8_lossy(line);
+    if line.starts_with("334") && line.len() > 4 { "334 <redacted>".to_owned() } else { line.into_owned() }
+}

@@ -1,0 +1,187 @@
+//! Connections to relays, kept for the next mail. A connection is taken out while it is used and put back only
+//! when its replies are in step, so cancelling at any await drops it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use rustls::ClientConfig;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::session::{Limits, Secure, TlsSetup, Unwatched, open};
+use super::transaction::Outcome;
+use super::{Gate, Mail, Network, RelayKey};
+use crate::domain::failure::{Failure, FailureCode, Stage};
+use crate::domain::settings::Settings;
+
+/// The most connections to one relay at a time. Microsoft 365 takes three for an account; two leave one to the
+/// customer.
+const CONNECTIONS: usize = 2;
+/// How long an idle connection is trusted to be in step and alive without asking.
+const FRESH: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept. Servers close after five minutes (RFC 5321 §4.5.3.2.7), many sooner.
+const KEPT: Duration = Duration::from_mins(1);
+/// The most relays remembered. Beyond it those without a connection in use are forgotten.
+const RELAYS: usize = 512;
+
+/// Connections to relays, kept for the next mail.
+pub struct Pool {
+    network: Arc<Network>,
+    relays: Mutex<HashMap<RelayKey, Arc<Relay>>>,
+}
+
+struct Relay {
+    slots: Semaphore,
+    idle: Mutex<Vec<Idle>>,
+    tls: Option<Arc<ClientConfig>>,
+    /// Set once this relay has shown that it does not do what its PIPELINING promises.
+    stepwise: std::sync::atomic::AtomicBool,
+}
+
+struct Idle {
+    session: Secure,
+    since: Instant,
+    /// The wall clock beside the monotonic one: a frozen Lambda's monotonic clock may stand still.
+    wall: SystemTime,
+    stale: bool,
+}
+
+impl Idle {
+    fn age(&self) -> Duration {
+        // A clock that was set back makes the age unknown, so the connection counts as old.
+        let wall = self.wall.elapsed().unwrap_or(Duration::MAX);
+        self.since.elapsed().max(wall)
+    }
+}
+
+impl Pool {
+    /// An empty pool.
+    pub fn new(network: Arc<Network>) -> Self {
+        Self { network, relays: Mutex::default() }
+    }
+
+    /// Sends a batch through one relay, pipelined on one connection as far as the server allows. One result a
+    /// mail, in their order: the server's reply when it was accepted, the failure when not, `None` when the gate
+    /// left it out. A lost connection fails what it carried; the rest goes over a new one.
+    pub async fn send(
+        &self,
+        key: &RelayKey,
+        settings: &Settings,
+        mails: &[Mail],
+        gate: &dyn Gate,
+    ) -> Vec<Option<Result<crate::domain::failure::Reply, Failure>>> {
+        let mut results: Vec<Outcome> = vec![None; mails.len()];
+        let mut queue: VecDeque<usize> = (0..mails.len()).collect();
+        // A mail whose envelope was lost gets one more try, without pipelining.
+        let mut tried_again = vec![false; mails.len()];
+        let relay = self.relay(key, settings);
+        // The semaphore is never closed.
+        let Ok(_slot) = relay.slots.acquire().await else { return results };
+        let mut pipeline = !relay.stepwise.load(std::sync::atomic::Ordering::Relaxed);
+
+        while !queue.is_empty() {
+            let (session, stale, reused) = match relay.take() {
+                Some(mut idle) => {
+                    idle.session.limits.overall = far_away();
+                    let stale = idle.stale || idle.age() > FRESH;
+                    (idle.session, stale, true)
+                }
+                None => match self.connect(&relay, settings).await {
+                    Ok(session) => (session, false, false),
+                    Err(failure) => {
+                        for index in queue.drain(..) {
+                            results[index] = Some(Err(failure.clone()));
+                        }
+                        break;
+                    }
+                },
+            };
+            let ending = session.send(mails, &mut queue, gate, &mut results, pipeline, stale).await;
+            if let Some(session) = ending.session {
+                relay.put(session, ending.stale);
+            }
+            let Some((index, failure)) = ending.lost else { continue };
+            // A kept connection that was closed meanwhile says nothing about the mail or the server.
+            if reused && ending.answered == 0 && failure.code == FailureCode::ProtocolDisconnected {
+                queue.push_front(index);
+                continue;
+            }
+            if std::mem::replace(&mut tried_again[index], true) {
+                results[index] = Some(Err(failure));
+            } else {
+                // Without a reply to a group the server may not have read all of it, whatever it offers.
+                if pipeline
+                    && matches!(
+                        failure.code,
+                        FailureCode::ProtocolTimeout | FailureCode::ProtocolDisconnected
+                    )
+                {
+                    pipeline = false;
+                }
+                queue.push_front(index);
+            }
+        }
+        if !pipeline && results.iter().any(|result| matches!(result, Some(Ok(_)))) {
+            relay.stepwise.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+        results
+    }
+
+    fn relay(&self, key: &RelayKey, settings: &Settings) -> Arc<Relay> {
+        let mut relays = self.relays.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(relay) = relays.get(key) {
+            return Arc::clone(relay);
+        }
+        if relays.len() >= RELAYS {
+            relays.retain(|_, relay| Arc::strong_count(relay) > 1);
+        }
+        // The tenant's earlier revisions are history; their idle connections go with them.
+        relays.retain(|known, relay| known.tenant != key.tenant || Arc::strong_count(relay) > 1);
+        let relay = Arc::new(Relay {
+            slots: Semaphore::new(CONNECTIONS),
+            idle: Mutex::default(),
+            tls: self.network.trust_for(settings).strict().ok(),
+            stepwise: std::sync::atomic::AtomicBool::new(false),
+        });
+        relays.insert(key.clone(), Arc::clone(&relay));
+        relay
+    }
+
+    async fn connect(&self, relay: &Relay, settings: &Settings) -> Result<Secure, Failure> {
+        let Some(tls) = relay.tls.clone() else {
+            return Err(Failure { stage: Stage::Tls, code: FailureCode::TlsFailed, reply: None });
+        };
+        let limits = Limits { timeouts: self.network.send_timeouts, overall: far_away() };
+        let mut session =
+            open(&self.network, settings, &TlsSetup::Send(tls), limits, None, &mut Unwatched).await?;
+        session.authenticate(&self.network, settings).await?;
+        Ok(session)
+    }
+}
+
+/// Each step of a send has its own end; a batch as a whole may take long.
+fn far_away() -> Instant {
+    Instant::now() + Duration::from_hours(24)
+}
+
+impl Relay {
+    fn take(&self) -> Option<Idle> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(connection) = idle.pop() {
+            if connection.age() < KEPT {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    fn put(&self, session: Secure, stale: bool) {
+        if session.room == 0 {
+            return;
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|connection| connection.age() < KEPT);
+        idle.push(Idle { session, since: Instant::now(), wall: SystemTime::now(), stale });
+    }
+}

@@ -1,0 +1,78 @@
+//! Certificates of every kind that a relay may show, made afresh for each run.
+
+#![allow(clippy::missing_panics_doc, reason = "a test helper panics to fail the test")]
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// The name that good certificates are for, beside 127.0.0.1 and ::1.
+pub const NAME: &str = "relay.test";
+
+/// A private CA and the certificates that it issued, or did not.
+pub struct Certificates {
+    issuer: Issuer<'static, KeyPair>,
+    ca_pem: String,
+}
+
+impl Default for Certificates {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Certificates {
+    /// Makes a CA.
+    pub fn new() -> Self {
+        let mut params = params("Test CA", &[]);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let ca_pem = params.self_signed(&key).expect("a certificate").pem();
+        Self { issuer: Issuer::new(params, key), ca_pem }
+    }
+
+    /// The CA, for `caPem` or `OWNPOST_EXTRA_CA_FILE`.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// A TLS server of this kind: `good`, `self-signed`, `expired`, `not-yet-valid`, `wrong-name`,
+    /// `unknown-ca`, `ca-as-leaf`.
+    pub fn server(&self, kind: &str) -> Arc<ServerConfig> {
+        let names: &[&str] = if kind == "wrong-name" { &["other.test"] } else { &[NAME, "127.0.0.1", "::1"] };
+        let mut params = params("relay", names);
+        match kind {
+            "good" | "wrong-name" | "self-signed" | "unknown-ca" => {}
+            "expired" => params.not_after = date_time_ymd(2001, 1, 1),
+            "not-yet-valid" => params.not_before = date_time_ymd(2100, 1, 1),
+            "ca-as-leaf" => params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
+            other => panic!("no such certificate: {other}"),
+        }
+        let key = KeyPair::generate().expect("a key");
+        let certificate = match kind {
+            "self-signed" | "ca-as-leaf" => params.self_signed(&key),
+            "unknown-ca" => params.signed_by(&key, &Self::new().issuer),
+            _ => params.signed_by(&key, &self.issuer),
+        };
+        let chain = vec![CertificateDer::from(certificate.expect("a certificate").der().to_vec())];
+        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key in DER");
+        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .expect("versions that ring has")
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .expect("a certificate that goes with its key");
+        Arc::new(config)
+    }
+}
+
+fn params(common_name: &str, names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    let mut params = CertificateParams::new(names).expect("valid names");
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params.not_before = date_time_ymd(2000, 1, 1);
+    params.not_after = date_time_ymd(2200, 1, 1);
+    params
+}

@@ -1,0 +1,289 @@
+//! Plays each file of `tests/dialogues/` and holds what it expects, and what must hold in every dialogue: the
+//! report has its shape and its bounds, and shows no secret.
+//!
+//! A file's head is lines of `key: value`, a line `---` ends it, and the script ([`ownpost_tests::scripted`])
+//! follows. Keys:
+//! - `security` (starttls), `auth` (password | oauth2 | none; password), `to` (the recipient; none), `host`
+//!   (127.0.0.1), `ehlo`, `trust` (ca | none; ca).
+//! - `short` a step whose timeout is short; the others' are long.
+//! - `expect` the failure code, or `ok`; `stage`, `field`, `smtp` (code, enhanced code), `fix` (JSON).
+//! - `mode: send` sends `mails` mails (1) through the pool; `expect` is then their results in order.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use ownpost_tests::certificates::Certificates;
+use ownpost_tests::scripted::Scripted;
+use sender_lambda::config::Config;
+use sender_lambda::domain::category::Routing;
+use sender_lambda::domain::secret::Secret;
+use sender_lambda::domain::settings::{Auth, Grant, OAuth2, Security, Settings};
+use sender_lambda::smtp::probe::{order, probe};
+use sender_lambda::smtp::{Gate, Mail, Network, Plan, Pool, RelayKey, Timeouts};
+use sender_lambda::wire::test_report::{StageStatus, TestReport};
+
+const PASSWORD: &str = "correct horse battery";
+
+struct Dialogue {
+    head: BTreeMap<String, String>,
+    script: String,
+}
+
+impl Dialogue {
+    fn read(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).unwrap();
+        let (head, script) = text.split_once("\n---\n").expect("a line of --- after the head");
+        let head = head
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.is_empty())
+            .map(|line| line.split_once(": ").expect("key: value"))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        Self { head, script: script.to_owned() }
+    }
+
+    fn get(&self, key: &str) -> Option<&str> {
+        self.head.get(key).map(String::as_str)
+    }
+
+    fn settings(&self, port: u16, certificates: &Certificates) -> Settings {
+        Settings {
+            host: self.get("host").unwrap_or("127.0.0.1").to_owned(),
+            port,
+            security: match self.get("security").unwrap_or("starttls") {
+                "tls" => Security::Tls,
+                _ => Security::StartTls,
+            },
+            auth: match self.get("auth").unwrap_or("password") {
+                "none" => Auth::None,
+                "oauth2" => Auth::OAuth2(OAuth2 {
+                    username: "mailer@example.org".into(),
+                    token_url: "https://127.0.0.1:1/token".into(),
+                    client_id: "client".into(),
+                    client_secret: None,
+                    grant: Grant::RefreshToken(Secret::new(PASSWORD.into())),
+                    scope: None,
+                }),
+                _ => Auth::Password { username: "mailer".into(), password: Secret::new(PASSWORD.into()) },
+            },
+            sender_address: "noreply@example.org".into(),
+            sender_name: Some("Example".into()),
+            reply_to: None,
+            ehlo_name: Some(self.get("ehlo").unwrap_or("client.example.org").to_owned()),
+            ca_pem: (self.get("trust") != Some("none")).then(|| certificates.ca_pem().to_owned()),
+            routing: Routing::default(),
+        }
+    }
+
+    fn network(&self, port: u16) -> Network {
+        let long = Duration::from_secs(20);
+        let mut timeouts = Timeouts {
+            resolve: long,
+            connect: long,
+            greeting: long,
+            tls: long,
+            auth: long,
+            command: long,
+            data: long,
+            done: long,
+        };
+        let short = Duration::from_millis(700);
+        match self.get("short") {
+            None => {}
+            Some("greeting") => timeouts.greeting = short,
+            Some("tls") => timeouts.tls = short,
+            Some("auth") => timeouts.auth = short,
+            Some("command") => timeouts.command = short,
+            Some("done") => timeouts.done = short,
+            Some(other) => panic!("no such step: {other}"),
+        }
+        let config = Config {
+            allow_networks: vec!["127.0.0.0/8".into()],
+            allow_ports: vec![port],
+            ..Config::default()
+        };
+        Network::new(&config).unwrap().with_timeouts(timeouts, timeouts)
+    }
+}
+
+fn stable(code: impl serde::Serialize) -> String {
+    serde_json::to_value(code).unwrap().as_str().unwrap().to_owned()
+}
+
+/// What must hold of every report.
+fn check_report(report: &TestReport, settings: &Settings) {
+    let json = serde_json::to_string(report).unwrap();
+    assert!(json.len() <= 1_000_000, "a report of {} octets", json.len());
+    let value = serde_json::to_value(report).unwrap();
+    let keys =
+        ["capabilities", "deliverability", "failure", "ok", "stages", "testMessage", "tls", "transcript"];
+    let mut got: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    got.sort_unstable();
+    assert_eq!(got, keys);
+    let lower = json.to_lowercase();
+    let base64 = base64::engine::general_purpose::STANDARD_NO_PAD;
+    for secret in
+        [PASSWORD.to_owned(), base64.encode(PASSWORD), base64.encode(format!("\0mailer\0{PASSWORD}"))]
+    {
+        assert!(!lower.contains(&secret.to_lowercase()), "the report shows a secret: {json}");
+    }
+    let stages: Vec<_> = report.stages.iter().map(|result| result.stage).collect();
+    assert_eq!(stages, order(settings.security), "the order of the stages");
+    assert_eq!(report.ok, report.failure.is_none());
+    let failed: Vec<_> =
+        report.stages.iter().filter(|result| result.status == StageStatus::Failed).map(|r| r.stage).collect();
+    assert_eq!(failed, report.failure.iter().map(|failure| failure.stage).collect::<Vec<_>>());
+    if let Some(failure) = &report.failure {
+        assert!(!failure.message.contains('{') && !failure.message.is_empty(), "{}", failure.message);
+        assert!(!failure.remedy.contains('{') && !failure.remedy.is_empty(), "{}", failure.remedy);
+    }
+}
+
+async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Certificates) {
+    let settings = dialogue.settings(server.address.port(), certificates);
+    let network = dialogue.network(server.address.port());
+    let plan = Plan {
+        recipient: dialogue.get("to"),
+        deadline: Duration::from_secs(dialogue.get("deadline").map_or(60, |s| s.parse().unwrap())),
+        locale: "en",
+        look_for_fix: dialogue.get("fix").is_some(),
+    };
+    let mut told = Vec::new();
+    let report = probe(&network, &settings, &plan, &mut |stage| told.push(stage.clone())).await;
+    check_report(&report, &settings);
+    assert_eq!(told, report.stages, "what was told on the way");
+    let shown = serde_json::to_string_pretty(&report).unwrap();
+    let failure = report.failure.as_ref();
+    let code = failure.map_or("ok".to_owned(), |failure| stable(failure.code));
+    assert_eq!(code, dialogue.get("expect").unwrap(), "{shown}");
+    if let Some(stage) = dialogue.get("stage") {
+        assert_eq!(stable(failure.unwrap().stage), stage, "{shown}");
+    }
+    if let Some(field) = dialogue.get("field") {
+        assert_eq!(failure.unwrap().field, field, "{shown}");
+    }
+    if let Some(want) = dialogue.get("smtp") {
+        let smtp = failure.unwrap().smtp.as_ref();
+        let got = smtp.map_or("none".to_owned(), |words| match &words.enhanced {
+            Some(enhanced) => format!("{} {enhanced}", words.code),
+            None => words.code.to_string(),
+        });
+        assert_eq!(got, want, "{shown}");
+    }
+    if let Some(fix) = dialogue.get("fix") {
+        let fix = fix.replace("PORT", &settings.port.to_string());
+        let fix: serde_json::Value = serde_json::from_str(&fix).unwrap();
+        assert_eq!(failure.unwrap().fix.clone().unwrap_or_default(), fix, "{shown}");
+    }
+    if let Some(text) = dialogue.get("shows") {
+        assert!(shown.contains(text), "{shown}");
+    }
+    if let Some(text) = dialogue.get("hides") {
+        assert!(!shown.contains(text), "{shown}");
+    }
+}
+
+struct Open;
+
+#[async_trait]
+impl Gate for Open {
+    async fn commit(&self, _: usize) -> bool {
+        true
+    }
+}
+
+/// Leaves out the mails of these numbers.
+struct LeaveOut(Vec<usize>);
+
+#[async_trait]
+impl Gate for LeaveOut {
+    async fn commit(&self, index: usize) -> bool {
+        !self.0.contains(&index)
+    }
+}
+
+async fn check_send(dialogue: &Dialogue, server: &Scripted, certificates: &Certificates) {
+    let settings = dialogue.settings(server.address.port(), certificates);
+    let network = Arc::new(dialogue.network(server.address.port()));
+    let pool = Pool::new(network);
+    let count = dialogue.get("mails").map_or(1, |n| n.parse().unwrap());
+    let mails: Vec<_> = (0..count)
+        .map(|n| Mail {
+            from: settings.sender_address.clone(),
+            to: format!("to{n}@example.net"),
+            message: format!("Subject: {n}\n\nHello.\n.\n..dots\n").into_bytes().into(),
+        })
+        .collect();
+    let key = RelayKey { tenant: Some("acme".into()), revision: "1".into() };
+    let left_out = dialogue.get("left-out").map_or(Vec::new(), |n| vec![n.parse().unwrap()]);
+    let gate: &dyn Gate = if left_out.is_empty() { &Open } else { &LeaveOut(left_out) };
+    let calls: usize = dialogue.get("calls").map_or(1, |n| n.parse().unwrap());
+    let mut results = Vec::new();
+    for part in mails.chunks(mails.len().div_ceil(calls)) {
+        results.extend(pool.send(&key, &settings, part, gate).await);
+    }
+    let results: Vec<_> = results
+        .iter()
+        .map(|result| match result {
+            None => "left-out".to_owned(),
+            Some(Ok(reply)) => format!("accepted({})", reply.text),
+            Some(Err(failure)) => stable(failure.code),
+        })
+        .collect();
+    assert_eq!(results.join(" "), dialogue.get("expect").unwrap());
+    // Exactly once, and as it was meant.
+    let mut subjects: Vec<_> = server
+        .messages()
+        .iter()
+        .map(|message| {
+            let text = String::from_utf8(message.clone()).unwrap();
+            let (subject, body) = text.split_once("\r\n\r\n").unwrap();
+            assert_eq!(body, "Hello.\r\n.\r\n..dots\r\n");
+            subject.to_owned()
+        })
+        .collect();
+    subjects.sort();
+    let before = subjects.len();
+    subjects.dedup();
+    assert_eq!(before, subjects.len(), "a mail was sent twice: {subjects:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dialogues() {
+    let only = std::env::var("DIALOGUE").ok();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialogues");
+    let certificates = Arc::new(Certificates::new());
+    let mut running = tokio::task::JoinSet::new();
+    let mut names = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if only.as_ref().is_some_and(|only| *only != name) {
+            continue;
+        }
+        let certificates = Arc::clone(&certificates);
+        let handle = running.spawn(async move {
+            let dialogue = Dialogue::read(&path);
+            let server = Scripted::start(&dialogue.script, Arc::clone(&certificates)).await;
+            if dialogue.get("mode") == Some("send") {
+                check_send(&dialogue, &server, &certificates).await;
+            } else {
+                check_test(&dialogue, &server, &certificates).await;
+            }
+            assert_eq!(server.wrong(), Vec::<String>::new(), "where the client left the script");
+        });
+        names.insert(handle.id().to_string(), name);
+    }
+    let mut failed = Vec::new();
+    while let Some(done) = running.join_next_with_id().await {
+        if let Err(error) = done {
+            failed.push(names[&error.id().to_string()].clone());
+        }
+    }
+    failed.sort();
+    assert!(failed.is_empty(), "these dialogues went wrong: {failed:?}");
+}
