@@ -1,6 +1,8 @@
 //! `/dev/…`: tokens, caught mail and the embedded relays, for who develops or tries Ownpost.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
@@ -49,8 +51,15 @@ pub(super) async fn token(State(server): State<Server>, request: Request) -> Res
     Ok(json_response(&json!({"token": token})))
 }
 
+/// The relays, and beside them what may be dialled here: the page's rules have to allow what the server's do.
 pub(super) async fn relays(State(server): State<Server>) -> Response {
-    json_response(&json!({"relays": &*server.relays}))
+    let config = &server.app.config;
+    let own = &config.allow_endpoints;
+    let networks = own.iter().map(|endpoint| endpoint.ip().to_string());
+    let networks: BTreeSet<_> = networks.chain(config.allow_networks.iter().cloned()).collect();
+    let ports = own.iter().map(SocketAddr::port).chain(config.allow_ports.iter().copied());
+    let ports: BTreeSet<_> = ports.collect();
+    json_response(&json!({"relays": &*server.relays, "allow": {"networks": networks, "ports": ports}}))
 }
 
 /// The caught mail, the newest first. Streamed: there may be a lot of it.
