@@ -61,9 +61,14 @@ export function toDraft(settings) {
   }
   for (const path of SECRETS) {
     const secret = getPath(draft, path);
-    setPath(draft, path, secret?.isSet || secret?.keep ? { keep: true } : typeof secret?.set === "string" ? { set: secret.set } : null);
+    setPath(draft, path, secret?.isSet || secret?.keep ? { keep: true } : typeof secret?.set === "string" ? { set: spaced(secret) } : null);
   }
   return draft;
+}
+
+// A fix never holds a secret: it says what becomes of its white space. Here it becomes of it what one sees.
+function spaced({ set, spaces }) {
+  return spaces === "trim" ? set.trim() : spaces === "remove" ? set.replace(/\s+/gu, "") : set;
 }
 
 function dropNulls(value) {

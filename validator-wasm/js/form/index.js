@@ -406,21 +406,15 @@ export class SmtpSettingsForm extends HTMLElement {
   // --- fixes and presets ------------------------------------------------------------------------------------------------
 
   #fixFor(issue) {
-    if (issue.fix) return { patch: issue.fix, label: this.#fixLabel(issue.fix) };
-    // A secret is in no report, so the fix for its spaces is made here.
-    const secret = SECRETS.includes(issue.field) ? getPath(this.#draft, issue.field)?.set : undefined;
-    if (secret !== undefined && issue.severity === "warning") {
-      const trimmed = secret.trim();
-      const bare = secret.replace(/\s+/gu, "");
-      if (/app_password/.test(issue.code) && bare !== secret) return { secret: bare, label: this.#t("password.unspace") };
-      if (/space|trim|surrounding/.test(issue.code) && trimmed !== secret) return { secret: trimmed, label: this.#t("password.trim") };
-    }
-    return null;
+    return issue.fix ? { patch: issue.fix, label: this.#fixLabel(issue.fix) } : null;
   }
 
   #fixLabel(patch) {
+    const t = this.#t;
+    const spaces = SECRETS.map((path) => getPath(patch, path)?.spaces).find(Boolean);
+    if (spaces) return t(`secret.spaces.${spaces}`);
     const value = this.#describePatch(patch);
-    return value === "" ? this.#t(isRemoval(patch) ? "issue.remove" : "issue.fix") : this.#t("issue.use", { value });
+    return value === "" ? t(isRemoval(patch) ? "issue.remove" : "issue.fix") : t("issue.use", { value });
   }
 
   // What a patch sets, in a few words; empty when it cannot be said shortly.
@@ -436,8 +430,7 @@ export class SmtpSettingsForm extends HTMLElement {
   }
 
   #applyFix(issue, fix) {
-    if (fix.secret !== undefined) this.#setValue(issue.field, { set: fix.secret });
-    else this.#patch(fix.patch);
+    this.#patch(fix.patch);
     this.#announce(this.#t("issue.fixed"));
     this.#focusField(issue.field);
   }
@@ -597,11 +590,8 @@ export class SmtpSettingsForm extends HTMLElement {
   }
 }
 
-async function loadRules(locale) {
-  await validator.default();
-  // Languages beside the built-in one are loaded when they are asked for.
-  await validator.loadLocale?.(locale);
-}
+// Languages beside English are loaded when they are asked for.
+const loadRules = (locale) => validator.default({ locales: locale === "en" ? [] : [locale] });
 
 function isRemoval(patch) {
   return Object.values(patch).every((value) => value === null);
