@@ -27,11 +27,11 @@ async function work({ tenant, email }) {
   at("who").append(h("strong", {}, tenant), ` · ${email}`);
   at("leave").addEventListener("click", signOut);
 
-  const { relays } = await fetch("/dev/relays").then((response) => response.json());
+  const { relays, allow } = await fetch("/dev/relays").then((response) => response.json());
   const form = h("smtp-settings-form", { api: "/api", id: "form" });
   form.getToken = async () => session()?.token;
-  // The embedded relays may be dialled although they are on this machine.
-  form.options = { allowNetworks: ["127.0.0.0/8", "::1/128"], allowPorts: relays.flatMap(({ ports }) => Object.values(ports)) };
+  // The embedded relays may be dialled although they are on this machine, and whatever the operator allows.
+  form.options = { allowNetworks: allow.networks, allowPorts: allow.ports };
   language(form);
   await import("/validator/form/index.js");
   at("form-place").append(form);
@@ -44,7 +44,6 @@ async function work({ tenant, email }) {
       authMethod: "password", username: customer.username, password: { set: customer.password },
       senderAddress: customer.senderAddress, senderName: "Example customer", caPem: customer.caPem,
     };
-    form.scrollIntoView({ block: "start" });
   });
 
   const mail = caughtMail(at("mail"));

@@ -4,6 +4,7 @@
 const CSS = `
 :host {
   display: block;
+  position: relative;
   container: smtp-form / inline-size;
   --accent: var(--smtp-accent, light-dark(#2f4fd0, #9db0ff));
   --on-accent: var(--smtp-on-accent, light-dark(#ffffff, #10162b));
