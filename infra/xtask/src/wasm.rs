@@ -1,17 +1,129 @@
-//! The npm package: the rules compiled to WASM, its glue and the hand-written façade.
+//! The npm package: the rules compiled to WASM, its glue and the hand-written façade, bundled into one module.
 
-use anyhow::Result;
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
 
-use crate::process::{cargo, run};
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use smtp_rules::catalogue::Code;
+use smtp_rules::render::LOCALES;
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::process::{cargo, command, root, run};
 
 /// Builds `validator-wasm/dist`.
 pub(crate) fn build() -> Result<()> {
+    let package = root().join("validator-wasm");
+    let dist = package.join("dist");
+    let work = root().join("target/npm");
+    for folder in [&dist, &work] {
+        let _ = fs::remove_dir_all(folder);
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    compile(&work)?;
+    optimise(&package, &work, &dist)?;
+    locales(&package, &work.join("locales"))?;
+    fs::create_dir(dist.join("locales"))?;
+    for locale in LOCALES.iter().filter(|locale| **locale != "en") {
+        let file = format!("locales/{locale}.js");
+        fs::copy(work.join(&file), dist.join(&file))?;
+    }
+    for entry in fs::read_dir(package.join("js"))? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), work.join(entry.file_name()))?;
+        }
+    }
+    bundle(&package, &work, &dist)?;
+    for (from, to) in [("js/index.d.ts", "index.d.ts"), ("README.md", "README.md")] {
+        fs::copy(package.join(from), dist.join(to)).with_context(|| format!("cannot copy {from}"))?;
+    }
+    manifest(&package, &dist)
+}
+
+/// Compiles the crate and writes its glue.
+fn compile(work: &Path) -> Result<()> {
     run(cargo().args([
         "build",
-        "--release",
+        "--profile",
+        "wasm",
         "--package",
         "validator-wasm",
         "--target",
         "wasm32-unknown-unknown",
-    ]))
+    ]))?;
+    Bindgen::new()
+        .input_path(root().join("target/wasm32-unknown-unknown/wasm/validator_wasm.wasm"))
+        .bundler(true)?
+        .typescript(false)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .generate(work)
+        .context("wasm-bindgen")
+}
+
+/// Binaryen's pass over the module, with the features that every browser since 2021 has and no more.
+fn optimise(package: &Path, work: &Path, dist: &Path) -> Result<()> {
+    run(command("node")
+        .arg(package.join("node_modules/binaryen/bin/wasm-opt"))
+        .args(["-Oz", "--converge", "--strip-debug", "--strip-producers", "--strip-target-features"])
+        .args([
+            "--enable-bulk-memory",
+            "--enable-mutable-globals",
+            "--enable-nontrapping-float-to-int",
+            "--enable-sign-ext",
+            "--enable-reference-types",
+            "--enable-multivalue",
+        ])
+        .arg(work.join("validator_wasm_bg.wasm"))
+        .arg("-o")
+        .arg(dist.join("validator.wasm")))
+}
+
+/// The messages as modules: a list in the order of the catalogue, so that no code is written twice.
+fn locales(package: &Path, target: &Path) -> Result<()> {
+    fs::create_dir_all(target)?;
+    for locale in LOCALES {
+        let file = package.join(format!("locales/{locale}/issues.json"));
+        let text = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let messages: HashMap<String, String> = serde_json::from_slice(&text)?;
+        let messages = Code::NAMES
+            .iter()
+            .map(|code| messages.get(*code).with_context(|| format!("{}: no {code}", file.display())))
+            .collect::<Result<Vec<&String>>>()?;
+        let module = format!("export default {};\n", serde_json::to_string(&messages)?);
+        fs::write(target.join(format!("{locale}.js")), module)?;
+    }
+    Ok(())
+}
+
+/// One small module of façade, glue and English; the other languages stay beside it.
+fn bundle(package: &Path, work: &Path, dist: &Path) -> Result<()> {
+    let mut esbuild = command("node");
+    esbuild.arg(package.join("node_modules/esbuild/bin/esbuild")).arg(work.join("index.js"));
+    for locale in LOCALES.iter().filter(|locale| **locale != "en") {
+        esbuild.arg(format!("--external:./locales/{locale}.js"));
+    }
+    esbuild
+        .args([
+            "--bundle",
+            "--format=esm",
+            "--target=es2022",
+            "--minify",
+            "--charset=utf8",
+            "--log-level=warning",
+        ])
+        .arg(format!("--outfile={}", dist.join("index.js").display()));
+    run(&mut esbuild)
+}
+
+/// The package's manifest without what only building it needs.
+fn manifest(package: &Path, dist: &Path) -> Result<()> {
+    let text = fs::read(package.join("package.json"))?;
+    let mut manifest: Value = serde_json::from_slice(&text)?;
+    if let Some(members) = manifest.as_object_mut() {
+        members.shift_remove("devDependencies");
+    }
+    Ok(fs::write(dist.join("package.json"), serde_json::to_string_pretty(&manifest)? + "\n")?)
 }

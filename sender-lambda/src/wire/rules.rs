@@ -91,12 +91,11 @@ pub(super) fn parse(document: &[u8]) -> Result<Value, Unreadable> {
         return Err(Unreadable::TooDeep);
     }
     let lossy: Zeroizing<String>;
-    let text = match str::from_utf8(document) {
-        Ok(text) => text,
-        Err(_) => {
-            lossy = Zeroizing::new(String::from_utf8_lossy(document).into_owned());
-            &lossy
-        }
+    let text = if let Ok(text) = str::from_utf8(document) {
+        text
+    } else {
+        lossy = Zeroizing::new(String::from_utf8_lossy(document).into_owned());
+        &lossy
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match repair_surrogates(text) {

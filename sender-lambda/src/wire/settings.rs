@@ -122,7 +122,7 @@ fn draft(value: Value, server: Server) -> Option<Draft> {
         reply_to,
         ehlo_name: filled(input.ehlo_name),
         ca_pem: filled(input.ca_pem),
-        routing: routing(input.routing.unwrap_or_default()),
+        routing: routing(&input.routing.unwrap_or_default()),
     };
     Some(Draft { settings, keep })
 }
@@ -145,7 +145,7 @@ fn secret(input: SecretInput) -> Option<(Secret, bool)> {
     Some((Secret::new(text.to_string()), false))
 }
 
-fn routing(input: document::Routing) -> Routing {
+fn routing(input: &document::Routing) -> Routing {
     let mut routing = Routing::default();
     for (category, route) in [
         (Category::Notification, input.notification),

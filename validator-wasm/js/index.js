@@ -1,0 +1,93 @@
+// The façade of the npm package: packs JavaScript values into the module's memory, asks the rules once, and
+// decodes what they say only when they say something. No rule is written here.
+
+import * as glue from "./validator_wasm_bg.js";
+import { decodeIssues, prepareDecoder } from "./decode.js";
+import { loadLocale, templatesFor } from "./locales.js";
+import { packDocument, packFields, prepareMemory, preparePacker, writeOptions } from "./pack.js";
+
+let tables;
+let loading;
+
+/**
+ * Loads the module and the messages, once. A failed load is forgotten, so that the next call tries again.
+ * @param {{wasm?: unknown, locales?: string[]}} [options]
+ */
+export default function init(options) {
+  loading ??= load(options?.wasm).catch((error) => {
+    loading = undefined;
+    throw error;
+  });
+  const locales = options?.locales ?? ["fr", "nl", "de", "es"];
+  return Promise.all([loading, ...locales.map(loadLocale)]).then(() => undefined);
+}
+
+async function load(source = new URL("./validator.wasm", import.meta.url)) {
+  const imports = { "./validator_wasm_bg.js": glue };
+  const { exports } = await instantiate(await source, imports);
+  glue.__wbg_set_wasm(exports);
+  exports.__wbindgen_start?.();
+  tables = glue.tables();
+  prepareMemory(exports.memory, glue.input);
+  preparePacker(tables);
+  prepareDecoder(tables);
+}
+
+/** A module, its bytes, a response with them, or an address to fetch it from. */
+async function instantiate(source, imports) {
+  if (source instanceof WebAssembly.Module) return WebAssembly.instantiate(source, imports);
+  if (ArrayBuffer.isView(source) || source instanceof ArrayBuffer) {
+    return (await WebAssembly.instantiate(source, imports)).instance;
+  }
+  if (source instanceof URL && source.protocol === "file:") {
+    const files = globalThis.process?.getBuiltinModule?.("node:fs");
+    if (files) return (await WebAssembly.instantiate(files.readFileSync(source), imports)).instance;
+  }
+  const response = source instanceof Response ? source : await fetch(source);
+  if (!response.ok) throw new Error(`${response.url} answered ${response.status}`);
+  // Streaming needs the MIME type of WASM, which not every server knows.
+  const bytes = response.clone();
+  try {
+    return (await WebAssembly.instantiateStreaming(response, imports)).instance;
+  } catch {
+    return (await WebAssembly.instantiate(await bytes.arrayBuffer(), imports)).instance;
+  }
+}
+
+/** All issues of the settings, or of one field. */
+function check(settings, options, only) {
+  if (!tables) throw new Error("@ownpost/validator: await init() first");
+  const length = only < 0 ? packDocument(settings) : packFields(settings, tables.needs[only]);
+  let locale = options;
+  let ports = 0;
+  let networks = 0;
+  if (options && typeof options === "object") {
+    ({ locale, ports, networks } = writeOptions(options, length));
+  }
+  const issues = glue.run(length, ports, networks, only + 1);
+  return issues === 0 ? [] : decodeIssues(glue.output(), issues, templatesFor(locale));
+}
+
+export function validate(settings, options) {
+  const issues = check(settings, options, -1);
+  return { valid: issues.every((issue) => issue.severity !== "error"), issues };
+}
+
+export function validateField(settings, field, options) {
+  const path = String(field);
+  const top = tables ? tables.keys.indexOf(path.split(".", 1)[0]) : -1;
+  const known = top >= 0 && top < tables.needs.length;
+  const issues = check(settings, options, known ? top : -1);
+  if (issues.length === 0 || tables.keys[top] === path) return issues;
+  return issues.filter((issue) => issue.field === path || (path && issue.field.startsWith(`${path}.`)));
+}
+
+export function suggest(emailOrHost) {
+  if (!tables) throw new Error("@ownpost/validator: await init() first");
+  return typeof emailOrHost === "string" && emailOrHost.length <= 320 ? glue.suggest(emailOrHost) : null;
+}
+
+export function codes() {
+  if (!tables) throw new Error("@ownpost/validator: await init() first");
+  return [...tables.codes];
+}
