@@ -8,9 +8,11 @@ use sender_lambda::config::Config;
 
 mod input;
 mod local;
+mod logs;
 mod schema;
 mod send;
 mod terminal;
+mod test;
 mod validate;
 
 /// The command did what it was asked, and the answer is yes.
@@ -138,15 +140,7 @@ fn parse_address(text: &str) -> Result<String, String> {
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::builder()
-                .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into())
-                .from_env_lossy(),
-        )
-        .with_writer(std::io::stderr)
-        .with_ansi(terminal::errors_have_colours())
-        .init();
+    logs::start();
     let config = match Config::read(|name| std::env::var(name).ok()) {
         Ok(config) => config,
         Err(error) => return terminal::complain(UNUSABLE, &error.to_string()),
@@ -158,7 +152,7 @@ pub fn main() -> ExitCode {
     let code = runtime.block_on(async {
         match cli.command {
             Command::Local(args) => local::run(config, &args).await,
-            Command::Test(_) => terminal::complain(NO, "not built yet"),
+            Command::Test(args) => test::run(&config, &args).await,
             Command::Send(args) => send::run(config, &args).await,
             Command::Validate(args) => validate::run(&config, &args),
             Command::Schema(args) => schema::run(&args),

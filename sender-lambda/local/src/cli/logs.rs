@@ -1,0 +1,60 @@
+//! Logs: lines on standard error.
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use super::terminal::errors_have_colours;
+
+/// Where our own lines come from.
+const OWN: [&str; 3] = ["ownpost", "sender_lambda", "smtp_rules"];
+
+/// Starts logging by `RUST_LOG`: `debug`, or `sender_lambda::smtp=trace,info`. What cannot be read counts as
+/// `warn`.
+pub(super) fn start() {
+    let wanted = read(&std::env::var("RUST_LOG").unwrap_or_default());
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(errors_have_colours());
+    tracing_subscriber::registry().with(targets(&wanted)).with(lines).init();
+}
+
+/// The parser takes nothing at all for everything.
+fn read(directives: &str) -> Targets {
+    if directives.is_empty() { Targets::new() } else { directives.parse().unwrap_or_default() }
+}
+
+/// Others' code is heard from `warn` upwards, whatever is asked for: nobody has looked whether it prints what
+/// an admin has just typed.
+fn targets(wanted: &Targets) -> Targets {
+    let default = wanted.default_level().unwrap_or(LevelFilter::WARN);
+    let own = |target: &str| OWN.iter().any(|own| target == *own || target.starts_with(&format!("{own}::")));
+    Targets::new()
+        .with_default(default.min(LevelFilter::WARN))
+        .with_targets(OWN.map(|own| (own, default)))
+        .with_targets(wanted.iter().filter(|(target, _)| own(target)))
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn who_is_heard() {
+        for (directives, target, level, heard) in [
+            ("", "ownpost::worker", Level::WARN, true),
+            ("", "ownpost::worker", Level::INFO, false),
+            ("trace", "sender_lambda::smtp", Level::TRACE, true),
+            ("trace", "hyper::proto", Level::INFO, false),
+            ("hyper=trace", "hyper::proto", Level::INFO, false),
+            ("sender_lambda::smtp=debug", "sender_lambda::smtp", Level::DEBUG, true),
+            ("sender_lambda::smtp=debug", "sender_lambda::functions", Level::DEBUG, false),
+            ("off", "hyper", Level::ERROR, false),
+        ] {
+            let targets = targets(&read(directives));
+            assert_eq!(targets.would_enable(target, &level), heard, "{directives} {target} {level}");
+        }
+    }
+}
