@@ -1,5 +1,6 @@
 //! Shared helpers of the test suites.
 
 pub mod certificates;
+pub mod dns;
 pub mod effects_contract;
 pub mod scripted;

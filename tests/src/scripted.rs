@@ -11,7 +11,8 @@
 //! - `DRIP text` it writes the text over and over, one octet at a time; `FLOOD text` as fast as it can, until the
 //!   client goes.
 //! - `DISCARD` it throws away what the client has sent ahead.
-//! - `CONNECTION` begins the script of the next connection.
+//! - `B: text` the server writes the text and CRLF, one octet at a time.
+//! - `EVERY`, first, plays the script on every connection. `CONNECTION` begins the script of the next connection.
 //!
 //! At the end of its script a connection waits for the client to go, taking a QUIT.
 
@@ -32,6 +33,7 @@ use crate::certificates::Certificates;
 #[derive(Clone, Debug)]
 enum Step {
     Send(Vec<u8>),
+    SendBytes(Vec<u8>),
     Expect(String),
     Tls(String),
     Hello,
@@ -60,6 +62,10 @@ impl Scripted {
     /// Listens on a port of the system's choice and plays the script.
     pub async fn start(script: &str, certificates: Arc<Certificates>) -> Self {
         let mut connections: Vec<Vec<Step>> = vec![Vec::new()];
+        let (every, script) = match script.trim_start().strip_prefix("EVERY\n") {
+            Some(rest) => (true, rest),
+            None => (false, script),
+        };
         for line in script.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
             if line.trim() == "CONNECTION" {
                 connections.push(Vec::new());
@@ -72,7 +78,11 @@ impl Scripted {
         let seen = Arc::<Mutex<Seen>>::default();
         let shared = Arc::clone(&seen);
         tokio::spawn(async move {
-            let mut scripts = connections.into_iter();
+            let mut scripts: Box<dyn Iterator<Item = _> + Send> = if every {
+                Box::new(connections.into_iter().cycle())
+            } else {
+                Box::new(connections.into_iter())
+            };
             while let Ok((stream, _)) = listener.accept().await {
                 let script = scripts.next();
                 let (shared, certificates) = (Arc::clone(&shared), Arc::clone(&certificates));
@@ -111,6 +121,7 @@ fn step(line: &str) -> Step {
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     match word {
         "S:" => Step::Send(format!("{rest}\r\n").into_bytes()),
+        "B:" => Step::SendBytes(format!("{rest}\r\n").into_bytes()),
         "S!" => Step::Send(unescape(rest)),
         "C:" => Step::Expect(rest.to_owned()),
         "TLS" => Step::Tls(if rest.is_empty() { "good".to_owned() } else { rest.to_owned() }),
@@ -170,6 +181,14 @@ async fn play(
                 // The client may be gone by then, when it is meant to give up in mid-reply.
                 if peer.write(&bytes).await.is_err() {
                     return Ok(());
+                }
+            }
+            Step::SendBytes(bytes) => {
+                for byte in bytes {
+                    if peer.write(&[byte]).await.is_err() {
+                        return Ok(());
+                    }
+                    tokio::task::yield_now().await;
                 }
             }
             Step::Expect(pattern) if pattern == "<message>" => {

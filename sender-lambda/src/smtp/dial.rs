@@ -163,23 +163,25 @@ pub(crate) async fn connect(
 }
 
 async fn connect_one(endpoint: SocketAddr, until: Instant) -> Result<(TcpStream, SocketAddr), FailureCode> {
-    let blocked_port = endpoint.port() == 25;
     match timeout_at(until, TcpStream::connect(endpoint)).await {
         Ok(Ok(stream)) => {
             // A group is one write; waiting for the acknowledgement of the last one (Nagle) only costs time.
             let _ = stream.set_nodelay(true);
             Ok((stream, endpoint))
         }
-        Ok(Err(error)) => Err(match error.kind() {
-            io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => FailureCode::ConnectRefused,
-            // Clouds drop packets to port 25 (AWS until asked to stop), and a local firewall denies the call.
-            io::ErrorKind::TimedOut if blocked_port => FailureCode::ConnectPortBlocked,
-            io::ErrorKind::TimedOut => FailureCode::ConnectTimeout,
-            io::ErrorKind::PermissionDenied => FailureCode::ConnectPortBlocked,
-            _ => FailureCode::ConnectUnreachable,
-        }),
-        Err(_) if blocked_port => Err(FailureCode::ConnectPortBlocked),
-        Err(_) => Err(FailureCode::ConnectTimeout),
+        Ok(Err(error)) => Err(connect_failure(endpoint.port(), error.kind())),
+        Err(_) => Err(connect_failure(endpoint.port(), io::ErrorKind::TimedOut)),
+    }
+}
+
+fn connect_failure(port: u16, kind: io::ErrorKind) -> FailureCode {
+    match kind {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => FailureCode::ConnectRefused,
+        // Clouds drop packets to port 25 (AWS until asked to stop), and a local firewall denies the call.
+        io::ErrorKind::TimedOut if port == 25 => FailureCode::ConnectPortBlocked,
+        io::ErrorKind::PermissionDenied => FailureCode::ConnectPortBlocked,
+        io::ErrorKind::TimedOut => FailureCode::ConnectTimeout,
+        _ => FailureCode::ConnectUnreachable,
     }
 }
 
@@ -197,6 +199,21 @@ fn more_telling(a: FailureCode, b: FailureCode) -> FailureCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_failed_connection_says() {
+        for (port, kind, want) in [
+            (587, io::ErrorKind::ConnectionRefused, FailureCode::ConnectRefused),
+            (25, io::ErrorKind::ConnectionRefused, FailureCode::ConnectRefused),
+            (587, io::ErrorKind::TimedOut, FailureCode::ConnectTimeout),
+            (25, io::ErrorKind::TimedOut, FailureCode::ConnectPortBlocked),
+            (587, io::ErrorKind::PermissionDenied, FailureCode::ConnectPortBlocked),
+            (587, io::ErrorKind::NetworkUnreachable, FailureCode::ConnectUnreachable),
+            (587, io::ErrorKind::HostUnreachable, FailureCode::ConnectUnreachable),
+        ] {
+            assert_eq!(connect_failure(port, kind), want, "{port} {kind}");
+        }
+    }
 
     #[test]
     fn families_take_turns() {

@@ -59,7 +59,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Gives the stream back for a TLS handshake; `None` when the server has sent something unasked, which must
     /// not be taken for words of the encrypted side.
     pub(crate) fn into_stream(self) -> Option<(S, Redactor, Option<Transcript>)> {
-        (self.taken == self.input.len()).then_some((self.stream, self.redactor, self.transcript))
+        (!self.has_input()).then_some((self.stream, self.redactor, self.transcript))
     }
 
     /// Adds a secret that was learnt after the connection was opened.
@@ -136,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Waits until `until` for the server to speak or close, when it has no reason to. `true` when the
     /// connection is still quiet, which is what it should be.
     pub(crate) async fn is_quiet(&mut self, until: Instant) -> bool {
-        if self.taken < self.input.len() {
+        if self.has_input() {
             return false;
         }
         self.input.clear();
@@ -144,6 +144,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         let read = std::pin::pin!(self.stream.read_buf(&mut self.input));
         // A deadline in the past still polls the read once, which is what tells a closed connection.
         timeout_at(until, read).await.is_err()
+    }
+
+    /// Whether the server has said more than was asked.
+    pub(crate) fn has_input(&self) -> bool {
+        self.taken < self.input.len()
     }
 
     /// Reads one reply.

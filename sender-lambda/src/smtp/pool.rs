@@ -103,7 +103,7 @@ impl Pool {
             }
             let Some((index, failure)) = ending.lost else { continue };
             // A kept connection that was closed meanwhile says nothing about the mail or the server.
-            if reused && ending.answered == 0 && failure.code == FailureCode::ProtocolDisconnected {
+            if reused && ending.answered == 0 {
                 queue.push_front(index);
                 continue;
             }

@@ -229,6 +229,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// One command and its reply.
     pub(crate) async fn exchange(&mut self, stage: Stage, line: &str) -> Result<Reply, Failure> {
         let until = self.limits.until(self.limits.timeouts.command);
+        if self.wire.has_input() {
+            // What was said unasked would be taken for the answer to this command.
+            let reply = self.reply(stage, until).await?;
+            return Err(if reply.is_positive() {
+                classify::trouble(stage, Trouble::Malformed)
+            } else {
+                classify::refusal(stage, reply, false)
+            });
+        }
         match self.wire.command(line, until).await {
             Ok(()) => self.reply(stage, until).await,
             // The server may have said why before it closed.

@@ -137,7 +137,7 @@ impl Secure {
         let until = self.limits.until(self.limits.timeouts.data);
         self.wire.write(&body, until).await.map_err(trouble)?;
         if !self.wire.is_quiet(quiet).await {
-            return Err(self.spoke_too_soon().await);
+            return Err(self.spoke_too_soon(Stage::Message).await);
         }
         self.wire.note(".");
         self.wire.write(b".\r\n", until).await.map_err(|_| unknown())?;
@@ -145,11 +145,11 @@ impl Secure {
     }
 
     /// The server spoke or closed where it should have listened: nothing has left that it could deliver.
-    async fn spoke_too_soon(&mut self) -> Failure {
+    async fn spoke_too_soon(&mut self, stage: Stage) -> Failure {
         let until = self.limits.until(self.limits.timeouts.command);
         match self.wire.reply(until).await {
-            Ok(reply) => classify::refusal(Stage::Message, reply, false),
-            Err(trouble) => classify::trouble(Stage::Message, trouble),
+            Ok(reply) => classify::refusal(stage, reply, false),
+            Err(trouble) => classify::trouble(stage, trouble),
         }
     }
 
@@ -203,6 +203,12 @@ impl Secure {
                 }
             };
             self.room = self.room.saturating_sub(1);
+            // Whatever a server says unasked answers nothing: with it in the buffer every reply would count for
+            // the command before its own. A kept connection that was closed shows here too.
+            if !in_flight && !self.wire.is_quiet(Instant::now()).await {
+                let failure = self.spoke_too_soon(Stage::Sender).await;
+                return Ending { session: None, stale: true, lost: Some((index, failure)), answered };
+            }
             let opened = if pipeline {
                 self.open_grouped(&envelope, in_flight, std::mem::take(&mut stale)).await
             } else {
@@ -212,17 +218,16 @@ impl Secure {
                 Err(failure) => {
                     return Ending { session: None, stale: true, lost: Some((index, failure)), answered };
                 }
+                // A 421 announces the end of the connection (RFC 5321 §3.8); after some mails that is the
+                // server's way to say that they are enough for one.
+                Ok(Opened::Refused(failure) | Opened::RefusedAndBroken(failure))
+                    if answered > 0 && failure.reply.as_ref().is_some_and(|reply| reply.code == 421) =>
+                {
+                    return Ending { session: None, stale: true, lost: Some((index, failure)), answered };
+                }
                 Ok(Opened::Refused(failure)) => {
-                    // A 421 announces the end of the connection (RFC 5321 §3.8).
-                    let closing = failure.reply.as_ref().is_some_and(|reply| reply.code == 421);
-                    if closing && answered > 0 {
-                        return Ending { session: None, stale: true, lost: Some((index, failure)), answered };
-                    }
                     answered += 1;
                     results[index] = Some(Err(failure));
-                    if closing {
-                        return Ending { session: None, stale: true, lost: None, answered };
-                    }
                     stale = true;
                     continue;
                 }
@@ -238,7 +243,7 @@ impl Secure {
             }
             // The gate took its time; a server that went away meanwhile has not got the mail.
             if !self.wire.is_quiet(Instant::now()).await {
-                let failure = self.spoke_too_soon().await;
+                let failure = self.spoke_too_soon(Stage::Message).await;
                 return Ending { session: None, stale: true, lost: Some((index, failure)), answered };
             }
             group.clear();
@@ -292,7 +297,7 @@ impl Secure {
     /// One command after the other. `Err` when the connection failed.
     async fn open_stepwise(&mut self, envelope: &Envelope, stale: bool) -> Result<Opened, Failure> {
         if stale {
-            self.exchange(Stage::Sender, "RSET").await?;
+            accept(Stage::Sender, self.exchange(Stage::Sender, "RSET").await?)?;
         }
         for (stage, line) in [(Stage::Sender, &envelope.mail), (Stage::Recipient, &envelope.rcpt)] {
             let reply = self.exchange(stage, line).await?;
@@ -326,7 +331,10 @@ impl Secure {
             envelope.append_to(&mut group);
             self.wire.write(&group, until).await.map_err(trouble(Stage::Sender))?;
             if stale {
-                self.wire.reply(until).await.map_err(trouble(Stage::Sender))?;
+                let reply = self.wire.reply(until).await.map_err(trouble(Stage::Sender))?;
+                if !reply.is_positive() {
+                    return Err(classify::refusal(Stage::Sender, reply, false));
+                }
             }
         }
         let mail = self.wire.reply(until).await.map_err(trouble(Stage::Sender))?;
@@ -364,9 +372,11 @@ impl Secure {
     }
 }
 
-/// A refusal that leaves the two sides out of step, as an unexpected class does, ends the connection.
+/// A refusal that leaves the two sides out of step, as an unexpected class does, ends the connection; a 421
+/// says that it does.
 fn sort(failure: Failure) -> Opened {
-    if failure.code == FailureCode::ProtocolMalformed {
+    let closing = failure.reply.as_ref().is_some_and(|reply| reply.code == 421);
+    if closing || failure.code == FailureCode::ProtocolMalformed {
         Opened::RefusedAndBroken(failure)
     } else {
         Opened::Refused(failure)
