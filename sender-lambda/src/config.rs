@@ -39,6 +39,9 @@ pub struct Config {
     /// How long a mail may stand in `sending` before the sender that wrote it counts as dead and the mail as
     /// `unknown`; [`Config::SENDING_LEASE`] when `None`. Not settable from the environment.
     pub sending_lease: Option<Duration>,
+    /// The first wait before another attempt; [`crate::domain::outcome::FIRST_WAIT`] when `None`. Not settable
+    /// from the environment.
+    pub retry_wait: Option<Duration>,
 }
 
 /// An environment variable cannot be used.
@@ -82,6 +85,7 @@ impl Config {
             dns_server: one(&get, "OWNPOST_DNS_SERVER", socket)?,
             retry_for: None,
             sending_lease: None,
+            retry_wait: None,
         })
     }
 

@@ -44,13 +44,7 @@ impl DeliveryId {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        let digest = hash.finalize();
-        let mut id = String::from("dlv_");
-        for byte in &digest[..16] {
-            id.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
-            id.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
-        }
-        Self(id)
+        Self(format!("dlv_{}", hex(&hash.finalize()[..16])))
     }
 
     /// Takes an id as it came in from outside; it may name nothing.
@@ -62,6 +56,12 @@ impl DeliveryId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// A version of a tenant's settings: the Secrets Manager version id.

@@ -24,7 +24,21 @@ pub struct Bucket {
     at: Timestamp,
 }
 
+/// Providers that lock accounts for haste: host suffix, mails, seconds. Microsoft: 30 a minute
+/// (Exchange Online limits, "message rate limit").
+const PROVIDERS: [(&str, u32, u64); 2] = [("office365.com", 30, 60), ("outlook.com", 30, 60)];
+
 impl Limit {
+    /// The limit of the provider whose server this is.
+    pub fn of_provider(host: &str) -> Option<Self> {
+        let host = host.to_ascii_lowercase();
+        let is = |suffix: &str| {
+            host.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
+        let (_, burst, seconds) = PROVIDERS.into_iter().find(|(suffix, ..)| is(suffix))?;
+        Some(Self { burst, period: Duration::from_secs(seconds) })
+    }
+
     /// Takes `count` tokens out of the bucket (full when there is none yet).
     ///
     /// # Errors
@@ -54,6 +68,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn whose_limits_are_known() {
+        for (host, burst) in [
+            ("smtp.office365.com", Some(30)),
+            ("SMTP-MAIL.Outlook.com", Some(30)),
+            ("notoutlook.com", None),
+            ("smtp.acme.test", None),
+        ] {
+            assert_eq!(Limit::of_provider(host).map(|limit| limit.burst), burst, "{host}");
+        }
+    }
+
+    #[test]
     fn a_bucket_empties_and_fills() {
         let limit = Limit { burst: 3, period: Duration::from_secs(30) };
         let at = |second| Timestamp::from_second(second).unwrap();
@@ -69,7 +95,7 @@ mod tests {
                 }
                 // The last second of (9, 11) comes from a clock that went back.
                 Err(wait) => {
-                    assert!((wait.as_secs_f64() - f64::from(expected)).abs() <= 1.0, "{second} {wait:?}")
+                    assert!((wait.as_secs_f64() - f64::from(expected)).abs() <= 1.0, "{second} {wait:?}");
                 }
             }
         }

@@ -24,10 +24,7 @@ pub enum Verdict {
 
 /// The table.
 pub fn verdict(result: &Result<Reply, Failure>) -> Verdict {
-    let failure = match result {
-        Ok(_) => return Verdict::Sent,
-        Err(failure) => failure,
-    };
+    let Err(failure) = result else { return Verdict::Sent };
     if failure.code == Code::MessageUnknown {
         return Verdict::Unknown;
     }

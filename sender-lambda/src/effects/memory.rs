@@ -1,7 +1,7 @@
 //! All effects in memory, with exactly the semantics of the traits: for unit tests and simulations. The clock
 //! is theirs too, and any operation can be made to fail.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ struct State {
     events: HashMap<(Tenant, String), Vec<u8>>,
     rows: HashMap<(Tenant, DeliveryId), Versioned<Delivery>>,
     states: HashMap<(Tenant, String), (Versioned<Value>, Option<Timestamp>)>,
-    tenants: BTreeMap<Tenant, ()>,
+    tenants: BTreeSet<Tenant>,
     queue: Vec<Waiting>,
     sent_to_queue: u64,
     emitted: Vec<Emitted>,
@@ -256,7 +256,7 @@ impl Ledger for Memory {
     ) -> Result<Page> {
         let state = self.enter("ledger.list")?;
         // The cursor is the last row's place.
-        let after = match cursor.map(|cursor| serde_json::from_str::<(Timestamp, DeliveryId)>(cursor)) {
+        let after = match cursor.map(serde_json::from_str::<(Timestamp, DeliveryId)>) {
             Some(Err(_)) => return permanent("no cursor of this ledger"),
             Some(Ok(place)) => Some(place),
             None => None,
@@ -317,12 +317,12 @@ impl Ledger for Memory {
 
     async fn tenants(&self, after: Option<&Tenant>, limit: usize) -> Result<Vec<Tenant>> {
         let state = self.enter("ledger.tenants")?;
-        let later = state.tenants.keys().filter(|tenant| after.is_none_or(|after| *tenant > after));
+        let later = state.tenants.iter().filter(|tenant| after.is_none_or(|after| *tenant > after));
         Ok(later.take(limit).cloned().collect())
     }
 
     async fn add_tenant(&self, tenant: &Tenant) -> Result<()> {
-        self.enter("ledger.add_tenant")?.tenants.insert(tenant.clone(), ());
+        self.enter("ledger.add_tenant")?.tenants.insert(tenant.clone());
         Ok(())
     }
 }

@@ -8,10 +8,13 @@ use jiff::Timestamp;
 use crate::config::{Config, ConfigError};
 use crate::domain::failure::{Failure, Reply};
 use crate::domain::settings::Settings;
-use crate::effects::Effects;
+use crate::effects::{Effects, Emitted};
 use crate::mail::templates::Templates;
 use crate::smtp::{Gate, Mail, Network, Pool, RelayKey};
 
+mod active;
+mod relay_health;
+mod release;
 pub mod router;
 pub mod sender;
 pub mod settings;
@@ -33,6 +36,7 @@ pub struct App {
     pub now: Clock,
     /// What mails say.
     pub templates: Templates,
+    cache: active::Cache,
 }
 
 impl App {
@@ -56,7 +60,14 @@ impl App {
         relays: Arc<dyn Relays>,
     ) -> Result<Self, ConfigError> {
         let templates = Templates::new(config.templates.as_deref())?;
-        Ok(Self { config, relays, effects, now: Arc::new(Timestamp::now), templates })
+        Ok(Self {
+            config,
+            relays,
+            effects,
+            now: Arc::new(Timestamp::now),
+            templates,
+            cache: active::Cache::default(),
+        })
     }
 }
 
@@ -92,4 +103,18 @@ impl Relays for Smtp {
     ) -> Vec<Option<Result<Reply, Failure>>> {
         self.pool.send(key, settings, mails, gate).await
     }
+}
+
+/// Emits events. One that cannot be emitted is logged: what it tells of is in the ledger.
+async fn emit(app: &App, events: &[Emitted]) {
+    for (event, result) in events.iter().zip(app.effects.events.emit(events).await) {
+        if let Err(error) = result {
+            tracing::warn!(detail_type = event.detail_type, %error, "event not emitted");
+        }
+    }
+}
+
+/// A random number in [0, 1) for jitter. Without a source of randomness everything comes back in the middle.
+fn random_unit() -> f64 {
+    getrandom::u32().map_or(0.5, |number| f64::from(number) / (f64::from(u32::MAX) + 1.0))
 }

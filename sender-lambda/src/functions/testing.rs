@@ -3,15 +3,25 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{App, Relays};
+use super::{App, Relays, relay_health, router, sender};
 use crate::config::Config;
+use crate::domain::category::{Category, CategoryRoute, OnFailure, Routing, Via};
+use crate::domain::delivery::{Delivery, Revision};
 use crate::domain::failure::{Failure, FailureCode, Reply, Stage};
-use crate::domain::settings::Settings;
+use crate::domain::secret::Secret;
+use crate::domain::settings::{Auth, Security, Settings};
+use crate::domain::tenant::Tenant;
+use crate::effects::SecretStage;
 use crate::effects::memory::Memory;
 use crate::smtp::{Gate, Mail, RelayKey};
+use crate::wire::settings::to_document;
+
+/// How long a received message stays hidden.
+pub(super) const VISIBILITY: Duration = Duration::from_secs(90);
 
 /// The world and the app in it.
 pub(super) struct World {
@@ -24,11 +34,72 @@ impl World {
     pub(super) fn new() -> Self {
         let memory = Memory::new();
         let relays = Arc::new(Script::default());
+        *relays.memory.lock().unwrap() = Some(memory.clone());
         let mut app = App::with_relays(Config::default(), memory.effects(), relays.clone()).unwrap();
         let clock = memory.clone();
         app.now = Arc::new(move || clock.now());
+        let platform = settings("smtp.platform.example", Via::Platform, OnFailure::Hold);
+        memory.set_platform("p1", &to_document(&platform));
         Self { app, memory, relays }
     }
+
+    /// Makes settings of acme active, as a saved form does.
+    pub(super) async fn activate(&self, revision: &str, settings: &Settings) {
+        let revision = Revision(revision.to_owned());
+        let secrets = &self.app.effects.secrets;
+        let before =
+            secrets.get(&acme(), SecretStage::Current).await.unwrap().map(|version| version.revision);
+        secrets.put_pending(&acme(), &revision, &to_document(settings)).await.unwrap();
+        assert!(secrets.promote(&acme(), &revision, before.as_ref()).await.unwrap());
+        relay_health::reset(&self.app, &acme(), &revision).await;
+    }
+
+    /// Accepts an event to these recipients.
+    pub(super) async fn tell(&self, id: &str, recipients: &[&str]) {
+        router::accept(&self.app, event(id, recipients).as_bytes(), None).await.unwrap();
+    }
+
+    /// Lets the sender work through one batch, as the event source does; how many messages it was given.
+    pub(super) async fn work(&self) -> usize {
+        let records = self.memory.receive(10, VISIBILITY);
+        let stay = sender::handle(&self.app, &records).await;
+        for record in records.iter().filter(|record| !stay.contains(&record.message_id)) {
+            self.memory.delete(&record.message_id);
+        }
+        records.len()
+    }
+
+    /// The only row.
+    pub(super) fn row(&self) -> Delivery {
+        let rows = self.memory.rows();
+        assert_eq!(rows.len(), 1);
+        rows[0].clone()
+    }
+}
+
+/// Settings of the server with this name; every category takes this way.
+pub(super) fn settings(host: &str, via: Via, on_failure: OnFailure) -> Settings {
+    let mut routing = Routing::default();
+    for category in Category::ALL {
+        routing.set(category, CategoryRoute { via, on_failure });
+    }
+    Settings {
+        host: host.into(),
+        port: 587,
+        security: Security::StartTls,
+        auth: Auth::Password { username: "mailer".into(), password: Secret::new("s3cret-word".into()) },
+        sender_address: "noreply@acme.example".into(),
+        sender_name: None,
+        reply_to: None,
+        ehlo_name: None,
+        ca_pem: None,
+        routing,
+    }
+}
+
+/// The tenant of all tests.
+pub(super) fn acme() -> Tenant {
+    Tenant::new("acme").unwrap()
 }
 
 /// An event document of tenant acme.
@@ -50,6 +121,8 @@ pub(super) enum Act {
     Fail(Stage, FailureCode, u16),
     /// Fails after the final dot.
     FailLate(FailureCode, u16),
+    /// Takes it, and then these many calls of an effect fail.
+    AcceptThenFail(&'static str, u32),
     /// Brings the sender down after the final dot.
     Panic,
 }
@@ -65,6 +138,8 @@ pub(super) struct Taken {
 /// Relays that do what the script says, mail by mail, and take everything when it is at its end.
 #[derive(Default)]
 pub(super) struct Script {
+    /// Whose operations [`Act::AcceptThenFail`] makes fail.
+    pub(super) memory: Mutex<Option<Arc<Memory>>>,
     pub(super) acts: Mutex<VecDeque<Act>>,
     pub(super) taken: Mutex<Vec<Taken>>,
 }
@@ -110,7 +185,12 @@ impl Relays for Script {
             results.push(Some(match act {
                 Act::FailLate(code, said) => Err(failure(Stage::Message, code, said)),
                 Act::Panic => panic!("as the script says"),
-                Act::Accept | Act::Fail(..) => {
+                Act::Accept | Act::AcceptThenFail(..) | Act::Fail(..) => {
+                    if let (Act::AcceptThenFail(operation, times), Some(memory)) =
+                        (act, &*self.memory.lock().unwrap())
+                    {
+                        memory.fail(operation, times);
+                    }
                     self.taken.lock().unwrap().push(taken);
                     Ok(reply(250))
                 }

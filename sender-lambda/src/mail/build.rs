@@ -83,13 +83,12 @@ pub fn build(parts: &Parts<'_>, templates: &Templates) -> Result<Vec<u8>, BuildE
     if let Some(thread) = parts.thread_id {
         builder = builder.references(format!("<{thread}>")).in_reply_to(format!("<{thread}>"));
     }
-    let (subject, text, html) = match &event.content {
-        Some(content) => (content.subject.clone(), content.text.clone(), content.html.clone()),
-        None => {
-            let name = settings.sender_name.as_deref().unwrap_or(&settings.sender_address);
-            let rendered = templates.render(event, recipient, name)?;
-            (rendered.subject, rendered.text, Some(rendered.html))
-        }
+    let (subject, text, html) = if let Some(content) = &event.content {
+        (content.subject.clone(), content.text.clone(), content.html.clone())
+    } else {
+        let name = settings.sender_name.as_deref().unwrap_or(&settings.sender_address);
+        let rendered = templates.render(event, recipient, name)?;
+        (rendered.subject, rendered.text, Some(rendered.html))
     };
     builder = builder.subject(subject);
     let text = SinglePart::plain(line_feeds(&text));

@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::delivery::DeliveryId;
+use crate::domain::delivery::{DeliveryId, hex};
 use crate::domain::tenant::Tenant;
 
 /// The right-hand side of a Message-ID when the operator has no name: reserved by RFC 2606, so nobody's.
@@ -24,9 +24,7 @@ pub fn thread_id(tenant: &Tenant, thread: &str, ehlo_name: Option<&str>) -> Stri
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    let digest = hash.finalize();
-    let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("thread.{hex}@{}", ehlo_name.unwrap_or(NOBODY))
+    format!("thread.{}@{}", hex(&hash.finalize()[..16]), ehlo_name.unwrap_or(NOBODY))
 }
 
 #[cfg(test)]

@@ -281,7 +281,8 @@ fn read_folder(folder: &Path) -> Result<HashMap<String, String>, String> {
         let Some(first) = name(&entry) else { continue };
         if entry.is_dir() {
             for file in list(&entry)? {
-                if let Some(second) = name(&file).filter(|name| name.ends_with(".txt")) {
+                let text = file.extension().is_some_and(|extension| extension == "txt");
+                if let Some(second) = name(&file).filter(|_| text) {
                     sources.insert(format!("{}/{second}", first.to_ascii_lowercase()), read(&file)?);
                 }
             }
@@ -297,7 +298,7 @@ mod tests {
     use super::*;
     use crate::wire::event::{QUEUE_LIMIT, parse};
 
-    fn event(category: &str, kind: &str, data: serde_json::Value) -> Event {
+    fn event(category: &str, kind: &str, data: &serde_json::Value) -> Event {
         let document = serde_json::json!({
             "id": "e1", "tenant": "acme", "category": category, "type": kind,
             "recipients": [{"address": "jan@example.org", "name": "Jan"}], "data": data,
@@ -321,7 +322,7 @@ mod tests {
             for (name, _) in *names {
                 for data in [full.clone(), serde_json::json!({})] {
                     let with_data = data["title"].is_string();
-                    let rendered = render(&templates, &event("notification", name, data), locale);
+                    let rendered = render(&templates, &event("notification", name, &data), locale);
                     let at = format!("{locale}/{name}: {rendered:?}");
                     assert!(!rendered.subject.is_empty(), "{at}");
                     for odd in ["  ", "{{", "{%", " .", " ,", "“”", "\n\n\n", "undefined", "none"] {
@@ -360,7 +361,7 @@ mod tests {
             ("comment.created", "", ("en", "comment.created")),
             ("footer", "en", ("en", "notification")),
         ] {
-            let event = event("notification", kind, serde_json::json!({}));
+            let event = event("notification", kind, &serde_json::json!({}));
             let (found, name) = templates.choose(&event, Some(locale));
             assert_eq!((found.as_str(), name), expected, "{kind} {locale}");
         }
@@ -373,7 +374,7 @@ mod tests {
             "url": "javascript:alert(1)", "excerpt": "{{ 7 * 7 }} <script>",
         });
         let templates = Templates::new(None).unwrap();
-        let rendered = render(&templates, &event("notification", "comment.created", hostile), "en");
+        let rendered = render(&templates, &event("notification", "comment.created", &hostile), "en");
         assert!(!rendered.html.contains("<img") && !rendered.html.contains("<script"), "{}", rendered.html);
         assert!(!rendered.html.contains("href=\"javascript"), "{}", rendered.html);
         assert!(rendered.text.contains("{{ 7 * 7 }}"));

@@ -259,7 +259,7 @@ fn check(document: EventDocument) -> Checked<Event> {
         .map(|(index, recipient)| check_recipient(recipient, &format!("recipients[{index}]")))
         .collect::<Checked<Vec<_>>>()?;
     let reply_to =
-        document.reply_to.map(|person| check_person(person.address, person.name, "replyTo")).transpose()?;
+        document.reply_to.map(|person| check_person(&person.address, person.name, "replyTo")).transpose()?;
     let thread = document.thread.map(|text| line(text, "thread", 256)).transpose()?;
     let data = document.data.unwrap_or_default();
     for (key, value) in &data {
@@ -289,15 +289,15 @@ fn is_type(text: &str) -> bool {
 fn check_recipient(recipient: RecipientDocument, path: &str) -> Checked<Recipient> {
     let locale_path = format!("{path}.locale");
     Ok(Recipient {
-        person: check_person(recipient.address, recipient.name, path)?,
+        person: check_person(&recipient.address, recipient.name, path)?,
         locale: recipient.locale.map(|tag| line(tag, &locale_path, 64)).transpose()?,
     })
 }
 
-fn check_person(address: String, name: Option<String>, path: &str) -> Checked<Person> {
+fn check_person(address: &str, name: Option<String>, path: &str) -> Checked<Person> {
     let at = format!("{path}.address");
-    no_control(&address, &at)?;
-    let Some(address) = canonical_address(&address) else {
+    no_control(address, &at)?;
+    let Some(address) = canonical_address(address) else {
         return refuse(EventCode::AddressInvalid, &at, "a mailbox address such as jan@example.org");
     };
     // An empty name is what products send for "none".

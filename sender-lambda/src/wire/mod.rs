@@ -2,6 +2,7 @@
 
 mod document;
 pub mod event;
+pub mod http;
 mod locale;
 mod rules;
 pub mod settings;
