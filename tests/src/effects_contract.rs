@@ -1,6 +1,7 @@
 //! What every implementation of the effects has to do, as suites that run against any of them: the embedded
 //! store, and AWS (emulated). Each suite works under a name of its own, so that one installation can take
 //! many runs.
+#![allow(clippy::missing_panics_doc, reason = "a suite that fails panics")]
 
 use std::time::Duration;
 
@@ -304,14 +305,11 @@ pub async fn queue(queue: &dyn Queue, bench: &dyn QueueBench, run: &str) {
     assert!(queue.send(&many).await.iter().all(Result::is_ok));
 
     let mut bodies = Vec::new();
-    let mut kept = None;
     while bodies.len() < 24 {
         let received = bench.receive(VISIBILITY).await;
         assert!(!received.is_empty(), "a visible message is received; so far: {bodies:?}");
         for (receipt, body) in received {
-            if body == "now" {
-                kept = Some(receipt);
-            } else {
+            if body != "now" {
                 bench.delete(&receipt).await;
             }
             bodies.push(body);
@@ -330,7 +328,6 @@ pub async fn queue(queue: &dyn Queue, bench: &dyn QueueBench, run: &str) {
     assert_eq!(bodies, ["later", "now"], "what was not deleted shows again; what was delayed shows at last");
 
     let (later, now) = (&again[0].0, &again[1].0);
-    assert_ne!(Some(now), kept.as_ref(), "each receipt is new");
     bench.delete(later).await;
     queue.hide(now, Duration::from_secs(8)).await.expect("hide");
     bench.pass(Duration::from_secs(5)).await;

@@ -135,6 +135,22 @@ async fn groups_are_served_each_on_its_own() {
 }
 
 #[tokio::test]
+async fn an_old_receipt_is_worth_nothing() {
+    let bench = Bench::new();
+    let acme = Tenant::new("acme").expect("a name");
+    bench.store.send(&[message(&acme, "body")]).await;
+    let first = bench.store.receive(&acme, 1, Duration::from_secs(1)).await.expect("receive");
+    bench.clock.turn(Duration::from_secs(1));
+    let second = bench.store.receive(&acme, 1, Duration::from_secs(1)).await.expect("receive");
+    assert_eq!((first[0].receives, second[0].receives), (1, 2));
+    assert!(bench.store.hide(&first[0].receipt, Duration::from_secs(9)).await.is_err());
+    bench.store.delete(vec![first[0].receipt.clone()]).await.expect("delete");
+    assert_eq!(bench.store.queue_length().await, Ok(1), "who has it now still has it");
+    bench.store.delete(vec![second[0].receipt.clone()]).await.expect("delete");
+    assert_eq!(bench.store.queue_length().await, Ok(0));
+}
+
+#[tokio::test]
 async fn nobody_waits_for_another() {
     // Many callers at once share commits; each gets its own answer.
     let bench = Bench::new();

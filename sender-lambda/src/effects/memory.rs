@@ -332,6 +332,9 @@ impl Queue for Memory {
     async fn send(&self, messages: &[QueueMessage]) -> Vec<Result<()>> {
         let one = |message: &QueueMessage| {
             let mut state = self.enter("queue.send")?;
+            if message.delay > Duration::from_mins(15) {
+                return permanent("a message is delayed by 15 minutes at most");
+            }
             state.sent_to_queue += 1;
             let delay = SignedDuration::try_from(message.delay).unwrap_or(SignedDuration::MAX);
             let id = format!("message-{}", state.sent_to_queue);
@@ -344,6 +347,9 @@ impl Queue for Memory {
 
     async fn hide(&self, receipt: &str, during: Duration) -> Result<()> {
         let mut state = self.enter("queue.hide")?;
+        if during > Duration::from_hours(12) {
+            return permanent("a message is hidden for 12 hours at most");
+        }
         let until = state.now + SignedDuration::try_from(during).unwrap_or(SignedDuration::MAX);
         if let Some(message) = state.queue.iter_mut().find(|message| message.id == receipt) {
             message.visible_at = until;
