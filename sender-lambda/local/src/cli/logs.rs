@@ -5,8 +5,6 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::terminal::errors_have_colours;
-
 /// Where our own lines come from.
 const OWN: [&str; 3] = ["ownpost", "sender_lambda", "smtp_rules"];
 
@@ -14,8 +12,7 @@ const OWN: [&str; 3] = ["ownpost", "sender_lambda", "smtp_rules"];
 /// `warn`.
 pub(super) fn start() {
     let wanted = read(&std::env::var("RUST_LOG").unwrap_or_default());
-    let lines =
-        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(errors_have_colours());
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     tracing_subscriber::registry().with(targets(&wanted)).with(lines).init();
 }
 

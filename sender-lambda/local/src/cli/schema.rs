@@ -4,36 +4,53 @@ use std::process::ExitCode;
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
+use sender_lambda::wire::event::EventDocument;
+use sender_lambda::wire::http::{DeliveryDetail, DeliveryList, Problem};
+use sender_lambda::wire::test_report::TestReport;
 use sender_lambda::wire::validation::ValidationReport;
 use serde_json::{Map, Value, json};
 
 use super::terminal::{complain, pretty, say};
 use super::{SchemaArgs, UNUSABLE, YES};
 
-/// Adds a type's schema to the generator's definitions.
-type Define = fn(&mut SchemaGenerator);
+/// A type's schema with whatever it refers to under `$defs`.
+type Make = fn() -> Value;
 
-fn define<T: JsonSchema>(generator: &mut SchemaGenerator) {
-    generator.subschema_for::<T>();
+fn of<T: JsonSchema>() -> Value {
+    SchemaGenerator::new(SchemaSettings::draft2020_12()).into_root_schema_for::<T>().to_value()
 }
 
-/// The documents of the contract, by the names their schemas have.
-const DOCUMENTS: &[(&str, Define)] = &[("ValidationReport", define::<ValidationReport>)];
+/// The documents of the contract, by their names.
+const DOCUMENTS: &[(&str, Make)] = &[
+    ("SmtpSettings", || sender_lambda::wire::settings::schema().to_value()),
+    ("ValidationReport", of::<ValidationReport>),
+    ("TestReport", of::<TestReport>),
+    ("Event", of::<EventDocument>),
+    ("Deliveries", of::<DeliveryList>),
+    ("DeliveryDetail", of::<DeliveryDetail>),
+    ("Problem", of::<Problem>),
+];
 
-/// One schema that any document of the contract keeps to, or this one alone; the parts are under `$defs`.
+/// One schema that any of these documents keeps to; the documents and their parts are under `$defs`.
 fn schema(names: &[&str]) -> Value {
-    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    let mut definitions = Map::new();
     let mut any_of = Vec::new();
-    for (name, define) in DOCUMENTS.iter().filter(|(name, _)| names.contains(name)) {
-        define(&mut generator);
+    for (name, make) in DOCUMENTS.iter().filter(|(name, _)| names.contains(name)) {
+        let Value::Object(mut root) = make() else { continue };
+        if let Some(Value::Object(parts)) = root.shift_remove("$defs") {
+            definitions.extend(parts);
+        }
+        root.shift_remove("$schema");
+        root.shift_remove("title");
+        definitions.insert((*name).to_owned(), root.into());
         any_of.push(json!({"$ref": format!("#/$defs/{name}")}));
     }
-    let mut root = Map::new();
-    root.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
-    root.insert("title".into(), "Ownpost".into());
-    root.insert("anyOf".into(), any_of.into());
-    root.insert("$defs".into(), generator.take_definitions(true).into());
-    root.into()
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Ownpost",
+        "anyOf": any_of,
+        "$defs": definitions,
+    })
 }
 
 pub(super) fn run(args: &SchemaArgs) -> ExitCode {
@@ -54,11 +71,33 @@ pub(super) fn run(args: &SchemaArgs) -> ExitCode {
 mod tests {
     use super::*;
 
+    /// Calls `found` with every reference in the schema.
+    fn references(value: &Value, found: &mut dyn FnMut(&str)) {
+        match value {
+            Value::Object(map) => {
+                if let Some(reference) = map.get("$ref").and_then(Value::as_str) {
+                    found(reference);
+                }
+                map.values().for_each(|value| references(value, found));
+            }
+            Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+
     #[test]
-    fn every_document_is_defined_under_its_name() {
-        for (name, _) in DOCUMENTS {
-            let schema = schema(&[name]);
-            assert!(schema["$defs"][name].is_object(), "{name}: {schema}");
+    fn parts_of_one_name_are_one_and_every_reference_leads_somewhere() {
+        let all: Vec<&str> = DOCUMENTS.iter().map(|(name, _)| *name).collect();
+        let whole = schema(&all);
+        for name in all {
+            let alone = schema(&[name]);
+            for (part, definition) in alone["$defs"].as_object().unwrap() {
+                assert_eq!(&whole["$defs"][part], definition, "{part} of {name}");
+            }
+            references(&alone, &mut |reference| {
+                let part = reference.strip_prefix("#/$defs/").unwrap_or_else(|| panic!("{reference}"));
+                assert!(alone["$defs"].get(part).is_some(), "{reference} of {name}");
+            });
         }
     }
 }

@@ -14,6 +14,7 @@ use sender_lambda::effects::{Ledger, Secrets as _};
 use sender_lambda::functions::sender::{self, Record};
 use sender_lambda::functions::{App, router};
 use sender_lambda::wire::event::{self, SEND_LIMIT};
+use sender_lambda::wire::http::{DeliveryList, DeliveryRow};
 use sender_lambda::wire::settings::to_document;
 
 use super::terminal::{BAD, BOLD, DIM, GOOD, Styled, WARN, clean, complain, pretty, say};
@@ -105,17 +106,8 @@ async fn send(config: Config, mut settings: Settings, document: &[u8]) -> Result
 }
 
 /// The list of CONTRACT §4.
-fn deliveries(rows: &[Delivery]) -> serde_json::Value {
-    let rows = rows.iter().map(|row| {
-        let mut row = serde_json::json!(row);
-        if let Some(row) = row.as_object_mut() {
-            // What only the ledger needs.
-            row.shift_remove("tenant");
-            row.shift_remove("retryUntil");
-        }
-        row
-    });
-    serde_json::json!({"deliveries": rows.collect::<Vec<_>>()})
+fn deliveries(rows: &[Delivery]) -> DeliveryList {
+    DeliveryList { deliveries: rows.iter().map(DeliveryRow::from).collect(), cursor: None }
 }
 
 /// A row for each recipient, and why it stands there.

@@ -1,7 +1,7 @@
 //! What a person sees: colours where the output is a terminal, and nothing a server said can steer it.
 
 use std::fmt;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anstream::AutoStream;
@@ -39,11 +39,6 @@ pub(super) fn complain(code: u8, problem: &str) -> ExitCode {
 pub(super) fn note(text: &str) {
     let mut err = AutoStream::auto(io::stderr());
     let _ = writeln!(err, "{text}");
-}
-
-pub(super) fn errors_have_colours() -> bool {
-    let err = io::stderr();
-    err.is_terminal() && AutoStream::choice(&err) != anstream::ColorChoice::Never
 }
 
 /// Text from outside without control characters: they could move the cursor or change what is shown.

@@ -104,6 +104,13 @@ fn row(result: &StageResult) -> String {
 fn details(result: &StageResult) -> String {
     const MOST: usize = 100;
     let mut parts = Vec::new();
+    let text = |key| result.detail.get(key).and_then(Value::as_str);
+    if let (Stage::Connect, Some(address), Some(port)) =
+        (result.stage, text("address"), result.detail.get("port"))
+    {
+        let bracketed = address.contains(':').then(|| format!("[{address}]"));
+        return clean(&format!("{}:{port}", bracketed.as_deref().unwrap_or(address)));
+    }
     for value in result.detail.values() {
         match value {
             Value::String(text) => parts.push(clean(text)),
@@ -179,7 +186,7 @@ fn summary(report: &TestReport) -> String {
 }
 
 fn fact(out: &mut String, name: &str, value: &str) {
-    let _ = writeln!(out, "  {:<12}{}", Styled(BOLD, format!("{name:<12}")), clean(value));
+    let _ = writeln!(out, "  {}{}", Styled(BOLD, format!("{name:<13}")), clean(value));
 }
 
 fn certificate_facts(out: &mut String, certificate: &CertificateFacts) {

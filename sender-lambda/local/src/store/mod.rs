@@ -182,7 +182,7 @@ fn prepare(connection: &Connection) -> std::result::Result<(), String> {
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;
-             PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;",
+             PRAGMA trusted_schema = OFF;",
         )
         .map_err(text)?;
     connection.set_prepared_statement_cache_capacity(64);

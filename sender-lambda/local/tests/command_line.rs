@@ -1,0 +1,218 @@
+//! `ownpost validate`, `test`, `send` and `schema`: output and exit status.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+mod common;
+
+use common::{Local, event, run};
+
+/// Exit status and standard output as JSON.
+fn json_of(words: &[&str], input: &[u8]) -> (i32, Value) {
+    let output = run(words, input);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let value = serde_json::from_str(&text)
+        .unwrap_or_else(|_| panic!("{words:?}: {text}{}", String::from_utf8_lossy(&output.stderr)));
+    (output.status.code().expect("a status"), value)
+}
+
+#[test]
+fn validate() {
+    let good = json!({"host": "smtp.example.com", "port": 587, "username": "mailer",
+        "password": {"set": "correct horse"}, "senderAddress": "noreply@example.com"});
+    let mut bad = good.clone();
+    bad["port"] = json!("587");
+    let deep = "[".repeat(100) + &"]".repeat(100);
+    let large = format!("{{\"host\": \"{}\"}}", "x".repeat(2 * 1024 * 1024));
+    let cases = [
+        (good.to_string(), 0),
+        (bad.to_string(), 1),
+        ("7".into(), 1),
+        ("[]".into(), 1),
+        (String::new(), 2),
+        ("{".into(), 2),
+        (deep, 2),
+        (large, 2),
+    ];
+    for (input, status) in cases {
+        let beginning: String = input.chars().take(40).collect();
+        let (code, report) = json_of(&["validate", "--json"], input.as_bytes());
+        assert_eq!(code, status, "{beginning}: {report}");
+        assert_eq!(report["valid"], status == 0, "{beginning}: {report}");
+        let output = run(&["validate", "-"], input.as_bytes());
+        assert_eq!(output.status.code(), Some(status), "{beginning}");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(text.trim_end().lines().last().is_some_and(|line| line.contains("valid")), "{text}");
+        assert!(!text.contains('\u{1b}'), "no colours where there is no terminal: {text:?}");
+        assert!(!text.contains("correct horse"), "no secret");
+    }
+    // Whatever the language, the codes are the same.
+    let codes = |locale: &str| {
+        let words = ["validate", "--json", "--locale", locale];
+        let issues = json_of(&words, bad.to_string().as_bytes()).1["issues"].clone();
+        issues.as_array().expect("issues").iter().map(|issue| issue["code"].clone()).collect::<Vec<_>>()
+    };
+    for locale in ["nl_BE", "FR-ca", "tlh", "", "\u{e9}"] {
+        assert_eq!(codes(locale), codes("en"), "{locale}");
+    }
+    let output = run(&["validate", "/no/such/file"], b"");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 1);
+}
+
+#[test]
+fn unusable_input_of_test_and_send() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, content: &Value| {
+        let path = folder.path().join(name);
+        fs::write(&path, content.to_string()).expect("a file");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let settings = json!({"host": "smtp.example.com", "port": 587, "username": "mailer",
+        "password": {"set": "x"}, "senderAddress": "noreply@example.com"});
+    let mut keep = settings.clone();
+    keep["password"] = json!({"keep": true});
+    for (input, code) in [
+        (keep.clone(), "password.reentry_required"),
+        (json!({}), "host.required"),
+        (json!(7), "settings.wrong_type"),
+    ] {
+        let (status, report) = json_of(&["test", "--json"], input.to_string().as_bytes());
+        assert_eq!((status, &report["valid"]), (2, &json!(false)), "{report}");
+        if code != "settings.wrong_type" {
+            assert!(
+                report["issues"].as_array().expect("issues").iter().any(|issue| issue["code"] == code),
+                "{report}"
+            );
+        }
+    }
+    assert_eq!(run(&["test", "--to", "no address"], b"{}").status.code(), Some(2));
+    let (good, bad) = (file("good.json", &settings), file("bad.json", &json!({"host": 7})));
+    let usable = event("e1", "acme", "notification").to_string();
+    let mut nobody = event("e1", "acme", "notification");
+    nobody["recipients"] = json!([]);
+    for (settings, event) in [
+        (&good, "not json".to_owned()),
+        (&good, nobody.to_string()),
+        (&bad, usable.clone()),
+        (&file("keep.json", &keep), usable.clone()),
+        (&"/no/such/file".to_owned(), usable),
+    ] {
+        let output = run(&["send", "-", "--settings", settings], event.as_bytes());
+        assert_eq!(output.status.code(), Some(2), "{settings} {event}");
+        assert!(!output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn schema() {
+    let (status, all) = json_of(&["schema"], b"");
+    assert_eq!(status, 0);
+    for name in ["SmtpSettings", "ValidationReport", "TestReport", "Event", "Deliveries"] {
+        assert!(all["$defs"][name].is_object(), "{name}");
+        let (status, one) = json_of(&["schema", name], b"");
+        assert_eq!((status, &one["$defs"][name]), (0, &all["$defs"][name]));
+    }
+    assert_eq!(run(&["schema", "Nothing"], b"").status.code(), Some(2));
+}
+
+#[test]
+fn help_and_misuse() {
+    for words in
+        [&["--help"][..], &["local", "--help"], &["test", "--help"], &["send", "--help"], &["--version"]]
+    {
+        let output = run(words, b"");
+        assert_eq!(output.status.code(), Some(0), "{words:?}");
+        assert!(!output.stdout.is_empty());
+    }
+    for words in
+        [&[][..], &["nothing"], &["send", "-"], &["local", "--port", "70000"], &["validate", "a", "b"]]
+    {
+        let output = run(words, b"");
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn test_and_send_against_a_relay() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let local = Local::start(folder.path());
+    let relay = local.relay("customer");
+    let ca = relay["caFile"].as_str().expect("a path");
+    let ports = format!("{},{}", relay["ports"]["starttls"], relay["ports"]["tls"]);
+    let ownpost = |words: &[&str], input: &str| {
+        let mut command = common::ownpost(words);
+        command.env_remove("RUST_LOG").env("OWNPOST_ALLOW_NETWORKS", "127.0.0.0/8");
+        command.env("OWNPOST_ALLOW_PORTS", &ports).env("OWNPOST_EXTRA_CA_FILE", ca);
+        common::run_with(command, input.as_bytes())
+    };
+    for security in ["starttls", "tls"] {
+        let settings = local.settings(security).to_string();
+        let output = ownpost(&["test", "--to", "you@example.org"], &settings);
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        let stages =
+            ["resolve", "connect", "greeting", "ehlo", "tls", "auth", "sender", "recipient", "message"];
+        for stage in stages {
+            let line = text.lines().find(|line| line.contains(&format!("✓ {stage} ")));
+            assert!(line.is_some_and(|line| line.contains(" ms")), "{stage}: {text}");
+        }
+        assert!(text.contains("TLSv1.3") && text.contains("The server took the test mail."), "{text}");
+
+        // Without a recipient it ends after MAIL FROM.
+        let output = ownpost(&["test", "--json"], &settings);
+        assert_eq!(output.status.code(), Some(0));
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let status = |stage: &str| {
+            let stages = report["stages"].as_array().expect("stages");
+            stages.iter().find(|entry| entry["stage"] == stage).map(|entry| entry["status"].clone())
+        };
+        assert_eq!(status("sender"), Some(json!("passed")));
+        assert_eq!(
+            (status("recipient"), status("message")),
+            (Some(json!("skipped")), Some(json!("skipped")))
+        );
+    }
+    let mut wrong = local.settings("starttls");
+    wrong["password"] = json!({"set": "not-this-one-surely"});
+    let output = ownpost(&["test"], &wrong.to_string());
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("✗ auth.rejected") && text.contains("535 5.7.8"), "{text}");
+    assert!(!text.contains("not-this-one-surely"), "no secret: {text}");
+
+    let file = folder.path().join("settings.json");
+    fs::write(&file, local.settings("tls").to_string()).expect("a file");
+    let words = ["send", "-", "--settings", file.to_str().expect("UTF-8")];
+    let mut large = event("large", "acme", "user-invitation");
+    large["recipients"] = json!([{"address": "a@example.org"}, {"address": "b@example.org"}]);
+    // Beyond what the queue takes.
+    let file_bytes = "QUJD".repeat(700_000);
+    large["attachments"] = json!([{"filename": "a.bin", "contentType": "application/octet-stream",
+        "base64": file_bytes}]);
+    let output = ownpost(&[&words[..], &["--json"]].concat(), &large.to_string());
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(output.status.code(), Some(0), "{answer}");
+    let found: Vec<_> = answer["deliveries"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| (row["recipient"].clone(), row["status"].clone(), row["route"].clone()))
+        .collect();
+    let row = |to: &str| (json!(to), json!("sent"), json!("relay"));
+    assert_eq!(found, [row("a@example.org"), row("b@example.org")]);
+    let to: Vec<_> = local.caught().into_iter().map(|mail| mail.1).collect();
+    assert_eq!(
+        to.iter().filter(|to| to.ends_with("@example.org") && *to != "you@example.org").count(),
+        2,
+        "{to:?}"
+    );
+
+    fs::write(&file, wrong.to_string()).expect("a file");
+    let output = ownpost(&words, &event("e2", "acme", "notification").to_string());
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("0 of 1 sent"), "{text}");
+}
