@@ -11,5 +11,6 @@ pub mod outcome;
 pub mod route;
 pub mod secret;
 pub mod settings;
+pub mod story;
 pub mod tenant;
 pub mod words;

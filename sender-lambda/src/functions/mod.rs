@@ -10,7 +10,8 @@ use crate::domain::failure::{Failure, Reply};
 use crate::domain::settings::Settings;
 use crate::effects::{Effects, Emitted};
 use crate::mail::templates::Templates;
-use crate::smtp::{Gate, Mail, Network, Pool, RelayKey};
+use crate::smtp::{Gate, Mail, Network, Plan, Pool, RelayKey};
+use crate::wire::test_report::{StageResult, TestReport};
 
 mod active;
 mod relay_health;
@@ -83,11 +84,17 @@ pub trait Relays: Send + Sync {
         mails: &[Mail],
         gate: &dyn Gate,
     ) -> Vec<Option<Result<Reply, Failure>>>;
+    /// See [`probe`](crate::smtp::probe::probe).
+    async fn probe(
+        &self,
+        settings: &Settings,
+        plan: &Plan<'_>,
+        on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
+    ) -> TestReport;
 }
 
 /// Real SMTP.
 struct Smtp {
-    #[expect(dead_code, reason = "the probe asks for it")]
     network: Arc<Network>,
     pool: Pool,
 }
@@ -102,6 +109,15 @@ impl Relays for Smtp {
         gate: &dyn Gate,
     ) -> Vec<Option<Result<Reply, Failure>>> {
         self.pool.send(key, settings, mails, gate).await
+    }
+
+    async fn probe(
+        &self,
+        settings: &Settings,
+        plan: &Plan<'_>,
+        on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
+    ) -> TestReport {
+        crate::smtp::probe::probe(&self.network, settings, plan, on_stage).await
     }
 }
 

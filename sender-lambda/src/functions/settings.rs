@@ -1,7 +1,20 @@
-//! Function `settings`: the HTTP API of CONTRACT §4.
+//! Function `settings`: the HTTP API of CONTRACT §4. Every call acts for the tenant of the token and for no
+//! other: the tenant is nowhere else in a request.
 
+use serde_json::Value;
+
+use self::answer::problem;
 use super::App;
 use crate::domain::tenant::Tenant;
+
+mod activation;
+mod answer;
+mod deliveries;
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use self::answer::Response;
 
 /// A request as every transport hands it over, behind the operator's authoriser.
 pub struct Request<'a> {
@@ -28,25 +41,66 @@ pub struct Claims {
     pub email: Option<String>,
 }
 
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Response {
-    /// The HTTP status.
-    pub status: u16,
-    /// `application/json`, `application/problem+json`; empty with 204.
-    pub content_type: &'static str,
-    /// The body.
-    pub body: Vec<u8>,
-    /// The header `Retry-After` in seconds, with 429 and 503.
-    pub retry_after: Option<u32>,
-}
+/// Gets each stage of a test as it passes.
+type Progress<'a> = Option<&'a mut (dyn FnMut(Value) + Send)>;
 
 /// Answers a request. `progress` gets each stage of a test as it passes, for the transports that stream.
 pub async fn handle(
     app: &App,
     request: Request<'_>,
-    progress: Option<&mut (dyn FnMut(serde_json::Value) + Send)>,
+    progress: Option<&mut (dyn FnMut(Value) + Send)>,
 ) -> Response {
-    let _ = (app, request, progress);
-    todo!("functions")
+    let path: Vec<&str> = request.path.trim_matches('/').split('/').collect();
+    let call = Call {
+        app,
+        tenant: &request.claims.tenant,
+        email: request.claims.email.as_deref().filter(|email| !email.is_empty()),
+        locale: preferred(request.accept_language),
+        body: request.body,
+    };
+    let answered = match (request.method, path.as_slice()) {
+        ("GET", ["smtp"]) => activation::show(&call).await,
+        ("PUT", ["smtp"]) => activation::save(&call, progress).await,
+        ("DELETE", ["smtp"]) => activation::remove(&call).await,
+        ("POST", ["smtp", "validate"]) => Ok(testing::validate(&call)),
+        ("POST", ["smtp", "test"]) => testing::test(&call, progress).await,
+        ("POST", ["smtp", "rollback"]) => activation::roll_back(&call, progress).await,
+        ("GET", ["deliveries"]) => deliveries::list(&call, &request.query).await,
+        ("GET", ["deliveries", id]) => deliveries::show(&call, id).await,
+        ("POST", ["deliveries", id, "resend"]) => deliveries::resend(&call, id).await,
+        ("POST", ["held", "release"]) => deliveries::release_held(&call).await,
+        (
+            _,
+            ["smtp"] | ["smtp", "validate" | "test" | "rollback"] | ["deliveries", ..] | ["held", "release"],
+        ) => Err(problem(405, "method.not_allowed", "This path does not take this method.")),
+        _ => Err(problem(404, "not_found", "There is nothing at this path.")),
+    };
+    // Problems are answers like any other; `Result` only spares the calls a `match` at every step.
+    answered.unwrap_or_else(|problem| problem)
+}
+
+/// A call as its handler sees it.
+struct Call<'a> {
+    app: &'a App,
+    tenant: &'a Tenant,
+    email: Option<&'a str>,
+    locale: &'static str,
+    body: &'a [u8],
+}
+
+/// The language of the contract that `Accept-Language` (RFC 9110 §12.5.4) likes best.
+fn preferred(accept_language: Option<&str>) -> &'static str {
+    const KNOWN: [&str; 5] = ["en", "fr", "nl", "de", "es"];
+    let mut best = ("en", 0.0);
+    for range in accept_language.unwrap_or_default().split(',').take(50) {
+        let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
+        let language = tag.trim().split(['-', '_']).next().unwrap_or_default();
+        let weight = weight.trim().strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()).unwrap_or(0.0);
+        let known = KNOWN.into_iter().find(|known| known.eq_ignore_ascii_case(language));
+        // Of equal ones the first counts.
+        if let Some(known) = known.filter(|_| weight > best.1) {
+            best = (known, weight);
+        }
+    }
+    best.0
 }

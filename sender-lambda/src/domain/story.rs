@@ -1,0 +1,99 @@
+//! A row, told as a story: the answer to "was it never triggered, or is the mail server at fault?".
+
+use jiff::Timestamp;
+
+use super::delivery::{Attempt, Delivery, Status};
+
+/// What happened, in order: when, and a sentence.
+pub fn story(row: &Delivery) -> Vec<(Timestamp, String)> {
+    let mut chapters = vec![(
+        row.queued_at,
+        format!(
+            "Triggered by event {} ({}, {}) for {}.",
+            row.event,
+            row.kind,
+            row.category.name(),
+            row.recipient
+        ),
+    )];
+    chapters.extend(row.attempts.iter().map(|attempt| (attempt.at, told(attempt))));
+    let now = match row.status {
+        Status::Queued => "Waiting",
+        Status::Sending => "On its way",
+        Status::Sent => "Sent",
+        Status::Deferred => "Waiting for another attempt",
+        Status::Held => "Held",
+        Status::Failed => "Failed",
+        Status::Unknown => "Unknown",
+    };
+    let mut last = format!("{now}. {}", row.reason);
+    if let Some(at) = row.next_attempt_at {
+        last.push_str(&format!(" The next attempt is at {at}."));
+    }
+    chapters.push((row.updated_at, last));
+    chapters
+}
+
+fn told(attempt: &Attempt) -> String {
+    let said = attempt.smtp.as_ref().map_or_else(String::new, |words| {
+        let enhanced = words.enhanced.map(|code| format!(" {code}")).unwrap_or_default();
+        format!(" The server said: {}{enhanced} {}", words.code, words.text)
+    });
+    let stage = serde_json::to_value(attempt.stage).ok();
+    let stage = stage.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
+    if attempt.outcome == "accepted" {
+        format!("Tried for {} ms: accepted.{said}", attempt.ms)
+    } else {
+        format!("Tried for {} ms: {} at stage {stage}.{said}", attempt.ms, attempt.outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::category::Category;
+    use super::super::delivery::{DeliveryId, SmtpWords};
+    use super::super::failure::{EnhancedCode, Stage};
+    use super::super::tenant::Tenant;
+    use super::*;
+
+    #[test]
+    fn reads_from_the_trigger_to_now() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let smtp =
+            SmtpWords { code: 450, enhanced: Some(EnhancedCode(4, 2, 1)), text: "mailbox busy".into() };
+        let row = Delivery {
+            id: DeliveryId::from_external("dlv_1"),
+            tenant: Tenant::new("acme").unwrap(),
+            event: "evt_1".into(),
+            category: Category::RightsRequest,
+            kind: "rights-request.message".into(),
+            recipient: "jan@example.org".into(),
+            status: Status::Deferred,
+            route: None,
+            reason: "Your own server did not take this mail.".into(),
+            revision: None,
+            message_id: "m".into(),
+            queued_at: at(0),
+            updated_at: at(2),
+            next_attempt_at: Some(at(12)),
+            retry_until: at(999),
+            attempts: vec![Attempt {
+                at: at(1),
+                ms: 40,
+                stage: Stage::Recipient,
+                outcome: "smtp.temporary".into(),
+                smtp: Some(smtp),
+            }],
+        };
+        let texts: Vec<String> = story(&row).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(
+            texts,
+            [
+                "Triggered by event evt_1 (rights-request.message, rights-request) for jan@example.org.",
+                "Tried for 40 ms: smtp.temporary at stage recipient. The server said: 450 4.2.1 mailbox busy",
+                "Waiting for another attempt. Your own server did not take this mail. The next attempt is at \
+                 1970-01-01T00:00:12Z.",
+            ]
+        );
+    }
+}

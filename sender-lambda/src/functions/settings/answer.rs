@@ -1,0 +1,96 @@
+//! Answers: JSON, and problems with stable codes (RFC 9457).
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::effects::EffectError;
+use crate::wire::http::Problem;
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// `application/json`, `application/problem+json`; empty with 204.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The header `Retry-After` in seconds, with 429 and 503.
+    pub retry_after: Option<u32>,
+}
+
+/// An answer, or a problem to answer with.
+pub(super) type Answered<T = Response> = Result<T, Response>;
+
+/// A JSON answer.
+pub(super) fn json<T: Serialize>(status: u16, body: &T) -> Response {
+    let body = serde_json::to_vec(body).unwrap_or_default();
+    Response { status, content_type: "application/json", body, retry_after: None }
+}
+
+/// 204.
+pub(super) fn nothing() -> Response {
+    Response { status: 204, content_type: "", body: Vec::new(), retry_after: None }
+}
+
+/// A problem.
+pub(super) fn problem(status: u16, code: &str, detail: &str) -> Response {
+    problem_with(status, code, detail, None, json!({}))
+}
+
+/// A problem that goes away by waiting.
+pub(super) fn problem_for(status: u16, code: &str, detail: &str, wait: Duration) -> Response {
+    let seconds = u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
+    problem_with(status, code, detail, Some(seconds), json!({}))
+}
+
+/// A problem with members of its own (RFC 9457 §3.2).
+pub(super) fn problem_with(
+    status: u16,
+    code: &str,
+    detail: &str,
+    retry_after: Option<u32>,
+    members: Value,
+) -> Response {
+    let title = match status {
+        400 => "Bad Request",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        409 => "Conflict",
+        429 => "Too Many Requests",
+        503 => "Service Unavailable",
+        _ => "Internal Server Error",
+    };
+    let problem = Problem {
+        kind: "about:blank".to_owned(),
+        title: title.to_owned(),
+        status,
+        code: code.to_owned(),
+        detail: detail.to_owned(),
+        retry_after,
+    };
+    let mut body = json!(problem);
+    if let (Some(body), Value::Object(members)) = (body.as_object_mut(), members) {
+        body.extend(members);
+    }
+    let body = body.to_string().into_bytes();
+    Response { status, content_type: "application/problem+json", body, retry_after }
+}
+
+impl From<EffectError> for Response {
+    fn from(error: EffectError) -> Self {
+        tracing::error!(%error, "store");
+        match error {
+            EffectError::Transient { .. } => {
+                let detail = "The store cannot be reached just now. Nothing was changed by this call.";
+                problem_for(503, "store.unavailable", detail, Duration::from_secs(4))
+            }
+            // What the store said may name the operator's resources; it is in the log.
+            EffectError::Permanent { .. } => {
+                problem(500, "store.failed", "The store refused. The operator's log says why.")
+            }
+        }
+    }
+}

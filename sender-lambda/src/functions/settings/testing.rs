@@ -1,0 +1,98 @@
+//! Checking and testing a draft. Stores nothing but how many tests there were.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::answer::{Answered, Response, json, problem, problem_for};
+use super::{Call, Progress};
+use crate::domain::limits::{Bucket, Limit, TESTS_PER_TENANT};
+use crate::domain::settings::Settings;
+use crate::functions::active::{self, Active};
+use crate::smtp::Plan;
+use crate::wire::settings::{Checked, check};
+use crate::wire::test_report::TestReport;
+
+/// API Gateway ends a call after 30 seconds.
+const DEADLINE: Duration = Duration::from_secs(25);
+/// The key of the tenant's bucket of tests in the ledger.
+const TESTS: &str = "tests";
+
+/// `POST /smtp/validate`.
+pub(super) fn validate(call: &Call<'_>) -> Response {
+    json(200, &checked(call).report)
+}
+
+/// `POST /smtp/test`.
+pub(super) async fn test(call: &Call<'_>, progress: Progress<'_>) -> Answered {
+    let (_, settings) = draft(call).await?;
+    count_test(call).await?;
+    Ok(json(200, &probe(call, &settings, call.email, progress).await))
+}
+
+fn checked(call: &Call<'_>) -> Checked {
+    check(call.body, &call.app.config, call.locale, (call.app.now)().as_second())
+}
+
+/// The body as settings, complete with the secrets that it keeps, and what is active now. An invalid draft is
+/// answered with 422 and the report.
+pub(super) async fn draft(call: &Call<'_>) -> Answered<(Active, Arc<Settings>)> {
+    let checked = checked(call);
+    let Some(draft) = checked.draft else { return Err(json(422, &checked.report)) };
+    let active = active::read(call.app, call.tenant).await?;
+    let stored = active.settings().map(|(_, settings)| settings.as_ref());
+    let resolved = draft.resolve(stored, call.locale).map_err(|report| json(422, &report))?;
+    Ok((active, Arc::new(resolved)))
+}
+
+/// Runs the connectivity test, to a recipient or up to MAIL FROM.
+pub(super) async fn probe(
+    call: &Call<'_>,
+    settings: &Settings,
+    recipient: Option<&str>,
+    progress: Progress<'_>,
+) -> TestReport {
+    let plan = Plan { recipient, deadline: DEADLINE, locale: call.locale, look_for_fix: true };
+    let mut unheard = |_| {};
+    let progress = progress.unwrap_or(&mut unheard);
+    call.app.relays.probe(settings, &plan, &mut |stage| progress(json!(stage))).await
+}
+
+/// Takes a token for a test: a test connects to whatever host a form names, so it must not be worth a scanner's
+/// while.
+pub(super) async fn count_test(call: &Call<'_>) -> Answered<()> {
+    count(call, TESTS, TESTS_PER_TENANT).await
+}
+
+async fn count(call: &Call<'_>, key: &str, limit: Limit) -> Answered<()> {
+    let ledger = &call.app.effects.ledger;
+    for _ in 0..5 {
+        let now = (call.app.now)();
+        let stored = ledger.get_state(call.tenant, key, now).await?;
+        let version = stored.as_ref().map_or(0, |stored| stored.version);
+        let bucket: Option<Bucket> = stored.and_then(|stored| serde_json::from_value(stored.value).ok());
+        let bucket = limit.take(bucket, 1, now).map_err(|wait| {
+            let detail = format!(
+                "At most {} tests in {} minutes. Wait a little, then try again.",
+                limit.burst,
+                limit.period.as_secs() / 60
+            );
+            problem_for(429, "test.rate_limited", &detail, wait)
+        })?;
+        let expires = now.checked_add(limit.period * 2).ok();
+        if ledger.put_state(call.tenant, key, &json!(bucket), version, expires, now).await? {
+            return Ok(());
+        }
+    }
+    let detail = "Others of your organisation are testing at this moment. Try again.";
+    Err(problem_for(429, "test.rate_limited", detail, Duration::from_secs(1)))
+}
+
+/// Where the test mail goes: to the signed-in admin and nobody else.
+pub(super) fn admin<'a>(call: &Call<'a>) -> Answered<&'a str> {
+    call.email.ok_or_else(|| {
+        let detail = "The token names no address for the test mail, and untested settings are not activated.";
+        problem(400, "token.email_missing", detail)
+    })
+}
