@@ -3,6 +3,7 @@
 // of fixes (`applyFix`).
 
 import { append, button, fill, h, icon } from "./dom.js";
+import { fixLabel } from "./fixes.js";
 
 const idOf = (path) => `f-${path.replaceAll(".", "-")}`;
 
@@ -37,11 +38,11 @@ export function showIssues(form, field, issues) {
 export function issueLine(form, issue) {
   const { t } = form;
   const error = issue.severity === "error";
-  const fix = form.fixFor(issue);
+  const label = issue.fix ? fixLabel(t, issue.fix) : null;
   return h("div", { class: `issue ${error ? "error" : "warning"}`, part: `issue ${issue.severity}`, "data-code": issue.code },
     icon(error ? "alert" : "info"),
     h("p", {}, h("span", { class: "sr" }, `${t(error ? "issue.error" : "issue.warning")}: `), h("span", { dir: "auto" }, issue.message)),
-    fix ? button([icon("wand"), fix.label], { look: "fix", "aria-label": `${fix.label}. ${issue.message}`, click: () => form.applyFix(issue, fix) }) : null);
+    label ? button([icon("wand"), label], { look: "fix", "aria-label": `${label}. ${issue.message}`, click: () => form.applyFix(issue) }) : null);
 }
 
 /** A line of text. */

@@ -6,6 +6,7 @@ import { Api, ApiError } from "./api.js";
 import { button, confirm, fill, h, icon } from "./dom.js";
 import { SECRETS, emptyDraft, getPath, mergePatch, sameDestination, setPath, toDraft, toSettings, withoutSecrets } from "./draft.js";
 import { issueLine, showIssues } from "./fields.js";
+import { patchedPaths } from "./fixes.js";
 import { banner, problemView } from "./report.js";
 import { Run } from "./run.js";
 import { buildSections } from "./sections.js";
@@ -32,6 +33,7 @@ export class SmtpSettingsForm extends HTMLElement {
   #fields = new Map();
   #met = new Set(); // fields that the admin has left, or whose issues were asked for
   #typed = new Set(); // fields that the admin has changed
+  #given = false; // whether the page has set the value: what is active does not replace that
   #report = { valid: false, issues: [] };
   #checking = true; // whether the rules are in this browser
   #view = {};
@@ -58,7 +60,8 @@ export class SmtpSettingsForm extends HTMLElement {
     }
     addEventListener("pointerup", this.#pointerUp);
     addEventListener("pointercancel", this.#pointerUp);
-    this.#start();
+    // An element that was only moved stays as it is.
+    if (this.#t?.locale !== pickLocale(this.locale)) this.#start();
   }
 
   disconnectedCallback() {
@@ -69,6 +72,7 @@ export class SmtpSettingsForm extends HTMLElement {
 
   attributeChangedCallback(name, before, now) {
     if (before === now || !this.isConnected || !this.#t) return;
+    if (name === "api") this.#active = undefined;
     this.#start();
   }
 
@@ -95,7 +99,10 @@ export class SmtpSettingsForm extends HTMLElement {
 
   /** The settings as they stand in the form; what was typed into a secret included, until it is saved. */
   get value() { return toSettings(this.#draft); }
-  set value(settings) { this.#replaceDraft(toDraft(settings)); }
+  set value(settings) {
+    this.#given = true;
+    this.#replaceDraft(toDraft(settings));
+  }
 
   // --- as a part of a <form> --------------------------------------------------------------------------------------
 
@@ -142,11 +149,12 @@ export class SmtpSettingsForm extends HTMLElement {
       this.#active = null;
       return this.#showActive();
     }
-    const untouched = this.#typed.size === 0;
     try {
       const { body } = await this.#call("GET", "/smtp");
       this.#active = readActive(body);
       this.#problem = null;
+      // Meanwhile somebody may have begun to type.
+      const untouched = this.#typed.size === 0 && !this.#given;
       if (untouched && this.#active) this.#replaceDraft(toDraft(this.#active.settings));
     } catch (error) {
       if (error.status === 404) {
@@ -159,9 +167,8 @@ export class SmtpSettingsForm extends HTMLElement {
 
   /** Loads the active settings anew, and forgets what was typed. */
   async reload() {
-    this.#typed.clear();
-    this.#met.clear();
     this.#active = undefined;
+    this.#untouch();
     await this.#load();
   }
 
@@ -183,10 +190,8 @@ export class SmtpSettingsForm extends HTMLElement {
       changed: (path) => this.#changed(path),
       suggest: (text) => this.#suggest(text),
       applyPreset: (fragment) => this.#applyPreset(fragment),
-      fixFor: (issue) => this.#fixFor(issue),
-      applyFix: (issue, fix) => this.#applyFix(issue, fix),
+      applyFix: (issue) => this.#applyFix(issue),
       applyProven: (patch) => this.#applyProven(patch),
-      describePatch: (patch) => this.#describePatch(patch),
       labelOf: (path) => this.#fieldFor(path)?.label ?? null,
       focusField: (path) => this.#focusField(path),
       setValue: (path, value) => this.#setValue(path, value),
@@ -266,6 +271,12 @@ export class SmtpSettingsForm extends HTMLElement {
   }
 
   // --- the draft ------------------------------------------------------------------------------------------------------
+
+  #untouch() {
+    this.#given = false;
+    this.#typed.clear();
+    this.#met.clear();
+  }
 
   #replaceDraft(draft) {
     this.#draft = draft;
@@ -405,39 +416,16 @@ export class SmtpSettingsForm extends HTMLElement {
 
   // --- fixes and presets ------------------------------------------------------------------------------------------------
 
-  #fixFor(issue) {
-    return issue.fix ? { patch: issue.fix, label: this.#fixLabel(issue.fix) } : null;
-  }
-
-  #fixLabel(patch) {
-    const t = this.#t;
-    const spaces = SECRETS.map((path) => getPath(patch, path)?.spaces).find(Boolean);
-    if (spaces) return t(`secret.spaces.${spaces}`);
-    const value = this.#describePatch(patch);
-    return value === "" ? t(isRemoval(patch) ? "issue.remove" : "issue.fix") : t("issue.use", { value });
-  }
-
-  // What a patch sets, in a few words; empty when it cannot be said shortly.
-  #describePatch(patch) {
-    const t = this.#t;
-    const say = { port: (port) => t("issue.port", { port }), security: (value) => (t.has(`security.${value}`) ? t(`security.${value}`) : String(value)) };
-    const parts = [];
-    for (const [key, value] of Object.entries(patch)) {
-      if (typeof value === "object" || String(value).length > 48) return "";
-      parts.push(say[key] ? say[key](value) : String(value));
-    }
-    return parts.join(", ");
-  }
-
-  #applyFix(issue, fix) {
-    this.#patch(fix.patch);
+  #applyFix(issue) {
+    this.#patch(issue.fix);
     this.#announce(this.#t("issue.fixed"));
     this.#focusField(issue.field);
   }
 
   #patch(patch) {
     this.#draft = toDraft(mergePatch(this.#draft, patch));
-    for (const path of flatten(patch)) {
+    for (const touched of patchedPaths(patch)) {
+      const path = this.#fieldFor(touched)?.path ?? touched;
       this.#typed.add(path);
       this.#met.add(path);
     }
@@ -557,7 +545,7 @@ export class SmtpSettingsForm extends HTMLElement {
       const activated = what !== "test" && status === 200;
       if (activated) {
         this.#forgetSecrets();
-        this.#typed.clear();
+        this.#untouch();
         await this.#load();
       }
       run.finish(report, activated, this.#active);
@@ -592,17 +580,5 @@ export class SmtpSettingsForm extends HTMLElement {
 
 // Languages beside English are loaded when they are asked for.
 const loadRules = (locale) => validator.default({ locales: locale === "en" ? [] : [locale] });
-
-function isRemoval(patch) {
-  return Object.values(patch).every((value) => value === null);
-}
-
-// The dotted paths that a patch touches.
-function flatten(patch, prefix = "") {
-  return Object.entries(patch).flatMap(([key, value]) => {
-    const path = prefix === "" ? key : `${prefix}.${key}`;
-    return typeof value === "object" && value !== null ? flatten(value, path) : [path];
-  });
-}
 
 if (!customElements.get("smtp-settings-form")) customElements.define("smtp-settings-form", SmtpSettingsForm);

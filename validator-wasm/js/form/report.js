@@ -2,6 +2,7 @@
 // the deliverability and the transcript behind disclosures.
 
 import { button, disclosure, h, icon } from "./dom.js";
+import { describePatch } from "./fixes.js";
 
 /** A banner: what happened, in a line and a sentence. */
 export function banner(kind, title, ...content) {
@@ -34,7 +35,7 @@ export function failureView(form, failure, note) {
     reply,
     failure.remedy ? [h("h5", {}, t("result.remedy")), h("p", { dir: "auto" }, failure.remedy)] : null,
     failure.fix ? h("div", { class: "proven", part: "proven" }, h("p", {}, icon("check"), t("result.proven")),
-      button(t("result.proven.apply", { value: form.describePatch(failure.fix) }), { look: "primary", click: () => form.applyProven(failure.fix) })) : null,
+      button(t("result.proven.apply", { value: describePatch(t, failure.fix) }), { look: "primary", click: () => form.applyProven(failure.fix) })) : null,
     h("div", { class: "actions" },
       field ? button(t("result.field", { label: field }), { look: "plain", click: () => form.focusField(failure.field) }) : null),
     h("p", { class: "small muted" }, note ? `${note} ` : "", t("problem.code", { code: failure.code })));

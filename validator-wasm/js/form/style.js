@@ -230,7 +230,7 @@ dialog .actions { justify-content: flex-end; }
 @container smtp-form (max-width: 33.99rem) {
   .choices { display: grid; justify-self: stretch; }
   .choices span { padding-inline: .5rem; }
-  .choices:has(label:nth-child(2)) { grid-auto-flow: row; grid-auto-columns: auto; grid-template-columns: repeat(auto-fit, minmax(min(7rem, 100%), 1fr)); }
+  .choices:has(label:nth-child(2)) { grid-auto-flow: row; grid-auto-columns: auto; grid-template-columns: repeat(auto-fit, minmax(min(5.75rem, 100%), 1fr)); }
   .actions > .button { flex: 1 1 auto; }
   .routing thead { display: none; }
   .routing, .routing tbody, .routing tr, .routing th, .routing td { display: block; }

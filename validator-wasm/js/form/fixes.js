@@ -1,0 +1,34 @@
+// A fix (JSON merge patch) in a few words.
+
+import { SECRETS, getPath } from "./draft.js";
+
+/** What stands on the button that applies it. */
+export function fixLabel(t, patch) {
+  const spaces = SECRETS.map((path) => getPath(patch, path)?.spaces).find(Boolean);
+  if (spaces) return t(`secret.spaces.${spaces}`);
+  const value = describePatch(t, patch);
+  if (value !== "") return t("issue.use", { value });
+  return t(Object.values(patch).every((entry) => entry === null) ? "issue.remove" : "issue.fix");
+}
+
+/** What it sets; empty when that cannot be said shortly. */
+export function describePatch(t, patch) {
+  const say = {
+    port: (port) => t("issue.port", { port }),
+    security: (value) => (t.has(`security.${value}`) ? t(`security.${value}`) : String(value)),
+  };
+  const parts = [];
+  for (const [key, value] of Object.entries(patch)) {
+    if (typeof value === "object" || String(value).length > 48) return "";
+    parts.push(say[key] ? say[key](value) : String(value));
+  }
+  return parts.join(", ");
+}
+
+/** The dotted paths that a patch touches. */
+export function patchedPaths(patch, prefix = "") {
+  return Object.entries(patch).flatMap(([key, value]) => {
+    const path = prefix === "" ? key : `${prefix}.${key}`;
+    return typeof value === "object" && value !== null ? patchedPaths(value, path) : [path];
+  });
+}
