@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+mod form;
 mod local;
 mod process;
 mod setup;

@@ -10,6 +10,7 @@ use smtp_rules::catalogue::Code;
 use smtp_rules::render::LOCALES;
 use wasm_bindgen_cli_support::Bindgen;
 
+use crate::form;
 use crate::process::{cargo, command, root, run};
 
 /// Builds `validator-wasm/dist`.
@@ -39,6 +40,7 @@ pub(crate) fn build() -> Result<()> {
     for (from, to) in [("js/index.d.ts", "index.d.ts"), ("README.md", "README.md")] {
         fs::copy(package.join(from), dist.join(to)).with_context(|| format!("cannot copy {from}"))?;
     }
+    form::build(&package, &dist.join("form"))?;
     manifest(&package, &dist)
 }
 
