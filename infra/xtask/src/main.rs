@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 mod form;
 mod local;
+mod package;
 mod process;
 mod setup;
 mod suites;
@@ -15,6 +16,7 @@ cargo xtask <task>
   local [ARGS]    sets up, builds the npm package and `ownpost`, and runs `ownpost local ARGS`
   test [SUITE…]   sets up and runs every suite, or only those named (`cargo xtask test list` names them)
   build           the npm package and the debug binaries
+  package         the Lambda artefact: target/package/ownpost-lambda.zip
   setup           everything that `test` needs: Rust target, npm, PyPI and system packages
   help            this page";
 
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         "local" => local::run_local(rest),
         "test" => suites::run(rest),
         "build" => local::build(),
+        "package" => package::package(),
         "setup" => setup::everything(),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
