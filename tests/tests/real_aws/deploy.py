@@ -1,18 +1,27 @@
 """Deploys infra/template.yaml on an emulator, or only what the effects need, and prints the outputs as JSON.
 
-    deploy.py stack ENDPOINT ARTEFACT PARAMETERS   the whole template through CloudFormation, with the artefact
+    deploy.py stack ENDPOINT BINARY PARAMETERS CLAIMS
+                                                   the whole template through CloudFormation, with the binary, and
+                                                   an identity provider that has signed a token for each of the claims
+    deploy.py logs ENDPOINT                        what the functions have logged, line by line
     deploy.py parts ENDPOINT                       table, queue and bus alone, for emulators without SAM
     deploy.py expand                               the template as SAM expands it
 
 Whatever is created comes out of the template, so that the tests meet the keys and indexes that operators get.
 """
 
+import base64
+import io
 import json
 import os
 import pathlib
 import sys
+import time
+import zipfile
 
 import boto3
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from botocore.config import Config
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
@@ -48,15 +57,91 @@ def expand():
     return transform(yaml_parse(template("s3://artefacts/ownpost-lambda.zip")), {}, NoManagedPolicies())
 
 
-def stack(endpoint, artefact, parameters):
+def identity_provider(s3, endpoint, tokens):
+    """An issuer of tokens: its documents lie in a bucket. `tokens` are the claims; the tokens come back."""
+    encode = lambda data: base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    number = lambda value: encode(value.to_bytes((value.bit_length() + 7) // 8, "big"))
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = key.public_key().public_numbers()
+    issuer = f"{endpoint}/issuer"
+    s3.create_bucket(Bucket="issuer")
+    documents = {
+        ".well-known/openid-configuration": {"issuer": issuer, "jwks_uri": f"{issuer}/keys.json"},
+        "keys.json": {
+            "keys": [
+                {"kty": "RSA", "alg": "RS256", "use": "sig", "kid": "one", "n": number(public.n), "e": number(public.e)}
+            ]
+        },
+    }
+    for name, document in documents.items():
+        s3.put_object(Bucket="issuer", Key=name, Body=json.dumps(document), ContentType="application/json")
+
+    def token(claims):
+        now = int(time.time())
+        claims = {"iss": issuer, "aud": "ownpost", "iat": now - 5, "exp": now + 3600, **claims}
+        head = {"alg": "RS256", "typ": "JWT", "kid": "one"}
+        signed = ".".join(encode(json.dumps(part).encode()) for part in (head, claims))
+        return f"{signed}.{encode(key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+
+    return issuer, {name: token(claims) for name, claims in tokens.items()}
+
+
+def routes(endpoint, api, function, issuer):
+    """ministack does not read the OpenAPI body of an HTTP API in a template. What the body names is made one by one."""
+    gateway = client("apigatewayv2", endpoint)
+    body = expand()["Resources"]["Api"]["Properties"]["Body"]
+    ((name, scheme),) = body["components"]["securitySchemes"].items()
+    scheme = scheme["x-amazon-apigateway-authorizer"]
+    assert scheme["jwtConfiguration"] == {"issuer": {"Ref": "JwtIssuer"}, "audience": {"Ref": "JwtAudience"}}
+    authorizer = gateway.create_authorizer(
+        ApiId=api,
+        Name=name,
+        AuthorizerType="JWT",
+        IdentitySource=[scheme["identitySource"]],
+        JwtConfiguration={"Issuer": issuer, "Audience": ["ownpost"]},
+    )["AuthorizerId"]
+    integration = gateway.create_integration(
+        ApiId=api,
+        IntegrationType="AWS_PROXY",
+        IntegrationUri=client("lambda", endpoint).get_function(FunctionName=function)["Configuration"]["FunctionArn"],
+        PayloadFormatVersion="2.0",
+    )["IntegrationId"]
+    for path, methods in body["paths"].items():
+        for method, operation in methods.items():
+            assert operation["security"] == [{name: []}], f"{method} {path} asks for no token"
+            gateway.create_route(
+                ApiId=api,
+                RouteKey=f"{method.upper()} {path}",
+                Target=f"integrations/{integration}",
+                AuthorizationType="JWT",
+                AuthorizerId=authorizer,
+            )
+
+
+def stack(endpoint, binary, parameters, tokens):
     # `sam deploy` does the same: the artefact goes to a bucket, and the template names it there.
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as files:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o755 << 16
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        files.writestr(entry, pathlib.Path(binary).read_bytes())
     s3 = client("s3", endpoint)
     s3.create_bucket(Bucket="artefacts")
-    s3.upload_file(artefact, "artefacts", "ownpost-lambda.zip")
+    s3.put_object(Bucket="artefacts", Key="ownpost-lambda.zip", Body=archive.getvalue())
+    issuer, signed = identity_provider(s3, endpoint, tokens)
+    parameters = {"JwtIssuer": issuer, "JwtAudience": "ownpost", **parameters}
+
+    # ministack hands a Number parameter on as text, and its queue poller then compares it with a number.
+    body = template("s3://artefacts/ownpost-lambda.zip")
+    concurrency = "MaximumConcurrency: !Ref SenderConcurrency"
+    assert body.count(concurrency) == 1
+    body = body.replace(concurrency, "MaximumConcurrency: 10")
+
     formation = client("cloudformation", endpoint)
     formation.create_stack(
         StackName="ownpost",
-        TemplateBody=template("s3://artefacts/ownpost-lambda.zip"),
+        TemplateBody=body,
         Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
@@ -69,7 +154,19 @@ def stack(endpoint, artefact, parameters):
                 print(event["LogicalResourceId"], event.get("ResourceStatusReason"), file=sys.stderr)
         raise
     outputs = formation.describe_stacks(StackName="ownpost")["Stacks"][0]["Outputs"]
-    return {output["OutputKey"]: output["OutputValue"] for output in outputs}
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in outputs}
+    api = outputs["ApiUrl"].removeprefix("https://").split(".")[0]
+    routes(endpoint, api, outputs["SettingsFunctionName"], issuer)
+    return {"tokens": signed, **outputs}
+
+
+def logs(endpoint):
+    logs = client("logs", endpoint)
+    lines = []
+    for group in logs.describe_log_groups()["logGroups"]:
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
+        lines += [event["message"] for page in pages for event in page["events"]]
+    return lines
 
 
 def parts(endpoint):
@@ -94,8 +191,8 @@ def parts(endpoint):
 if __name__ == "__main__":
     what, *rest = sys.argv[1:]
     if what == "stack":
-        endpoint, artefact, parameters = rest
-        done = stack(endpoint, artefact, json.loads(parameters))
+        endpoint, binary, parameters, tokens = rest
+        done = stack(endpoint, binary, json.loads(parameters), json.loads(tokens))
     else:
-        done = {"parts": parts, "expand": expand}[what](*rest)
+        done = {"parts": parts, "expand": expand, "logs": logs}[what](*rest)
     print(json.dumps(done))

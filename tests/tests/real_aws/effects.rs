@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_credential_types::Credentials;
-use aws_sdk_sqs::config::{BehaviorVersion, Region};
 use ownpost_tests::effects_contract::{self as contract, QueueBench};
 use sender_lambda::config::Config;
 use sender_lambda::effects::{Effects, aws};
@@ -12,8 +10,8 @@ use serde_json::Value;
 
 use super::emulator::{Emulator, Kind};
 
-/// The effects on what `deploy.py parts` has put there.
-fn effects(emulator: &Emulator, deployed: &Value) -> Effects {
+/// The effects on what `deploy.py` has put there.
+pub(crate) fn effects(emulator: &Emulator, deployed: &Value) -> Effects {
     let output = |name: &str| deployed[name].as_str().map(ToOwned::to_owned);
     let config = Config {
         secret_prefix: "ownpost/".to_owned(),
@@ -39,15 +37,8 @@ struct Bench {
 
 impl Bench {
     fn new(emulator: &Emulator, deployed: &Value) -> Self {
-        let config = aws_sdk_sqs::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .endpoint_url(&emulator.endpoint)
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .build();
         let url = deployed["QueueUrl"].as_str().expect("a queue").to_owned();
-        Self { client: aws_sdk_sqs::Client::from_conf(config), url }
+        Self { client: aws_sdk_sqs::Client::new(&emulator.sdk()), url }
     }
 }
 

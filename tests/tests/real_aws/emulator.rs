@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sqs::config::{BehaviorVersion, Region};
+use aws_types::SdkConfig;
 use tempfile::TempDir;
 
 /// How long an emulator may take to listen, or a deployment to finish, on a busy machine.
@@ -89,6 +93,18 @@ impl Emulator {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "deploy.py: {said}\n{}", self.log());
         serde_json::from_slice(&output.stdout).expect("outputs as JSON")
+    }
+
+    /// Clients of ours for it.
+    pub(crate) fn sdk(&self) -> SdkConfig {
+        let credentials = Credentials::new("test", "test", None, None, "test");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .endpoint_url(&self.endpoint)
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build()
     }
 
     /// What it has logged so far.
