@@ -4,7 +4,7 @@
 //! - `S: text` the server writes the text and CRLF; `S! text` writes it without CRLF, with `\r`, `\n`, `\0`,
 //!   `\\` and `\xNN` for octets.
 //! - `C: pattern` the client's next line must match, `*` being any text; `C: <message>` is everything up to the
-//!   final dot, which must be well formed.
+//!   final dot, which must be well formed; `C: <request>` a whole HTTP request.
 //! - `TLS [kind]` a handshake with a certificate of this kind ([`Certificates::server`]); it may fail.
 //! - `HELLO` the server waits for the client's first octets and drops them, as what cannot speak TLS would.
 //! - `CLOSE` it closes. `SILENCE` it says no more and waits for the client to go.
@@ -195,6 +195,9 @@ async fn play(
                 let message = peer.message().await.map_err(|e| format!("wanted a message: {e}"))?;
                 seen.lock().expect("unpoisoned").messages.push(message);
             }
+            Step::Expect(pattern) if pattern == "<request>" => {
+                peer.request().await.map_err(|e| format!("wanted a request: {e}"))?;
+            }
             Step::Expect(pattern) => {
                 let line = peer.line().await.map_err(|e| format!("wanted {pattern:?}: {e}"))?;
                 if !matches(&pattern, &line) {
@@ -262,6 +265,25 @@ impl Peer {
             }
             self.read().await?;
         }
+    }
+
+    /// Reads an HTTP request with its body.
+    async fn request(&mut self) -> io::Result<()> {
+        let mut length = 0;
+        loop {
+            let line = self.line().await?;
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().map_err(io::Error::other)?;
+            }
+            if line.is_empty() {
+                break;
+            }
+        }
+        while self.input.len() < length {
+            self.read().await?;
+        }
+        self.input.drain(..length);
+        Ok(())
     }
 
     /// Reads up to the final dot and undoes the doubling of dots. What may not leave is an error.

@@ -8,6 +8,7 @@
 //! - `short` a step whose timeout is short; the others' are long.
 //! - `expect` the failure code, or `ok`; `stage`, `field`, `smtp` (code, enhanced code), `fix` (JSON).
 //! - `dns` what the name server says of every name: addresses, NXDOMAIN, NODATA, SERVFAIL, SILENCE.
+//! - `token` what the token endpoint answers: status and body.
 //! - `listen`: `no` (nothing listens on the port), `full` (connections are not taken), `elsewhere` (the script is
 //!   on another port, `ELSEWHERE` in `fix`). `loose: yes` does not mind where the client leaves the script.
 //! - `shows`, `hides` what the report contains and what it does not.
@@ -58,7 +59,7 @@ impl Dialogue {
         self.head.get(key).map(String::as_str)
     }
 
-    fn settings(&self, port: u16, certificates: &Certificates) -> Settings {
+    fn settings(&self, port: u16, token_port: u16, certificates: &Certificates) -> Settings {
         Settings {
             host: self.get("host").unwrap_or("127.0.0.1").to_owned(),
             port,
@@ -70,7 +71,7 @@ impl Dialogue {
                 "none" => Auth::None,
                 "oauth2" => Auth::OAuth2(OAuth2 {
                     username: "mailer@example.org".into(),
-                    token_url: "https://127.0.0.1:1/token".into(),
+                    token_url: format!("https://127.0.0.1:{token_port}/token"),
                     client_id: "client".into(),
                     client_secret: None,
                     grant: Grant::RefreshToken(Secret::new(PASSWORD.into())),
@@ -87,7 +88,10 @@ impl Dialogue {
         }
     }
 
-    fn network(&self, ports: &[u16], dns_server: Option<SocketAddr>) -> Network {
+    fn network(&self, ports: &[u16], dns_server: Option<SocketAddr>, certificates: &Certificates) -> Network {
+        // Unlike a relay's, a token endpoint's certificate has only the public roots and the operator's.
+        let ca_file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(ca_file.path(), certificates.ca_pem()).unwrap();
         let long = Duration::from_secs(20);
         let mut timeouts = Timeouts {
             resolve: long,
@@ -116,6 +120,7 @@ impl Dialogue {
             allow_networks: vec!["127.0.0.0/8".into(), "::1/128".into(), "224.0.0.1/32".into()],
             allow_ports: ports.to_vec(),
             dns_server,
+            extra_ca_file: self.get("token").map(|_| ca_file.path().to_owned()),
             ..Config::default()
         };
         Network::new(&config).unwrap().with_timeouts(timeouts, timeouts)
@@ -138,9 +143,12 @@ fn check_report(report: &TestReport, settings: &Settings) {
     assert_eq!(got, keys);
     let lower = json.to_lowercase();
     let base64 = base64::engine::general_purpose::STANDARD_NO_PAD;
-    for secret in
-        [PASSWORD.to_owned(), base64.encode(PASSWORD), base64.encode(format!("\0mailer\0{PASSWORD}"))]
-    {
+    for secret in [
+        "access-token-1".to_owned(),
+        PASSWORD.to_owned(),
+        base64.encode(PASSWORD),
+        base64.encode(format!("\0mailer\0{PASSWORD}")),
+    ] {
         assert!(!lower.contains(&secret.to_lowercase()), "the report shows a secret: {json}");
     }
     let stages: Vec<_> = report.stages.iter().map(|result| result.stage).collect();
@@ -155,7 +163,7 @@ fn check_report(report: &TestReport, settings: &Settings) {
     }
 }
 
-async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Certificates) {
+async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<Certificates>) {
     let dns = match dialogue.get("dns") {
         Some(answer) => Some(dns::start(answer).await),
         None => None,
@@ -167,8 +175,24 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Certi
         Some("full") => full_port().await,
         Some(other) => panic!("no way to listen: {other}"),
     };
-    let settings = dialogue.settings(port, certificates);
-    let network = dialogue.network(&[port, elsewhere], dns);
+    let token = match dialogue.get("token") {
+        None => None,
+        Some(answer) => {
+            let (status, body) = answer.split_once(' ').unwrap_or((answer, ""));
+            let length = body.len();
+            let script = format!(
+                "TLS\nC: <request>\nS: HTTP/1.1 {status} x\nS: Content-Type: application/json\n\
+                 S: Content-Length: {length}\nS! \\r\\n{body}\n"
+            );
+            Some(Scripted::start(&script, Arc::clone(certificates)).await)
+        }
+    };
+    let token_port = match &token {
+        Some(server) => server.address.port(),
+        None => closed_port().await,
+    };
+    let settings = dialogue.settings(port, token_port, certificates);
+    let network = dialogue.network(&[port, elsewhere, token_port], dns, certificates);
     let plan = Plan {
         recipient: dialogue.get("to"),
         deadline: Duration::from_secs(dialogue.get("deadline").map_or(60, |s| s.parse().unwrap())),
@@ -253,8 +277,8 @@ impl Gate for LeaveOut {
 }
 
 async fn check_send(dialogue: &Dialogue, server: &Scripted, certificates: &Certificates) {
-    let settings = dialogue.settings(server.address.port(), certificates);
-    let network = Arc::new(dialogue.network(&[server.address.port()], None));
+    let settings = dialogue.settings(server.address.port(), 1, certificates);
+    let network = Arc::new(dialogue.network(&[server.address.port()], None, certificates));
     let pool = Pool::new(network);
     let count = dialogue.get("mails").map_or(1, |n| n.parse().unwrap());
     let mails: Vec<_> = (0..count)

@@ -37,6 +37,11 @@ impl Allowed {
                 && self.address(endpoint.ip()))
     }
 
+    /// Whether a token endpoint may be dialled: by https on its usual port, or on one of the operator's.
+    pub(crate) fn https(&self, endpoint: SocketAddr) -> bool {
+        (endpoint.port() == 443 || self.ports.contains(&endpoint.port())) && self.address(endpoint.ip())
+    }
+
     /// Ports that the operator allows beside the usual ones.
     pub(crate) fn extra_ports(&self) -> &[u16] {
         &self.ports

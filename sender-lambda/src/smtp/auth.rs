@@ -44,9 +44,7 @@ pub(crate) async fn authenticate(
         Auth::None => return Ok(None),
         Auth::Password { username, password } => Credentials::Password { username, password },
         Auth::OAuth2(oauth2) => {
-            let token = oauth::token(network, oauth2, session.limits)
-                .await
-                .map_err(|(code, words)| Failure { stage: Stage::Auth, code, reply: words })?;
+            let token = oauth::token(network, oauth2, session.limits).await.map_err(fail)?;
             session.wire.hide(token.expose());
             Credentials::Token { username: &oauth2.username, token }
         }
@@ -59,6 +57,9 @@ pub(crate) async fn authenticate(
             reply if classify::is_mechanism_refused(&reply) => refused = Some(reply),
             reply => {
                 let oauth = matches!(credentials, Credentials::Token { .. });
+                if let Auth::OAuth2(oauth2) = &settings.auth {
+                    network.tokens.forget(oauth2);
+                }
                 return Err(classify::refusal(Stage::Auth, reply, oauth));
             }
         }
