@@ -74,7 +74,7 @@ export function validate(settings, options) {
 }
 
 export function validateField(settings, field, options) {
-  const path = String(field);
+  const path = typeof field === "string" ? field : "";
   const top = tables ? tables.keys.indexOf(path.split(".", 1)[0]) : -1;
   const known = top >= 0 && top < tables.needs.length;
   const issues = check(settings, options, known ? top : -1);

@@ -1,6 +1,8 @@
 //! The server's shell around `smtp-rules`: packs a document of any bytes, lends the rules what a browser does
 //! not have, and decodes the issues.
 
+use std::borrow::Cow;
+
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 use serde_json::{Map, Number, Value};
@@ -15,6 +17,11 @@ use super::locale::issue_template;
 use super::validation::{Issue, Severity, ValidationReport};
 use crate::config::Config;
 
+/// UTS 46 as browsers have it for the host of a URL.
+fn lenient(name: &str) -> Result<Cow<'_, str>, idna::Errors> {
+    Uts46::new().to_ascii(name.as_bytes(), AsciiDenyList::URL, Hyphens::Allow, DnsLength::Ignore)
+}
+
 /// The steps that only a server can do.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Server {
@@ -24,16 +31,24 @@ pub(super) struct Server {
 
 impl Shell for Server {
     fn idn(&self, name: &str) -> Idn {
-        let to_ascii = |deny, hyphens, length| Uts46::new().to_ascii(name.as_bytes(), deny, hyphens, length);
-        if let Ok(ascii) = to_ascii(AsciiDenyList::STD3, Hyphens::Check, DnsLength::Verify) {
+        let strict =
+            Uts46::new().to_ascii(name.as_bytes(), AsciiDenyList::STD3, Hyphens::Check, DnsLength::Verify);
+        if let Ok(ascii) = strict {
             return Idn::Name(ascii.into_owned());
         }
         // What browsers do with a host; of a name in ASCII, some of them do not look at the A-labels at all.
-        match to_ascii(AsciiDenyList::URL, Hyphens::Allow, DnsLength::Ignore) {
-            Ok(ascii) => Idn::Refused(ascii.into_owned()),
-            Err(_) if name.is_ascii() => Idn::Refused(name.to_owned()),
-            Err(_) => Idn::Invalid,
+        match lenient(name) {
+            Ok(ascii) => return Idn::Refused(ascii.into_owned()),
+            Err(_) if name.is_ascii() => return Idn::Refused(name.to_owned()),
+            Err(_) => {}
         }
+        // A character that no name has, alone or behind a letter, stops every browser; direction and joining do
+        // not stop all of them.
+        let is_impossible = |c: &char| {
+            let alone = lenient(c.encode_utf8(&mut [0; 4])).is_err();
+            alone && lenient(&format!("a{c}")).is_err()
+        };
+        if name.chars().any(|c| is_impossible(&c)) { Idn::Invalid } else { Idn::Unsure }
     }
 
     fn certificate(&self, der: &[u8]) -> Option<CertificateProblem> {

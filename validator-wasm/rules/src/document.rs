@@ -7,7 +7,7 @@ use core::net::{IpAddr, SocketAddr};
 use crate::address::{is_allowed, is_forbidden, whole_number};
 use crate::catalogue::{Code, Param};
 use crate::name::{self, Idn, NameError};
-use crate::packed::{Key, Name, Object, Value, read};
+use crate::packed::{Key, MAX_BYTES, Name, Object, Value, json_size, read};
 use crate::presets::{self, Preset, mode};
 use crate::report::Scalar::{Null, Number, Text};
 use crate::report::{Change, Report};
@@ -65,7 +65,11 @@ pub(crate) enum Method {
 /// Checks a packed document and leaves the issues in the report.
 pub fn check(document: &[u8], options: &Options<'_>, shell: &dyn Shell, report: &mut Report) {
     report.clear();
+    // A packed document is at most five times as long as its compact JSON, which need not be measured then.
+    let too_large =
+        document.len() > MAX_BYTES / 5 && json_size(document).is_some_and(|size| size > MAX_BYTES);
     let code = match read(document) {
+        _ if too_large => Code::SettingsTooLarge,
         Value::Object(object) => {
             let mut fields = [Value::Null; Key::TOP];
             for (name, value) in object.members() {

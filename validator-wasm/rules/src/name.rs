@@ -12,6 +12,8 @@ pub enum Idn {
     Refused(String),
     /// No name in either.
     Invalid,
+    /// A name in some browsers perhaps, but not here.
+    Unsure,
 }
 
 /// Why a text is no domain name.
@@ -62,6 +64,7 @@ pub(crate) fn ascii<'a>(text: &'a str, idn: &dyn Fn(&str) -> Idn) -> Result<Cow<
         Idn::Name(name) => (name, false),
         Idn::Refused(name) => (name, true),
         Idn::Invalid => return Err(NameError::IdnInvalid),
+        Idn::Unsure => return Err(NameError::IdnRefused),
     };
     match check(&name) {
         Ok(()) if refused => Err(NameError::IdnRefused),

@@ -206,6 +206,59 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// How many bytes the document has as compact JSON, where of a number with a fraction or an exponent one is
+/// counted. `None` for bytes that no packer writes.
+pub(crate) fn json_size(bytes: &[u8]) -> Option<usize> {
+    value_size(&mut Reader(bytes), 0)
+}
+
+fn value_size(reader: &mut Reader<'_>, depth: usize) -> Option<usize> {
+    let tag = *reader.0.first()?;
+    if tag != OBJECT && tag != ARRAY {
+        return Some(match reader.value()? {
+            Value::Null | Value::Bool(true) => 4,
+            Value::Bool(false) => 5,
+            Value::Text(text) => text_size(text),
+            Value::Number(number) => number_size(number),
+            _ => 1,
+        });
+    }
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    reader.byte()?;
+    let length = reader.word()?;
+    let mut inner = Reader(reader.take(length)?);
+    let mut size = 1;
+    while !inner.0.is_empty() {
+        if tag == OBJECT {
+            size += text_size(inner.name()?.text()) + 1;
+        }
+        // The comma behind it, or the closing bracket.
+        size += value_size(&mut inner, depth + 1)? + 1;
+    }
+    Some(size.max(2))
+}
+
+fn number_size(number: f64) -> usize {
+    let whole = number as u32;
+    if f64::from(whole).to_bits() == number.to_bits() {
+        (whole.checked_ilog10().unwrap_or(0) + 1) as usize
+    } else {
+        1
+    }
+}
+
+fn text_size(text: &str) -> usize {
+    text.bytes().fold(2, |size, byte| {
+        size + match byte {
+            b'"' | b'\\' | 8 | 9 | 10 | 12 | 13 => 2,
+            0..0x20 => 6,
+            _ => 1,
+        }
+    })
+}
+
 /// Reads a packed document. Bytes that no packer writes are [`Value::Other`].
 pub fn read(bytes: &[u8]) -> Value<'_> {
     Reader(bytes).value().unwrap_or(Value::Other)

@@ -1,0 +1,44 @@
+// What the suites of the npm package share: the built package, the vectors, and the server's reports.
+
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+export const root = fileURLToPath(new URL("../../", import.meta.url));
+export const dist = new URL("../../validator-wasm/dist/", import.meta.url);
+export const validator = await import(new URL("index.js", dist));
+
+const file = JSON.parse(readFileSync(new URL("../vectors/settings.json", import.meta.url), "utf8"));
+
+/** `{settings, options, expect}` for each vector. */
+export const vectors = file.vectors.map(({ settings, with: changes, options, expect }) => ({
+  settings: settings === undefined ? { ...file.base, ...changes } : settings,
+  options: options ?? {},
+  expect,
+}));
+
+export const base = file.base;
+
+const list = (value) => (Array.isArray(value) ? value.join() : (value ?? ""));
+
+/** The server's report on each `{document, options}`, as JSON text; the document is JSON text, too. */
+export function serverReports(requests) {
+  const input = requests.map(({ document, options = {} }) =>
+    JSON.stringify({
+      document,
+      locale: options.locale ?? "en",
+      allowPorts: list(options.allowPorts),
+      allowNetworks: list(options.allowNetworks),
+    }),
+  );
+  const words = ["run", "--quiet", "--package", "ownpost-tests", "--bin", "reports"];
+  const server = spawnSync("cargo", words, {
+    cwd: root,
+    input: `${input.join("\n")}\n`,
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  if (server.status !== 0) throw new Error(`cargo ${words.join(" ")} ended with ${server.status}`);
+  return server.stdout.trimEnd().split("\n");
+}
