@@ -4,6 +4,7 @@
 pub mod category;
 pub mod delivery;
 pub mod event;
+pub mod expiry;
 pub mod failure;
 pub mod health;
 pub mod limits;

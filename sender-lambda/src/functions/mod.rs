@@ -14,6 +14,7 @@ use crate::smtp::{Gate, Mail, Network, Plan, Pool, RelayKey};
 use crate::wire::test_report::{StageResult, TestReport};
 
 mod active;
+pub mod monitor;
 mod relay_health;
 mod release;
 pub mod router;

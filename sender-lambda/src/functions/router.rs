@@ -1,7 +1,6 @@
 //! Function `router`: accepts events, records a row for each recipient and fans out.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use serde_json::{Value, json};
 
 use super::App;
 use crate::domain::delivery::{Delivery, DeliveryId, Status};
@@ -172,66 +171,6 @@ pub fn new_row(app: &App, event: &Event, recipient: &Recipient) -> Delivery {
     }
 }
 
-/// Answers an invocation of the Lambda function: an SQS batch, an EventBridge event, or an event document
-/// itself.
-///
-/// Only what may work later is given back to the source: an SQS record as a batch item failure, another event
-/// as an error. What will never work ends here, with its reason in the log, and not in a loop.
-///
-/// # Errors
-/// EventBridge: the store is out of reach. Direct: anything; the caller is there to read it.
-pub async fn invoke(app: &App, payload: &Value) -> Result<Value, Refused> {
-    if let Some(records) = payload.get("Records").and_then(Value::as_array) {
-        return Ok(json!({"batchItemFailures": accept_records(app, records).await}));
-    }
-    if let Some(detail) = enveloped(payload) {
-        return match accept(app, detail.to_string().as_bytes(), None).await {
-            Ok(accepted) => Ok(answer(&accepted)),
-            Err(refused) if refused.transient => Err(refused),
-            Err(refused) => {
-                log_refused(&refused, payload.get("id"));
-                Ok(json!({"refused": {"code": refused.code, "message": refused.message}}))
-            }
-        };
-    }
-    accept(app, payload.to_string().as_bytes(), None).await.map(|accepted| answer(&accepted))
-}
-
-fn answer(accepted: &Accepted) -> Value {
-    json!({"deliveries": accepted.deliveries, "repeated": accepted.repeated})
-}
-
-/// The document inside an EventBridge envelope.
-fn enveloped(payload: &Value) -> Option<&Value> {
-    payload.get("detail-type")?;
-    payload.get("detail")
-}
-
-async fn accept_records(app: &App, records: &[Value]) -> Vec<Value> {
-    let mut failures = Vec::new();
-    for record in records {
-        let id = record.get("messageId");
-        let body = record.get("body").and_then(Value::as_str).unwrap_or_default();
-        // An EventBridge rule may have put its whole envelope on the queue.
-        let envelope = serde_json::from_str::<Value>(body).ok();
-        let detail = envelope.as_ref().and_then(enveloped).map(Value::to_string);
-        match accept(app, detail.as_deref().unwrap_or(body).as_bytes(), None).await {
-            Ok(_) => {}
-            Err(refused) if refused.transient => {
-                tracing::warn!(code = refused.code, message = refused.message, "event kept for later");
-                failures.extend(id.map(|id| json!({"itemIdentifier": id})));
-            }
-            Err(refused) => log_refused(&refused, id),
-        }
-    }
-    failures
-}
-
-fn log_refused(refused: &Refused, source_id: Option<&Value>) {
-    let source_id = source_id.and_then(Value::as_str).unwrap_or_default();
-    tracing::error!(code = refused.code, message = refused.message, source_id, "event refused");
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{World, event};
@@ -292,42 +231,5 @@ mod tests {
         let own = event.replace("comment.created", "ownpost.relay-unhealthy");
         assert_eq!(accept(&world.app, own.as_bytes(), None).await.unwrap_err().code, "event.type_invalid");
         assert!(world.memory.rows().is_empty() && world.memory.queued() == 0);
-    }
-
-    #[tokio::test]
-    async fn what_each_source_is_answered() {
-        let document: Value = serde_json::from_str(&event("e1", &["jan@example.org"])).unwrap();
-        let envelope = json!({"id": "eb-1", "detail-type": "Comment", "source": "app", "detail": document});
-        let bad = json!({"id": "eb-2", "detail-type": "Comment", "detail": {"id": 7}});
-        let batch = json!({"Records": [
-            {"messageId": "m1", "body": document.to_string()},
-            {"messageId": "m2", "body": "no JSON"},
-            {"messageId": "m3", "body": envelope.to_string()},
-            {"messageId": "m4"},
-        ]});
-        let refused = "Err event.wrong_shape";
-        // Payload, whether the store is out of reach, and what the answer must begin with.
-        for (payload, down, expected) in [
-            (&document, false, r#"{"deliveries":["dlv_"#),
-            (&document, true, "Err event.unavailable"),
-            (&bad["detail"], false, refused),
-            (&json!("x"), false, refused),
-            (&json!(null), false, refused),
-            (&envelope, false, r#"{"deliveries":["dlv_"#),
-            (&envelope, true, "Err event.unavailable"),
-            (&bad, false, r#"{"refused":{"code":"event.wrong_shape""#),
-            (&batch, false, r#"{"batchItemFailures":[]}"#),
-            (&batch, true, r#"{"batchItemFailures":[{"itemIdentifier":"m1"},{"itemIdentifier":"m3"}]}"#),
-        ] {
-            let world = World::new();
-            if down {
-                world.memory.fail("ledger.put_event", 9);
-            }
-            let answer = match invoke(&world.app, payload).await {
-                Ok(answer) => answer.to_string(),
-                Err(refused) => format!("Err {}", refused.code),
-            };
-            assert!(answer.starts_with(expected), "{payload}: {answer}");
-        }
     }
 }

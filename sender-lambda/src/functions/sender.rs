@@ -194,7 +194,7 @@ async fn load_row(app: &App, job: &Job) -> std::result::Result<(Delivery, u64), 
             Err(Fate::Stay(row.next_attempt_at.map(|at| until(now, at))))
         }
         Status::Queued | Status::Deferred | Status::Held if now >= row.retry_until => {
-            let problem = format!("It could not be sent in time. {}", row.reason);
+            let problem = format!("{} It was given up: its time is over.", row.reason);
             Err(settle::fail(app, row, version, &problem).await)
         }
         Status::Queued | Status::Deferred | Status::Held => Ok((row, version)),

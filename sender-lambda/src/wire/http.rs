@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::category::{Category, Via};
 use crate::domain::delivery::{Attempt, Delivery, DeliveryId, Revision, Status};
+use crate::wire::test_report::TestReport;
 
 /// A row of the ledger as the API shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -94,6 +95,17 @@ pub struct Chapter {
     pub at: Timestamp,
     /// What.
     pub text: String,
+}
+
+/// What `PUT /smtp` and `POST /smtp/rollback` answer with 200; with 409 the same beside the members of a problem.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Activation {
+    /// Whether the settings are active now.
+    pub activated: bool,
+    /// Their revision.
+    pub revision: Option<Revision>,
+    /// The test; null when there was nothing to test: back to the platform's server.
+    pub report: Option<TestReport>,
 }
 
 /// An error (RFC 9457).

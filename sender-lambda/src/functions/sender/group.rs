@@ -187,7 +187,6 @@ async fn defer(app: &App, row: Delivery, version: u64, wait: Duration, reason: S
     let now = (app.now)();
     match outcome::next_attempt(now, wait, row.retry_until) {
         Some(at) => {
-            let reason = format!("{reason} It will be tried again.");
             let row = Delivery { status: Status::Deferred, reason, next_attempt_at: Some(at), ..row };
             settle(app, row, version, Fate::Stay(Some(until(now, at)))).await
         }

@@ -36,7 +36,7 @@ async fn what_each_outcome_leads_to() {
             false,
             "refused this mail for good",
         ),
-        (fail(Stage::Recipient, Code::SmtpTemporary, 450), Platform, Status::Deferred, true, "tried again"),
+        (fail(Stage::Recipient, Code::SmtpTemporary, 450), Platform, Status::Deferred, true, "450 words"),
         (fail(Stage::Connect, Code::ConnectRefused, 0), Platform, Status::Deferred, true, "connect.refused"),
         (
             fail(Stage::Message, Code::ProtocolDisconnected, 0),

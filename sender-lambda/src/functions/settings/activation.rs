@@ -12,6 +12,7 @@ use crate::domain::health::Health;
 use crate::effects::{Emitted, SecretStage};
 use crate::functions::active::{self, Active, REMOVED};
 use crate::functions::{emit, relay_health, release};
+use crate::wire::http::Activation;
 use crate::wire::settings::{public, to_document};
 use crate::wire::test_report::TestReport;
 
@@ -62,7 +63,7 @@ pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
         promote(call, &revision, before.revision()).await?;
     }
     relay_health::set_admin(call.app, call.tenant, email).await;
-    Ok(activated(call, &revision, Some(&settings.host), Some(&report)).await)
+    Ok(activated(call, &revision, Some(&settings.host), Some(report)).await)
 }
 
 /// `POST /smtp/rollback`.
@@ -79,7 +80,7 @@ pub(super) async fn roll_back(call: &Call<'_>, progress: Progress<'_>) -> Answer
             }
             promote(call, &revision, now.revision()).await?;
             relay_health::set_admin(call.app, call.tenant, email).await;
-            Ok(activated(call, &revision, Some(&settings.host), Some(&report)).await)
+            Ok(activated(call, &revision, Some(&settings.host), Some(report)).await)
         }
         // Before these settings there was the platform's server: nothing to test.
         Active::None(Some(revision)) => {
@@ -151,7 +152,7 @@ async fn activated(
     call: &Call<'_>,
     revision: &Revision,
     host: Option<&str>,
-    report: Option<&TestReport>,
+    report: Option<TestReport>,
 ) -> Response {
     let Call { app, tenant, .. } = call;
     relay_health::reset(app, tenant, revision).await;
@@ -163,7 +164,7 @@ async fn activated(
     {
         tracing::warn!(%tenant, %error, "held mail not released; monitor will");
     }
-    json(200, &json!({"activated": true, "revision": revision, "report": report}))
+    json(200, &Activation { activated: true, revision: Some(revision.clone()), report })
 }
 
 fn test_failed(report: &TestReport) -> Response {
