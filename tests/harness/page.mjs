@@ -1,5 +1,4 @@
 // The settings page as its user works it: by the words on it.
-import { until } from './wait.mjs';
 
 export const CATEGORIES = ['notification', 'rights-request', 'audit-invitation', 'user-invitation'];
 
@@ -14,6 +13,23 @@ export const draftFor = (postfix, { security, password }) => ({
   senderName: 'Customer Service',
   caPem: postfix.caPem,
 });
+
+/** Opens the page of `ownpost local` and signs in. */
+export async function signIn(page, url, { tenant, email }) {
+  await page.goto(url);
+  await page.getByRole('textbox', { name: 'Customer', exact: true }).fill(tenant);
+  await page.getByRole('textbox', { name: 'Your address' }).fill(email);
+  await page.getByRole('button', { name: 'Start' }).click();
+  await page.getByRole('button', { name: 'Test and activate' }).waitFor();
+}
+
+/** Sends a notification of that category from the panel. */
+export async function fire(page, category) {
+  const accepted = page.waitForResponse((response) => response.url().endsWith('/api/events'));
+  await page.locator(`[data-category="${category}"]`).click();
+  const status = (await accepted).status();
+  if (status !== 202) throw new Error(`the event was answered with ${status}`);
+}
 
 /** Types a draft into the form. */
 export async function fill(page, draft) {
