@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// The operator's configuration, read once at start. An unusable value is an error at start, not a surprise
 /// later.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +44,9 @@ pub struct Config {
     /// The first wait before another attempt; [`crate::domain::outcome::FIRST_WAIT`] when `None`. Not settable
     /// from the environment.
     pub retry_wait: Option<Duration>,
+    /// Since when there can be senders at all: a mail in `sending` from before has none any more, whatever the
+    /// lease says. For one process that has the ledger to itself; not settable from the environment.
+    pub senders_since: Option<Timestamp>,
 }
 
 /// An environment variable cannot be used.
@@ -85,6 +90,7 @@ impl Config {
             dns_server: one(&get, "OWNPOST_DNS_SERVER", socket)?,
             retry_for: None,
             sending_lease: None,
+            senders_since: None,
             retry_wait: None,
         })
     }

@@ -1,8 +1,10 @@
 //! `POST /api/events`: one event or an array of them.
 
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, StreamExt as _};
 use sender_lambda::functions::router::{self, Accepted, Refused};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -12,6 +14,9 @@ use super::{Server, body, token};
 
 /// A few of the largest events, or thousands of usual ones.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
+
+/// As many events of an array are written at a time: they share the store's commits.
+const AT_A_TIME: usize = 64;
 
 pub(super) async fn accept(State(server): State<Server>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
@@ -28,8 +33,14 @@ pub(super) async fn accept(State(server): State<Server>, request: Request) -> Re
             Problem::new(StatusCode::BAD_REQUEST, "event.not_json", "The body is no JSON array of events.")
         })?;
         let (mut accepted, mut refused) = (Vec::new(), Vec::new());
-        for (index, event) in events.iter().enumerate() {
-            match router::accept(&server.app, event.get().as_bytes(), Some(&claims.tenant)).await {
+        let events: Vec<Bytes> = events.iter().map(|event| body.slice_ref(event.get().as_bytes())).collect();
+        let (app, tenant) = (&server.app, &claims.tenant);
+        let mut outcomes = stream::iter(events)
+            .map(|event| async move { router::accept(app, &event, Some(tenant)).await })
+            .buffered(AT_A_TIME)
+            .enumerate();
+        while let Some((index, outcome)) = outcomes.next().await {
+            match outcome {
                 Ok(event) => accepted.push(event),
                 Err(reason) => refused.push((index, reason)),
             }
