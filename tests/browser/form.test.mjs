@@ -251,7 +251,9 @@ test('what only the server can say appears on its field', async () => {
 const problems = [
   [401, { code: 'unauthenticated', title: 'Unauthorized' }, {}, /session has ended.*Sign in again/s],
   [403, { code: 'forbidden', title: 'Forbidden' }, {}, /may not change/],
-  [409, { code: 'settings.conflict', title: 'Conflict' }, {}, /Somebody else has changed/],
+  [409, { code: 'settings.conflict', title: 'Conflict', detail: 'Theirs are active.' }, {}, /Somebody else has changed/],
+  [409, { code: 'rollback.nothing_before', title: 'Conflict' }, {}, /no earlier settings/],
+  [503, { code: 'store.unavailable', title: 'Service Unavailable', detail: 'The store cannot be reached just now.' }, { 'Retry-After': '5' }, /cannot be reached just now/],
   [429, { code: 'rate_limited', title: 'Too many' }, { 'Retry-After': '40' }, /Wait 40 seconds/],
   [429, { code: 'rate_limited', title: 'Too many' }, {}, /Wait a minute/],
   [500, { code: 'internal', title: 'Internal error', detail: 'The store is not there.' }, {}, /service has a problem.*The store is not there/s],
@@ -327,6 +329,20 @@ test('back to the earlier settings, after a confirmation', async () => {
   await form.locator('.banner.good').waitFor();
   assert.match(await form.locator('.banner.good').innerText(), /earlier settings are active again/);
   assert.equal(asked('POST /smtp/rollback').length, 1);
+});
+
+test('the earlier settings may be none: then the platform’s server is in use again', async () => {
+  await open({ active: true });
+  server.script['POST /smtp/rollback'] = () => {
+    delete server.script['GET /smtp'];
+    return { json: { activated: true, revision: 'earlier-revision', report: null } };
+  };
+  await button('rollback').click();
+  await form.getByRole('button', { name: 'Test and go back' }).click();
+  await form.locator('.banner.good').waitFor();
+  assert.match(await form.locator('.banner.good').innerText(), /platform’s mail server is in use again/);
+  assert.ok(await form.locator('.status.platform').isVisible());
+  assert.equal(await input('host').inputValue(), '');
 });
 
 test('a way back whose test fails leaves everything as it was', async () => {

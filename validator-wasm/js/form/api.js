@@ -90,6 +90,7 @@ function settle(response, answer) {
   }
   const hasReport = Array.isArray(answer?.report?.stages) || Array.isArray(answer?.issues);
   if (status < 400 || ((status === 409 || status === 422) && hasReport)) return { status, body: answer };
-  const retry = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
+  // A stream has sent its headers before it knew.
+  const retry = Number.parseInt(response.headers.get("Retry-After") ?? answer?.retryAfter ?? "", 10);
   throw new ApiError(status, answer, Number.isFinite(retry) ? retry : null);
 }

@@ -158,6 +158,8 @@ export class SmtpSettingsForm extends HTMLElement {
       if (untouched && this.#active) this.#replaceDraft(toDraft(this.#active.settings));
     } catch (error) {
       if (error.status === 404) {
+        // Settings that were active are no draft for anything now.
+        if (this.#active && this.#typed.size === 0) this.#replaceDraft(emptyDraft());
         this.#active = null;
         this.#problem = null;
       } else this.#problem = error;

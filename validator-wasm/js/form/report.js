@@ -126,7 +126,7 @@ function copyButton(form, text) {
  */
 export function problemView(t, error, { title, retry } = {}) {
   const code = error.body?.code;
-  const kind = { 0: "offline", 401: "unauthorized", 403: "forbidden", 409: "conflict", 429: "busy" }[error.status] ?? "server";
+  const kind = code === "settings.conflict" ? "conflict" : ({ 0: "offline", 401: "unauthorized", 403: "forbidden", 429: "busy" }[error.status] ?? "server");
   const known = code && t.has(`problem.${code}`) ? t(`problem.${code}`) : null;
   const said = known ? null : (error.body?.detail ?? error.body?.title);
   const remedy = kind === "busy" && !error.retryAfter ? t("problem.busy.remedy.later") : t(`problem.${kind}.remedy`, { seconds: error.retryAfter });

@@ -49,7 +49,8 @@ export class Run {
     if (report?.failure) {
       const kept = what === "test" ? "" : t(active ? "result.kept" : "result.kept.platform");
       parts.push(failureView(this.#form, report.failure, kept));
-    } else {
+    } else if (activated && !active) parts.push(banner("good", t("status.removed")));
+    else {
       const title = activated ? t(what === "rollback" ? "status.rolledback" : "result.activated") : t("result.passed");
       parts.push(banner("good", title, h("p", { class: "lead" }, activated ? t("result.activated.text", { host }) : t("result.passed.text"))));
       if (report?.testMessage) parts.push(arrivalView(this.#form, report.testMessage, this.#about.sender ?? active?.settings.senderAddress ?? ""));
