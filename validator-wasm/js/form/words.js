@@ -15,14 +15,14 @@ export function pickLocale(tag) {
   return Object.hasOwn(LOADERS, language) ? language : "en";
 }
 
-/** Loads a language. A failed load falls back to nothing: the caller may try again. */
+/** Loads a language. */
 export async function loadWords(locale) {
   const { default: words } = await LOADERS[locale]();
   return makeWords(locale, words);
 }
 
 /** The words of a language: a function from key and parameters to text, with formats beside it. */
-export function makeWords(locale, words) {
+function makeWords(locale, words) {
   const t = (key, params = {}) => {
     const text = words[key] ?? key;
     return text.replace(/\{(\w+)\}/g, (whole, name) => (Object.hasOwn(params, name) ? String(params[name]) : whole));
