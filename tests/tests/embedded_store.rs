@@ -99,7 +99,7 @@ async fn a_restart_loses_nothing() {
         store.put_event(&acme, "e1", b"{}").await.expect("put_event");
         store.send(&[message(&acme, "in flight"), message(&acme, "hidden"), message(&acme, "waiting")]).await;
         let received = store.receive(&acme, 2, visibility).await.expect("receive");
-        store.hide(&received[1].receipt, Duration::from_secs(60)).await.expect("hide");
+        store.hide(&received[1].receipt, Duration::from_mins(1)).await.expect("hide");
     }
     let store = Store::open(folder.path(), clock.clock()).expect("open again");
     let current = Secrets::get(&store, &acme, SecretStage::Current).await;
@@ -110,7 +110,7 @@ async fn a_restart_loses_nothing() {
     let mut bodies: Vec<_> = received.iter().map(|message| message.body.as_str()).collect();
     bodies.sort_unstable();
     assert_eq!(bodies, ["in flight", "waiting"], "nobody has it any more; the plan to hide one still holds");
-    clock.turn(Duration::from_secs(60));
+    clock.turn(Duration::from_mins(1));
     let received = store.receive(&acme, 10, visibility).await.expect("receive");
     assert_eq!(received.len(), 1);
     drop(store);

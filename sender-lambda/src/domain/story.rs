@@ -28,7 +28,7 @@ pub fn story(row: &Delivery) -> Vec<(Timestamp, String)> {
     };
     let mut last = format!("{now}. {}", row.reason);
     if let Some(at) = row.next_attempt_at {
-        last.push_str(&format!(" The next attempt is at {at}."));
+        last.extend([" The next attempt is at ", &at.to_string(), "."]);
     }
     chapters.push((row.updated_at, last));
     chapters
