@@ -77,7 +77,9 @@ fn dialogues() -> BTreeMap<String, Vec<String>> {
             }
         }
     }
-    dialogues.values_mut().for_each(|files| files.sort());
+    for files in dialogues.values_mut() {
+        files.sort();
+    }
     dialogues
 }
 
