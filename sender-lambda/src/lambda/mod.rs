@@ -6,7 +6,7 @@ use std::str::FromStr;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
-use crate::functions::{App, router, sender};
+use crate::functions::{App, monitor, router, sender};
 
 mod batch;
 mod http;
@@ -67,7 +67,7 @@ impl Function {
                 lambda_runtime::run(service_fn(handle)).await
             }
             Self::Monitor => {
-                let handle = |_: LambdaEvent<Value>| async { Ok::<_, Error>(Value::Null) };
+                let handle = |_: LambdaEvent<Value>| look_after(app);
                 lambda_runtime::run(service_fn(handle)).await
             }
         }
@@ -97,6 +97,16 @@ async fn route(app: &App, event: Value) -> Result<Value, Diagnostic> {
         Err(refused) => {
             tracing::warn!(code = refused.code, "event refused");
             Err(Diagnostic { error_type: refused.code.to_owned(), error_message: refused.message })
+        }
+    }
+}
+
+/// One run of the schedule. What was done is the answer, for whoever invokes it by hand.
+async fn look_after(app: &App) -> Result<Value, Diagnostic> {
+    match monitor::run(app).await {
+        Ok(report) => Ok(serde_json::json!(report)),
+        Err(error) => {
+            Err(Diagnostic { error_type: "monitor.unavailable".to_owned(), error_message: error.to_string() })
         }
     }
 }

@@ -37,7 +37,7 @@ macro_rules! catalogue {
 type Locale = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// The templates compiled in.
-const EMBEDDED: &[Locale] = catalogue!("en");
+const EMBEDDED: &[Locale] = catalogue!("en" "fr" "nl" "de" "es");
 const LAYOUT: &str = include_str!("../../templates/layout.html");
 /// The locale when none of a recipient's is there.
 const LAST_RESORT: &str = "en";
@@ -325,7 +325,21 @@ mod tests {
                     let rendered = render(&templates, &event("notification", name, &data), locale);
                     let at = format!("{locale}/{name}: {rendered:?}");
                     assert!(!rendered.subject.is_empty(), "{at}");
-                    for odd in ["  ", "{{", "{%", " .", " ,", "“”", "\n\n\n", "undefined", "none"] {
+                    for odd in [
+                        "  ",
+                        "{{",
+                        "{%",
+                        " .",
+                        " ,",
+                        "“”",
+                        "„“",
+                        "«»",
+                        "«  »",
+                        "::",
+                        "\n\n\n",
+                        "undefined",
+                        "none",
+                    ] {
                         let quoted = rendered.text.replace("\n\n-- \n", "\n");
                         assert!(!rendered.subject.contains(odd) && !quoted.contains(odd), "{odd:?} in {at}");
                     }
@@ -357,6 +371,8 @@ mod tests {
             ("comment.created", "en", ("en", "comment.created")),
             ("comment.created", "EN_gb", ("en", "comment.created")),
             ("comment.deleted", "en", ("en", "notification")),
+            ("comment.created", "nl_BE", ("nl", "comment.created")),
+            ("comment.deleted", "de-AT", ("de", "notification")),
             ("comment.created", "tlh", ("en", "comment.created")),
             ("comment.created", "", ("en", "comment.created")),
             ("footer", "en", ("en", "notification")),
