@@ -68,12 +68,6 @@ impl Failures {
     }
 }
 
-impl From<Vec<String>> for Failures {
-    fn from(ids: Vec<String>) -> Self {
-        Self(ids)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

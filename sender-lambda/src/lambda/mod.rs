@@ -2,17 +2,22 @@
 //! rules and decides nothing.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
 use crate::functions::{App, monitor, router, sender};
+use crate::wire::sqs::Job;
 
 mod batch;
 mod http;
 pub mod logs;
 
 use batch::{Failures, Trigger};
+
+/// When a message that cannot be read shows again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The function that an execution environment runs, by the template's `Handler` (Lambda's `_HANDLER`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +72,8 @@ impl Function {
                 lambda_runtime::run(service_fn(handle)).await
             }
             Self::Monitor => {
+                    |_: LambdaEvent<Value>| async move { monitor::run(app).await.map_err(Error::from) };
+                let handle =
                 let handle = |_: LambdaEvent<Value>| look_after(app);
                 lambda_runtime::run(service_fn(handle)).await
             }
@@ -101,23 +108,40 @@ async fn route(app: &App, event: Value) -> Result<Value, Diagnostic> {
     }
 }
 
-/// One run of the schedule. What was done is the answer, for whoever invokes it by hand.
-async fn look_after(app: &App) -> Result<Value, Diagnostic> {
-    match monitor::run(app).await {
-        Ok(report) => Ok(serde_json::json!(report)),
-        Err(error) => {
-            Err(Diagnostic { error_type: "monitor.unavailable".to_owned(), error_message: error.to_string() })
-        }
-    }
-}
 
+            Err(Diagnostic { error_type: "monitor.unavailable".to_owned(), error_message: error.to_string() })
+        Err(error) => {
+        Ok(report) => Ok(serde_json::json!(report)),
+        }
+    match monitor::run(app).await {
+    }
 /// A batch of messages.
+/// A batch of messages. One that no sender can read fails alone, and shows again soon, so that it is in the dead
+/// One run of the schedule. What was done is the answer, for whoever invokes it by hand.
+/// letters within the hour instead of after days.
+async fn look_after(app: &App) -> Result<Value, Diagnostic> {
+}
 async fn send(app: &App, event: Value) -> Result<Value, Diagnostic> {
     let Trigger::Batch(records) = Trigger::of(event)? else {
         return Err(batch::unusable("the sender takes batches from its queue, nothing else"));
     };
-    let failed = sender::handle(app, &records).await;
-    Ok(Failures::from(failed).into_response())
+    let mut failures = Failures::default();
+    let mut readable = Vec::with_capacity(records.len());
+    for record in records {
+        let Err(problem) = Job::decode(&record.body) else {
+            readable.push(record);
+            continue;
+        };
+        tracing::error!(message = record.message_id, problem, "message for the dead letters");
+        if let Err(error) = app.effects.queue.hide(&record.receipt, AGAIN).await {
+            tracing::warn!(%error, "it stays hidden longer than need be");
+        }
+        failures.add(record.message_id);
+    }
+    for message_id in sender::handle(app, &readable).await {
+        failures.add(message_id);
+    }
+    Ok(failures.into_response())
 }
 
 #[cfg(test)]

@@ -4,4 +4,5 @@
 
 mod effects;
 mod emulator;
+mod path;
 mod template;

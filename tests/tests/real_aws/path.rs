@@ -1,0 +1,350 @@
+//! The whole path on AWS, emulated: the template deployed, the binary run by the Lambda Runtime API, tokens checked
+//! by API Gateway, secrets staged, events routed, and mail that arrives over TLS.
+//!
+//! Where the emulator differs from AWS: the API is reached by a `Host` header instead of its own name.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use ownpost::relays::{RelayInfo, Relays};
+use ownpost::store::Store;
+use sender_lambda::domain::category::Category;
+use sender_lambda::domain::delivery::{Delivery, DeliveryId, Status};
+use sender_lambda::domain::tenant::Tenant;
+use sender_lambda::wire::sqs::Job;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::emulator::{Emulator, Kind};
+
+/// How long an event may take to become a mail, on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(2);
+const PLATFORM_SECRET: &str = "ownpost-platform";
+
+/// Everything that runs.
+struct Cloud {
+    emulator: Emulator,
+    outputs: Value,
+    relays: Relays,
+    caught: Arc<Store>,
+    _folder: TempDir,
+}
+
+impl Cloud {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let caught = Arc::new(Store::in_memory(Arc::new(Timestamp::now)).expect("a store"));
+        let relays = Relays::start(&caught, folder.path(), Timestamp::now()).await.expect("relays");
+        let ports: Vec<String> = relays
+            .infos
+            .iter()
+            .flat_map(|relay| [relay.ports.starttls, relay.ports.tls])
+            .map(|port| port.to_string())
+            .collect();
+        let parameters = json!({
+            "AllowNetworks": "127.0.0.0/8",
+            "AllowPorts": ports.join(","),
+            "EhloName": "ownpost.example.org",
+            "PlatformSecretName": PLATFORM_SECRET,
+            "LogLevel": "trace",
+        });
+        let claims = json!({
+            "acme": {"tenant": "acme", "email": "admin@acme.test", "email_verified": true},
+            "other": {"tenant": "other", "email": "admin@other.test"},
+            "nobody": {"email": "admin@acme.test"},
+        });
+        let emulator = Emulator::start(Kind::Ministack);
+        let binary = binary();
+        let (parameters, claims) = (parameters.to_string(), claims.to_string());
+        let arguments = [binary.as_os_str(), OsStr::new(&parameters), OsStr::new(&claims)];
+        let outputs = emulator.deploy("stack", &arguments);
+        let cloud = Self { emulator, outputs, relays, caught, _folder: folder };
+        cloud.create_platform_secret().await;
+        cloud
+    }
+
+    fn relay(&self, name: &str) -> &RelayInfo {
+        self.relays.infos.iter().find(|relay| relay.name == name).expect("a relay of this name")
+    }
+
+    /// What an admin types into the form for this relay.
+    fn settings(&self, relay: &str) -> Value {
+        let relay = self.relay(relay);
+        json!({
+            "host": relay.host,
+            "port": relay.ports.starttls,
+            "security": "starttls",
+            "username": relay.username,
+            "password": {"set": relay.password},
+            "senderAddress": relay.sender_address,
+            "caPem": relay.ca_pem,
+        })
+    }
+
+    async fn create_platform_secret(&self) {
+        let client = aws_sdk_secretsmanager::Client::new(&self.emulator.sdk());
+        let call = client.create_secret().name(PLATFORM_SECRET);
+        call.secret_string(self.settings("platform").to_string()).send().await.expect("a platform secret");
+    }
+
+    /// Calls the API as the owner of one of the tokens; status and body.
+    fn call(&self, who: Option<&str>, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let host = self.outputs["ApiUrl"].as_str().expect("a URL").trim_start_matches("https://");
+        let api = host.split('.').next().unwrap_or_default();
+        let port = self.emulator.endpoint.rsplit(':').next().unwrap_or_default();
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.emulator.endpoint))
+            .header("host", format!("{api}.execute-api.localhost:{port}"))
+            .header("content-type", "application/json");
+        if let Some(who) = who {
+            let token = self.outputs["tokens"][who].as_str().expect("a token");
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        send(request.body(body.to_owned()).expect("a request"))
+    }
+
+    /// Invokes a function directly; what it answered.
+    fn invoke(&self, output: &str, event: &Value) -> Value {
+        let name = self.outputs[output].as_str().expect("a function");
+        let uri = format!("{}/2015-03-31/functions/{name}/invocations", self.emulator.endpoint);
+        let request = ureq::http::Request::builder().method("POST").uri(uri);
+        send(request.body(event.to_string()).expect("a request")).1
+    }
+
+    /// Which labels each version of the tenant's secret carries, the labels in order; unlabelled versions and
+    /// the placeholder's are left out.
+    async fn stages(&self, tenant: &str) -> Vec<(String, Vec<String>)> {
+        let client = aws_sdk_secretsmanager::Client::new(&self.emulator.sdk());
+        let answer =
+            client.describe_secret().secret_id(format!("ownpost/{tenant}")).send().await.expect("it");
+        let mut all = Vec::new();
+        for (id, stages) in answer.version_ids_to_stages.unwrap_or_default() {
+            let call = client.get_secret_value().secret_id(format!("ownpost/{tenant}")).version_id(&id);
+            let document = call.send().await.expect("a version").secret_string.unwrap_or_default();
+            if document.starts_with('{') && !stages.is_empty() {
+                let mut stages = stages;
+                stages.sort();
+                all.push((id, stages));
+            }
+        }
+        all.sort();
+        all
+    }
+
+    /// Relay and envelope recipients of the caught mail, oldest first.
+    async fn mail(&self) -> Vec<(String, Vec<String>)> {
+        let mut mail = self.caught.caught_before(i64::MAX, 1_000).await.expect("caught mail");
+        mail.sort_by_key(|mail| mail.id);
+        mail.into_iter().map(|mail| (mail.relay, mail.to)).collect()
+    }
+
+    /// Waits until a mail to this address has been caught; the relay that has it.
+    async fn mail_to(&self, address: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            let mail = self.mail().await;
+            if let Some((relay, _)) = mail.into_iter().find(|(_, to)| to.iter().any(|to| to == address)) {
+                return relay;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("no mail to {address}; {}", self.story());
+    }
+
+    /// For a failed assertion: what everybody logged.
+    fn story(&self) -> String {
+        format!("{}\n{:#}", self.emulator.log(), self.emulator.deploy("logs", &[]))
+    }
+}
+
+fn send(request: ureq::http::Request<String>) -> (u16, Value) {
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
+    let mut answer = agent.run(request).expect("an answer");
+    let body = answer.body_mut().read_to_string().expect("a text");
+    (answer.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::String(body)))
+}
+
+/// The Lambda binary, built if need be.
+fn binary() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--package", "sender-lambda", "--bin", "bootstrap"])
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .status()
+        .expect("cargo starts");
+    assert!(built.success(), "the Lambda binary cannot be built");
+    // `target/tmp` lies beside `target/debug`.
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("debug").join("bootstrap")
+}
+
+fn event(id: &str, category: &str, to: &str) -> Value {
+    json!({
+        "id": id,
+        "tenant": "acme",
+        "category": category,
+        "type": "comment.created",
+        "recipients": [{"address": to, "name": "Jan"}],
+        "data": {"actor": "Noor", "title": "Treatment 42", "url": "https://app.example.com/42"},
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_the_form_to_the_mailbox() {
+    let cloud = Cloud::start().await;
+    tokens(&cloud);
+    let revision = activation(&cloud).await;
+    refusal(&cloud, &revision).await;
+    mail_by_event(&cloud).await;
+    one_bad_record(&cloud).await;
+    monitoring(&cloud);
+    platform_after_delete(&cloud).await;
+    no_secret_in_any_log(&cloud);
+}
+
+/// The authoriser and the claims decide who asks, and nothing else.
+fn tokens(cloud: &Cloud) {
+    assert_eq!(cloud.call(None, "GET", "/smtp", "").0, 401);
+    let (status, problem) = cloud.call(Some("nobody"), "GET", "/smtp", "");
+    assert_eq!((status, problem["code"].as_str()), (403, Some("tenant.missing")));
+    let (status, problem) = cloud.call(Some("acme"), "GET", "/smtp", "");
+    assert_eq!((status, problem["code"].as_str()), (404, Some("not_configured")), "{}", cloud.story());
+}
+
+/// A save that passes its test becomes current.
+async fn activation(cloud: &Cloud) -> String {
+    let settings = cloud.settings("customer").to_string();
+    let (status, answer) = cloud.call(Some("acme"), "PUT", "/smtp", &settings);
+    assert_eq!(status, 200, "{answer:#}\n{}", cloud.story());
+    assert_eq!(answer["activated"], true);
+    let revision = answer["revision"].as_str().expect("a revision").to_owned();
+    assert_eq!(cloud.stages("acme").await, [(revision.clone(), vec!["AWSCURRENT".to_owned()])]);
+    assert_eq!(cloud.mail_to("admin@acme.test").await, "customer", "the test mail");
+    let (status, shown) = cloud.call(Some("acme"), "GET", "/smtp", "");
+    assert_eq!((status, &shown["revision"]), (200, &json!(revision)), "{shown:#}");
+    assert!(!shown.to_string().contains(&cloud.relay("customer").password));
+    assert_eq!(cloud.call(Some("other"), "GET", "/smtp", "").0, 404, "nobody else's");
+    revision
+}
+
+/// A save that fails its test leaves the earlier one current, and nothing pending.
+async fn refusal(cloud: &Cloud, revision: &str) {
+    let mut settings = cloud.settings("customer");
+    settings["password"] = json!({"set": "not the password"});
+    let (status, answer) = cloud.call(Some("acme"), "PUT", "/smtp", &settings.to_string());
+    assert_eq!(status, 409, "{answer:#}\n{}", cloud.story());
+    assert_eq!(answer["activated"], false);
+    assert_eq!(answer["report"]["failure"]["code"], "auth.rejected", "{answer:#}");
+    assert_eq!(cloud.stages("acme").await, [(revision.to_owned(), vec!["AWSCURRENT".to_owned()])]);
+}
+
+/// EventBridge → router → queue → sender → the tenant's relay, and the ledger's word on it.
+async fn mail_by_event(cloud: &Cloud) {
+    let client = aws_sdk_eventbridge::Client::new(&cloud.emulator.sdk());
+    let entry = aws_sdk_eventbridge::types::PutEventsRequestEntry::builder()
+        .event_bus_name(cloud.outputs["BusName"].as_str().expect("a bus"))
+        .source("product")
+        .detail_type("notification")
+        .detail(event("evt-bus", "notification", "jan@example.org").to_string())
+        .build();
+    let answer = client.put_events().entries(entry).send().await.expect("put");
+    assert_eq!(answer.failed_entry_count(), 0);
+    assert_eq!(cloud.mail_to("jan@example.org").await, "customer");
+
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (status, list) = cloud.call(Some("acme"), "GET", "/deliveries?recipient=jan%40example.org", "");
+        assert_eq!(status, 200, "{list:#}");
+        let row = &list["deliveries"][0];
+        if row["status"] == "sent" {
+            assert_eq!((&row["event"], &row["route"]), (&json!("evt-bus"), &json!("relay")), "{row:#}");
+            break;
+        }
+        assert!(Instant::now() < deadline, "{list:#}\n{}", cloud.story());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let (_, others) = cloud.call(Some("other"), "GET", "/deliveries?recipient=jan%40example.org", "");
+    assert_eq!(others["deliveries"], json!([]));
+}
+
+/// A record that nobody can read fails alone; the mail beside it leaves.
+async fn one_bad_record(cloud: &Cloud) {
+    let tenant = Tenant::new("acme").expect("a tenant");
+    let now = Timestamp::now();
+    let document = event("evt-batch", "notification", "pia@example.org").to_string();
+    let row = Delivery {
+        id: DeliveryId::derive(&tenant, "evt-batch", "pia@example.org"),
+        tenant: tenant.clone(),
+        event: "evt-batch".into(),
+        category: Category::Notification,
+        kind: "comment.created".into(),
+        recipient: "pia@example.org".into(),
+        status: Status::Queued,
+        route: None,
+        reason: "queued".into(),
+        revision: None,
+        message_id: "evt-batch@example.org".into(),
+        queued_at: now,
+        updated_at: now,
+        next_attempt_at: None,
+        retry_until: now + Duration::from_hours(1),
+        attempts: Vec::new(),
+    };
+    let effects = super::effects::effects(&cloud.emulator, &cloud.outputs);
+    assert_eq!(effects.ledger.put_event(&tenant, "evt-batch", document.as_bytes()).await, Ok(true));
+    assert_eq!(effects.ledger.insert(&row).await, Ok(true));
+    let record = |id: &str, body: &str| {
+        json!({
+            "messageId": id,
+            "receiptHandle": format!("receipt-{id}"),
+            "body": body,
+            "eventSource": "aws:sqs",
+            "attributes": {"ApproximateReceiveCount": "1"},
+        })
+    };
+    let good = Job { tenant: tenant.clone(), delivery: row.id.clone() }.encode();
+    let batch = json!({"Records": [record("bad", "not one of ours"), record("good", &good)]});
+    let answer = cloud.invoke("SenderFunctionName", &batch);
+    assert_eq!(answer["batchItemFailures"], json!([{"itemIdentifier": "bad"}]), "{}", cloud.story());
+    assert_eq!(cloud.mail_to("pia@example.org").await, "customer");
+}
+
+/// The schedule's function finds the tenant; when its relay is tested is a matter of chance.
+fn monitoring(cloud: &Cloud) {
+    let report = cloud.invoke("MonitorFunctionName", &json!({"source": "aws.events", "detail": {}}));
+    assert_eq!(report["tenants"], 1, "{report:#}\n{}", cloud.story());
+}
+
+/// Back to the platform's own server. A direct invocation this time.
+async fn platform_after_delete(cloud: &Cloud) {
+    assert_eq!(cloud.call(Some("acme"), "DELETE", "/smtp", "").0, 204, "{}", cloud.story());
+    assert_eq!(cloud.call(Some("acme"), "GET", "/smtp", "").0, 404);
+    let event = event("evt-direct", "user-invitation", "eva@example.org");
+    let answer = cloud.invoke("RouterFunctionName", &event);
+    assert_eq!(answer["deliveries"].as_array().map(Vec::len), Some(1), "{answer:#}\n{}", cloud.story());
+    assert_eq!(cloud.mail_to("eva@example.org").await, "platform");
+
+    let mut unusable = event;
+    unusable["recipients"] = json!([]);
+    let answer = cloud.invoke("RouterFunctionName", &unusable);
+    let code = answer["errorType"].as_str().unwrap_or_default();
+    assert!(code.starts_with("event."), "{answer:#}");
+}
+
+/// The functions ran at trace level, and each secret went through them.
+fn no_secret_in_any_log(cloud: &Cloud) {
+    let lines = cloud.emulator.deploy("logs", &[]).to_string();
+    assert!(lines.contains("requestId"), "the functions have logged: {lines}");
+    let secrets =
+        [cloud.relay("customer").password.as_str(), &cloud.relay("platform").password, "not the password"];
+    let tokens = cloud.outputs["tokens"].as_object().expect("tokens").values();
+    let tokens = tokens.filter_map(Value::as_str);
+    for secret in secrets.into_iter().chain(tokens) {
+        assert!(!lines.contains(secret), "a secret was logged");
+    }
+}
