@@ -72,8 +72,6 @@ impl Function {
                 lambda_runtime::run(service_fn(handle)).await
             }
             Self::Monitor => {
-                    |_: LambdaEvent<Value>| async move { monitor::run(app).await.map_err(Error::from) };
-                let handle =
                 let handle = |_: LambdaEvent<Value>| look_after(app);
                 lambda_runtime::run(service_fn(handle)).await
             }
@@ -108,19 +106,18 @@ async fn route(app: &App, event: Value) -> Result<Value, Diagnostic> {
     }
 }
 
-
-            Err(Diagnostic { error_type: "monitor.unavailable".to_owned(), error_message: error.to_string() })
-        Err(error) => {
-        Ok(report) => Ok(serde_json::json!(report)),
-        }
-    match monitor::run(app).await {
-    }
-/// A batch of messages.
-/// A batch of messages. One that no sender can read fails alone, and shows again soon, so that it is in the dead
 /// One run of the schedule. What was done is the answer, for whoever invokes it by hand.
-/// letters within the hour instead of after days.
 async fn look_after(app: &App) -> Result<Value, Diagnostic> {
+    match monitor::run(app).await {
+        Ok(report) => Ok(serde_json::json!(report)),
+        Err(error) => {
+            Err(Diagnostic { error_type: "monitor.unavailable".to_owned(), error_message: error.to_string() })
+        }
+    }
 }
+
+/// A batch of messages. One that no sender can read fails alone, and shows again soon, so that it is in the dead
+/// letters within the hour instead of after days.
 async fn send(app: &App, event: Value) -> Result<Value, Diagnostic> {
     let Trigger::Batch(records) = Trigger::of(event)? else {
         return Err(batch::unusable("the sender takes batches from its queue, nothing else"));
