@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sender_lambda::domain::tenant::Tenant;
-use sender_lambda::functions::App;
 use sender_lambda::functions::sender::{self, Record};
+use sender_lambda::functions::{App, monitor};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -23,6 +23,8 @@ const BATCHES_PER_TENANT: usize = 4;
 const BATCHES: usize = 256;
 /// Whatever happens, the queue is looked at this often.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Between two runs of `monitor`.
+const MONITOR: Duration = Duration::from_mins(1);
 /// After an error of the store.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -50,6 +52,20 @@ pub async fn run(app: Arc<App>, store: Arc<Store>, mut stop: watch::Receiver<boo
         }
     }
     batches.join_all().await;
+}
+
+/// What the schedule does in the cloud: lets `monitor` look after all tenants every minute, until `stop` turns
+/// true. A run that fails is followed by the next.
+pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        if let Err(error) = monitor::run(&app).await {
+            tracing::error!(%error, "monitor");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(MONITOR) => {}
+            _ = stop.changed() => {}
+        }
+    }
 }
 
 fn leave(in_flight: &mut HashMap<Tenant, usize>, group: &Tenant) {

@@ -209,14 +209,9 @@ async fn interrupted(app: &App, row: Delivery, version: u64, now: Timestamp) -> 
     if over > now && !orphaned {
         return Fate::Stay(Some(until(now, over)));
     }
-    let row = Delivery {
-        status: Status::Unknown,
-        reason:
-            "The sending was interrupted after the mail may have left: whether it was taken is not known, \
-                 so it is not sent again unless you say so."
-                .to_owned(),
-        ..row
-    };
+    let reason = "The sending was interrupted after the mail may have left: whether it was taken is not known, so \
+                  it is not sent again unless you say so.";
+    let row = Delivery { status: Status::Unknown, reason: reason.to_owned(), ..row };
     settle(app, row, version, Fate::Done).await
 }
 

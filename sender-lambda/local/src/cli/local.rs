@@ -67,6 +67,8 @@ async fn serve(mut config: Config, args: &LocalArgs) -> Result<(), String> {
     let (stop, stopped) = watch::channel(false);
     let signals = Signals::new().map_err(|error| error.to_string())?;
     let worker = tokio::spawn(worker::run(app.clone(), store.clone(), stopped.clone()));
+    // Nothing of it needs to be ended in order: whatever it was doing is done at the next run.
+    tokio::spawn(worker::watch(app.clone(), stopped.clone()));
     let router =
         server::router(Server { app, store: store.clone(), relays: relays.infos.clone().into(), port });
     let mut over = stopped.clone();
