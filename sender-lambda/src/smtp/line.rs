@@ -9,7 +9,7 @@ use super::redact::Redactor;
 use super::reply::{MAX_LINE, RawReply, ReplyParser, Unreadable};
 use super::transcript::Transcript;
 use crate::domain::failure::Reply;
-use crate::wire::test_report::From;
+use crate::wire::test_report::Speaker;
 
 /// Why no reply came, or a write did not get through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(crate) enum Trouble {
     TooLong,
 }
 
-impl std::convert::From<Unreadable> for Trouble {
+impl From<Unreadable> for Trouble {
     fn from(unreadable: Unreadable) -> Self {
         match unreadable {
             Unreadable::Malformed => Self::Malformed,
@@ -95,7 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Notes what we say.
     pub(crate) fn note(&self, line: &str) {
         if let Some(transcript) = &self.transcript {
-            transcript.add(From::Client, &self.redactor.clean(line));
+            transcript.add(Speaker::Client, &self.redactor.clean(line));
         }
     }
 
@@ -173,7 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 // A bare LF ends a line too: old servers write it, and nothing can hide behind it here.
                 let line = line.strip_suffix(b"\r").unwrap_or(line);
                 if let Some(transcript) = &self.transcript {
-                    transcript.add(From::Server, &self.redactor.clean(&shown(line)));
+                    transcript.add(Speaker::Server, &self.redactor.clean(&shown(line)));
                 }
                 let result = self.parser.push(line);
                 self.taken += end + 1;

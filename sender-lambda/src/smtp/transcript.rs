@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 
-use crate::wire::test_report::{From, TranscriptLine};
+use crate::wire::test_report::{Speaker, TranscriptLine};
 
 /// The most octets of text a transcript keeps; with JSON's escapes and the rest of the report this stays well
 /// below the megabyte that a report may have.
@@ -40,7 +40,7 @@ impl Transcript {
     }
 
     /// Adds a line, already without secrets.
-    pub(crate) fn add(&self, from: From, line: &str) {
+    pub(crate) fn add(&self, from: Speaker, line: &str) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.octets > MAX_OCTETS || inner.lines.len() >= MAX_LINES {
             return;
@@ -54,7 +54,7 @@ impl Transcript {
         let line = TranscriptLine { ms, from, line: shown };
         // Until the greeting is known to be valid, nothing that the server said is shown: whatever answers on
         // that port, the test is no way to read it.
-        if from == From::Server && !inner.greeted {
+        if from == Speaker::Server && !inner.greeted {
             inner.withheld.push(line);
         } else {
             inner.lines.push(line);

@@ -119,7 +119,7 @@ pub struct TranscriptLine {
     /// Milliseconds since the test began.
     pub ms: f64,
     /// Who said it.
-    pub from: From,
+    pub from: Speaker,
     /// The line, without its end.
     pub line: String,
 }
@@ -127,7 +127,7 @@ pub struct TranscriptLine {
 /// Who said it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum From {
+pub enum Speaker {
     /// The relay.
     Server,
     /// We.
