@@ -1,15 +1,16 @@
-//! A name server on loopback that says the same of every name.
+//! A name server on loopback that says the same of every name, but for TXT.
 
 #![allow(clippy::missing_panics_doc, reason = "a test helper panics to fail the test")]
 
 use std::net::{IpAddr, SocketAddr};
 
 use hickory_resolver::proto::op::{Message, MessageType, ResponseCode};
-use hickory_resolver::proto::rr::rdata::{A, AAAA};
+use hickory_resolver::proto::rr::rdata::{A, AAAA, TXT};
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
 use tokio::net::UdpSocket;
 
-/// Starts it. `answer`: addresses separated by spaces, or `NXDOMAIN`, `NODATA`, `SERVFAIL`, `SILENCE`.
+/// Starts it. `answer`: addresses separated by spaces, or `NXDOMAIN`, `NODATA`, `SERVFAIL`, `SILENCE`. Behind
+/// each ` | ` a TXT record: `name=text`.
 pub async fn start(answer: &str) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
     let address = socket.local_addr().expect("its address");
@@ -34,6 +35,18 @@ fn reply(question: &Message, answer: &str) -> Message {
     reply.metadata.recursion_desired = true;
     reply.metadata.recursion_available = true;
     reply.queries.clone_from(&question.queries);
+    let mut parts = answer.split(" | ");
+    let answer = parts.next().unwrap_or_default();
+    if let Some(query) = question.queries.iter().find(|query| query.query_type() == RecordType::TXT) {
+        let asked = query.name().to_ascii();
+        for (name, text) in parts.filter_map(|part| part.split_once('=')) {
+            if asked.trim_end_matches('.') == name {
+                let data = RData::TXT(TXT::new(vec![text.to_owned()]));
+                reply.add_answer(Record::from_rdata(query.name().clone(), 60, data));
+            }
+        }
+        return reply;
+    }
     match answer {
         "NXDOMAIN" => reply.metadata.response_code = ResponseCode::NXDomain,
         "SERVFAIL" => reply.metadata.response_code = ResponseCode::ServFail,

@@ -18,6 +18,7 @@ pub mod capabilities;
 pub mod catalogue;
 mod certificate;
 mod classify;
+pub mod deliverability;
 mod dial;
 pub mod encode;
 mod fix;

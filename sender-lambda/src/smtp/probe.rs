@@ -1,9 +1,11 @@
 //! The connectivity test: the same session and commands as sending, one stage after the other, with the time of
 //! each and a transcript without secrets.
 
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
+use smtp_rules::address::is_forbidden;
 use tokio::time::Instant;
 
 use super::capabilities::Offer;
@@ -11,11 +13,12 @@ use super::catalogue::{catalogue, field};
 use super::session::{Limits, Secure, TlsSetup, Watch, open, redactor};
 use super::transaction::Envelope;
 use super::transcript::{Transcript, milliseconds};
-use super::{Mail, Network, Plan, fix};
+use super::{Mail, Network, Plan, deliverability, fix};
 use crate::domain::delivery::SmtpWords;
 use crate::domain::failure::{Failure, FailureCode, Reply, Stage};
 use crate::domain::settings::{Auth, Security, Settings};
 use crate::mail::test_message;
+use crate::wire::test_report::Deliverability;
 use crate::wire::test_report::TlsFacts;
 use crate::wire::test_report::{
     Capabilities, StageResult, StageStatus, TestFailure, TestMessage, TestReport,
@@ -23,6 +26,8 @@ use crate::wire::test_report::{
 
 /// How long the server is listened to between the body and the final dot.
 const LISTEN_BEFORE_DOT: Duration = Duration::from_millis(50);
+/// How long DNS is asked about deliverability.
+const LOOK_AT_DNS: Duration = Duration::from_secs(3);
 /// The most octets of a server's text in the failure; the transcript has more.
 const MAX_TEXT: usize = 8 * 1024;
 
@@ -42,6 +47,7 @@ pub async fn probe(
         on_stage,
         tls: None,
         capabilities: Capabilities::default(),
+        addresses: Vec::new(),
         redactor: redactor(settings),
     };
     let result = run.test(network, settings, plan, limits, transcript.clone()).await;
@@ -61,6 +67,7 @@ pub async fn probe(
         }
         None => None,
     };
+    let deliverability = run.deliverability(network, settings, plan, limits).await;
     TestReport {
         ok: failure.is_none(),
         stages: run.stages,
@@ -69,7 +76,7 @@ pub async fn probe(
         capabilities: run.capabilities,
         transcript: transcript.take(),
         test_message,
-        deliverability: None,
+        deliverability,
     }
 }
 
@@ -88,10 +95,15 @@ struct Run<'a> {
     on_stage: &'a mut (dyn FnMut(&StageResult) + Send),
     tls: Option<TlsFacts>,
     capabilities: Capabilities,
+    addresses: Vec<IpAddr>,
     redactor: super::redact::Redactor,
 }
 
 impl Watch for Run<'_> {
+    fn resolved(&mut self, addresses: &[IpAddr]) {
+        self.addresses = addresses.to_vec();
+    }
+
     fn begin(&mut self, stage: Stage) {
         self.current = Some((stage, Instant::now()));
     }
@@ -163,6 +175,22 @@ impl Run<'_> {
                 self.skip(stage, "");
             }
         }
+    }
+
+    /// What DNS says of it. Of a relay that is not on the public Internet it says nothing that counts.
+    async fn deliverability(
+        &mut self,
+        network: &Network,
+        settings: &Settings,
+        plan: &Plan<'_>,
+        limits: Limits,
+    ) -> Option<Deliverability> {
+        if self.addresses.is_empty() || self.addresses.iter().any(|&address| is_forbidden(address)) {
+            return None;
+        }
+        let until = limits.until(LOOK_AT_DNS);
+        let (sender, host) = (&settings.sender_address, &settings.host);
+        deliverability::look(network, sender, host, &self.addresses, plan.locale, until).await
     }
 
     async fn test(

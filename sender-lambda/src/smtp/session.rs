@@ -2,6 +2,7 @@
 //! far it is: only one on a TLS stream, which [`super::tls`] alone makes and only after the certificate was
 //! verified, has AUTH and the transaction's commands.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(crate) trait Watch: Send {
     fn begin(&mut self, _stage: Stage) {}
     /// The stage that began last has passed.
     fn pass(&mut self, _detail: serde_json::Value) {}
+    /// The relay's addresses.
+    fn resolved(&mut self, _addresses: &[IpAddr]) {}
     /// What the server offers.
     fn offer(&mut self, _after_tls: bool, _offer: &Offer) {}
     /// What the handshake showed.
@@ -106,7 +109,8 @@ pub(crate) async fn open(
     let endpoints = dial::resolve(&network.resolver, &settings.host, settings.port, allowed, until)
         .await
         .map_err(fail(Stage::Resolve))?;
-    let addresses: Vec<_> = endpoints.iter().map(|checked| checked.endpoint().ip().to_string()).collect();
+    let addresses: Vec<_> = endpoints.iter().map(|checked| checked.endpoint().ip()).collect();
+    watch.resolved(&addresses);
     watch.pass(json!({ "addresses": addresses }));
 
     watch.begin(Stage::Connect);

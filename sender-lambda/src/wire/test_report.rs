@@ -162,7 +162,8 @@ pub struct Deliverability {
 /// What one kind of record says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DnsFinding {
-    /// `pass`, `fail`, `none`, `unknown`, or the policy's name.
+    /// `missing`, `invalid` or `unknown`; of SPF also `pass` and `fail`, of DMARC the policy: `none`,
+    /// `quarantine`, `reject`. DKIM is `unknown`, because only a mail's own signature names its selector.
     pub result: String,
     /// The record, if there is one.
     pub record: Option<String>,

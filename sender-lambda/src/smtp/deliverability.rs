@@ -1,0 +1,200 @@
+//! What DNS says of mail from the sender's domain through this relay: SPF and DMARC. Warnings only; nothing here
+//! fails a test.
+
+use std::net::IpAddr;
+
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::rr::RData;
+use mail_auth::common::parse::TxtRecordParser as _;
+use mail_auth::dmarc::{Dmarc, Policy};
+use mail_auth::spf::verify::SpfParameters;
+use mail_auth::{MessageAuthenticator, SpfResult};
+use tokio::time::{Instant, timeout_at};
+
+use super::Network;
+use super::catalogue::{Catalogue, catalogue, fill};
+use crate::wire::test_report::{Deliverability, DnsFinding};
+
+/// The longest record shown.
+const MAX_RECORD: usize = 2048;
+
+/// Providers whose servers for submission are not those that deliver, and what they have their customers put
+/// into SPF: the end of the relay's name, the end of the included name.
+const PROVIDERS: [(&str, &str); 15] = [
+    ("gmail.com", "google.com"),
+    ("googlemail.com", "google.com"),
+    ("google.com", "google.com"),
+    ("office365.com", "protection.outlook.com"),
+    ("outlook.com", "protection.outlook.com"),
+    ("amazonaws.com", "amazonses.com"),
+    ("mandrillapp.com", "mandrillapp.com"),
+    ("postmarkapp.com", "mtasv.net"),
+    ("sparkpostmail.com", "sparkpostmail.com"),
+    ("sendinblue.com", "brevo.com"),
+    ("zoho.com", "zohomail.com"),
+    ("zoho.eu", "zohomail.eu"),
+    ("ovh.net", "ovh.com"),
+    ("fastmail.com", "messagingengine.com"),
+    ("ionos.com", "perfora.net"),
+];
+
+/// Looks at the records. `addresses` are the relay's; `until` ends it, with what is not known by then unknown.
+pub async fn look(
+    network: &Network,
+    sender: &str,
+    host: &str,
+    addresses: &[IpAddr],
+    locale: &str,
+    until: Instant,
+) -> Option<Deliverability> {
+    let domain = idna::domain_to_ascii(sender.rsplit_once('@')?.1).ok()?;
+    let mut found = Deliverability { dkim: DnsFinding::unknown(), ..Deliverability::default() };
+    let words = catalogue(locale);
+    let (spf, dmarc) = tokio::join!(
+        timeout_at(until, spf(network, sender, &domain, host, addresses)),
+        timeout_at(until, dmarc(network, &domain)),
+    );
+    found.spf = spf.unwrap_or_else(|_| DnsFinding::unknown());
+    found.dmarc = dmarc.unwrap_or_else(|_| DnsFinding::unknown());
+    found.advice = advice(&found, &domain, words);
+    Some(found)
+}
+
+fn advice(found: &Deliverability, domain: &str, words: &Catalogue) -> Vec<String> {
+    let key = |kind: &str, result: &str| match result {
+        "missing" => Some(format!("{kind}.none")),
+        "fail" | "invalid" => Some(format!("{kind}.{result}")),
+        _ => None,
+    };
+    [key("spf", &found.spf.result), key("dmarc", &found.dmarc.result)]
+        .into_iter()
+        .flatten()
+        .filter_map(|key| words.advice.get(&key))
+        .map(|text| fill(text, &[("domain", domain)]))
+        .collect()
+}
+
+impl DnsFinding {
+    fn unknown() -> Self {
+        Self { result: "unknown".to_owned(), record: None }
+    }
+
+    fn of(result: &str, record: Option<&str>) -> Self {
+        let record = record.map(|text| text.chars().filter(|c| !c.is_control()).take(MAX_RECORD).collect());
+        Self { result: result.to_owned(), record }
+    }
+}
+
+async fn spf(network: &Network, sender: &str, domain: &str, host: &str, addresses: &[IpAddr]) -> DnsFinding {
+    let Some(records) = texts(network, domain).await else { return DnsFinding::unknown() };
+    let is_spf = |text: &&String| {
+        let text = text.to_ascii_lowercase();
+        text == "v=spf1" || text.starts_with("v=spf1 ")
+    };
+    let record = match records.iter().filter(is_spf).collect::<Vec<_>>()[..] {
+        [] => return DnsFinding::of("missing", None),
+        [record] => record,
+        // RFC 7208 §4.5: more than one is as good as a broken one.
+        [first, ..] => return DnsFinding::of("invalid", Some(first)),
+    };
+    if includes_provider(record, host) {
+        return DnsFinding::of("pass", Some(record));
+    }
+    let authenticator = MessageAuthenticator(network.resolver.clone());
+    let mut result = "unknown";
+    for &address in addresses {
+        let question = SpfParameters::verify_mail_from(address, domain, domain, sender);
+        match authenticator.verify_spf(question).await.result() {
+            SpfResult::Pass => return DnsFinding::of("pass", Some(record)),
+            SpfResult::PermError => result = "invalid",
+            SpfResult::Fail | SpfResult::SoftFail | SpfResult::Neutral if result == "unknown" => {
+                result = "fail"
+            }
+            _ => {}
+        }
+    }
+    DnsFinding::of(result, Some(record))
+}
+
+/// Whether the record includes what the relay's provider asks for, or a name of the relay's own domain.
+fn includes_provider(record: &str, host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let within = |name: &str, domain: &str| {
+        name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    let own: String =
+        host.rsplitn(3, '.').take(2).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join(".");
+    record.to_ascii_lowercase().split_ascii_whitespace().any(|term| {
+        let term = term.strip_prefix('+').unwrap_or(term);
+        let Some(name) = term.strip_prefix("include:").or_else(|| term.strip_prefix("redirect=")) else {
+            return false;
+        };
+        // An address has no domain of its own, and a country's second level is nobody's.
+        let of_the_host = host.parse::<IpAddr>().is_err() && own.len() > 6 && within(name, &own);
+        of_the_host || PROVIDERS.iter().any(|(relay, include)| within(&host, relay) && within(name, include))
+    })
+}
+
+async fn dmarc(network: &Network, domain: &str) -> DnsFinding {
+    let mut name = domain;
+    // The domain's own record, or that of a domain above it (RFC 9989's walk up the tree), never a top level's.
+    for _ in 0..5 {
+        let Some(records) = texts(network, &format!("_dmarc.{name}")).await else {
+            return DnsFinding::unknown();
+        };
+        if let Some(record) = records.iter().find(|text| text.to_ascii_lowercase().starts_with("v=dmarc1")) {
+            let result = match Dmarc::parse(record.as_bytes()).map(|dmarc| dmarc.p) {
+                Ok(Policy::None) => "none",
+                Ok(Policy::Quarantine) => "quarantine",
+                Ok(Policy::Reject) => "reject",
+                Ok(Policy::Unspecified) | Err(_) => "invalid",
+            };
+            return DnsFinding::of(result, Some(record));
+        }
+        match name.split_once('.') {
+            Some((_, above)) if above.contains('.') => name = above,
+            _ => break,
+        }
+    }
+    DnsFinding::of("missing", None)
+}
+
+/// The TXT records of a name, each with its strings joined; `None` when nobody knows.
+async fn texts(network: &Network, name: &str) -> Option<Vec<String>> {
+    match network.resolver.txt_lookup(format!("{name}.")).await {
+        Ok(found) => Some(
+            found
+                .answers()
+                .iter()
+                .filter_map(|record| match &record.data {
+                    RData::TXT(text) => Some(text.txt_data.concat()),
+                    _ => None,
+                })
+                .map(|octets| String::from_utf8_lossy(&octets).into_owned())
+                .collect(),
+        ),
+        Err(NetError::Dns(DnsError::NoRecordsFound(_))) => Some(Vec::new()),
+        Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn includes() {
+        for (record, host, want) in [
+            ("v=spf1 include:_spf.google.com ~all", "smtp.gmail.com", true),
+            ("v=spf1 include:spf.protection.outlook.com -all", "smtp.office365.com", true),
+            ("v=spf1 include:mailgun.org ~all", "smtp.mailgun.org", true),
+            ("v=spf1 include:_spf.google.com ~all", "smtp.mailgun.org", false),
+            ("v=spf1 include:notgoogle.com ~all", "smtp.gmail.com", false),
+            ("v=spf1 include:mail.co.uk ~all", "smtp.firm.co.uk", false),
+            ("v=spf1 include:1.1 ~all", "192.0.1.1", false),
+            ("v=spf1 -all", "mail.example.org", false),
+        ] {
+            assert_eq!(includes_provider(record, host), want, "{record} {host}");
+        }
+    }
+}

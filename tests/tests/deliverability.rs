@@ -1,0 +1,61 @@
+//! What DNS says of a sender and a relay, asked of a name server on loopback.
+
+use std::time::Duration;
+
+use ownpost_tests::dns;
+use sender_lambda::config::Config;
+use sender_lambda::smtp::{Network, deliverability};
+
+/// SPF's and DMARC's results and how much advice there is, for a relay at 192.0.2.1.
+async fn check(records: &str, host: &str, spf: &str, dmarc: &str, advice: usize) {
+    let server = dns::start(records).await;
+    let config = Config { dns_server: Some(server), ..Config::default() };
+    let network = Network::new(&config).unwrap();
+    let until = tokio::time::Instant::now() + Duration::from_secs(60);
+    let addresses = ["192.0.2.1".parse().unwrap()];
+    let sender = "noreply@news.example.org";
+    let found = deliverability::look(&network, sender, host, &addresses, "en", until).await.unwrap();
+    assert_eq!((found.spf.result.as_str(), found.dmarc.result.as_str()), (spf, dmarc), "{records}");
+    assert_eq!(found.advice.len(), advice, "{records}: {:?}", found.advice);
+    assert!(found.advice.iter().all(|text| text.contains("news.example.org")), "{:?}", found.advice);
+}
+
+#[tokio::test]
+async fn records() {
+    let host = "mail.example.org";
+    check("NODATA", host, "missing", "missing", 2).await;
+    check(
+        "NODATA | news.example.org=v=spf1 ip4:192.0.2.0/24 -all | _dmarc.news.example.org=v=DMARC1; p=reject",
+        host,
+        "pass",
+        "reject",
+        0,
+    )
+    .await;
+    check(
+        "NODATA | news.example.org=v=spf1 ip4:203.0.113.1 -all | _dmarc.example.org=v=DMARC1; p=none",
+        host,
+        "fail",
+        "none",
+        1,
+    )
+    .await;
+    check(
+        "NODATA | news.example.org=v=spf1 include:_spf.google.com ~all",
+        "smtp.gmail.com",
+        "pass",
+        "missing",
+        1,
+    )
+    .await;
+    check(
+        "NODATA | news.example.org=v=spf1 -all | news.example.org=v=spf1 mx -all",
+        host,
+        "invalid",
+        "missing",
+        2,
+    )
+    .await;
+    check("NODATA | _dmarc.example.org=v=DMARC1; p=perhaps", host, "missing", "invalid", 2).await;
+    check("NODATA | news.example.org=verification=1", host, "missing", "missing", 2).await;
+}
