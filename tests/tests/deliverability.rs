@@ -11,7 +11,7 @@ async fn check(records: &str, host: &str, spf: &str, dmarc: &str, advice: usize)
     let server = dns::start(records).await;
     let config = Config { dns_server: Some(server), ..Config::default() };
     let network = Network::new(&config).unwrap();
-    let until = tokio::time::Instant::now() + Duration::from_secs(60);
+    let until = tokio::time::Instant::now() + Duration::from_mins(1);
     let addresses = ["192.0.2.1".parse().unwrap()];
     let sender = "noreply@news.example.org";
     let found = deliverability::look(&network, sender, host, &addresses, "en", until).await.unwrap();

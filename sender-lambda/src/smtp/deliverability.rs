@@ -108,7 +108,7 @@ async fn spf(network: &Network, sender: &str, domain: &str, host: &str, addresse
             SpfResult::Pass => return DnsFinding::of("pass", Some(record)),
             SpfResult::PermError => result = "invalid",
             SpfResult::Fail | SpfResult::SoftFail | SpfResult::Neutral if result == "unknown" => {
-                result = "fail"
+                result = "fail";
             }
             _ => {}
         }
