@@ -26,6 +26,9 @@ const CHECKED: &str = "checked";
 /// How often a healthy relay is tested: once a day, give or take a quarter, so that the tests of many tenants
 /// spread over the day.
 const INTERVAL: Duration = Duration::from_hours(24);
+/// How long a mail is held before a relay that looks healthy is tested for its sake. A mail that the relay lets
+/// down again and again is so tried four times an hour and not every minute.
+const WAITING: SignedDuration = SignedDuration::from_mins(15);
 /// How long one test may take.
 const DEADLINE: Duration = Duration::from_secs(55);
 /// Tests at a time.
@@ -97,7 +100,7 @@ pub async fn run(app: &App) -> Result<Report> {
 
 /// Whether the relay was tested, and how many held mails were put back on the queue.
 async fn look_after(app: &App, tenant: &Tenant) -> Result<(bool, usize)> {
-    let expired = release_expired(app, tenant).await?;
+    let (expired, waiting) = look_at_held(app, tenant).await?;
     let active = active::read(app, tenant).await?;
     let Some((revision, settings)) = active.settings() else { return Ok((false, expired)) };
     let now = (app.now)();
@@ -109,7 +112,7 @@ async fn look_after(app: &App, tenant: &Tenant) -> Result<(bool, usize)> {
     }
     let health = Health::about(stored, revision, now);
     let due = match health.admit(now) {
-        Admission::Open => claim_daily(app, tenant, now).await?,
+        Admission::Open => claim_daily(app, tenant, now).await? || waiting,
         Admission::Closed => false,
         Admission::Probe(claimed) => relay_health::store(app, tenant, &claimed, version).await?,
     };
@@ -201,17 +204,19 @@ async fn watch_certificate(
 }
 
 /// Puts held mail whose time is over on the queue, where the sender fails it with its reason: nothing is held
-/// for ever. The oldest come first, so the first one in time ends the search.
-async fn release_expired(app: &App, tenant: &Tenant) -> Result<usize> {
+/// for ever. How many that were, and whether some has waited for a while: a mail that was held at the moment its
+/// relay came back missed the release, and is owed a test.
+async fn look_at_held(app: &App, tenant: &Tenant) -> Result<(usize, bool)> {
     let now = (app.now)();
     let filter = Filter { status: Some(Status::Held), ..Filter::default() };
     let page = app.effects.ledger.list(tenant, &filter, Order::OldestFirst, None, PAGE).await?;
-    let over: Vec<_> =
-        page.deliveries.iter().take_while(|row| row.retry_until <= now).map(super::router::message).collect();
-    for sent in app.effects.queue.send(&over).await {
+    let (over, held): (Vec<_>, Vec<_>) = page.deliveries.iter().partition(|row| row.retry_until <= now);
+    let messages: Vec<_> = over.iter().map(|row| super::router::message(row)).collect();
+    for sent in app.effects.queue.send(&messages).await {
         sent?;
     }
-    Ok(over.len())
+    let waiting = held.iter().any(|row| now.duration_since(row.updated_at) >= WAITING);
+    Ok((over.len(), waiting))
 }
 
 #[cfg(test)]
@@ -241,7 +246,7 @@ mod tests {
         assert_eq!(world.row().status, Status::Held);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_healthy_relay_is_tested_about_once_a_day_without_a_message() {
         let world = world().await;
         let mut tests = 0;
@@ -253,7 +258,7 @@ mod tests {
         assert!(world.relays.tested.lock().unwrap().iter().all(|(_, recipient)| recipient.is_none()));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_broken_relay_is_tried_until_it_is_back_and_its_mail_goes_out() {
         let world = world().await;
         break_relay(&world).await;
@@ -270,7 +275,7 @@ mod tests {
         assert_eq!(types, ["Relay Unhealthy", "Relay Recovered"]);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_test_that_fails_opens_the_breaker_before_a_mail_does() {
         let world = world().await;
         run(&world.app).await.unwrap();
@@ -282,7 +287,23 @@ mod tests {
         assert_eq!((world.row().status, world.row().attempts.len()), (Status::Held, 0));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
+    async fn a_certificate_is_warned_of_at_30_7_and_1_days() {
+        let world = world().await;
+        *world.relays.certificate.lock().unwrap() = Some("1970-02-20T00:00:00Z".to_owned());
+        let mut warned = Vec::new();
+        for _ in 0..50 {
+            run(&world.app).await.unwrap();
+            let days = |event: Emitted| (event.detail_type == "Certificate Expiring").then_some(event.detail);
+            warned.extend(world.memory.take_emitted().into_iter().filter_map(days));
+            world.memory.pass(Duration::from_hours(24));
+        }
+        let days: Vec<_> = warned.iter().map(|detail| detail["days"].as_u64().unwrap()).collect();
+        assert_eq!(days, [30, 7, 1]);
+        assert_eq!(warned[0]["tenant"], "acme");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn nothing_is_held_for_ever() {
         let world = world().await;
         break_relay(&world).await;
@@ -293,7 +314,7 @@ mod tests {
         assert!(world.row().reason.contains("its time is over"), "{}", world.row().reason);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_fails_for_one_tenant_leaves_the_others_alone() {
         let world = world().await;
         let other = Tenant::new("other").unwrap();

@@ -53,3 +53,29 @@ async fn requeue(app: &App, row: &Delivery, reason: &str) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Act, World, acme, settings};
+    use super::*;
+    use crate::domain::category::{OnFailure, Via};
+    use crate::domain::failure::{FailureCode, Stage};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_release_that_breaks_off_loses_nothing() {
+        for operation in ["queue.send", "ledger.get", "ledger.update", "ledger.list"] {
+            let world = World::new();
+            world.activate("r1", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+            world.tell("e1", &["a@example.org", "b@example.org", "c@example.org"]).await;
+            world.relays.then(vec![Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535); 3]);
+            world.work().await;
+            world.activate("r2", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+            world.memory.fail(operation, 1);
+            assert!(held(&world.app, &acme(), "again").await.is_err(), "{operation}");
+            held(&world.app, &acme(), "again").await.unwrap();
+            while world.work().await > 0 {}
+            assert!(world.memory.rows().iter().all(|row| row.status == Status::Sent), "{operation}");
+            assert_eq!(world.relays.taken().len(), 3, "{operation}");
+        }
+    }
+}

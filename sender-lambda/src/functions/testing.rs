@@ -20,7 +20,7 @@ use crate::effects::memory::Memory;
 use crate::smtp::{Gate, Mail, Plan, RelayKey};
 use crate::wire::settings::to_document;
 use crate::wire::test_report::{
-    Capabilities, StageResult, StageStatus, TestFailure, TestMessage, TestReport,
+    Capabilities, CertificateFacts, StageResult, StageStatus, TestFailure, TestMessage, TestReport, TlsFacts,
 };
 
 /// How long a received message stays hidden.
@@ -147,6 +147,8 @@ pub(super) struct Script {
     pub(super) taken: Mutex<Vec<Taken>>,
     /// How many of the next tests fail.
     pub(super) failing_tests: Mutex<u32>,
+    /// The end of the certificate that the next tests see.
+    pub(super) certificate: Mutex<Option<String>>,
     /// Host and recipient of each test.
     pub(super) tested: Mutex<Vec<(String, Option<String>)>>,
     /// What happens while a test runs: what somebody else does at that moment.
@@ -168,6 +170,18 @@ impl Script {
 
 fn reply(code: u16) -> Reply {
     Reply { code, enhanced: None, text: "words".to_owned() }
+}
+
+fn tls(not_after: String) -> TlsFacts {
+    let certificate = CertificateFacts {
+        subject: "CN=x".to_owned(),
+        issuer: "CN=y".to_owned(),
+        names: Vec::new(),
+        not_before: "1970-01-01T00:00:00Z".to_owned(),
+        not_after,
+        sha256: "00".to_owned(),
+    };
+    TlsFacts { version: None, cipher: None, certificate: Some(certificate) }
 }
 
 #[async_trait]
@@ -247,7 +261,7 @@ impl Relays for Script {
             ok,
             stages: vec![stage],
             failure,
-            tls: None,
+            tls: self.certificate.lock().unwrap().clone().map(tls),
             capabilities: Capabilities::default(),
             transcript: Vec::new(),
             test_message: recipient.filter(|_| ok).map(message),

@@ -85,7 +85,11 @@ fn respond(answer: settings::Response) -> Response {
     if answer.content_type.is_empty() {
         return status.into_response();
     }
-    (status, [(header::CONTENT_TYPE, answer.content_type)], answer.body).into_response()
+    let mut response = (status, [(header::CONTENT_TYPE, answer.content_type)], answer.body).into_response();
+    if let Some(seconds) = answer.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
 }
 
 /// One stage a line, the answer last. The status line goes out with the first stage; what is answered before

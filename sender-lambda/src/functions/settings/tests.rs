@@ -59,7 +59,7 @@ async fn active_host(world: &World) -> Option<String> {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_saved_is_tested_and_active_and_shown_without_secrets() {
     let world = World::new();
     assert_eq!(active_host(&world).await, None);
@@ -78,7 +78,7 @@ async fn what_is_saved_is_tested_and_active_and_shown_without_secrets() {
     assert!(pending.is_none());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn settings_that_fail_change_nothing() {
     let world = World::new();
     call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
@@ -92,7 +92,7 @@ async fn settings_that_fail_change_nothing() {
     assert!(secrets.get(&acme(), SecretStage::Previous).await.unwrap().is_none());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_way_back() {
     let world = World::new();
     assert_eq!(
@@ -120,7 +120,7 @@ async fn the_way_back() {
     assert_eq!(active_host(&world).await, None, "a rollback that fails its test changes nothing");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn of_two_who_save_at_once_one_wins() {
     let world = World::new();
     call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
@@ -143,7 +143,7 @@ async fn of_two_who_save_at_once_one_wins() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn saving_what_is_active_leaves_no_version_behind() {
     let world = World::new();
     let (_, first) = call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
@@ -154,7 +154,7 @@ async fn saving_what_is_active_leaves_no_version_behind() {
     assert_eq!(world.relays.tested.lock().unwrap().len(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_kept_password_stays_with_its_server() {
     let world = World::new();
     call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
@@ -172,7 +172,7 @@ async fn a_kept_password_stays_with_its_server() {
     assert_eq!(world.relays.tested.lock().unwrap().len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn drafts_are_tested_and_not_stored() {
     let world = World::new();
     let (status, body) = call(&world, "POST", "/smtp/test", &draft("smtp.one.example")).await;
@@ -186,7 +186,7 @@ async fn drafts_are_tested_and_not_stored() {
     assert_eq!(world.relays.tested.lock().unwrap().len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn tests_are_limited_for_each_tenant() {
     let world = World::new();
     for _ in 0..30 {
@@ -205,7 +205,7 @@ async fn tests_are_limited_for_each_tenant() {
     assert_eq!(call(&world, "POST", "/smtp/test", &draft("smtp.one.example")).await.0, 200);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn without_an_address_nothing_is_activated() {
     let world = World::new();
     let nobody = Claims { email: None, ..claims("acme") };
@@ -215,7 +215,7 @@ async fn without_an_address_nothing_is_activated() {
     assert_eq!((status, &body["testMessage"]), (200, &Value::Null));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn stages_are_told_as_they_pass() {
     let world = World::new();
     let mut told = Vec::new();
@@ -232,7 +232,7 @@ async fn stages_are_told_as_they_pass() {
     assert_eq!(told[0]["stage"], "auth");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_ledger_is_listed_page_by_page_and_filtered() {
     let world = World::new();
     let recipients: Vec<String> = (0..60).map(|index| format!("r{index}@example.org")).collect();
@@ -272,7 +272,7 @@ async fn sent(world: &World) -> Vec<Delivery> {
     world.memory.rows()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_person_decides_about_unknown_and_failed_mails() {
     let world = World::new();
     world.tell("e1", &["jan@example.org"]).await;
@@ -297,7 +297,7 @@ async fn a_person_decides_about_unknown_and_failed_mails() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn held_mail_is_released_by_a_passing_test_alone() {
     let world = World::new();
     world.activate("r1", &stored("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
@@ -315,7 +315,7 @@ async fn held_mail_is_released_by_a_passing_test_alone() {
     assert!(world.relays.tested.lock().unwrap().iter().all(|(_, recipient)| recipient.is_none()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn nothing_of_another_tenant_can_be_seen_or_done() {
     let world = World::new();
     call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
@@ -344,7 +344,7 @@ async fn nothing_of_another_tenant_can_be_seen_or_done() {
     assert_eq!(active_host(&world).await.as_deref(), Some("smtp.one.example"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn whatever_store_fails_the_answer_is_a_problem_and_nothing_is_half_done() {
     for operation in
         ["secrets.get", "secrets.put_pending", "secrets.promote", "ledger.get_state", "ledger.add_tenant"]
@@ -359,7 +359,7 @@ async fn whatever_store_fails_the_answer_is_a_problem_and_nothing_is_half_done()
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn paths_and_methods() {
     let world = World::new();
     for (method, path, status) in [
