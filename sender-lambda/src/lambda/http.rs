@@ -1,15 +1,18 @@
 //! HTTP API events (payload format 2.0, which function URLs share) and their answers.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::domain::tenant::Tenant;
 use crate::functions::App;
 use crate::functions::settings::{self, Claims, Request, Response};
+use crate::wire::http::Problem;
 
 /// What is read of an event.
 #[derive(Clone, Deserialize)]
@@ -54,10 +57,11 @@ pub(super) struct Answer {
 /// Answers one request.
 pub(super) async fn answer(app: &App, event: &Event) -> Answer {
     let Some(claims) = claims(&event.request_context.authorizer) else {
-        return Answer::problem(403, "tenant.missing", "The token names no tenant");
+        return Answer::problem(403, "Forbidden", "tenant.missing", "The token names no tenant.");
     };
     let Some(body) = body(event) else {
-        return Answer::problem(400, "body.unreadable", "The body is marked as base64 and is not");
+        let detail = "The body is marked as base64 and is not.";
+        return Answer::problem(400, "Bad Request", "request.not_base64", detail);
     };
     let request = Request {
         method: &event.request_context.http.method,
@@ -67,7 +71,9 @@ pub(super) async fn answer(app: &App, event: &Event) -> Answer {
         accept_language: event.headers.get("accept-language").map(String::as_str),
         body: &body,
     };
-    Answer::from(settings::handle(app, request, None).await)
+    // A panic is ours to answer for; without this, API Gateway's own error would stand in its place.
+    let answered = AssertUnwindSafe(settings::handle(app, request, None)).catch_unwind().await;
+    answered.map_or_else(|_| Answer::internal(), Answer::from)
 }
 
 /// Who asks. API Gateway writes `authorizer` itself, after the authoriser has accepted the token; nothing that
@@ -103,9 +109,21 @@ fn body(event: &Event) -> Option<Vec<u8>> {
 }
 
 impl Answer {
-    fn problem(status: u16, code: &str, title: &str) -> Self {
-        let body = json!({"type": "about:blank", "title": title, "status": status, "code": code});
-        Self::new(status, "application/problem+json", body.to_string(), None)
+    fn problem(status: u16, title: &str, code: &str, detail: &str) -> Self {
+        let problem = Problem {
+            kind: "about:blank".to_owned(),
+            title: title.to_owned(),
+            status,
+            code: code.to_owned(),
+            detail: detail.to_owned(),
+            retry_after: None,
+        };
+        Self::new(status, "application/problem+json", json!(problem).to_string(), None)
+    }
+
+    fn internal() -> Self {
+        let detail = "Something went wrong here; the function's log says more.";
+        Self::problem(500, "Internal Server Error", "internal", detail)
     }
 
     fn new(status: u16, content_type: &str, body: String, retry_after: Option<u32>) -> Self {
