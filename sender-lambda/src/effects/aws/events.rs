@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 
-use super::error;
 use super::queue::batches;
+use super::{Lazy, error};
 use crate::effects::{EffectError, Emitted, Events, Result};
 
 const SERVICE: &str = "EventBridge";
@@ -19,12 +19,12 @@ const ENTRIES: usize = 10;
 const BYTES: usize = 262_144;
 
 pub(super) struct EventBridge {
-    client: Client,
+    client: Lazy<Client>,
     bus: String,
 }
 
 impl EventBridge {
-    pub(super) fn new(client: Client, bus: Option<String>) -> Self {
+    pub(super) fn new(client: Lazy<Client>, bus: Option<String>) -> Self {
         Self { client, bus: bus.unwrap_or_else(|| DEFAULT_BUS.to_owned()) }
     }
 

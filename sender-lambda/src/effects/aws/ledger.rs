@@ -19,7 +19,7 @@ use aws_sdk_dynamodb::types::{
 };
 use jiff::Timestamp;
 
-use super::{error, keys};
+use super::{Lazy, error, keys};
 use crate::domain::delivery::{Delivery, DeliveryId};
 use crate::domain::tenant::Tenant;
 use crate::effects::{EffectError, Filter, Ledger, Order, Page, Result, Versioned};
@@ -39,12 +39,12 @@ const SIFTED: usize = 2_000;
 type Item = HashMap<String, AttributeValue>;
 
 pub(super) struct DynamoDb {
-    client: Client,
+    client: Lazy<Client>,
     table: String,
 }
 
 impl DynamoDb {
-    pub(super) fn new(client: Client, table: String) -> Self {
+    pub(super) fn new(client: Lazy<Client>, table: String) -> Self {
         Self { client, table }
     }
 

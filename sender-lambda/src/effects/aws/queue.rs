@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 
-use super::error;
+use super::{Lazy, error};
 use crate::effects::{EffectError, Queue, QueueMessage, Result};
 
 const SERVICE: &str = "SQS";
@@ -20,12 +20,12 @@ const LONGEST_DELAY: Duration = Duration::from_mins(15);
 const LONGEST_HIDE: Duration = Duration::from_hours(12);
 
 pub(super) struct Sqs {
-    client: Client,
+    client: Lazy<Client>,
     url: String,
 }
 
 impl Sqs {
-    pub(super) fn new(client: Client, url: String) -> Self {
+    pub(super) fn new(client: Lazy<Client>, url: String) -> Self {
         Self { client, url }
     }
 

@@ -11,7 +11,7 @@ use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
 use aws_sdk_secretsmanager::primitives::DateTime;
 use zeroize::Zeroizing;
 
-use super::error;
+use super::{Lazy, error};
 use crate::domain::delivery::Revision;
 use crate::domain::tenant::Tenant;
 use crate::effects::{EffectError, Result, SecretStage, Secrets, StoredVersion};
@@ -21,7 +21,7 @@ const SERVICE: &str = "Secrets Manager";
 const PLACEHOLDER: &str = "nothing stored yet";
 
 pub(super) struct SecretsManager {
-    client: Client,
+    client: Lazy<Client>,
     prefix: String,
     platform: Option<String>,
 }
@@ -33,7 +33,7 @@ enum Which<'a> {
 }
 
 impl SecretsManager {
-    pub(super) fn new(client: Client, prefix: String, platform: Option<String>) -> Self {
+    pub(super) fn new(client: Lazy<Client>, prefix: String, platform: Option<String>) -> Self {
         Self { client, prefix, platform }
     }
 
