@@ -33,7 +33,7 @@ use sender_lambda::domain::settings::{Auth, Grant, OAuth2, Security, Settings};
 use sender_lambda::smtp::probe::{order, probe};
 use sender_lambda::smtp::{Gate, Mail, Network, Plan, Pool, RelayKey, Timeouts};
 use sender_lambda::wire::test_report::{StageStatus, TestReport};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -171,7 +171,10 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<C
     let elsewhere = server.address.port();
     let (port, _held) = match dialogue.get("listen") {
         None => (elsewhere, Vec::new()),
-        Some("no" | "elsewhere") => (closed_port().await, Vec::new()),
+        Some("no" | "elsewhere") => {
+            let (port, socket) = closed_port();
+            (port, vec![socket])
+        }
         Some("full") => full_port().await,
         Some(other) => panic!("no way to listen: {other}"),
     };
@@ -187,9 +190,12 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<C
             Some(Scripted::start(&script, Arc::clone(certificates)).await)
         }
     };
-    let token_port = match &token {
-        Some(server) => server.address.port(),
-        None => closed_port().await,
+    let (token_port, _bound) = match &token {
+        Some(server) => (server.address.port(), None),
+        None => {
+            let (port, socket) = closed_port();
+            (port, Some(socket))
+        }
     };
     let settings = dialogue.settings(port, token_port, certificates);
     let network = dialogue.network(&[port, elsewhere, token_port], dns, certificates);
@@ -234,10 +240,12 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<C
     }
 }
 
-/// A port on which nothing listens. Holding it would make it answer, so it may be taken by somebody else; ports
-/// of the ephemeral range are given out in turn, so hardly within a test.
-async fn closed_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+/// A port on which nothing listens. The socket that comes with it is bound, so that nobody else gets the port, and
+/// does not listen, so that connections are refused.
+fn closed_port() -> (u16, Box<dyn Send>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    (socket.local_addr().unwrap().port(), Box::new(socket))
 }
 
 /// A port whose queue of connections is full, so that the system answers no more.

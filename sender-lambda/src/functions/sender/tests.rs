@@ -1,6 +1,6 @@
-use jiff::SignedDuration;
-
 use std::time::Duration;
+
+use jiff::SignedDuration;
 
 use super::super::testing::{Act, Taken, VISIBILITY, World, acme, settings};
 use super::*;
