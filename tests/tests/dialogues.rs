@@ -190,12 +190,11 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<C
             Some(Scripted::start(&script, Arc::clone(certificates)).await)
         }
     };
-    let (token_port, _bound) = match &token {
-        Some(server) => (server.address.port(), None),
-        None => {
-            let (port, socket) = closed_port();
-            (port, Some(socket))
-        }
+    let (token_port, _bound) = if let Some(server) = &token {
+        (server.address.port(), None)
+    } else {
+        let (port, socket) = closed_port();
+        (port, Some(socket))
     };
     let settings = dialogue.settings(port, token_port, certificates);
     let network = dialogue.network(&[port, elsewhere, token_port], dns, certificates);
