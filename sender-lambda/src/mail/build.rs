@@ -6,9 +6,10 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use lettre::Address;
-use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::header::ContentType;
 use lettre::message::{Attachment, Body, Mailbox, Message, MultiPart, SinglePart};
 
+use super::auto_submitted::AutoSubmitted;
 use super::templates::{TemplateError, Templates};
 use crate::domain::event::{Event, Person, Recipient};
 use crate::domain::settings::Settings;
@@ -44,22 +45,6 @@ pub enum BuildError {
     /// The builder refuses.
     #[error("the message cannot be put together: {0}")]
     Message(#[from] lettre::error::Error),
-}
-
-/// `Auto-Submitted: auto-generated` (RFC 3834): out-of-office answers stay away.
-#[derive(Clone)]
-struct AutoSubmitted;
-
-impl Header for AutoSubmitted {
-    fn name() -> HeaderName {
-        HeaderName::new_from_ascii_str("Auto-Submitted")
-    }
-    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self)
-    }
-    fn display(&self) -> HeaderValue {
-        HeaderValue::new(Self::name(), "auto-generated".to_owned())
-    }
 }
 
 /// The message, header and body, with CRLF line ends. From: is always the sender of the settings (servers refuse

@@ -1,5 +1,6 @@
 //! From an event and a recipient to a MIME message.
 
+mod auto_submitted;
 pub mod build;
 pub mod ids;
 pub mod templates;

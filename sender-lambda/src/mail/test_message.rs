@@ -2,9 +2,10 @@
 
 use std::time::SystemTime;
 
-use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, Message};
 
+use super::auto_submitted::AutoSubmitted;
 use crate::domain::settings::Settings;
 use crate::smtp::catalogue::{catalogue, fill};
 
@@ -14,22 +15,6 @@ pub struct TestMail {
     pub message_id: String,
     /// Header and body.
     pub message: Vec<u8>,
-}
-
-/// RFC 3834 §5: so that nobody's out-of-office replies to a test.
-#[derive(Clone)]
-struct AutoSubmitted;
-
-impl Header for AutoSubmitted {
-    fn name() -> HeaderName {
-        HeaderName::new_from_ascii_str("Auto-Submitted")
-    }
-    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self)
-    }
-    fn display(&self) -> HeaderValue {
-        HeaderValue::new(Self::name(), "auto-generated".to_owned())
-    }
 }
 
 /// Builds it. `unique` makes the Message-ID; `None` when an address is none.
