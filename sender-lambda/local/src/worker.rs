@@ -114,14 +114,7 @@ async fn fill(
 
 /// One batch: what `sender` does not name as failed is done.
 async fn batch(app: Arc<App>, store: &Store, received: Vec<Received>) {
-    let records: Vec<Record> = received
-        .into_iter()
-        .map(|message| Record {
-            message_id: message.id.to_string(),
-            receipt: message.receipt,
-            body: message.body,
-        })
-        .collect();
+    let records: Vec<_> = received.into_iter().map(Record::from).collect();
     let sent = records.clone();
     // A task of its own contains a panic; the messages then show again after the visibility timeout.
     let failed = match tokio::spawn(async move { sender::handle(&app, &sent).await }).await {

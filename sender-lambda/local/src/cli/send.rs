@@ -86,14 +86,7 @@ async fn send(config: Config, mut settings: Settings, document: &[u8]) -> Result
         if received.is_empty() {
             break;
         }
-        let records: Vec<Record> = received
-            .into_iter()
-            .map(|message| Record {
-                message_id: message.id.to_string(),
-                receipt: message.receipt,
-                body: message.body,
-            })
-            .collect();
+        let records: Vec<_> = received.into_iter().map(Record::from).collect();
         // What is to be tried later stays hidden, and its row says so.
         sender::handle(&app, &records).await;
     }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sender_lambda::domain::tenant::Tenant;
 use sender_lambda::effects::{Queue, QueueMessage, Result};
+use sender_lambda::functions::sender::Record;
 
 use super::{Store, micros, permanent, transient};
 
@@ -29,6 +30,12 @@ pub struct Received {
     pub body: String,
     /// How many times it has been received, this one included.
     pub receives: u32,
+}
+
+impl From<Received> for Record {
+    fn from(message: Received) -> Self {
+        Self { message_id: message.id.to_string(), receipt: message.receipt, body: message.body }
+    }
 }
 
 fn duration_micros(duration: Duration) -> i64 {
