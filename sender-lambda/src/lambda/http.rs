@@ -57,11 +57,11 @@ pub(super) struct Answer {
 /// Answers one request.
 pub(super) async fn answer(app: &App, event: &Event) -> Answer {
     let Some(claims) = claims(&event.request_context.authorizer) else {
-        return Answer::problem(403, "Forbidden", "tenant.missing", "The token names no tenant.");
+        return Answer::problem(403, "tenant.missing", "The token names no tenant.");
     };
     let Some(body) = body(event) else {
         let detail = "The body is marked as base64 and is not.";
-        return Answer::problem(400, "Bad Request", "request.not_base64", detail);
+        return Answer::problem(400, "request.not_base64", detail);
     };
     let request = Request {
         method: &event.request_context.http.method,
@@ -109,21 +109,14 @@ fn body(event: &Event) -> Option<Vec<u8>> {
 }
 
 impl Answer {
-    fn problem(status: u16, title: &str, code: &str, detail: &str) -> Self {
-        let problem = Problem {
-            kind: "about:blank".to_owned(),
-            title: title.to_owned(),
-            status,
-            code: code.to_owned(),
-            detail: detail.to_owned(),
-            retry_after: None,
-        };
+    fn problem(status: u16, code: &str, detail: &str) -> Self {
+        let problem = Problem::new(status, code, detail);
         Self::new(status, "application/problem+json", json!(problem).to_string(), None)
     }
 
     fn internal() -> Self {
         let detail = "Something went wrong here; the function's log says more.";
-        Self::problem(500, "Internal Server Error", "internal", detail)
+        Self::problem(500, "internal", detail)
     }
 
     fn new(status: u16, content_type: &str, body: String, retry_after: Option<u32>) -> Self {

@@ -54,23 +54,7 @@ pub(super) fn problem_with(
     retry_after: Option<u32>,
     members: Value,
 ) -> Response {
-    let title = match status {
-        400 => "Bad Request",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        409 => "Conflict",
-        429 => "Too Many Requests",
-        503 => "Service Unavailable",
-        _ => "Internal Server Error",
-    };
-    let problem = Problem {
-        kind: "about:blank".to_owned(),
-        title: title.to_owned(),
-        status,
-        code: code.to_owned(),
-        detail: detail.to_owned(),
-        retry_after,
-    };
+    let problem = Problem { retry_after, ..Problem::new(status, code, detail) };
     let mut body = json!(problem);
     if let (Some(body), Value::Object(members)) = (body.as_object_mut(), members) {
         body.extend(members);
