@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use smtp_rules::PORTS;
 use smtp_rules::address::{Network, is_forbidden};
 
 use crate::config::{Config, ConfigError};
@@ -13,9 +14,6 @@ pub(crate) struct Allowed {
     ports: Vec<u16>,
     endpoints: Vec<SocketAddr>,
 }
-
-/// The ports of mail submission and relay (CONTRACT §1).
-const PORTS: [u16; 6] = [25, 465, 587, 2525, 2465, 2587];
 
 impl Allowed {
     /// Reads the operator's configuration.
@@ -32,9 +30,7 @@ impl Allowed {
 
     /// Whether a relay at this endpoint may be dialled.
     pub(crate) fn relay(&self, endpoint: SocketAddr) -> bool {
-        self.endpoints.contains(&endpoint)
-            || ((PORTS.contains(&endpoint.port()) || self.ports.contains(&endpoint.port()))
-                && self.address(endpoint.ip()))
+        self.endpoints.contains(&endpoint) || (self.port(endpoint.port()) && self.address(endpoint.ip()))
     }
 
     /// Whether a token endpoint may be dialled: by https on its usual port, or on one of the operator's.
@@ -45,6 +41,10 @@ impl Allowed {
     /// Ports that the operator allows beside the usual ones.
     pub(crate) fn extra_ports(&self) -> &[u16] {
         &self.ports
+    }
+
+    fn port(&self, port: u16) -> bool {
+        PORTS.iter().any(|(usual, _)| *usual == port) || self.ports.contains(&port)
     }
 
     fn address(&self, address: IpAddr) -> bool {

@@ -50,7 +50,7 @@ pub trait Shell {
 }
 
 /// The ports that CONTRACT §1 allows, with the TLS mode that goes with each: implicit or not.
-const PORTS: [(u16, bool); 6] =
+pub const PORTS: [(u16, bool); 6] =
     [(25, false), (465, true), (587, false), (2525, false), (2465, true), (2587, false)];
 const DEFAULT_PORT: u16 = 25;
 

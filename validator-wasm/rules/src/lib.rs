@@ -28,7 +28,7 @@ mod typo;
 
 use alloc::string::String;
 
-pub use document::{CertificateProblem, Options, Shell, check, needs};
+pub use document::{CertificateProblem, Options, PORTS, Shell, check, needs};
 pub use name::Idn;
 pub use presets::{PRESETS, Preset, Suggestion, suggest};
 pub use secret::Spaces;
