@@ -1,5 +1,5 @@
 //! The SMTP session: dial (resolve, check, pin) · tls · line (bounded, CRLF) · session (typed states) ·
-//! transaction (pipelined) · pool · probe (the stages).
+//! envelope · transaction (pipelined) · batch · pool · probe (the stages).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,12 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use crate::config::{Config, ConfigError};
+use crate::domain::failure::{Failure, Reply};
 use crate::domain::settings::Settings;
 
 mod address;
 mod auth;
+mod batch;
 pub mod capabilities;
 pub mod catalogue;
 mod certificate;
@@ -21,6 +23,7 @@ mod classify;
 pub mod deliverability;
 mod dial;
 pub mod encode;
+mod envelope;
 mod fix;
 mod line;
 mod oauth;
@@ -29,6 +32,8 @@ pub mod probe;
 pub mod redact;
 pub mod reply;
 mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tls;
 mod transaction;
 mod transcript;
@@ -181,6 +186,10 @@ pub trait Gate: Send + Sync {
     /// `None`.
     async fn commit(&self, index: usize) -> bool;
 }
+
+/// What came of one mail: the server's reply when it was accepted, the failure when not, `None` when the gate left it
+/// out.
+pub type Outcome = Option<Result<Reply, Failure>>;
 
 /// A relay as the pool knows it: whose, and which version of its settings. The same key always means the same
 /// settings.

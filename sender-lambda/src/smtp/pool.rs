@@ -1,17 +1,20 @@
 //! Connections to relays, kept for the next mail. A connection is taken out while it is used and put back only
 //! when its replies are in step, so cancelling at any await drops it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rustls::ClientConfig;
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_rustls::client::TlsStream;
 
+use super::batch::{Connection, Connections, deliver};
 use super::session::{Limits, Secure, TlsSetup, Unwatched, open};
-use super::transaction::Outcome;
-use super::{Gate, Mail, Network, RelayKey};
+use super::{Gate, Mail, Network, Outcome, RelayKey};
 use crate::domain::failure::{Failure, FailureCode, Stage};
 use crate::domain::settings::Settings;
 
@@ -36,7 +39,7 @@ struct Relay {
     idle: Mutex<Vec<Idle>>,
     tls: Option<Arc<ClientConfig>>,
     /// Set once this relay has shown that it does not do what its PIPELINING promises.
-    stepwise: std::sync::atomic::AtomicBool,
+    stepwise: AtomicBool,
 }
 
 struct Idle {
@@ -70,62 +73,11 @@ impl Pool {
         settings: &Settings,
         mails: &[Mail],
         gate: &dyn Gate,
-    ) -> Vec<Option<Result<crate::domain::failure::Reply, Failure>>> {
-        let mut results: Vec<Outcome> = vec![None; mails.len()];
-        let mut queue: VecDeque<usize> = (0..mails.len()).collect();
-        // A mail whose envelope was lost gets one more try, without pipelining.
-        let mut tried_again = vec![false; mails.len()];
+    ) -> Vec<Outcome> {
         let relay = self.relay(key, settings);
         // The semaphore is never closed.
-        let Ok(_slot) = relay.slots.acquire().await else { return results };
-        let mut pipeline = !relay.stepwise.load(std::sync::atomic::Ordering::Relaxed);
-
-        while !queue.is_empty() {
-            let (session, stale, reused) = match relay.take() {
-                Some(mut idle) => {
-                    idle.session.limits.overall = far_away();
-                    let stale = idle.stale || idle.age() > FRESH;
-                    (idle.session, stale, true)
-                }
-                None => match self.connect(&relay, settings).await {
-                    Ok(session) => (session, false, false),
-                    Err(failure) => {
-                        for index in queue.drain(..) {
-                            results[index] = Some(Err(failure.clone()));
-                        }
-                        break;
-                    }
-                },
-            };
-            let ending = session.send(mails, &mut queue, gate, &mut results, pipeline, stale).await;
-            if let Some(session) = ending.session {
-                relay.put(session, ending.stale);
-            }
-            let Some((index, failure)) = ending.lost else { continue };
-            // A kept connection that was closed meanwhile says nothing about the mail or the server.
-            if reused && ending.answered == 0 {
-                queue.push_front(index);
-                continue;
-            }
-            if std::mem::replace(&mut tried_again[index], true) {
-                results[index] = Some(Err(failure));
-            } else {
-                // Without a reply to a group the server may not have read all of it, whatever it offers.
-                if pipeline
-                    && matches!(
-                        failure.code,
-                        FailureCode::ProtocolTimeout | FailureCode::ProtocolDisconnected
-                    )
-                {
-                    pipeline = false;
-                }
-                queue.push_front(index);
-            }
-        }
-        if !pipeline && results.iter().any(|result| matches!(result, Some(Ok(_)))) {
-            relay.stepwise.store(true, std::sync::atomic::Ordering::Relaxed);
-        }
-        results
+        let Ok(_slot) = relay.slots.acquire().await else { return vec![None; mails.len()] };
+        deliver(&mut ToRelay { pool: self, relay: &relay, settings }, mails, gate).await
     }
 
     fn relay(&self, key: &RelayKey, settings: &Settings) -> Arc<Relay> {
@@ -142,7 +94,7 @@ impl Pool {
             slots: Semaphore::new(CONNECTIONS),
             idle: Mutex::default(),
             tls: self.network.trust_for(settings).strict().ok(),
-            stepwise: std::sync::atomic::AtomicBool::new(false),
+            stepwise: AtomicBool::new(false),
         });
         relays.insert(key.clone(), Arc::clone(&relay));
         relay
@@ -160,8 +112,41 @@ impl Pool {
     }
 }
 
+/// One batch's way to a relay.
+struct ToRelay<'a> {
+    pool: &'a Pool,
+    relay: &'a Relay,
+    settings: &'a Settings,
+}
+
+impl Connections for ToRelay<'_> {
+    type Stream = TlsStream<TcpStream>;
+
+    async fn take(&mut self) -> Result<Connection<Self::Stream>, Failure> {
+        if let Some(mut idle) = self.relay.take() {
+            idle.session.limits.overall = far_away();
+            let stale = idle.stale || idle.age() > FRESH;
+            return Ok(Connection { session: idle.session, stale, reused: true });
+        }
+        let session = self.pool.connect(self.relay, self.settings).await?;
+        Ok(Connection { session, stale: false, reused: false })
+    }
+
+    fn put(&mut self, session: Secure, stale: bool) {
+        self.relay.put(session, stale);
+    }
+
+    fn stepwise(&self) -> bool {
+        self.relay.stepwise.load(Ordering::Relaxed)
+    }
+
+    fn set_stepwise(&mut self) {
+        self.relay.stepwise.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Each step of a send has its own end; a batch as a whole may take long.
-fn far_away() -> Instant {
+pub(crate) fn far_away() -> Instant {
     Instant::now() + Duration::from_hours(24)
 }
 

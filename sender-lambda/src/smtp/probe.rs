@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::capabilities::Offer;
 use super::catalogue::{catalogue, field};
+use super::envelope::Envelope;
 use super::session::{Limits, Secure, TlsSetup, Watch, open, redactor};
-use super::transaction::Envelope;
 use super::transcript::{Transcript, milliseconds};
 use super::{Mail, Network, Plan, deliverability, fix};
 use crate::domain::delivery::SmtpWords;

@@ -1,6 +1,7 @@
 //! A session, from the dial to AUTH. The probe and the sender open it by the same function. Its type says how
 //! far it is: only one on a TLS stream, which [`super::tls`] alone makes and only after the certificate was
-//! verified, has AUTH and the transaction's commands.
+//! verified, has AUTH, and only a
+//! [`Carrier`] has the transaction's commands.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -76,6 +77,11 @@ pub(crate) struct Session<S> {
 
 /// A session that is encrypted and whose server is verified.
 pub(crate) type Secure = Session<TlsStream<TcpStream>>;
+
+/// A stream that mail may travel on: the encrypted one alone, and behind the feature `testing` whatever
+/// [`super::testing`] is given. A plain `TcpStream` is none, so that nothing can be sent before TLS.
+pub(crate) trait Carrier: AsyncRead + AsyncWrite + Unpin {}
+impl Carrier for TlsStream<TcpStream> {}
 
 /// The secrets of these settings, to be kept out of everything shown.
 pub(crate) fn redactor(settings: &Settings) -> Redactor {
@@ -168,11 +174,11 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    fn new(wire: Wire<S>, limits: Limits) -> Self {
+    pub(crate) fn new(wire: Wire<S>, limits: Limits) -> Self {
         Self { wire, offer: Offer::default(), limits, room: u64::MAX }
     }
 
-    async fn greeting(&mut self, watch: &mut dyn Watch) -> Result<(), Failure> {
+    pub(crate) async fn greeting(&mut self, watch: &mut dyn Watch) -> Result<(), Failure> {
         watch.begin(Stage::Greeting);
         let until = self.limits.until(self.limits.timeouts.greeting);
         let reply = self.reply(Stage::Greeting, until).await?;
@@ -184,7 +190,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Ok(())
     }
 
-    async fn ehlo(
+    pub(crate) async fn ehlo(
         &mut self,
         stage: Stage,
         name: &str,
@@ -252,6 +258,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Err(trouble) => Err(classify::trouble(stage, trouble)),
         }
     }
+
+    /// Ends the session politely, without waiting for the answer.
+    pub(crate) async fn quit(self) {
+        let until = self.limits.until(Duration::from_millis(500));
+        self.wire.quit(until).await;
+    }
 }
 
 impl Session<TcpStream> {
@@ -291,11 +303,5 @@ impl Secure {
         settings: &Settings,
     ) -> Result<Option<&'static str>, Failure> {
         auth::authenticate(self, network, settings).await
-    }
-
-    /// Ends the session politely, without waiting for the answer.
-    pub(crate) async fn quit(self) {
-        let until = self.limits.until(Duration::from_millis(500));
-        self.wire.quit(until).await;
     }
 }
