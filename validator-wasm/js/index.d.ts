@@ -1,60 +1,9 @@
-/** SMTP settings as the form collects them (CONTRACT §1). */
-export interface SmtpSettings {
-  host: string;
-  port?: number | null;
-  security?: "starttls" | "tls" | null;
-  authMethod?: "password" | "oauth2" | "none" | null;
-  username?: string | null;
-  password?: SecretInput | null;
-  oauth2?: OAuth2 | null;
-  senderAddress: string;
-  senderName?: string | null;
-  replyTo?: string | null;
-  ehloName?: string | null;
-  caPem?: string | null;
-  routing?: { [category in Category]?: Route | null } | null;
-}
+import type { Issue, IssueCode, Routing, SmtpSettings, ValidationReport } from "./types.js";
 
-/** A new secret, or the stored one. `spaces` says what becomes of white space in `set`; "keep" is the default. */
-export type SecretInput =
-  | { set: string; spaces?: "keep" | "trim" | "remove" | null; keep?: null }
-  | { keep: true; set?: null };
+export type * from "./types.js";
 
-export interface OAuth2 {
-  grant: "client_credentials" | "refresh_token";
-  tokenUrl: string;
-  clientId: string;
-  clientSecret?: SecretInput | null;
-  refreshToken?: SecretInput | null;
-  scope?: string | null;
-}
-
-export type Category = "notification" | "rights-request" | "audit-invitation" | "user-invitation";
-
-export interface Route {
-  via?: "relay" | "platform" | null;
-  onFailure?: "hold" | "platform" | null;
-}
-
-export interface ValidationReport {
-  /** False as soon as one issue is an error. */
-  valid: boolean;
-  /** All of them, in the order of the fields. */
-  issues: Issue[];
-}
-
-export interface Issue {
-  /** Dotted path into the settings; empty for the whole document. */
-  field: string;
-  /** Stable code; `codes()` lists them. */
-  code: string;
-  severity: "error" | "warning";
-  params: Record<string, string | number>;
-  /** For the admin, in the asked locale. */
-  message: string;
-  /** A JSON merge patch (RFC 7396) that cures the issue, or null. */
-  fix: Record<string, unknown> | null;
-}
+/** The four kinds of mail, each with a route of its own. */
+export type Category = keyof Routing;
 
 export interface Options {
   /** BCP 47 tag; en, fr, nl, de and es are there. */
@@ -85,4 +34,4 @@ export function validateField(settings: unknown, field: string, options?: string
 export function suggest(emailOrHost: string): Partial<SmtpSettings> | null;
 
 /** The stable codes of all issues. */
-export function codes(): string[];
+export function codes(): IssueCode[];

@@ -8,6 +8,7 @@ mod package;
 mod process;
 mod setup;
 mod suites;
+mod types;
 mod wasm;
 
 const HELP: &str = "\
@@ -17,6 +18,7 @@ cargo xtask <task>
   test [SUITE…]   sets up and runs every suite, or only those named (`cargo xtask test list` names them)
   build           the npm package and the debug binaries
   package         the Lambda artefact: target/package/ownpost-lambda.zip
+  types           the npm package's TypeScript types, from the Rust types
   setup           everything that `test` needs: Rust target, npm, PyPI and system packages
   help            this page";
 
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         "test" => suites::run(rest),
         "build" => local::build(),
         "package" => package::package(),
+        "types" => types::write().map(|()| ExitCode::SUCCESS),
         "setup" => setup::everything(),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

@@ -42,6 +42,7 @@ pub(crate) fn for_package() -> Result<()> {
 pub(crate) fn for_tests() -> Result<()> {
     for_package()?;
     npm("tests")?;
+    npm("tests/packaging")?;
     apt::provide(&[
         apt::Program { names: &["postfix"], package: "postfix" },
         apt::Program { names: &["saslpasswd2"], package: "sasl2-bin" },

@@ -37,8 +37,14 @@ pub(crate) fn build() -> Result<()> {
         }
     }
     bundle(&package, &work, &dist)?;
-    for (from, to) in [("js/index.d.ts", "index.d.ts"), ("README.md", "README.md")] {
+    let beside =
+        [("js/index.d.ts", "index.d.ts"), ("js/types.d.ts", "types.d.ts"), ("README.md", "README.md")];
+    for (from, to) in beside {
         fs::copy(package.join(from), dist.join(to)).with_context(|| format!("cannot copy {from}"))?;
+    }
+    for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
+        fs::copy(root().join(licence), dist.join(licence))
+            .with_context(|| format!("cannot copy {licence}"))?;
     }
     form::build(&package, &dist.join("form"))?;
     manifest(&package, &dist)

@@ -24,6 +24,7 @@ pub(super) struct SmtpSettings {
     /// The account; required unless authMethod is none. At most 255 octets.
     pub(super) username: Option<String>,
     /// Required with authMethod password.
+    #[schemars(with = "Option<SecretChoice>")]
     pub(super) password: Option<SecretInput>,
     /// Required with authMethod oauth2.
     pub(super) oauth2: Option<OAuth2>,
@@ -65,21 +66,45 @@ pub(super) enum AuthMethod {
     None,
 }
 
-/// A secret: a new one, or the stored one.
-#[derive(Deserialize, JsonSchema)]
+/// A secret: a new one, or the stored one. The rules have made sure that it is one of the two.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SecretInput {
-    /// The new secret, at most 4096 octets.
     pub(super) set: Option<String>,
-    /// True keeps the stored one, as long as its destination stays the same.
     pub(super) keep: Option<bool>,
-    /// What becomes of the white space in `set`: keep (default), trim around it, or remove all.
     pub(super) spaces: Option<Spaces>,
     /// What the API shows. Null here; to keep the secret is said by `keep`.
     #[serde(rename = "isSet")]
-    #[schemars(skip)]
     #[expect(dead_code, reason = "only null passes the rules")]
     is_set: Option<bool>,
+}
+
+/// A secret: a new one, or the stored one.
+#[derive(JsonSchema)]
+#[serde(untagged, deny_unknown_fields)]
+#[schemars(rename = "SecretInput")]
+#[expect(
+    dead_code,
+    reason = "the schema of SecretInput, which serde reads into one struct for better errors"
+)]
+enum SecretChoice {
+    /// A new one.
+    Set {
+        /// The new secret, at most 4096 octets.
+        set: String,
+        /// What becomes of the white space in `set`: keep (default), trim around it, or remove all.
+        spaces: Option<Spaces>,
+        /// Not beside `set`.
+        keep: Option<()>,
+    },
+    /// The stored one.
+    Keep {
+        /// Keeps the stored one, as long as its destination stays the same.
+        #[schemars(extend("const" = true))]
+        keep: bool,
+        /// Not beside `keep`.
+        set: Option<()>,
+    },
 }
 
 /// What becomes of the white space in a secret.
@@ -106,8 +131,10 @@ pub(super) struct OAuth2 {
     /// The client registered with the provider.
     pub(super) client_id: String,
     /// Its secret; optional with a refresh token.
+    #[schemars(with = "Option<SecretChoice>")]
     pub(super) client_secret: Option<SecretInput>,
     /// Required with grant refresh_token.
+    #[schemars(with = "Option<SecretChoice>")]
     pub(super) refresh_token: Option<SecretInput>,
     /// Required with grant client_credentials.
     pub(super) scope: Option<String>,

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::domain::delivery::SmtpWords;
 use crate::domain::failure::{FailureCode, Stage};
@@ -38,7 +39,7 @@ pub struct StageResult {
     /// How long it took, in milliseconds.
     pub ms: f64,
     /// What was learnt, such as the address connected to.
-    pub detail: serde_json::Map<String, serde_json::Value>,
+    pub detail: Map<String, Value>,
 }
 
 /// How a stage ended.
@@ -71,7 +72,8 @@ pub struct TestFailure {
     /// What to do about it, in the asked locale.
     pub remedy: String,
     /// A JSON merge patch of settings that work, proven by a second connection; null when none was found.
-    pub fix: Option<serde_json::Value>,
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub fix: Option<Value>,
 }
 
 /// TLS as it was negotiated.

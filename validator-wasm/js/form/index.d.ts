@@ -1,4 +1,4 @@
-import type { Issue, Options, SmtpSettings } from "../index.js";
+import type { Issue, Options, SmtpSettings, TestReport } from "../index.js";
 
 /** What `smtp-change` tells: never what was typed into a secret. */
 export interface ChangeDetail {
@@ -9,8 +9,8 @@ export interface ChangeDetail {
 
 /** What `smtp-tested` tells. */
 export interface TestedDetail {
-  /** The TestReport of CONTRACT §3. */
-  report: Record<string, unknown> | null;
+  /** What the test found; null when there was nothing to test. */
+  report: TestReport | null;
 }
 
 /** What `smtp-activated` tells; `revision` is null once the platform's server is in use again. */

@@ -17,7 +17,10 @@ import { loadWords, pickLocale } from "./words.js";
 // A change of one can make an issue of the other: who has met one has met both.
 const TOGETHER = { port: ["security"], host: ["port", "security"] };
 
-export class SmtpSettingsForm extends HTMLElement {
+// Where pages are rendered on a server there are no elements: there the module loads and defines nothing.
+const Element = globalThis.HTMLElement ?? class {};
+
+export class SmtpSettingsForm extends Element {
   static formAssociated = true;
   static observedAttributes = ["api", "locale"];
 
@@ -583,4 +586,5 @@ export class SmtpSettingsForm extends HTMLElement {
 // Languages beside English are loaded when they are asked for.
 const loadRules = (locale) => validator.default({ locales: locale === "en" ? [] : [locale] });
 
-if (!customElements.get("smtp-settings-form")) customElements.define("smtp-settings-form", SmtpSettingsForm);
+const registry = globalThis.customElements;
+if (registry && !registry.get("smtp-settings-form")) registry.define("smtp-settings-form", SmtpSettingsForm);

@@ -16,19 +16,27 @@ use super::{SchemaArgs, UNUSABLE, YES};
 /// A type's schema with whatever it refers to under `$defs`.
 type Make = fn() -> Value;
 
-fn of<T: JsonSchema>() -> Value {
+/// What comes in: what may be absent is no required key.
+fn read<T: JsonSchema>() -> Value {
     SchemaGenerator::new(SchemaSettings::draft2020_12()).into_root_schema_for::<T>().to_value()
+}
+
+/// What goes out: every key that is always there is required, null where there is nothing.
+fn written<T: JsonSchema>() -> Value {
+    SchemaGenerator::new(SchemaSettings::draft2020_12().for_serialize())
+        .into_root_schema_for::<T>()
+        .to_value()
 }
 
 /// The documents of the contract, by their names.
 const DOCUMENTS: &[(&str, Make)] = &[
     ("SmtpSettings", || sender_lambda::wire::settings::schema().to_value()),
-    ("ValidationReport", of::<ValidationReport>),
-    ("TestReport", of::<TestReport>),
-    ("Event", of::<EventDocument>),
-    ("Deliveries", of::<DeliveryList>),
-    ("DeliveryDetail", of::<DeliveryDetail>),
-    ("Problem", of::<Problem>),
+    ("ValidationReport", written::<ValidationReport>),
+    ("TestReport", written::<TestReport>),
+    ("Event", read::<EventDocument>),
+    ("Deliveries", written::<DeliveryList>),
+    ("DeliveryDetail", written::<DeliveryDetail>),
+    ("Problem", written::<Problem>),
 ];
 
 /// One schema that any of these documents keeps to; the documents and their parts are under `$defs`.

@@ -1,0 +1,48 @@
+// The package in Node, and its types in a strict TypeScript project.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { DUTCH, clean, project, run } from './support.mjs';
+
+after(clean);
+
+const consumer = `
+import init, { codes, suggest, validate, validateField } from '@ownpost/validator';
+await init();
+const settings = { host: 'smtp.gmial.com', username: 'jan', password: { set: 'secret' }, senderAddress: 'jan@example.org' };
+console.log(JSON.stringify([
+  validate(settings, 'nl').issues.map(({ code, message }) => [code, message]),
+  validateField(settings, 'host').length,
+  suggest('jan@gmail.com').host,
+  codes().includes('host.typo'),
+]));
+`;
+
+test('Node takes it as an ES module, and from a CommonJS module by import()', async () => {
+  const path = await project({ files: { 'consumer.mjs': consumer, 'consumer.cjs': `import('./consumer.mjs');` } });
+  for (const file of ['consumer.mjs', 'consumer.cjs']) {
+    const { stdout, stderr } = await run(process.execPath, [file], { cwd: path });
+    assert.equal(stderr, '');
+    const [issues, count, host, known] = JSON.parse(stdout);
+    assert.deepEqual(issues.find(([code]) => code === 'host.typo'), ['host.typo', DUTCH]);
+    assert.deepEqual([count, host, known], [1, 'smtp.gmail.com', true]);
+  }
+});
+
+test('the form’s module can be imported where there is no browser, so that pages may be rendered on a server', async () => {
+  const path = await project({ files: { 'server.mjs': `import '@ownpost/validator/form';` } });
+  await run(process.execPath, ['server.mjs'], { cwd: path });
+});
+
+for (const resolution of [{ module: 'nodenext' }, { module: 'esnext', moduleResolution: 'bundler' }]) {
+  test(`strict TypeScript, ${resolution.moduleResolution ?? resolution.module}`, async () => {
+    const compilerOptions = { strict: true, noEmit: true, target: 'es2022', lib: ['es2022', 'dom'], types: [], exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true,
+      noPropertyAccessFromIndexSignature: true, verbatimModuleSyntax: true, skipLibCheck: false, ...resolution };
+    const path = await project({
+      files: { 'consumer.ts': await readFile(join(import.meta.dirname, 'consumer.ts'), 'utf8'), 'tsconfig.json': JSON.stringify({ compilerOptions, include: ['consumer.ts'] }) },
+    });
+    const tsc = join(import.meta.dirname, 'node_modules/typescript/bin/tsc');
+    await run(process.execPath, [tsc, '--project', path]).catch(({ stdout }) => assert.fail(stdout));
+  });
+}

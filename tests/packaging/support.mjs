@@ -1,0 +1,110 @@
+// What the packaging tests share: the package as npm packs it, fresh projects that install it, and a server.
+
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer, request as ask } from 'node:http';
+import { tmpdir } from 'node:os';
+import { dirname, extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const here = import.meta.dirname;
+export const root = fileURLToPath(new URL('../../', import.meta.url));
+export const run = promisify(execFile);
+
+const work = await mkdtemp(join(tmpdir(), 'ownpost-packaging-'));
+process.on('exit', () => rm(work, { recursive: true, force: true }).catch(() => {}));
+/** To be called when the tests of a file have ended. */
+export const clean = () => rm(work, { recursive: true, force: true });
+
+let packed;
+/** The tarball that would be published. */
+export function tarball() {
+  packed ??= run('npm', ['pack', '--silent', '--pack-destination', work], { cwd: join(root, 'validator-wasm/dist') })
+    .then(({ stdout }) => join(work, stdout.trim()));
+  return packed;
+}
+
+/** What the package shall say of the host `smtp.gmial.com` in Dutch. */
+export const DUTCH = JSON.parse(await readFile(join(root, 'validator-wasm/locales/nl/issues.json'), 'utf8'))['host.typo'].replace('{suggestion}', 'smtp.gmail.com');
+
+let count = 0;
+/** An empty folder that goes away with the tests. */
+export async function folder() {
+  const path = join(work, String(++count));
+  await mkdir(path);
+  return path;
+}
+
+/**
+ * A fresh project: `files` by their paths, or what is in the folder `from`; our package installed from the tarball
+ * as a user would, and `uses`, the packages beside it, from what is installed here.
+ */
+export async function project({ files = {}, from, uses = [] }) {
+  const path = await folder();
+  if (from) await cp(from, path, { recursive: true });
+  await write(path, { 'package.json': '{ "private": true, "type": "module" }', ...(from ? {} : files) });
+  await run('npm', ['install', '--offline', '--ignore-scripts', '--no-save', '--no-audit', '--no-fund', await tarball()], { cwd: path });
+  for (const name of uses) {
+    const link = join(path, 'node_modules', name);
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(join(here, 'node_modules', name), link);
+  }
+  return path;
+}
+
+async function write(path, files) {
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(path, name)), { recursive: true });
+    await writeFile(join(path, name), text);
+  }
+}
+
+/** The package without npm: its files in a folder, as a CDN has them. */
+export async function unpacked(path) {
+  await run('tar', ['-xzf', await tarball(), '-C', path]);
+  return join(path, 'package');
+}
+
+/** All files below a folder, by their paths in it. */
+export async function filesIn(path) {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1)).sort();
+}
+
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.json': 'application/json' };
+
+/**
+ * Serves a folder on a port of the system's. `api` is the address of an `ownpost local` that answers /api and /dev;
+ * without one they answer 404, which is how the API says that nothing is configured.
+ */
+export async function serve(path, { api, headers = {} } = {}) {
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url, 'http://127.0.0.1');
+    if (/^\/(api|dev)\//.test(pathname)) {
+      if (!api) return response.writeHead(404, { 'Content-Type': 'application/problem+json' }).end('{"code":"not_configured","status":404}');
+      const forward = ask(api + request.url, { method: request.method, headers: request.headers }, (answer) => {
+        response.writeHead(answer.statusCode, answer.headers);
+        answer.pipe(response);
+      });
+      forward.on('error', () => response.destroy());
+      return request.pipe(forward);
+    }
+    if (pathname === '/favicon.ico') return response.writeHead(204).end();
+    const file = join(path, normalize(pathname.endsWith('/') ? `${pathname}index.html` : pathname));
+    if (!existsSync(file)) return response.writeHead(404).end();
+    response.writeHead(200, { 'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream', 'Cache-Control': 'no-store', ...headers });
+    response.end(await readFile(file));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    origin: `http://127.0.0.1:${server.address().port}`,
+    close: () => new Promise((closed) => {
+      server.close(closed);
+      server.closeAllConnections();
+    }),
+  };
+}

@@ -1,0 +1,664 @@
+// Made by `cargo xtask types` from the JSON Schemas of the Rust types. Change those, not this file.
+
+/** What the form collects. */
+export interface SmtpSettings {
+  /** DNS name (IDN accepted, kept as A-labels) or an IP literal. */
+  host: string;
+  /** Default 25; allowed: 25, 465, 587, 2525, 2465, 2587 and what the operator adds. */
+  port?: number | null;
+  /** Default starttls. */
+  security?: Security | null;
+  /** Default password. */
+  authMethod?: AuthMethod | null;
+  /** The account; required unless authMethod is none. At most 255 octets. */
+  username?: string | null;
+  /** Required with authMethod password. */
+  password?: SecretInput | null;
+  /** Required with authMethod oauth2. */
+  oauth2?: OAuth2 | null;
+  /** MAIL FROM and From: of every mail. */
+  senderAddress: string;
+  /** Display name in From:. At most 256 characters. */
+  senderName?: string | null;
+  /** Where answers go. */
+  replyTo?: string | null;
+  /** Fully qualified name to introduce ourselves with; else the operator's. */
+  ehloName?: string | null;
+  /** Private CA of the relay, PEM. At most 32 KiB. */
+  caPem?: string | null;
+  /** Per category: through which server, and what to do when the relay fails. */
+  routing?: Routing | null;
+}
+
+/** How the connection is encrypted. There is no "none". */
+export type Security =
+  /** STARTTLS, required, never opportunistic. */
+  | "starttls"
+  /** Implicit TLS. */
+  | "tls";
+
+/** How the session authenticates. */
+export type AuthMethod =
+  /** SASL PLAIN or LOGIN. */
+  | "password"
+  /** SASL XOAUTH2 or OAUTHBEARER. */
+  | "oauth2"
+  /** Not at all. */
+  | "none";
+
+/** A secret: a new one, or the stored one. */
+export type SecretInput =
+  /** A new one. */
+  | {
+    /** The new secret, at most 4096 octets. */
+    set: string;
+    /** What becomes of the white space in `set`: keep (default), trim around it, or remove all. */
+    spaces?: Spaces | null;
+    /** Not beside `set`. */
+    keep?: null;
+  }
+  /** The stored one. */
+  | {
+    /** Keeps the stored one, as long as its destination stays the same. */
+    keep: true;
+    /** Not beside `keep`. */
+    set?: null;
+  };
+
+/** What becomes of the white space in a secret. */
+export type Spaces =
+  /** It belongs to the secret. */
+  | "keep"
+  /** What stands around the secret does not belong to it. */
+  | "trim"
+  /** None of it does. */
+  | "remove";
+
+/** Where and with what access tokens are fetched. */
+export interface OAuth2 {
+  /** The grant. */
+  grant: Grant;
+  /** The https token endpoint. */
+  tokenUrl: string;
+  /** The client registered with the provider. */
+  clientId: string;
+  /** Its secret; optional with a refresh token. */
+  clientSecret?: SecretInput | null;
+  /** Required with grant refresh_token. */
+  refreshToken?: SecretInput | null;
+  /** Required with grant client_credentials. */
+  scope?: string | null;
+}
+
+/** The two OAuth 2 grants that work without a person. */
+export type Grant =
+  /** RFC 6749 §4.4. */
+  | "client_credentials"
+  /** RFC 6749 §6. */
+  | "refresh_token";
+
+/** The rules for the four categories. */
+export interface Routing {
+  notification?: Route | null;
+  "rights-request"?: Route | null;
+  "audit-invitation"?: Route | null;
+  "user-invitation"?: Route | null;
+}
+
+/** The rule for one category. */
+export interface Route {
+  /** Default relay. */
+  via?: Via | null;
+  /** Default hold. */
+  onFailure?: OnFailure | null;
+}
+
+/** Which server carries a mail. */
+export type Via =
+  /** The tenant's own SMTP server. */
+  | "relay"
+  /** The platform's default SMTP service. */
+  | "platform";
+
+/** What happens to a category's mail while the tenant's relay is broken. */
+export type OnFailure =
+  /** Keep it until the relay works again. The default: mail never leaves by another way unasked. */
+  | "hold"
+  /** Send it through the platform's server. */
+  | "platform";
+
+/** What the rules say of a settings document: all issues, in the order of the fields. */
+export interface ValidationReport {
+  /** False as soon as one issue is an error. */
+  valid: boolean;
+  /** All of them. */
+  issues: Issue[];
+}
+
+/** One issue. */
+export interface Issue {
+  /** Dotted path into the settings; empty for the whole document. */
+  field: string;
+  /** Stable code of the catalogue. */
+  code: IssueCode;
+  /** Whether it stops the settings from being used. */
+  severity: Severity;
+  /** What the message was filled with. */
+  params: Record<string, IssueParam>;
+  /** For the admin, in the asked locale. */
+  message: string;
+  /** A JSON merge patch (RFC 7396) that cures it, or null. */
+  fix: Record<string, unknown> | null;
+}
+
+/** The stable codes of all issues. */
+export type IssueCode =
+  /** The document is no JSON text. */
+  | "settings.not_json"
+  /** The document is no JSON object. */
+  | "settings.not_an_object"
+  /** The document is larger than 1 MiB. */
+  | "settings.too_large"
+  /** The document is nested deeper than 32 levels. */
+  | "settings.too_deep"
+  /** No host. */
+  | "host.required"
+  /** The host is no string. */
+  | "host.wrong_type"
+  /** White space around the host. */
+  | "host.whitespace"
+  /** A control character in the host. */
+  | "host.control_characters"
+  /** A zero-width or direction character in the host. */
+  | "host.invisible_characters"
+  /** A URL in place of a host. */
+  | "host.url"
+  /** An e-mail address in place of a host. */
+  | "host.email"
+  /** Brackets around an IP address. */
+  | "host.brackets"
+  /** The port stands behind the host. */
+  | "host.has_port"
+  /** A dot at the end of the host. */
+  | "host.trailing_dot"
+  /** The host is longer than 253 octets as A-labels. */
+  | "host.too_long"
+  /** A label of the host is longer than 63 octets. */
+  | "host.label_too_long"
+  /** Two dots in a row, or a dot at the start. */
+  | "host.empty_label"
+  /** An underscore in the host. */
+  | "host.underscore"
+  /** A label of the host starts or ends with a hyphen. */
+  | "host.hyphen"
+  /** A character that no host name has. */
+  | "host.invalid"
+  /** Not a name by UTS 46. */
+  | "host.idn_invalid"
+  /** Not a name by the strict form of UTS 46 (hyphens, punycode). */
+  | "host.idn_refused"
+  /** A mis-spelt IP address. */
+  | "host.invalid_address"
+  /** An address that is not public, or a name for one. */
+  | "host.forbidden_address"
+  /** A name without a domain. */
+  | "host.single_label"
+  /** A label that mixes scripts. */
+  | "host.mixed_script"
+  /** The domain of a known provider in place of its SMTP server. */
+  | "host.bare_domain"
+  /** The IMAP, POP or web server of a known provider. */
+  | "host.other_service"
+  /** Close to the SMTP server of a known provider. */
+  | "host.typo"
+  /** The port is no number. */
+  | "port.wrong_type"
+  /** The port is no whole number between 1 and 65535. */
+  | "port.invalid"
+  /** A port that the operator does not allow. */
+  | "port.not_allowed"
+  /** Port 25, which many networks block. */
+  | "port.often_blocked"
+  /** The TLS mode is no string. */
+  | "security.wrong_type"
+  /** Neither starttls nor tls. */
+  | "security.invalid"
+  /** The port does not go with the TLS mode. */
+  | "security.port_mismatch"
+  /** The authentication method is no string. */
+  | "authMethod.wrong_type"
+  /** None of password, oauth2, none. */
+  | "authMethod.invalid"
+  /** A provider that retires passwords. */
+  | "authMethod.password_ending"
+  /** No username. */
+  | "username.required"
+  /** The username is no string. */
+  | "username.wrong_type"
+  /** A control character in the username. */
+  | "username.control_characters"
+  /** The username is longer than 255 octets. */
+  | "username.too_long"
+  /** White space around the username. */
+  | "username.whitespace"
+  /** A username beside authMethod none. */
+  | "username.unused"
+  /** No password. */
+  | "password.required"
+  /** Neither {"set": text} nor {"keep": true}. */
+  | "password.wrong_type"
+  /** An unknown key in the password object. */
+  | "password.unknown_key"
+  /** What the API shows was sent back; keep is meant. */
+  | "password.is_set"
+  /** Both set and keep. */
+  | "password.ambiguous"
+  /** CR, LF or NUL in the password. */
+  | "password.line_break"
+  /** The password is longer than 4096 octets. */
+  | "password.too_long"
+  /** Only mask characters. */
+  | "password.looks_masked"
+  /** A control character in the password. */
+  | "password.control_characters"
+  /** White space around the password. */
+  | "password.whitespace"
+  /** An application password with the spaces it is shown with. */
+  | "password.app_password_spaces"
+  /** The provider takes application passwords alone. */
+  | "password.app_password"
+  /** A password beside another authMethod. */
+  | "password.unused"
+  /** Nothing is stored, or for another destination. */
+  | "password.reentry_required"
+  /** A part of oauth2 that this grant needs is missing. */
+  | "oauth2.required"
+  /** Not of the kind of value it has to be. */
+  | "oauth2.wrong_type"
+  /** An unknown key in oauth2. */
+  | "oauth2.unknown_key"
+  /** Neither client_credentials nor refresh_token. */
+  | "oauth2.grant_invalid"
+  /** No absolute https URL. */
+  | "oauth2.token_url_invalid"
+  /** An http URL. */
+  | "oauth2.token_url_not_https"
+  /** The token URL leads to an address that is not public. */
+  | "oauth2.forbidden_address"
+  /** The token URL's host is not a name by the strict form of UTS 46. */
+  | "oauth2.idn_refused"
+  /** A control character. */
+  | "oauth2.control_characters"
+  /** Too long. */
+  | "oauth2.too_long"
+  /** A secret of mask characters alone. */
+  | "oauth2.looks_masked"
+  /** Both set and keep. */
+  | "oauth2.ambiguous"
+  /** What the API shows was sent back; keep is meant. */
+  | "oauth2.is_set"
+  /** White space around it. */
+  | "oauth2.whitespace"
+  /** Not used by this authMethod or grant. */
+  | "oauth2.unused"
+  /** No sender address. */
+  | "senderAddress.required"
+  /** The sender address is no string. */
+  | "senderAddress.wrong_type"
+  /** White space around the address. */
+  | "senderAddress.whitespace"
+  /** A control character in the address. */
+  | "senderAddress.control_characters"
+  /** A name stands before the address. */
+  | "senderAddress.display_name"
+  /** Not usable as MAIL FROM and From: no dot-atom or quoted local part, or no domain of two labels. */
+  | "senderAddress.invalid"
+  /** A local part longer than 64 octets, or an address longer than 254. */
+  | "senderAddress.too_long"
+  /** The domain is not a name by the strict form of UTS 46. */
+  | "senderAddress.idn_refused"
+  /** A label that mixes scripts. */
+  | "senderAddress.mixed_script"
+  /** A local part that needs SMTPUTF8. */
+  | "senderAddress.non_ascii_local"
+  /** Close to a well-known mail domain. */
+  | "senderAddress.typo"
+  /** A free-mail sender through somebody else's server. */
+  | "senderAddress.free_mail"
+  /** A sender that the provider's server will not take. */
+  | "senderAddress.provider_mismatch"
+  /** The sender's name is no string. */
+  | "senderName.wrong_type"
+  /** A control character in the name. */
+  | "senderName.control_characters"
+  /** The name is longer than 256 characters. */
+  | "senderName.too_long"
+  /** White space around the name. */
+  | "senderName.whitespace"
+  /** The reply address is no string. */
+  | "replyTo.wrong_type"
+  /** White space around the address. */
+  | "replyTo.whitespace"
+  /** A control character in the address. */
+  | "replyTo.control_characters"
+  /** A name stands before the address. */
+  | "replyTo.display_name"
+  /** Not usable as Reply-To: no dot-atom or quoted local part, or no domain of two labels. */
+  | "replyTo.invalid"
+  /** A local part longer than 64 octets, or an address longer than 254. */
+  | "replyTo.too_long"
+  /** The domain is not a name by the strict form of UTS 46. */
+  | "replyTo.idn_refused"
+  /** A label that mixes scripts. */
+  | "replyTo.mixed_script"
+  /** A local part that needs SMTPUTF8. */
+  | "replyTo.non_ascii_local"
+  /** Close to a well-known mail domain. */
+  | "replyTo.typo"
+  /** The EHLO name is no string. */
+  | "ehloName.wrong_type"
+  /** White space around the EHLO name. */
+  | "ehloName.whitespace"
+  /** A control character in the EHLO name. */
+  | "ehloName.control_characters"
+  /** No fully qualified domain name. */
+  | "ehloName.invalid"
+  /** The certificates are no string. */
+  | "caPem.wrong_type"
+  /** The certificates are larger than 32 KiB. */
+  | "caPem.too_long"
+  /** A control character other than line ends and tabs. */
+  | "caPem.control_characters"
+  /** A private key. */
+  | "caPem.private_key"
+  /** No CERTIFICATE block. */
+  | "caPem.no_certificate"
+  /** A block that is no certificate. */
+  | "caPem.invalid"
+  /** A certificate that has expired. */
+  | "caPem.expired"
+  /** A certificate that is not valid yet. */
+  | "caPem.not_yet_valid"
+  /** A certificate that vouches for no other. */
+  | "caPem.not_a_ca"
+  /** Not of the kind of value it has to be. */
+  | "routing.wrong_type"
+  /** Neither relay nor platform. */
+  | "routing.via_invalid"
+  /** Neither hold nor platform. */
+  | "routing.on_failure_invalid"
+  /** An unknown key in a category. */
+  | "routing.unknown_key"
+  /** A category that nobody knows. */
+  | "routing.unknown_category"
+  /** An unknown key. */
+  | "settings.unknown_key";
+
+/** Whether an issue stops the settings from being used. */
+export type Severity =
+  /** It does. */
+  | "error"
+  /** It does not. */
+  | "warning";
+
+/** A value of [`Issue::params`], for the schema. */
+export type IssueParam =
+  | string
+  | number;
+
+/** What a connectivity test found. At most 1 MB as JSON; every key is always there. */
+export interface TestReport {
+  /** Whether every stage that was asked for passed. */
+  ok: boolean;
+  /** The stages in the order performed; those that could not be reached are `skipped`. */
+  stages: StageResult[];
+  /** Why it failed. */
+  failure: TestFailure | null;
+  /** TLS and the certificate, also when that was what failed. */
+  tls: TlsFacts | null;
+  /** What the server offers. */
+  capabilities: Capabilities;
+  /** What was said, without secrets. */
+  transcript: TranscriptLine[];
+  /** The test mail, once it was accepted. */
+  testMessage: TestMessage | null;
+  /** What DNS says of mail sent this way; warnings only. */
+  deliverability: Deliverability | null;
+}
+
+/** One stage. */
+export interface StageResult {
+  /** Which. */
+  stage: Stage;
+  /** How it ended. */
+  status: StageStatus;
+  /** How long it took, in milliseconds. */
+  ms: number;
+  /** What was learnt, such as the address connected to. */
+  detail: Record<string, unknown>;
+}
+
+/** A stage of a session, in the order of a STARTTLS session (RFC 3207); with implicit TLS, `tls` comes before `greeting`. */
+export type Stage =
+  /** The name is looked up and every address checked. */
+  | "resolve"
+  /** TCP. */
+  | "connect"
+  /** The server's 220. */
+  | "greeting"
+  /** EHLO before TLS. */
+  | "ehlo"
+  /** STARTTLS, the handshake, the certificate and the EHLO after it. */
+  | "tls"
+  /** AUTH. */
+  | "auth"
+  /** MAIL FROM. */
+  | "sender"
+  /** RCPT TO. */
+  | "recipient"
+  /** DATA or BDAT, and the reply after the final dot. */
+  | "message";
+
+/** How a stage ended. */
+export type StageStatus =
+  /** As it should. */
+  | "passed"
+  /** It ended the test. */
+  | "failed"
+  /** Not performed. */
+  | "skipped"
+  /** Performed, with something to look at. */
+  | "warned";
+
+/** Why the test failed, for the admin. */
+export interface TestFailure {
+  /** Where. */
+  stage: Stage;
+  /** Stable code. */
+  code: FailureCode;
+  /** The setting to look at, as a dotted path; empty when it is none in particular. */
+  field: string;
+  /** The server's words; null when it never answered. */
+  smtp: SmtpWords | null;
+  /** What happened, in the asked locale. */
+  message: string;
+  /** What to do about it, in the asked locale. */
+  remedy: string;
+  /** A JSON merge patch of settings that work, proven by a second connection; null when none was found. */
+  fix: Record<string, unknown> | null;
+}
+
+/** Why a session failed: the stable codes of CONTRACT §3. Codes are added, never renamed. */
+export type FailureCode =
+  /** The name does not exist or has no address. */
+  | "resolve.not_found"
+  /** No name server answered in time. */
+  | "resolve.timeout"
+  /** The name servers answered with a failure, such as SERVFAIL. */
+  | "resolve.failed"
+  /** An address of the name may not be dialled. */
+  | "resolve.forbidden"
+  /** Connection refused. */
+  | "connect.refused"
+  /** No answer to the connection attempt. */
+  | "connect.timeout"
+  /** No route to the host or network. */
+  | "connect.unreachable"
+  /** The cloud blocks this outbound port, as AWS does with 25. */
+  | "connect.port_blocked"
+  /** Connected, but no greeting in time. */
+  | "greeting.timeout"
+  /** A 5xx greeting. */
+  | "greeting.rejected"
+  /** Whatever answered is not an SMTP server. */
+  | "greeting.not_smtp"
+  /** EHLO, or the name we introduced ourselves with, was refused. */
+  | "ehlo.rejected"
+  /** STARTTLS is not advertised, or refused for good. */
+  | "tls.not_offered"
+  /** TLS spoken to a plain port or the reverse; proven by a second connection. */
+  | "tls.mode_mismatch"
+  /** The chain does not lead to a trusted root. */
+  | "tls.untrusted"
+  /** The leaf certificate signed itself. */
+  | "tls.self_signed"
+  /** The certificate is for other names. */
+  | "tls.name_mismatch"
+  /** The certificate has expired. */
+  | "tls.expired"
+  /** The certificate is not valid yet. */
+  | "tls.not_yet_valid"
+  /** Only versions below TLS 1.2, or keys too weak. */
+  | "tls.legacy"
+  /** Plaintext followed the STARTTLS reply. */
+  | "tls.injected"
+  /** The handshake failed in another way. */
+  | "tls.failed"
+  /** AUTH is not offered. */
+  | "auth.not_offered"
+  /** None of the offered mechanisms is one we speak. */
+  | "auth.mechanism_unsupported"
+  /** The server wants authentication that the settings do not give. */
+  | "auth.required"
+  /** Username or password refused. */
+  | "auth.rejected"
+  /** The server cannot authenticate just now. */
+  | "auth.temporary"
+  /** The account wants an application password. */
+  | "auth.app_password_required"
+  /** The provider has switched password authentication off. */
+  | "auth.basic_disabled"
+  /** The token, or the token endpoint, was refused. */
+  | "auth.oauth_failed"
+  /** The sender address was refused. */
+  | "sender.rejected"
+  /** The recipient was refused. */
+  | "recipient.rejected"
+  /** The message was refused. */
+  | "message.rejected"
+  /** The final dot may have left, and no readable reply came: nobody knows. */
+  | "message.unknown"
+  /** A reply that is no SMTP reply. */
+  | "protocol.malformed"
+  /** A line or reply beyond the limits. */
+  | "protocol.too_long"
+  /** The server closed the connection. */
+  | "protocol.disconnected"
+  /** The server fell silent. */
+  | "protocol.timeout"
+  /** Any other 4xx. */
+  | "smtp.temporary";
+
+/** The server's words in a row or report. */
+export interface SmtpWords {
+  /** The reply code. */
+  code: number;
+  /** The enhanced status code. */
+  enhanced: EnhancedCode | null;
+  /** The text. */
+  text: string;
+}
+
+/** An enhanced mail system status code (RFC 3463): class, subject, detail. */
+export type EnhancedCode = string;
+
+/** TLS as it was negotiated. */
+export interface TlsFacts {
+  /** `TLSv1.3` or `TLSv1.2`; null when the handshake did not get that far. */
+  version: string | null;
+  /** The cipher suite by its IANA name; null likewise. */
+  cipher: string | null;
+  /** The server's certificate; null when it showed none that parses. */
+  certificate: CertificateFacts | null;
+}
+
+/** The server's certificate. */
+export interface CertificateFacts {
+  /** The subject's distinguished name. */
+  subject: string;
+  /** The issuer's. */
+  issuer: string;
+  /** The DNS names and IP addresses it is for. */
+  names: string[];
+  /** Valid from, RFC 3339. */
+  notBefore: string;
+  /** Valid until, RFC 3339. */
+  notAfter: string;
+  /** SHA-256 of the certificate, in hex. */
+  sha256: string;
+}
+
+/** What the server's EHLO replies list; null where there was none. */
+export interface Capabilities {
+  /** Before TLS. */
+  beforeTls: string[] | null;
+  /** After. */
+  afterTls: string[] | null;
+}
+
+/** One line of the transcript. */
+export interface TranscriptLine {
+  /** Milliseconds since the test began. */
+  ms: number;
+  /** Who said it. */
+  from: Speaker;
+  /** The line, without its end. */
+  line: string;
+}
+
+/** Who said it. */
+export type Speaker =
+  /** The relay. */
+  | "server"
+  /** We. */
+  | "client";
+
+/** The test mail that the server accepted. */
+export interface TestMessage {
+  /** Its Message-ID without angle brackets. */
+  messageId: string;
+  /** Who got it. */
+  recipient: string;
+  /** The server's last word, code included. */
+  reply: string;
+}
+
+/** What DNS says of mail from the sender's domain through this relay. Never fails a test. */
+export interface Deliverability {
+  /** SPF (RFC 7208). */
+  spf: DnsFinding;
+  /** DKIM (RFC 6376). */
+  dkim: DnsFinding;
+  /** DMARC (RFC 7489). */
+  dmarc: DnsFinding;
+  /** What to do, in the asked locale. */
+  advice: string[];
+}
+
+/** What one kind of record says. */
+export interface DnsFinding {
+  /** `missing`, `invalid` or `unknown`; of SPF also `pass` and `fail`, of DMARC the policy: `none`, `quarantine`, `reject`. DKIM is `unknown`, because only a mail's own signature names its selector. */
+  result: string;
+  /** The record, if there is one. */
+  record: string | null;
+}
