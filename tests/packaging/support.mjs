@@ -85,7 +85,9 @@ export async function serve(path, { api, headers = {} } = {}) {
     const { pathname } = new URL(request.url, 'http://127.0.0.1');
     if (/^\/(api|dev)\//.test(pathname)) {
       if (!api) return response.writeHead(404, { 'Content-Type': 'application/problem+json' }).end('{"code":"not_configured","status":404}');
-      const forward = ask(api + request.url, { method: request.method, headers: request.headers }, (answer) => {
+      // It refuses what comes from pages of another origin.
+      const headers = { ...request.headers, host: new URL(api).host, origin: api };
+      const forward = ask(api + request.url, { method: request.method, headers }, (answer) => {
         response.writeHead(answer.statusCode, answer.headers);
         answer.pipe(response);
       });

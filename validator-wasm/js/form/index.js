@@ -40,7 +40,10 @@ export class SmtpSettingsForm extends Element {
   #report = { valid: false, issues: [] };
   #checking = true; // whether the rules are in this browser
   #view = {};
+  #building = false;
+  #shown = null; // draws what came of the last action, so that it outlives a change of the language
   #running = null;
+  #lastRun = "test";
   #pointerDown = false;
   #loads = 0;
   #disabled = false;
@@ -140,11 +143,17 @@ export class SmtpSettingsForm extends Element {
     if (!this.#t) fill(this.#root, h("p", { class: "loading", role: "status" }, "…"));
     const [words, rules] = await Promise.allSettled([loadWords(locale), loadRules(locale)]);
     if (load !== this.#loads || !this.isConnected) return;
-    if (words.status === "rejected") throw words.reason;
+    if (words.status === "rejected") return this.#t ? undefined : this.#showNothing();
     this.#checking = rules.status === "fulfilled";
     this.#t = words.value;
     this.#build();
     if (this.#active === undefined) await this.#load();
+  }
+
+  // Without words: an English sentence is all there is.
+  #showNothing() {
+    fill(this.#root, h("p", { class: "loading", role: "alert", lang: "en" }, "This form could not be loaded. "),
+      button("Try again", { lang: "en", click: () => this.#start() }));
   }
 
   async #load() {
@@ -223,11 +232,13 @@ export class SmtpSettingsForm extends Element {
     const sections = buildSections(view.context);
     view.parts = view.context.parts;
     this.#fields.get("host").root.append(view.preset);
+    const before = this.#place();
+    this.#building = true;
     fill(this.#root, h("form", { class: "form", part: "form", "aria-label": t("form.label"), lang: t.locale, novalidate: true, autocomplete: "off",
       on: { submit: (event) => { event.preventDefault(); this.#run("test"); } } },
       view.status,
       h("div", { class: "notice", part: "warning", role: "note" }, icon("warning"), h("div", {}, h("strong", {}, t("warning.title")), h("p", {}, t("warning.text")))),
-      this.#checking ? null : h("p", { class: "muted small" }, t("problem.rules")),
+      this.#checking ? null : h("div", { class: "no-rules" }, h("p", {}, t("problem.rules")), button(t("form.retry"), { look: "quiet small", click: () => this.#start() })),
       view.general,
       sections,
       h("footer", { class: "footer", part: "footer" },
@@ -235,11 +246,30 @@ export class SmtpSettingsForm extends Element {
         view.summary,
         h("div", { class: "actions" }, view.activate, view.test, view.stop)),
       view.outcome), this.#live);
+    this.#building = false;
     this.#write();
     this.#showActive();
     this.#openUsed();
     this.#check();
     this.#enable();
+    this.#shown?.(view.context, view.outcome);
+    this.#takePlace(before);
+  }
+
+  // Where the admin is: what has the focus, and what is unfolded.
+  #place() {
+    return { open: [...this.#root.querySelectorAll("details")].map(({ open }) => open), focus: this.#root.activeElement?.id };
+  }
+
+  #takePlace({ open, focus }) {
+    this.#root.querySelectorAll("details").forEach((details, at) => (details.open ||= open[at] === true));
+    if (focus) this.#root.getElementById(focus)?.focus();
+  }
+
+  // Draws what came of an action, now and whenever the form is built anew.
+  #showOutcome(draw) {
+    this.#shown = draw;
+    draw(this.#view.context, this.#view.outcome);
   }
 
   #showActive() {
@@ -401,7 +431,8 @@ export class SmtpSettingsForm extends Element {
 
   #left(event) {
     const path = event.target.closest?.("[data-path]")?.dataset.path;
-    if (!path || !this.#typed.has(path)) return;
+    // While the form is built anew, nobody leaves a field.
+    if (this.#building || !path || !this.#typed.has(path)) return;
     const meet = () => {
       this.#met.add(path);
       this.#showReport();
@@ -477,7 +508,7 @@ export class SmtpSettingsForm extends Element {
 
   #applyProven(patch) {
     this.#patch(patch);
-    this.#run(this.#view.last ?? "test");
+    this.#run(this.#lastRun);
   }
 
   #focusField(path) {
@@ -499,7 +530,7 @@ export class SmtpSettingsForm extends Element {
 
   async #run(what) {
     if (this.#running) return this.#announce(this.#t("action.running"));
-    this.#view.last = what;
+    this.#lastRun = what;
     this.#check();
     this.#meetAll();
     const wrong = this.#report.issues.find(({ severity }) => severity === "error");
@@ -527,17 +558,19 @@ export class SmtpSettingsForm extends Element {
       this.#active = null;
       this.#replaceDraft(emptyDraft());
       this.#showActive();
-      fill(this.#view.outcome, banner("good", t("status.removed")));
+      this.#showOutcome(({ t }, outcome) => fill(outcome, banner("good", t("status.removed"))));
       this.#announce(t("status.removed"));
       this.#emit("smtp-activated", { revision: null, report: null });
     } catch (error) {
-      fill(this.#view.outcome, problemView(t, error));
+      this.#showOutcome(({ t }, outcome) => fill(outcome, problemView(t, error)));
     }
   }
 
   // Runs a test, an activation or the way back, and shows what came of it.
   async #perform(what, method, path, body) {
-    const run = new Run(this.#view.context, this.#view.outcome, { what, host: body?.host ?? this.#active?.settings.host ?? "", security: this.#draft.security, sender: body?.senderAddress });
+    const run = new Run({ what, host: body?.host ?? this.#active?.settings.host ?? "", security: this.#draft.security, sender: body?.senderAddress, locale: this.#t.locale });
+    this.#showOutcome((context, outcome) => run.draw(context, outcome));
+    run.begin();
     this.#running = new AbortController();
     this.#enable();
     try {

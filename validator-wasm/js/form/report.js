@@ -21,8 +21,11 @@ function facts(rows) {
     .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { dir: typeof value === "string" ? "auto" : null }, value))));
 }
 
-/** The failure: stage, the server's words, what to do, and the fix that was tried out. */
-export function failureView(form, failure, note) {
+/**
+ * The failure: stage, the server's words, what to do, and the fix that was tried out. `lang` is the language that the
+ * test was asked in, whatever the form's is now.
+ */
+export function failureView(form, failure, note, lang) {
   const { t } = form;
   const { smtp } = failure;
   const field = failure.field ? form.labelOf(failure.field) : null;
@@ -31,9 +34,9 @@ export function failureView(form, failure, note) {
         h("pre", { dir: "ltr", tabindex: "0", "aria-label": t("result.reply") }, [smtp.code, smtp.enhanced, smtp.text].filter((part) => part !== null && part !== undefined && part !== "").join(" ")))
     : h("p", { class: "muted" }, t("result.reply.silent"));
   return banner("bad", t("result.failed", { stage: t(`stage.${failure.stage}`) }),
-    h("p", { class: "lead", dir: "auto" }, failure.message),
+    h("p", { class: "lead", dir: "auto", lang }, failure.message),
     reply,
-    failure.remedy ? [h("h5", {}, t("result.remedy")), h("p", { dir: "auto" }, failure.remedy)] : null,
+    failure.remedy ? [h("h5", {}, t("result.remedy")), h("p", { dir: "auto", lang }, failure.remedy)] : null,
     failure.fix ? h("div", { class: "proven", part: "proven" }, h("p", {}, icon("check"), t("result.proven")),
       button(t("result.proven.apply", { value: describePatch(t, failure.fix) }), { look: "primary", click: () => form.applyProven(failure.fix) })) : null,
     h("div", { class: "actions" },
@@ -56,7 +59,7 @@ export function arrivalView(form, message, sender) {
 }
 
 /** SPF, DKIM and DMARC as seen in DNS, and the advice. */
-export function deliverabilityView(form, deliverability) {
+export function deliverabilityView(form, deliverability, lang) {
   if (!deliverability) return null;
   const { t } = form;
   const advice = deliverability.advice ?? [];
@@ -68,7 +71,7 @@ export function deliverabilityView(form, deliverability) {
   });
   if (checks.length === 0 && advice.length === 0) return null;
   return disclosure(t("deliverability.title"), { class: "card", open: advice.length > 0 },
-    advice.length === 0 ? h("p", {}, t("deliverability.good")) : h("ul", { class: "advice" }, advice.map((line) => h("li", { dir: "auto" }, line))),
+    advice.length === 0 ? h("p", {}, t("deliverability.good")) : h("ul", { class: "advice" }, advice.map((line) => h("li", { dir: "auto", lang }, line))),
     facts(checks));
 }
 

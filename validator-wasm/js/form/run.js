@@ -5,40 +5,88 @@ import { arrivalView, banner, deliverabilityView, failureView, problemView, tlsV
 import { StageList, stageOrder } from "./stages.js";
 
 export class Run {
+  #about;
+  #passed = [];
+  #end = null;
+  // What it is drawn with, and into: anew when the language changes.
   #form;
   #outcome;
-  #about;
   #stages;
   #heading;
   #card;
-  #details = h("div", { class: "details" });
+  #details;
 
-  /** Shows the stages in `outcome`. `about`: what is done (`test`, `activate`, `rollback`), with which host. */
-  constructor(form, outcome, about) {
+  /** `about`: what is done (`test`, `activate`, `rollback`), with which host, and in which locale the server answers. */
+  constructor(about) {
+    this.#about = about;
+  }
+
+  /** Draws it as it stands into `outcome`. */
+  draw(form, outcome) {
     const { t } = form;
+    const { host, security } = this.#about;
     this.#form = form;
     this.#outcome = outcome;
-    this.#about = about;
-    this.#stages = new StageList(t, stageOrder(about.security));
-    this.#heading = h("h3", { id: "outcome-title" }, t("result.running", { host: about.host }));
+    this.#stages = new StageList(t, stageOrder(security));
+    this.#heading = h("h3", { id: "outcome-title" }, t("result.running", { host }));
     this.#card = h("section", { class: "card test", part: "test", "aria-labelledby": "outcome-title", "aria-busy": "true" }, this.#heading, this.#stages.root);
+    this.#details = h("div", { class: "details" });
     fill(outcome, this.#card, this.#details);
+    for (const stage of this.#passed) this.#stages.pass(stage);
+    this.#end?.();
+    if (this.#end) this.#card.setAttribute("aria-busy", "false");
+  }
+
+  /** Brings it into view and says that it runs. */
+  begin() {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.#card.scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
-    form.announce(this.#heading.textContent);
+    this.#form.announce(this.#heading.textContent);
   }
 
   /** A stage has come to its end. */
   pass(stage) {
     const { t, announce } = this.#form;
+    this.#passed.push(stage);
     this.#stages.pass(stage);
     announce(`${t(`stage.${stage.stage}`)}: ${t(`state.${stage.status}`)}`);
   }
 
   /** The answer is there. `active` is what is active now. */
   finish(report, activated, active) {
-    const { t, announce } = this.#form;
-    const { what } = this.#about;
+    this.#ended(() => this.#showAnswer(report, activated, active));
+    this.#form.announce([...this.#details.firstChild.querySelectorAll("h4, .lead")].map((element) => element.textContent).join(". "));
+  }
+
+  /** There will be no report: stopped by the admin, or by an error. */
+  stop(error) {
+    this.#ended(() => {
+      const { t } = this.#form;
+      this.#stages.stop();
+      if (error) {
+        this.#card.remove();
+        fill(this.#details, problemView(t, error));
+      } else this.#heading.textContent = t("result.stopped");
+    });
+    if (!error) this.#form.announce(this.#heading.textContent);
+  }
+
+  /** Nothing to show here. */
+  leave() {
+    this.#end = () => fill(this.#outcome);
+    this.#end();
+  }
+
+  #ended(show) {
+    this.#end = show;
+    show();
+    this.#card.setAttribute("aria-busy", "false");
+  }
+
+  #showAnswer(report, activated, active) {
+    const form = this.#form;
+    const { t } = form;
+    const { what, locale, sender } = this.#about;
     const host = activated && active ? active.settings.host : this.#about.host;
     const parts = [];
     if (report) {
@@ -48,39 +96,14 @@ export class Run {
     } else this.#card.remove();
     if (report?.failure) {
       const kept = what === "test" ? "" : t(active ? "result.kept" : "result.kept.platform");
-      parts.push(failureView(this.#form, report.failure, kept));
+      parts.push(failureView(form, report.failure, kept, locale));
     } else if (activated && !active) parts.push(banner("good", t("status.removed")));
     else {
       const title = activated ? t(what === "rollback" ? "status.rolledback" : "result.activated") : t("result.passed");
       parts.push(banner("good", title, h("p", { class: "lead" }, activated ? t("result.activated.text", { host }) : t("result.passed.text"))));
-      if (report?.testMessage) parts.push(arrivalView(this.#form, report.testMessage, this.#about.sender ?? active?.settings.senderAddress ?? ""));
+      if (report?.testMessage) parts.push(arrivalView(form, report.testMessage, sender ?? active?.settings.senderAddress ?? ""));
     }
-    if (report) parts.push(deliverabilityView(this.#form, report.deliverability), tlsView(this.#form, report), transcriptView(this.#form, report.transcript));
+    if (report) parts.push(deliverabilityView(form, report.deliverability, locale), tlsView(form, report), transcriptView(form, report.transcript));
     fill(this.#details, parts);
-    this.#end();
-    announce([...this.#details.firstChild.querySelectorAll("h4, .lead")].map((element) => element.textContent).join(". "));
-  }
-
-  /** There will be no report: stopped by the admin, or by an error. */
-  stop(error) {
-    const { t, announce } = this.#form;
-    this.#stages.stop();
-    this.#end();
-    if (error) {
-      this.#card.remove();
-      fill(this.#details, problemView(t, error));
-    } else {
-      this.#heading.textContent = t("result.stopped");
-      announce(t("result.stopped"));
-    }
-  }
-
-  /** Nothing to show here. */
-  leave() {
-    fill(this.#outcome);
-  }
-
-  #end() {
-    this.#card.setAttribute("aria-busy", "false");
   }
 }

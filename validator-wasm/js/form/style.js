@@ -40,6 +40,7 @@ code, pre, .code { font-family: var(--mono); font-size: .875em; }
 .icon { inline-size: 1.15em; block-size: 1.15em; flex: none; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
 .form { display: grid; gap: 1.5rem; }
 .form > .general:empty, .slot:empty, .outcome:empty, .issues:empty { display: none; }
+.no-rules { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: .5rem 1rem; color: var(--muted); font-size: .9em; }
 .loading { color: var(--muted); padding-block: 1rem; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 
