@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const DIST = fileURLToPath(new URL('../../validator-wasm/dist/', import.meta.url));
 const TYPES = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm', '.json': 'application/json' };
-const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'";
+export const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 const page = ({ locale, dir }) => `<!doctype html>
 <html lang="${locale}" dir="${dir}">
@@ -27,6 +27,10 @@ window.blocked = [];
 document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => window.blocked.push(violatedDirective + ' ' + blockedURI));
 await import('/validator/form/index.js');`;
 
+const MODULE = `window.blocked = [];
+document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => window.blocked.push(violatedDirective + ' ' + blockedURI));
+window.validator = await import('/validator/index.js');`;
+
 /**
  * Starts the server on a port of the system's.
  * @returns {Promise<{origin: string, script: object, calls: object[], close: () => Promise<void>}>} `script` maps
@@ -34,7 +38,7 @@ await import('/validator/form/index.js');`;
  *   waited for and whose strings are sent as they are; with `drop` the connection breaks, `wait` holds the answer back. `calls` are the requests
  *   seen.
  */
-export async function start() {
+export async function start({ csp = CSP } = {}) {
   const script = {};
   const calls = [];
   const server = createServer((request, response) => {
@@ -42,8 +46,10 @@ export async function start() {
   });
   async function answer(request, response) {
     const url = new URL(request.url, 'http://127.0.0.1');
-    const send = (type, body) => response.writeHead(200, { 'Content-Type': type, 'Cache-Control': 'no-store', 'Content-Security-Policy': CSP }).end(body);
+    const send = (type, body) => response.writeHead(200, { 'Content-Type': type, 'Cache-Control': 'no-store', 'Content-Security-Policy': csp }).end(body);
     if (url.pathname === '/') return send('text/html', page({ locale: url.searchParams.get('locale') ?? 'en', dir: url.searchParams.get('dir') ?? 'ltr' }));
+    if (url.pathname === '/module') return send('text/html', '<!doctype html><html lang="en"><title>Module</title><script type="module" src="/module.js"></script></html>');
+    if (url.pathname === '/module.js') return send('text/javascript', MODULE);
     if (url.pathname === '/page.css') return send('text/css', STYLE);
     if (url.pathname === '/page.js') return send('text/javascript', SCRIPT);
     if (url.pathname === '/favicon.ico') return response.writeHead(204).end();

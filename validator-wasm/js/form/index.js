@@ -275,9 +275,12 @@ export class SmtpSettingsForm extends Element {
   #showActive() {
     const { status } = this.#view;
     if (!status) return;
+    const focused = status.contains(this.#root.activeElement) ? this.#root.activeElement.part.value : null;
     if (this.#problem) fill(status, problemView(this.#t, this.#problem, { title: this.#t("status.unavailable"), retry: () => this.#load() }));
     else if (this.#active === undefined) fill(status, h("p", { class: "loading" }, this.#t("form.loading")));
     else fill(status, statusView(this.#view.context, this.#active));
+    // The button that had the focus has gone: to the one in its place, or to what has become of it.
+    if (focused !== null) (status.querySelector(`[part="${focused}"]`) ?? status.querySelector("h3, h4"))?.focus();
     this.#offerSecrets();
   }
 

@@ -8,7 +8,7 @@ import { describePatch } from "./fixes.js";
 export function banner(kind, title, ...content) {
   const marks = { good: "check", bad: "cross" };
   return h("div", { class: `banner ${kind}`, part: `banner banner-${kind}` }, h("span", { class: "mark" }, icon(marks[kind])),
-    h("div", {}, h("h4", {}, title), content));
+    h("div", {}, h("h4", { tabindex: "-1" }, title), content));
 }
 
 /** A line to be copied. */

@@ -21,7 +21,7 @@ export function statusView(form, active) {
   if (!active) {
     return h("section", { class: "status platform", part: "status status-platform", "aria-labelledby": "status-title" },
       h("span", { class: "mark" }, icon("mail")),
-      h("div", {}, h("h3", { id: "status-title" }, t("status.platform.title")), h("p", {}, t("status.platform.text"))));
+      h("div", {}, h("h3", { id: "status-title", tabindex: "-1" }, t("status.platform.title")), h("p", {}, t("status.platform.text"))));
   }
   const { settings } = active;
   const bad = active.health === "unhealthy";
@@ -29,7 +29,7 @@ export function statusView(form, active) {
   return h("section", { class: `status ${bad ? "unhealthy" : "active"}`, part: `status status-${bad ? "unhealthy" : "active"}`, "aria-labelledby": "status-title" },
     h("span", { class: "mark" }, icon(bad ? "bang" : "check")),
     h("div", {},
-      h("h3", { id: "status-title" }, t(bad ? "status.unhealthy.title" : "status.active.title")),
+      h("h3", { id: "status-title", tabindex: "-1" }, t(bad ? "status.unhealthy.title" : "status.active.title")),
       h("p", { dir: "auto" }, t("status.active.text", { host: settings.host, port: settings.port ?? 25, sender: settings.senderAddress })),
       bad && active.message ? h("p", { class: "reason", dir: "auto" }, active.message) : null,
       h("dl", { class: "status-facts" },

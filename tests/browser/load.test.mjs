@@ -1,0 +1,95 @@
+// Loading in a browser: under a strict Content-Security-Policy, without the rules, and when the network fails first.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { launch, newPage } from '../harness/browser.mjs';
+import { PASSED } from './form-samples.mjs';
+import { CSP, start } from './form-server.mjs';
+import { withForm } from './form-page.mjs';
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+
+/** A page with the module alone, as `window.validator`. */
+async function withModule({ csp, context }, use) {
+  const server = await start({ csp });
+  const page = await newPage(browser, context);
+  try {
+    await page.goto(`${server.origin}/module`);
+    await page.waitForFunction(() => window.validator);
+    await use(page);
+  } finally {
+    await page.context().close();
+    await server.close();
+  }
+}
+
+/** Fails the first request for what matches, as a network does; answers how often it was asked for. */
+async function failFirst(page, pattern) {
+  let count = 0;
+  await page.route(pattern, (route) => (++count === 1 ? route.abort() : route.continue()));
+  return () => count;
+}
+
+const check = () => window.validator.validate({ host: 'https://smtp.example.org' }, 'nl').issues.map(({ code }) => code);
+
+test('init and validate alone need no more than wasm-unsafe-eval', () => withModule({}, async (page) => {
+  await page.evaluate(() => window.validator.default());
+  assert.ok((await page.evaluate(check)).includes('host.url'));
+  assert.deepEqual(await page.evaluate(() => window.blocked), []);
+}));
+
+test('without wasm-unsafe-eval init says so, and the form leaves the checks to the server', async () => {
+  const csp = CSP.replace(" 'wasm-unsafe-eval'", '');
+  await withModule({ csp }, async (page) => {
+    const error = await page.evaluate(() => window.validator.default().catch(String));
+    assert.match(error, /CompileError|wasm/i);
+  });
+  const server = await start({ csp });
+  const page = await newPage(browser);
+  try {
+    await page.goto(server.origin);
+    const form = page.locator('smtp-settings-form');
+    await form.getByText('The instant checks could not be loaded').waitFor();
+    server.script['POST /smtp/test'] = { json: PASSED };
+    await form.getByLabel('Server name').fill('smtp.yourservice.com');
+    await form.getByRole('button', { name: 'Test only' }).click();
+    await form.locator('.banner.good').waitFor();
+  } finally {
+    await page.context().close();
+    await server.close();
+  }
+});
+
+test('init can be tried again after the network has failed, and loads once for all who ask', () => withModule({}, async (page) => {
+  const asked = await failFirst(page, '**/validator.wasm');
+  const init = () => page.evaluate(() => window.validator.default().then(() => 'loaded', () => 'failed'));
+  assert.equal(await init(), 'failed');
+  await assert.rejects(page.evaluate(check), /init/);
+  assert.equal(await page.evaluate(() => Promise.all([1, 2, 3].map(() => window.validator.default())).then(() => 'loaded')), 'loaded');
+  assert.equal(await init(), 'loaded');
+  assert.equal(asked(), 2);
+  assert.ok((await page.evaluate(check)).includes('host.url'));
+}));
+
+test('the form loads the checks again by a button, and what was typed stays', () => withForm(browser, {}, async ({ page, form, input, field }) => {
+  await failFirst(page, '**/validator.wasm');
+  await page.reload();
+  await form.getByText('The instant checks could not be loaded').waitFor();
+  await input('host').fill('https://smtp.example.org/');
+  await input('port').focus();
+  assert.equal(await field('host').locator('.issue').count(), 0);
+  await form.getByRole('button', { name: 'Try again' }).click();
+  await field('host').locator('[data-code="host.url"]').waitFor();
+  assert.equal(await form.getByText('The instant checks could not be loaded').count(), 0);
+}));
+
+test('the form itself loads again by a button', () => withForm(browser, {}, async ({ page, form }) => {
+  await failFirst(page, '**/form/words/en.js');
+  await page.reload();
+  await form.getByText('This form could not be loaded').waitFor();
+  await form.getByRole('button', { name: 'Try again' }).click();
+  await form.locator('.status').waitFor();
+}));
