@@ -1,5 +1,5 @@
 // Every state of the form in light and dark, on a desktop and at 360 px (a phone, or 400 % zoom): nothing that axe
-// finds, nothing that needs sideways scrolling. With PICTURES=1 the pictures in docs/screenshots are made anew (pngquant makes
+// finds, nothing out of place, also when zoomed, with larger text, from right to left and in forced colours. With PICTURES=1 the pictures in docs/screenshots are made anew (pngquant makes
 // them small enough to keep).
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { launch, newPage } from '../harness/browser.mjs';
+import { misplaced } from './geometry.mjs';
 import { ACTIVE, MISMATCH, PASSED, REFUSED } from './form-samples.mjs';
 import { start } from './form-server.mjs';
 
@@ -32,17 +33,26 @@ const run = (key, answer, part = 'test') => async ({ form, server }) => {
 };
 const settled = ({ form }) => form.locator('.banner').waitFor();
 
-// `shot` is what the picture shows, if one is kept; `keep` in which looks.
+// `reach` leads to the state; `shot` is what its picture shows, if not all of the page.
 const STATES = {
-  empty: { shot: 'main', keep: ['desktop-light', 'desktop-dark'] },
+  empty: {},
   errors: {
-    shot: 'main', keep: ['desktop-light', 'phone-dark'],
     reach: async ({ form }) => {
       await form.locator('#f-host').fill('https://smtp.yourservice.com/');
       await form.locator('#f-port').fill('465');
       await form.locator('#f-username').fill('mailer');
       await form.locator('#f-senderAddress').fill('noreply@yourservice');
       await form.locator('[part~="activate-button"]').click();
+    },
+  },
+  suggestions: {
+    reach: async ({ form }) => {
+      await form.locator('#f-username').fill('mailer ');
+      await form.locator('#f-senderAddress').fill('jan@gmail.com');
+      await form.locator('#f-senderName').focus();
+      await form.locator('.preset').waitFor();
+      await form.locator('#f-host').fill('smtp.gmial.com');
+      await form.locator('#f-senderName').focus();
     },
   },
   oauth2: { reach: ({ form }) => form.getByRole('radio', { name: 'OAuth 2.0' }).check() },
@@ -53,22 +63,31 @@ const STATES = {
     },
   },
   running: {
-    shot: '.outcome', keep: ['desktop-light'],
+    shot: '.outcome',
     reach: async (at) => {
       await run('POST /smtp/test', { lines: [...PASSED.stages.slice(0, 5), new Promise(() => {})] })(at);
       await at.form.locator('[data-stage=tls][data-status=passed]').waitFor();
     },
   },
   passed: {
-    shot: '.outcome', keep: ['desktop-light'],
+    shot: '.outcome',
     reach: async (at) => {
       await run('POST /smtp/test', { json: PASSED })(at);
       await settled(at);
       for (const name of ['In Gmail', 'Encryption and certificate']) await at.form.getByText(name, { exact: true }).click();
     },
   },
+  activated: {
+    reach: async (at) => {
+      await run('PUT /smtp', () => {
+        at.server.script['GET /smtp'] = { json: ACTIVE };
+        return { json: { activated: true, revision: ACTIVE.revision, report: PASSED } };
+      }, 'activate')(at);
+      await settled(at);
+    },
+  },
   failed: {
-    active: true, shot: '.outcome', keep: ['desktop-light', 'desktop-dark', 'phone-dark'],
+    active: true, shot: '.outcome',
     reach: async (at) => {
       await run('PUT /smtp', { status: 409, json: { activated: false, report: REFUSED } }, 'activate')(at);
       await settled(at);
@@ -76,16 +95,17 @@ const STATES = {
     },
   },
   mismatch: {
-    shot: '.outcome', keep: ['desktop-light'],
+    shot: '.outcome',
     reach: async (at) => {
       await run('POST /smtp/test', { json: MISMATCH })(at);
       await settled(at);
     },
   },
-  active: { active: true, shot: 'main', keep: ['desktop-light'] },
+  active: { active: true },
   unhealthy: { active: { ...ACTIVE, health: { status: 'unhealthy', since: '2026-11-24T09:30:00Z', failures: 4, code: 'auth.rejected', message: 'The server refused the username or the password.', probeAt: null } } },
-  confirm: { active: true, reach: ({ form }) => form.locator('[part~="remove-button"]').click() },
+  confirm: { active: true, shot: 'page', reach: ({ form }) => form.locator('[part~="remove-button"]').click() },
   busy: {
+    shot: '.outcome',
     reach: async (at) => {
       await run('POST /smtp/test', { status: 429, json: { code: 'rate_limited', status: 429, title: 'Too many tests' }, headers: { 'Retry-After': '40' } })(at);
       await settled(at);
@@ -93,7 +113,22 @@ const STATES = {
   },
 };
 
-for (const [name, { reach, active, shot, keep = [] }] of Object.entries(STATES)) {
+// How else a page can be looked at; each begins where the one before has left it.
+const OTHERWISE = {
+  'from right to left': (page) => page.evaluate(() => (document.documentElement.dir = 'rtl')),
+  'in forced colours': (page) => page.emulateMedia({ forcedColors: 'active' }),
+  'from left to right again': (page) => page.evaluate(() => (document.documentElement.dir = 'ltr')),
+  'with text of twice the size': (page) => page.addStyleTag({ content: ':root { font-size: 30px !important; }' }),
+  'at half the width, which is 200 % zoom': (page, width) => page.setViewportSize({ width: Math.max(320, width / 2), height: 400 }),
+};
+
+async function assertInPlace(page, form, how) {
+  assert.deepEqual(await misplaced(form), [], how);
+  const [content, visible] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+  assert.ok(content <= visible, `${how}, nothing is wider than the page: ${content} > ${visible}`);
+}
+
+for (const [name, { reach, active, shot }] of Object.entries(STATES)) {
   for (const scheme of ['light', 'dark']) {
     for (const [device, width] of Object.entries(WIDTHS)) {
       test(`${name}, ${scheme}, ${device}`, async () => {
@@ -109,12 +144,16 @@ for (const [name, { reach, active, shot, keep = [] }] of Object.entries(STATES))
           await page.addScriptTag({ path: AXE });
           const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
           assert.deepEqual(violations.map(({ id, nodes }) => [id, ...nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`)]), []);
-          const [content, visible] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
-          assert.ok(content <= visible, `nothing is wider than the page: ${content} > ${visible}`);
-          if (process.env.PICTURES && keep.includes(`${device}-${scheme}`)) {
+          await assertInPlace(page, form, 'as it is');
+          if (process.env.PICTURES) {
             await form.evaluate((element) => element.shadowRoot.activeElement?.blur());
-            const place = shot === 'main' ? page.locator('main') : form.locator(shot);
+            const place = shot === 'page' ? page : shot ? form.locator(shot) : page.locator('main');
             await place.screenshot({ path: `${PICTURES}form-${name}-${device}-${scheme}.png` });
+          }
+          // Where things are is the same in the dark.
+          for (const [how, look] of scheme === 'light' ? Object.entries(OTHERWISE) : []) {
+            await look(page, width);
+            await assertInPlace(page, form, how);
           }
         } finally {
           await page.context().close();

@@ -36,11 +36,12 @@ export function buildSections(form) {
   const choice = (path, values) => add(choiceField(form, { path, label: t(`${path}.label`), choices: values.map((value) => ({
     value, label: t(`${path}.${value}`), hint: t.has(`${path}.${value}.hint`) ? t(`${path}.${value}.hint`) : "" })) })).root;
 
+  const host = text("host", { ltr: true, inputmode: "url", required: true });
+  const port = add(textField(form, { path: "port", label: t("port.label"), hint: t("port.hint"), ltr: true, inputmode: "numeric", read: readPort }));
   const server = section(form, "server",
     providerList(form),
-    h("div", { class: "row host-row" },
-      text("host", { ltr: true, inputmode: "url", required: true }),
-      text("port", { ltr: true, inputmode: "numeric", read: readPort })),
+    // The port's column is too narrow for sentences.
+    h("div", { class: "row host-row" }, host, port.root, port.issues),
     choice("security", ["starttls", "tls"]));
 
   const oauth = part(form, ["oauth2"], h("div", { class: "fields" },

@@ -32,7 +32,9 @@ const CSS = `
 [hidden] { display: none !important; }
 h3, h4, h5, p, dl, dd, ol, ul, figure, pre { margin: 0; padding: 0; }
 h3, h4, h5 { font-size: 1em; font-weight: 620; line-height: 1.35; }
-p, dd, li, pre, code { overflow-wrap: anywhere; }
+p, dd, dt, li, pre, code, h3, h4, h5, label, summary, button, strong, span { overflow-wrap: anywhere; }
+/* A grid's column is as wide as its longest word, unless it is told to fit. */
+.form, .section, .fields, .row, .field, .control, .footer, .outcome, .details, .arrival, .issues, .facts-list, .facts-list > div, .banner > div { grid-template-columns: minmax(0, 1fr); }
 code, pre, .code { font-family: var(--mono); font-size: .875em; }
 .muted, .hint, .intro { color: var(--muted); }
 .small { font-size: .875em; }
@@ -44,8 +46,7 @@ code, pre, .code { font-family: var(--mono); font-size: .875em; }
 .loading { color: var(--muted); padding-block: 1rem; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 
-.status, .notice, .banner { display: grid; grid-template-columns: auto 1fr; gap: .875rem; border-radius: var(--radius); padding: 1rem 1.125rem; }
-.status > div, .notice > div, .banner > div { min-inline-size: 0; }
+.status, .notice, .banner { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: .875rem; border-radius: var(--radius); padding: 1rem 1.125rem; }
 .mark { display: grid; place-items: center; inline-size: 1.75rem; block-size: 1.75rem; border-radius: 50%; color: var(--tone); background: color-mix(in srgb, var(--tone) 14%, transparent); }
 .mark .icon { inline-size: 1.1em; block-size: 1.1em; stroke-width: 2.4; }
 .status { --tone: var(--good); border: 1px solid color-mix(in srgb, var(--tone) 32%, var(--line)); background: var(--good-wash); }
@@ -69,6 +70,7 @@ code, pre, .code { font-family: var(--mono); font-size: .875em; }
 .section h3 { font-size: 1.05em; }
 .fields { display: grid; gap: 1.125rem; align-content: start; min-inline-size: 0; }
 .row { display: grid; gap: 1.125rem; }
+.host-row > .issues { grid-column: 1 / -1; margin-block-start: -.625rem; }
 .field { display: grid; gap: .375rem; align-content: start; min-inline-size: 0; }
 .label { font-weight: 560; font-size: .925em; }
 .optional { color: var(--muted); font-weight: 400; margin-inline: .25em; font-size: .925em; }
@@ -102,7 +104,7 @@ input:not([type=radio]):focus, select:focus, textarea:focus { outline: 2px solid
 .kept > .icon { color: var(--good); }
 
 .issues { display: grid; gap: .375rem; }
-.issue { display: grid; grid-template-columns: auto 1fr; gap: .25rem .5rem; font-size: .9em; color: var(--tone); animation: appear .16s ease-out; }
+.issue { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: .25rem .5rem; font-size: .9em; color: var(--tone); animation: appear .16s ease-out; }
 .issue.error { --tone: var(--bad); }
 .issue.warning { --tone: var(--warn); }
 .issue > .icon { margin-block-start: .2em; }
@@ -134,7 +136,8 @@ details > summary::-webkit-details-marker { display: none; }
 details > summary > .icon { color: var(--muted); transition: rotate .15s; }
 details[open] > summary > .icon { rotate: 90deg; }
 :host(:dir(rtl)) details:not([open]) > summary > .icon { rotate: 180deg; }
-:host(:dir(rtl)) :is(p, h3, h4, .label, dt, th, summary) { unicode-bidi: plaintext; text-align: right; }
+:host(:dir(rtl)) :is(p, h3, h4, h5, .label, dt, dd, th, summary) { unicode-bidi: plaintext; text-align: right; }
+:host(:dir(rtl)) :is(.button, .choices span, .ms, .total, figcaption) { unicode-bidi: plaintext; }
 .section-more { padding-block-start: 1.25rem; border-block-start: 1px solid var(--line); }
 .section-more > summary { font-size: 1.05em; }
 .section-more > .intro { margin-block: .25rem 1rem; font-size: .9em; max-inline-size: 66ch; }
@@ -161,7 +164,7 @@ details[open] > summary > .icon { rotate: 90deg; }
 .stages li:not(:last-child)::after { content: ""; position: absolute; inset-inline-start: calc(.75rem - 1px); inset-block: calc(50% + .8rem) calc(-50% + .8rem); inline-size: 2px; background: var(--line); }
 .stages li[data-status=passed]:not(:last-child)::after, .stages li[data-status=warned]:not(:last-child)::after { background: color-mix(in srgb, var(--good) 45%, var(--line)); }
 .stages .mark { inline-size: 1.5rem; block-size: 1.5rem; z-index: 1; background: color-mix(in srgb, var(--tone) 14%, var(--surface)); }
-.stages .facts { color: var(--muted); font-family: var(--mono); font-size: .8em; min-inline-size: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; text-align: start; }
+.stages .facts { color: var(--muted); font-family: var(--mono); font-size: .8em; min-inline-size: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; text-align: match-parent; }
 .stages .ms { grid-column: 4; color: var(--muted); font-size: .85em; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .stages [data-status=passed] { --tone: var(--good); }
 .stages [data-status=failed] { --tone: var(--bad); }
@@ -257,6 +260,8 @@ dialog .actions { justify-content: flex-end; }
 @media (forced-colors: active) {
   .choices input:checked + span { outline: 2px solid Highlight; }
   .button, .status, .notice, .banner, .card { border: 1px solid; }
+  .button.primary { border-width: 2px; }
+  [data-error] :is(input:not([type=radio]), select, textarea, .choices) { border-width: 3px; }
 }
 `;
 
