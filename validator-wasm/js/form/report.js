@@ -131,7 +131,8 @@ export function problemView(t, error, { title, retry } = {}) {
   const code = error.body?.code;
   const kind = code === "settings.conflict" ? "conflict" : ({ 0: "offline", 401: "unauthorized", 403: "forbidden", 429: "busy" }[error.status] ?? "server");
   const known = code && t.has(`problem.${code}`) ? t(`problem.${code}`) : null;
-  const said = known ? null : (error.body?.detail ?? error.body?.title);
+  // The title says in English what the kind says in the admin's language.
+  const said = known ? null : (error.body?.detail ?? (kind === "server" ? error.body?.title : null));
   const remedy = kind === "busy" && !error.retryAfter ? t("problem.busy.remedy.later") : t(`problem.${kind}.remedy`, { seconds: error.retryAfter });
   const view = banner("bad", title ?? known ?? t(`problem.${kind}`),
     h("p", { class: "lead", dir: "auto" }, title ? t(`problem.${kind}`) : said),

@@ -61,7 +61,7 @@ code, pre, .code { font-family: var(--mono); font-size: .875em; }
 .health.healthy { color: var(--good); }
 .health.unhealthy { color: var(--bad); }
 .notice { --tone: var(--warn); background: var(--warn-wash); color: var(--text); }
-.notice > .icon { color: var(--warn); margin-block-start: .15em; inline-size: 1.3em; block-size: 1.3em; }
+.notice > .icon { color: var(--warn); margin-block-start: .1em; inline-size: 1.75rem; block-size: 1.35em; }
 .notice p { color: var(--muted); }
 
 .section { display: grid; gap: 1rem; padding-block-start: 1.5rem; border-block-start: 1px solid var(--line); }
