@@ -163,6 +163,15 @@ impl<S: Carrier> Session<S> {
                 {
                     return Ending { session: None, stale: true, lost: Some((index, failure)), answered };
                 }
+                // Haraka runs no command that it got before it had answered the body (GHSA-rp4q-8m6x-c43c), RFC
+                // 2920 or not: it has said nothing of this mail.
+                Ok(Opened::Refused(failure))
+                    if in_flight && failure.reply.as_ref().is_some_and(|reply| reply.code == 503) =>
+                {
+                    self.takes_ahead = false;
+                    queue.push_front(index);
+                    continue;
+                }
                 Ok(Opened::Refused(failure)) => {
                     answered += 1;
                     results[index] = Some(Err(failure));
@@ -188,7 +197,7 @@ impl<S: Carrier> Session<S> {
             encode::encode(&mail.message, &mut group);
             let dot = group.len();
             group.extend_from_slice(b".\r\n");
-            if pipeline && self.room > 0 {
+            if pipeline && self.takes_ahead && self.room > 0 {
                 ahead = self.next_envelope(mails, queue, results, &mut group);
             }
             let until = self.limits.until(self.limits.timeouts.data);

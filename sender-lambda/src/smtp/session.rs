@@ -73,6 +73,8 @@ pub(crate) struct Session<S> {
     pub(crate) limits: Limits,
     /// How many more mails the server takes on this connection (RFC 9422).
     pub(crate) room: u64,
+    /// Whether the server takes an envelope that goes ahead with the body before it.
+    pub(crate) takes_ahead: bool,
 }
 
 /// A session that is encrypted and whose server is verified.
@@ -175,7 +177,7 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     pub(crate) fn new(wire: Wire<S>, limits: Limits) -> Self {
-        Self { wire, offer: Offer::default(), limits, room: u64::MAX }
+        Self { wire, offer: Offer::default(), limits, room: u64::MAX, takes_ahead: true }
     }
 
     pub(crate) async fn greeting(&mut self, watch: &mut dyn Watch) -> Result<(), Failure> {
