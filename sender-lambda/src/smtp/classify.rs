@@ -49,15 +49,15 @@ fn refusal_code(stage: Stage, reply: &Reply, oauth: bool) -> FailureCode {
     let says = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
 
     // What a provider means by these does not depend on where it says them.
+    if matches!(enhanced, Some(EnhancedCode(5, 7, 60) | EnhancedCode(5, 2, 252))) || says(SENDER_NOT_ALLOWED)
+    {
+        return FailureCode::SenderRejected;
+    }
     if reply.code == 530 {
         return FailureCode::AuthRequired;
     }
     if enhanced == Some(EnhancedCode(5, 7, 30)) {
         return if oauth { FailureCode::AuthOauthFailed } else { FailureCode::AuthBasicDisabled };
-    }
-    if matches!(enhanced, Some(EnhancedCode(5, 7, 60) | EnhancedCode(5, 2, 252))) || says(SENDER_NOT_ALLOWED)
-    {
-        return FailureCode::SenderRejected;
     }
 
     match stage {
@@ -78,10 +78,11 @@ fn refusal_code(stage: Stage, reply: &Reply, oauth: bool) -> FailureCode {
     }
 }
 
-/// How servers say that this account may not send as this address: Postfix (which says it at RCPT), Exchange,
-/// Amazon SES, Gmail's and Zoho's relays.
+/// How servers say that this account may not send as this address: Postfix (which says it at RCPT), OpenSMTPD (with
+/// 530, as if nobody had signed in), Exchange, Amazon SES, Gmail's and Zoho's relays.
 const SENDER_NOT_ALLOWED: &[&str] = &[
     "sender address rejected",
+    "sender rejected",
     "not owned by user",
     "not allowed to send as",
     "permissions to send as",
@@ -201,6 +202,7 @@ mod tests {
         check_as(Stage::Auth, "454 4.7.0 later", true, F::AuthTemporary);
 
         check(Stage::Sender, "530 5.7.57 Client not authenticated", F::AuthRequired);
+        check(Stage::Sender, "530 Sender rejected", F::SenderRejected);
         check(Stage::Sender, "553 5.7.1 no", F::SenderRejected);
         check(Stage::Sender, "552 5.3.4 too big", F::MessageRejected);
         check(Stage::Sender, "451 4.7.1 later", F::SmtpTemporary);
