@@ -82,3 +82,15 @@ export async function startLocal({ env = {} } = {}) {
     },
   };
 }
+
+/** Sends mails in one batch through the sender's own path: `pool.rs` says what goes in and what comes out. */
+export async function throughPool(request, env) {
+  const child = spawn(join(BINARY, '../pool'), { env: { ...talkative, ...env } });
+  const out = [];
+  child.stdout.on('data', (bytes) => out.push(bytes));
+  child.stderr.on('data', (bytes) => written.push(bytes));
+  child.stdin.end(JSON.stringify(request));
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`pool ended with ${code}: ${Buffer.concat(written).toString('utf8').slice(-2000)}`);
+  return JSON.parse(Buffer.concat(out));
+}

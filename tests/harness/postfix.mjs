@@ -8,11 +8,10 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync }
   from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { authority } from './certificates.mjs';
-import { freePort, until } from './wait.mjs';
+import { freePort, greets, until } from './wait.mjs';
 
 const HOSTNAME = 'smtp.customer.test';
 /** `nobody`: the virtual delivery agent refuses to write as root. */
@@ -21,10 +20,11 @@ const MAIL_OWNER = 65534;
 const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
 
 /**
- * @param {{username?: string, password: string, sender: string}} options the account, and the only address that
- *   it may send from.
+ * @param {{username?: string, password: string, sender: string, recipients?: string[], dovecot?: number}} options
+ *   the account, the only address that it may send from, the only ones that it may send to (anybody), and the port
+ *   of a Dovecot that checks passwords (Cyrus SASL does).
  */
-export async function startPostfix({ username = 'mailer', password, sender }) {
+export async function startPostfix({ username = 'mailer', password, sender, recipients, dovecot }) {
   if (process.getuid() !== 0) throw new Error('Postfix starts as root only: run the tests as root');
   const folder = mkdtempSync(join(tmpdir(), 'ownpost-postfix-'));
   // Postfix' unprivileged processes have to reach what lies below.
@@ -43,7 +43,10 @@ export async function startPostfix({ username = 'mailer', password, sender }) {
   setPassword(password);
 
   const ports = { submission: await freePort(), smtps: await freePort() };
-  writeFileSync(at('config/main.cf'), mainCf({ folder, tls, sender, username }));
+  const login = dovecot ? username : `${username}@${HOSTNAME}`;
+  const inboxes = recipients ? `inline:{ ${recipients.map((address) => `{ ${address} = inbox/ }`).join(', ')} }` : 'static:inbox/';
+  const sasl = dovecot ? `smtpd_sasl_type = dovecot\nsmtpd_sasl_path = inet:127.0.0.1:${dovecot}` : CYRUS;
+  writeFileSync(at('config/main.cf'), mainCf({ folder, tls, sender, login, inboxes, sasl }));
   writeFileSync(at('config/master.cf'), masterCf(ports));
   writeFileSync(at('config/sasl/smtpd.conf'), [
     'pwcheck_method: auxprop', 'auxprop_plugin: sasldb', 'mech_list: PLAIN LOGIN', `sasldb_path: ${at('sasldb2')}`, '',
@@ -63,7 +66,7 @@ export async function startPostfix({ username = 'mailer', password, sender }) {
   };
   process.on('exit', end);
   for (const port of Object.values(ports)) {
-    await until(`Postfix on port ${port}`, () => greets(port, port === ports.smtps), () => {
+    await until(`Postfix on port ${port}`, () => greets(port, { silent: port === ports.smtps }), () => {
       if (daemon.exitCode !== null) throw new Error(`postfix ended: ${said}${log()}`);
     });
   }
@@ -80,6 +83,8 @@ export async function startPostfix({ username = 'mailer', password, sender }) {
     log,
     /** The raw mails that have arrived, in no certain order. */
     mails: () => (existsSync(inbox) ? readdirSync(inbox).map((name) => readFileSync(join(inbox, name), 'utf8')) : []),
+    /** The same, octet for octet. */
+    octets: () => (existsSync(inbox) ? readdirSync(inbox).map((name) => readFileSync(join(inbox, name))) : []),
     async stop() {
       end();
       await ended;
@@ -89,7 +94,9 @@ export async function startPostfix({ username = 'mailer', password, sender }) {
   };
 }
 
-const mainCf = ({ folder, tls, sender, username }) => `
+const CYRUS = `smtpd_sasl_type = cyrus\nsmtpd_sasl_path = smtpd\nsmtpd_sasl_local_domain = ${HOSTNAME}`;
+
+const mainCf = ({ folder, tls, sender, login, inboxes, sasl }) => `
 compatibility_level = 3.6
 config_directory = ${folder}/config
 queue_directory = ${folder}/queue
@@ -104,7 +111,7 @@ alias_maps =
 alias_database =
 local_recipient_maps =
 virtual_mailbox_domains = static:all
-virtual_mailbox_maps = static:inbox/
+virtual_mailbox_maps = ${inboxes}
 virtual_mailbox_base = ${folder}/mail
 virtual_uid_maps = static:${MAIL_OWNER}
 virtual_gid_maps = static:${MAIL_OWNER}
@@ -112,11 +119,9 @@ smtpd_tls_cert_file = ${tls.cert}
 smtpd_tls_key_file = ${tls.key}
 smtpd_tls_auth_only = yes
 smtpd_sasl_auth_enable = yes
-smtpd_sasl_type = cyrus
-smtpd_sasl_path = smtpd
-smtpd_sasl_local_domain = ${HOSTNAME}
+${sasl}
 cyrus_sasl_config_path = ${folder}/config/sasl
-smtpd_sender_login_maps = inline:{ ${sender}=${username}@${HOSTNAME} }
+smtpd_sender_login_maps = inline:{ ${sender}=${login} }
 smtpd_sender_restrictions = reject_sender_login_mismatch
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
 smtpd_error_sleep_time = 0
@@ -141,19 +146,6 @@ anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 `.trimStart();
-
-/** Whether a server listens: with plain SMTP, whether it has greeted. */
-async function greets(port, silent) {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, silent ? 'connect' : 'data');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}
 
 if (process.argv[1] === import.meta.filename) {
   const password = process.argv[2] ?? 'a password for trying out';

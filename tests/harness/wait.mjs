@@ -1,6 +1,6 @@
 // Waiting for what comes, and ports to wait at.
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** Generous: it only ends a test that has failed already. */
@@ -27,4 +27,17 @@ export async function freePort() {
   server.close();
   await once(server, 'close');
   return port;
+}
+
+/** Whether a server listens and, where it is the one to speak first, has greeted. */
+export async function greets(port, { silent = false } = {}) {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    const closed = once(socket, 'close').then(() => false);
+    return await Promise.race([once(socket, silent ? 'connect' : 'data').then(() => true), closed]);
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
 }

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::process::{ask, command, find_program, root, run};
 
 mod apt;
+mod servers;
 
 /// The oldest versions that the scripts are written for.
 const NODE: u32 = 20;
@@ -50,6 +51,7 @@ pub(crate) fn for_tests() -> Result<()> {
     ])?;
     // The mechanisms PLAIN and LOGIN themselves are only recommended by the package of the library.
     apt::provide_file("/usr/lib", "sasl2/liblogin.so", "libsasl2-modules")?;
+    servers::provide()?;
     browser()?;
     python()
 }

@@ -1,6 +1,7 @@
 //! Debian's and Ubuntu's packages. Nothing is removed for them, and no service is started.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -27,6 +28,11 @@ pub(super) fn provide_file(folder: &str, file: &str, package: &str) -> Result<()
     let there =
         fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| entry.path().join(file).exists());
     if there { Ok(()) } else { install(&[package]) }
+}
+
+/// Installs `package` unless `file` is there.
+pub(super) fn provide_path(file: &str, package: &str) -> Result<()> {
+    if Path::new(file).exists() { Ok(()) } else { install(&[package]) }
 }
 
 /// Installs packages without asking anything, starting a service or removing what is there (a mail server that

@@ -1,0 +1,215 @@
+// The whole connectivity test and a hundred mails through each real mail server. What a server has stored is, octet
+// for octet, what was meant, behind the fields that a server may put on top; and another library reads the same in it.
+// At the end a table says how each did; `OWNPOST_WRITE=1` writes it to docs/servers.md.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import PostalMime from 'postal-mime';
+import { authority } from '../harness/certificates.mjs';
+import { everythingWritten, ownpost, throughPool } from '../harness/ownpost.mjs';
+import { PASSWORD, RECIPIENT, SENDER, USERNAME } from '../harness/servers/account.mjs';
+import { startAiosmtpd } from '../harness/servers/aiosmtpd.mjs';
+import { startExim } from '../harness/servers/exim.mjs';
+import { startHaraka } from '../harness/servers/haraka.mjs';
+import { startOpenSmtpd } from '../harness/servers/opensmtpd.mjs';
+import { startPostfixCyrus, startPostfixDovecot } from '../harness/servers/postfix.mjs';
+import { startSendmail } from '../harness/servers/sendmail.mjs';
+import { startSmtpServer } from '../harness/servers/smtp_server.mjs';
+import { until } from '../harness/wait.mjs';
+import { hundredMails, utf8Mail } from './mails.mjs';
+import { page, row } from './page.mjs';
+
+const STARTS = {
+  'Postfix, Cyrus SASL': startPostfixCyrus,
+  'Postfix, Dovecot SASL': startPostfixDovecot,
+  Exim: startExim,
+  OpenSMTPD: startOpenSmtpd,
+  Sendmail: startSendmail,
+  Haraka: startHaraka,
+  aiosmtpd: startAiosmtpd,
+  'smtp-server': startSmtpServer,
+};
+const WRONG = 'not the password';
+/** What a server may put on top of a mail. */
+const ON_TOP = ['Received', 'Return-Path', 'Delivered-To', 'X-Original-To', 'Authentication-Results', 'X-Sender-Note'];
+
+const folder = mkdtempSync(join(tmpdir(), 'ownpost-servers-'));
+const servers = {};
+const rows = [];
+before(async () => {
+  const ca = authority(folder);
+  const files = ca.issue('server', ['DNS:smtp.customer.test', 'DNS:localhost', 'IP:127.0.0.1']);
+  const tls = { cert: readFileSync(files.cert), key: readFileSync(files.key) };
+  await Promise.all(Object.entries(STARTS).map(async ([name, start]) => {
+    // One that does not start fails its own tests.
+    servers[name] = await start({ tls }).then((server) => ({ caPem: ca.pem, ...server }), (error) => ({ error }));
+  }));
+});
+after(async () => {
+  await Promise.all(Object.values(servers).map((server) => server.stop?.()));
+  rmSync(folder, { recursive: true });
+  const text = page(rows);
+  console.log(text.slice(text.indexOf('| ')));
+  if (process.env.OWNPOST_WRITE) writeFileSync(join(import.meta.dirname, '../../docs/servers.md'), text);
+});
+
+describe('real mail servers', { concurrency: 4 }, () => {
+  for (const name of Object.keys(STARTS)) describe(name, () => suite(name));
+});
+
+function suite(name) {
+  let server;
+  let env;
+  const reports = {};
+  let begun = 0;
+  let passed = 0;
+  const check = (title, body) =>
+    test(title, async () => {
+      begun += 1;
+      await body();
+      passed += 1;
+    });
+  before(() => {
+    server = servers[name];
+    if (server.error) throw server.error;
+    const { starttls, tls } = server.ports;
+    env = { OWNPOST_ALLOW_NETWORKS: '127.0.0.0/8', OWNPOST_ALLOW_PORTS: `${starttls},${tls}` };
+  });
+
+  /** The settings for it, as the command line takes them. */
+  const settings = (security, changes = {}) => ({
+    host: '127.0.0.1',
+    port: server.ports[security],
+    security,
+    username: USERNAME,
+    password: { set: PASSWORD },
+    senderAddress: SENDER,
+    senderName: 'Customer Service',
+    caPem: server.caPem,
+    ...changes,
+  });
+
+  const connectivity = async (draft, to) => {
+    const { code, stdout, stderr } = await ownpost(['test', '-', '--json', '--to', to], { env, input: JSON.stringify(draft) });
+    const report = stdout === '' ? assert.fail(stderr) : JSON.parse(stdout);
+    assert.equal(code, report.ok ? 0 : 1);
+    return report;
+  };
+
+  /** The mail of this Message-ID, once it is there: what is on top of the `meant` octets, with CRLF at every line end. */
+  const stored = async (messageId, ...where) => {
+    const field = Buffer.from(`\nMessage-ID: ${messageId}\n`);
+    return until(`${messageId} ${where}`, () => server.mails().map(unix).find((bytes) => bytes.indexOf(field) >= 0));
+  };
+
+  for (const security of ['starttls', 'tls']) {
+    check(`the whole test passes, ${security}`, async () => {
+      const report = await connectivity(settings(security), RECIPIENT);
+      assert.ok(report.ok, `${JSON.stringify(report, null, 1)}\n${server.log()}`);
+      assert.ok(report.stages.every(({ status }) => status === 'passed'));
+      assert.equal(report.tls.version, 'TLSv1.3');
+      reports[security] = report;
+      await stored(`<${report.testMessage.messageId.replace(/^<|>$/g, '')}>`);
+    });
+  }
+
+  check('a wrong password, an unknown recipient and a sender of somebody else are told apart', async () => {
+    const wrong = await connectivity(settings('starttls', { password: { set: WRONG } }), RECIPIENT);
+    assert.equal(wrong.failure?.code, 'auth.rejected', JSON.stringify(wrong, null, 1));
+    assert.equal(wrong.failure.smtp.code, 535);
+    const unknown = await connectivity(settings('starttls'), 'nobody-of-that-name@example.net');
+    assert.equal(unknown.failure?.code, 'recipient.rejected', JSON.stringify(unknown, null, 1));
+    const sender = await connectivity(settings('starttls', { senderAddress: 'eve@customer.test' }), RECIPIENT);
+    assert.equal(sender.failure?.code, 'sender.rejected', JSON.stringify(sender, null, 1));
+  });
+
+  check('a hundred mails arrive, octet for octet, and read the same', async () => {
+    const mails = hundredMails();
+    const outcomes = await throughPool({ settings: settings('starttls'), mails: mails.map(toSend) }, env);
+    assert.equal(outcomes.length, mails.length);
+    outcomes.forEach((outcome, index) => assert.ok(outcome?.accepted, `${mails[index].kind}: ${JSON.stringify(outcome)}`));
+    for (const mail of mails) await compare(mail, await stored(mail.messageId, mail.kind));
+    const ids = server.mails().map((bytes) => unix(bytes).toString('latin1').match(/^Message-ID: (.*)$/m)[1]);
+    for (const { messageId } of mails) assert.equal(ids.filter((id) => id === messageId).length, 1, `${messageId} is there once`);
+  });
+
+  check('an address in SMTPUTF8 is reached where that is offered, and refused where not', async () => {
+    const mail = utf8Mail();
+    const [outcome] = await throughPool({ settings: settings('tls'), mails: [toSend(mail)] }, env);
+    if (reports.tls.capabilities.afterTls.includes('SMTPUTF8')) {
+      assert.ok(outcome.accepted, JSON.stringify(outcome));
+      await compare(mail, await stored(mail.messageId));
+    } else {
+      assert.equal(outcome.code, 'recipient.rejected');
+    }
+  });
+
+  check('an event arrives as the mail that it asks for', async () => {
+    const file = join(folder, `${name}.json`);
+    writeFileSync(file, JSON.stringify(settings('starttls')), { mode: 0o600 });
+    const attachment = Buffer.from(Array.from({ length: 5000 }, (_, at) => (at * 7) & 0xff));
+    const event = {
+      id: 'evt_1', tenant: 'acme', category: 'rights-request', type: 'request.received',
+      recipients: [{ address: RECIPIENT, name: 'Jan Wiśniewski' }],
+      content: { subject: 'Einsicht: Größe', text: 'Grüße\n.\n..dots\nFrom here\n', html: '<p>Grüße</p>' },
+      attachments: [{ filename: 'Übersicht.pdf', contentType: 'application/pdf', base64: attachment.toString('base64') }],
+    };
+    const { code, stdout, stderr } =
+      await ownpost(['send', '-', '--json', '--settings', file], { env, input: JSON.stringify(event) });
+    assert.equal(code, 0, stdout + stderr);
+    const [{ messageId }] = JSON.parse(stdout).deliveries;
+    const read = await PostalMime.parse(await stored(`<${messageId.replace(/^<|>$/g, '')}>`));
+    assert.equal(read.subject, event.content.subject);
+    assert.deepEqual([read.from.address, read.to[0].address, read.to[0].name], [SENDER, RECIPIENT, 'Jan Wiśniewski']);
+    assert.equal(read.text.trimEnd(), event.content.text.trimEnd());
+    assert.equal(read.html.trimEnd(), event.content.html);
+    assert.deepEqual(read.attachments.map(({ filename, content }) => [filename, Buffer.from(content)]), [['Übersicht.pdf', attachment]]);
+  });
+
+  after(() => {
+    if (!server.error) rows.push(row(server, reports, passed === begun));
+  });
+}
+
+test('no password was written anywhere', () => {
+  const output = everythingWritten();
+  for (const secret of [PASSWORD, WRONG]) {
+    const plain = Buffer.from(`\0${USERNAME}\0${secret}`).toString('base64');
+    for (const text of [secret, JSON.stringify(secret).slice(1, -1), Buffer.from(secret).toString('base64'), plain]) {
+      assert.ok(!output.includes(text), 'a password was written');
+    }
+  }
+});
+
+const toSend = ({ to, bytes }) => ({ to, message: bytes.toString('base64') });
+
+/** With the line ends of the system, which those who store mail in files write. */
+function unix(bytes) {
+  return Buffer.from(bytes.toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
+}
+
+/** What was stored must be what was meant, below what a server may put on top, and must read as it was meant. */
+async function compare({ kind, bytes, means }, stored) {
+  const meant = unix(bytes);
+  const top = stored.subarray(0, Math.max(0, stored.length - meant.length));
+  const below = stored.subarray(top.length);
+  if (!below.equals(meant)) {
+    assert.equal(below.toString('latin1').slice(0, 4000), meant.toString('latin1').slice(0, 4000), kind);
+    assert.fail(`${kind}: differs behind its first 4000 octets`);
+  }
+  const fields = top.toString('latin1').replace(/\n[ \t]/g, ' ').split('\n').slice(0, -1).map((line) => line.split(':')[0]);
+  assert.deepEqual(fields.filter((field) => !ON_TOP.includes(field)), [], `${kind}: ${top}`);
+
+  const read = await PostalMime.parse(stored);
+  const { subject, from, to, text, html, attachments = [] } = means;
+  assert.equal(read.subject, subject, kind);
+  assert.equal(read.from.address, from, kind);
+  assert.deepEqual(read.to.map(({ address }) => address), [to], kind);
+  const trimmed = (text) => (text ?? '').trimEnd();
+  assert.equal(trimmed(read.text), trimmed(text), kind);
+  assert.equal(trimmed(read.html), trimmed(html), kind);
+  assert.deepEqual(read.attachments.map(({ filename, content }) => [filename, Buffer.from(content)]),
+    attachments.map(({ filename, content }) => [filename, content]), kind);
+}
