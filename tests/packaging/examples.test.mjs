@@ -58,7 +58,7 @@ async function use(origin, tenant) {
   }
 }
 
-for (const name of ['react', 'vue']) {
+for (const name of ['react', 'vue', 'svelte']) {
   test(`${name}: built by Vite, used through to activation`, async () => {
     const { dependencies, devDependencies } = await manifest(join(examples, name));
     const { '@ownpost/validator': own, ...others } = { ...dependencies, ...devDependencies };
