@@ -48,6 +48,8 @@ test('the keyboard alone goes the whole way: fill in, activate, look for the mai
   await form.locator('.banner.good').waitFor();
   assert.equal(await focused(), 'Test and activate', 'the focus stays where it was');
   assert.deepEqual((await value()).password, { keep: true });
+  const arrival = await form.locator('.arrival').innerText();
+  for (const part of [PASSED.testMessage.messageId, PASSED.testMessage.recipient, SETTINGS.senderAddress, PASSED.testMessage.reply]) assert.ok(arrival.includes(part), part);
   await tabTo(at, 'In Gmail');
   await page.keyboard.press('Enter');
   await form.getByText(`rfc822msgid:${PASSED.testMessage.messageId}`).waitFor();

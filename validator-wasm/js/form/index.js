@@ -3,13 +3,14 @@
 
 import * as validator from "../index.js";
 import { Api, ApiError } from "./api.js";
-import { button, confirm, fill, h, icon } from "./dom.js";
-import { SECRETS, emptyDraft, getPath, mergePatch, sameDestination, setPath, toDraft, toSettings, withoutSecrets } from "./draft.js";
-import { issueLine, showIssues } from "./fields.js";
+import { Controls } from "./controls.js";
+import { confirm, fill, h } from "./dom.js";
+import { SECRETS, emptyDraft, getPath, mergePatch, setPath, toDraft, toSettings, withoutSecrets } from "./draft.js";
+import { issueLine } from "./fields.js";
 import { patchedPaths } from "./fixes.js";
+import { buildLayout, buildNothing, openUsed, placeIn, presetText, showPreset, takePlace } from "./layout.js";
 import { banner, problemView } from "./report.js";
 import { Run } from "./run.js";
-import { buildSections } from "./sections.js";
 import { readActive, statusView } from "./status.js";
 import { styles } from "./style.js";
 import { loadWords, pickLocale } from "./words.js";
@@ -33,7 +34,7 @@ export class SmtpSettingsForm extends Element {
   #draft = emptyDraft();
   #active = undefined; // undefined: not known; null: the platform's server
   #problem = null;
-  #fields = new Map();
+  #controls = new Controls();
   #met = new Set(); // fields that the admin has left, or whose issues were asked for
   #typed = new Set(); // fields that the admin has changed
   #given = false; // whether the page has set the value: what is active does not replace that
@@ -143,17 +144,12 @@ export class SmtpSettingsForm extends Element {
     if (!this.#t) fill(this.#root, h("p", { class: "loading", role: "status" }, "…"));
     const [words, rules] = await Promise.allSettled([loadWords(locale), loadRules(locale)]);
     if (load !== this.#loads || !this.isConnected) return;
-    if (words.status === "rejected") return this.#t ? undefined : this.#showNothing();
+    // Without the new words the old ones stay.
+    if (words.status === "rejected") return this.#t || fill(this.#root, buildNothing(() => this.#start()));
     this.#checking = rules.status === "fulfilled";
     this.#t = words.value;
     this.#build();
     if (this.#active === undefined) await this.#load();
-  }
-
-  // Without words: an English sentence is all there is.
-  #showNothing() {
-    fill(this.#root, h("p", { class: "loading", role: "alert", lang: "en" }, "This form could not be loaded. "),
-      button("Try again", { lang: "en", click: () => this.#start() }));
   }
 
   async #load() {
@@ -196,17 +192,13 @@ export class SmtpSettingsForm extends Element {
   #context() {
     return {
       t: this.#t,
-      parts: [],
-      add: (field) => {
-        this.#fields.set(field.path, field);
-        return field;
-      },
+      controls: this.#controls,
       changed: (path) => this.#changed(path),
       suggest: (text) => this.#suggest(text),
       applyPreset: (fragment) => this.#applyPreset(fragment),
       applyFix: (issue) => this.#applyFix(issue),
       applyProven: (patch) => this.#applyProven(patch),
-      labelOf: (path) => this.#fieldFor(path)?.label ?? null,
+      labelOf: (path) => this.#controls.nearest(path)?.label ?? null,
       focusField: (path) => this.#focusField(path),
       setValue: (path, value) => this.#setValue(path, value),
       announce: (text) => this.#announce(text),
@@ -216,54 +208,21 @@ export class SmtpSettingsForm extends Element {
   }
 
   #build() {
-    const t = this.#t;
-    this.#fields.clear();
-    this.#view = { context: this.#context() };
-    const view = this.#view;
-    view.status = h("div", { class: "slot" });
-    view.general = h("div", { class: "issues general" });
-    view.preset = h("div", { class: "slot" });
-    view.outcome = h("div", { class: "outcome", part: "outcome" });
-    // Enter in a field does what changes nothing.
-    view.test = button(t("action.test"), { look: "plain", part: "button test-button", type: "submit" });
-    view.activate = button(t("action.activate"), { look: "primary", part: "button activate-button", click: () => this.#run("activate") });
-    view.stop = button(t("action.stop"), { look: "quiet", hidden: true, part: "button stop-button", click: () => this.#running?.abort() });
-    view.summary = h("p", { class: "summary", hidden: true });
-    const sections = buildSections(view.context);
-    view.parts = view.context.parts;
-    this.#fields.get("host").root.append(view.preset);
-    const before = this.#place();
+    this.#controls = new Controls();
+    const context = this.#context();
+    const act = { test: () => this.#run("test"), activate: () => this.#run("activate"), stop: () => this.#running?.abort(), load: () => this.#start() };
+    this.#view = { context, ...buildLayout(context, { checking: this.#checking, act }) };
+    const place = placeIn(this.#root);
     this.#building = true;
-    fill(this.#root, h("form", { class: "form", part: "form", "aria-label": t("form.label"), lang: t.locale, novalidate: true, autocomplete: "off",
-      on: { submit: (event) => { event.preventDefault(); this.#run("test"); } } },
-      view.status,
-      h("div", { class: "notice", part: "warning", role: "note" }, icon("warning"), h("div", {}, h("strong", {}, t("warning.title")), h("p", {}, t("warning.text")))),
-      this.#checking ? null : h("div", { class: "no-rules" }, h("p", {}, t("problem.rules")), button(t("form.retry"), { look: "quiet small", click: () => this.#start() })),
-      view.general,
-      sections,
-      h("footer", { class: "footer", part: "footer" },
-        h("p", { class: "muted small" }, t("action.note")),
-        view.summary,
-        h("div", { class: "actions" }, view.activate, view.test, view.stop)),
-      view.outcome), this.#live);
+    fill(this.#root, this.#view.root, this.#live);
     this.#building = false;
-    this.#write();
+    this.#controls.write(this.#draft);
     this.#showActive();
-    this.#openUsed();
+    openUsed(this.#root, this.#draft);
     this.#check();
     this.#enable();
-    this.#shown?.(view.context, view.outcome);
-    this.#takePlace(before);
-  }
-
-  // Where the admin is: what has the focus, and what is unfolded.
-  #place() {
-    return { open: [...this.#root.querySelectorAll("details")].map(({ open }) => open), focus: this.#root.activeElement?.id };
-  }
-
-  #takePlace({ open, focus }) {
-    this.#root.querySelectorAll("details").forEach((details, at) => (details.open ||= open[at] === true));
-    if (focus) this.#root.getElementById(focus)?.focus();
+    this.#shown?.(context, this.#view.outcome);
+    takePlace(this.#root, place);
   }
 
   // Draws what came of an action, now and whenever the form is built anew.
@@ -284,21 +243,8 @@ export class SmtpSettingsForm extends Element {
     this.#offerSecrets();
   }
 
-  // Sections that are folded away open when something stands in them.
-  #openUsed() {
-    const filled = this.#draft.ehloName || this.#draft.caPem;
-    const routed = Object.values(this.#draft.routing).some(({ via, onFailure }) => via !== "relay" || onFailure !== "hold");
-    if (filled) this.#open("advanced");
-    if (routed) this.#open("routing");
-  }
-
-  #open(section) {
-    const details = this.#root.querySelector(`[data-section="${section}"]`);
-    if (details) details.open = true;
-  }
-
   #enable() {
-    for (const field of this.#fields.values()) field.disable(this.#disabled);
+    this.#controls.disable(this.#disabled);
     for (const element of [this.#view.test, this.#view.activate]) {
       if (!element) continue;
       element.disabled = this.#disabled;
@@ -321,68 +267,36 @@ export class SmtpSettingsForm extends Element {
     this.#typed.clear();
     this.#met.clear();
     if (!this.#t) return;
-    this.#write();
+    this.#controls.write(this.#draft);
     this.#offerSecrets();
-    this.#openUsed();
+    openUsed(this.#root, this.#draft);
     this.#check();
-  }
-
-  // Writes the draft into the controls.
-  #write() {
-    for (const [path, field] of this.#fields) field.set(getPath(this.#draft, path));
-    this.#showWhen();
   }
 
   #setValue(path, value) {
     setPath(this.#draft, path, value);
-    this.#fields.get(path)?.set(value);
+    this.#controls.get(path)?.set(value);
     this.#met.add(path);
     this.#changed(path);
   }
 
   #changed(path) {
-    const field = this.#fields.get(path);
-    setPath(this.#draft, path, field.get());
+    setPath(this.#draft, path, this.#controls.get(path).get());
     this.#typed.add(path);
     for (const other of TOGETHER[path] ?? []) if (this.#typed.has(other)) this.#met.add(other);
-    this.#showWhen();
+    this.#controls.showUsed(this.#draft);
     this.#offerSecrets();
     this.#check();
     this.#notify();
   }
 
-  // Shows only what the chosen sign-in uses.
-  #showWhen() {
-    const { authMethod, oauth2, routing } = this.#draft;
-    for (const part of this.#view.parts ?? []) part.showIf(authMethod);
-    const refresh = this.#fields.get("oauth2.refreshToken");
-    if (refresh) refresh.root.hidden = oauth2.grant !== "refresh_token";
-    for (const [category, { via }] of Object.entries(routing)) {
-      const policy = this.#fields.get(`routing.${category}.onFailure`);
-      if (policy) policy.root.hidden = via === "platform";
-    }
-    this.#view.context?.providerFor?.(this.#draft.host);
-  }
-
-  // Whether each secret may be kept depends on where it would go.
   #offerSecrets() {
-    const stored = this.#active ? this.#active.settings : null;
-    const same = stored !== null && sameDestination(this.#draft, toDraft(stored));
-    for (const path of SECRETS) {
-      const field = this.#fields.get(path);
-      if (!field) continue;
-      const isSet = stored !== null && getPath(stored, path)?.isSet === true;
-      field.offer(isSet && same, isSet && !same);
-      setPath(this.#draft, path, field.get());
-    }
+    this.#controls.offerSecrets(this.#draft, this.#active ? this.#active.settings : null);
   }
 
   #forgetSecrets() {
-    for (const path of SECRETS) {
-      this.#fields.get(path)?.forget();
-      if (getPath(this.#draft, path)?.set !== undefined) setPath(this.#draft, path, null);
-      this.#typed.delete(path);
-    }
+    this.#controls.forgetSecrets(this.#draft);
+    for (const path of SECRETS) this.#typed.delete(path);
     this.#setFormValue();
   }
 
@@ -403,33 +317,14 @@ export class SmtpSettingsForm extends Element {
 
   #showReport() {
     const { issues } = this.#report;
-    const byField = new Map([...this.#fields.keys()].map((path) => [path, []]));
-    const general = [];
-    for (const issue of issues) {
-      const field = this.#fieldFor(issue.field);
-      if (field) byField.get(field.path).push(issue);
-      else general.push(issue);
-    }
-    for (const [path, field] of this.#fields) {
-      showIssues(this.#view.context, field, this.#met.has(path) ? byField.get(path) : []);
-    }
-    fill(this.#view.general, general.map((issue) => issueLine(this.#view.context, issue)));
-    const shown = [...this.#fields].filter(([path]) => this.#met.has(path) && byField.get(path).some(({ severity }) => severity === "error")).length;
-    const { summary } = this.#view;
-    summary.hidden = shown === 0;
-    summary.textContent = shown === 0 ? "" : shown === 1 ? this.#t("issue.summary.one") : this.#t("issue.summary.many", { count: shown });
+    const { context, general, summary, activate } = this.#view;
+    const shown = this.#controls.showIssues(context, issues, this.#met);
+    fill(general, shown.general.map((issue) => issueLine(context, issue)));
+    summary.hidden = shown.wrong === 0;
+    summary.textContent = shown.wrong === 0 ? "" : this.#t(shown.wrong === 1 ? "issue.summary.one" : "issue.summary.many", { count: shown.wrong });
     const first = issues.find(({ severity }) => severity === "error");
-    if (first) this.#internals.setValidity({ customError: true }, first.message, this.#fieldFor(first.field)?.targets()[0] ?? this.#view.activate);
+    if (first) this.#internals.setValidity({ customError: true }, first.message, this.#controls.nearest(first.field)?.targets()[0] ?? activate);
     else this.#internals.setValidity({});
-  }
-
-  // The control for a path, or for the nearest one above it.
-  #fieldFor(path) {
-    for (let at = path; at !== ""; at = at.slice(0, Math.max(0, at.lastIndexOf(".")))) {
-      const field = this.#fields.get(at);
-      if (field) return field;
-    }
-    return null;
   }
 
   #left(event) {
@@ -449,7 +344,7 @@ export class SmtpSettingsForm extends Element {
   #pointerUp = () => (this.#pointerDown = false);
 
   #meetAll() {
-    for (const path of this.#fields.keys()) this.#met.add(path);
+    for (const path of this.#controls.paths) this.#met.add(path);
     this.#showReport();
   }
 
@@ -464,11 +359,11 @@ export class SmtpSettingsForm extends Element {
   #patch(patch) {
     this.#draft = toDraft(mergePatch(this.#draft, patch));
     for (const touched of patchedPaths(patch)) {
-      const path = this.#fieldFor(touched)?.path ?? touched;
+      const path = this.#controls.nearest(touched)?.path ?? touched;
       this.#typed.add(path);
       this.#met.add(path);
     }
-    this.#write();
+    this.#controls.write(this.#draft);
     this.#offerSecrets();
     this.#check();
     this.#notify();
@@ -490,23 +385,14 @@ export class SmtpSettingsForm extends Element {
   #offerPreset(path) {
     const fragment = this.#suggest(getPath(this.#draft, path));
     const differs = fragment && ["host", "port", "security"].some((key) => fragment[key] !== undefined && fragment[key] !== this.#draft[key]);
-    const wanted = path === "host" || this.#draft.host === "";
-    if (!fragment?.host || !differs || !wanted || (path === "host" && fragment.host !== this.#draft.host)) return fill(this.#view.preset);
-    const label = this.#presetText("provider.use", fragment);
-    fill(this.#view.preset, h("div", { class: "issue warning preset", part: "preset" }, icon("info"),
-      h("p", {}, this.#t("provider.found", { host: fragment.host })),
-      button([icon("wand"), label], { look: "fix", click: () => this.#applyPreset(fragment) })));
-    this.#announce(this.#t("provider.found", { host: fragment.host }));
-  }
-
-  #presetText(key, { host, port, security }) {
-    return this.#t(key, { host, port, security: security ? this.#t(`security.${security}`) : "" });
+    const wanted = path === "host" ? fragment?.host === this.#draft.host : this.#draft.host === "";
+    showPreset(this.#view.context, this.#view.preset, fragment?.host && differs && wanted ? fragment : null);
   }
 
   #applyPreset(fragment) {
     fill(this.#view.preset);
     this.#patch(fragment);
-    this.#announce(this.#presetText("provider.applied", fragment));
+    this.#announce(presetText(this.#t, "provider.applied", fragment));
   }
 
   #applyProven(patch) {
@@ -515,7 +401,7 @@ export class SmtpSettingsForm extends Element {
   }
 
   #focusField(path) {
-    const field = this.#fieldFor(path);
+    const field = this.#controls.nearest(path);
     if (!field) return;
     const details = field.root.closest("details");
     if (details) details.open = true;
@@ -608,7 +494,7 @@ export class SmtpSettingsForm extends Element {
   #takeIssues(issues) {
     this.#report = { valid: false, issues };
     for (const issue of issues) {
-      const field = this.#fieldFor(issue.field);
+      const field = this.#controls.nearest(issue.field);
       if (field) this.#met.add(field.path);
     }
     this.#meetAll();

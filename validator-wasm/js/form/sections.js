@@ -28,9 +28,10 @@ function section(form, name, ...content) {
     h("div", { class: "fields" }, content));
 }
 
-/** Builds all sections. `add` registers each control. */
+/** Builds all sections, and registers each control. */
 export function buildSections(form) {
-  const { t, add } = form;
+  const { t } = form;
+  const add = (field) => form.controls.add(field);
   const text = (path, spec) => add(textField(form, { path, label: t(`${path}.label`), hint: t.has(`${path}.hint`) ? t(`${path}.hint`) : null, ...spec })).root;
   const secret = (path, spec) => add(secretField(form, { path, label: t(`${path}.label`), hint: t.has(`${path}.hint`) ? t(`${path}.hint`) : null, ...spec })).root;
   const choice = (path, values) => add(choiceField(form, { path, label: t(`${path}.label`), choices: values.map((value) => ({
@@ -76,7 +77,7 @@ export function buildSections(form) {
 function part(form, methods, element) {
   const place = document.createComment("");
   const here = [element, place];
-  form.parts.push({ showIf: (method) => {
+  form.controls.addPart({ showIf: (method) => {
     const [wanted, other] = methods.includes(method) ? here : here.toReversed();
     if (other.parentNode) other.replaceWith(wanted);
   } });
@@ -96,7 +97,7 @@ function providerList(form) {
   const select = h("select", { id: "provider", part: "select", "aria-describedby": "provider-hint",
     on: { change: () => { if (select.value !== "") form.applyPreset(known[Number(select.value)][1]); } } },
     h("option", { value: "" }, t("provider.own")), known.map(([name], at) => h("option", { value: at }, name)));
-  form.providerFor = (host) => (select.value = String(known.findIndex(([, fragment]) => fragment.host === host)).replace("-1", ""));
+  form.controls.hostChanged = (host) => (select.value = String(known.findIndex(([, fragment]) => fragment.host === host)).replace("-1", ""));
   return h("div", { class: "field", part: "field" },
     h("label", { for: "provider", class: "label", part: "label" }, t("provider.label")),
     h("div", { class: "control" }, select),
@@ -104,12 +105,12 @@ function providerList(form) {
 }
 
 function routingTable(form) {
-  const { t, add } = form;
+  const { t } = form;
   const choices = (kind, values) => values.map((value) => ({ value, label: t(`routing.${kind}.${value}`) }));
   const rows = CATEGORIES.map((category) => {
     const id = `r-${category}`;
     const cell = (kind, values) => h("td", { "data-label": t(`routing.${kind}`) },
-      add(selectField(form, { path: `routing.${category}.${kind}`, label: `${t(`category.${category}`)}: ${t(`routing.${kind}`)}`, choices: choices(kind, values) })).root);
+      form.controls.add(selectField(form, { path: `routing.${category}.${kind}`, label: `${t(`category.${category}`)}: ${t(`routing.${kind}`)}`, choices: choices(kind, values) })).root);
     return h("tr", {},
       h("th", { scope: "row", id }, h("span", {}, t(`category.${category}`)), h("small", {}, t(`category.${category}.text`))),
       cell("via", ["relay", "platform"]),

@@ -1,0 +1,94 @@
+// The form's controls taken together: what is written into them, which of them are shown, and whose issues stand
+// where.
+
+import { SECRETS, getPath, sameDestination, setPath, toDraft } from "./draft.js";
+import { showIssues } from "./fields.js";
+
+export class Controls {
+  #fields = new Map();
+  #parts = [];
+  /** Tells the list of providers which host is in the form. */
+  hostChanged = () => {};
+
+  /** Registers a control. */
+  add(field) {
+    this.#fields.set(field.path, field);
+    return field;
+  }
+
+  /** Registers what only some ways to sign in use. */
+  addPart(part) {
+    this.#parts.push(part);
+  }
+
+  get(path) {
+    return this.#fields.get(path);
+  }
+
+  get paths() {
+    return [...this.#fields.keys()];
+  }
+
+  /** The control for a path, or for the nearest one above it. */
+  nearest(path) {
+    for (let at = path; at !== ""; at = at.slice(0, Math.max(0, at.lastIndexOf(".")))) {
+      const field = this.#fields.get(at);
+      if (field) return field;
+    }
+    return null;
+  }
+
+  disable(disabled) {
+    for (const field of this.#fields.values()) field.disable(disabled);
+  }
+
+  write(draft) {
+    for (const [path, field] of this.#fields) field.set(getPath(draft, path));
+    this.showUsed(draft);
+  }
+
+  /** Shows only what the chosen sign-in and ways use. */
+  showUsed({ authMethod, oauth2, routing, host }) {
+    for (const part of this.#parts) part.showIf(authMethod);
+    this.get("oauth2.refreshToken").root.hidden = oauth2.grant !== "refresh_token";
+    for (const [category, { via }] of Object.entries(routing)) {
+      this.get(`routing.${category}.onFailure`).root.hidden = via === "platform";
+    }
+    this.hostChanged(host);
+  }
+
+  /** Whether each secret may be kept depends on where it would go; `stored` are the active settings. */
+  offerSecrets(draft, stored) {
+    const same = stored !== null && sameDestination(draft, toDraft(stored));
+    for (const path of SECRETS) {
+      const field = this.get(path);
+      const isSet = stored !== null && getPath(stored, path)?.isSet === true;
+      field.offer(isSet && same, isSet && !same);
+      setPath(draft, path, field.get());
+    }
+  }
+
+  /** Takes what was typed into secrets out of the document and out of the draft. */
+  forgetSecrets(draft) {
+    for (const path of SECRETS) {
+      this.get(path).forget();
+      if (getPath(draft, path)?.set !== undefined) setPath(draft, path, null);
+    }
+  }
+
+  /**
+   * Shows the issues of the fields in `met`. Answers those that belong to no field, and how many fields show an error.
+   */
+  showIssues(form, issues, met) {
+    const byField = new Map(this.paths.map((path) => [path, []]));
+    const general = [];
+    for (const issue of issues) (byField.get(this.nearest(issue.field)?.path) ?? general).push(issue);
+    let wrong = 0;
+    for (const [path, field] of this.#fields) {
+      const shown = met.has(path) ? byField.get(path) : [];
+      showIssues(form, field, shown);
+      if (shown.some(({ severity }) => severity === "error")) wrong += 1;
+    }
+    return { general, wrong };
+  }
+}
