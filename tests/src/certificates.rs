@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -38,6 +38,14 @@ impl Certificates {
         &self.ca_pem
     }
 
+    /// A TLS server with a good certificate for these names and addresses.
+    pub fn server_for(&self, names: &[String]) -> Arc<ServerConfig> {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params("relay", &names).signed_by(&key, &self.issuer);
+        config(&certificate.expect("a certificate"), &key)
+    }
+
     /// A TLS server of this kind: `good`, `self-signed`, `expired`, `not-yet-valid`, `wrong-name`,
     /// `unknown-ca`, `ca-as-leaf`.
     pub fn server(&self, kind: &str) -> Arc<ServerConfig> {
@@ -56,16 +64,20 @@ impl Certificates {
             "unknown-ca" => params.signed_by(&key, &Self::new().issuer),
             _ => params.signed_by(&key, &self.issuer),
         };
-        let chain = vec![CertificateDer::from(certificate.expect("a certificate").der().to_vec())];
-        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key in DER");
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .expect("versions that ring has")
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .expect("a certificate that goes with its key");
-        Arc::new(config)
+        config(&certificate.expect("a certificate"), &key)
     }
+}
+
+fn config(certificate: &Certificate, key: &KeyPair) -> Arc<ServerConfig> {
+    let chain = vec![CertificateDer::from(certificate.der().to_vec())];
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key in DER");
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .expect("versions that ring has")
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .expect("a certificate that goes with its key");
+    Arc::new(config)
 }
 
 fn params(common_name: &str, names: &[&str]) -> CertificateParams {

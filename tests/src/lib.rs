@@ -3,4 +3,5 @@
 pub mod certificates;
 pub mod dns;
 pub mod effects_contract;
+pub mod faults;
 pub mod scripted;

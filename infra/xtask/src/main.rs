@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+mod faults;
 mod form;
 mod local;
 mod package;
@@ -16,6 +17,7 @@ cargo xtask <task>
 
   local [ARGS]    sets up, builds the npm package and `ownpost`, and runs `ownpost local ARGS`
   test [SUITE…]   sets up and runs every suite, or only those named (`cargo xtask test list` names them)
+  faults [ARGS]   the long fault run; writes docs/figures/faults.md and its picture
   build           the npm package and the debug binaries
   package         the Lambda artefact: target/package/ownpost-lambda.zip
   types           the npm package's TypeScript types, from the Rust types
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
     let done = match task {
         "local" => local::run_local(rest),
         "test" => suites::run(rest),
+        "faults" => faults::run_long(rest),
         "build" => local::build(),
         "package" => package::package(),
         "types" => types::write().map(|()| ExitCode::SUCCESS),

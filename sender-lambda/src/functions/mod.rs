@@ -14,12 +14,14 @@ use crate::smtp::{Gate, Mail, Network, Plan, Pool, RelayKey};
 use crate::wire::test_report::{StageResult, TestReport};
 
 mod active;
+mod alert;
 pub mod monitor;
 mod relay_health;
 mod release;
 pub mod router;
 pub mod sender;
 pub mod settings;
+mod shared;
 #[cfg(test)]
 mod testing;
 

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{App, active, emit, random_unit, relay_health, release};
+use super::{App, active, alert, emit, random_unit, relay_health, release};
 use crate::domain::delivery::{Revision, Status};
 use crate::domain::expiry;
 use crate::domain::failure::{Failure, Reply};
@@ -100,6 +100,7 @@ pub async fn run(app: &App) -> Result<Report> {
 
 /// Whether the relay was tested, and how many held mails were put back on the queue.
 async fn look_after(app: &App, tenant: &Tenant) -> Result<(bool, usize)> {
+    alert::complete(app, tenant).await?;
     let (expired, waiting) = look_at_held(app, tenant).await?;
     let active = active::read(app, tenant).await?;
     let Some((revision, settings)) = active.settings() else { return Ok((false, expired)) };

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{App, emit, release, router};
+use super::{App, alert, emit, release};
 use crate::domain::delivery::Revision;
 use crate::domain::failure::Failure;
 use crate::domain::health::{Change, Health};
@@ -10,12 +10,9 @@ use crate::domain::outcome::Observation;
 use crate::domain::tenant::Tenant;
 use crate::domain::words;
 use crate::effects::{Emitted, Result};
-use crate::wire::event;
 
 /// The state's key in the ledger.
 const HEALTH: &str = "health";
-/// The key of the addresses that are told when a relay fails.
-const ADMINS: &str = "admins";
 /// How often a write is tried against others who write the same state.
 const TRIES: usize = 5;
 
@@ -89,22 +86,6 @@ pub(super) async fn reset(app: &App, tenant: &Tenant, revision: &Revision) {
     }
 }
 
-/// Whom to tell when the relay fails: the admin who saved the settings.
-pub(super) async fn set_admin(app: &App, tenant: &Tenant, address: &str) {
-    let now = (app.now)();
-    let ledger = &app.effects.ledger;
-    let written = match ledger.get_state(tenant, ADMINS, now).await {
-        Ok(stored) => {
-            let version = stored.map_or(0, |stored| stored.version);
-            ledger.put_state(tenant, ADMINS, &json!([address]), version, None, now).await.map(|_| ())
-        }
-        Err(error) => Err(error),
-    };
-    if let Err(error) = written {
-        tracing::warn!(%tenant, %error, "the admin to alert is not recorded");
-    }
-}
-
 async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, change: Change) {
     let detail = json!({
         "tenant": tenant, "host": host, "revision": health.revision, "since": health.since,
@@ -114,7 +95,7 @@ async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, chang
         Change::Unhealthy => {
             tracing::warn!(%tenant, host, code = health.code, "relay unhealthy");
             emit(app, &[Emitted { detail_type: "Relay Unhealthy", detail }]).await;
-            alert(app, tenant, host, health).await;
+            alert::raise(app, tenant, host, health).await;
         }
         Change::Recovered => {
             tracing::info!(%tenant, host, "relay recovered");
@@ -125,37 +106,3 @@ async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, chang
         }
     }
 }
-
-/// A mail to the tenant's admins. It goes the way of all mail, ledger and queue, but never through the server
-/// it is about.
-async fn alert(app: &App, tenant: &Tenant, host: &str, health: &Health) {
-    let admins = match app.effects.ledger.get_state(tenant, ADMINS, (app.now)()).await {
-        Ok(Some(admins)) => admins.value,
-        Ok(None) => return,
-        Err(error) => return tracing::warn!(%tenant, %error, "admins not alerted"),
-    };
-    let addresses: Vec<String> = serde_json::from_value(admins).unwrap_or_default();
-    let recipients: Vec<_> = addresses.iter().map(|address| json!({"address": address})).collect();
-    let document = json!({
-        // One alert for each time it fails, however many senders see it.
-        "id": format!("{}unhealthy-{}", router::OWN_TYPES, health.since),
-        "tenant": tenant,
-        "category": "notification",
-        "type": UNHEALTHY,
-        "recipients": recipients,
-        "data": {"title": host, "excerpt": health.message},
-    })
-    .to_string();
-    let recorded = match event::parse(document.as_bytes(), event::QUEUE_LIMIT) {
-        Ok(event) => {
-            router::record(app, &event, document.as_bytes()).await.map_err(|error| error.to_string())
-        }
-        Err(error) => Err(error.to_string()),
-    };
-    if let Err(error) = recorded {
-        tracing::warn!(%tenant, error, "admins not alerted");
-    }
-}
-
-/// The type of the alert; its mail never goes through the tenant's relay.
-pub(super) const UNHEALTHY: &str = "ownpost.relay-unhealthy";

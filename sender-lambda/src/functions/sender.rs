@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use self::group::Group;
 use self::settle::settle;
 use super::active::Active;
-use super::relay_health::UNHEALTHY;
+use super::alert::UNHEALTHY;
 use super::{App, active, relay_health};
 use crate::domain::category::Via;
 use crate::domain::delivery::{Delivery, Status};

@@ -145,6 +145,8 @@ pub(super) struct Script {
     pub(super) memory: Mutex<Option<Arc<Memory>>>,
     pub(super) acts: Mutex<VecDeque<Act>>,
     pub(super) taken: Mutex<Vec<Taken>>,
+    /// The subject lines of the mails taken, as they were sent.
+    pub(super) subjects: Mutex<Vec<String>>,
     /// How many of the next tests fail.
     pub(super) failing_tests: Mutex<u32>,
     /// The end of the certificate that the next tests see.
@@ -218,6 +220,9 @@ impl Relays for Script {
                         memory.fail(operation, times);
                     }
                     self.taken.lock().unwrap().push(taken);
+                    let message = String::from_utf8_lossy(&mail.message);
+                    let subject = message.lines().find_map(|line| line.strip_prefix("Subject: "));
+                    self.subjects.lock().unwrap().extend(subject.map(str::to_owned));
                     Ok(reply(250))
                 }
             }));

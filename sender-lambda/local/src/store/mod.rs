@@ -49,7 +49,7 @@ pub struct Store {
     clock: Clock,
     platform: RwLock<Option<StoredVersion>>,
     queue_changed: Arc<Notify>,
-    /// Held for as long as the store is open: one process at a time.
+    /// Held for as long as the store is open: one process at a time, or several that share it.
     _lock: Option<File>,
 }
 
@@ -68,8 +68,19 @@ pub enum OpenError {
 }
 
 impl Store {
-    /// Opens the store under this folder, which is made when it is not there yet.
+    /// Opens the store under this folder, which is made when it is not there yet, for this process alone.
+    /// Messages that were being worked on show again at once: whoever had them is gone.
     pub fn open(folder: &Path, clock: Clock) -> std::result::Result<Self, OpenError> {
+        Self::open_as(folder, clock, true)
+    }
+
+    /// Opens the store beside other processes that share it. SQLite lets one of them write at a time. A message
+    /// whose process is gone shows again when its visibility timeout is over.
+    pub fn share(folder: &Path, clock: Clock) -> std::result::Result<Self, OpenError> {
+        Self::open_as(folder, clock, false)
+    }
+
+    fn open_as(folder: &Path, clock: Clock, alone: bool) -> std::result::Result<Self, OpenError> {
         let at = |path: &Path| {
             let path = path.to_owned();
             move |error| OpenError::File(path, error)
@@ -82,7 +93,7 @@ impl Store {
             .write(true)
             .open(&lock_path)
             .map_err(at(&lock_path))?;
-        match lock.try_lock() {
+        match if alone { lock.try_lock() } else { lock.try_lock_shared() } {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(folder.to_owned())),
             Err(TryLockError::Error(error)) => return Err(at(&lock_path)(error)),
@@ -93,13 +104,15 @@ impl Store {
         let database = |error: rusqlite::Error| OpenError::Database(path.clone(), error.to_string());
         let connection = Connection::open(&path).map_err(database)?;
         prepare(&connection).map_err(|problem| OpenError::Database(path.clone(), problem))?;
-        // Whoever had these messages is gone with the process.
-        connection
-            .execute(
-                "UPDATE message SET in_flight = 0, receipt = NULL, visible_at = 0 WHERE in_flight = 1",
-                [],
-            )
-            .map_err(database)?;
+        if alone {
+            // Whoever had these messages is gone with the process.
+            connection
+                .execute(
+                    "UPDATE message SET in_flight = 0, receipt = NULL, visible_at = 0 WHERE in_flight = 1",
+                    [],
+                )
+                .map_err(database)?;
+        }
         fs::metadata(&path).map_err(at(&path))?;
         Ok(Self::start(connection, keys, clock, Some(lock)))
     }

@@ -6,14 +6,16 @@ use serde_json::json;
 
 use super::Fate;
 use crate::domain::delivery::{Delivery, Status};
-use crate::effects::Emitted;
-use crate::functions::{App, emit};
+use crate::effects::{Emitted, QueueMessage};
+use crate::functions::{App, emit, router};
 use crate::wire::http::DeliveryRow;
 
 /// How often a row is written before its message stays on the queue.
 const TRIES: u32 = 4;
 /// The first pause between two tries; fourfold each time.
 const PAUSE: Duration = Duration::from_millis(25);
+/// When the message of a mail shows whose own was taken off; it is hidden further then if need be.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Writes the row if it still has this version, and gives `fate`; when it cannot be written, the message stays
 /// and the row tells the next sender what it knows.
@@ -28,7 +30,7 @@ pub(super) async fn settle(app: &App, row: Delivery, mut version: u64, fate: Fat
                 }
                 return fate;
             }
-            Ok(false) => match overtaken(app, &row).await {
+            Ok(false) => match overtaken(app, &row, version).await {
                 Some(newer) => version = newer,
                 None => return Fate::Stay(None),
             },
@@ -41,12 +43,24 @@ pub(super) async fn settle(app: &App, row: Delivery, mut version: u64, fate: Fat
     Fate::Stay(None)
 }
 
-/// Somebody else has written the row. When they gave us up for dead and we know that the mail was taken, what we
-/// know is right: the version to write over. Also when the write before was ours and only its answer was lost.
-async fn overtaken(app: &App, row: &Delivery) -> Option<u64> {
+/// Somebody else has written the row. When they gave us up for dead and we know what became of the mail, what we
+/// know is right against their guess: the version to write over. So it is when the write before was ours and only
+/// its answer was lost.
+async fn overtaken(app: &App, row: &Delivery, version: u64) -> Option<u64> {
     let stored = app.effects.ledger.get(&row.tenant, &row.id).await.ok()??;
-    let guessed = matches!(stored.value.status, Status::Sending | Status::Unknown);
-    (row.status == Status::Sent && guessed).then_some(stored.version)
+    // The next write after our mark: nobody has decided or tried anything in between.
+    let their_guess = stored.value.status == Status::Unknown && stored.version == version + 1;
+    let wins = match row.status {
+        Status::Sent => matches!(stored.value.status, Status::Sending | Status::Unknown),
+        Status::Failed | Status::Held => their_guess,
+        // Whoever gave us up took the message off the queue.
+        Status::Deferred if their_guess => {
+            let message = QueueMessage { delay: SOON, ..router::message(row) };
+            app.effects.queue.send(&[message]).await.iter().all(Result::is_ok)
+        }
+        _ => false,
+    };
+    wins.then_some(stored.version)
 }
 
 /// Fails the mail for a reason of ours.

@@ -330,6 +330,37 @@ async fn a_result_that_cannot_be_written_becomes_unknown_and_not_a_second_mail()
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_sender_knows_wins_over_the_guess_of_who_gave_it_up() {
+    for (known, stays) in [
+        (Status::Sent, 0),
+        (Status::Failed, 0),
+        (Status::Held, 0),
+        (Status::Deferred, 1),
+        (Status::Unknown, 0),
+    ] {
+        let world = World::new();
+        world.tell("e1", &["jan@example.org"]).await;
+        let ledger = &world.app.effects.ledger;
+        let marked = Delivery { status: Status::Sending, ..world.row() };
+        assert!(ledger.update(&marked, 1).await.unwrap());
+        world.memory.pass(HOUR);
+        world.work().await;
+        assert_eq!((world.row().status, world.memory.queued()), (Status::Unknown, 0));
+        // The sender was slow and not dead.
+        let row = Delivery { status: known, ..marked };
+        settle(&world.app, row, 2, Fate::Done).await;
+        assert_eq!((world.row().status, world.memory.queued()), (known, stays), "{known:?}");
+        // Once a person has decided, a guess is no guess any more.
+        let decided = Delivery { status: Status::Queued, ..world.row() };
+        let version = ledger.get(&decided.tenant, &decided.id).await.unwrap().unwrap().version;
+        assert!(ledger.update(&decided, version).await.unwrap());
+        let late = Delivery { status: Status::Failed, ..world.row() };
+        settle(&world.app, late, 2, Fate::Done).await;
+        assert_eq!(world.row().status, Status::Queued, "{known:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn bodies_of_others_leave_the_queue_and_fail_nobody() {
     let world = World::new();
     world.tell("e1", &["jan@example.org"]).await;
@@ -373,7 +404,7 @@ async fn a_password_replaced_meanwhile_is_read_again_once() {
 async fn a_broken_relay_is_left_alone_told_of_and_comes_back() {
     let world = World::new();
     world.activate("r1", &own(OnFailure::Hold)).await;
-    relay_health::set_admin(&world.app, &acme(), "admin@acme.example").await;
+    super::super::alert::remember_admin(&world.app, &acme(), "admin@acme.example", "en").await;
     world.tell("e1", &["jan@example.org"]).await;
     world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
     world.work().await;

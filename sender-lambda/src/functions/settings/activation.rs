@@ -11,7 +11,7 @@ use crate::domain::delivery::{Revision, hex};
 use crate::domain::health::Health;
 use crate::effects::{Emitted, SecretStage};
 use crate::functions::active::{self, Active, REMOVED};
-use crate::functions::{emit, relay_health, release};
+use crate::functions::{alert, emit, relay_health, release};
 use crate::wire::http::Activation;
 use crate::wire::settings::{public, to_document};
 use crate::wire::test_report::TestReport;
@@ -62,7 +62,7 @@ pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     if new {
         promote(call, &revision, before.revision()).await?;
     }
-    relay_health::set_admin(call.app, call.tenant, email).await;
+    alert::remember_admin(call.app, call.tenant, email, call.locale).await;
     Ok(activated(call, &revision, Some(&settings.host), Some(report)).await)
 }
 
@@ -79,7 +79,7 @@ pub(super) async fn roll_back(call: &Call<'_>, progress: Progress<'_>) -> Answer
                 return Ok(test_failed(&report));
             }
             promote(call, &revision, now.revision()).await?;
-            relay_health::set_admin(call.app, call.tenant, email).await;
+            alert::remember_admin(call.app, call.tenant, email, call.locale).await;
             Ok(activated(call, &revision, Some(&settings.host), Some(report)).await)
         }
         // Before these settings there was the platform's server: nothing to test.

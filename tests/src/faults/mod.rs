@@ -1,0 +1,431 @@
+//! The fault run: notifications of many tenants over relays in every bad mood, senders in processes of their own
+//! that are killed at any moment, and at the end an account of every mail.
+//!
+//! Real are the functions, the store with its fsync, the SMTP over TLS, the processes and their deaths. The
+//! product's clock goes faster than the wall's, so that breakers, leases and retries pass in seconds.
+//!
+//! The rule that the account checks: every mail has a row in a final status, and
+//! - `sent`: its relay took it, once;
+//! - `failed`: its relay did not take it, and refused it with 5xx;
+//! - `unknown`: its relay took it at most once, and either asked for the message and never answered it, or the
+//!   sender that had last marked it `sending` was killed.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use ownpost::store::Store;
+use rustls::ServerConfig;
+use sender_lambda::domain::tenant::Tenant;
+use sender_lambda::functions::settings::{self, Claims, Request};
+use sender_lambda::functions::{App, monitor, router};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use self::account::Account;
+use self::book::Book;
+use self::dice::Dice;
+use self::mood::{Mood, Phase};
+use self::relay::{Identities, Kill, Relay};
+use self::senders::Senders;
+use self::spec::Spec;
+use crate::certificates::Certificates;
+
+mod account;
+mod book;
+mod dice;
+mod mood;
+mod picture;
+mod relay;
+mod sender;
+mod senders;
+mod spec;
+
+pub use sender::run as run_sender;
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How many mails.
+    pub mails: usize,
+    /// Of how many tenants, each with a relay of its own.
+    pub tenants: usize,
+    /// For how long things go wrong.
+    pub trouble: Duration,
+    /// How many sender processes.
+    pub senders: usize,
+    /// What repeats the same troubles.
+    pub seed: u64,
+    /// The program of a sender: called with the run's file and its name.
+    pub program: PathBuf,
+}
+
+/// What a run has shown.
+pub struct Report {
+    /// What broke the rule; empty when nothing did.
+    pub violations: Vec<String>,
+    /// The counts, as a table in Markdown.
+    pub table: String,
+    /// The picture, as SVG.
+    pub picture: String,
+    /// How many senders were killed.
+    pub kills: usize,
+    /// How many mails ended as `sent`.
+    pub sent: usize,
+}
+
+/// An hour of the product passes in a minute.
+const SPEED: i32 = 60;
+/// How long after the last trouble everything must have come to an end. The longest pause of a breaker is a quarter
+/// of a minute here; the rest is for a slow machine.
+const DRAIN: Duration = Duration::from_mins(5);
+
+/// Runs the plan.
+///
+/// # Errors
+/// It cannot be run: no port, no folder.
+pub fn run(plan: &Plan) -> Result<Report, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(run_here(plan))
+}
+
+/// The run as its tasks share it.
+struct Run {
+    plan: Plan,
+    spec: Spec,
+    app: App,
+    store: Arc<Store>,
+    relays: Vec<Arc<Relay>>,
+    book: Arc<Book>,
+    began: Instant,
+    /// How long the queue was, and when.
+    depth: Mutex<Vec<(Duration, u64)>>,
+}
+
+async fn run_here(plan: &Plan) -> Result<Report, String> {
+    let folder = Folder::new(plan.seed)?;
+    let certificates = Certificates::new();
+    let ca_file = folder.0.join("ca.pem");
+    std::fs::write(&ca_file, certificates.ca_pem()).map_err(|error| error.to_string())?;
+    let (listeners, port) = listen(plan.tenants + 1).await?;
+    let (kills, mut kill_requests) = mpsc::unbounded_channel();
+    let began = Instant::now();
+    let book = Arc::new(Book::new(began));
+    let relays = relays(plan, &listeners, &certificates, &book, &kills);
+    let spec = Spec {
+        folder: folder.0.clone(),
+        began: Timestamp::now(),
+        speed: SPEED,
+        port,
+        ca_file,
+        platform: platform(&relays[plan.tenants]),
+    };
+    let spec_file = folder.0.join("run.json");
+    let written = serde_json::to_vec(&spec).map_err(|error| error.to_string())?;
+    std::fs::write(&spec_file, written).map_err(|error| error.to_string())?;
+    let store = Store::share(&spec.folder, spec.clock()).map_err(|error| error.to_string())?;
+    let store = Arc::new(store);
+    let app = sender::app(&spec, "controller.faults.test", &store)?;
+    for (relay, listener) in relays.iter().zip(listeners) {
+        tokio::spawn(Arc::clone(relay).serve(listener));
+    }
+    let run =
+        Arc::new(Run { plan: plan.clone(), spec, app, store, relays, book, began, depth: Mutex::default() });
+    for relay in &run.relays[..plan.tenants] {
+        run.save(relay).await?;
+    }
+    let mut senders = Senders::start(plan, &spec_file, &run.spec.folder, began)?;
+
+    // The schedule counts from here.
+    let start = began.elapsed();
+    let end = start + plan.trouble;
+    let mut schedules = mood::schedules(plan.tenants, plan.trouble, &mut Dice::new(plan.seed, 1));
+    for phase in schedules.iter_mut().flatten() {
+        phase.from += start;
+        phase.until += start;
+    }
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    for (relay, phases) in run.relays.iter().zip(schedules.clone()) {
+        tasks.spawn(Arc::clone(&run).moods(Arc::clone(relay), phases));
+    }
+    tasks.spawn(Arc::clone(&run).events(start));
+    let background = [
+        tokio::spawn(Arc::clone(&run).monitor(stopped.clone())),
+        tokio::spawn(Arc::clone(&run).watch(stopped.clone())),
+    ];
+    let mut dice = Dice::new(plan.seed, 2);
+    let mut next_kill = start + dice.millis(500, 1500);
+    let drained = loop {
+        let troubled = began.elapsed() < end;
+        tokio::select! {
+            Some(kill) = kill_requests.recv() => {
+                if troubled { senders.kill_named(&kill.sender)?; }
+                let _ = kill.done.send(());
+            }
+            () = tokio::time::sleep_until((began + next_kill).into()), if troubled && next_kill < end => {
+                senders.kill_one(&mut dice)?;
+                next_kill += dice.millis(500, 1500);
+            }
+            Some(done) = tasks.join_next() => done.map_err(|error| error.to_string())??,
+            () = tokio::time::sleep(Duration::from_millis(100)) => {
+                if tasks.is_empty() && run.is_drained().await { break Ok(()); }
+                if began.elapsed() > end + DRAIN { break Err("not everything came to an end"); }
+            }
+        }
+    };
+    let _ = stop.send(true);
+    for task in background {
+        let _ = task.await;
+    }
+    let crashed = senders.end();
+    let mut account = Account::of(&run, &senders).await?;
+    account.violations.extend(drained.err().map(str::to_owned));
+    account.violations.extend(crashed);
+    Ok(Report {
+        table: account.table(&run, &senders),
+        picture: picture::draw(&run, &senders, &schedules, &account),
+        violations: account.violations,
+        kills: senders.killed.len(),
+        sent: account.sent,
+    })
+}
+
+/// A folder of its own that goes away.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(seed: u64) -> Result<Self, String> {
+        let name = format!("ownpost-faults-{}-{seed}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The address of a relay: loopback has sixteen million of them, so that a relay that does not listen keeps its own.
+fn address(lane: usize) -> Ipv4Addr {
+    let [a, b, ..] = std::process::id().to_le_bytes();
+    Ipv4Addr::new(127, 64 + a % 128, b, u8::try_from(lane + 1).unwrap_or(u8::MAX))
+}
+
+/// A listener for each relay, all on one port.
+async fn listen(relays: usize) -> Result<(Vec<TcpListener>, u16), String> {
+    let first = TcpListener::bind((address(0), 0)).await.map_err(|error| error.to_string())?;
+    let port = first.local_addr().map_err(|error| error.to_string())?.port();
+    let mut listeners = vec![first];
+    for lane in 1..relays {
+        listeners.push(TcpListener::bind((address(lane), port)).await.map_err(|error| error.to_string())?);
+    }
+    Ok((listeners, port))
+}
+
+fn relays(
+    plan: &Plan,
+    listeners: &[TcpListener],
+    certificates: &Certificates,
+    book: &Arc<Book>,
+    kills: &mpsc::UnboundedSender<Kill>,
+) -> Vec<Arc<Relay>> {
+    let names: Vec<String> = (0..listeners.len()).map(|lane| address(lane).to_string()).collect();
+    let good: Arc<ServerConfig> = certificates.server_for(&names);
+    let identities = Arc::new(Identities {
+        good,
+        wrong_name: certificates.server("wrong-name"),
+        self_signed: certificates.server("self-signed"),
+        expired: certificates.server("expired"),
+    });
+    let relay = |(lane, listener): (usize, &TcpListener)| {
+        Arc::new(Relay {
+            lane,
+            address: listener.local_addr().unwrap_or(SocketAddr::from(([0; 4], 0))),
+            implicit: lane % 2 == 1,
+            identities: Arc::clone(&identities),
+            mood: watch::Sender::new(Mood::Well),
+            password: Mutex::new("first".to_owned()),
+            book: Arc::clone(book),
+            kills: kills.clone(),
+            dice: Mutex::new(Dice::new(plan.seed, 100 + lane as u64)),
+        })
+    };
+    listeners.iter().enumerate().map(relay).collect()
+}
+
+/// The settings of a relay as its admin types them in.
+fn form(relay: &Relay) -> Value {
+    let on_failure = if relay.lane % 4 == 3 { "platform" } else { "hold" };
+    let rule = json!({"via": "relay", "onFailure": on_failure});
+    json!({
+        "host": relay.address.ip().to_string(),
+        "port": relay.address.port(),
+        "security": if relay.implicit { "tls" } else { "starttls" },
+        "username": "mailer",
+        "password": {"set": relay.password()},
+        "senderAddress": format!("noreply@{}.example", tenant(relay.lane)),
+        "routing": {"notification": rule, "rights-request": rule, "audit-invitation": rule, "user-invitation": rule},
+    })
+}
+
+/// The platform's document: the same settings, with the secret in place.
+fn platform(relay: &Relay) -> String {
+    let mut document = form(relay);
+    document["password"] = json!({"set": relay.password()});
+    document["senderAddress"] = json!("noreply@platform.example");
+    document.to_string()
+}
+
+fn tenant(lane: usize) -> String {
+    format!("t{lane:02}")
+}
+
+impl Run {
+    /// An admin saves the relay's settings: `PUT /smtp`, with its test and its test mail. Until it is activated.
+    async fn save(&self, relay: &Relay) -> Result<(), String> {
+        let name = tenant(relay.lane);
+        let mut last = String::new();
+        for _ in 0..20 {
+            let body = form(relay).to_string();
+            let request = Request {
+                method: "PUT",
+                path: "/smtp",
+                query: Vec::new(),
+                claims: Claims {
+                    tenant: Tenant::new(&name).map_err(|error| error.to_string())?,
+                    email: Some(format!("admin@{name}.example")),
+                },
+                accept_language: None,
+                body: body.as_bytes(),
+            };
+            let answer = settings::handle(&self.app, request, None).await;
+            if answer.status == 200 {
+                return Ok(());
+            }
+            last = String::from_utf8_lossy(&answer.body).into_owned();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Err(format!("the settings of {name} were not activated: {last}"))
+    }
+
+    /// Leads a relay through its moods. A password that has changed is saved by an admin when the phase is over.
+    async fn moods(self: Arc<Self>, relay: Arc<Relay>, phases: Vec<Phase>) -> Result<(), String> {
+        for (number, phase) in phases.into_iter().enumerate() {
+            tokio::time::sleep_until((self.began + phase.from).into()).await;
+            if phase.mood == Mood::PasswordChanged {
+                relay.change_password(&format!("changed-{number}"));
+            }
+            relay.mood.send_replace(phase.mood);
+            tokio::time::sleep_until((self.began + phase.until).into()).await;
+            relay.mood.send_replace(Mood::Well);
+            if phase.mood == Mood::PasswordChanged {
+                self.save(&relay).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The product's events, spread over the time of trouble. One in eight comes twice, as from a source that got no
+    /// answer.
+    async fn events(self: Arc<Self>, start: Duration) -> Result<(), String> {
+        const KINDS: [(&str, &str); 4] = [
+            ("notification", "comment.created"),
+            ("rights-request", "rights-request.message"),
+            ("audit-invitation", "audit.invited"),
+            ("user-invitation", "user.invited"),
+        ];
+        let mut dice = Dice::new(self.plan.seed, 3);
+        // Nothing new in the last eighth, so that all of it meets trouble.
+        let span = self.plan.trouble.mul_f64(0.875);
+        let mut accepting = JoinSet::new();
+        let mut mails = 0;
+        while mails < self.plan.mails {
+            let share = f64::from(u32::try_from(mails).unwrap_or(0))
+                / f64::from(u32::try_from(self.plan.mails).unwrap_or(1));
+            tokio::time::sleep_until((self.began + start + span.mul_f64(share)).into()).await;
+            let recipients = usize::try_from(1 + dice.roll(3)).unwrap_or(1).min(self.plan.mails - mails);
+            let of = tenant(usize::try_from(dice.roll(self.plan.tenants as u64)).unwrap_or(0));
+            let (category, kind) = KINDS[usize::try_from(dice.roll(4)).unwrap_or(0)];
+            let to: Vec<Value> =
+                (0..recipients).map(|n| json!({"address": format!("r{}@{of}.example", mails + n)})).collect();
+            let event = json!({
+                "id": format!("e{mails}"), "tenant": of, "category": category, "type": kind,
+                "recipients": to, "data": {"actor": "Ann", "title": "Fault run", "excerpt": "x"},
+            })
+            .to_string();
+            let times = if dice.roll(8) == 0 { 2 } else { 1 };
+            let run = Arc::clone(&self);
+            accepting.spawn(async move {
+                for _ in 0..times {
+                    // A source repeats what was not accepted because the store was busy.
+                    while let Err(refused) = router::accept(&run.app, event.as_bytes(), None).await {
+                        if !refused.transient {
+                            return Err(refused.to_string());
+                        }
+                    }
+                }
+                Ok(())
+            });
+            mails += recipients;
+        }
+        accepting.join_all().await.into_iter().collect()
+    }
+
+    /// The schedule of `monitor`: every minute of the product.
+    async fn monitor(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
+        while !*stopped.borrow() {
+            // A run that fails is followed by the next.
+            let _ = monitor::run(&self.app).await;
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                _ = stopped.changed() => {}
+            }
+        }
+    }
+
+    /// Writes down how long the queue is.
+    async fn watch(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
+        while !*stopped.borrow() {
+            if let (Ok(length), Ok(mut depth)) = (self.store.queue_length().await, self.depth.lock()) {
+                depth.push((self.began.elapsed(), length));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(250)) => {}
+                _ = stopped.changed() => {}
+            }
+        }
+    }
+
+    /// Whether every mail has come to its end.
+    async fn is_drained(&self) -> bool {
+        use sender_lambda::domain::delivery::Status::{Deferred, Held, Queued, Sending};
+        use sender_lambda::effects::{Filter, Ledger as _, Order};
+        if self.store.queue_length().await != Ok(0) {
+            return false;
+        }
+        for lane in 0..self.plan.tenants {
+            let Ok(tenant) = Tenant::new(&tenant(lane)) else { return false };
+            for status in [Queued, Sending, Deferred, Held] {
+                let filter = Filter { status: Some(status), ..Filter::default() };
+                match self.store.list(&tenant, &filter, Order::OldestFirst, None, 1).await {
+                    Ok(page) if page.deliveries.is_empty() => {}
+                    _ => return false,
+                }
+            }
+        }
+        true
+    }
+}
+
+/// Where a run's file of a sender is: shared by those that look at it.
+fn journal(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.journal"))
+}

@@ -1,0 +1,161 @@
+//! A sender in a process of its own, that can be killed: the product's `sender` over the shared store, driven as
+//! Lambda's event source drives it. It works until its standard input ends.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use ownpost::store::{Received, Store};
+use sender_lambda::domain::failure::{Failure, Reply};
+use sender_lambda::domain::settings::Settings;
+use sender_lambda::functions::sender::{self, Record};
+use sender_lambda::functions::{App, Relays};
+use sender_lambda::smtp::{Gate, Mail, Network, Plan, Pool, RelayKey, probe};
+use sender_lambda::wire::test_report::{StageResult, TestReport};
+use tokio::sync::{Semaphore, watch};
+
+use super::dice::Dice;
+use super::spec::{Spec, VISIBILITY};
+
+/// Batches at a time.
+const BATCHES: usize = 6;
+/// Messages in one batch, of several tenants, as SQS gives them.
+const BATCH: usize = 10;
+/// Of one tenant in one batch.
+const OF_ONE: usize = 4;
+/// How often the queue is asked when it has nothing.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Real SMTP, with a journal of the mails that went through the gate: it outlives the process.
+struct Journaled {
+    network: Arc<Network>,
+    pool: Pool,
+    journal: Mutex<File>,
+}
+
+struct JournaledGate<'a> {
+    gate: &'a dyn Gate,
+    mails: &'a [Mail],
+    journal: &'a Mutex<File>,
+}
+
+#[async_trait]
+impl Gate for JournaledGate<'_> {
+    async fn commit(&self, index: usize) -> bool {
+        // Before the row can be `sending`, so that no mark is missing.
+        let line = format!("{} {}\n", Timestamp::now().as_microsecond(), self.mails[index].to);
+        let written = self.journal.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
+        written.is_ok() && self.gate.commit(index).await
+    }
+}
+
+#[async_trait]
+impl Relays for Journaled {
+    async fn send(
+        &self,
+        key: &RelayKey,
+        settings: &Settings,
+        mails: &[Mail],
+        gate: &dyn Gate,
+    ) -> Vec<Option<Result<Reply, Failure>>> {
+        let gate = JournaledGate { gate, mails, journal: &self.journal };
+        self.pool.send(key, settings, mails, &gate).await
+    }
+
+    async fn probe(
+        &self,
+        settings: &Settings,
+        plan: &Plan<'_>,
+        on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
+    ) -> TestReport {
+        probe::probe(&self.network, settings, plan, on_stage).await
+    }
+}
+
+/// The functions over real SMTP, for the process with this name.
+pub(super) fn app(spec: &Spec, name: &str, store: &Arc<Store>) -> Result<App, String> {
+    let config = spec.config(name);
+    let (network, pool) = Spec::pool(&config)?;
+    let path = spec.folder.join(format!("{name}.journal"));
+    let journal =
+        OpenOptions::new().create(true).append(true).open(path).map_err(|error| error.to_string())?;
+    let relays = Arc::new(Journaled { network, pool, journal: Mutex::new(journal) });
+    store.set_platform(&spec.platform);
+    let mut app = App::with_relays(config, store.effects(), relays).map_err(|error| error.to_string())?;
+    app.now = spec.clock();
+    Ok(app)
+}
+
+/// The process: reads the run's common ground and works until its standard input ends.
+///
+/// # Errors
+/// It cannot begin.
+pub fn run(spec: &Path, name: &str) -> Result<(), String> {
+    let spec = Spec::read(spec).map_err(|error| error.to_string())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let (stop, stopped) = watch::channel(false);
+    std::thread::spawn(move || {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        let _ = stop.send(true);
+    });
+    runtime.block_on(work(&spec, name, stopped))
+}
+
+async fn work(spec: &Spec, name: &str, mut stopped: watch::Receiver<bool>) -> Result<(), String> {
+    let store = Store::share(&spec.folder, spec.clock()).map_err(|error| error.to_string())?;
+    let store = Arc::new(store);
+    let app = Arc::new(app(spec, name, &store)?);
+    let free = Arc::new(Semaphore::new(BATCHES));
+    let mut dice = Dice::new(u64::from(std::process::id()), 0);
+    while !*stopped.borrow() {
+        // The semaphore is never closed.
+        let Ok(permit) = Arc::clone(&free).acquire_owned().await else { break };
+        let received = receive(&store, &mut dice).await;
+        if received.is_empty() {
+            drop(permit);
+            tokio::select! {
+                () = tokio::time::sleep(POLL) => {}
+                _ = stopped.changed() => {}
+            }
+            continue;
+        }
+        let (app, store) = (Arc::clone(&app), Arc::clone(&store));
+        tokio::spawn(async move {
+            batch(&app, &store, received).await;
+            drop(permit);
+        });
+    }
+    let _ = free.acquire_many(u32::try_from(BATCHES).unwrap_or(1)).await;
+    Ok(())
+}
+
+/// A batch of several tenants. What the store does not give now it gives next time.
+async fn receive(store: &Store, dice: &mut Dice) -> Vec<Received> {
+    let mut groups = store.ready_groups().await.unwrap_or_default();
+    dice.shuffle(&mut groups);
+    let mut received = Vec::new();
+    for group in groups {
+        let room = OF_ONE.min(BATCH - received.len());
+        match store.receive(&group, room, VISIBILITY).await {
+            Ok(more) if room > 0 => received.extend(more),
+            _ => break,
+        }
+    }
+    received
+}
+
+async fn batch(app: &Arc<App>, store: &Store, received: Vec<Received>) {
+    let records: Vec<Record> = received.into_iter().map(Record::from).collect();
+    let stay = sender::handle(app, &records).await;
+    let done = records.into_iter().filter(|record| !stay.contains(&record.message_id));
+    // Messages that stay although they are done find their rows saying so.
+    let _ = store.delete(done.map(|record| record.receipt).collect()).await;
+}
