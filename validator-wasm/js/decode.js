@@ -1,50 +1,48 @@
 // Decodes packed issues (smtp-rules' `report` module) into the issues of a ValidationReport.
 
-import { memoryBytes } from "./pack.js";
+import { bytes, readText as readBytes, refresh } from "./memory.js";
+import { codes, errors, keys, params } from "./tables.js";
 
 const TRUE = 2;
 const NUMBER = 3;
 const TEXT = 4;
+const KEY_NAME = 10;
+const PARAM = 253;
+const CHANGE = 254;
+const SUGGESTION = 255;
 
-const decoder = new TextDecoder();
+/** The field that each code is named after; of codes about the document, none. */
+const fields = codes.map((code) => code.slice(0, code.indexOf(".")).replace("settings", ""));
 
-let codes = [];
-let errors = [];
-let keys = [];
-let params = [];
-
-let bytes;
 let at = 0;
-
-export function prepareDecoder(tables) {
-  ({ codes, errors, keys, params } = tables);
-}
 
 /** The issues in these bytes of memory, with messages from these templates. */
 export function decodeIssues(start, length, templates) {
-  bytes = memoryBytes();
+  if (bytes.length === 0) refresh();
   at = start;
   const end = start + length;
   const issues = [];
-  while (at < end) issues.push(readIssue(templates));
+  while (at < end) issues.push(readIssue(end, templates));
   return issues;
 }
 
-function readIssue(templates) {
+function readIssue(end, templates) {
   const code = bytes[at++];
-  const field = readField();
+  const path = readPath() ?? (fields[code] ? [fields[code]] : []);
   const values = {};
-  for (let count = bytes[at++]; count > 0; count--) {
-    const name = params[bytes[at++]];
-    values[name] = readScalar();
-  }
   let fix = null;
-  for (let count = bytes[at++]; count > 0; count--) {
-    fix ??= {};
-    readChange(fix);
+  while (at < end && bytes[at] >= PARAM) {
+    const mark = bytes[at++];
+    if (mark === PARAM) {
+      values[params[bytes[at++]]] = readScalar();
+    } else if (mark === CHANGE) {
+      fix = change(fix ?? {}, readPath() ?? path, readScalar());
+    } else if (mark === SUGGESTION) {
+      fix = change({}, path, (values.suggestion = readScalar()));
+    }
   }
   return {
-    field,
+    field: path.length === 1 ? path[0] : path.join("."),
     code: codes[code],
     severity: errors[code] ? "error" : "warning",
     params: values,
@@ -53,34 +51,31 @@ function readIssue(templates) {
   };
 }
 
-function readField() {
+/** A path; nothing for the field that the code is named after. */
+function readPath() {
   let count = bytes[at++];
-  if (count === 0) return "";
-  let field = readName();
-  while (--count > 0) field += `.${readName()}`;
-  return field;
-}
-
-function readName() {
-  const number = bytes[at++];
-  return number === 255 ? readText() : keys[number];
+  if (count === 0) return undefined;
+  const path = [];
+  while (count-- > 0) {
+    const number = bytes[at++];
+    path.push(number === 255 ? readText() : keys[number]);
+  }
+  return path;
 }
 
 /** Sets one value of a merge patch. */
-function readChange(fix) {
+function change(fix, path, value) {
   let object = fix;
-  for (let count = bytes[at++]; count > 1; count--) {
-    const name = readName();
-    object = object[name] ??= {};
-  }
-  const name = readName();
-  const value = readScalar();
+  const last = path.length - 1;
+  for (let i = 0; i < last; i++) object = object[path[i]] ??= {};
+  const name = path[last];
   if (name === "__proto__") {
     // Assigning to it would set the prototype and no member.
     Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
   } else {
     object[name] = value;
   }
+  return fix;
 }
 
 function readScalar() {
@@ -88,41 +83,46 @@ function readScalar() {
     case TEXT:
       return readText();
     case NUMBER:
-      at += 4;
-      return (bytes[at - 4] | (bytes[at - 3] << 8) | (bytes[at - 2] << 16) | (bytes[at - 1] << 24)) >>> 0;
+      return readWord();
     case TRUE:
       return true;
+    case KEY_NAME:
+      return keys[bytes[at++]];
     default:
       return null;
   }
 }
 
+function readWord() {
+  at += 4;
+  return (bytes[at - 4] | (bytes[at - 3] << 8) | (bytes[at - 2] << 16) | (bytes[at - 1] << 24)) >>> 0;
+}
+
 function readText() {
   let length = bytes[at++];
-  if (length === 255) {
-    length = (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
-    at += 4;
-  }
+  if (length === 255) length = readWord();
   const start = at;
   at += length;
   if (length < 32) {
     let text = "";
     for (let i = start; i < at; i++) {
-      if (bytes[i] > 127) return decoder.decode(bytes.subarray(start, at));
+      if (bytes[i] > 127) return readBytes(start, length);
       text += String.fromCharCode(bytes[i]);
     }
     return text;
   }
-  return decoder.decode(bytes.subarray(start, at));
+  return readBytes(start, length);
 }
 
-/** Fills a template: text, or texts and names of params in turn. */
+/** Fills a template: text, or texts and names of params in turn. A name in capitals gives its param in capitals. */
 function fill(template, values) {
   if (typeof template === "string") return template;
   let message = template[0];
   for (let i = 1; i < template.length; i += 2) {
     const name = template[i];
-    message += (name in values ? values[name] : `{${name}}`) + template[i + 1];
+    const lower = name.toLowerCase();
+    const value = lower in values ? values[lower] : `{${name}}`;
+    message += (name === lower ? value : `${value}`.toUpperCase()) + template[i + 1];
   }
   return message;
 }

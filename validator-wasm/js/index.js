@@ -2,11 +2,13 @@
 // decodes what they say only when they say something. No rule is written here.
 
 import * as glue from "./validator_wasm_bg.js";
-import { decodeIssues, prepareDecoder } from "./decode.js";
+import { decodeIssues } from "./decode.js";
 import { loadLocale, templatesFor } from "./locales.js";
-import { packDocument, packFields, prepareMemory, preparePacker, writeOptions } from "./pack.js";
+import { useMemory } from "./memory.js";
+import { packDocument, packFields, packPlain, preparePacker, writeOptions } from "./pack.js";
+import { codes as allCodes, keys, needs } from "./tables.js";
 
-let tables;
+let ready = false;
 let loading;
 
 /**
@@ -27,10 +29,9 @@ async function load(source = new URL("./validator.wasm", import.meta.url)) {
   const { exports } = await instantiate(await source, imports);
   glue.__wbg_set_wasm(exports);
   exports.__wbindgen_start?.();
-  tables = glue.tables();
-  prepareMemory(exports.memory, glue.input);
-  preparePacker(tables);
-  prepareDecoder(tables);
+  useMemory(exports.memory);
+  preparePacker(glue.input);
+  ready = true;
 }
 
 /** A module, its bytes, a response with them, or an address to fetch it from. */
@@ -54,10 +55,14 @@ async function instantiate(source, imports) {
   }
 }
 
+function needReady() {
+  if (!ready) throw new Error("@ownpost/validator: await init() first");
+}
+
 /** All issues of the settings, or of one field. */
 function check(settings, options, only) {
-  if (!tables) throw new Error("@ownpost/validator: await init() first");
-  const length = only < 0 ? packDocument(settings) : packFields(settings, tables.needs[only]);
+  needReady();
+  const length = only < 0 ? packDocument(settings) : packFields(settings, needs[only]);
   let locale = options;
   let ports = 0;
   let networks = 0;
@@ -75,19 +80,21 @@ export function validate(settings, options) {
 
 export function validateField(settings, field, options) {
   const path = typeof field === "string" ? field : "";
-  const top = tables ? tables.keys.indexOf(path.split(".", 1)[0]) : -1;
-  const known = top >= 0 && top < tables.needs.length;
+  const top = keys.indexOf(path.split(".", 1)[0]);
+  const known = top >= 0 && top < needs.length;
   const issues = check(settings, options, known ? top : -1);
-  if (issues.length === 0 || tables.keys[top] === path) return issues;
+  if (issues.length === 0 || keys[top] === path) return issues;
   return issues.filter((issue) => issue.field === path || (path && issue.field.startsWith(`${path}.`)));
 }
 
 export function suggest(emailOrHost) {
-  if (!tables) throw new Error("@ownpost/validator: await init() first");
-  return typeof emailOrHost === "string" && emailOrHost.length <= 320 ? glue.suggest(emailOrHost) : null;
+  needReady();
+  if (typeof emailOrHost !== "string" || emailOrHost.length > 320) return null;
+  const found = glue.suggest(packPlain(emailOrHost));
+  return found === 0 ? null : decodeIssues(glue.output(), found, templatesFor())[0].fix;
 }
 
 export function codes() {
-  if (!tables) throw new Error("@ownpost/validator: await init() first");
-  return [...tables.codes];
+  needReady();
+  return [...allCodes];
 }

@@ -1,6 +1,9 @@
 // Packs JavaScript values into the module's memory, in the encoding of smtp-rules' `packed` module. Whatever the
 // value is, nothing is thrown, nothing is changed, and the work is bounded.
 
+import { bytes, numbers, refresh, writeText } from "./memory.js";
+import { depth as deepest, keys } from "./tables.js";
+
 const NULL = 0;
 const NUMBER = 3;
 const TEXT = 4;
@@ -16,52 +19,29 @@ const MOST = 6 << 20;
 /** What a property that throws is worth. */
 const UNREADABLE = Symbol("unreadable");
 
-const encoder = new TextEncoder();
 const isOwn = Object.prototype.propertyIsEnumerable;
 
-let memory;
+const numberOf = new Map(keys.map((key, number) => [key, number]));
+
 let reserve;
-let bytes = new Uint8Array(0);
-let numbers;
 let base = 0;
 let room = 0;
 let at = 0;
 
-let keys = [];
-let numberOf = new Map();
-let deepest = 0;
-
-/** Takes over the module's memory and its function that makes room. */
-export function prepareMemory(wasmMemory, makeRoom) {
-  memory = wasmMemory;
+/** Takes over the module's function that makes room. */
+export function preparePacker(makeRoom) {
   reserve = makeRoom;
-  room = 0;
+  room = at = base = 0;
   grow(4096);
 }
 
-export function preparePacker(tables) {
-  keys = tables.keys;
-  numberOf = new Map(keys.map((key, number) => [key, number]));
-  deepest = tables.depth;
-}
-
-/** The bytes of the module's memory, which moves when it grows. */
-export function memoryBytes() {
-  if (bytes.length === 0) refresh();
-  return bytes;
-}
-
-function refresh() {
-  bytes = new Uint8Array(memory.buffer);
-  numbers = new DataView(memory.buffer);
-}
-
 function grow(count) {
-  const used = at - base;
+  const [from, used] = [base, at - base];
   room = Math.max(count, 2 * room);
   base = reserve(room);
-  at = base + used;
   refresh();
+  bytes.copyWithin(base, from, from + used);
+  at = base + used;
 }
 
 /** Room for this many bytes more. */
@@ -180,9 +160,8 @@ function packText(text) {
     for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i);
       if (code > 127) {
-        const { written } = encoder.encodeInto(text, bytes.subarray(first, first + 254));
-        bytes[at] = written;
-        at = first + written;
+        bytes[at] = writeText(text, first, 254);
+        at = first + bytes[at];
         return;
       }
       bytes[first + i] = code;
@@ -193,7 +172,7 @@ function packText(text) {
   }
   if (length > MOST) throw TOO_LARGE;
   ensure(5 + 3 * length);
-  const { written } = encoder.encodeInto(text, bytes.subarray(at + 5, at + 5 + 3 * length));
+  const written = writeText(text, at + 5, 3 * length);
   bytes[at] = 255;
   numbers.setUint32(at + 1, written, true);
   at += 5 + written;
@@ -243,6 +222,13 @@ function packMember(name, value, depth) {
   packValue(value, depth);
 }
 
+/** Packs a text without anything around it; its length. */
+export function packPlain(text) {
+  start();
+  ensure(3 * text.length);
+  return writeText(text, at, 3 * text.length);
+}
+
 /** Writes the operator's lists behind the document; their lengths, and the locale. */
 export function writeOptions(options, length) {
   at = base + length;
@@ -262,7 +248,7 @@ function writeList(list) {
     return 0;
   }
   ensure(3 * text.length);
-  const { written } = encoder.encodeInto(text, bytes.subarray(at, at + 3 * text.length));
+  const written = writeText(text, at, 3 * text.length);
   at += written;
   return written;
 }

@@ -1,130 +1,119 @@
-//! The browser surface of the rules: a packed hot path over the module's own memory, and an object API for what
-//! is asked once. `js/index.js` is what people import.
+//! The browser surface of the rules: packed settings in, packed issues out, in the module's own memory.
+//! `js/index.js` is what people import.
+//!
+//! For WASM this is a crate without the standard library: its allocator, its panic messages and its formatting
+//! would be most of what a page downloads.
 
-use std::cell::RefCell;
+#![cfg_attr(target_arch = "wasm32", no_std)]
 
-use serde::Serialize;
-use smtp_rules::catalogue::{Code, Param, Severity};
-use smtp_rules::packed::{Key, MAX_DEPTH};
+extern crate alloc;
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::cell::OnceCell;
+use core::sync::atomic::AtomicUsize;
+use core::sync::atomic::Ordering::Relaxed;
+use core::{mem, slice};
+
+use smtp_rules::packed::Key;
 use smtp_rules::report::Report;
-use smtp_rules::{Idn, Options, Shell};
+use smtp_rules::{Directory, Idn, Options, Shell};
 use wasm_bindgen::prelude::*;
 
-#[wasm_bindgen(module = "/js/idn.js")]
+mod memory;
+
+#[wasm_bindgen(raw_module = "./idn.js")]
 extern "C" {
-    /// A name as A-labels by the browser's URL parser.
-    fn idn(name: &str) -> Option<String>;
+    /// Replaces the name at this place, of this length and with so much room, by its A-labels as the browser's
+    /// URL parser has them; the new length, 0 when it is no name.
+    fn idn(place: usize, length: usize, room: usize) -> usize;
 }
 
-struct Browser;
+/// Room for any name in A-labels that the rules accept, and for many that they do not.
+const ROOM: usize = 1 << 10;
+
+struct Browser {
+    directory: Directory,
+}
 
 impl Shell for Browser {
-    fn idn(&self, name: &str) -> Idn {
+    fn idn(&self, name: &[u8]) -> Idn {
         // Of names in ASCII only the server looks at the A-labels: not every URL parser does.
         if name.is_ascii() {
             return Idn::Name(name.to_ascii_lowercase());
         }
-        idn(name).map_or(Idn::Invalid, Idn::Name)
+        let mut text = name.to_vec();
+        text.resize(ROOM.max(name.len()), 0);
+        let length = idn(text.as_mut_ptr() as usize, name.len(), text.len());
+        text.truncate(length);
+        if text.is_empty() { Idn::Invalid } else { Idn::Name(text) }
+    }
+
+    fn directory(&self) -> &Directory {
+        &self.directory
     }
 }
 
-thread_local! {
-    static INPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    static REPORT: RefCell<Report> = const { RefCell::new(Report::new()) };
-}
+/// What the page's one thread has.
+struct Single<T>(OnceCell<T>);
 
-/// Makes room for this many bytes of input and says where. What was there stays, perhaps elsewhere.
+#[expect(unsafe_code, reason = "WASM without threads: nobody shares it")]
+// SAFETY: a module instance is entered by the thread that made it, and by no other.
+unsafe impl<T> Sync for Single<T> {}
+
+static BROWSER: Single<Browser> = Single(OnceCell::new());
+
+/// Where the input and the report are.
+static INPUT: AtomicUsize = AtomicUsize::new(0);
+static OUTPUT: AtomicUsize = AtomicUsize::new(0);
+
+/// Makes room for this many bytes of input and says where; what was in the room before is not moved.
 #[wasm_bindgen]
-pub fn input(length: usize) -> *const u8 {
-    INPUT.with_borrow_mut(|input| {
-        if input.len() < length {
-            input.resize(length, 0);
-        }
-        input.as_ptr()
-    })
+pub fn input(length: usize) -> usize {
+    let place = Vec::leak(vec![0_u8; length]).as_ptr() as usize;
+    INPUT.store(place, Relaxed);
+    place
 }
 
 /// Checks what the input holds: a packed document, the allowed ports and the allowed networks, of these lengths.
-/// `only` is one more than the number of the field to check alone, or 0. Returns the length of the packed
-/// issues.
+/// `only` is one more than the number of the field to check alone, or 0. Returns the length of the packed issues,
+/// which stay until the next call.
 #[wasm_bindgen]
 pub fn run(document: usize, ports: usize, networks: usize, only: usize) -> usize {
-    let report = |input: &[u8], report: &mut Report| {
+    answer(document + ports + networks, |browser, input, report| {
         let (document, rest) = input.split_at_checked(document).unwrap_or_default();
-        let (ports, rest) = rest.split_at_checked(ports).unwrap_or_default();
-        let networks = rest.get(..networks).unwrap_or_default();
-        let options = Options {
-            allow_ports: str::from_utf8(ports).unwrap_or_default(),
-            allow_networks: str::from_utf8(networks).unwrap_or_default(),
-            allow_endpoints: &[],
-            only: only.checked_sub(1).and_then(|number| Key::ALL.get(number).copied()),
-        };
-        smtp_rules::check(document, &options, &Browser, report);
-        report.bytes().len()
-    };
-    INPUT.with_borrow(|input| REPORT.with_borrow_mut(|issues| report(input, issues)))
+        let (allow_ports, allow_networks) = rest.split_at_checked(ports).unwrap_or_default();
+        let only = only.checked_sub(1).and_then(|number| Key::ALL.get(number).copied());
+        smtp_rules::check(document, &Options { allow_ports, allow_networks, only }, browser, report);
+    })
+}
+
+/// Proposes the settings of the provider that the address or host in the input belongs to: as the fix of one
+/// issue, of which it returns the length.
+#[wasm_bindgen]
+pub fn suggest(length: usize) -> usize {
+    answer(length, |browser, input, report| browser.directory.suggest(input, report))
 }
 
 /// Where the packed issues are.
 #[wasm_bindgen]
-pub fn output() -> *const u8 {
-    REPORT.with_borrow(|report| report.bytes().as_ptr())
+pub fn output() -> usize {
+    OUTPUT.load(Relaxed)
 }
 
-/// What the façade packs and decodes by, so that it is written once.
-#[derive(Serialize)]
-struct Tables {
-    /// The stable codes; a packed issue has the index.
-    codes: &'static [&'static str],
-    /// For each code, whether it is an error.
-    errors: Vec<bool>,
-    /// The names of the settings; packed members have the index.
-    keys: &'static [&'static str],
-    /// For each of the document's own fields, the fields its issues depend on, as a mask of indices.
-    needs: Vec<u32>,
-    /// The names of the params.
-    params: &'static [&'static str],
-    /// The deepest document.
-    depth: usize,
-}
-
-/// The tables as a JavaScript object.
-#[wasm_bindgen]
-pub fn tables() -> JsValue {
-    to_js(&Tables {
-        codes: Code::NAMES,
-        errors: Code::ALL.iter().map(|code| code.severity() == Severity::Error).collect(),
-        keys: Key::NAMES,
-        needs: Key::ALL.iter().take(Key::TOP).map(|key| smtp_rules::needs(*key)).collect(),
-        params: Param::NAMES,
-        depth: MAX_DEPTH,
-    })
-}
-
-/// A fragment of SmtpSettings.
-#[derive(Serialize)]
-struct Fragment<'a> {
-    host: &'a str,
-    port: u16,
-    security: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    username: Option<&'a str>,
-}
-
-/// The settings of the provider that an address or host belongs to, as an object, or null.
-#[wasm_bindgen]
-pub fn suggest(text: &str) -> JsValue {
-    match smtp_rules::suggest(text) {
-        Some(found) => to_js(&Fragment {
-            host: &found.host,
-            port: found.port,
-            security: found.security,
-            username: found.username,
-        }),
-        None => JsValue::NULL,
-    }
-}
-
-fn to_js(value: &impl Serialize) -> JsValue {
-    serde_wasm_bindgen::to_value(value).unwrap_or(JsValue::NULL)
+fn answer(length: usize, ask: impl FnOnce(&Browser, &[u8], &mut Report)) -> usize {
+    let browser = BROWSER.0.get_or_init(|| Browser { directory: Directory::new() });
+    let mark = memory::mark();
+    #[expect(unsafe_code, reason = "the façade writes straight into the module's memory")]
+    // SAFETY: the façade has asked for that much room, which is initialised and never given back, and writes
+    // nothing while the rules run.
+    let input = unsafe { slice::from_raw_parts(INPUT.load(Relaxed) as *const u8, length) };
+    let mut report = Report::new();
+    ask(browser, input, &mut report);
+    let length = report.bytes().len();
+    OUTPUT.store(report.bytes().as_ptr() as usize, Relaxed);
+    // What the rules have used is free again, the report with it; the façade reads that before it asks again.
+    mem::forget(report);
+    memory::release(mark);
+    length
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
-use smtp_rules::catalogue::Code;
+use smtp_rules::catalogue::{Code, Param, Severity};
+use smtp_rules::packed::{Key, MAX_DEPTH};
 use smtp_rules::render::LOCALES;
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -24,6 +25,7 @@ pub(crate) fn build() -> Result<()> {
     }
     compile(&work)?;
     optimise(&package, &work, &dist)?;
+    tables(&work.join("tables.js"))?;
     locales(&package, &work.join("locales"))?;
     fs::create_dir(dist.join("locales"))?;
     for locale in LOCALES.iter().filter(|locale| **locale != "en") {
@@ -75,7 +77,14 @@ fn compile(work: &Path) -> Result<()> {
 fn optimise(package: &Path, work: &Path, dist: &Path) -> Result<()> {
     run(command("node")
         .arg(package.join("node_modules/binaryen/bin/wasm-opt"))
-        .args(["-Oz", "--converge", "--strip-debug", "--strip-producers", "--strip-target-features"])
+        .args([
+            "-Os",
+            "--converge",
+            "--low-memory-unused",
+            "--strip-debug",
+            "--strip-producers",
+            "--strip-target-features",
+        ])
         .args([
             "--enable-bulk-memory",
             "--enable-mutable-globals",
@@ -87,6 +96,23 @@ fn optimise(package: &Path, work: &Path, dist: &Path) -> Result<()> {
         .arg(work.join("validator_wasm_bg.wasm"))
         .arg("-o")
         .arg(dist.join("validator.wasm")))
+}
+
+/// What the façade packs and decodes by, from the catalogue: numbers there are places here.
+fn tables(file: &Path) -> Result<()> {
+    let words = |names: &[&str]| format!("{:?}.split(\" \")", names.join(" "));
+    let is_error = |code: &Code| u8::from(code.severity() == Severity::Error).to_string();
+    let errors: Vec<String> = Code::ALL.iter().map(is_error).collect();
+    let needs: Vec<u32> = Key::ALL.iter().take(Key::TOP).map(|key| smtp_rules::needs(*key)).collect();
+    let module = format!(
+        "export const codes = {};\nexport const errors = [{}];\nexport const keys = {};\nexport const params = \
+         {};\nexport const needs = {needs:?};\nexport const depth = {MAX_DEPTH};\n",
+        words(Code::NAMES),
+        errors.join(","),
+        words(Key::NAMES),
+        words(Param::NAMES)
+    );
+    fs::write(file, module).with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// The messages as modules: a list in the order of the catalogue, so that no code is written twice.

@@ -2,6 +2,8 @@
 //! not have, and decodes the issues.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::LazyLock;
 
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
@@ -10,7 +12,7 @@ use smtp_rules::catalogue::Code;
 use smtp_rules::packed::{ARRAY, FALSE, MAX_BYTES, MAX_DEPTH, NULL, Name, OBJECT, Packer, TOO_DEEP, TRUE};
 use smtp_rules::pem::Certificate;
 use smtp_rules::report::{Issue as PackedIssue, Report, Scalar};
-use smtp_rules::{CertificateProblem, Idn, Options, Shell};
+use smtp_rules::{CertificateProblem, Directory, Idn, Options, Shell};
 use zeroize::Zeroizing;
 
 use super::locale::issue_template;
@@ -24,22 +26,34 @@ fn lenient(name: &str) -> Result<Cow<'_, str>, idna::Errors> {
 
 /// The steps that only a server can do.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Server {
+pub(super) struct Server<'a> {
     /// The time in seconds since 1970; `None` leaves out what depends on it.
     pub(super) now: Option<i64>,
+    /// The operator's exceptions.
+    pub(super) endpoints: &'a [SocketAddr],
 }
 
-impl Shell for Server {
-    fn idn(&self, name: &str) -> Idn {
-        let strict =
-            Uts46::new().to_ascii(name.as_bytes(), AsciiDenyList::STD3, Hyphens::Check, DnsLength::Verify);
+static DIRECTORY: LazyLock<Directory> = LazyLock::new(Directory::new);
+
+impl Shell for Server<'_> {
+    fn directory(&self) -> &Directory {
+        &DIRECTORY
+    }
+
+    fn allowed_endpoints(&self) -> &[SocketAddr] {
+        self.endpoints
+    }
+
+    fn idn(&self, name: &[u8]) -> Idn {
+        let strict = Uts46::new().to_ascii(name, AsciiDenyList::STD3, Hyphens::Check, DnsLength::Verify);
         if let Ok(ascii) = strict {
-            return Idn::Name(ascii.into_owned());
+            return Idn::Name(ascii.into_owned().into_bytes());
         }
+        let Ok(name) = str::from_utf8(name) else { return Idn::Invalid };
         // What browsers do with a host; of a name in ASCII, some of them do not look at the A-labels at all.
         match lenient(name) {
-            Ok(ascii) => return Idn::Refused(ascii.into_owned()),
-            Err(_) if name.is_ascii() => return Idn::Refused(name.to_owned()),
+            Ok(ascii) => return Idn::Refused(ascii.into_owned().into_bytes()),
+            Err(_) if name.is_ascii() => return Idn::Refused(name.into()),
             Err(_) => {}
         }
         // A character that no name has, alone or behind a letter, stops every browser; direction and joining do
@@ -57,25 +71,19 @@ impl Shell for Server {
 }
 
 /// The operator's options as the rules take them.
-pub(super) struct OperatorOptions<'a> {
+pub(super) struct OperatorOptions {
     ports: String,
     networks: String,
-    config: &'a Config,
 }
 
-impl<'a> OperatorOptions<'a> {
-    pub(super) fn new(config: &'a Config) -> Self {
+impl OperatorOptions {
+    pub(super) fn new(config: &Config) -> Self {
         let ports = config.allow_ports.iter().map(u16::to_string).collect::<Vec<_>>().join(",");
-        Self { ports, networks: config.allow_networks.join(","), config }
+        Self { ports, networks: config.allow_networks.join(",") }
     }
 
     pub(super) fn options(&self) -> Options<'_> {
-        Options {
-            allow_ports: &self.ports,
-            allow_networks: &self.networks,
-            allow_endpoints: &self.config.allow_endpoints,
-            only: None,
-        }
+        Options { allow_ports: self.ports.as_bytes(), allow_networks: self.networks.as_bytes(), only: None }
     }
 }
 
@@ -216,7 +224,12 @@ fn array_index(name: &str) -> Option<u32> {
 }
 
 /// Checks a value and decodes the report.
-pub(super) fn check(value: &Value, options: &Options<'_>, shell: Server, locale: &str) -> ValidationReport {
+pub(super) fn check(
+    value: &Value,
+    options: &Options<'_>,
+    shell: Server<'_>,
+    locale: &str,
+) -> ValidationReport {
     let packed = pack(value);
     let mut report = Report::new();
     smtp_rules::check(&packed, options, &shell, &mut report);

@@ -52,7 +52,7 @@ pub fn check(document: &[u8], config: &Config, locale: &str, now_unix: i64) -> C
         }
     };
     let options = OperatorOptions::new(config);
-    let server = Server { now: Some(now_unix) };
+    let server = Server { now: Some(now_unix), endpoints: &config.allow_endpoints };
     let report = rules::check(&value, &options.options(), server, locale);
     let draft = if report.valid { draft(value.take(), server) } else { None };
     wipe(&mut value);
@@ -70,7 +70,7 @@ fn wipe(value: &mut Value) {
 }
 
 /// What the rules have accepted, as types. `None` would be a disagreement with the rules.
-fn draft(value: Value, server: Server) -> Option<Draft> {
+fn draft(value: Value, server: Server<'_>) -> Option<Draft> {
     let input: SmtpSettings = serde_json::from_value(value).ok()?;
     let mut keep = Keep::default();
     let auth = match input.auth_method.unwrap_or_default() {
@@ -232,8 +232,9 @@ pub fn from_document(document: &str) -> Result<Settings, String> {
     let mut value =
         rules::parse(document.as_bytes()).map_err(|reason| format!("not settings: {reason:?}"))?;
     let port = value.get("port").map(ToString::to_string).unwrap_or_default();
-    let options = Options { allow_ports: &port, allow_networks: "0.0.0.0/0,::/0", ..Options::default() };
-    let server = Server { now: None };
+    let options =
+        Options { allow_ports: port.as_bytes(), allow_networks: b"0.0.0.0/0,::/0", ..Options::default() };
+    let server = Server { now: None, endpoints: &[] };
     let report = rules::check(&value, &options, server, "en");
     if !report.valid {
         let errors =

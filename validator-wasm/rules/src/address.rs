@@ -1,15 +1,172 @@
-//! Which IP addresses are public, by the IANA special-purpose address registries, and which names are known to
-//! mean one that is not. The rules ask it about literals, the dialler about every address it resolves.
+//! IP addresses: how they are written, which are public by the IANA special-purpose address registries, and which
+//! names are known to mean one that is not. The rules ask it about literals, the dialler about every address it
+//! resolves.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::IpAddr;
+
+use crate::text::{find, rsplit_once, split_once, whole_number};
+
+/// An address; of IPv4 the first two groups count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ip {
+    pub(crate) is_v4: bool,
+    groups: [u16; 8],
+}
+
+impl From<IpAddr> for Ip {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(v4) => Self::v4(u32::from(v4)),
+            IpAddr::V6(v6) => Self { is_v4: false, groups: v6.segments() },
+        }
+    }
+}
+
+impl Ip {
+    pub(crate) const fn v4(bits: u32) -> Self {
+        Self { is_v4: true, groups: [(bits >> 16) as u16, bits as u16, 0, 0, 0, 0, 0, 0] }
+    }
+
+    /// The bits of an IPv4 address.
+    pub(crate) fn v4_bits(self) -> u32 {
+        let [first, second, ..] = self.groups;
+        join(first, second)
+    }
+
+    /// Reads an address as the standard library does: dotted decimal without leading zeros, or RFC 4291 §2.2
+    /// without a zone.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        match find(text, b':') {
+            Some(_) => parse_v6(text),
+            None => parse_v4(text).map(Self::v4),
+        }
+    }
+
+    /// An IPv4-mapped IPv6 address is the IPv4 address.
+    fn canonical(self) -> Self {
+        match self.groups {
+            [0, 0, 0, 0, 0, 0xffff, first, second] if !self.is_v4 => Self::v4(join(first, second)),
+            _ => self,
+        }
+    }
+
+    pub(crate) fn is_forbidden(self) -> bool {
+        let [a, b, c, .., before_last, last] = self.groups;
+        if self.is_v4 {
+            is_forbidden_v4(join(a, b))
+        } else if self.groups.starts_with(&[0x64, 0xff9b, 0, 0, 0, 0]) {
+            // NAT64 (RFC 6052) leads to the IPv4 address in its last 32 bits, 6to4 (RFC 3056) to the one behind
+            // 2002.
+            is_forbidden_v4(join(before_last, last))
+        } else if a == 0x2002 {
+            is_forbidden_v4(join(b, c))
+        } else {
+            // Only 2000::/3 is global unicast. What is special inside of it: protocol assignments with Teredo
+            // and ORCHID, documentation twice.
+            a & 0xe000 != 0x2000
+                || (a == 0x2001 && (b < 0x0200 || b == 0x0db8))
+                || (a == 0x3fff && b & 0xf000 == 0)
+        }
+    }
+
+    /// Whether the address is in one of the networks, which are separated by commas; what is no network allows
+    /// nothing.
+    pub(crate) fn is_within(self, networks: &[u8]) -> bool {
+        let mut networks = networks.split(|byte| *byte == b',').filter_map(Network::parse_bytes);
+        networks.any(|network| network.holds(self))
+    }
+}
+
+fn join(first: u16, second: u16) -> u32 {
+    (u32::from(first) << 16) | u32::from(second)
+}
+
+fn parse_v4(text: &[u8]) -> Option<u32> {
+    let (mut bits, mut count) = (0, 0);
+    for part in text.split(|byte| *byte == b'.') {
+        let number = whole_number(part).filter(|number| *number < 256)?;
+        if part.len() > 3 || (part.len() > 1 && part.starts_with(b"0")) {
+            return None;
+        }
+        bits = (bits << 8) | number;
+        count += 1;
+    }
+    (count == 4).then_some(bits)
+}
+
+fn parse_v6(text: &[u8]) -> Option<Ip> {
+    let mut groups = [0_u16; 8];
+    let (mut count, mut gap) = (0, None);
+    let mut rest = text;
+    if let Some(after) = rest.strip_prefix(b"::") {
+        gap = Some(0);
+        rest = after;
+    }
+    while !rest.is_empty() {
+        let (part, after) = rest.split_at_checked(find(rest, b':').unwrap_or(rest.len()))?;
+        if after.is_empty() && find(part, b'.').is_some() {
+            let bits = parse_v4(part)?;
+            *groups.get_mut(count)? = (bits >> 16) as u16;
+            *groups.get_mut(count + 1)? = bits as u16;
+            count += 2;
+            break;
+        }
+        if part.len() > 4 {
+            return None;
+        }
+        *groups.get_mut(count)? = radix_number(part, 16)? as u16;
+        count += 1;
+        rest = if let Some(behind) = after.strip_prefix(b"::") {
+            if gap.replace(count).is_some() {
+                return None;
+            }
+            behind
+        } else if let Some(behind) = after.strip_prefix(b":") {
+            // A single colon stands between two groups.
+            if behind.is_empty() {
+                return None;
+            }
+            behind
+        } else {
+            after
+        };
+    }
+    match gap {
+        None if count == 8 => {}
+        // The gap is at least one group.
+        Some(gap) if count < 8 => {
+            let mut end = groups.len();
+            while count > gap {
+                (count, end) = (count - 1, end - 1);
+                *groups.get_mut(end)? = core::mem::take(groups.get_mut(count)?);
+            }
+        }
+        _ => return None,
+    }
+    Some(Ip { is_v4: false, groups })
+}
+
+/// Digits, at least one, that make a number of 32 bits.
+fn radix_number(digits: &[u8], radix: u32) -> Option<u32> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u32, |sum, byte| {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ => return None,
+        };
+        let digit = Some(u32::from(digit)).filter(|digit| *digit < radix)?;
+        sum.checked_mul(radix)?.checked_add(digit)
+    })
+}
 
 /// Whether a connection from a server may lead to somewhere that is not the public Internet: its own host, its
 /// network, a metadata service, a multicast group.
 pub fn is_forbidden(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => is_forbidden_v4(v4),
-        IpAddr::V6(v6) => is_forbidden_v6(v6),
-    }
+    Ip::from(address).is_forbidden()
 }
 
 /// First address, prefix length.
@@ -31,73 +188,56 @@ const FORBIDDEN_V4: [(u32, u32); 15] = [
     (0xF000_0000, 4),  // reserved, broadcast
 ];
 
-fn is_forbidden_v4(address: Ipv4Addr) -> bool {
-    let bits = u32::from(address);
+fn is_forbidden_v4(bits: u32) -> bool {
     FORBIDDEN_V4.iter().any(|(network, length)| (bits ^ network) >> (32 - length) == 0)
-}
-
-fn is_forbidden_v6(address: Ipv6Addr) -> bool {
-    let [a, b, ..] = address.segments();
-    let bits = u128::from(address);
-    let embedded = |shift: u32| Ipv4Addr::from((bits >> shift) as u32);
-    // NAT64 (RFC 6052) leads to the IPv4 address in its last 32 bits, 6to4 (RFC 3056) to the one behind 2002.
-    if bits >> 32 == 0x0064_ff9b_0000_0000_0000_0000 {
-        return is_forbidden_v4(embedded(0));
-    }
-    if a == 0x2002 {
-        return is_forbidden_v4(embedded(80));
-    }
-    // Only 2000::/3 is global unicast. What is special inside of it: protocol assignments with Teredo and
-    // ORCHID, documentation twice.
-    a & 0xe000 != 0x2000 || (a == 0x2001 && (b < 0x0200 || b == 0x0db8)) || (a == 0x3fff && b & 0xf000 == 0)
 }
 
 /// A network that the operator allows although it is not public.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
-    address: IpAddr,
+    address: Ip,
     length: u32,
 }
 
 impl Network {
     /// Reads `10.0.0.0/8`, `fd00::/8` or a single address. Bits behind the prefix are ignored.
     pub fn parse(text: &str) -> Option<Self> {
+        Self::parse_bytes(text.as_bytes())
+    }
+
+    fn parse_bytes(text: &[u8]) -> Option<Self> {
         let text = text.trim_ascii();
-        let (address, length) = match text.split_once('/') {
+        let (address, length) = match split_once(text, b'/') {
             Some((address, length)) => (address, Some(whole_number(length)?)),
             None => (text, None),
         };
-        let address: IpAddr = address.parse().ok()?;
-        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let address = Ip::parse(address)?;
+        let longest = if address.is_v4 { 32 } else { 128 };
         let length = length.unwrap_or(longest);
         (length <= longest).then_some(Self { address, length })
     }
 
     /// Whether the address is in it. An IPv4-mapped IPv6 address is the IPv4 address.
     pub fn contains(self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let differing = u32::from(network) ^ u32::from(address);
-                differing.checked_shr(32 - self.length).unwrap_or(0) == 0
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let differing = u128::from(network) ^ u128::from(address);
-                differing.checked_shr(128 - self.length).unwrap_or(0) == 0
-            }
-            _ => false,
-        }
+        self.holds(Ip::from(address))
     }
-}
 
-/// Whether the address is in one of the networks, which are separated by commas; what is no network allows
-/// nothing.
-pub fn is_allowed(address: IpAddr, networks: &str) -> bool {
-    networks.split(',').filter_map(Network::parse).any(|network| network.contains(address))
+    fn holds(self, address: Ip) -> bool {
+        let address = address.canonical();
+        let mut left = self.length;
+        let same = self.address.groups.iter().zip(address.groups).all(|(ours, theirs)| {
+            let bits = left.min(16);
+            left -= bits;
+            // Of no bits, none differs; a shift by all bits of a u16 would overflow.
+            u32::from(ours ^ theirs) >> (16 - bits) == 0
+        });
+        same && self.address.is_v4 == address.is_v4
+    }
 }
 
 /// The address that a name is known to mean without asking DNS: loopback and metadata names. Case and a final
 /// dot do not matter.
-pub fn known_name(host: &str) -> Option<Ipv4Addr> {
+pub(crate) fn known_name(host: &[u8]) -> Option<Ip> {
     const LOOPBACK: [&str; 6] = [
         "localhost",
         "localhost.localdomain",
@@ -107,58 +247,63 @@ pub fn known_name(host: &str) -> Option<Ipv4Addr> {
         "ip6-loopback",
     ];
     const METADATA: [&str; 3] = ["metadata.google.internal", "metadata", "instance-data"];
-    let host = host.strip_suffix('.').unwrap_or(host);
-    let top = host.rsplit('.').next().unwrap_or(host);
-    if top.eq_ignore_ascii_case("localhost") || LOOPBACK.iter().any(|name| host.eq_ignore_ascii_case(name)) {
-        Some(Ipv4Addr::LOCALHOST)
-    } else if METADATA.iter().any(|name| host.eq_ignore_ascii_case(name)) {
-        Some(Ipv4Addr::new(169, 254, 169, 254))
+    let host = host.strip_suffix(b".").unwrap_or(host);
+    let is = |name: &&str| host.eq_ignore_ascii_case(name.as_bytes());
+    let top = rsplit_once(host, b'.').map_or(host, |(_, top)| top);
+    if top.eq_ignore_ascii_case(b"localhost") || LOOPBACK.iter().any(is) {
+        Some(Ip::v4(0x7f00_0001))
+    } else if METADATA.iter().any(is) {
+        Some(Ip::v4(0xa9fe_a9fe))
     } else {
         None
     }
 }
 
-/// A whole number of at most nine digits, without a sign.
-pub(crate) fn whole_number(text: &str) -> Option<u32> {
-    let digits = (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.bytes().fold(0, |sum, byte| sum * 10 + u32::from(byte - b'0')))
-}
-
 /// What old resolvers take for an IPv4 address: one to four parts in decimal, octal (`0…`) or hexadecimal
 /// (`0x…`), the last one filling what is left.
-pub(crate) fn legacy_v4(text: &str) -> Option<Ipv4Addr> {
-    let count = text.split('.').count();
+pub(crate) fn legacy_v4(text: &[u8]) -> Option<Ip> {
+    let parts = || text.split(|byte| *byte == b'.');
+    let count = parts().count() as u32;
     if count > 4 {
         return None;
     }
     let mut address = 0_u32;
-    for (index, part) in text.split('.').enumerate() {
+    for (index, part) in (1..).zip(parts()) {
         let number = legacy_number(part)?;
-        let bytes = if index + 1 == count { 5 - count } else { 1 };
-        if bytes < 4 && number >> (8 * bytes) != 0 {
+        if index == count {
+            let bits = 8 * (5 - count);
+            if bits < 32 && number >> bits != 0 {
+                return None;
+            }
+            address |= number;
+        } else if number > 255 {
             return None;
+        } else {
+            address |= number << (32 - 8 * index);
         }
-        let shift = if index + 1 == count { 0 } else { 24 - 8 * index };
-        address |= number << shift;
     }
-    Some(Ipv4Addr::from(address))
+    Some(Ip::v4(address))
 }
 
-fn legacy_number(part: &str) -> Option<u32> {
-    let (digits, radix) = match part.as_bytes() {
-        [b'0', b'x' | b'X', ..] => (part.get(2..)?, 16),
-        [b'0', _, ..] => (part.get(1..)?, 8),
-        [] => return None,
-        _ => (part, 10),
-    };
-    digits
-        .bytes()
-        .try_fold(0_u32, |sum, byte| sum.checked_mul(radix)?.checked_add(char::from(byte).to_digit(radix)?))
+fn legacy_number(part: &[u8]) -> Option<u32> {
+    match part {
+        // Without digits behind it, 0x is zero to them.
+        [b'0', b'x' | b'X'] => Some(0),
+        [b'0', b'x' | b'X', hex @ ..] => radix_number(hex, 16),
+        [b'0', octal @ ..] if !octal.is_empty() => radix_number(octal, 8),
+        _ => radix_number(part, 10),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{is_allowed, is_forbidden, known_name, legacy_v4};
+    use core::net::IpAddr;
+
+    use super::{Ip, is_forbidden, known_name, legacy_v4};
+
+    fn ip(text: &str) -> Ip {
+        Ip::from(text.parse::<IpAddr>().unwrap())
+    }
 
     #[test]
     fn special_purpose_addresses_are_forbidden() {
@@ -201,7 +346,7 @@ mod tests {
             ("10.0.0.1", "nonsense,,/", false),
             ("10.0.0.1", "", false),
         ] {
-            assert_eq!(is_allowed(address.parse().unwrap(), networks), expected, "{address} in {networks}");
+            assert_eq!(ip(address).is_within(networks.as_bytes()), expected, "{address} in {networks}");
         }
     }
 
@@ -222,7 +367,7 @@ mod tests {
             ("1..2", None),
             ("", None),
         ] {
-            assert_eq!(legacy_v4(text), expected.map(|text| text.parse().unwrap()), "{text}");
+            assert_eq!(legacy_v4(text.as_bytes()), expected.map(ip), "{text}");
         }
     }
 
@@ -231,10 +376,55 @@ mod tests {
         for name in
             ["localhost", "LOCALHOST.", "a.localhost", "localhost.localdomain", "metadata.google.internal"]
         {
-            assert!(known_name(name).is_some(), "{name}");
+            assert!(known_name(name.as_bytes()).is_some(), "{name}");
         }
         for name in ["localhost.example.com", "mylocalhost", "smtp.example.com", ""] {
-            assert!(known_name(name).is_none(), "{name}");
+            assert!(known_name(name.as_bytes()).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_read_as_the_standard_library_reads_them() {
+        // All texts of a few pieces: what stands at the limits of the grammar.
+        let pieces = [
+            "",
+            "0",
+            "1",
+            "01",
+            "255",
+            "256",
+            "ffff",
+            "10000",
+            "g",
+            "::",
+            ":",
+            ".",
+            "1.2.3.4",
+            "a:b:c:d:e:f:1:2",
+        ];
+        let mut texts = alloc::vec![alloc::string::String::new()];
+        for _ in 0..4 {
+            texts = texts
+                .iter()
+                .flat_map(|text| pieces.iter().map(move |piece| alloc::format!("{text}{piece}")))
+                .collect();
+            texts.sort();
+            texts.dedup();
+        }
+        for groups in 1..=9 {
+            texts.push(alloc::vec!["1"; groups].join(":"));
+            texts.push(alloc::format!("{}::", alloc::vec!["1"; groups].join(":")));
+            texts.push(alloc::format!("::{}", alloc::vec!["1"; groups].join(":")));
+            texts.push(alloc::format!("1::{}", alloc::vec!["1"; groups].join(":")));
+            texts.push(alloc::format!("{}:1.2.3.4", alloc::vec!["1"; groups].join(":")));
+            texts.push(alloc::format!("::{}:1.2.3.4", alloc::vec!["1"; groups].join(":")));
+        }
+        for text in texts {
+            assert_eq!(
+                Ip::parse(text.as_bytes()),
+                text.parse().ok().map(|ip: IpAddr| Ip::from(ip)),
+                "{text}"
+            );
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Every code an issue can carry, with its severity and meaning. The locales are checked against this list.
 
+use crate::packed::Key;
+
 /// How bad an issue is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -80,6 +82,8 @@ macro_rules! codes {
             const SEVERITIES: &'static [Severity] = &[$(Severity::$severity,)+];
             /// The stable code.
             pub fn name(self) -> &'static str { Self::NAMES.get(self as usize).copied().unwrap_or_default() }
+            /// The field that it is named after; none for codes about the document.
+            pub fn field(self) -> Option<Key> { Key::find(self.name().split('.').next()?) }
             /// How bad it is.
             pub fn severity(self) -> Severity {
                 Self::SEVERITIES.get(self as usize).copied().unwrap_or(Severity::Error)
@@ -220,7 +224,7 @@ codes! {
     CaPemInvalid = "caPem.invalid" Error Both [] "A block that is no certificate.",
     CaPemExpired = "caPem.expired" Error Server [] "A certificate that has expired.",
     CaPemNotYetValid = "caPem.not_yet_valid" Error Server [] "A certificate that is not valid yet.",
-    CaPemNotACa = "caPem.not_a_ca" Error Server [] "A certificate that vouches for no other.",
+    CaPemNotACa = "caPem.not_a_ca" Error Server [] "A certificate that vouches for no other and names no server.",
 
     RoutingWrongType = "routing.wrong_type" Error Both [] "Not of the kind of value it has to be.",
     RoutingViaInvalid = "routing.via_invalid" Error Both [] "Neither relay nor platform.",

@@ -1,27 +1,24 @@
 //! The walk over the document, field by field in the order of CONTRACT §1, and the fields that need few words.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
-use core::net::{IpAddr, SocketAddr};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
 
-use crate::address::{is_allowed, is_forbidden, whole_number};
+use crate::address::Ip;
 use crate::catalogue::{Code, Param};
 use crate::name::{self, Idn, NameError};
 use crate::packed::{Key, MAX_BYTES, Name, Object, Value, json_size, read};
-use crate::presets::{self, Preset, mode};
-use crate::report::Scalar::{Null, Number, Text};
-use crate::report::{Change, Report};
-use crate::text::{has_control, lower, push_number, trim};
+use crate::presets::{Directory, Known, Preset, mode};
+use crate::report::Report;
+use crate::text::{chars, find, has_control, lower, push_number, trim_bytes, whole_number};
 
 /// What the operator allows beside the contract's defaults. Lists are text, as in CONTRACT §9.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options<'a> {
     /// Ports, separated by commas.
-    pub allow_ports: &'a str,
+    pub allow_ports: &'a [u8],
     /// Networks that may be dialled although they are not public, separated by commas.
-    pub allow_networks: &'a str,
-    /// Exact endpoints that may be dialled although they are not public.
-    pub allow_endpoints: &'a [SocketAddr],
+    pub allow_networks: &'a [u8],
     /// Check this field of the document alone.
     pub only: Option<Key>,
 }
@@ -37,15 +34,23 @@ pub enum CertificateProblem {
     NotACa,
 }
 
-/// The steps that browser and server do not do alike.
+/// What browser and server do not have alike.
 pub trait Shell {
     /// Turns a name that is not ASCII, or has labels in A-form, into A-labels by UTS 46.
-    fn idn(&self, name: &str) -> Idn;
+    fn idn(&self, name: &[u8]) -> Idn;
+
+    /// The providers.
+    fn directory(&self) -> &Directory;
 
     /// Judges a certificate whose structure is right. The browser has no say.
     fn certificate(&self, der: &[u8]) -> Option<CertificateProblem> {
         let _ = der;
         None
+    }
+
+    /// Exact endpoints that may be dialled although they are not public. No page knows of any.
+    fn allowed_endpoints(&self) -> &[SocketAddr] {
+        &[]
     }
 }
 
@@ -63,7 +68,7 @@ pub(crate) enum Method {
 }
 
 /// Checks a packed document and leaves the issues in the report.
-pub fn check(document: &[u8], options: &Options<'_>, shell: &dyn Shell, report: &mut Report) {
+pub fn check<S: Shell>(document: &[u8], options: &Options<'_>, shell: &S, report: &mut Report) {
     report.clear();
     // A packed document is at most five times as long as its compact JSON, which need not be measured then.
     let too_large =
@@ -79,13 +84,13 @@ pub fn check(document: &[u8], options: &Options<'_>, shell: &dyn Shell, report: 
                     *field = value;
                 }
             }
-            return Rules { fields, options, shell, report }.document(object);
+            return Rules { fields, options, shell, report, host: None }.document(object);
         }
         Value::TooLarge => Code::SettingsTooLarge,
         Value::TooDeep => Code::SettingsTooDeep,
         _ => Code::SettingsNotAnObject,
     };
-    report.add(code, &[], &[], &[]);
+    report.add(code);
 }
 
 /// Which fields of the document the issues of one field depend on, that field included, as a mask of their
@@ -104,14 +109,16 @@ pub fn needs(field: Key) -> u32 {
 }
 
 /// A document under the rules.
-pub(crate) struct Rules<'a> {
+pub(crate) struct Rules<'a, S> {
     fields: [Value<'a>; Key::TOP],
     options: &'a Options<'a>,
-    pub(crate) shell: &'a dyn Shell,
+    pub(crate) shell: &'a S,
     pub(crate) report: &'a mut Report,
+    /// What the host is to the providers, once it has been looked up.
+    host: Option<Known<'a>>,
 }
 
-impl<'a> Rules<'a> {
+impl<'a, S: Shell> Rules<'a, S> {
     fn document(mut self, object: Object<'a>) {
         if let Some(key) = self.options.only {
             return self.check_field(key);
@@ -145,6 +152,27 @@ impl<'a> Rules<'a> {
         self.fields.get(key as usize).copied().unwrap_or(Value::Null)
     }
 
+    /// The text of a field, which is empty when there is none; `None` when it is reported as no text.
+    pub(crate) fn text(&mut self, key: Key, wrong_type: Code) -> Option<&'a [u8]> {
+        self.text_at(self.field(key), wrong_type, &[])
+    }
+
+    pub(crate) fn text_at<'v>(
+        &mut self,
+        value: Value<'v>,
+        wrong_type: Code,
+        path: &[Key],
+    ) -> Option<&'v [u8]> {
+        match value {
+            Value::Null => Some(b""),
+            Value::Text(text) => Some(text),
+            _ => {
+                self.report.add_at(wrong_type, path);
+                None
+            }
+        }
+    }
+
     /// Reports the members that are not among the expected ones.
     pub(crate) fn unknown(
         &mut self,
@@ -156,98 +184,90 @@ impl<'a> Rules<'a> {
         for (name, _) in object.members() {
             match name {
                 Name::Known(key) if expected(key) => {}
-                name => self.report.add_unknown(code, parent, name.text()),
+                name => self.report.add_unknown(code, parent, name),
             }
         }
     }
 
     pub(crate) fn too_long(&mut self, code: Code, path: &[Key], max: usize) {
-        self.report.add(code, path, &[(Param::Max, Number(max as u32))], &[]);
+        self.report.add_at(code, path);
+        self.report.param_number(Param::Max, max as u32);
     }
 
     /// The name as A-labels.
-    pub(crate) fn ascii_name<'t>(&self, name: &'t str) -> Result<Cow<'t, str>, NameError<'t>> {
-        name::ascii(name, &|name| self.shell.idn(name))
+    pub(crate) fn ascii_name<'t>(&self, name: &'t [u8]) -> Result<Cow<'t, [u8]>, NameError<'t>> {
+        name::ascii(name, self.shell)
     }
 
     /// Whether the address may not be dialled, at the port of these settings.
-    pub(crate) fn is_forbidden(&self, address: IpAddr) -> bool {
-        is_forbidden(address)
-            && !is_allowed(address, self.options.allow_networks)
+    pub(crate) fn is_forbidden(&self, address: Ip) -> bool {
+        address.is_forbidden()
+            && !address.is_within(self.options.allow_networks)
             && !self.is_allowed_endpoint(address, self.effective_port())
     }
 
-    fn is_allowed_endpoint(&self, address: IpAddr, port: Option<u16>) -> bool {
-        let endpoint = port.map(|port| SocketAddr::new(address, port));
-        endpoint.is_some_and(|endpoint| self.options.allow_endpoints.contains(&endpoint))
+    fn is_allowed_endpoint(&self, address: Ip, port: Option<u16>) -> bool {
+        let is = |allowed: &SocketAddr| Ip::from(allowed.ip()) == address && Some(allowed.port()) == port;
+        self.shell.allowed_endpoints().iter().any(is)
     }
 
     // Port and TLS mode
 
     fn port(&mut self) {
-        let path = &[Key::Port];
         match self.field(Key::Port) {
             Value::Null => {}
             Value::Number(number) => match whole_port(number) {
-                None => return self.report.add(Code::PortInvalid, path, &[], &[]),
+                None => return self.report.add(Code::PortInvalid),
                 Some(port) if !self.is_allowed_port(port) => {
                     let allowed = self.allowed_ports();
-                    let params = [(Param::Port, Number(u32::from(port))), (Param::Allowed, Text(&allowed))];
-                    return self.report.add(
-                        Code::PortNotAllowed,
-                        path,
-                        &params,
-                        &[(path, Number(self.best_port()))],
-                    );
+                    self.report.add(Code::PortNotAllowed);
+                    self.report.param_number(Param::Port, u32::from(port));
+                    self.report.param(Param::Allowed, &allowed);
+                    return self.report.set_number(&[], self.best_port());
                 }
                 Some(_) => {}
             },
             Value::Text(text) => {
-                let port = whole_number(trim(text)).and_then(|port| u16::try_from(port).ok());
-                let Some(port) = port.filter(|port| self.is_allowed_port(*port)) else {
-                    return self.report.add(Code::PortWrongType, path, &[], &[]);
-                };
-                let changes = [(&path[..], Number(u32::from(port))), Self::security_for(port)];
-                let count = if self.goes_with(port) { 1 } else { 2 };
-                return self.report.add(
-                    Code::PortWrongType,
-                    path,
-                    &[],
-                    changes.get(..count).unwrap_or(&changes),
-                );
+                let port = whole_number(trim_bytes(text)).and_then(|port| u16::try_from(port).ok());
+                self.report.add(Code::PortWrongType);
+                if let Some(port) = port.filter(|port| self.is_allowed_port(*port)) {
+                    self.set_port(port);
+                }
+                return;
             }
-            _ => return self.report.add(Code::PortWrongType, path, &[], &[]),
+            _ => return self.report.add(Code::PortWrongType),
         }
         if self.effective_port() == Some(25) {
-            let better = self.best_port();
-            self.report.add(
-                Code::PortOftenBlocked,
-                path,
-                &[(Param::Suggestion, Number(better))],
-                &[(path, Number(better))],
-            );
+            self.report.suggest_number(Code::PortOftenBlocked, self.best_port());
+        }
+    }
+
+    /// A change of the port, and of the TLS mode when it does not go with that port.
+    pub(crate) fn set_port(&mut self, port: u16) {
+        self.report.set_number(&[Key::Port], u32::from(port));
+        if let (Some(natural), Some(tls)) = (natural_mode(port), self.effective_tls())
+            && natural != tls
+        {
+            self.report.set(&[Key::Security], mode(natural));
         }
     }
 
     fn security(&mut self) {
-        let path = &[Key::Security];
-        let natural = self.effective_port().and_then(natural_mode).unwrap_or(false);
-        let tls = match self.field(Key::Security) {
-            Value::Null | Value::Text("starttls") => false,
-            Value::Text("tls") => true,
-            Value::Text(_) => {
-                let better = Text(mode(natural));
-                let params = [(Param::Suggestion, better)];
-                return self.report.add(Code::SecurityInvalid, path, &params, &[(path, better)]);
-            }
-            _ => return self.report.add(Code::SecurityWrongType, path, &[], &[]),
+        let natural = self.effective_port().and_then(natural_mode);
+        let Some(tls) = self.effective_tls() else {
+            return match self.field(Key::Security) {
+                Value::Text(_) => {
+                    self.report.suggest(Code::SecurityInvalid, mode(natural.unwrap_or(false)));
+                }
+                _ => self.report.add(Code::SecurityWrongType),
+            };
         };
-        if let Some(port) = self.effective_port()
-            && natural_mode(port).is_some_and(|natural| natural != tls)
+        if let (Some(natural), Some(port)) = (natural, self.effective_port())
+            && natural != tls
         {
-            let better = Text(mode(natural));
-            let params = [(Param::Port, Number(u32::from(port))), (Param::Suggestion, better)];
-            self.report.add(Code::SecurityPortMismatch, path, &params, &[(path, better)]);
+            self.report.add(Code::SecurityPortMismatch);
+            self.report.param_number(Param::Port, u32::from(port));
+            self.report.suggestion(mode(natural));
         }
     }
 
@@ -262,8 +282,8 @@ impl<'a> Rules<'a> {
     /// The TLS mode; `None` when what is there is none.
     fn effective_tls(&self) -> Option<bool> {
         match self.field(Key::Security) {
-            Value::Null | Value::Text("starttls") => Some(false),
-            Value::Text("tls") => Some(true),
+            Value::Null | Value::Text(b"starttls") => Some(false),
+            Value::Text(b"tls") => Some(true),
             _ => None,
         }
     }
@@ -277,23 +297,23 @@ impl<'a> Rules<'a> {
     /// Whether the host is an address that the operator allows at exactly this port.
     fn is_endpoint_port(&self, port: u16) -> bool {
         match self.field(Key::Host) {
-            Value::Text(host) if !self.options.allow_endpoints.is_empty() => {
-                host.parse().is_ok_and(|address| self.is_allowed_endpoint(address, Some(port)))
+            Value::Text(host) if !self.shell.allowed_endpoints().is_empty() => {
+                Ip::parse(host).is_some_and(|address| self.is_allowed_endpoint(address, Some(port)))
             }
             _ => false,
         }
     }
 
     fn operators_ports(&self) -> impl Iterator<Item = u16> {
-        let ports = self.options.allow_ports.split(',');
+        let ports = self.options.allow_ports.split(|byte| *byte == b',');
         ports.filter_map(|port| u16::try_from(whole_number(port.trim_ascii())?).ok()).filter(|port| *port > 0)
     }
 
-    fn allowed_ports(&self) -> String {
-        let mut text = String::new();
+    fn allowed_ports(&self) -> Vec<u8> {
+        let mut text = Vec::new();
         for port in PORTS.iter().map(|(port, _)| *port).chain(self.operators_ports()) {
             if !text.is_empty() {
-                text.push_str(", ");
+                text.extend_from_slice(b", ");
             }
             push_number(&mut text, u32::from(port));
         }
@@ -305,142 +325,112 @@ impl<'a> Rules<'a> {
         if self.effective_tls() == Some(true) { 465 } else { 587 }
     }
 
-    /// Whether the TLS mode would go with this port.
-    pub(crate) fn goes_with(&self, port: u16) -> bool {
-        match (natural_mode(port), self.effective_tls()) {
-            (Some(natural), Some(tls)) => natural == tls,
-            _ => true,
-        }
-    }
-
-    /// The change to the TLS mode that goes with this port.
-    pub(crate) fn security_for<'c>(port: u16) -> Change<'c> {
-        (&[Key::Security], Text(mode(natural_mode(port).unwrap_or(false))))
-    }
-
     // Authentication
 
     /// How the session will authenticate; what is no method counts as the one it was probably meant to be, so
     /// that its fix brings up nothing new.
     pub(crate) fn method(&self) -> Method {
         match self.field(Key::AuthMethod) {
-            Value::Text(text) => method(text).or_else(|| meant_method(text)).unwrap_or(Method::Password),
+            Value::Text(text) => meant_method(text).unwrap_or(Method::Password),
             _ => Method::Password,
         }
     }
 
+    /// What the host is to the providers we know; nothing when it is no plain name.
+    pub(crate) fn known_host(&mut self) -> Option<Known<'a>> {
+        if self.host.is_none() {
+            self.host = self.plain_host().map(|host| self.shell.directory().recognise(&lower(host)));
+        }
+        self.host
+    }
+
     /// The provider whose server the host is.
-    pub(crate) fn provider(&self) -> Option<&'static Preset> {
-        match presets::recognise(&self.plain_host()?) {
-            presets::Known::Server(preset) | presets::Known::Theirs(preset) => Some(preset),
+    pub(crate) fn provider(&mut self) -> Option<&'a Preset> {
+        match self.known_host()? {
+            Known::Server(preset) | Known::Theirs(preset) => Some(preset),
             _ => None,
         }
     }
 
     fn auth_method(&mut self) {
-        let path = &[Key::AuthMethod];
-        match self.field(Key::AuthMethod) {
-            Value::Null => {}
-            Value::Text(text) if method(text).is_some() => {}
-            Value::Text(text) => {
-                let name = match meant_method(text) {
-                    Some(Method::Password) => "password",
-                    Some(Method::OAuth2) => "oauth2",
-                    Some(Method::None) => "none",
-                    None => return self.report.add(Code::AuthMethodInvalid, path, &[], &[]),
-                };
-                return self.report.add(Code::AuthMethodInvalid, path, &[], &[(path, Text(name))]);
+        let Some(text) = self.text(Key::AuthMethod, Code::AuthMethodWrongType) else { return };
+        if method(text).is_none() && !matches!(self.field(Key::AuthMethod), Value::Null) {
+            self.report.add(Code::AuthMethodInvalid);
+            if let Some(method) = meant_method(text) {
+                self.report.set(&[], METHODS.get(method as usize).copied().unwrap_or_default());
             }
-            _ => return self.report.add(Code::AuthMethodWrongType, path, &[], &[]),
+            return;
         }
         if self.method() == Method::Password
             && let Some(provider) = self.provider().filter(|provider| provider.password_ending())
         {
-            let params = [(Param::Provider, Text(provider.name))];
-            self.report.add(Code::AuthMethodPasswordEnding, path, &params, &[]);
+            self.report.add(Code::AuthMethodPasswordEnding);
+            self.report.param(Param::Provider, provider.name);
         }
     }
 
     fn username(&mut self) {
-        let path = &[Key::Username];
         let needed = self.method() != Method::None;
-        match self.field(Key::Username) {
-            Value::Null | Value::Text("") if needed => {
-                self.report.add(Code::UsernameRequired, path, &[], &[]);
-            }
-            Value::Null | Value::Text("") => {}
-            Value::Text(text) => {
-                let trimmed = trim(text);
-                if trimmed.is_empty() && needed {
-                    return self.report.add(Code::UsernameRequired, path, &[], &[]);
-                }
-                if has_control(text) {
-                    self.cleaned(Code::UsernameControlCharacters, path, text);
-                } else if trimmed.len() != text.len() {
-                    self.report.add(Code::UsernameWhitespace, path, &[], &[(path, Text(trimmed))]);
-                }
-                if text.len() > 255 {
-                    self.too_long(Code::UsernameTooLong, path, 255);
-                }
-                if !needed {
-                    self.report.add(Code::UsernameUnused, path, &[], &[(path, Null)]);
-                }
-            }
-            _ => self.report.add(Code::UsernameWrongType, path, &[], &[]),
+        let Some(text) = self.text(Key::Username, Code::UsernameWrongType) else { return };
+        let trimmed = trim_bytes(text);
+        if trimmed.is_empty() && needed {
+            return self.report.add(Code::UsernameRequired);
+        }
+        self.clean(Code::UsernameControlCharacters, Code::UsernameWhitespace, &[], text);
+        if text.len() > 255 {
+            self.too_long(Code::UsernameTooLong, &[], 255);
+        }
+        if !needed && !text.is_empty() {
+            self.report.add(Code::UsernameUnused);
+            self.report.remove(&[]);
         }
     }
 
-    /// Control characters; the fix, where they all stand at the ends.
-    pub(crate) fn cleaned(&mut self, code: Code, path: &[Key], text: &str) {
-        let trimmed = trim(text);
-        let changes = [(path, Text(trimmed))];
-        let curable = !trimmed.is_empty() && !has_control(trimmed);
-        self.report.add(code, path, &[], if curable { &changes } else { &[] });
+    /// Control characters, with the fix where they all stand at the ends; or else white space at the ends.
+    pub(crate) fn clean(&mut self, control: Code, whitespace: Code, path: &[Key], text: &[u8]) {
+        let trimmed = trim_bytes(text);
+        if has_control(text) {
+            self.report.add_at(control, path);
+            if !trimmed.is_empty() && !has_control(trimmed) {
+                self.report.set(&[], trimmed);
+            }
+        } else if trimmed.len() != text.len() {
+            self.report.add_at(whitespace, path);
+            self.report.set(&[], trimmed);
+        }
     }
 
     // Names and routing
 
     fn sender_name(&mut self) {
-        let path = &[Key::SenderName];
-        match self.field(Key::SenderName) {
-            Value::Null => {}
-            Value::Text(text) => {
-                if has_control(text) {
-                    self.cleaned(Code::SenderNameControlCharacters, path, text);
-                } else if trim(text).len() != text.len() {
-                    self.report.add(Code::SenderNameWhitespace, path, &[], &[(path, Text(trim(text)))]);
-                }
-                if text.chars().nth(256).is_some() {
-                    self.too_long(Code::SenderNameTooLong, path, 256);
-                }
-            }
-            _ => self.report.add(Code::SenderNameWrongType, path, &[], &[]),
+        let Some(text) = self.text(Key::SenderName, Code::SenderNameWrongType) else { return };
+        self.clean(Code::SenderNameControlCharacters, Code::SenderNameWhitespace, &[], text);
+        if text.len() > 256 && chars(text).count() > 256 {
+            self.too_long(Code::SenderNameTooLong, &[], 256);
         }
     }
 
     fn ehlo_name(&mut self) {
-        let path = &[Key::EhloName];
-        match self.field(Key::EhloName) {
-            Value::Null | Value::Text("") => {}
-            Value::Text(text) => {
-                let name = trim(text);
-                if name.len() != text.len() {
-                    let params = [(Param::Suggestion, Text(name))];
-                    let fix = [(&path[..], if name.is_empty() { Null } else { Text(name) })];
-                    self.report.add(Code::EhloNameWhitespace, path, &params, &fix);
-                }
-                if has_control(name) {
-                    return self.report.add(Code::EhloNameControlCharacters, path, &[], &[]);
-                }
-                let usable = name.is_ascii()
-                    && name.contains('.')
-                    && !name::is_numeric(name)
-                    && self.ascii_name(name).is_ok();
-                if !name.is_empty() && !usable {
-                    self.report.add(Code::EhloNameInvalid, path, &[], &[]);
-                }
+        let Some(text) = self.text(Key::EhloName, Code::EhloNameWrongType) else { return };
+        let name = trim_bytes(text);
+        if name.len() != text.len() {
+            self.report.add(Code::EhloNameWhitespace);
+            self.report.param(Param::Suggestion, name);
+            if name.is_empty() {
+                self.report.remove(&[]);
+            } else {
+                self.report.set(&[], name);
             }
-            _ => self.report.add(Code::EhloNameWrongType, path, &[], &[]),
+        }
+        if has_control(name) {
+            return self.report.add(Code::EhloNameControlCharacters);
+        }
+        let usable = name::is_ascii(name)
+            && find(name, b'.').is_some()
+            && !name::is_numeric(name)
+            && self.ascii_name(name).is_ok();
+        if !name.is_empty() && !usable {
+            self.report.add(Code::EhloNameInvalid);
         }
     }
 
@@ -450,34 +440,34 @@ impl<'a> Rules<'a> {
         let object = match self.field(Key::Routing) {
             Value::Null => return,
             Value::Object(object) => object,
-            _ => return self.report.add(Code::RoutingWrongType, &[Key::Routing], &[], &[]),
+            _ => return self.report.add(Code::RoutingWrongType),
         };
         for category in CATEGORIES {
             let path = [Key::Routing, category];
             match object.get(category) {
                 Value::Null => {}
                 Value::Object(route) => {
-                    self.choice(Code::RoutingViaInvalid, path, Key::Via, route, "relay");
-                    self.choice(Code::RoutingOnFailureInvalid, path, Key::OnFailure, route, "hold");
+                    self.choice(Code::RoutingViaInvalid, category, Key::Via, route, b"relay");
+                    self.choice(Code::RoutingOnFailureInvalid, category, Key::OnFailure, route, b"hold");
                     self.unknown(Code::RoutingUnknownKey, &path, route, |key| {
                         matches!(key, Key::Via | Key::OnFailure)
                     });
                 }
-                _ => self.report.add(Code::RoutingWrongType, &path, &[], &[]),
+                _ => self.report.add_at(Code::RoutingWrongType, &path),
             }
         }
         self.unknown(Code::RoutingUnknownCategory, &[Key::Routing], object, |key| CATEGORIES.contains(&key));
     }
 
     /// A member that is `platform` or one other word.
-    fn choice(&mut self, code: Code, parent: [Key; 2], key: Key, route: Object<'_>, other: &str) {
-        let path = &[parent[0], parent[1], key];
-        match route.get(key) {
-            Value::Null => {}
-            Value::Text(text) if text == other || text == "platform" => {}
-            Value::Text(_) => self.report.add(code, path, &[], &[]),
-            _ => self.report.add(Code::RoutingWrongType, path, &[], &[]),
-        }
+    fn choice(&mut self, code: Code, category: Key, key: Key, route: Object<'_>, other: &[u8]) {
+        let code = match route.get(key) {
+            Value::Null => return,
+            Value::Text(text) if text == other || text == b"platform" => return,
+            Value::Text(_) => code,
+            _ => Code::RoutingWrongType,
+        };
+        self.report.add_at(code, &[Key::Routing, category, key]);
     }
 }
 
@@ -491,16 +481,15 @@ fn natural_mode(port: u16) -> Option<bool> {
     PORTS.iter().find(|(known, _)| *known == port).map(|(_, tls)| *tls)
 }
 
-fn method(text: &str) -> Option<Method> {
-    Some(match text {
-        "password" => Method::Password,
-        "oauth2" => Method::OAuth2,
-        "none" => Method::None,
-        _ => return None,
-    })
+/// The methods' names, in the order of their numbers.
+const METHODS: [&[u8]; 3] = [b"password", b"oauth2", b"none"];
+
+fn method(text: &[u8]) -> Option<Method> {
+    let methods = [Method::Password, Method::OAuth2, Method::None];
+    METHODS.iter().zip(methods).find(|(name, _)| **name == text).map(|(_, method)| method)
 }
 
-fn meant_method(text: &str) -> Option<Method> {
-    let text = trim(text);
+fn meant_method(text: &[u8]) -> Option<Method> {
+    let text = trim_bytes(text);
     if text.len() > 16 { None } else { method(&lower(text)) }
 }

@@ -30,22 +30,22 @@ use alloc::string::String;
 
 pub use document::{CertificateProblem, Options, PORTS, Shell, check, needs};
 pub use name::Idn;
-pub use presets::{PRESETS, Preset, Suggestion, suggest};
+pub use presets::Directory;
 pub use secret::Spaces;
 pub use text::{is_space, trim};
 
 /// A host that the rules accept, as it is stored and dialled: A-labels, no final dot.
-pub fn normal_host(host: &str, shell: &dyn Shell) -> Option<String> {
-    let host = host.strip_suffix(name::is_dot).unwrap_or(host);
-    if host.parse::<core::net::IpAddr>().is_ok() {
-        return Some(host.into());
+pub fn normal_host(host: &str, shell: &impl Shell) -> Option<String> {
+    let host = name::strip_dot(host.as_bytes()).unwrap_or(host.as_bytes());
+    if address::Ip::parse(host).is_some() {
+        return String::from_utf8(host.to_vec()).ok();
     }
-    name::ascii(host, &|name| shell.idn(name)).ok().map(alloc::borrow::Cow::into_owned)
+    String::from_utf8(name::ascii(host, shell).ok()?.into_owned()).ok()
 }
 
 /// An address that the rules accept, as it goes to a server: its domain as A-labels.
-pub fn normal_address(address: &str, shell: &dyn Shell) -> Option<String> {
+pub fn normal_address(address: &str, shell: &impl Shell) -> Option<String> {
     let (local, domain) = address.rsplit_once('@')?;
-    let ascii = name::ascii(domain, &|name| shell.idn(name)).ok()?;
-    Some([local, "@", &ascii].concat())
+    let ascii = name::ascii(domain.as_bytes(), shell).ok()?;
+    Some([local, "@", str::from_utf8(&ascii).ok()?].concat())
 }

@@ -1,16 +1,17 @@
 //! Mail addresses as MAIL FROM, From and Reply-To take them: RFC 5321 without address literals, RFC 5322
 //! without comments, folding and the obsolete forms.
 
-use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::catalogue::{Code, Param};
-use crate::document::Rules;
+use crate::document::{Rules, Shell};
 use crate::host::MAX_TEXT;
 use crate::name::{self, NameError};
-use crate::packed::{Key, Value};
-use crate::report::Scalar::Text;
-use crate::text::{has_control, is_control, is_invisible, is_space, lower, trim};
-use crate::{presets, typo};
+use crate::packed::Key;
+use crate::presets::{Known, Preset};
+use crate::text::{
+    find, has_control, is_beyond_ascii, lower, rsplit_once, split_char, split_once, trim_bytes,
+};
 
 /// The longest local part and address, in octets (RFC 5321 §4.5.3.1).
 const MAX_LOCAL: usize = 64;
@@ -18,7 +19,6 @@ const MAX_ADDRESS: usize = 254;
 
 /// The codes of a field that holds an address.
 struct Codes {
-    key: Key,
     wrong_type: Code,
     whitespace: Code,
     control_characters: Code,
@@ -32,7 +32,6 @@ struct Codes {
 }
 
 const SENDER: Codes = Codes {
-    key: Key::SenderAddress,
     wrong_type: Code::SenderAddressWrongType,
     whitespace: Code::SenderAddressWhitespace,
     control_characters: Code::SenderAddressControlCharacters,
@@ -46,7 +45,6 @@ const SENDER: Codes = Codes {
 };
 
 const REPLY_TO: Codes = Codes {
-    key: Key::ReplyTo,
     wrong_type: Code::ReplyToWrongType,
     whitespace: Code::ReplyToWhitespace,
     control_characters: Code::ReplyToControlCharacters,
@@ -59,170 +57,175 @@ const REPLY_TO: Codes = Codes {
     typo: Code::ReplyToTypo,
 };
 
-impl Rules<'_> {
+/// An address that can be used.
+struct Parts<'a> {
+    local: &'a [u8],
+    /// As it was typed.
+    domain: &'a [u8],
+    /// As A-labels in lower case.
+    ascii: Vec<u8>,
+}
+
+impl<S: Shell> Rules<'_, S> {
     pub(crate) fn sender_address(&mut self) {
-        match self.field(Key::SenderAddress) {
-            Value::Null => self.report.add(Code::SenderAddressRequired, &[Key::SenderAddress], &[], &[]),
-            Value::Text(text) if trim(text).is_empty() => {
-                self.report.add(Code::SenderAddressRequired, &[Key::SenderAddress], &[], &[]);
-            }
-            value => {
-                if let Some(domain) = self.address(&SENDER, value) {
-                    self.sender_and_host(&domain);
-                }
-            }
+        let Some(text) = self.text(Key::SenderAddress, SENDER.wrong_type) else { return };
+        if trim_bytes(text).is_empty() {
+            return self.report.add(Code::SenderAddressRequired);
+        }
+        if let Some(domain) = self.address(&SENDER, text) {
+            self.sender_and_host(&domain);
         }
     }
 
     pub(crate) fn reply_to(&mut self) {
-        match self.field(Key::ReplyTo) {
-            Value::Null | Value::Text("") => {}
-            value => {
-                self.address(&REPLY_TO, value);
-            }
+        if let Some(text) = self.text(Key::ReplyTo, REPLY_TO.wrong_type)
+            && !text.is_empty()
+        {
+            self.address(&REPLY_TO, text);
         }
     }
 
     /// Checks an address; its domain as A-labels in lower case, when it can be used.
-    fn address(&mut self, codes: &Codes, value: Value<'_>) -> Option<String> {
-        let path = &[codes.key];
-        let Value::Text(text) = value else {
-            self.report.add(codes.wrong_type, path, &[], &[]);
-            return None;
-        };
-        let address = trim(text);
+    fn address(&mut self, codes: &Codes, text: &[u8]) -> Option<Vec<u8>> {
+        let address = trim_bytes(text);
         if address.len() > MAX_TEXT {
-            self.too_long(codes.too_long, path, MAX_ADDRESS);
+            self.too_long(codes.too_long, &[], MAX_ADDRESS);
             return None;
         }
         if address.len() != text.len() && !address.is_empty() {
-            let params = [(Param::Suggestion, Text(address))];
-            self.report.add(codes.whitespace, path, &params, &[(path, Text(address))]);
+            self.report.suggest(codes.whitespace, address);
         }
         if has_control(address) {
-            self.report.add(codes.control_characters, path, &[], &[]);
+            self.report.add(codes.control_characters);
             return None;
         }
-        let address = match without_display_name(address) {
-            Some(inner) => {
-                let params = [(Param::Suggestion, Text(inner))];
-                self.report.add(codes.display_name, path, &params, &[(path, Text(inner))]);
-                inner
-            }
-            None => address,
-        };
-        self.bare_address(codes, address)
-    }
-
-    fn bare_address(&mut self, codes: &Codes, address: &str) -> Option<String> {
-        let path = &[codes.key];
-        let Some((local, domain)) = address.rsplit_once('@').filter(|(local, _)| is_local_part(local)) else {
-            self.report.add(codes.invalid, path, &[], &[]);
-            return None;
-        };
-        let ascii = match self.ascii_name(domain) {
-            Ok(ascii) if ascii.contains('.') && !name::is_numeric(&ascii) => lower(&ascii),
+        let inner = without_display_name(address);
+        if let Some(inner) = inner {
+            self.report.suggest(codes.display_name, inner);
+        }
+        let Parts { local, domain, ascii } = match self.parts(inner.unwrap_or(address)) {
+            Ok(parts) => parts,
             Err(NameError::IdnRefused) => {
-                self.report.add(codes.idn_refused, path, &[], &[]);
+                self.report.add(codes.idn_refused);
                 return None;
             }
-            _ => {
-                self.report.add(codes.invalid, path, &[], &[]);
+            Err(_) => {
+                self.report.add(codes.invalid);
                 return None;
             }
         };
-        if local.len() > MAX_LOCAL {
-            self.too_long(codes.too_long, path, MAX_LOCAL);
-            return None;
-        }
-        if local.len() + 1 + ascii.len() > MAX_ADDRESS {
-            self.too_long(codes.too_long, path, MAX_ADDRESS);
+        let too_long = if local.len() > MAX_LOCAL { Some(MAX_LOCAL) } else { None };
+        if let Some(max) = too_long.or((local.len() + 1 + ascii.len() > MAX_ADDRESS).then_some(MAX_ADDRESS)) {
+            self.too_long(codes.too_long, &[], max);
             return None;
         }
         if let Some(label) = name::mixed_label(domain) {
-            self.report.add(codes.mixed_script, path, &[(Param::Label, Text(label))], &[]);
+            self.report.add(codes.mixed_script);
+            self.report.param(Param::Label, label);
         }
-        if !local.is_ascii() {
-            self.report.add(codes.non_ascii_local, path, &[], &[]);
+        if !name::is_ascii(local) {
+            self.report.add(codes.non_ascii_local);
         }
-        if let Some(nearest) = typo::nearest_domain(&ascii) {
-            let mut better = String::from(local);
-            better.push('@');
-            better.push_str(nearest);
-            self.report.add(
-                codes.typo,
-                path,
-                &[(Param::Suggestion, Text(&better))],
-                &[(path, Text(&better))],
-            );
+        if let Some(nearest) = self.shell.directory().nearest_domain(&ascii) {
+            self.report.suggest(codes.typo, &[local, b"@", nearest].concat());
         }
         Some(ascii)
     }
 
+    /// Takes an address apart.
+    fn parts<'t>(&self, address: &'t [u8]) -> Result<Parts<'t>, NameError<'t>> {
+        let parts = rsplit_once(address, b'@').filter(|(local, _)| is_local_part(local));
+        let (local, domain) = parts.ok_or(NameError::Invalid)?;
+        let ascii = lower(&self.ascii_name(domain)?);
+        if find(&ascii, b'.').is_none() || name::is_numeric(&ascii) {
+            return Err(NameError::Invalid);
+        }
+        Ok(Parts { local, domain, ascii })
+    }
+
     /// Whether the server in `host` is one that takes this sender.
-    fn sender_and_host(&mut self, domain: &str) {
-        let path = &[Key::SenderAddress];
+    fn sender_and_host(&mut self, domain: &[u8]) {
+        let home = self.shell.directory().by_domain(domain);
         let provider = self.provider();
         if let Some(provider) = provider.filter(|provider| provider.own_domains_only()) {
-            if presets::by_domain(domain).is_none_or(|own| own.name != provider.name) {
-                let params = [(Param::Provider, Text(provider.name))];
-                self.report.add(Code::SenderAddressProviderMismatch, path, &params, &[]);
+            if home.is_none_or(|home| home.name != provider.name) {
+                self.report.add(Code::SenderAddressProviderMismatch);
+                self.report.param(Param::Provider, provider.name);
             }
-        } else if let Some(home) = presets::by_domain(domain)
-            && let Some(host) = self.plain_host()
-            && !is_at_home(&host, home, provider)
+        } else if let Some(home) = home
+            && let Some(known) = self.known_host()
+            && !is_at_home(known, home)
         {
-            self.report.add(Code::SenderAddressFreeMail, path, &[(Param::Domain, Text(domain))], &[]);
+            self.report.add(Code::SenderAddressFreeMail);
+            self.report.param(Param::Domain, domain);
         }
     }
 }
 
 /// Whether the host is one of the provider's own, or looks as if it was meant to be.
-fn is_at_home(host: &str, home: &presets::Preset, provider: Option<&presets::Preset>) -> bool {
-    use presets::Known::{Domain, Other, Server, Stranger, Theirs, Typo};
-    match presets::recognise(host) {
+fn is_at_home(host: Known<'_>, home: &Preset) -> bool {
+    use Known::{Domain, Other, Server, Stranger, Theirs, Typo};
+    match host {
         Server(preset) | Theirs(preset) | Domain(preset) | Other(preset) | Typo(preset) => {
-            preset.name == home.name || provider.is_some_and(|provider| provider.name == home.name)
+            preset.name == home.name
         }
         Stranger => false,
     }
 }
 
 /// The address in `Name <address>`, `<address>` and `mailto:address`.
-fn without_display_name(text: &str) -> Option<&str> {
-    if let Some(rest) = text.strip_suffix('>') {
-        let (_, inner) = rest.rsplit_once('<')?;
-        return Some(trim(inner)).filter(|inner| !inner.is_empty());
+fn without_display_name(text: &[u8]) -> Option<&[u8]> {
+    if let Some(rest) = text.strip_suffix(b">") {
+        let (_, inner) = rsplit_once(rest, b'<')?;
+        return Some(trim_bytes(inner)).filter(|inner| !inner.is_empty());
     }
-    let (scheme, rest) = text.split_once(':')?;
-    let rest = trim(rest);
-    (scheme.eq_ignore_ascii_case("mailto") && !rest.is_empty()).then_some(rest)
+    let (scheme, rest) = split_once(text, b':')?;
+    let rest = trim_bytes(rest);
+    (scheme.eq_ignore_ascii_case(b"mailto") && !rest.is_empty()).then_some(rest)
 }
 
 /// A dot-atom or a quoted string, in ASCII or beyond it (RFC 6531 §3.3).
-fn is_local_part(local: &str) -> bool {
-    if let Some(quoted) = local.strip_prefix('"') {
-        return quoted.strip_suffix('"').is_some_and(is_quoted);
+fn is_local_part(local: &[u8]) -> bool {
+    if let Some(quoted) = local.strip_prefix(b"\"") {
+        return quoted.strip_suffix(b"\"").is_some_and(is_quoted);
     }
-    !local.is_empty() && local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
+    let mut rest = local;
+    // A dot may stand between two atoms alone.
+    let mut after_dot = true;
+    while let Some((c, after)) = split_char(rest) {
+        let is_dot = c == u32::from(b'.');
+        if if is_dot { after_dot } else { !is_atext(c) } {
+            return false;
+        }
+        after_dot = is_dot;
+        rest = after;
+    }
+    !after_dot
 }
 
-fn is_atext(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_beyond_ascii(c)
-}
-
-fn is_beyond_ascii(c: char) -> bool {
-    !c.is_ascii() && !is_space(c) && !is_control(c) && !is_invisible(c)
+fn is_atext(c: u32) -> bool {
+    match u8::try_from(c) {
+        Ok(byte @ 0..0x80) => byte.is_ascii_alphanumeric() || find(b"!#$%&'*+-/=?^_`{|}~", byte).is_some(),
+        _ => is_beyond_ascii(c),
+    }
 }
 
 /// What may stand between quotes, which is at least one character.
-fn is_quoted(text: &str) -> bool {
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
+fn is_quoted(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let Some((c, after)) = split_char(rest) {
+        rest = after;
         let fine = match c {
-            '\\' => chars.next().is_some_and(|c| matches!(c, ' '..='~')),
-            '"' => false,
-            ' '..='~' => true,
+            0x22 => false,
+            // A backslash and what it stands before.
+            0x5c => match rest {
+                [b' '..=b'~', after @ ..] => {
+                    rest = after;
+                    true
+                }
+                _ => false,
+            },
+            0x20..=0x7e => true,
             _ => is_beyond_ascii(c),
         };
         if !fine {
@@ -241,21 +244,21 @@ mod tests {
         for good in
             ["a", "a.b", "a+b", "!#$%&'*+-/=?^_`{|}~", "\"a b\"", "\"a\\\"b\"", "\"@\"", "jörg", "用户"]
         {
-            assert!(is_local_part(good), "{good}");
+            assert!(is_local_part(good.as_bytes()), "{good}");
         }
         for bad in [
             "", ".a", "a.", "a..b", "a b", "a(b)", "\"", "\"\"", "\"a\"b", "\"a\"b\"", "a\"b", "\"a\\\"",
             "a\u{a0}b", "a,b", "a@b",
         ] {
-            assert!(!is_local_part(bad), "{bad}");
+            assert!(!is_local_part(bad.as_bytes()), "{bad}");
         }
     }
 
     #[test]
     fn display_names() {
-        assert_eq!(without_display_name("Jan <jan@example.org>"), Some("jan@example.org"));
-        assert_eq!(without_display_name("mailto:jan@example.org"), Some("jan@example.org"));
-        assert_eq!(without_display_name("jan@example.org"), None);
-        assert_eq!(without_display_name("<>"), None);
+        assert_eq!(without_display_name(b"Jan <jan@example.org>"), Some(&b"jan@example.org"[..]));
+        assert_eq!(without_display_name(b"mailto:jan@example.org"), Some(&b"jan@example.org"[..]));
+        assert_eq!(without_display_name(b"jan@example.org"), None);
+        assert_eq!(without_display_name(b"<>"), None);
     }
 }

@@ -1,15 +1,12 @@
 //! The OAuth 2 client: the grant, what it needs, and where its tokens come from.
 
-use core::net::IpAddr;
-
-use crate::address::{known_name, legacy_v4, whole_number};
+use crate::address::{Ip, known_name, legacy_v4};
 use crate::catalogue::{Code, Param};
-use crate::document::{Method, Rules};
+use crate::document::{Method, Rules, Shell};
 use crate::name::{self, NameError};
 use crate::packed::{Key, Object, Value};
-use crate::report::Scalar::{Null, Text};
-use crate::secret::{Codes, Spaces, path_with};
-use crate::text::{has_control, has_line_break, trim};
+use crate::secret::{Codes, Spaces};
+use crate::text::{has_control, has_line_break, split_once, trim_bytes, whole_number};
 
 const SECRET: Codes = Codes {
     required: Code::OAuth2Required,
@@ -26,17 +23,23 @@ const SECRET: Codes = Codes {
 /// The longest URL, client id and scope, in octets: longer than any provider's.
 const MAX_TEXT: usize = 2_048;
 
-impl Rules<'_> {
+const TOKEN_URL: &[Key] = &[Key::OAuth2, Key::TokenUrl];
+
+impl<S: Shell> Rules<'_, S> {
     pub(crate) fn oauth2(&mut self) {
-        let path = &[Key::OAuth2];
         let needed = self.method() == Method::OAuth2;
         match self.field(Key::OAuth2) {
-            Value::Null if needed => self.report.add(Code::OAuth2Required, path, &[], &[]),
+            Value::Null if needed => self.report.add(Code::OAuth2Required),
             Value::Null => {}
             Value::Object(object) if needed => self.oauth2_members(object),
-            Value::Object(_) => self.report.add(Code::OAuth2Unused, path, &[], &[(path, Null)]),
-            _ => self.report.add(Code::OAuth2WrongType, path, &[], &[]),
+            Value::Object(_) => self.oauth2_unused(&[]),
+            _ => self.report.add(Code::OAuth2WrongType),
         }
+    }
+
+    fn oauth2_unused(&mut self, path: &[Key]) {
+        self.report.add_at(Code::OAuth2Unused, path);
+        self.report.remove(&[]);
     }
 
     fn oauth2_members(&mut self, object: Object<'_>) {
@@ -44,153 +47,130 @@ impl Rules<'_> {
             [Key::Grant, Key::TokenUrl, Key::ClientId, Key::ClientSecret, Key::RefreshToken, Key::Scope];
         let grant = self.grant(object.get(Key::Grant));
         self.token_url(object.get(Key::TokenUrl));
-        self.plain_text(Key::ClientId, object.get(Key::ClientId), true);
-        self.oauth2_secret(Key::ClientSecret, object.get(Key::ClientSecret), grant == Some(true));
-        let token = object.get(Key::RefreshToken);
-        if grant == Some(true) && !matches!(token, Value::Null) {
-            let path = &[Key::OAuth2, Key::RefreshToken];
-            self.report.add(Code::OAuth2Unused, path, &[], &[(path, Null)]);
+        self.plain_text(Key::ClientId, object, true);
+        self.oauth2_secret(Key::ClientSecret, object, grant == Some(true));
+        if grant == Some(true) && !matches!(object.get(Key::RefreshToken), Value::Null) {
+            self.oauth2_unused(&[Key::OAuth2, Key::RefreshToken]);
         }
-        self.oauth2_secret(Key::RefreshToken, token, grant == Some(false));
-        self.plain_text(Key::Scope, object.get(Key::Scope), grant == Some(true));
+        self.oauth2_secret(Key::RefreshToken, object, grant == Some(false));
+        self.plain_text(Key::Scope, object, grant == Some(true));
         self.unknown(Code::OAuth2UnknownKey, &[Key::OAuth2], object, |key| MEMBERS.contains(&key));
     }
 
     /// Whether it is the client-credentials grant; the other is the refresh token.
     fn grant(&mut self, value: Value<'_>) -> Option<bool> {
         let code = match value {
-            Value::Text("client_credentials") => return Some(true),
-            Value::Text("refresh_token") => return Some(false),
+            Value::Text(b"client_credentials") => return Some(true),
+            Value::Text(b"refresh_token") => return Some(false),
             Value::Null => Code::OAuth2Required,
             Value::Text(_) => Code::OAuth2GrantInvalid,
             _ => Code::OAuth2WrongType,
         };
-        self.report.add(code, &[Key::OAuth2, Key::Grant], &[], &[]);
+        self.report.add_at(code, &[Key::OAuth2, Key::Grant]);
         None
     }
 
-    fn oauth2_secret(&mut self, key: Key, value: Value<'_>, needed: bool) {
+    fn oauth2_secret(&mut self, key: Key, object: Object<'_>, needed: bool) {
         let path = &[Key::OAuth2, key];
-        if let Some((text, spaces)) = self.secret(&SECRET, path, value, needed) {
-            let inner = if spaces == Spaces::Keep { text } else { trim(text) };
+        if let Some((text, spaces)) = self.secret(&SECRET, path, object.get(key), needed) {
+            let trimmed = trim_bytes(text);
+            let inner = if spaces == Spaces::Keep { text } else { trimmed };
             if has_control(inner) && !has_line_break(inner) {
-                let change = path_with(path, Key::Spaces);
-                let change = [(change.as_slice(), Text("trim"))];
-                let curable = spaces == Spaces::Keep && !has_control(trim(text));
-                self.report.add(
-                    Code::OAuth2ControlCharacters,
-                    path,
-                    &[],
-                    if curable { &change } else { &[] },
-                );
+                self.report.add_at(Code::OAuth2ControlCharacters, path);
+                if spaces == Spaces::Keep && !has_control(trimmed) {
+                    self.report.trim_member(path);
+                }
             }
         }
     }
 
-    fn plain_text(&mut self, key: Key, value: Value<'_>, needed: bool) {
+    fn plain_text(&mut self, key: Key, object: Object<'_>, needed: bool) {
         let path = &[Key::OAuth2, key];
-        match value {
-            Value::Null | Value::Text("") if needed => self.report.add(Code::OAuth2Required, path, &[], &[]),
-            Value::Null | Value::Text("") => {}
-            Value::Text(text) => {
-                let trimmed = trim(text);
-                if trimmed.is_empty() {
-                    return self.report.add(Code::OAuth2Required, path, &[], &[]);
-                }
-                if has_control(text) {
-                    self.cleaned(Code::OAuth2ControlCharacters, path, text);
-                } else if trimmed.len() != text.len() {
-                    self.report.add(Code::OAuth2Whitespace, path, &[], &[(path, Text(trimmed))]);
-                }
-                if text.len() > MAX_TEXT {
-                    self.too_long(Code::OAuth2TooLong, path, MAX_TEXT);
-                }
+        let Some(text) = self.text_at(object.get(key), Code::OAuth2WrongType, path) else { return };
+        if trim_bytes(text).is_empty() {
+            if needed || !text.is_empty() {
+                self.report.add_at(Code::OAuth2Required, path);
             }
-            _ => self.report.add(Code::OAuth2WrongType, path, &[], &[]),
+            return;
+        }
+        self.clean(Code::OAuth2ControlCharacters, Code::OAuth2Whitespace, path, text);
+        if text.len() > MAX_TEXT {
+            self.too_long(Code::OAuth2TooLong, path, MAX_TEXT);
         }
     }
 
     fn token_url(&mut self, value: Value<'_>) {
-        let path = &[Key::OAuth2, Key::TokenUrl];
-        let text = match value {
-            Value::Null => return self.report.add(Code::OAuth2Required, path, &[], &[]),
-            Value::Text(text) if trim(text).is_empty() => {
-                return self.report.add(Code::OAuth2Required, path, &[], &[]);
-            }
-            Value::Text(text) => text,
-            _ => return self.report.add(Code::OAuth2WrongType, path, &[], &[]),
-        };
-        let url = trim(text);
+        let Some(text) = self.text_at(value, Code::OAuth2WrongType, TOKEN_URL) else { return };
+        let url = trim_bytes(text);
+        if url.is_empty() {
+            return self.report.add_at(Code::OAuth2Required, TOKEN_URL);
+        }
         if url.len() > MAX_TEXT {
-            return self.too_long(Code::OAuth2TooLong, path, MAX_TEXT);
+            return self.too_long(Code::OAuth2TooLong, TOKEN_URL, MAX_TEXT);
         }
         if has_control(url) {
-            return self.report.add(Code::OAuth2ControlCharacters, path, &[], &[]);
+            return self.report.add_at(Code::OAuth2ControlCharacters, TOKEN_URL);
         }
-        let after = |scheme: &str| {
-            let start = url.get(..scheme.len())?;
-            start.eq_ignore_ascii_case(scheme).then(|| url.get(scheme.len()..).unwrap_or_default())
+        let after = |scheme: &[u8]| {
+            let (start, rest) = url.split_at_checked(scheme.len())?;
+            start.eq_ignore_ascii_case(scheme).then_some(rest)
         };
-        if let Some(rest) = after("http://") {
-            let https = alloc::format!("https://{rest}");
-            self.report.add(Code::OAuth2TokenUrlNotHttps, path, &[], &[(path, Text(&https))]);
-            return self.token_url_rest(rest);
-        }
-        if url.len() != text.len() {
-            self.report.add(Code::OAuth2TokenUrlInvalid, path, &[], &[(path, Text(url))]);
-        }
-        match after("https://") {
-            Some(rest) => self.token_url_rest(rest),
-            None => self.report.add(Code::OAuth2TokenUrlInvalid, path, &[], &[]),
+        let rest = if let Some(rest) = after(b"http://") {
+            self.report.add_at(Code::OAuth2TokenUrlNotHttps, TOKEN_URL);
+            self.report.set(&[], &[b"https://", rest].concat());
+            Some(rest)
+        } else {
+            if url.len() != text.len() {
+                self.report.add_at(Code::OAuth2TokenUrlInvalid, TOKEN_URL);
+                self.report.set(&[], url);
+            }
+            after(b"https://")
+        };
+        let (code, address) =
+            match rest.ok_or(Code::OAuth2TokenUrlInvalid).and_then(|rest| self.url_address(rest)) {
+                Ok(None) => return,
+                Ok(Some(host)) => (Code::OAuth2ForbiddenAddress, Some(host)),
+                Err(code) => (code, None),
+            };
+        self.report.add_at(code, TOKEN_URL);
+        if let Some(host) = address {
+            self.report.param(Param::Address, host);
         }
     }
 
-    /// Host, port and path; no user, no fragment, nothing that would have to be escaped.
-    fn token_url_rest(&mut self, rest: &str) {
-        let path = &[Key::OAuth2, Key::TokenUrl];
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, target) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'"' | b'<' | b'>' | b'\\');
-        let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            Some((host, "")) => (host, None),
-            Some((host, port)) => (host, Some(port.strip_prefix(':').unwrap_or("no port"))),
-            None => match authority.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (authority, None),
-            },
+    /// Host, port and path; no user, no fragment, nothing that would have to be escaped. The host, when it is an
+    /// address that may not be dialled or leads to one.
+    fn url_address<'t>(&self, rest: &'t [u8]) -> Result<Option<&'t [u8]>, Code> {
+        const INVALID: Code = Code::OAuth2TokenUrlInvalid;
+        let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+        let (authority, target) = rest.split_at_checked(end).unwrap_or((rest, b""));
+        let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'"' | b'<' | b'>' | b'\\');
+        let bracketed = authority.strip_prefix(b"[").and_then(|rest| split_once(rest, b']'));
+        let (host, port) = match bracketed {
+            Some((host, [])) => (host, None),
+            Some((host, port)) => (host, Some(port.strip_prefix(b":").unwrap_or(b"no port"))),
+            None => split_once(authority, b':').map_or((authority, None), |(host, port)| (host, Some(port))),
         };
-        let port_is_fine =
-            port.is_none_or(|port| whole_number(port).is_some_and(|port| (1..=65_535).contains(&port)));
-        if !target.bytes().all(plain) || !port_is_fine {
-            return self.report.add(Code::OAuth2TokenUrlInvalid, path, &[], &[]);
+        let is_port = |port| whole_number(port).is_some_and(|port| (1..=65_535).contains(&port));
+        if !target.iter().all(plain) || !port.is_none_or(is_port) {
+            return Err(INVALID);
         }
-        let address = if let Ok(address) = host.parse::<IpAddr>() {
-            let bracketed = authority.starts_with('[');
-            if address.is_ipv6() != bracketed {
-                return self.report.add(Code::OAuth2TokenUrlInvalid, path, &[], &[]);
+        let address = if let Some(address) = Ip::parse(host) {
+            if address.is_v4 == bracketed.is_some() {
+                return Err(INVALID);
             }
             Some(address)
         } else {
             match self.ascii_name(host) {
                 Ok(ascii) if name::is_numeric(&ascii) => {
-                    let Some(address) = legacy_v4(&ascii).map(IpAddr::V4) else {
-                        return self.report.add(Code::OAuth2TokenUrlInvalid, path, &[], &[]);
-                    };
-                    if !self.is_forbidden(address) {
-                        return self.report.add(Code::OAuth2TokenUrlInvalid, path, &[], &[]);
-                    }
-                    Some(address)
+                    let address = legacy_v4(&ascii).filter(|address| self.is_forbidden(*address));
+                    Some(address.ok_or(INVALID)?)
                 }
-                Ok(ascii) => known_name(&ascii).map(IpAddr::V4),
-                Err(NameError::IdnRefused) => {
-                    return self.report.add(Code::OAuth2IdnRefused, path, &[], &[]);
-                }
-                Err(_) => return self.report.add(Code::OAuth2TokenUrlInvalid, path, &[], &[]),
+                Ok(ascii) => known_name(&ascii),
+                Err(NameError::IdnRefused) => return Err(Code::OAuth2IdnRefused),
+                Err(_) => return Err(INVALID),
             }
         };
-        if address.is_some_and(|address| self.is_forbidden(address)) {
-            let params = [(Param::Address, Text(host))];
-            self.report.add(Code::OAuth2ForbiddenAddress, path, &params, &[]);
-        }
+        Ok(address.filter(|address| self.is_forbidden(*address)).map(|_| host))
     }
 }

@@ -24,6 +24,8 @@ pub const OBJECT: u8 = 5;
 pub const ARRAY: u8 = 6;
 /// Something that JSON has no word for: a function, a big integer, a property that cannot be read.
 pub const OTHER: u8 = 7;
+/// In a report alone: the name of a [`Key`], by its number.
+pub const KEY_NAME: u8 = 10;
 /// In place of a document beyond [`MAX_BYTES`].
 pub const TOO_LARGE: u8 = 8;
 /// In place of a document beyond [`MAX_DEPTH`].
@@ -45,6 +47,8 @@ macro_rules! keys {
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
             /// The names in JSON, in the order of their numbers.
             pub const NAMES: &'static [&'static str] = &[$($name,)+];
+            /// How long they are, for whoever needs no more.
+            const LENGTHS: &'static [u8] = &[$($name.len() as u8,)+];
         }
     };
 }
@@ -101,8 +105,8 @@ impl Key {
 pub enum Name<'a> {
     /// One that the rules know, somewhere in the settings.
     Known(Key),
-    /// Any other.
-    Other(&'a str),
+    /// Any other, in UTF-8.
+    Other(&'a [u8]),
 }
 
 impl<'a> Name<'a> {
@@ -110,7 +114,7 @@ impl<'a> Name<'a> {
     pub fn text(self) -> &'a str {
         match self {
             Self::Known(key) => key.name(),
-            Self::Other(text) => text,
+            Self::Other(text) => str::from_utf8(text).unwrap_or("\u{fffd}"),
         }
     }
 }
@@ -124,8 +128,8 @@ pub enum Value<'a> {
     Bool(bool),
     /// A number.
     Number(f64),
-    /// A string.
-    Text(&'a str),
+    /// A string, in UTF-8.
+    Text(&'a [u8]),
     /// An object.
     Object(Object<'a>),
     /// An array; no field of the settings is one.
@@ -164,12 +168,12 @@ impl<'a> Reader<'a> {
         usize::try_from(u32::from_le_bytes(*bytes)).ok()
     }
 
-    pub(crate) fn text(&mut self) -> Option<&'a str> {
+    pub(crate) fn text(&mut self) -> Option<&'a [u8]> {
         let length = match self.byte()? {
             255 => self.word()?,
             short => usize::from(short),
         };
-        core::str::from_utf8(self.take(length)?).ok()
+        self.take(length)
     }
 
     pub(crate) fn name(&mut self) -> Option<Name<'a>> {
@@ -232,7 +236,7 @@ fn value_size(reader: &mut Reader<'_>, depth: usize) -> Option<usize> {
     let mut size = 1;
     while !inner.0.is_empty() {
         if tag == OBJECT {
-            size += text_size(inner.name()?.text()) + 1;
+            size += name_size(inner.name()?) + 1;
         }
         // The comma behind it, or the closing bracket.
         size += value_size(&mut inner, depth + 1)? + 1;
@@ -249,8 +253,15 @@ fn number_size(number: f64) -> usize {
     }
 }
 
-fn text_size(text: &str) -> usize {
-    text.bytes().fold(2, |size, byte| {
+fn name_size(name: Name<'_>) -> usize {
+    match name {
+        Name::Known(key) => usize::from(Key::LENGTHS.get(key as usize).copied().unwrap_or(0)) + 2,
+        Name::Other(text) => text_size(text),
+    }
+}
+
+fn text_size(text: &[u8]) -> usize {
+    text.iter().fold(2, |size, byte| {
         size + match byte {
             b'"' | b'\\' | 8 | 9 | 10 | 12 | 13 => 2,
             0..0x20 => 6,
@@ -301,7 +312,7 @@ impl Packer {
     /// A string.
     pub fn text(&mut self, text: &str) {
         self.bytes.push(TEXT);
-        write_text(&mut self.bytes, text);
+        write_text(&mut self.bytes, text.as_bytes());
     }
 
     /// The name of an object's member; its value comes next.
@@ -310,7 +321,7 @@ impl Packer {
             self.bytes.push(key as u8);
         } else {
             self.bytes.push(255);
-            write_text(&mut self.bytes, name);
+            write_text(&mut self.bytes, name.as_bytes());
         }
     }
 
@@ -336,7 +347,7 @@ impl Packer {
 }
 
 /// Appends a length and the text.
-pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn write_text(out: &mut Vec<u8>, text: &[u8]) {
     match u8::try_from(text.len()) {
         Ok(short) if short < 255 => out.push(short),
         _ => {
@@ -344,5 +355,5 @@ pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
             out.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
         }
     }
-    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(text);
 }

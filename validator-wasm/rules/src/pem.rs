@@ -4,38 +4,35 @@
 use alloc::vec::Vec;
 
 use crate::catalogue::Code;
-use crate::document::{CertificateProblem, Rules};
-use crate::packed::{Key, Value};
-use crate::text::{is_control, trim};
+use crate::document::{CertificateProblem, Rules, Shell};
+use crate::packed::Key;
+use crate::text::{has_control, split_text, trim_bytes};
 
 /// The largest text, in octets.
 const MAX_PEM: usize = 32 * 1_024;
 
-impl Rules<'_> {
+impl<S: Shell> Rules<'_, S> {
     pub(crate) fn ca_pem(&mut self) {
-        let path = &[Key::CaPem];
-        let text = match self.field(Key::CaPem) {
-            Value::Null => return,
-            Value::Text(text) if trim(text).is_empty() => return,
-            Value::Text(text) => text,
-            _ => return self.report.add(Code::CaPemWrongType, path, &[], &[]),
-        };
+        let Some(text) = self.text(Key::CaPem, Code::CaPemWrongType) else { return };
+        if trim_bytes(text).is_empty() {
+            return;
+        }
         if text.len() > MAX_PEM {
-            return self.too_long(Code::CaPemTooLong, path, MAX_PEM);
+            return self.too_long(Code::CaPemTooLong, &[], MAX_PEM);
         }
         // A key must not be kept or shown any further, whatever else is wrong.
-        if text.contains("PRIVATE KEY-----") {
-            return self.report.add(Code::CaPemPrivateKey, path, &[], &[]);
+        if split_text(text, b"PRIVATE KEY-----").is_some() {
+            return self.report.add(Code::CaPemPrivateKey);
         }
-        if text.chars().any(|c| is_control(c) && !matches!(c, '\r' | '\n' | '\t')) {
-            return self.report.add(Code::CaPemControlCharacters, path, &[], &[]);
+        if text.split(|byte| matches!(byte, b'\r' | b'\n' | b'\t')).any(has_control) {
+            return self.report.add(Code::CaPemControlCharacters);
         }
         let mut problems = [false; 3];
         let mut count = 0;
         for block in blocks(text) {
             count += 1;
             let Some(der) = block.filter(|der| Certificate::read(der).is_some()) else {
-                return self.report.add(Code::CaPemInvalid, path, &[], &[]);
+                return self.report.add(Code::CaPemInvalid);
             };
             if let Some(problem) = self.shell.certificate(&der)
                 && let Some(seen) = problems.get_mut(problem as usize)
@@ -44,27 +41,27 @@ impl Rules<'_> {
             }
         }
         if count == 0 {
-            return self.report.add(Code::CaPemNoCertificate, path, &[], &[]);
+            return self.report.add(Code::CaPemNoCertificate);
         }
         for (seen, code) in
             problems.into_iter().zip([Code::CaPemExpired, Code::CaPemNotYetValid, Code::CaPemNotACa])
         {
             if seen {
-                self.report.add(code, path, &[], &[]);
+                self.report.add(code);
             }
         }
     }
 }
 
 /// The content of each CERTIFICATE block; `None` for one that is not base64 or has no end.
-pub fn blocks(text: &str) -> impl Iterator<Item = Option<Vec<u8>>> {
-    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-    const END: &str = "-----END CERTIFICATE-----";
+pub fn blocks(text: &[u8]) -> impl Iterator<Item = Option<Vec<u8>>> {
+    const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+    const END: &[u8] = b"-----END CERTIFICATE-----";
     let mut rest = text;
     core::iter::from_fn(move || {
-        let (_, body) = rest.split_once(BEGIN)?;
-        let Some((body, after)) = body.split_once(END) else {
-            rest = "";
+        let (_, body) = split_text(rest, BEGIN)?;
+        let Some((body, after)) = split_text(body, END) else {
+            rest = b"";
             return Some(None);
         };
         rest = after;
@@ -72,10 +69,10 @@ pub fn blocks(text: &str) -> impl Iterator<Item = Option<Vec<u8>>> {
     })
 }
 
-fn base64(text: &str) -> Option<Vec<u8>> {
+fn base64(text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let (mut bits, mut count, mut padding) = (0_u32, 0_u32, 0_u32);
-    for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
+    for byte in text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()) {
         let value = match byte {
             b'A'..=b'Z' => byte - b'A',
             b'a'..=b'z' => byte - b'a' + 26,
@@ -128,6 +125,9 @@ const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 const SEQUENCE: u8 = 0x30;
 const BOOLEAN: u8 = 0x01;
+
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
+const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 
 /// Reads DER elements one after the other (X.690 §8.1, definite lengths).
 struct Der<'a>(&'a [u8]);
@@ -198,13 +198,14 @@ impl<'a> Certificate<'a> {
         Some(Self { not_before, not_after, extensions })
     }
 
-    /// What is wrong with it at this time, in seconds since 1970.
+    /// What is wrong with it at this time, in seconds since 1970. One that is no CA but names servers is trusted
+    /// when a server shows exactly it: so the sender's verifier does with what stands in caPem.
     pub fn problem(&self, now: i64) -> Option<CertificateProblem> {
         if seconds(self.not_after).is_none_or(|end| now > end) {
             Some(CertificateProblem::Expired)
         } else if seconds(self.not_before).is_none_or(|start| now < start) {
             Some(CertificateProblem::NotYetValid)
-        } else if self.is_ca() {
+        } else if self.is_ca() || self.extension(SUBJECT_ALT_NAME).is_some() {
             None
         } else {
             Some(CertificateProblem::NotACa)
@@ -214,21 +215,27 @@ impl<'a> Certificate<'a> {
     /// Whether basicConstraints says so; certificates older than version 3 have none and are taken at their
     /// word, as TLS libraries do with trust anchors.
     fn is_ca(&self) -> bool {
-        const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
-        let Some(extensions) = self.extensions else { return true };
-        let mut extensions = Der(extensions);
+        if self.extensions.is_none() {
+            return true;
+        }
+        let value = self.extension(BASIC_CONSTRAINTS).and_then(|value| Der(value).expect(SEQUENCE));
+        value.and_then(|value| Der(value).expect(BOOLEAN)).is_some_and(|ca| ca != [0])
+    }
+
+    /// The value of an extension.
+    fn extension(&self, oid: &[u8]) -> Option<&'a [u8]> {
+        let mut extensions = Der(self.extensions?);
         while let Some(extension) = extensions.expect(SEQUENCE) {
             let mut parts = Der(extension);
-            if parts.expect(OID) != Some(BASIC_CONSTRAINTS) {
+            if parts.expect(OID) != Some(oid) {
                 continue;
             }
             if parts.peek() == Some(BOOLEAN) {
                 parts.next();
             }
-            let value = parts.expect(OCTET_STRING).and_then(|value| Der(value).expect(SEQUENCE));
-            return value.and_then(|value| Der(value).expect(BOOLEAN)).is_some_and(|ca| ca != [0]);
+            return parts.expect(OCTET_STRING);
         }
-        false
+        None
     }
 }
 
@@ -301,7 +308,7 @@ mod tests {
             ("Zg==Zg==", None),
             ("Zm9!", None),
         ] {
-            assert_eq!(base64(text).as_deref(), expected, "{text}");
+            assert_eq!(base64(text.as_bytes()).as_deref(), expected, "{text}");
         }
     }
 }

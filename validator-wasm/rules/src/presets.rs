@@ -1,303 +1,333 @@
 //! The SMTP servers of well-known providers, and the domains whose mail they carry.
 
-use alloc::borrow::Cow;
-use alloc::string::String;
+use alloc::vec::Vec;
 
-use crate::text::{lower, trim};
+use crate::catalogue::Code;
+use crate::packed::Key;
+use crate::report::Report;
+use crate::text::{find, lower, rsplit_once, split_once, trim_bytes, whole_number};
 use crate::typo;
 
+/// One provider a line: its server, where `*` stands for one label such as a region; the submission port; what
+/// is special (`o`, `a`, `e`: below); the name people know; behind a colon the mail domains, none for services
+/// that send for any domain. Behind a dot, a domain that servers stand in but no mailboxes. The last line has
+/// the mail domains of everybody else: targets of corrections, and never corrected.
+const TABLE: &[u8] = include_bytes!("presets.txt");
+
 /// A provider's SMTP server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Preset {
-    /// The server; `*` stands for one label, such as a region.
-    pub host: &'static str,
-    /// The submission port.
-    pub port: u16,
-    /// Whether TLS is implicit.
-    pub tls: bool,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Preset {
+    /// The server; `*` stands for one label.
+    pub(crate) host: &'static [u8],
+    port: u16,
+    flags: &'static [u8],
     /// The name people know.
-    pub name: &'static str,
-    /// The mail domains, separated by spaces; empty for services that send for any domain.
-    pub domains: &'static str,
-    flags: u8,
+    pub(crate) name: &'static [u8],
+    /// Whether it has mail domains of its own.
+    has_domains: bool,
 }
 
-/// Mailboxes for everybody, at the provider's own domains alone: the server takes no other sender.
-const OWN: u8 = 1;
-/// Takes an application password of 16 letters in place of the account's.
-const APP: u8 = 2;
-/// Turns passwords off by and by.
-const ENDING: u8 = 4;
-
 impl Preset {
-    /// Whether the server takes only senders at the provider's own domains.
-    pub fn own_domains_only(&self) -> bool {
-        self.flags & OWN != 0
+    /// Whether it has mailboxes for everybody, at the provider's own domains alone: the server takes no other
+    /// sender.
+    pub(crate) fn own_domains_only(&self) -> bool {
+        find(self.flags, b'o').is_some()
     }
 
     /// Whether the account's own password is refused and an application password of 16 letters wanted.
-    pub fn app_password(&self) -> bool {
-        self.flags & APP != 0
+    pub(crate) fn app_password(&self) -> bool {
+        find(self.flags, b'a').is_some()
     }
 
     /// Whether the provider retires password authentication.
-    pub fn password_ending(&self) -> bool {
-        self.flags & ENDING != 0
+    pub(crate) fn password_ending(&self) -> bool {
+        find(self.flags, b'e').is_some()
     }
 
-    fn serves(&self, domain: &str) -> bool {
-        !domain.is_empty() && self.domains.split(' ').any(|own| own == domain)
+    /// Whether its host is a pattern, which is no name to propose.
+    pub(crate) fn is_pattern(&self) -> bool {
+        find(self.host, b'*').is_some()
     }
 
-    fn is_host(&self, host: &str) -> bool {
-        match self.host.split_once('*') {
-            None => self.host == host,
-            Some((start, end)) => host
-                .strip_prefix(start)
-                .and_then(|rest| rest.strip_suffix(end))
-                .is_some_and(|middle| !middle.is_empty() && !middle.contains('.')),
-        }
+    fn is_like(&self, host: &[u8]) -> bool {
+        let Some((start, end)) = split_once(self.host, b'*') else { return false };
+        let middle = host.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
+        middle.is_some_and(|middle| !middle.is_empty() && find(middle, b'.').is_none())
+    }
+
+    /// The changes that fill in the server.
+    pub(crate) fn fill_in(&self, report: &mut Report) {
+        report.set(&[Key::Host], self.host);
+        self.fill_in_rest(report);
+    }
+
+    fn fill_in_rest(&self, report: &mut Report) {
+        report.set_number(&[Key::Port], u32::from(self.port));
+        report.set(&[Key::Security], mode(self.port == 465));
     }
 }
 
-const fn p(host: &'static str, port: u16, flags: u8, name: &'static str, domains: &'static str) -> Preset {
-    Preset { host, port, tls: port == 465, name, domains, flags }
+/// Which names an entry is looked for among.
+pub(crate) type List = u8;
+/// SMTP servers.
+pub(crate) const HOSTS: List = 0;
+/// Mail domains.
+pub(crate) const DOMAINS: List = 1;
+/// What follows the first label of a server.
+const SERVICES: List = 2;
+
+/// One more than the longest name.
+pub(crate) const LENGTHS: usize = 32;
+
+/// A name.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: &'static [u8],
+    pub(crate) letters: u32,
+    /// How many slips to believe in.
+    pub(crate) slips: u8,
+    list: List,
+    preset: u8,
+    /// One more than the place of the next entry of the same list and length.
+    next: u16,
 }
 
-/// The providers.
-pub const PRESETS: &[Preset] = &[
-    p("smtp.gmail.com", 587, APP, "Gmail", "gmail.com googlemail.com"),
-    p("smtp-relay.gmail.com", 587, 0, "Google Workspace", ""),
-    p("smtp.office365.com", 587, ENDING, "Microsoft 365", "office365.com onmicrosoft.com"),
-    p(
-        "smtp-mail.outlook.com",
-        587,
-        OWN | ENDING,
-        "Outlook.com",
-        "outlook.com hotmail.com live.com msn.com outlook.fr hotmail.fr live.fr outlook.de hotmail.de live.de \
-         live.nl hotmail.nl outlook.es hotmail.es hotmail.co.uk live.co.uk",
-    ),
-    p(
-        "smtp.mail.yahoo.com",
-        465,
-        OWN | APP,
-        "Yahoo",
-        "yahoo.com ymail.com rocketmail.com yahoo.fr yahoo.de yahoo.es yahoo.co.uk yahoo.it",
-    ),
-    p("smtp.aol.com", 465, OWN | APP, "AOL", "aol.com aim.com"),
-    p("smtp.mail.me.com", 587, 0, "iCloud", "icloud.com me.com mac.com"),
-    p("mail.gmx.net", 587, OWN, "GMX", "gmx.de gmx.net gmx.at gmx.ch"),
-    p("mail.gmx.com", 587, OWN, "GMX", "gmx.com gmx.fr gmx.es gmx.us gmx.co.uk"),
-    p("smtp.web.de", 587, OWN, "WEB.DE", "web.de"),
-    p("smtp.mail.com", 587, OWN, "mail.com", "mail.com email.com"),
-    p("securesmtp.t-online.de", 465, OWN, "T-Online", "t-online.de magenta.de"),
-    p("mx.freenet.de", 587, OWN, "freenet", "freenet.de"),
-    p("smtp.mailbox.org", 587, 0, "mailbox.org", "mailbox.org"),
-    p("posteo.de", 587, OWN, "Posteo", "posteo.de posteo.net"),
-    p("smtp.orange.fr", 465, OWN, "Orange", "orange.fr wanadoo.fr"),
-    p("smtp.free.fr", 465, OWN, "Free", "free.fr"),
-    p("smtp.sfr.fr", 465, OWN, "SFR", "sfr.fr neuf.fr"),
-    p("smtp.laposte.net", 465, OWN, "La Poste", "laposte.net"),
-    p("smtp.bbox.fr", 587, OWN, "Bouygues", "bbox.fr"),
-    p("smtp.ziggo.nl", 587, OWN, "Ziggo", "ziggo.nl home.nl casema.nl"),
-    p("smtp.kpnmail.nl", 587, OWN, "KPN", "kpnmail.nl planet.nl hetnet.nl"),
-    p("smtp.xs4all.nl", 587, OWN, "XS4ALL", "xs4all.nl"),
-    p("smtp.telenet.be", 587, OWN, "Telenet", "telenet.be"),
-    p("relay.proximus.be", 587, OWN, "Proximus", "proximus.be skynet.be"),
-    p("smtp.fastmail.com", 465, APP, "Fastmail", "fastmail.com fastmail.fm"),
-    p("smtp.protonmail.ch", 587, 0, "Proton Mail", "proton.me protonmail.com pm.me"),
-    p("smtp.zoho.com", 587, 0, "Zoho Mail", "zoho.com zohomail.com"),
-    p("smtp.zoho.eu", 587, 0, "Zoho Mail", "zohomail.eu zoho.eu"),
-    p("smtp.yandex.com", 465, 0, "Yandex", "yandex.com yandex.ru"),
-    p("smtp.mail.ru", 465, OWN, "Mail.ru", "mail.ru bk.ru list.ru inbox.ru"),
-    p("smtp.qq.com", 465, OWN, "QQ", "qq.com foxmail.com"),
-    p("smtp.163.com", 465, OWN, "NetEase", "163.com"),
-    p("smtp.126.com", 465, OWN, "NetEase", "126.com"),
-    p("email-smtp.*.amazonaws.com", 587, 0, "Amazon SES", ""),
-    p("smtp.sendgrid.net", 587, 0, "SendGrid", ""),
-    p("smtp.mailgun.org", 587, 0, "Mailgun", ""),
-    p("smtp.eu.mailgun.org", 587, 0, "Mailgun", ""),
-    p("smtp.postmarkapp.com", 587, 0, "Postmark", ""),
-    p("smtp.mandrillapp.com", 587, 0, "Mandrill", ""),
-    p("in-v3.mailjet.com", 587, 0, "Mailjet", ""),
-    p("smtp-relay.brevo.com", 587, 0, "Brevo", ""),
-    p("smtp-relay.sendinblue.com", 587, 0, "Brevo", ""),
-    p("smtp.sparkpostmail.com", 587, 0, "SparkPost", ""),
-    p("smtp.eu.sparkpostmail.com", 587, 0, "SparkPost", ""),
-    p("smtp.mailersend.net", 587, 0, "MailerSend", ""),
-    p("smtp.resend.com", 587, 0, "Resend", ""),
-    p("smtp.elasticemail.com", 2525, 0, "Elastic Email", ""),
-    p("mail.smtp2go.com", 587, 0, "SMTP2GO", ""),
-    p("smtp.socketlabs.com", 587, 0, "SocketLabs", ""),
-    p("smtp.zeptomail.com", 587, 0, "ZeptoMail", ""),
-    p("smtp.zeptomail.eu", 587, 0, "ZeptoMail", ""),
-    p("live.smtp.mailtrap.io", 587, 0, "Mailtrap", ""),
-    p("smtp.azurecomm.net", 587, 0, "Azure Communication Services", ""),
-    p("smtp.tem.scaleway.com", 587, 0, "Scaleway", ""),
-    p("smtp.ionos.com", 587, 0, "IONOS", ""),
-    p("smtp.ionos.de", 587, 0, "IONOS", ""),
-    p("smtp.ionos.fr", 587, 0, "IONOS", ""),
-    p("smtp.ionos.es", 587, 0, "IONOS", ""),
-    p("smtp.strato.de", 465, 0, "STRATO", ""),
-    p("ssl0.ovh.net", 465, 0, "OVHcloud", ""),
-    p("pro1.mail.ovh.net", 587, 0, "OVHcloud", ""),
-    p("mail.gandi.net", 587, 0, "Gandi", ""),
-    p("mail.infomaniak.com", 587, 0, "Infomaniak", "infomaniak.com ik.me"),
-    p("smtp.transip.email", 465, 0, "TransIP", ""),
-    p("smtp.hostinger.com", 465, 0, "Hostinger", ""),
-    p("smtpout.secureserver.net", 465, 0, "GoDaddy", ""),
-    p("mail.your-server.de", 587, 0, "Hetzner", ""),
-    p("smtp.rackspace.com", 465, 0, "Rackspace", ""),
-    p("smtp.dreamhost.com", 465, 0, "DreamHost", ""),
-];
+/// The providers, ready to be looked up. Made once at start, which takes microseconds: a page would have to
+/// download what is made beforehand.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    presets: Vec<Preset>,
+    pub(crate) entries: Vec<Entry>,
+    /// For each list and length, one more than the place of the first entry.
+    first: [[u16; LENGTHS]; 3],
+}
 
 /// What a host is to the providers we know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Known {
+pub(crate) enum Known<'d> {
     /// Their SMTP server.
-    Server(&'static Preset),
+    Server(&'d Preset),
     /// Another of their SMTP servers, or at least nothing to correct.
-    Theirs(&'static Preset),
+    Theirs(&'d Preset),
     /// Their mail domain.
-    Domain(&'static Preset),
+    Domain(&'d Preset),
     /// Their IMAP, POP or web server.
-    Other(&'static Preset),
+    Other(&'d Preset),
     /// Close to their SMTP server.
-    Typo(&'static Preset),
+    Typo(&'d Preset),
     /// Nothing.
     Stranger,
 }
 
-/// What the host is. In lower case, as A-labels.
-pub(crate) fn recognise(host: &str) -> Known {
-    if let Some(preset) = PRESETS.iter().find(|preset| preset.is_host(host)) {
-        return Known::Server(preset);
+impl Default for Directory {
+    fn default() -> Self {
+        Self::new()
     }
-    if let Some(preset) = by_domain(host) {
-        return Known::Domain(preset);
+}
+
+impl Directory {
+    /// Reads the table.
+    pub fn new() -> Self {
+        let mut directory = Self { presets: Vec::new(), entries: Vec::new(), first: [[0; LENGTHS]; 3] };
+        for line in TABLE.split(|byte| *byte == b'\n') {
+            let _ = directory.line(line);
+        }
+        // From the last to the first, so that each chain is in the order of the table.
+        for place in (0..directory.entries.len()).rev() {
+            let Some(entry) = directory.entries.get_mut(place) else { continue };
+            let lists = directory.first.get_mut(usize::from(entry.list));
+            if let Some(first) = lists.and_then(|list| list.get_mut(entry.name.len())) {
+                entry.next = core::mem::replace(first, place as u16 + 1);
+            }
+        }
+        directory
     }
-    let (first, domain) = host.split_once('.').unwrap_or((host, ""));
-    if let Some(preset) = by_service_domain(domain) {
-        return if is_other_service(first, preset) {
-            Known::Other(preset)
-        } else if is_smtp_typo(first) && preset.host.starts_with("smtp.") {
-            Known::Typo(preset)
-        } else {
-            Known::Theirs(preset)
+
+    fn line(&mut self, line: &'static [u8]) -> Option<()> {
+        let preset = self.presets.len() as u8;
+        let (head, domains) = split_once(line, b':').unwrap_or((line, b""));
+        let (host, rest) = split_once(head, b' ')?;
+        let (port, rest) = split_once(rest, b' ')?;
+        let (flags, name) = split_once(rest, b' ')?;
+        let port = whole_number(port)? as u16;
+        if port > 0 {
+            let has_domains = !domains.is_empty();
+            self.presets.push(Preset { host, port, flags, name, has_domains });
+            self.add(HOSTS, host, preset);
+            if let Some((_, domain)) =
+                split_once(host, b'.').filter(|(_, domain)| find(domain, b'.').is_some())
+            {
+                self.add(SERVICES, domain, preset);
+            }
+        }
+        for domain in domains.split(|byte| *byte == b' ') {
+            match domain.strip_prefix(b".") {
+                Some(domain) => self.add(SERVICES, domain, preset),
+                None if domain.is_empty() => {}
+                // Of the last line, the number is no preset's.
+                None => self.add(DOMAINS, domain, preset),
+            }
+        }
+        Some(())
+    }
+
+    fn add(&mut self, list: List, name: &'static [u8], preset: u8) {
+        let slips = typo::believable_slips(name);
+        self.entries.push(Entry { name, letters: typo::letters(name), slips, list, preset, next: 0 });
+    }
+
+    /// The names of a list that have this length, with their places.
+    pub(crate) fn of_length(&self, list: List, length: usize) -> impl Iterator<Item = (u16, &Entry)> {
+        let first = self.first.get(usize::from(list)).and_then(|list| list.get(length));
+        let mut next = first.copied().unwrap_or(0);
+        core::iter::from_fn(move || {
+            let place = next.checked_sub(1)?;
+            let entry = self.entries.get(usize::from(place))?;
+            next = entry.next;
+            Some((place, entry))
+        })
+    }
+
+    fn preset(&self, entry: &Entry) -> Option<&Preset> {
+        self.presets.get(usize::from(entry.preset))
+    }
+
+    fn exactly(&self, list: List, name: &[u8], letters: u32) -> Option<&Entry> {
+        let mut entries = self.of_length(list, name.len());
+        entries.find(|(_, entry)| entry.letters == letters && entry.name == name).map(|(_, entry)| entry)
+    }
+
+    /// What the host is. In lower case, as A-labels.
+    pub(crate) fn recognise(&self, host: &[u8]) -> Known<'_> {
+        let letters = typo::letters(host);
+        if let Some(preset) = self.exactly(HOSTS, host, letters).and_then(|entry| self.preset(entry)) {
+            return Known::Server(preset);
+        }
+        if let Some(preset) = self.presets.iter().find(|preset| preset.is_like(host)) {
+            return Known::Server(preset);
+        }
+        if let Some(preset) = self.exactly(DOMAINS, host, letters).and_then(|entry| self.preset(entry)) {
+            return Known::Domain(preset);
+        }
+        let (first, domain) = split_once(host, b'.').unwrap_or((host, b""));
+        let letters_of_domain = typo::letters(domain);
+        let service = [DOMAINS, SERVICES]
+            .into_iter()
+            .find_map(|list| self.preset(self.exactly(list, domain, letters_of_domain)?));
+        if let Some(preset) = service {
+            return if is_other_service(first, preset) {
+                Known::Other(preset)
+            } else if is_smtp_typo(first) && preset.host.starts_with(b"smtp.") {
+                Known::Typo(preset)
+            } else {
+                Known::Theirs(preset)
+            };
+        }
+        let nearest = typo::nearest(self, HOSTS, host, letters);
+        nearest.and_then(|entry| self.preset(entry)).map_or(Known::Stranger, Known::Typo)
+    }
+
+    /// The preset for a mail domain.
+    pub(crate) fn by_domain(&self, domain: &[u8]) -> Option<&Preset> {
+        self.preset(self.exactly(DOMAINS, domain, typo::letters(domain))?)
+    }
+
+    /// The mail domain that this one, in lower case, was probably meant to be.
+    pub(crate) fn nearest_domain(&self, domain: &[u8]) -> Option<&'static [u8]> {
+        let letters = typo::letters(domain);
+        if self.exactly(DOMAINS, domain, letters).is_some() {
+            return None;
+        }
+        typo::nearest(self, DOMAINS, domain, letters).map(|entry| entry.name)
+    }
+
+    /// Proposes the settings of the provider that an address or a host belongs to, when we know it: as the fix
+    /// of a single issue.
+    pub fn suggest(&self, text: &[u8], report: &mut Report) {
+        report.clear();
+        let text = trim_bytes(text);
+        if text.len() > 320 {
+            return;
+        }
+        let (user, name) = match rsplit_once(text, b'@') {
+            Some((b"", _)) => return,
+            Some((_, domain)) => (true, domain),
+            None => (false, text),
         };
+        let name = lower(name.strip_suffix(b".").unwrap_or(name));
+        let preset = match self.recognise(&name) {
+            Known::Server(preset) | Known::Theirs(preset) | Known::Other(preset) if !user => preset,
+            Known::Domain(preset) => preset,
+            _ => match self.by_domain(&name) {
+                Some(preset) => preset,
+                None => return,
+            },
+        };
+        let host = if preset.is_like(&name) { &name } else { preset.host };
+        if find(host, b'*').is_some() {
+            return;
+        }
+        report.add(Code::HostOtherService);
+        report.set(&[Key::Host], host);
+        preset.fill_in_rest(report);
+        if user {
+            report.set(&[Key::Username], text);
+        }
     }
-    typo::nearest_host(host).map_or(Known::Stranger, Known::Typo)
-}
-
-/// The preset for a mail domain.
-pub(crate) fn by_domain(domain: &str) -> Option<&'static Preset> {
-    PRESETS.iter().find(|preset| preset.serves(domain))
-}
-
-/// The preset of a domain that servers stand in: a mail domain, or what follows the first label of an SMTP
-/// server.
-fn by_service_domain(domain: &str) -> Option<&'static Preset> {
-    by_domain(domain)
-        .or_else(|| {
-            PRESETS.iter().find(|preset| match preset.host.split_once('.') {
-                Some((_, own)) => own == domain && domain.contains('.'),
-                None => false,
-            })
-        })
-        .or(match domain {
-            "office.com" | "office365.com" => by_domain("office365.com"),
-            "live.com" => by_domain("live.com"),
-            _ => None,
-        })
 }
 
 /// At a hoster whose customers bring their own domains, `mail` may well be a server of theirs.
-fn is_other_service(label: &str, preset: &Preset) -> bool {
-    const SERVICES: [&str; 9] =
-        ["imap", "imaps", "imap4", "pop", "pop3", "pops", "imap-mail", "pop-mail", "secureimap"];
-    const WEB: [&str; 5] = ["mail", "webmail", "www", "outlook", "securepop"];
-    SERVICES.contains(&label) || (!preset.domains.is_empty() && WEB.contains(&label))
+fn is_other_service(label: &[u8], preset: &Preset) -> bool {
+    const SERVICES: &[u8] = b"imap imaps imap4 pop pop3 pops imap-mail pop-mail secureimap";
+    const WEB: &[u8] = b"mail webmail www outlook securepop";
+    let among = |list: &[u8]| list.split(|byte| *byte == b' ').any(|name| name == label);
+    among(SERVICES) || (preset.has_domains && among(WEB))
 }
 
-fn is_smtp_typo(label: &str) -> bool {
-    label != "smtp"
-        && label.bytes().all(|byte| byte.is_ascii_lowercase())
-        && typo::distance(label, "smtp") == 1
-}
-
-/// What [`suggest`] proposes: a fragment of SmtpSettings.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Suggestion<'a> {
-    /// The server.
-    pub host: Cow<'static, str>,
-    /// Its port.
-    pub port: u16,
-    /// `starttls` or `tls`.
-    pub security: &'static str,
-    /// The account, when an address was given.
-    pub username: Option<&'a str>,
-}
-
-/// The settings of the provider that this address or host belongs to, when we know it.
-pub fn suggest(text: &str) -> Option<Suggestion<'_>> {
-    let text = trim(text);
-    if text.len() > 320 {
-        return None;
-    }
-    let (username, name) = match text.rsplit_once('@') {
-        Some(("", _)) => return None,
-        Some((_, domain)) => (Some(text), lower(domain)),
-        None => (None, lower(text)),
-    };
-    let name = name.strip_suffix('.').unwrap_or(&name);
-    let preset = match recognise(name) {
-        Known::Server(preset) if username.is_none() => preset,
-        Known::Domain(preset) => preset,
-        Known::Theirs(preset) | Known::Other(preset) if username.is_none() => preset,
-        _ => by_domain(name)?,
-    };
-    let host = if preset.is_host(name) {
-        Cow::Owned(String::from(name))
-    } else if preset.host.contains('*') {
-        return None;
-    } else {
-        Cow::Borrowed(preset.host)
-    };
-    Some(Suggestion { host, port: preset.port, security: mode(preset.tls), username })
+fn is_smtp_typo(label: &[u8]) -> bool {
+    label != b"smtp" && label.iter().all(u8::is_ascii_lowercase) && typo::is_within(label, b"smtp", 1)
 }
 
 /// The name of a TLS mode.
-pub(crate) fn mode(tls: bool) -> &'static str {
-    if tls { "tls" } else { "starttls" }
+pub(crate) fn mode(tls: bool) -> &'static [u8] {
+    if tls { b"tls" } else { b"starttls" }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Known, PRESETS, recognise, suggest};
+    use super::{DOMAINS, Directory, Known, LENGTHS};
+    use crate::report::Report;
+    use crate::report::Scalar::{Number, Text};
 
     #[test]
     fn every_preset_knows_itself_and_its_neighbours() {
-        for preset in PRESETS {
-            if !preset.host.contains('*') {
-                assert_eq!(recognise(preset.host), Known::Server(preset), "{}", preset.host);
+        let directory = Directory::new();
+        let text = |bytes| str::from_utf8(bytes).unwrap();
+        assert!(directory.presets.len() > 60);
+        for preset in &directory.presets {
+            if !preset.is_pattern() {
+                assert_eq!(directory.recognise(preset.host), Known::Server(preset), "{}", text(preset.host));
             }
-            for domain in
-                preset.domains.split(' ').filter(|domain| !domain.is_empty() && *domain != preset.host)
-            {
-                assert_eq!(recognise(domain), Known::Domain(preset), "{domain}");
+        }
+        for entry in &directory.entries {
+            assert!(entry.name.len() < LENGTHS && !entry.name.is_empty());
+            let Some(preset) = directory.presets.get(usize::from(entry.preset)) else { continue };
+            if entry.list == DOMAINS && entry.name != preset.host {
+                assert_eq!(directory.recognise(entry.name), Known::Domain(preset), "{}", text(entry.name));
             }
         }
     }
 
     #[test]
     fn what_hosts_are() {
-        let server = |host: &str| match recognise(host) {
+        let directory = Directory::new();
+        let server = |host: &str| match directory.recognise(host.as_bytes()) {
             Known::Server(preset) => ("server", preset.host),
             Known::Theirs(preset) => ("theirs", preset.host),
             Known::Domain(preset) => ("domain", preset.host),
             Known::Other(preset) => ("other", preset.host),
             Known::Typo(preset) => ("typo", preset.host),
-            Known::Stranger => ("stranger", ""),
+            Known::Stranger => ("stranger", &b""[..]),
         };
         for (host, expected) in [
             ("smtp.gmail.com", ("server", "smtp.gmail.com")),
@@ -319,12 +349,13 @@ mod tests {
             ("mail.ovh.net", ("theirs", "ssl0.ovh.net")),
             ("imap.ionos.de", ("other", "smtp.ionos.de")),
         ] {
-            assert_eq!(server(host), expected, "{host}");
+            assert_eq!(server(host), (expected.0, expected.1.as_bytes()), "{host}");
         }
     }
 
     #[test]
     fn suggestions() {
+        let directory = Directory::new();
         for (text, expected) in [
             ("jan@gmail.com", Some(("smtp.gmail.com", 587, "starttls", Some("jan@gmail.com")))),
             (" Jan@GMX.de ", Some(("mail.gmx.net", 587, "starttls", Some("Jan@GMX.de")))),
@@ -338,9 +369,14 @@ mod tests {
             ("@gmail.com", None),
             ("", None),
         ] {
-            let found = suggest(text);
-            let found = found.as_ref().map(|s| (s.host.as_ref(), s.port, s.security, s.username));
-            assert_eq!(found, expected, "{text}");
+            let mut report = Report::new();
+            directory.suggest(text.as_bytes(), &mut report);
+            let found = report.issues().next().map(|issue| issue.fix);
+            let value = |at: usize| found.as_ref().and_then(|fix| fix.get(at)).map(|(_, value)| *value);
+            let expected = expected.map(|(host, port, mode, user): (_, _, _, Option<&'static str>)| {
+                [Some(Text(host)), Some(Number(port)), Some(Text(mode)), user.map(Text)]
+            });
+            assert_eq!(found.is_some().then(|| [value(0), value(1), value(2), value(3)]), expected, "{text}");
         }
     }
 }

@@ -1,26 +1,33 @@
 //! Issues as bytes: written by the rules, read by the server into its report and by the browser's façade into
 //! the same report.
 //!
-//! An issue is its code's number, its path, a count of params (each the param's number and a value) and a count
-//! of changes (each a path and a value). A path is a count and that many names as in [`crate::packed`]. A value
-//! is a tag of [`crate::packed`] and its content: null, true, text, or a number in four bytes.
+//! An issue is its code's number, its path, and what belongs to it, each after a mark: a param (its number and a
+//! value), a change of its fix (a path and a value), or a suggestion, which is both: the param of that name and
+//! the new value of the issue's own field. A path is a count and that many names as in [`crate::packed`]; of no
+//! names, it is the field that the code is named after. A value is a tag of [`crate::packed`] and its content:
+//! null, true, text, or a number in four bytes.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::catalogue::{Code, Param, Severity};
-use crate::packed::{Key, NULL, NUMBER, Name, Reader, TEXT, TRUE, write_text};
+use crate::packed::{KEY_NAME, Key, NULL, NUMBER, Name, Reader, TEXT, TRUE, write_text};
+use crate::text::split_char;
+
+/// Marks, which no code's number reaches.
+const PARAM: u8 = 253;
+const CHANGE: u8 = 254;
+const SUGGESTION: u8 = 255;
 
 /// The issues of a document, packed, in the order of the fields.
 #[derive(Debug, Default)]
 pub struct Report {
     bytes: Vec<u8>,
-    errors: usize,
-    unknown: usize,
+    unknown: u32,
 }
 
 /// How many unknown names a report lists: a document of nothing else stays a report that can be read and sent.
-const MAX_UNKNOWN: usize = 1_000;
+const MAX_UNKNOWN: u32 = 1_000;
 
 /// A param, or the new value of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,18 +42,15 @@ pub enum Scalar<'a> {
     Number(u32),
 }
 
-/// What a fix changes: the field and its new value.
-pub(crate) type Change<'a> = (&'a [Key], Scalar<'a>);
-
 impl Report {
     /// An empty report.
     pub const fn new() -> Self {
-        Self { bytes: Vec::new(), errors: 0, unknown: 0 }
+        Self { bytes: Vec::new(), unknown: 0 }
     }
 
     /// Whether no issue is an error.
     pub fn is_valid(&self) -> bool {
-        self.errors == 0
+        self.issues().all(|issue| issue.code.severity() != Severity::Error)
     }
 
     /// The packed issues.
@@ -57,55 +61,7 @@ impl Report {
     /// Empties it, keeping its memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
-        self.errors = 0;
         self.unknown = 0;
-    }
-
-    /// An issue at this path; no changes, no fix.
-    pub(crate) fn add(
-        &mut self,
-        code: Code,
-        path: &[Key],
-        params: &[(Param, Scalar<'_>)],
-        fix: &[Change<'_>],
-    ) {
-        self.start(code, path, None);
-        self.params(params);
-        self.bytes.push(fix.len() as u8);
-        for (path, value) in fix {
-            write_path(&mut self.bytes, path, None);
-            write_scalar(&mut self.bytes, *value);
-        }
-    }
-
-    /// An issue about a member that nobody knows; removing it cures it.
-    pub(crate) fn add_unknown(&mut self, code: Code, parent: &[Key], name: &str) {
-        self.unknown += 1;
-        if self.unknown > MAX_UNKNOWN {
-            return;
-        }
-        let shown = name.char_indices().nth(64).and_then(|(end, _)| name.get(..end)).unwrap_or(name);
-        self.start(code, parent, Some(name));
-        self.params(&[(Param::Key, Scalar::Text(shown))]);
-        self.bytes.push(1);
-        write_path(&mut self.bytes, parent, Some(name));
-        write_scalar(&mut self.bytes, Scalar::Null);
-    }
-
-    fn start(&mut self, code: Code, path: &[Key], unknown: Option<&str>) {
-        if code.severity() == Severity::Error {
-            self.errors += 1;
-        }
-        self.bytes.push(code as u8);
-        write_path(&mut self.bytes, path, unknown);
-    }
-
-    fn params(&mut self, params: &[(Param, Scalar<'_>)]) {
-        self.bytes.push(params.len() as u8);
-        for (param, value) in params {
-            self.bytes.push(*param as u8);
-            write_scalar(&mut self.bytes, *value);
-        }
     }
 
     /// The issues, for a shell to decode.
@@ -113,29 +69,172 @@ impl Report {
         let mut reader = Reader(&self.bytes);
         core::iter::from_fn(move || read_issue(&mut reader))
     }
-}
 
-fn write_path(out: &mut Vec<u8>, path: &[Key], unknown: Option<&str>) {
-    out.push(path.len() as u8 + u8::from(unknown.is_some()));
-    out.extend(path.iter().map(|key| *key as u8));
-    if let Some(name) = unknown {
-        out.push(255);
-        write_text(out, name);
+    // Writing: an issue, then what belongs to it.
+
+    /// An issue of the field that the code is named after.
+    pub(crate) fn add(&mut self, code: Code) {
+        self.add_at(code, &[]);
     }
-}
 
-fn write_scalar(out: &mut Vec<u8>, value: Scalar<'_>) {
-    match value {
-        Scalar::Null => out.push(NULL),
-        Scalar::True => out.push(TRUE),
-        Scalar::Text(text) => {
-            out.push(TEXT);
-            write_text(out, text);
+    /// An issue at this path.
+    pub(crate) fn add_at(&mut self, code: Code, path: &[Key]) {
+        self.byte(code as u8);
+        self.path(path);
+    }
+
+    /// An issue of the field that the code is named after, with what its value should be.
+    pub(crate) fn suggest(&mut self, code: Code, better: &[u8]) {
+        self.suggest_at(code, &[], better);
+    }
+
+    /// An issue at this path, with what its value should be.
+    pub(crate) fn suggest_at(&mut self, code: Code, path: &[Key], better: &[u8]) {
+        self.add_at(code, path);
+        self.suggestion(better);
+    }
+
+    /// What the value of the issue's field should be.
+    pub(crate) fn suggestion(&mut self, better: &[u8]) {
+        self.byte(SUGGESTION);
+        self.text(better);
+    }
+
+    /// The same with a number.
+    pub(crate) fn suggest_number(&mut self, code: Code, better: u32) {
+        self.add(code);
+        self.byte(SUGGESTION);
+        self.number(better);
+    }
+
+    /// An issue about a member that nobody knows; removing it cures it.
+    pub(crate) fn add_unknown(&mut self, code: Code, parent: &[Key], name: Name<'_>) {
+        self.unknown += 1;
+        if self.unknown > MAX_UNKNOWN {
+            return;
         }
-        Scalar::Number(number) => {
-            out.push(NUMBER);
-            out.extend_from_slice(&number.to_le_bytes());
+        self.byte(code as u8);
+        self.path_to(parent, name);
+        self.byte(PARAM);
+        self.byte(Param::Key as u8);
+        self.name_text(name);
+        self.byte(CHANGE);
+        self.path_to(parent, name);
+        self.byte(NULL);
+    }
+
+    /// A param of the issue.
+    pub(crate) fn param(&mut self, param: Param, value: &[u8]) {
+        self.byte(PARAM);
+        self.byte(param as u8);
+        self.text(value);
+    }
+
+    /// A param that is a number.
+    pub(crate) fn param_number(&mut self, param: Param, value: u32) {
+        self.byte(PARAM);
+        self.byte(param as u8);
+        self.number(value);
+    }
+
+    /// A change of the issue's fix.
+    pub(crate) fn set(&mut self, path: &[Key], value: &[u8]) {
+        self.change(path);
+        self.text(value);
+    }
+
+    /// A change to a number.
+    pub(crate) fn set_number(&mut self, path: &[Key], value: u32) {
+        self.change(path);
+        self.number(value);
+    }
+
+    /// A change that removes the field.
+    pub(crate) fn remove(&mut self, path: &[Key]) {
+        self.change(path);
+        self.byte(NULL);
+    }
+
+    // Changes inside a secret.
+
+    /// Removes a member.
+    pub(crate) fn remove_member(&mut self, parent: &[Key], key: Key) {
+        self.change_member(parent, key);
+        self.byte(NULL);
+    }
+
+    /// Keeps what is stored.
+    pub(crate) fn keep(&mut self, parent: &[Key]) {
+        self.change_member(parent, Key::Keep);
+        self.byte(TRUE);
+    }
+
+    /// Leaves out the spaces around it.
+    pub(crate) fn trim_member(&mut self, parent: &[Key]) {
+        self.change_member(parent, Key::Spaces);
+        self.text(b"trim");
+    }
+
+    fn change_member(&mut self, parent: &[Key], key: Key) {
+        self.byte(CHANGE);
+        self.path_to(parent, Name::Known(key));
+    }
+
+    fn change(&mut self, path: &[Key]) {
+        self.byte(CHANGE);
+        self.path(path);
+    }
+
+    fn path(&mut self, path: &[Key]) {
+        self.byte(path.len() as u8);
+        for key in path {
+            self.byte(*key as u8);
         }
+    }
+
+    fn path_to(&mut self, parent: &[Key], name: Name<'_>) {
+        self.byte(parent.len() as u8 + 1);
+        for key in parent {
+            self.byte(*key as u8);
+        }
+        match name {
+            Name::Known(key) => self.byte(key as u8),
+            Name::Other(name) => {
+                self.byte(255);
+                write_text(&mut self.bytes, name);
+            }
+        }
+    }
+
+    /// The name of an unknown member as a value, of which a message shows the beginning.
+    fn name_text(&mut self, name: Name<'_>) {
+        match name {
+            Name::Known(key) => {
+                self.byte(KEY_NAME);
+                self.byte(key as u8);
+            }
+            Name::Other(name) => {
+                let mut rest = name;
+                for _ in 0..64 {
+                    rest = split_char(rest).map_or(rest, |(_, rest)| rest);
+                }
+                self.text(name.get(..name.len() - rest.len()).unwrap_or(name));
+            }
+        }
+    }
+
+    fn text(&mut self, text: &[u8]) {
+        self.byte(TEXT);
+        write_text(&mut self.bytes, text);
+    }
+
+    fn number(&mut self, number: u32) {
+        self.byte(NUMBER);
+        self.bytes.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn byte(&mut self, byte: u8) {
+        self.bytes.push(byte);
     }
 }
 
@@ -168,31 +267,44 @@ impl Issue<'_> {
 
 fn read_issue<'a>(reader: &mut Reader<'a>) -> Option<Issue<'a>> {
     let code = *Code::ALL.get(usize::from(reader.byte()?))?;
-    let path = read_path(reader)?;
-    let mut params = Vec::new();
-    for _ in 0..reader.byte()? {
-        let param = *Param::ALL.get(usize::from(reader.byte()?))?;
-        params.push((param, read_scalar(reader)?));
-    }
-    let mut fix = Vec::new();
-    for _ in 0..reader.byte()? {
-        let path = read_path(reader)?;
-        fix.push((path, read_scalar(reader)?));
+    let own: Vec<Name<'a>> = code.field().map(Name::Known).into_iter().collect();
+    let path = read_path(reader, &own)?;
+    let (mut params, mut fix) = (Vec::new(), Vec::new());
+    while let Some(mark @ (PARAM | CHANGE | SUGGESTION)) = reader.0.first().copied() {
+        reader.byte()?;
+        match mark {
+            PARAM => {
+                let param = *Param::ALL.get(usize::from(reader.byte()?))?;
+                params.push((param, read_scalar(reader)?));
+            }
+            CHANGE => {
+                let path = read_path(reader, &path)?;
+                fix.push((path, read_scalar(reader)?));
+            }
+            _ => {
+                let value = read_scalar(reader)?;
+                params.push((Param::Suggestion, value));
+                fix.push((path.clone(), value));
+            }
+        }
     }
     Some(Issue { code, path, params, fix })
 }
 
-fn read_path<'a>(reader: &mut Reader<'a>) -> Option<Vec<Name<'a>>> {
-    let count = reader.byte()?;
-    (0..count).map(|_| reader.name()).collect()
+fn read_path<'a>(reader: &mut Reader<'a>, own: &[Name<'a>]) -> Option<Vec<Name<'a>>> {
+    match reader.byte()? {
+        0 => Some(own.to_vec()),
+        count => (0..count).map(|_| reader.name()).collect(),
+    }
 }
 
 fn read_scalar<'a>(reader: &mut Reader<'a>) -> Option<Scalar<'a>> {
     Some(match reader.byte()? {
         NULL => Scalar::Null,
         TRUE => Scalar::True,
-        TEXT => Scalar::Text(reader.text()?),
+        TEXT => Scalar::Text(str::from_utf8(reader.text()?).unwrap_or("\u{fffd}")),
         NUMBER => Scalar::Number(u32::try_from(reader.word()?).ok()?),
+        KEY_NAME => Scalar::Text(Key::ALL.get(usize::from(reader.byte()?))?.name()),
         _ => return None,
     })
 }

@@ -2,10 +2,9 @@
 //! report; a fix that changes one says how (`"spaces": "trim"`), not to what.
 
 use crate::catalogue::{Code, Param};
-use crate::document::{Method, Rules};
+use crate::document::{Method, Rules, Shell};
 use crate::packed::{Key, Object, Value};
-use crate::report::Scalar::{Null, Text, True};
-use crate::text::{has_control, has_line_break, is_space, trim};
+use crate::text::{chars, has_control, has_line_break, has_space, is_space_code, trim_bytes};
 
 /// The longest secret, in octets.
 const MAX_SECRET: usize = 4_096;
@@ -49,43 +48,55 @@ pub enum Spaces {
 impl Spaces {
     /// Reads the member's text.
     pub fn parse(text: &str) -> Option<Self> {
+        Self::parse_bytes(text.as_bytes())
+    }
+
+    fn parse_bytes(text: &[u8]) -> Option<Self> {
         match text {
-            "keep" => Some(Self::Keep),
-            "trim" => Some(Self::Trim),
-            "remove" => Some(Self::Remove),
+            b"keep" => Some(Self::Keep),
+            b"trim" => Some(Self::Trim),
+            b"remove" => Some(Self::Remove),
             _ => None,
         }
     }
 }
 
-impl Rules<'_> {
+/// A secret's text, and what becomes of its spaces.
+pub(crate) type Secret<'a> = (&'a [u8], Spaces);
+
+impl<S: Shell> Rules<'_, S> {
     pub(crate) fn password(&mut self) {
-        let path = &[Key::Password];
         let needed = self.method() == Method::Password;
         let value = self.field(Key::Password);
-        let Some((text, spaces)) = self.secret(&PASSWORD, path, value, needed) else { return };
-        let inner = if spaces == Spaces::Keep { text } else { trim(text) };
+        let Some((text, spaces)) = self.secret(&PASSWORD, &[Key::Password], value, needed) else { return };
+        let inner = if spaces == Spaces::Keep { text } else { trim_bytes(text) };
         if has_control(inner) && !has_line_break(inner) {
-            self.report.add(Code::PasswordControlCharacters, path, &[], &[]);
+            self.report.add(Code::PasswordControlCharacters);
         }
-        self.app_password(path, text, spaces);
+        self.app_password(text, spaces);
         if !needed {
-            self.report.add(Code::PasswordUnused, path, &[], &[(path, Null)]);
+            self.report.add(Code::PasswordUnused);
+            self.report.remove(&[]);
         }
     }
 
     /// Google and others show application passwords in groups of four, and take nothing else.
-    fn app_password(&mut self, path: &[Key], text: &str, spaces: Spaces) {
+    fn app_password(&mut self, text: &[u8], spaces: Spaces) {
         let Some(provider) = self.provider().filter(|provider| provider.app_password()) else { return };
-        let params = [(Param::Provider, Text(provider.name))];
-        let letters = text.chars().filter(|c| !is_space(*c));
-        let looks_right = letters.clone().count() == 16 && letters.clone().all(|c| c.is_ascii_alphanumeric());
+        let mut count = 0;
+        let looks_right = chars(text).filter(|c| !is_space_code(*c)).all(|c| {
+            count += 1;
+            u8::try_from(c).is_ok_and(|byte| byte.is_ascii_alphanumeric())
+        }) && count == 16;
         if !looks_right {
-            self.report.add(Code::PasswordAppPassword, path, &params, &[]);
-        } else if trim(text).contains(is_space) && spaces != Spaces::Remove {
-            let change = [(&[Key::Password, Key::Spaces][..], Text("remove"))];
-            self.report.add(Code::PasswordAppPasswordSpaces, path, &params, &change);
+            self.report.add(Code::PasswordAppPassword);
+        } else if has_space(trim_bytes(text)) && spaces != Spaces::Remove {
+            self.report.add(Code::PasswordAppPasswordSpaces);
+            self.report.set(&[Key::Password, Key::Spaces], b"remove");
+        } else {
+            return;
         }
+        self.report.param(Param::Provider, provider.name);
     }
 
     /// The shape of a secret and what all secrets have in common; its text, when there is one to look at.
@@ -95,17 +106,17 @@ impl Rules<'_> {
         path: &[Key],
         value: Value<'v>,
         needed: bool,
-    ) -> Option<(&'v str, Spaces)> {
+    ) -> Option<Secret<'v>> {
         let object = match value {
             Value::Null => {
                 if needed {
-                    self.report.add(codes.required, path, &[], &[]);
+                    self.report.add_at(codes.required, path);
                 }
                 return None;
             }
             Value::Object(object) => object,
             _ => {
-                self.report.add(codes.wrong_type, path, &[], &[]);
+                self.report.add_at(codes.wrong_type, path);
                 return None;
             }
         };
@@ -122,104 +133,97 @@ impl Rules<'_> {
         path: &[Key],
         object: Object<'v>,
         needed: bool,
-    ) -> Option<(&'v str, Spaces)> {
-        let member = |key: Key| path_with(path, key);
-        let spaces = match object.get(Key::Spaces) {
-            Value::Null => Some(Spaces::Keep),
-            Value::Text(text) => Spaces::parse(text),
-            _ => None,
-        };
-        let kept = match object.get(Key::Keep) {
-            Value::Null => Some(false),
-            Value::Bool(true) => Some(true),
-            _ => None,
-        };
-        let (Some(spaces), Some(kept)) = (spaces, kept) else {
-            self.report.add(codes.wrong_type, path, &[], &[]);
+    ) -> Option<Secret<'v>> {
+        let Some((set, kept, spaces, is_set)) = members(object) else {
+            self.report.add_at(codes.wrong_type, path);
             return None;
         };
-        let set = match object.get(Key::Set) {
-            Value::Null => None,
-            Value::Text(text) => Some(text),
-            _ => {
-                self.report.add(codes.wrong_type, path, &[], &[]);
+        // What `GET /smtp` answers was sent back: true means keep, false means there is none.
+        if let Some(is_set) = is_set {
+            self.report.add_at(codes.is_set, path);
+            self.report.remove_member(path, Key::IsSet);
+            if is_set && set.is_none() && !kept {
+                self.report.keep(path);
                 return None;
             }
+        }
+        let Some(text) = set else {
+            if needed && !kept {
+                self.report.add_at(codes.required, path);
+            }
+            return None;
         };
-        match object.get(Key::IsSet) {
-            Value::Null => {}
-            // What `GET /smtp` answers was sent back: true means keep, false means there is none.
-            Value::Bool(is_set) => {
-                let keep = is_set && set.is_none() && !kept;
-                let (is_set, keep_path) = (member(Key::IsSet), member(Key::Keep));
-                let changes = [(is_set.as_slice(), Null), (keep_path.as_slice(), True)];
-                let count = if keep { 2 } else { 1 };
-                self.report.add(codes.is_set, path, &[], changes.get(..count).unwrap_or(&changes));
-                if keep {
-                    return None;
-                }
-            }
-            _ => {
-                self.report.add(codes.wrong_type, path, &[], &[]);
-                return None;
-            }
+        if kept {
+            self.report.add_at(codes.ambiguous, path);
+            self.report.remove_member(path, Key::Keep);
         }
-        match (set, kept) {
-            (Some(_), true) => {
-                let keep = member(Key::Keep);
-                self.report.add(codes.ambiguous, path, &[], &[(&keep, Null)]);
-            }
-            (None, true) => return None,
-            (None, false) => {
-                if needed {
-                    self.report.add(codes.required, path, &[], &[]);
-                }
-                return None;
-            }
-            (Some(_), false) => {}
-        }
-        let text = set?;
         self.secret_text(codes, path, text, spaces, needed).then_some((text, spaces))
     }
 
     /// Whether there is more to say about the text.
-    fn secret_text(&mut self, codes: &Codes, path: &[Key], text: &str, spaces: Spaces, needed: bool) -> bool {
-        let trimmed = trim(text);
+    fn secret_text(
+        &mut self,
+        codes: &Codes,
+        path: &[Key],
+        text: &[u8],
+        spaces: Spaces,
+        needed: bool,
+    ) -> bool {
+        let trimmed = trim_bytes(text);
         if trimmed.is_empty() {
             if needed || !text.is_empty() {
-                self.report.add(codes.required, path, &[], &[]);
+                self.report.add_at(codes.required, path);
             }
             return false;
         }
-        if trimmed.chars().all(is_mask) {
-            self.report.add(codes.looks_masked, path, &[], &[]);
+        if chars(trimmed).all(is_mask) {
+            self.report.add_at(codes.looks_masked, path);
         }
         if text.len() > MAX_SECRET {
             self.too_long(codes.too_long, path, MAX_SECRET);
         }
-        let change = [(&path_with(path, Key::Spaces)[..], Text("trim"))];
         let around = trimmed.len() != text.len() && spaces == Spaces::Keep;
         let inner = if spaces == Spaces::Keep { text } else { trimmed };
-        if has_line_break(inner) {
-            let curable = around && !has_line_break(trimmed);
-            self.report.add(codes.line_break, path, &[], if curable { &change } else { &[] });
-        } else if around {
-            self.report.add(codes.whitespace, path, &[], &change);
+        let broken = has_line_break(inner);
+        if broken || around {
+            self.report.add_at(if broken { codes.line_break } else { codes.whitespace }, path);
+            if around && !has_line_break(trimmed) {
+                self.report.trim_member(path);
+            }
         }
         true
     }
 }
 
-/// The path and one name more.
-pub(crate) fn path_with(path: &[Key], key: Key) -> alloc::vec::Vec<Key> {
-    path.iter().copied().chain([key]).collect()
+/// The members `set`, `keep`, `spaces` and `isSet`; `None` when one is of the wrong kind.
+#[expect(clippy::type_complexity, reason = "it is taken apart at once")]
+fn members(object: Object<'_>) -> Option<(Option<&[u8]>, bool, Spaces, Option<bool>)> {
+    let spaces = match object.get(Key::Spaces) {
+        Value::Null => Spaces::Keep,
+        Value::Text(text) => Spaces::parse_bytes(text)?,
+        _ => return None,
+    };
+    let kept = match object.get(Key::Keep) {
+        Value::Null => false,
+        Value::Bool(true) => true,
+        _ => return None,
+    };
+    let set = match object.get(Key::Set) {
+        Value::Null => None,
+        Value::Text(text) => Some(text),
+        _ => return None,
+    };
+    let is_set = match object.get(Key::IsSet) {
+        Value::Null => None,
+        Value::Bool(is_set) => Some(is_set),
+        _ => return None,
+    };
+    Some((set, kept, spaces, is_set))
 }
 
 /// What password fields and secret stores show in place of each character.
-fn is_mask(c: char) -> bool {
-    matches!(
-        c,
-        '*' | '\u{2022}' | '\u{25cf}' | '\u{25cb}' | '\u{25e6}' | '\u{2217}' | '\u{204e}' | '\u{2731}'
-    ) || matches!(c, '\u{b7}' | '\u{2219}' | '\u{22c5}' | '\u{25aa}' | '\u{25a0}' | '\u{2588}' | '\u{2b24}')
-        || matches!(c, '\u{26ab}' | '\u{2b1b}' | '\u{ff0a}' | '\u{ff65}' | '\u{30fb}' | '\u{2981}')
+fn is_mask(c: u32) -> bool {
+    matches!(c, 0x2a | 0x2022 | 0x25cf | 0x25cb | 0x25e6 | 0x2217 | 0x204e | 0x2731)
+        || matches!(c, 0xb7 | 0x2219 | 0x22c5 | 0x25aa | 0x25a0 | 0x2588 | 0x2b24)
+        || matches!(c, 0x26ab | 0x2b1b | 0xff0a | 0xff65 | 0x30fb | 0x2981)
 }

@@ -1,8 +1,10 @@
 //! Nothing that a packer or an attacker writes makes the rules panic, and what they answer can be decoded.
 
+use std::sync::LazyLock;
+
 use smtp_rules::packed::{ARRAY, Key, NULL, OBJECT, OTHER, Packer, TRUE};
 use smtp_rules::report::Report;
-use smtp_rules::{Idn, Options, Shell, check, needs, suggest};
+use smtp_rules::{Directory, Idn, Options, Shell, check, needs};
 
 /// Numbers that look random and are the same every time.
 struct Source(u64);
@@ -23,16 +25,22 @@ impl Source {
 /// Answers the IDN step in every way, whatever the name.
 struct Moody(std::cell::Cell<u8>);
 
+static DIRECTORY: LazyLock<Directory> = LazyLock::new(Directory::new);
+
 impl Shell for Moody {
-    fn idn(&self, name: &str) -> Idn {
+    fn idn(&self, name: &[u8]) -> Idn {
         self.0.set(self.0.get().wrapping_add(1));
         match self.0.get() % 5 {
             0 => Idn::Name(name.to_owned()),
-            1 => Idn::Name(name.chars().filter(char::is_ascii).collect()),
-            2 => Idn::Refused("127.1".to_owned()),
+            1 => Idn::Name(name.iter().copied().filter(u8::is_ascii).collect()),
+            2 => Idn::Refused(b"127.1".to_vec()),
             3 => Idn::Unsure,
             _ => Idn::Invalid,
         }
+    }
+
+    fn directory(&self) -> &Directory {
+        &DIRECTORY
     }
 }
 
@@ -153,12 +161,12 @@ fn documents_of_any_shape() {
             bytes.truncate(source.next() % (bytes.len() + 1));
         }
         let options = Options {
-            allow_ports: source.pick(&["", "1", "25,,x,99999999999", "-1,+5"]),
-            allow_networks: source.pick(&["", "10.0.0.0/8", "::/0", "/,0.0.0.0/99"]),
+            allow_ports: source.pick(&["", "1", "25,,x,99999999999", "-1,+5"]).as_bytes(),
+            allow_networks: source.pick(&["", "10.0.0.0/8", "::/0", "/,0.0.0.0/99"]).as_bytes(),
             ..Options::default()
         };
         run(&bytes, &options, &mut report);
-        suggest(&text(&mut source));
+        DIRECTORY.suggest(text(&mut source).as_bytes(), &mut report);
     }
 }
 
@@ -188,7 +196,11 @@ fn one_field_says_what_the_whole_says_of_it() {
 struct Plain;
 
 impl Shell for Plain {
-    fn idn(&self, _: &str) -> Idn {
+    fn idn(&self, _: &[u8]) -> Idn {
         Idn::Invalid
+    }
+
+    fn directory(&self) -> &Directory {
+        &DIRECTORY
     }
 }
