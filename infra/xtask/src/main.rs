@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+mod bench;
 mod faults;
 mod form;
 mod local;
@@ -17,6 +18,7 @@ cargo xtask <task>
 
   local [ARGS]    sets up, builds the npm package and `ownpost`, and runs `ownpost local ARGS`
   test [SUITE…]   sets up and runs every suite, or only those named (`cargo xtask test list` names them)
+  bench NAME      a benchmark, which writes its table into docs/figures: `validating [--quick]`
   faults [ARGS]   the long fault run; writes docs/figures/faults.md and its picture
   build           the npm package and the debug binaries
   package         the Lambda artefact: target/package/ownpost-lambda.zip
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
     let done = match task {
         "local" => local::run_local(rest),
         "test" => suites::run(rest),
+        "bench" => bench::run(rest),
         "faults" => faults::run_long(rest),
         "build" => local::build(),
         "package" => package::package(),

@@ -56,6 +56,14 @@ pub(crate) fn for_tests() -> Result<()> {
     python()
 }
 
+/// What the benchmark of the npm package needs: its peers, and a browser.
+pub(crate) fn for_validating_bench() -> Result<()> {
+    for_package()?;
+    npm("tests")?;
+    npm("tests/bench/validating")?;
+    browser()
+}
+
 fn wasm_target() -> Result<()> {
     const TARGET: &str = "wasm32-unknown-unknown";
     let installed = || {

@@ -1,0 +1,24 @@
+import Ajv from 'ajv';
+import addFormats from 'ajv-formats';
+import { HOST, MODES, PORTS } from './rules.mjs';
+
+const ajv = new Ajv({ allErrors: true });
+addFormats(ajv, ['email']);
+const host = { type: 'string', pattern: HOST.source.replaceAll('a-z', 'a-zA-Z') };
+const check = ajv.compile({
+  type: 'object',
+  required: ['host', 'port', 'security', 'username', 'password', 'senderAddress'],
+  properties: {
+    host,
+    port: { type: 'integer', enum: PORTS },
+    security: { enum: MODES },
+    username: { type: 'string', minLength: 1, maxLength: 255 },
+    password: { type: 'object', required: ['set'], properties: { set: { type: 'string', minLength: 1, maxLength: 4096 } } },
+    senderAddress: { type: 'string', format: 'email', maxLength: 254 },
+    senderName: { type: 'string', maxLength: 256 },
+  },
+});
+const checkHost = ajv.compile(host);
+
+export const isValid = (form) => check(form);
+export const isFieldValid = (form) => checkHost(form.host);

@@ -1,0 +1,20 @@
+import isEmail from 'validator/es/lib/isEmail.js';
+import isFQDN from 'validator/es/lib/isFQDN.js';
+import isIn from 'validator/es/lib/isIn.js';
+import isLength from 'validator/es/lib/isLength.js';
+import { MODES, PORTS } from './rules.mjs';
+
+// It checks strings alone; what is none has to be turned into one or refused by hand.
+const text = (value) => (typeof value === 'string' ? value : '');
+const checks = {
+  host: (form) => isFQDN(text(form.host), { require_tld: false }),
+  port: (form) => typeof form.port === 'number' && isIn(String(form.port), PORTS),
+  security: (form) => isIn(text(form.security), MODES),
+  username: (form) => isLength(text(form.username), { min: 1, max: 255 }),
+  password: (form) => isLength(text(form.password?.set), { min: 1, max: 4096 }),
+  senderAddress: (form) => isEmail(text(form.senderAddress)),
+  senderName: (form) => form.senderName === undefined || isLength(text(form.senderName), { max: 256 }),
+};
+
+export const isValid = (form) => Object.keys(checks).filter((name) => !checks[name](form)).length === 0;
+export const isFieldValid = checks.host;

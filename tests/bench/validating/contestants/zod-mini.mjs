@@ -1,0 +1,15 @@
+import * as z from 'zod/mini';
+import { HOST, MODES, PORTS } from './rules.mjs';
+
+const schema = z.object({
+  host: z.string().check(z.regex(HOST)),
+  port: z.int().check(z.refine((port) => PORTS.includes(port))),
+  security: z.enum(MODES),
+  username: z.string().check(z.minLength(1), z.maxLength(255)),
+  password: z.object({ set: z.string().check(z.minLength(1), z.maxLength(4096)) }),
+  senderAddress: z.email().check(z.maxLength(254)),
+  senderName: z.optional(z.string().check(z.maxLength(256))),
+});
+
+export const isValid = (form) => schema.safeParse(form).success;
+export const isFieldValid = (form) => schema.shape.host.safeParse(form.host).success;

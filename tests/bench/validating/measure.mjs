@@ -1,0 +1,56 @@
+// Everybody's turn in every round, in Node and in the browser alike.
+
+import init from '../../../validator-wasm/dist/index.js';
+import * as ajv from './contestants/ajv.mjs';
+import * as joi from './contestants/joi.mjs';
+import * as ownpost from './contestants/ownpost.mjs';
+import * as valibot from './contestants/valibot.mjs';
+import * as validator from './contestants/validator.mjs';
+import * as yup from './contestants/yup.mjs';
+import * as zodMini from './contestants/zod-mini.mjs';
+import * as zod from './contestants/zod.mjs';
+import { invalidForms, typedForms, validForms } from './forms.mjs';
+
+const contestants = { ownpost, zod, 'zod-mini': zodMini, valibot, ajv, validator, joi, yup };
+const jobs = {
+  valid: { forms: validForms, call: 'isValid', expected: (result) => result === true },
+  invalid: { forms: invalidForms, call: 'isValid', expected: (result) => result === false },
+  field: { forms: typedForms, call: 'isFieldValid', expected: (result) => typeof result === 'boolean' },
+};
+
+/** Nanoseconds a call, once through so many times. */
+function time(run, forms, times) {
+  const start = performance.now();
+  for (let i = 0; i < times; i++) {
+    for (let j = 0; j < forms.length; j++) run(forms[j]);
+  }
+  return ((performance.now() - start) * 1e6) / (times * forms.length);
+}
+
+/**
+ * Nanoseconds a call: for each job and contestant, one figure a round.
+ * @returns {Promise<Record<string, Record<string, number[]>>>}
+ */
+export async function measure({ wasm, rounds, milliseconds }) {
+  await init({ wasm, locales: [] });
+  const results = {};
+  for (const [job, { forms, call, expected }] of Object.entries(jobs)) {
+    const entries = Object.entries(contestants).map(([name, contestant]) => {
+      const run = contestant[call];
+      forms.forEach((form) => {
+        if (!expected(run(form))) throw new Error(`${name} is wrong about ${JSON.stringify(form)}`);
+      });
+      // Warm, and as often as it takes for the clock to be fine enough.
+      let times = 1;
+      while (times < 1e6 && time(run, forms, times) * times * forms.length < milliseconds * 1e6) times *= 2;
+      return { name, run, times, figures: [] };
+    });
+    for (let round = 0; round < rounds; round++) {
+      for (const entry of entries) entry.figures.push(time(entry.run, forms, entry.times));
+      // Nobody is always first.
+      entries.push(entries.shift());
+    }
+    results[job] = Object.fromEntries(entries.map(({ name, figures }) => [name, figures]));
+  }
+  return results;
+}
