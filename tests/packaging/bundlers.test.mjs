@@ -8,7 +8,7 @@ import * as esbuild from 'esbuild';
 import * as vite from 'vite';
 import webpack from 'webpack';
 import { launch, newPage } from '../harness/browser.mjs';
-import { DUTCH, clean, filesIn, folder, project, serve, unpacked } from './support.mjs';
+import { DUTCH, filesIn, folder, project, serve, unpacked } from './support.mjs';
 
 const PACKAGE = '@ownpost/validator';
 let browser;
@@ -16,16 +16,14 @@ let browser;
 before(async () => {
   browser = await launch();
 });
-after(async () => {
-  await browser?.close();
-  await clean();
-});
+after(() => browser?.close());
 
 /** What a page does with the package at `at`: checks settings in Dutch, and shows the form in French. */
-const script = (at, form) => `
+const script = (at, form, { before = '', where = '' } = {}) => `
 import init, { validate } from ${JSON.stringify(at)};
 import ${JSON.stringify(form)};
-await init();
+${before}
+await init(${where});
 const { valid, issues } = validate({ host: 'smtp.gmial.com', port: 587, username: 'jan', password: { set: 'secret' }, senderAddress: 'jan@example.org' }, 'nl');
 document.body.dataset.found = JSON.stringify([valid, issues.map(({ code, fix }) => [code, fix]), issues[0].message]);
 `;
@@ -96,6 +94,14 @@ test('esbuild builds it, with the rules copied beside', async () => {
   const path = await project({ files: installed });
   await esbuild.build({ absWorkingDir: path, entryPoints: ['main.js'], bundle: true, splitting: true, format: 'esm', outdir: 'dist', logLevel: 'error' });
   await copyFile(join(path, 'node_modules', PACKAGE, 'validator.wasm'), join(path, 'dist/validator.wasm'));
+  await copyFile(join(path, 'index.html'), join(path, 'dist/index.html'));
+  await served(join(path, 'dist'), use);
+});
+
+test('esbuild builds it, with the rules as a file that the page names', async () => {
+  const named = { before: `import wasm from '${PACKAGE}/validator.wasm';`, where: '{ wasm: new URL(wasm, import.meta.url) }' };
+  const path = await project({ files: { ...installed, 'main.js': script(PACKAGE, `${PACKAGE}/form`, named) } });
+  await esbuild.build({ absWorkingDir: path, entryPoints: ['main.js'], bundle: true, splitting: true, format: 'esm', outdir: 'dist', logLevel: 'error', loader: { '.wasm': 'file' } });
   await copyFile(join(path, 'index.html'), join(path, 'dist/index.html'));
   await served(join(path, 'dist'), use);
 });

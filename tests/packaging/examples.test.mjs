@@ -8,7 +8,7 @@ import * as vite from 'vite';
 import { launch, newPage } from '../harness/browser.mjs';
 import { startLocal } from '../harness/ownpost.mjs';
 import { fill } from '../harness/page.mjs';
-import { clean, folder, project, root, run, serve, unpacked } from './support.mjs';
+import { folder, project, root, run, serve, unpacked } from './support.mjs';
 
 const examples = join(root, 'validator-wasm/examples');
 const manifest = async (path) => JSON.parse(await readFile(join(path, 'package.json'), 'utf8'));
@@ -24,7 +24,6 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await local?.stop();
-  await clean();
 });
 
 /** Uses the example at `origin` as an admin would, and asks the API whether it is true. */

@@ -2,10 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
-import { DUTCH, clean, project, run } from './support.mjs';
-
-after(clean);
+import { test } from 'node:test';
+import { DUTCH, project, run } from './support.mjs';
 
 const consumer = `
 import init, { codes, suggest, validate, validateField } from '@ownpost/validator';

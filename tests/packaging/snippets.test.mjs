@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { launch, newPage } from '../harness/browser.mjs';
 import { ownpost, startLocal } from '../harness/ownpost.mjs';
-import { clean, folder, project, root, run, serve, unpacked } from './support.mjs';
+import { folder, project, root, run, serve, unpacked } from './support.mjs';
 
 let local, browser;
 before(async () => {
@@ -15,7 +15,6 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await local?.stop();
-  await clean();
 });
 
 async function snippets(file) {

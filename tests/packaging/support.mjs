@@ -2,8 +2,8 @@
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync, rmSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer, request as ask } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join, normalize } from 'node:path';
@@ -15,9 +15,7 @@ export const root = fileURLToPath(new URL('../../', import.meta.url));
 export const run = promisify(execFile);
 
 const work = await mkdtemp(join(tmpdir(), 'ownpost-packaging-'));
-process.on('exit', () => rm(work, { recursive: true, force: true }).catch(() => {}));
-/** To be called when the tests of a file have ended. */
-export const clean = () => rm(work, { recursive: true, force: true });
+process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 
 let packed;
 /** The tarball that would be published. */

@@ -505,8 +505,12 @@ export class SmtpSettingsForm extends Element {
   }
 }
 
-// Languages beside English are loaded when they are asked for.
-const loadRules = (locale) => validator.default({ locales: locale === "en" ? [] : [locale] });
+// Languages beside English are loaded when they are asked for. A page that says where the WASM is does so as soon as
+// its imports are done, and has to come first.
+async function loadRules(locale) {
+  await new Promise((turn) => setTimeout(turn));
+  return validator.default({ locales: locale === "en" ? [] : [locale] });
+}
 
 const registry = globalThis.customElements;
 if (registry && !registry.get("smtp-settings-form")) registry.define("smtp-settings-form", SmtpSettingsForm);
