@@ -379,7 +379,7 @@ export type IssueCode =
   | "caPem.expired"
   /** A certificate that is not valid yet. */
   | "caPem.not_yet_valid"
-  /** A certificate that vouches for no other. */
+  /** A certificate that vouches for no other and names no server. */
   | "caPem.not_a_ca"
   /** Not of the kind of value it has to be. */
   | "routing.wrong_type"
