@@ -12,12 +12,15 @@
 //! - `listen`: `no` (nothing listens on the port), `full` (connections are not taken), `elsewhere` (the script is
 //!   on another port, `ELSEWHERE` in `fix`). `loose: yes` does not mind where the client leaves the script.
 //! - `shows`, `hides` what the report contains and what it does not.
-//! - `mode: send` sends `mails` mails (1) through the pool; `expect` is then their results in order.
+//! - `mode: send` sends `mails` mails (1) through the pool; `expect` is then their results in order. `window` is how
+//!   many may be in flight (1); after `over-after` mails it is too late to begin another.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -264,15 +267,6 @@ async fn full_port() -> (u16, Vec<Box<dyn Send>>) {
     (address.port(), held)
 }
 
-struct Open;
-
-#[async_trait]
-impl Gate for Open {
-    async fn commit(&self, _: usize) -> bool {
-        true
-    }
-}
-
 /// Leaves out the mails of these numbers.
 struct LeaveOut(Vec<usize>);
 
@@ -283,10 +277,26 @@ impl Gate for LeaveOut {
     }
 }
 
+/// Is over after so many mails.
+struct Over(AtomicUsize);
+
+#[async_trait]
+impl Gate for Over {
+    async fn commit(&self, _: usize) -> bool {
+        self.0.fetch_sub(1, Relaxed);
+        true
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.load(Relaxed) == 0
+    }
+}
+
 async fn check_send(dialogue: &Dialogue, server: &Scripted, certificates: &Certificates) {
     let settings = dialogue.settings(server.address.port(), 1, certificates);
     let network = Arc::new(dialogue.network(&[server.address.port()], None, certificates));
-    let pool = Pool::new(network);
+    let window = dialogue.get("window").map_or(NonZeroUsize::MIN, |n| n.parse().unwrap());
+    let pool = Pool::new(network).with_window(window);
     let count = dialogue.get("mails").map_or(1, |n| n.parse().unwrap());
     let mails: Vec<_> = (0..count)
         .map(|n| Mail {
@@ -297,7 +307,8 @@ async fn check_send(dialogue: &Dialogue, server: &Scripted, certificates: &Certi
         .collect();
     let key = RelayKey { tenant: Some("acme".into()), revision: "1".into() };
     let left_out = dialogue.get("left-out").map_or(Vec::new(), |n| vec![n.parse().unwrap()]);
-    let gate: &dyn Gate = if left_out.is_empty() { &Open } else { &LeaveOut(left_out) };
+    let over = Over(dialogue.get("over-after").map_or(usize::MAX, |n| n.parse().unwrap()).into());
+    let gate: &dyn Gate = if left_out.is_empty() { &over } else { &LeaveOut(left_out) };
     let calls: usize = dialogue.get("calls").map_or(1, |n| n.parse().unwrap());
     let mut results = Vec::new();
     for part in mails.chunks(mails.len().div_ceil(calls)) {

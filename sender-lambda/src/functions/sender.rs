@@ -49,6 +49,11 @@ const ROUNDS: usize = 3;
 /// The longest that SQS hides a message is 12 hours from its receipt.
 const LONGEST_HIDE: Duration = Duration::from_hours(11);
 
+/// For how long after the function began it begins mails. Once committed, a mail may take as long as writing it and the
+/// server's last word may, five minutes; a function ended before that would leave it `unknown`. The function's timeout
+/// in the template is the sum, and a little.
+pub const BEGIN_FOR: Duration = Duration::from_secs(150);
+
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
@@ -83,6 +88,7 @@ struct TenantState {
 pub async fn handle(app: &App, records: &[Record]) -> Vec<String> {
     // Unless something is known to be done, its message stays.
     let mut fates = vec![Fate::Stay(None); records.len()];
+    let until = (app.now)().checked_add(BEGIN_FOR).unwrap_or(Timestamp::MAX);
     let mut items = load(app, records, &mut fates).await;
     let mut tenants = load_tenants(app, &items).await;
     for _ in 0..ROUNDS {
@@ -90,7 +96,7 @@ pub async fn handle(app: &App, records: &[Record]) -> Vec<String> {
             break;
         }
         let groups = route_all(app, std::mem::take(&mut items), &tenants, &mut fates).await;
-        let runs = groups.into_iter().map(|group| AssertUnwindSafe(group.run(app)).catch_unwind());
+        let runs = groups.into_iter().map(|group| AssertUnwindSafe(group.run(app, until)).catch_unwind());
         for ran in future::join_all(runs).await {
             let Ok(ran) = ran else {
                 tracing::error!("a panic while sending; its mails stay on the queue");

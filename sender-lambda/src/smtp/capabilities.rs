@@ -37,6 +37,8 @@ pub struct Offer {
     pub starttls: bool,
     /// RFC 2920.
     pub pipelining: bool,
+    /// RFC 3030.
+    pub chunking: bool,
     /// RFC 6152.
     pub eight_bit: bool,
     /// RFC 6531.
@@ -45,7 +47,8 @@ pub struct Offer {
     pub size: Option<u64>,
     /// RFC 4954: the mechanisms' names in upper case; `None` when AUTH is not offered.
     pub auth: Option<Vec<String>>,
-    /// RFC 9422: the most messages in one connection.
+    /// RFC 9422: the most messages in one connection. The other limits, RCPTMAX and RCPTDOMAINMAX, are of one mail's
+    /// recipients, of which we have one.
     pub mail_max: Option<u64>,
 }
 
@@ -61,6 +64,7 @@ impl Offer {
             match keyword.to_ascii_uppercase().as_str() {
                 "STARTTLS" => offer.starttls = true,
                 "PIPELINING" => offer.pipelining = true,
+                "CHUNKING" => offer.chunking = true,
                 "8BITMIME" => offer.eight_bit = true,
                 "SMTPUTF8" => offer.smtputf8 = true,
                 "SIZE" => offer.size = Some(words.next().and_then(|n| n.parse().ok()).unwrap_or(0)),
@@ -104,9 +108,16 @@ mod tests {
 
     #[test]
     fn offers() {
-        let seen =
-            offer(&["PIPELINING", "size 1000", "STARTTLS", "8bitmime", "SMTPUTF8", "AUTH plain LOGIN", "X"]);
-        assert!(seen.pipelining && seen.starttls && seen.eight_bit && seen.smtputf8);
+        let seen = offer(&[
+            "PIPELINING",
+            "size 1000",
+            "STARTTLS",
+            "8bitmime",
+            "SMTPUTF8",
+            "AUTH plain LOGIN",
+            "Chunking",
+        ]);
+        assert!(seen.pipelining && seen.starttls && seen.eight_bit && seen.smtputf8 && seen.chunking);
         assert_eq!(seen.size, Some(1000));
         assert_eq!(
             seen.mechanisms(&[Mechanism::Plain, Mechanism::Login]),

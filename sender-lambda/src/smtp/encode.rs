@@ -1,45 +1,92 @@
-//! What a message looks like between DATA and the final dot (RFC 5321 §4.5.2): CRLF ends every line, a dot that
-//! begins one is doubled, and no line is longer than 998 octets. Pure.
+//! What a message looks like on the wire (RFC 5321 §4.5.2): CRLF ends every line and no line is longer than 998 octets;
+//! between DATA and the final dot, a dot that begins a line is doubled. Pure.
 
 /// The longest line, in octets without CRLF (RFC 5322 §2.1.1).
 const MAX_LINE: usize = 998;
 
-/// Appends the message to `out`, up to and including the CRLF that the final dot needs before it. Whatever ended
-/// the lines, CRLF does now; a line that is too long goes on behind CRLF and a space, as a folded header does.
+/// Appends the message to `out` as it goes after DATA, up to and including the CRLF that the final dot needs before it.
+/// Whatever ended the lines, CRLF does now; a line that is too long goes on behind CRLF and a space, as a folded header
+/// does.
 pub fn encode(message: &[u8], out: &mut Vec<u8>) {
-    out.reserve(message.len() + message.len() / 32 + 16);
-    let mut rest = message;
-    while !rest.is_empty() {
-        let end = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
-        let (line, after) = rest.split_at(end);
-        if line.first() == Some(&b'.') {
-            out.push(b'.');
-        }
-        if line.len() <= MAX_LINE {
-            out.extend_from_slice(line);
-        } else {
-            fold(line, out);
-        }
-        out.extend_from_slice(b"\r\n");
-        rest = match after {
-            [b'\r', b'\n', after @ ..] | [_, after @ ..] => after,
-            [] => after,
-        };
-    }
+    Encoder::for_data(message).fill(out, usize::MAX);
 }
 
-fn fold(mut line: &[u8], out: &mut Vec<u8>) {
-    let mut room = MAX_LINE;
-    while line.len() > room {
-        // Not in the middle of a UTF-8 character.
-        let back = line[..=room].iter().rev().take(4).position(|b| b & 0xc0 != 0x80).unwrap_or(0);
-        let (head, tail) = line.split_at(room - back);
-        out.extend_from_slice(head);
-        out.extend_from_slice(b"\r\n ");
-        line = tail;
-        room = MAX_LINE - 1;
+/// Encodes a message piece by piece, so that no more of it is held than is being written.
+#[derive(Clone)]
+pub(crate) struct Encoder<'a> {
+    rest: &'a [u8],
+    /// Whether `rest` begins in the middle of a line that was too long.
+    folded: bool,
+    /// Whether a dot that begins a line is doubled.
+    dots: bool,
+}
+
+/// A line, or as much of one as fits.
+struct Piece<'a> {
+    dot: bool,
+    text: &'a [u8],
+    end: &'static [u8],
+}
+
+impl<'a> Encoder<'a> {
+    /// As it goes after DATA.
+    pub(crate) fn for_data(message: &'a [u8]) -> Self {
+        Self { rest: message, folded: false, dots: true }
     }
-    out.extend_from_slice(line);
+
+    /// As it goes after BDAT (RFC 3030), whose octets are counted, so that no dot means anything.
+    pub(crate) fn for_chunk(message: &'a [u8]) -> Self {
+        Self { rest: message, folded: false, dots: false }
+    }
+
+    /// How many octets are still to come.
+    pub(crate) fn len(&self) -> usize {
+        let pieces = std::iter::from_fn({
+            let mut encoder = self.clone();
+            move || encoder.next()
+        });
+        pieces.map(|piece| usize::from(piece.dot) + piece.text.len() + piece.end.len()).sum()
+    }
+
+    /// Appends to `out` until it holds `limit` octets, or a line more. Whether there is more to come.
+    pub(crate) fn fill(&mut self, out: &mut Vec<u8>, limit: usize) -> bool {
+        out.reserve(self.rest.len().min(limit) + self.rest.len().min(limit) / 32 + 16);
+        while out.len() < limit {
+            let Some(piece) = self.next() else { return false };
+            if piece.dot {
+                out.push(b'.');
+            }
+            out.extend_from_slice(piece.text);
+            out.extend_from_slice(piece.end);
+        }
+        !self.rest.is_empty()
+    }
+
+    fn next(&mut self) -> Option<Piece<'a>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        // The space that continues a line counts.
+        let room = MAX_LINE - usize::from(self.folded);
+        let look = &self.rest[..self.rest.len().min(room + 1)];
+        let dot = self.dots && !self.folded && look[0] == b'.';
+        if let Some(end) = memchr::memchr2(b'\r', b'\n', look) {
+            let (text, after) = self.rest.split_at(end);
+            self.rest = after.strip_prefix(b"\r\n").unwrap_or(&after[1..]);
+            self.folded = false;
+            return Some(Piece { dot, text, end: b"\r\n" });
+        }
+        if look.len() <= room {
+            self.rest = &[];
+            return Some(Piece { dot, text: look, end: b"\r\n" });
+        }
+        // Not in the middle of a UTF-8 character.
+        let back = look.iter().rev().take(4).position(|b| b & 0xc0 != 0x80).unwrap_or(0);
+        let (text, after) = self.rest.split_at(room - back);
+        self.rest = after;
+        self.folded = true;
+        Some(Piece { dot, text, end: b"\r\n " })
+    }
 }
 
 #[cfg(test)]
@@ -67,6 +114,36 @@ mod tests {
             ("\r\r\n", "\r\n\r\n"),
         ] {
             assert_eq!(encoded(message.as_bytes()), want.as_bytes(), "{message:?}");
+        }
+    }
+
+    #[test]
+    fn a_chunk_has_its_length_and_no_dots() {
+        let long = format!(".{}", "x".repeat(2500));
+        for (message, want) in [("", ""), (".\n..b\rc", ".\r\n..b\r\nc\r\n"), ("a\r\n", "a\r\n"), (&long, "")]
+        {
+            let mut out = Vec::new();
+            let mut encoder = Encoder::for_chunk(message.as_bytes());
+            let length = encoder.len();
+            assert!(!encoder.fill(&mut out, usize::MAX));
+            assert_eq!(out.len(), length, "{message:?}");
+            assert!(want.is_empty() || out == want.as_bytes(), "{message:?}");
+        }
+    }
+
+    #[test]
+    fn piece_by_piece_is_the_same() {
+        let message = format!("a\n.b\r\n\r\n{}\n..{}", "x".repeat(3000), "\u{e9}".repeat(999));
+        for limit in [1, 2, 700, 1000, 5000] {
+            let mut encoder = Encoder::for_data(message.as_bytes());
+            let (mut out, mut piece, mut more) = (Vec::new(), Vec::new(), true);
+            while more {
+                piece.clear();
+                more = encoder.fill(&mut piece, limit);
+                assert!(piece.len() <= limit + MAX_LINE + 3, "{limit}: {}", piece.len());
+                out.extend_from_slice(&piece);
+            }
+            assert_eq!(out, encoded(message.as_bytes()), "{limit}");
         }
     }
 

@@ -1,32 +1,37 @@
 //! An envelope's commands: MAIL FROM with the parameters that this server and this message need, and RCPT TO. Pure.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::str::FromStr;
 
 use lettre::Address;
 
 use super::Mail;
 use super::capabilities::Offer;
+use super::transaction::Body;
 use crate::domain::failure::{Failure, FailureCode, Stage};
 
 /// The commands of one envelope, ready to be written.
 pub(crate) struct Envelope {
-    pub(crate) mail: String,
-    pub(crate) rcpt: String,
+    /// MAIL FROM and RCPT TO with their CRLF.
+    lines: String,
+    /// Where the second begins.
+    second: usize,
 }
 
 /// An address as it goes between angle brackets, and whether that needs SMTPUTF8. `None` when it cannot go
 /// there at all.
-fn path(address: &str) -> Option<(String, bool)> {
+fn path(address: &str) -> Option<(Cow<'_, str>, bool)> {
     let parsed = Address::from_str(address).ok()?;
-    let domain = parsed.domain();
-    let domain =
-        if domain.is_ascii() { domain.to_owned() } else { idna::domain_to_ascii_strict(domain).ok()? };
     // lettre takes a quoted local part; what would end the line or the path inside one goes nowhere.
-    let local = parsed.user();
-    if local.chars().chain(domain.chars()).any(|c| c.is_control() || matches!(c, '<' | '>')) {
-        return None;
+    let stays_in = |text: &str| !text.chars().any(|c| c.is_control() || matches!(c, '<' | '>'));
+    let (local, domain) = (parsed.user(), parsed.domain());
+    if domain.is_ascii() {
+        return stays_in(address).then(|| (Cow::Borrowed(address), !local.is_ascii()));
     }
-    Some((format!("{local}@{domain}"), !local.is_ascii()))
+    let domain = idna::domain_to_ascii_strict(domain).ok()?;
+    let path = format!("{local}@{domain}");
+    stays_in(&path).then(|| (Cow::Owned(path), !local.is_ascii()))
 }
 
 impl Envelope {
@@ -43,27 +48,45 @@ impl Envelope {
         if to_utf8 && !offer.smtputf8 {
             return Err(fail(Stage::Recipient, FailureCode::RecipientRejected));
         }
-        let mut command = format!("MAIL FROM:<{from}>");
+        // Room for both addresses and all parameters.
+        let mut lines = String::with_capacity(from.len() + to.len() + 96);
+        // Writing to a string cannot fail.
+        let _ = write!(lines, "MAIL FROM:<{from}>");
         if offer.size.is_some() {
-            use std::fmt::Write as _;
-            let _ = write!(command, " SIZE={}", mail.message.len());
+            let _ = write!(lines, " SIZE={}", mail.message.len());
         }
         let eight_bit = !mail.message.is_ascii();
         if eight_bit && offer.eight_bit {
-            command.push_str(" BODY=8BITMIME");
+            lines.push_str(" BODY=8BITMIME");
         }
         if offer.smtputf8 && (from_utf8 || to_utf8 || (eight_bit && !header(&mail.message).is_ascii())) {
-            command.push_str(" SMTPUTF8");
+            lines.push_str(" SMTPUTF8");
         }
-        Ok(Self { mail: command, rcpt: format!("RCPT TO:<{to}>") })
+        lines.push_str("\r\n");
+        let second = lines.len();
+        let _ = write!(lines, "RCPT TO:<{to}>\r\n");
+        Ok(Self { lines, second })
     }
 
-    /// Appends MAIL, RCPT and DATA as one group.
-    pub(crate) fn append_to(&self, group: &mut Vec<u8>) {
-        for line in [&self.mail, &self.rcpt, "DATA"] {
-            group.extend_from_slice(line.as_bytes());
-            group.extend_from_slice(b"\r\n");
-        }
+    /// MAIL FROM, without CRLF.
+    pub(crate) fn mail(&self) -> &str {
+        self.lines[..self.second].trim_end()
+    }
+
+    /// RCPT TO, without CRLF.
+    pub(crate) fn rcpt(&self) -> &str {
+        self.lines[self.second..].trim_end()
+    }
+
+    /// The whole group, with what follows RCPT.
+    pub(crate) fn group(mut self, body: Body) -> Vec<u8> {
+        self.lines.push_str(body.command());
+        self.lines.into_bytes()
+    }
+
+    /// Both, with CRLF.
+    pub(crate) fn lines(&self) -> &[u8] {
+        self.lines.as_bytes()
     }
 }
 
@@ -81,7 +104,7 @@ mod tests {
 
     fn envelope(from: &str, to: &str, message: &str, offer: &Offer) -> Result<String, FailureCode> {
         let mail = Mail { from: from.into(), to: to.into(), message: message.as_bytes().into() };
-        Envelope::new(&mail, offer).map(|e| format!("{} | {}", e.mail, e.rcpt)).map_err(|f| f.code)
+        Envelope::new(&mail, offer).map(|e| format!("{} | {}", e.mail(), e.rcpt())).map_err(|f| f.code)
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The byte pump: replies in within their bounds, one write a group out. Everything that waits has a deadline.
 
 use std::io;
+use std::ops::RangeInclusive;
+use std::task::Poll;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::redact::Redactor;
-use super::reply::{MAX_LINE, RawReply, ReplyParser, Unreadable};
+use super::reply::{MAX_LINE, RawReply, ReplyParser, Unreadable, split};
 use super::transcript::Transcript;
 use crate::domain::failure::Reply;
 use crate::wire::test_report::Speaker;
@@ -117,16 +119,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// Writes a group whose octet at `dot` ends a mail. On failure also says whether that octet may have left.
-    pub(crate) async fn write_with_dot(
+    /// Writes a group whose octet at `last` is a mail's last: its final dot, or the end of its last chunk. On failure
+    /// also says whether that octet may have left.
+    pub(crate) async fn write_with_end(
         &mut self,
         bytes: &[u8],
-        dot: usize,
+        last: usize,
         until: Instant,
     ) -> Result<(), (Trouble, bool)> {
-        // A TLS record or a segment may be half out when an error is reported, so whatever goes with the dot in
+        // A TLS record or a segment may be half out when an error is reported, so whatever goes with that octet in
         // one record counts as having left with it. What fits more than one record goes ahead without it.
-        let ahead = dot.min(bytes.len().saturating_sub(TLS_RECORD));
+        let ahead = last.min(bytes.len().saturating_sub(TLS_RECORD));
         if ahead > 0 {
             self.write(&bytes[..ahead], until).await.map_err(|trouble| (trouble, false))?;
         }
@@ -136,14 +139,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Waits until `until` for the server to speak or close, when it has no reason to. `true` when the
     /// connection is still quiet, which is what it should be.
     pub(crate) async fn is_quiet(&mut self, until: Instant) -> bool {
-        if self.has_input() {
-            return false;
+        timeout_at(until, self.unasked()).await.is_err()
+    }
+
+    /// The same without waiting: whether nothing has come so far.
+    pub(crate) async fn is_quiet_now(&mut self) -> bool {
+        let mut unasked = std::pin::pin!(self.unasked());
+        std::future::poll_fn(|context| Poll::Ready(unasked.as_mut().poll(context).is_pending())).await
+    }
+
+    /// Ends when the server speaks or closes.
+    async fn unasked(&mut self) {
+        if !self.has_input() {
+            self.input.clear();
+            self.taken = 0;
+            let _ = self.stream.read_buf(&mut self.input).await;
         }
-        self.input.clear();
-        self.taken = 0;
-        let read = std::pin::pin!(self.stream.read_buf(&mut self.input));
-        // A deadline in the past still polls the read once, which is what tells a closed connection.
-        timeout_at(until, read).await.is_err()
     }
 
     /// Whether the server has said more than was asked.
@@ -166,6 +177,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Ok(reply)
     }
 
+    /// Reads one reply. When its code is in `wanted` the code alone is given: nobody reads the words with which a
+    /// server agrees, and putting them together would be most of the work for a mail.
+    pub(crate) async fn nod(
+        &mut self,
+        wanted: &RangeInclusive<u16>,
+        until: Instant,
+    ) -> Result<Result<u16, Reply>, Trouble> {
+        if self.transcript.is_none() && self.parser.is_between_replies() {
+            while memchr::memchr(b'\n', &self.input[self.taken..]).is_none() {
+                timeout_at(until, self.fill()).await.unwrap_or(Err(Trouble::Timeout))?;
+            }
+            if let Some((code, end)) = one_line(&self.input[self.taken..])
+                && wanted.contains(&code)
+            {
+                self.taken += end;
+                return Ok(Ok(code));
+            }
+        }
+        let reply = self.reply(until).await?;
+        Ok(if wanted.contains(&reply.code) { Ok(reply.code) } else { Err(reply) })
+    }
+
     async fn read_reply(&mut self) -> Result<RawReply, Trouble> {
         loop {
             while let Some(end) = memchr::memchr(b'\n', &self.input[self.taken..]) {
@@ -181,17 +214,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                     return Ok(reply);
                 }
             }
-            if self.input.len() - self.taken > MAX_LINE + 2 {
-                return Err(Trouble::TooLong);
-            }
-            if self.taken > 0 {
-                self.input.drain(..self.taken);
-                self.taken = 0;
-            }
-            self.input.reserve(READ);
+            self.fill().await?;
+        }
+    }
+
+    /// Reads what comes next of a line whose end is not there yet.
+    async fn fill(&mut self) -> Result<(), Trouble> {
+        if self.input.len() - self.taken > MAX_LINE + 2 {
+            return Err(Trouble::TooLong);
+        }
+        if self.taken > 0 {
+            self.input.drain(..self.taken);
+            self.taken = 0;
+        }
+        self.input.reserve(READ);
+        loop {
             match self.stream.read_buf(&mut self.input).await {
                 Ok(0) => return Err(Trouble::Closed),
-                Ok(_) => {}
+                Ok(_) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Err(Trouble::Closed),
             }
@@ -204,6 +244,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             let _ = timeout_at(until, self.stream.shutdown()).await;
         }
     }
+}
+
+/// The code of a reply of one line at the beginning of the input, and where it ends.
+fn one_line(input: &[u8]) -> Option<(u16, usize)> {
+    let end = memchr::memchr(b'\n', input)?;
+    let line = input[..end].strip_suffix(b"\r").unwrap_or(&input[..end]);
+    let (code, more, _) = split(line)?;
+    (!more && line.len() <= MAX_LINE).then_some((code, end + 1))
 }
 
 /// A server's line as the transcript shows it: a challenge may hold anything, so only its code is shown.

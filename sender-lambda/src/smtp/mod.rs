@@ -37,6 +37,7 @@ pub mod testing;
 mod tls;
 mod transaction;
 mod transcript;
+mod window;
 
 pub use pool::Pool;
 
@@ -185,6 +186,12 @@ pub trait Gate: Send + Sync {
     /// The mail with this index of the batch is about to be committed. `false` leaves it out: its result is
     /// `None`.
     async fn commit(&self, index: usize) -> bool;
+
+    /// Whether it is too late to begin another mail, because whoever sends may soon be ended: what is left is left
+    /// out. From its commit on a mail takes up to [`Timeouts::data`] and [`Timeouts::done`].
+    fn is_over(&self) -> bool {
+        false
+    }
 }
 
 /// What came of one mail: the server's reply when it was accepted, the failure when not, `None` when the gate left it

@@ -2,7 +2,7 @@
 //! when its replies are in step, so cancelling at any await drops it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
-use super::batch::{Connection, Connections, deliver};
+use super::batch::{Connection, Connections, Manners, deliver};
 use super::session::{Limits, Secure, TlsSetup, Unwatched, open};
 use super::{Gate, Mail, Network, Outcome, RelayKey};
 use crate::domain::failure::{Failure, FailureCode, Stage};
@@ -32,14 +32,14 @@ const RELAYS: usize = 512;
 pub struct Pool {
     network: Arc<Network>,
     relays: Mutex<HashMap<RelayKey, Arc<Relay>>>,
+    window: NonZeroUsize,
 }
 
 struct Relay {
     slots: Semaphore,
     idle: Mutex<Vec<Idle>>,
     tls: Option<Arc<ClientConfig>>,
-    /// Set once this relay has shown that it does not do what its PIPELINING promises.
-    stepwise: AtomicBool,
+    manners: Mutex<Manners>,
 }
 
 struct Idle {
@@ -61,7 +61,16 @@ impl Idle {
 impl Pool {
     /// An empty pool.
     pub fn new(network: Arc<Network>) -> Self {
-        Self { network, relays: Mutex::default() }
+        Self { network, relays: Mutex::default(), window: NonZeroUsize::MIN }
+    }
+
+    /// The same with up to `window` mails of a batch in flight on a connection, where the server takes BDAT
+    /// (RFC 3030). It is 1 unless asked for more: all that is in flight when a connection breaks is
+    /// `message.unknown`.
+    #[must_use]
+    pub fn with_window(mut self, window: NonZeroUsize) -> Self {
+        self.window = window;
+        self
     }
 
     /// Sends a batch through one relay, pipelined on one connection as far as the server allows. One result a
@@ -94,7 +103,7 @@ impl Pool {
             slots: Semaphore::new(CONNECTIONS),
             idle: Mutex::default(),
             tls: self.network.trust_for(settings).strict().ok(),
-            stepwise: AtomicBool::new(false),
+            manners: Mutex::default(),
         });
         relays.insert(key.clone(), Arc::clone(&relay));
         relay
@@ -136,12 +145,16 @@ impl Connections for ToRelay<'_> {
         self.relay.put(session, stale);
     }
 
-    fn stepwise(&self) -> bool {
-        self.relay.stepwise.load(Ordering::Relaxed)
+    fn manners(&self) -> Manners {
+        *self.relay.manners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set_stepwise(&mut self) {
-        self.relay.stepwise.store(true, Ordering::Relaxed);
+    fn learn(&mut self, manners: Manners) {
+        *self.relay.manners.lock().unwrap_or_else(PoisonError::into_inner) = manners;
+    }
+
+    fn window(&self) -> usize {
+        self.pool.window.get()
     }
 }
 

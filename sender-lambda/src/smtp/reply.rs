@@ -37,6 +37,11 @@ pub struct ReplyParser {
 }
 
 impl ReplyParser {
+    /// Whether the next line begins a reply.
+    pub(crate) fn is_between_replies(&self) -> bool {
+        self.code.is_none()
+    }
+
     /// Takes the next line, without its line end. The reply when this was its last line.
     pub fn push(&mut self, line: &[u8]) -> Result<Option<RawReply>, Unreadable> {
         self.octets += line.len() + 2;
@@ -59,7 +64,7 @@ impl ReplyParser {
 }
 
 /// Code, whether more lines follow, text. A line of the bare code is a last line (RFC 5321 §4.2.1).
-fn split(line: &[u8]) -> Option<(u16, bool, &[u8])> {
+pub(crate) fn split(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     let (digits, rest) = line.split_at_checked(3)?;
     let [first @ b'2'..=b'5', b'0'..=b'9', b'0'..=b'9'] = digits else { return None };
     // NUL is where a C program's idea of the line ends and ours does not; a bare CR is the same for terminals.

@@ -75,6 +75,8 @@ pub(crate) struct Session<S> {
     pub(crate) room: u64,
     /// Whether the server takes an envelope that goes ahead with the body before it.
     pub(crate) takes_ahead: bool,
+    /// What is being written; kept for its room.
+    pub(crate) group: Vec<u8>,
 }
 
 /// A session that is encrypted and whose server is verified.
@@ -177,7 +179,8 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     pub(crate) fn new(wire: Wire<S>, limits: Limits) -> Self {
-        Self { wire, offer: Offer::default(), limits, room: u64::MAX, takes_ahead: true }
+        let offer = Offer::default();
+        Self { wire, offer, limits, room: u64::MAX, takes_ahead: true, group: Vec::new() }
     }
 
     pub(crate) async fn greeting(&mut self, watch: &mut dyn Watch) -> Result<(), Failure> {

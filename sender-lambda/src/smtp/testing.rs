@@ -4,12 +4,13 @@
 
 use std::future::Future;
 use std::io;
+use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::batch::{Connection, Connections, deliver};
+use super::batch::{Connection, Connections, Manners, deliver};
 use super::line::Wire;
 use super::pool::far_away;
 use super::redact::Redactor;
@@ -24,7 +25,8 @@ pub struct Client<S, F> {
     ehlo_name: String,
     timeouts: Timeouts,
     idle: Option<(Session<Unprotected<S>>, bool)>,
-    stepwise: bool,
+    manners: Manners,
+    window: NonZeroUsize,
 }
 
 impl<S, F, Connecting> Client<S, F>
@@ -35,7 +37,21 @@ where
 {
     /// Opens nothing yet.
     pub fn new(connect: F, ehlo_name: &str, timeouts: Timeouts) -> Self {
-        Self { connect, ehlo_name: ehlo_name.to_owned(), timeouts, idle: None, stepwise: false }
+        Self {
+            connect,
+            ehlo_name: ehlo_name.to_owned(),
+            timeouts,
+            idle: None,
+            manners: Manners::default(),
+            window: NonZeroUsize::MIN,
+        }
+    }
+
+    /// As [`super::Pool::with_window`].
+    #[must_use]
+    pub fn with_window(mut self, window: NonZeroUsize) -> Self {
+        self.window = window;
+        self
     }
 
     /// Sends a batch, as [`super::Pool::send`] does.
@@ -79,12 +95,16 @@ where
         }
     }
 
-    fn stepwise(&self) -> bool {
-        self.stepwise
+    fn manners(&self) -> Manners {
+        self.manners
     }
 
-    fn set_stepwise(&mut self) {
-        self.stepwise = true;
+    fn learn(&mut self, manners: Manners) {
+        self.manners = manners;
+    }
+
+    fn window(&self) -> usize {
+        self.window.get()
     }
 }
 

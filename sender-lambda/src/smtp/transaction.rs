@@ -1,18 +1,53 @@
-//! Mail transactions up to the body: step by step for a test or a server without PIPELINING, MAIL, RCPT and DATA in
-//! one group (RFC 2920) otherwise.
+//! Mail transactions up to the body: step by step for a test or a server without PIPELINING, MAIL, RCPT and what
+//! follows them in one group (RFC 2920) otherwise.
+
+use std::ops::RangeInclusive;
 
 use tokio::time::Instant;
 
+use super::encode::Encoder;
 use super::envelope::Envelope;
 use super::line::Trouble;
 use super::session::{Carrier, Session};
-use super::{Mail, classify, encode};
+use super::{Mail, classify};
 use crate::domain::failure::{Failure, FailureCode, Reply, Stage};
+
+/// How much of a message is encoded at a time: what a connection holds of a message, however long it is.
+pub(crate) const PIECE: usize = 64 * 1024;
+/// A reply that accepts.
+pub(crate) const POSITIVE: RangeInclusive<u16> = 200..=299;
+/// A reply that asks for the body.
+const GO_ON: RangeInclusive<u16> = 354..=354;
+
+/// How bodies go over a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// After DATA, up to a dot.
+    Data,
+    /// By BDAT, if the server takes an empty chunk. A server that offers CHUNKING and does not have it would take the
+    /// body for commands, so no body goes before that is known.
+    Asking,
+    /// By BDAT: the envelope ends with RCPT, and no word of the body means anything.
+    Chunks,
+}
+
+impl Body {
+    /// What an envelope ends with.
+    pub(crate) fn command(self) -> &'static str {
+        match self {
+            Self::Data => "DATA\r\n",
+            Self::Asking => "BDAT 0\r\n",
+            Self::Chunks => "",
+        }
+    }
+}
 
 /// How one mail's envelope went.
 pub(crate) enum Opened {
-    /// DATA got its 354: the body is due.
+    /// The body is due.
     Ready,
+    /// The mail is fine and BDAT is not: it is to be opened anew, for DATA.
+    NoChunks,
     /// Refused; the connection is in step.
     Refused(Failure),
     /// Refused, and the connection is of no further use.
@@ -22,13 +57,13 @@ pub(crate) enum Opened {
 impl<S: Carrier> Session<S> {
     /// MAIL FROM alone.
     pub(crate) async fn mail(&mut self, envelope: &Envelope) -> Result<Reply, Failure> {
-        let reply = self.exchange(Stage::Sender, &envelope.mail).await?;
+        let reply = self.exchange(Stage::Sender, envelope.mail()).await?;
         accept(Stage::Sender, reply)
     }
 
     /// RCPT TO alone.
     pub(crate) async fn rcpt(&mut self, envelope: &Envelope) -> Result<Reply, Failure> {
-        let reply = self.exchange(Stage::Recipient, &envelope.rcpt).await?;
+        let reply = self.exchange(Stage::Recipient, envelope.rcpt()).await?;
         accept(Stage::Recipient, reply)
     }
 
@@ -43,13 +78,17 @@ impl<S: Carrier> Session<S> {
     /// after the dot, which costs time that only a test has.
     pub(crate) async fn body(&mut self, mail: &Mail, quiet: Instant) -> Result<Reply, Failure> {
         let trouble = |trouble| classify::trouble(Stage::Message, trouble);
-        let mut body = Vec::new();
-        encode::encode(&mail.message, &mut body);
+        let mut encoder = Encoder::for_data(&mail.message);
         if self.wire.is_noting() {
-            self.wire.note(&format!("<message, {} octets>", body.len()));
+            self.wire.note(&format!("<message, {} octets>", encoder.len()));
         }
         let until = self.limits.until(self.limits.timeouts.data);
-        self.wire.write(&body, until).await.map_err(trouble)?;
+        let (mut piece, mut more) = (Vec::new(), true);
+        while more {
+            piece.clear();
+            more = encoder.fill(&mut piece, PIECE);
+            self.wire.write(&piece, until).await.map_err(trouble)?;
+        }
         if !self.wire.is_quiet(quiet).await {
             return Err(self.spoke_too_soon(Stage::Message).await);
         }
@@ -67,7 +106,7 @@ impl<S: Carrier> Session<S> {
         }
     }
 
-    /// The reply after the final dot. Without a readable one nobody knows what became of the mail.
+    /// The reply after a mail's last octet. Without a readable one nobody knows what became of the mail.
     pub(crate) async fn final_reply(&mut self) -> Result<Reply, Failure> {
         let until = self.limits.until(self.limits.timeouts.done);
         let reply = self.wire.reply(until).await.map_err(|_| unknown())?;
@@ -87,7 +126,7 @@ impl<S: Carrier> Session<S> {
         if stale {
             accept(Stage::Sender, self.exchange(Stage::Sender, "RSET").await?)?;
         }
-        for (stage, line) in [(Stage::Sender, &envelope.mail), (Stage::Recipient, &envelope.rcpt)] {
+        for (stage, line) in [(Stage::Sender, envelope.mail()), (Stage::Recipient, envelope.rcpt())] {
             let reply = self.exchange(stage, line).await?;
             if let Err(failure) = accept(stage, reply) {
                 return Ok(sort(failure));
@@ -101,22 +140,20 @@ impl<S: Carrier> Session<S> {
         }
     }
 
-    /// MAIL, RCPT and DATA in one group, unless they are in flight already. All three replies are read before
-    /// anything is decided, so that the two sides stay in step whatever the server makes of the group.
+    /// An envelope in one group, unless it is in flight already. All its replies are read before anything is decided, so
+    /// that the two sides stay in step whatever the server makes of the group.
     pub(crate) async fn open_grouped(
         &mut self,
         envelope: &Envelope,
+        body: Body,
         in_flight: bool,
         stale: bool,
     ) -> Result<Opened, Failure> {
         let trouble = |stage| move |trouble: Trouble| classify::trouble(stage, trouble);
         let until = self.limits.until(self.limits.timeouts.command);
         if !in_flight {
-            let mut group = Vec::new();
-            if stale {
-                group.extend_from_slice(b"RSET\r\n");
-            }
-            envelope.append_to(&mut group);
+            let reset: &[u8] = if stale { b"RSET\r\n" } else { b"" };
+            let group = [reset, envelope.lines(), body.command().as_bytes()].concat();
             self.wire.write(&group, until).await.map_err(trouble(Stage::Sender))?;
             if stale {
                 let reply = self.wire.reply(until).await.map_err(trouble(Stage::Sender))?;
@@ -125,50 +162,60 @@ impl<S: Carrier> Session<S> {
                 }
             }
         }
-        let mail = self.wire.reply(until).await.map_err(trouble(Stage::Sender))?;
-        if mail.code == 421 {
+        let refusal = |stage| move |reply: Reply| classify::refusal(stage, reply, false);
+        let mail = self.wire.nod(&POSITIVE, until).await.map_err(trouble(Stage::Sender))?;
+        let mail = mail.map_err(refusal(Stage::Sender));
+        if let Err(failure) = &mail
+            && is_closing(failure)
+        {
             // Nothing follows but the end of the connection.
-            return Ok(Opened::RefusedAndBroken(classify::refusal(Stage::Sender, mail, false)));
+            return Ok(Opened::RefusedAndBroken(failure.clone()));
         }
-        let rcpt = self.wire.reply(until).await.map_err(trouble(Stage::Recipient))?;
-        if rcpt.code == 421 {
-            let failure = match accept(Stage::Sender, mail) {
-                Ok(_) => classify::refusal(Stage::Recipient, rcpt, false),
-                Err(failure) => failure,
-            };
-            return Ok(Opened::RefusedAndBroken(failure));
-        }
-        let data = self.wire.reply(until).await.map_err(trouble(Stage::Message))?;
-        let mail_refused = accept(Stage::Sender, mail).err();
-        let rcpt_refused = accept(Stage::Recipient, rcpt).err();
-        match (mail_refused, rcpt_refused, data.code) {
-            (None, None, 354) => Ok(Opened::Ready),
-            (None, None, _) => Ok(sort(classify::refusal(Stage::Message, data, false))),
+        let rcpt = self.wire.nod(&POSITIVE, until).await.map_err(trouble(Stage::Recipient))?;
+        let rcpt = rcpt.map_err(refusal(Stage::Recipient));
+        let closing = rcpt.as_ref().is_err_and(is_closing);
+        let refused = mail.and(rcpt).err();
+        let last = match body {
+            _ if closing => None,
+            Body::Chunks => None,
+            Body::Data => Some(self.wire.nod(&GO_ON, until).await),
+            Body::Asking => Some(self.wire.nod(&POSITIVE, until).await),
+        };
+        let last = last.transpose().map_err(trouble(Stage::Message))?;
+        Ok(match (refused, last) {
+            (Some(failure), _) if closing => Opened::RefusedAndBroken(failure),
+            (None, None | Some(Ok(_))) => Opened::Ready,
+            (None, Some(Err(reply))) if body == Body::Asking && reply.code != 421 => Opened::NoChunks,
+            (None, Some(Err(reply))) => sort(classify::refusal(Stage::Message, reply, false)),
             // Without a recipient there is nothing to deliver: a lone dot ends what the server has opened (RFC
             // 2920 §3.1), whatever it answers.
-            (None, Some(failure), 354) => {
+            (Some(failure), Some(Ok(_))) if body == Body::Data && failure.stage == Stage::Recipient => {
                 self.wire.write(b".\r\n", until).await.map_err(trouble(Stage::Message))?;
                 match self.wire.reply(until).await {
-                    Ok(_) => Ok(sort(failure)),
-                    Err(_) => Ok(Opened::RefusedAndBroken(failure)),
+                    Ok(_) => sort(failure),
+                    Err(_) => Opened::RefusedAndBroken(failure),
                 }
             }
             // A server that refuses the sender and asks for the body all the same has lost its way.
-            (Some(failure), _, 354) => Ok(Opened::RefusedAndBroken(failure)),
-            (Some(failure), _, _) | (None, Some(failure), _) => Ok(sort(failure)),
-        }
+            (Some(failure), Some(Ok(_))) if body == Body::Data => Opened::RefusedAndBroken(failure),
+            (Some(failure), _) => sort(failure),
+        })
     }
 }
 
 /// A refusal that leaves the two sides out of step, as an unexpected class does, ends the connection; a 421
 /// says that it does.
 fn sort(failure: Failure) -> Opened {
-    let closing = failure.reply.as_ref().is_some_and(|reply| reply.code == 421);
-    if closing || failure.code == FailureCode::ProtocolMalformed {
+    if is_closing(&failure) || failure.code == FailureCode::ProtocolMalformed {
         Opened::RefusedAndBroken(failure)
     } else {
         Opened::Refused(failure)
     }
+}
+
+/// Whether the server has announced the end of the connection (RFC 5321 §3.8).
+pub(crate) fn is_closing(failure: &Failure) -> bool {
+    failure.reply.as_ref().is_some_and(|reply| reply.code == 421)
 }
 
 fn accept(stage: Stage, reply: Reply) -> Result<Reply, Failure> {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
+use sender_lambda::functions::sender;
+use sender_lambda::smtp::Timeouts;
 use serde_json::Value;
 
 use super::emulator::{deploy_script, python_program};
@@ -130,6 +133,10 @@ fn no_message_is_lost_or_seen_twice_by_the_queues_doing() {
         let redrive = property(&queues, queue, "RedrivePolicy");
         assert_eq!(target(&redrive["deadLetterTargetArn"]), "DeadLetters", "{name}");
     }
+    let sends = functions.iter().find(|(_, function)| function["Handler"] == "sender");
+    let timeout = Duration::from_secs(sends.expect("a sender").1["Timeout"].as_u64().expect("set"));
+    let longest = sender::BEGIN_FOR + Timeouts::SEND.data + Timeouts::SEND.done;
+    assert!(timeout > longest, "the sender may be ended with a mail under way: {timeout:?}, {longest:?}");
     for (name, queue) in queues {
         assert_eq!(queue["SqsManagedSseEnabled"], true, "{name}");
         assert_eq!(queue["MessageRetentionPeriod"], 1_209_600, "{name}");

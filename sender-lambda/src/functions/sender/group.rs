@@ -49,28 +49,35 @@ pub(super) struct Ran {
 type Outcome = Result<Reply, Failure>;
 
 impl Group {
-    pub(super) async fn run(self, app: &App) -> Ran {
+    /// Sends them; none is begun after `until`.
+    pub(super) async fn run(self, app: &App, until: Timestamp) -> Ran {
         let mut ran = Ran::default();
         let Self { key, settings, reread, items } = self;
         let items = throttle(app, &key, &settings, items, &mut ran.fates).await;
         let (items, mails) = build_all(app, &settings, items, &mut ran.fates).await;
         let Some(tenant) = items.first().map(|item| item.row.tenant.clone()) else { return ran };
         let began = (app.now)();
-        let gate =
-            RowGate { app, slots: items.into_iter().map(|item| Mutex::new(Slot::new(item))).collect() };
+        let slots = items.into_iter().map(|item| Mutex::new(Slot::new(item))).collect();
+        let gate = RowGate { app, slots, until };
         let outcomes = app.relays.send(&key, &settings, &mails, &gate).await;
         let ms = u64::try_from((app.now)().duration_since(began).as_millis()).unwrap_or_default();
         let mut sent: Vec<(Item, Outcome)> = Vec::new();
+        let over = gate.is_over();
         for (slot, outcome) in gate.slots.into_iter().zip(outcomes) {
             let slot = slot.into_inner();
-            match outcome {
-                Some(outcome) => {
-                    let mut item = slot.item;
-                    record(&mut item.row, began, ms, &outcome);
-                    sent.push((item, outcome));
-                }
-                None => ran.fates.push((slot.item.index, slot.left_out(app).await)),
+            if let Some(outcome) = outcome {
+                let mut item = slot.item;
+                record(&mut item.row, began, ms, &outcome);
+                sent.push((item, outcome));
+                continue;
             }
+            let index = slot.item.index;
+            let fate = match slot.left_out(app).await {
+                // Nothing is wrong with it: the next function may have it at once.
+                Fate::Stay(None) if over => Fate::Stay(Some(Duration::ZERO)),
+                fate => fate,
+            };
+            ran.fates.push((index, fate));
         }
         let own = key.tenant.is_some();
         let broken = first_with(&sent, Verdict::RelayFault).cloned();
@@ -341,6 +348,8 @@ impl Slot {
 struct RowGate<'a> {
     app: &'a App,
     slots: Vec<Mutex<Slot>>,
+    /// When it is too late to begin another.
+    until: Timestamp,
 }
 
 #[async_trait]
@@ -366,5 +375,9 @@ impl Gate for RowGate<'_> {
                 false
             }
         }
+    }
+
+    fn is_over(&self) -> bool {
+        (self.app.now)() >= self.until
     }
 }
