@@ -1,20 +1,37 @@
 //! `cargo xtask bench NAME [OPTIONS]`: each benchmark writes its table and its pictures into `docs/figures`.
 
+use std::fs;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
-use crate::process::{command, run as finish};
+use crate::process::{cargo, command, root, run as finish};
 use crate::{setup, wasm};
 
 /// Runs the benchmark named.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let Some((name, options)) = arguments.split_first() else { bail!("which benchmark? `cargo xtask help`") };
     match name.as_str() {
+        "sending" => sending(options),
         "validating" => validating(options),
         other => bail!("no benchmark `{other}`; `cargo xtask help` lists them"),
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Ownpost's sender beside its peers.
+fn sending(options: &[String]) -> Result<()> {
+    // What the peers bring along stays out of everybody else's folders.
+    let work = root().join("target/bench/sending");
+    fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
+    let python = setup::for_sending_bench(&work.join("python"))?;
+    let mut build = cargo();
+    build.args(["build", "--release", "--locked", "--manifest-path"]);
+    build.arg(root().join("tests/bench/sending/Cargo.toml"));
+    finish(build.arg("--target-dir").arg(root().join("target/bench")))?;
+    let mut bench = command(root().join("target/bench/release/bench-sending"));
+    bench.args(options).arg("--work").arg(&work).arg("--python").arg(python);
+    finish(bench.arg("--figures").arg(root().join("docs/figures")))
 }
 
 /// The npm package beside its peers, in Node and in Chromium.

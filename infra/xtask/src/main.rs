@@ -18,7 +18,7 @@ cargo xtask <task>
 
   local [ARGS]    sets up, builds the npm package and `ownpost`, and runs `ownpost local ARGS`
   test [SUITE…]   sets up and runs every suite, or only those named (`cargo xtask test list` names them)
-  bench NAME      a benchmark, which writes its table into docs/figures: `validating [--quick]`
+  bench NAME      a benchmark, which writes its table into docs/figures: `sending [--quick]`, `validating [--quick]`
   faults [ARGS]   the long fault run; writes docs/figures/faults.md and its picture
   build           the npm package and the debug binaries
   package         the Lambda artefact: target/package/ownpost-lambda.zip

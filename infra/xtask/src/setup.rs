@@ -64,6 +64,26 @@ pub(crate) fn for_validating_bench() -> Result<()> {
     browser()
 }
 
+/// What the sending benchmark needs: Postfix for its two test programs, nodemailer, and aiosmtplib in `packages`. Gives
+/// the Python to run.
+pub(crate) fn for_sending_bench(packages: &Path) -> Result<PathBuf> {
+    node()?;
+    npm("tests/bench/sending/clients")?;
+    apt::provide(&[apt::Program { names: &["smtp-sink"], package: "postfix" }])?;
+    python()?;
+    let python = root().join("tests/.venv/bin/python");
+    let list = root().join("tests/bench/sending/clients/requirements.txt");
+    let installed = packages.join(".installed-from");
+    if !same(&list, &installed) {
+        let mut pip = command(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target"]);
+        run(pip.arg(packages).arg("--requirement").arg(&list))
+            .context("by hand: `pip install aiosmtplib`")?;
+        fs::copy(&list, &installed).with_context(|| format!("cannot write {}", installed.display()))?;
+    }
+    Ok(python)
+}
+
 fn wasm_target() -> Result<()> {
     const TARGET: &str = "wasm32-unknown-unknown";
     let installed = || {

@@ -1,0 +1,141 @@
+//! An SMTP server that takes every mail and keeps none: the other side where Postfix' `smtp-sink` cannot be, which
+//! speaks neither TLS nor BDAT. Prints its port, then serves until it is ended.
+//!
+//! `sink ADDRESS [--tls CERT.pem KEY.pem] [--chunking]`
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use memchr::{memchr, memmem};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().context("an address to listen on")?;
+    let (mut tls, mut chunking) = (None, false);
+    while let Some(option) = arguments.next() {
+        match option.as_str() {
+            "--tls" => {
+                let mut file = || arguments.next().context("--tls CERT.pem KEY.pem");
+                tls = Some(acceptor(&file()?, &file()?)?);
+            }
+            "--chunking" => chunking = true,
+            other => bail!("no option {other}"),
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async move {
+        let listener = TcpListener::bind(&address).await?;
+        println!("{}", listener.local_addr()?.port());
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            let tls = tls.clone();
+            tokio::spawn(async move {
+                // A client that goes away in the middle is no concern of a sink.
+                let _ = match tls {
+                    None => serve(stream, chunking).await,
+                    Some(acceptor) => match acceptor.accept(stream).await {
+                        Ok(stream) => serve(stream, chunking).await,
+                        Err(error) => Err(error),
+                    },
+                };
+            });
+        }
+    })
+}
+
+fn acceptor(certificate: &str, key: &str) -> Result<TlsAcceptor> {
+    let chain = CertificateDer::pem_file_iter(certificate)?.collect::<Result<Vec<_>, _>>()?;
+    let key = PrivateKeyDer::from_pem_file(key)?;
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// What the next octets are.
+enum Expecting {
+    Command,
+    /// A message up to its final dot. The CRLF before it belongs to the search.
+    Message,
+    /// So many octets of a chunk.
+    Chunk(usize),
+}
+
+/// Serves one connection: everything that is there is worked off before the replies leave in one write.
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, chunking: bool) -> std::io::Result<()> {
+    let mut input: Vec<u8> = Vec::with_capacity(64 * 1024);
+    let mut replies: Vec<u8> = b"220 sink.test ESMTP\r\n".to_vec();
+    let mut expecting = Expecting::Command;
+    loop {
+        stream.write_all(&replies).await?;
+        stream.flush().await?;
+        replies.clear();
+        if stream.read_buf(&mut input).await? == 0 {
+            return Ok(());
+        }
+        let mut taken = 0;
+        loop {
+            let rest = &input[taken..];
+            match expecting {
+                Expecting::Command => {
+                    let Some(end) = memchr(b'\n', rest) else { break };
+                    // With DATA the line's CRLF stays: a message of a dot alone ends behind it.
+                    let line = rest[..end].trim_ascii_end();
+                    taken += end + 1;
+                    let word = line.split(|&b| b == b' ').next().unwrap_or_default();
+                    match word.to_ascii_uppercase().as_slice() {
+                        b"EHLO" => {
+                            replies.extend_from_slice(b"250-sink.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n");
+                            replies.extend_from_slice(if chunking {
+                                b"250 CHUNKING\r\n".as_slice()
+                            } else {
+                                b"250 SMTPUTF8\r\n"
+                            });
+                        }
+                        b"DATA" => {
+                            replies.extend_from_slice(b"354 go on\r\n");
+                            taken -= 2;
+                            expecting = Expecting::Message;
+                        }
+                        b"BDAT" if chunking => {
+                            let size =
+                                line.split(|&b| b == b' ').nth(1).and_then(|n| std::str::from_utf8(n).ok());
+                            expecting = Expecting::Chunk(size.and_then(|n| n.parse().ok()).unwrap_or(0));
+                        }
+                        b"QUIT" => {
+                            stream.write_all(b"221 bye\r\n").await?;
+                            return stream.shutdown().await;
+                        }
+                        _ => replies.extend_from_slice(b"250 ok\r\n"),
+                    }
+                }
+                Expecting::Message => {
+                    let Some(end) = memmem::find(rest, b"\r\n.\r\n") else {
+                        // All but what may be the beginning of the end can go.
+                        taken += rest.len().saturating_sub(4);
+                        break;
+                    };
+                    taken += end + 5;
+                    replies.extend_from_slice(b"250 taken\r\n");
+                    expecting = Expecting::Command;
+                }
+                Expecting::Chunk(left) if rest.len() >= left => {
+                    taken += left;
+                    replies.extend_from_slice(b"250 taken\r\n");
+                    expecting = Expecting::Command;
+                }
+                Expecting::Chunk(left) => {
+                    taken += rest.len();
+                    expecting = Expecting::Chunk(left - rest.len());
+                    break;
+                }
+            }
+        }
+        input.drain(..taken);
+    }
+}
