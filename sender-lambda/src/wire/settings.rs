@@ -70,7 +70,13 @@ fn wipe(value: &mut Value) {
 }
 
 /// What the rules have accepted, as types. `None` would be a disagreement with the rules.
-fn draft(value: Value, server: Server<'_>) -> Option<Draft> {
+fn draft(mut value: Value, server: Server<'_>) -> Option<Draft> {
+    // Of an oauth2 that goes unused the rules say that alone; what is in it need not have the shape of one.
+    if value.get("authMethod").and_then(Value::as_str) != Some("oauth2")
+        && let Some(mut unused) = value.as_object_mut().and_then(|members| members.shift_remove("oauth2"))
+    {
+        wipe(&mut unused);
+    }
     let input: SmtpSettings = serde_json::from_value(value).ok()?;
     let mut keep = Keep::default();
     let auth = match input.auth_method.unwrap_or_default() {
