@@ -56,11 +56,12 @@ impl Shell for Server<'_> {
             Err(_) if name.is_ascii() => return Idn::Refused(name.into()),
             Err(_) => {}
         }
-        // A character that no name has, alone or behind a letter, stops every browser; direction and joining do
-        // not stop all of them.
-        let is_impossible = |c: &char| {
-            let alone = lenient(c.encode_utf8(&mut [0; 4])).is_err();
-            alone && lenient(&format!("a{c}")).is_err()
+        // A character that no name has, alone or behind a letter of either direction, stops every browser, and so
+        // does a joiner where it joins nothing; direction does not stop all of them.
+        let beyond_ascii = || name.chars().filter(|c| !c.is_ascii() || *c == '.').collect::<String>();
+        let is_impossible = |c: &char| match c {
+            '\u{200c}' | '\u{200d}' => lenient(&beyond_ascii()).is_err(),
+            _ => ["", "a", "\u{5d0}"].iter().all(|before| lenient(&format!("{before}{c}")).is_err()),
         };
         if name.chars().any(|c| is_impossible(&c)) { Idn::Invalid } else { Idn::Unsure }
     }

@@ -58,8 +58,13 @@ pub(crate) fn ascii<'a, S: Shell>(text: &'a [u8], shell: &S) -> Result<Cow<'a, [
             _ => return Err(NameError::Invalid),
         }
     }
-    if let Some(label) = labels(text).find(|label| has_outer_hyphen(label)) {
-        return Err(NameError::Hyphen(label));
+    for label in labels(text) {
+        if label.is_empty() {
+            return Err(NameError::EmptyLabel);
+        }
+        if has_outer_hyphen(label) {
+            return Err(NameError::Hyphen(label));
+        }
     }
     let (name, refused) = match shell.idn(text) {
         Idn::Name(name) => (name, false),
