@@ -1,7 +1,9 @@
 //! Shared helpers of the test suites.
 
 pub mod certificates;
+pub mod corpora;
 pub mod dns;
 pub mod effects_contract;
 pub mod faults;
+pub mod fuzz;
 pub mod scripted;

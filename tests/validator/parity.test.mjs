@@ -3,13 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { base, serverReports, validator, vectors } from "./support.mjs";
+import { base, serverOnly, serverReports, validator, vectors } from "./support.mjs";
 
 const { default: init, validate, validateField } = validator;
 await init();
-
-// Server-only codes: the browser cannot know (CONTRACT §2).
-const serverOnly = /"(password\.reentry_required|caPem\.(expired|not_yet_valid|not_a_ca)|\w+\.idn_refused|settings\.not_json)"/;
 
 function compare(cases) {
   const reports = serverReports(cases.map(({ settings, options }) => ({ document: JSON.stringify(settings), options })));

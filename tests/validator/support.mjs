@@ -19,6 +19,9 @@ export const vectors = file.vectors.map(({ settings, with: changes, options, exp
 
 export const base = file.base;
 
+/** Codes that the browser cannot know (CONTRACT §2), in a report. */
+export const serverOnly = /"(password\.reentry_required|caPem\.(expired|not_yet_valid|not_a_ca)|\w+\.idn_refused|settings\.not_json)"/;
+
 const list = (value) => (Array.isArray(value) ? value.join() : (value ?? ""));
 
 /** The server's report on each `{document, options}`, as JSON text; the document is JSON text, too. */
@@ -31,14 +34,21 @@ export function serverReports(requests) {
       allowNetworks: list(options.allowNetworks),
     }),
   );
-  const words = ["run", "--quiet", "--package", "ownpost-tests", "--bin", "reports"];
-  const server = spawnSync("cargo", words, {
+  return reports([], `${input.join("\n")}\n`);
+}
+
+/** `{name, document, report}` for each vector of the outside corpora: the server's report on it, in English. */
+export const corporaReports = () => reports(["corpora"], "").map((line) => JSON.parse(line));
+
+function reports(words, input) {
+  const command = ["run", "--quiet", "--package", "ownpost-tests", "--bin", "reports", "--", ...words];
+  const server = spawnSync("cargo", command, {
     cwd: root,
-    input: `${input.join("\n")}\n`,
+    input,
     encoding: "utf8",
     maxBuffer: 1 << 28,
     stdio: ["pipe", "pipe", "inherit"],
   });
-  if (server.status !== 0) throw new Error(`cargo ${words.join(" ")} ended with ${server.status}`);
+  if (server.status !== 0) throw new Error(`cargo ${command.join(" ")} ended with ${server.status}`);
   return server.stdout.trimEnd().split("\n");
 }

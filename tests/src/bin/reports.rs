@@ -1,17 +1,30 @@
-//! The server's reports, for the suite that compares the browser's with them: reads a line
-//! `{"document": text, "allowPorts": text, "allowNetworks": text, "locale": tag}` and writes the report on one.
+//! The server's reports, for the suites that compare the browser's with them.
+//!
+//! Reads a line `{"document": text, "allowPorts": text, "allowNetworks": text, "locale": tag}` and writes the
+//! report on one. With the argument `corpora`, writes `{"name": text, "document": text, "report": text}` for each
+//! vector of the outside corpora instead.
 
 use std::io::{self, BufRead as _, Write as _};
 
+use ownpost_tests::corpora;
 use sender_lambda::config::Config;
 use sender_lambda::wire::settings::check;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// 2027-01-01: the certificates in the vectors are valid.
 const NOW: i64 = 1_798_761_600;
 
 fn main() -> io::Result<()> {
-    let mut output = io::BufWriter::new(io::stdout().lock());
+    let output = &mut io::BufWriter::new(io::stdout().lock());
+    match std::env::args().nth(1).as_deref() {
+        None => asked(output)?,
+        Some("corpora") => all(output)?,
+        Some(other) => return Err(io::Error::other(format!("{other}?"))),
+    }
+    output.flush()
+}
+
+fn asked(output: &mut impl io::Write) -> io::Result<()> {
     for line in io::stdin().lock().lines() {
         let request: Value = serde_json::from_str(&line?)?;
         let text = |name: &str| request[name].as_str().unwrap_or_default();
@@ -21,8 +34,21 @@ fn main() -> io::Result<()> {
             ..Config::default()
         };
         let checked = check(text("document").as_bytes(), &config, text("locale"), NOW);
-        serde_json::to_writer(&mut output, &checked.report)?;
+        serde_json::to_writer(&mut *output, &checked.report)?;
         output.write_all(b"\n")?;
     }
-    output.flush()
+    Ok(())
+}
+
+fn all(output: &mut impl io::Write) -> io::Result<()> {
+    let config = Config::default();
+    for vector in corpora::vectors() {
+        let document = vector.document.to_string();
+        let report = check(document.as_bytes(), &config, "en", NOW).report;
+        let name = format!("{} {} {}", vector.corpus, vector.field, vector.label);
+        let line = json!({"name": name, "document": document, "report": serde_json::to_string(&report)?});
+        serde_json::to_writer(&mut *output, &line)?;
+        output.write_all(b"\n")?;
+    }
+    Ok(())
 }

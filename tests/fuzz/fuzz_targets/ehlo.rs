@@ -1,0 +1,4 @@
+//! The EHLO parser.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ownpost_fuzz::ehlo::run(data));

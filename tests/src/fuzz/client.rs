@@ -1,0 +1,186 @@
+//! The whole client (greeting, EHLO, two batches, QUIT) against a server of any bytes, over streams in memory and
+//! in virtual time. The first byte says what the client does, the rest is what the server says; bytes from 0xFB on
+//! are stage directions, for SMTP has no use for them.
+
+use std::cell::RefCell;
+use std::future;
+use std::num::NonZeroUsize;
+use std::rc::Rc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sender_lambda::domain::failure::{Failure, FailureCode, Reply};
+use sender_lambda::smtp::testing::Client;
+use sender_lambda::smtp::{Gate, Mail, Outcome, Timeouts};
+use tokio::runtime::Builder;
+use tokio::time::Instant;
+
+use self::observer::Heard;
+pub use self::stage::{SPLIT, TURN};
+use self::stage::{Stage, Stream};
+
+mod observer;
+mod stage;
+
+const FROM: &str = "noreply@example.org";
+const EHLO_NAME: &str = "client.test";
+/// The most connections that a server's words are handed out over; the next is refused.
+const CONNECTIONS: usize = 12;
+
+/// What came of a run, for the tests that compare runs.
+#[derive(Debug, PartialEq)]
+pub struct Run {
+    /// A result for each mail.
+    pub outcomes: Vec<Outcome>,
+    /// What the client has written, by connection.
+    pub written: Vec<Vec<u8>>,
+}
+
+/// Runs the client against the bytes.
+pub fn run(data: &[u8]) {
+    play(data);
+}
+
+/// The same, and what came of it.
+pub fn play(data: &[u8]) -> Run {
+    let (choice, script) = data.split_first().map_or((0, data), |(first, rest)| (*first, rest));
+    let mails = mails();
+    let (first, second) = mails.split_at(1 + usize::from(choice & 3));
+    // One that must not leave, in each batch.
+    let refuse = (choice & 4 != 0).then_some(1);
+    let (gate, other_gate) = (Door::new(refuse), Door::new(refuse));
+    let stage = Rc::new(RefCell::new(Stage::new(script, choice & 8 != 0)));
+    let window = NonZeroUsize::new(1 + usize::from(choice >> 4 & 3)).expect("not zero");
+
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    let (mut outcomes, took) = runtime.block_on(async {
+        let start = Instant::now();
+        let connect = || future::ready(Stream::open(&stage, CONNECTIONS));
+        let mut client = Client::new(connect, EHLO_NAME, Timeouts::SEND).with_window(window);
+        let mut outcomes = client.send(first, &gate).await;
+        outcomes.extend(client.send(second, &other_gate).await);
+        client.quit().await;
+        (outcomes, start.elapsed())
+    });
+
+    assert_eq!(outcomes.len(), mails.len(), "an outcome for each");
+    let stage = Rc::into_inner(stage).expect("every connection is closed").into_inner();
+    assert!(stage.connections.len() <= 2 * mails.len() + 2, "{} connections", stage.connections.len());
+    let most = Duration::from_mins(10) * u32::try_from(stage.connections.len() + mails.len()).expect("few");
+    assert!(took <= most, "{took:?}");
+
+    let mut heard: Vec<Option<Heard>> = vec![None; mails.len()];
+    for connection in &stage.connections {
+        for (index, new) in observer::listen(connection, &mails, window.get()) {
+            assert!(heard[index].as_ref().is_none_or(Heard::not_understood), "mail {index} left twice");
+            heard[index] = Some(new);
+        }
+    }
+    let committed =
+        [gate.committed(), other_gate.committed().iter().map(|index| index + first.len()).collect()].concat();
+    for (index, outcome) in outcomes.iter().enumerate() {
+        let in_batch = if index < first.len() { index } else { index - first.len() };
+        assert!(heard[index].is_none() || committed.contains(&index), "mail {index} left unasked");
+        judge(index, outcome.as_ref(), heard[index].as_ref(), refuse == Some(in_batch));
+    }
+    let written = stage.connections.iter().map(stage::Connection::written).collect();
+    Run { outcomes: std::mem::take(&mut outcomes), written }
+}
+
+/// Sends one mail of this envelope to a server that takes everything. What the client says of sender and recipient
+/// is the two paths and nothing else, or nothing at all.
+pub fn addressed(from: &str, to: &str) {
+    const SCRIPT: &[u8] =
+        b"220 mx\r\n\xff250-mx\r\n250 SMTPUTF8\r\n\xff250 a\r\n\xff250 b\r\n\xff354 c\r\n\xff250 d\r\n";
+    let mail = Mail { from: from.to_owned(), to: to.to_owned(), message: (*b"X: y\r\n").into() };
+    let stage = Rc::new(RefCell::new(Stage::new(SCRIPT, true)));
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    let outcomes = runtime.block_on(async {
+        let connect = || future::ready(Stream::open(&stage, 1));
+        Client::new(connect, EHLO_NAME, Timeouts::SEND).send(&[mail], &Door::new(None)).await
+    });
+    let stage = Rc::into_inner(stage).expect("every connection is closed").into_inner();
+    let written = String::from_utf8(stage.connections[0].written()).expect("text");
+    let lines: Vec<&str> = written.split_terminator("\r\n").collect();
+    if !matches!(outcomes[..], [Some(Ok(_))]) {
+        assert_eq!(lines, ["EHLO client.test"], "an envelope that cannot be is not begun");
+        return;
+    }
+    let [_, mail, rcpt, "DATA", "X: y", "."] = lines[..] else { panic!("{written:?}") };
+    let path = |line: &str, start: &str, parameters: &[&str]| {
+        let rest = line.strip_prefix(start).and_then(|rest| rest.split_once('>')).expect("a path");
+        assert!(parameters.contains(&rest.1), "{line}");
+        assert!(!rest.0.contains(['<', '>']) && !rest.0.contains(char::is_control), "{line}");
+    };
+    path(mail, "MAIL FROM:<", &["", " SMTPUTF8"]);
+    path(rcpt, "RCPT TO:<", &[""]);
+}
+
+/// Whether the outcome is what the server's words after the dot say.
+fn judge(index: usize, outcome: Option<&Result<Reply, Failure>>, heard: Option<&Heard>, refused: bool) {
+    match (outcome, heard) {
+        (None, None) => assert!(refused, "mail {index} was left out"),
+        (None, Some(_)) => panic!("mail {index} left and has no outcome"),
+        (Some(Ok(reply)), Some(heard)) => {
+            assert!(reply.is_positive());
+            assert_eq!(heard.reply, Some(reply.code), "mail {index} was not accepted by this reply");
+        }
+        (Some(Ok(_)), None) => panic!("mail {index} never left"),
+        (Some(Err(failure)), Some(heard)) => match heard.reply {
+            Some(200..=299) => panic!("mail {index} was accepted: {failure:?}"),
+            // It was to go another way, which may have failed in any way.
+            _ if heard.not_understood() => {}
+            Some(code @ 400..=599) => {
+                assert_eq!(failure.reply.as_ref().map(|reply| reply.code), Some(code), "mail {index}");
+            }
+            _ => assert_eq!(failure.code, FailureCode::MessageUnknown, "mail {index}"),
+        },
+        (Some(Err(_)), None) => {}
+    }
+}
+
+/// Mails of every kind: dots and bare line ends, octets above ASCII, more than one TLS record, a recipient that is
+/// none. Each begins with its number.
+fn mails() -> Vec<Mail> {
+    let mail = |number: usize, to: &str, text: &str| Mail {
+        from: FROM.to_owned(),
+        to: to.to_owned(),
+        message: format!("X-Mail: {number}\r\n{text}").into_bytes().into(),
+    };
+    vec![
+        mail(0, "zero@example.net", "Subject: none\r\n\r\nHello\r\n"),
+        mail(1, "one@example.net", "\n.\n..\r\n.\r.\rMAIL FROM:<evil@example.org>\r\n.\r\nQUIT"),
+        mail(2, "two@xn--mnchen-3ya.example", "Subject: \u{fc}\r\n\r\n\u{1f980}\r\n"),
+        mail(3, "three@example.net", &format!("\r\n{}", "A line of a long message.\r\n".repeat(700))),
+        mail(4, "four@example.net>\r\nRCPT TO:<five@example.net", "Subject: injected\r\n\r\n"),
+        mail(5, "five@example.net", "Subject: last\r\n\r\nBye"),
+    ]
+}
+
+/// Lets all mails pass but one, and remembers which.
+struct Door {
+    refuse: Option<usize>,
+    committed: Mutex<Vec<usize>>,
+}
+
+impl Door {
+    fn new(refuse: Option<usize>) -> Self {
+        Self { refuse, committed: Mutex::default() }
+    }
+
+    fn committed(&self) -> Vec<usize> {
+        self.committed.lock().expect("one thread").clone()
+    }
+}
+
+#[async_trait]
+impl Gate for Door {
+    async fn commit(&self, index: usize) -> bool {
+        if self.refuse == Some(index) {
+            return false;
+        }
+        self.committed.lock().expect("one thread").push(index);
+        true
+    }
+}

@@ -1,0 +1,66 @@
+//! The reply parser: lines of any bytes.
+
+use sender_lambda::smtp::reply::{MAX_LINE, MAX_LINES, MAX_REPLY, RawReply, ReplyParser, Unreadable};
+
+/// Reads the bytes as the lines of a server.
+pub fn run(data: &[u8]) {
+    let first = parse(data);
+    assert_eq!(first, parse(data), "the same bytes are the same replies");
+    for raw in first.iter().flatten() {
+        holds(raw);
+    }
+}
+
+/// The replies in these bytes, up to and including the first that is none.
+pub fn parse(data: &[u8]) -> Vec<Result<RawReply, Unreadable>> {
+    let mut parser = ReplyParser::default();
+    let mut replies = Vec::new();
+    for line in data.split_inclusive(|&byte| byte == b'\n') {
+        // What has no line end yet is no line.
+        let Some(line) = line.strip_suffix(b"\n") else { break };
+        match parser.push(line.strip_suffix(b"\r").unwrap_or(line)) {
+            Ok(None) => {}
+            Ok(Some(reply)) => replies.push(Ok(reply)),
+            Err(unreadable) => {
+                replies.push(Err(unreadable));
+                break;
+            }
+        }
+    }
+    replies
+}
+
+/// As a server would write it.
+pub fn render(reply: &RawReply) -> Vec<u8> {
+    let mut wire = Vec::new();
+    for (index, line) in reply.lines.iter().enumerate() {
+        let mark = if index + 1 == reply.lines.len() { ' ' } else { '-' };
+        wire.extend_from_slice(format!("{}{mark}{line}\r\n", reply.code).as_bytes());
+    }
+    wire
+}
+
+fn holds(raw: &RawReply) {
+    assert!((200..600).contains(&raw.code), "{raw:?}");
+    assert!((1..=MAX_LINES).contains(&raw.lines.len()), "{} lines", raw.lines.len());
+    // Each octet that is not UTF-8 grows to three.
+    let size: usize = raw.lines.iter().map(String::len).sum();
+    assert!(size <= 3 * MAX_REPLY && raw.lines.iter().all(|line| line.len() <= 3 * MAX_LINE), "{size}");
+    assert!(!raw.lines.iter().any(|line| line.contains(['\0', '\r', '\n'])), "{raw:?}");
+
+    let wire = render(raw);
+    let short = raw.lines.iter().all(|line| line.len() + 4 <= MAX_LINE) && wire.len() <= MAX_REPLY;
+    if short {
+        assert_eq!(parse(&wire), [Ok(raw.clone())], "what is written is read");
+    }
+
+    let reply = raw.clone().into_reply();
+    assert_eq!(reply.code, raw.code);
+    assert!(!reply.text.chars().any(|c| c.is_control() && c != '\n'), "{reply:?}");
+    assert_eq!(reply.text.matches('\n').count() + 1, raw.lines.len(), "a line of text for each line");
+    assert!(reply.text.len() <= size + raw.lines.len(), "text is taken away, never added");
+    if let Some(enhanced) = reply.enhanced {
+        assert_eq!(u16::from(enhanced.0), raw.code / 100, "the classes agree");
+        assert!(raw.lines[0].starts_with(&enhanced.0.to_string()));
+    }
+}

@@ -1,0 +1,118 @@
+//! The rules on the server: documents of any bytes.
+
+use sender_lambda::config::Config;
+use sender_lambda::wire::settings::{Checked, check, from_document, public, to_document};
+use sender_lambda::wire::validation::{Issue, Severity, ValidationReport};
+use serde_json::{Map, Value};
+
+/// 2027-01-01.
+const NOW: i64 = 1_798_761_600;
+/// The most fixes of one document that are tried.
+const FIXES: usize = 12;
+/// What no report may hold once it is part of every secret.
+const MARK: &str = "s3cr3t-m4rk";
+
+/// Checks the bytes as a document.
+pub fn run(data: &[u8]) {
+    let checked = check(data, &config(), "en", NOW);
+    let report = text(&checked.report);
+    assert_eq!(report, text(&check(data, &config(), "en", NOW).report), "the same document, the same report");
+    consistent(&checked);
+    for issue in &checked.report.issues {
+        assert!(!issue.message.is_empty() && issue.message != issue.code, "{issue:?}");
+    }
+    if let Some(draft) = checked.draft
+        && let Ok(settings) = draft.resolve(None, "en")
+    {
+        assert_eq!(
+            from_document(&to_document(&settings)).as_ref(),
+            Ok(&settings),
+            "what is stored can be read"
+        );
+        public(&settings);
+    }
+    let Ok(document) = serde_json::from_slice::<Value>(data) else { return };
+    fixes_cure(&document, &checked.report.issues);
+    keeps_secrets(document);
+}
+
+fn config() -> Config {
+    Config { allow_ports: vec![2626], allow_networks: vec!["10.1.0.0/16".to_owned()], ..Config::default() }
+}
+
+fn text(report: &ValidationReport) -> String {
+    serde_json::to_string(report).expect("a report is JSON")
+}
+
+/// What holds for every report.
+fn consistent(checked: &Checked) {
+    let issues = &checked.report.issues;
+    let usable = issues.iter().all(|issue| issue.severity == Severity::Warning);
+    assert_eq!(checked.report.valid, usable);
+    assert_eq!(checked.draft.is_some(), usable, "what the rules accept can be used: {issues:?}");
+    assert!(!checked.unreadable || issues.len() == 1);
+}
+
+/// CONTRACT §2: applying a fix cures its issue and adds no error.
+pub fn fixes_cure(document: &Value, before: &[Issue]) {
+    let errors = |issues: &[Issue]| -> Vec<(String, String)> {
+        let errors = issues.iter().filter(|issue| issue.severity == Severity::Error);
+        errors.map(|issue| (issue.field.clone(), issue.code.clone())).collect()
+    };
+    let known = errors(before);
+    let fixable = before.iter().filter_map(|issue| Some((issue, issue.fix.as_ref()?)));
+    for (issue, fix) in fixable.take(FIXES) {
+        let mut fixed = document.clone();
+        merge(&mut fixed, fix);
+        let after = check(fixed.to_string().as_bytes(), &config(), "en", NOW).report.issues;
+        let cured = !after.iter().any(|other| other.code == issue.code && other.field == issue.field);
+        assert!(cured, "{issue:?} is not cured: {fixed}");
+        let new: Vec<_> = errors(&after).into_iter().filter(|error| !known.contains(error)).collect();
+        assert!(new.is_empty(), "{issue:?} adds {new:?}: {fixed}");
+    }
+}
+
+/// RFC 7396.
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let members = target.as_object_mut().expect("an object");
+    for (key, value) in patch {
+        if value.is_null() {
+            members.shift_remove(key);
+        } else {
+            merge(members.entry(key.clone()).or_insert(Value::Null), value);
+        }
+    }
+}
+
+/// Marks every secret, and looks for the mark in the report.
+fn keeps_secrets(mut document: Value) {
+    let mut marked = document.get_mut("password").is_some_and(mark);
+    if let Some(oauth2) = document.get_mut("oauth2") {
+        for key in ["clientSecret", "refreshToken"] {
+            marked |= oauth2.get_mut(key).is_some_and(mark);
+        }
+    }
+    if marked {
+        let report = text(&check(document.to_string().as_bytes(), &config(), "nl", NOW).report);
+        assert!(!report.contains(MARK), "{report}");
+    }
+}
+
+/// Whether there was a secret to mark.
+fn mark(secret: &mut Value) -> bool {
+    let text = match secret {
+        Value::Object(members) => members.get_mut("set"),
+        secret => Some(secret),
+    };
+    let Some(Value::String(text)) = text else { return false };
+    let middle = text.char_indices().nth(text.chars().count() / 2).map_or(text.len(), |(at, _)| at);
+    text.insert_str(middle, MARK);
+    true
+}

@@ -1,0 +1,71 @@
+//! Every input that the fuzz targets keep, and every one that ever broke something, on stable Rust.
+
+use std::fs;
+use std::path::Path;
+
+use ownpost_tests::fuzz;
+
+/// Runs the body over `tests/fuzz/corpus/<target>.txt` and `tests/fuzz/found/<target>.txt`, an input a line.
+fn replay(target: &str, body: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    let mut count = 0;
+    for kept in ["corpus", "found"] {
+        let file = folder.join(kept).join(target).with_extension("txt");
+        // Not every target has found something.
+        let Ok(text) = fs::read_to_string(&file) else { continue };
+        for (number, line) in text.lines().enumerate() {
+            let input = unescape(line);
+            let ran = std::panic::catch_unwind(|| body(&input));
+            assert!(ran.is_ok(), "{} line {}: {line}", file.display(), number + 1);
+            count += 1;
+        }
+    }
+    assert!(count > 0, "{target} has no corpus");
+}
+
+/// What `tests/fuzz/corpus.mjs` has escaped.
+fn unescape(line: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(line.len());
+    let mut rest = line.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'\\' => match rest.next() {
+                Some(b'n') => b'\n',
+                Some(b'r') => b'\r',
+                Some(b'\\') => b'\\',
+                Some(b'x') => {
+                    let digits = [rest.next(), rest.next()].map(|digit| char::from(digit.expect("a digit")));
+                    u8::from_str_radix(&String::from_iter(digits), 16).expect("two digits")
+                }
+                other => panic!("\\ and {other:?}"),
+            },
+            byte => byte,
+        });
+    }
+    bytes
+}
+
+#[test]
+fn reply() {
+    replay("reply", fuzz::reply::run);
+}
+
+#[test]
+fn ehlo() {
+    replay("ehlo", fuzz::ehlo::run);
+}
+
+#[test]
+fn message() {
+    replay("message", fuzz::message::run);
+}
+
+#[test]
+fn settings() {
+    replay("settings", fuzz::settings::run);
+}
+
+#[test]
+fn client() {
+    replay("client", fuzz::client::run);
+}

@@ -1,0 +1,272 @@
+//! Properties over generated inputs, where the fuzz targets' bodies say what must hold. The seed is fixed, so that
+//! a run is the same everywhere; `PROPTEST_CASES` and another seed look further.
+
+use ownpost_tests::fuzz;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
+use sender_lambda::smtp::capabilities::Offer;
+use sender_lambda::smtp::reply::{MAX_LINE, MAX_LINES, RawReply};
+use serde_json::{Map, Value, json};
+
+fn config(cases: u32) -> Config {
+    Config { cases, rng_seed: RngSeed::Fixed(20_261_125), failure_persistence: None, ..Config::default() }
+}
+
+/// A line of a reply: anything that is text and neither ends the line nor is refused in it.
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => "[^\0\r\n]{0,40}",
+        2 => "[245]\\.[0-9]{1,3}\\.[0-9]{1,3} [ -~]{0,40}",
+        1 => Just("x".repeat(MAX_LINE - 4)),
+    ]
+}
+
+fn reply() -> impl Strategy<Value = RawReply> {
+    let lines = prop_oneof![9 => vec(line(), 1..8), 1 => vec("[ -~]{0,8}", MAX_LINES)];
+    (200_u16..600, lines).prop_map(|(code, lines)| RawReply { code, lines })
+}
+
+/// Pieces that mean something in a message: dots, line ends of all kinds, lines around the longest allowed.
+fn message() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        3 => prop::sample::select(vec![".", "..", "\r\n", "\n", "\r", "\r\n.\r\n", "\n.\n", "a", "From ", "é", "🦀"])
+            .prop_map(|text| text.as_bytes().to_vec()),
+        1 => (990_usize..1005).prop_map(|length| vec![b'x'; length]),
+        1 => (330_usize..340).prop_map(|length| "…".repeat(length).into_bytes()),
+        1 => vec(any::<u8>(), 0..20),
+    ];
+    vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+/// Text as people and attackers type it into the form.
+fn typed() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "smtp",
+        "mail",
+        "gmail",
+        "gmial",
+        "outlook",
+        "example",
+        "com",
+        "org",
+        "de",
+        ".",
+        ".",
+        ".",
+        "-",
+        "_",
+        ":",
+        "@",
+        "/",
+        "https://",
+        "127",
+        "0x7f",
+        "0177",
+        "10.0.0.1",
+        "255",
+        "::1",
+        "[",
+        "]",
+        " ",
+        "\t",
+        "\n",
+        "\0",
+        "\u{a0}",
+        "\u{200b}",
+        "\u{202e}",
+        "ü",
+        "ß",
+        "１",
+        "。",
+        "п",
+        "か",
+        "xn--",
+        "xn--mnchen-3ya",
+        "localhost",
+        "<",
+        ">",
+        "\"",
+        "\\",
+        "•",
+        "*",
+        "587",
+        "tls",
+        "STARTTLS",
+        "password",
+        "platform",
+        "-----BEGIN CERTIFICATE-----",
+        "🦀",
+    ]);
+    prop_oneof![
+        6 => vec(piece, 0..7).prop_map(|pieces| pieces.concat()),
+        1 => any::<String>(),
+        1 => "[a-z]{1,12}\\.(com|net|org|de)",
+    ]
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        1 => Just(Value::Null),
+        1 => any::<bool>().prop_map(Value::Bool),
+        1 => prop::sample::select(vec![json!(25), json!(465), json!(587), json!(587.5), json!(-1), json!(1e300)]),
+        5 => typed().prop_map(Value::String),
+    ];
+    let key = prop_oneof![
+        9 => prop::sample::select(vec![
+            "set", "keep", "spaces", "isSet", "grant", "tokenUrl", "clientId", "clientSecret", "refreshToken",
+            "scope", "via", "onFailure", "notification", "rights-request", "user-invitation", "0", "__proto__",
+        ])
+        .prop_map(str::to_owned),
+        1 => typed(),
+    ];
+    leaf.prop_recursive(3, 12, 4, move |inner| {
+        prop_oneof![
+            4 => vec((key.clone(), inner.clone()), 0..4).prop_map(|members| Value::Object(Map::from_iter(members))),
+            1 => vec(inner, 0..3).prop_map(Value::Array),
+        ]
+    })
+}
+
+/// Settings of which some fields are anything.
+fn document() -> impl Strategy<Value = Value> {
+    let field = prop_oneof![
+        19 => prop::sample::select(vec![
+            "host", "port", "security", "authMethod", "username", "password", "oauth2", "senderAddress", "senderName",
+            "replyTo", "ehloName", "caPem", "routing",
+        ])
+        .prop_map(str::to_owned),
+        1 => typed(),
+    ];
+    let secret = typed().prop_map(|text| json!({"set": text}));
+    let changes = vec((field, prop_oneof![3 => value(), 1 => secret]), 0..5);
+    (changes, any::<bool>()).prop_map(|(changes, oauth2)| {
+        let mut document = json!({
+            "host": "smtp.example.org",
+            "port": 587,
+            "username": "mailer",
+            "password": {"set": "hunter2"},
+            "senderAddress": "noreply@example.org",
+        });
+        if oauth2 {
+            document["authMethod"] = json!("oauth2");
+            document["password"] = Value::Null;
+            document["oauth2"] = json!({"grant": "refresh_token", "tokenUrl": "https://login.example.org/token",
+                "clientId": "ownpost", "refreshToken": {"set": "hunter3"}});
+        }
+        document.as_object_mut().expect("an object").extend(changes);
+        document
+    })
+}
+
+/// What a server says that takes every mail, waiting for the client after each group: a batch of one, then a batch
+/// of four.
+fn willing(pipelining: bool) -> Vec<u8> {
+    let mails = if pipelining {
+        let group = "250 a\r\n250 b\r\n354 c\r\n|";
+        format!("{group}250 d\r\n|{}250 d\r\n", [group; 4].join("250 d\r\n"))
+    } else {
+        "250 a\r\n|250 b\r\n|354 c\r\n|250 d\r\n|".repeat(5)
+    };
+    let offer = if pipelining { "PIPELINING" } else { "8BITMIME" };
+    let script = format!("220 mx\r\n|250-mx\r\n250-SIZE 0\r\n250 {offer}\r\n|{mails}");
+    let said = script.bytes().map(|byte| if byte == b'|' { fuzz::client::TURN } else { byte });
+    // The first byte asks for a first batch of one.
+    [0].into_iter().chain(said).collect()
+}
+
+/// Addresses that are none, and some that are: a path that is left early, a second command, a parameter.
+fn address() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "a",
+        "b.c",
+        "@",
+        "example.org",
+        "<",
+        ">",
+        "\r\n",
+        "\n",
+        "\r",
+        "\0",
+        " ",
+        "\t",
+        "RCPT TO:<evil@example.org>",
+        ":",
+        "SIZE=1",
+        "\"",
+        "\\",
+        ",",
+        "ü",
+        "münchen.example",
+        "\u{2028}",
+        "\u{85}",
+        "[127.0.0.1]",
+        "(x)",
+    ]);
+    vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+}
+
+#[test]
+fn a_willing_server_gets_every_mail_however_its_words_are_cut() {
+    for pipelining in [false, true] {
+        let script = willing(pipelining);
+        let whole = fuzz::client::play(&script);
+        let accepted = whole.outcomes.iter().filter(|outcome| matches!(outcome, Some(Ok(_)))).count();
+        assert_eq!(accepted, 5, "all but the one to nobody");
+        for cut in 1..script.len() {
+            let parts = [&script[..cut], &[fuzz::client::SPLIT], &script[cut..]].concat();
+            assert!(fuzz::client::play(&parts) == whole, "cut at {cut}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(config(256))]
+
+    #[test]
+    fn a_reply_that_is_written_is_read(reply in reply()) {
+        let wire = fuzz::reply::render(&reply);
+        prop_assert_eq!(fuzz::reply::parse(&wire), [Ok(reply)]);
+        fuzz::reply::run(&wire);
+    }
+
+    #[test]
+    fn any_bytes_are_replies_or_not(data in vec(any::<u8>(), 0..300)) {
+        fuzz::reply::run(&data);
+        fuzz::ehlo::run(&data);
+    }
+
+    #[test]
+    fn an_offer_is_in_any_order_and_case(
+        words in prop::sample::subsequence(vec!["starttls", "pipelining", "8bitmime", "smtputf8", "size 1000"], 0..=5)
+            .prop_shuffle(),
+        upper in any::<bool>(),
+        noise in vec("[A-Z]{5,9}X( [!-~]{1,8}){0,2}", 0..4),
+    ) {
+        let shown = words.iter().map(|word| if upper { word.to_uppercase() } else { (*word).to_owned() });
+        let lines: Vec<String> = [String::from("mx.test")].into_iter().chain(shown).chain(noise).collect();
+        let reply = RawReply { code: 250, lines };
+        fuzz::ehlo::holds(&reply);
+        let offer = Offer::parse(&reply);
+        prop_assert_eq!(offer.starttls, words.contains(&"starttls"));
+        prop_assert_eq!(offer.pipelining, words.contains(&"pipelining"));
+        prop_assert_eq!(offer.eight_bit, words.contains(&"8bitmime"));
+        prop_assert_eq!(offer.smtputf8, words.contains(&"smtputf8"));
+        prop_assert_eq!(offer.size, words.contains(&"size 1000").then_some(1000));
+    }
+
+    #[test]
+    fn a_message_that_is_encoded_is_read_as_it_was_meant(message in message()) {
+        fuzz::message::run(&message);
+    }
+
+    #[test]
+    fn nothing_in_an_address_is_a_command(from in address(), to in address()) {
+        fuzz::client::addressed(&from, &to);
+    }
+
+    #[test]
+    fn settings_have_a_report_whose_fixes_cure(document in document()) {
+        fuzz::settings::run(document.to_string().as_bytes());
+    }
+}
