@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future;
 use sender_lambda::domain::tenant::Tenant;
 use sender_lambda::functions::sender::{self, Record};
 use sender_lambda::functions::{App, monitor};
@@ -42,7 +43,8 @@ pub async fn run(app: Arc<App>, store: Arc<Store>, mut stop: watch::Receiver<boo
         };
         tokio::select! {
             Some(done) = batches.join_next() => {
-                if let Ok(group) = done {
+                let done = std::iter::once(done).chain(std::iter::from_fn(|| batches.try_join_next()));
+                for group in done.flatten() {
                     leave(&mut in_flight, &group);
                 }
             }
@@ -89,22 +91,37 @@ async fn fill(
         groups.retain(|group| in_flight.get(group).is_none_or(|count| *count < BATCHES_PER_TENANT));
         // Who has the least in flight is served first.
         groups.sort_by_key(|group| in_flight.get(group).copied().unwrap_or_default());
+        groups.truncate(BATCHES.saturating_sub(batches.len()));
+        if groups.is_empty() && batches.len() >= BATCHES {
+            return Ok(LONGEST_WAIT);
+        }
+        // All at once, so that they share the store's commit.
+        let mut receiving = Vec::with_capacity(groups.len());
+        for group in &groups {
+            receiving.push(store.receive(group, BATCH, VISIBILITY));
+        }
         let mut begun = false;
-        for group in groups {
-            if batches.len() >= BATCHES {
-                return Ok(LONGEST_WAIT);
-            }
-            let received = store.receive(&group, BATCH, VISIBILITY).await?;
-            if received.is_empty() {
-                continue;
-            }
+        let mut failed = None;
+        for (group, received) in groups.iter().zip(future::join_all(receiving).await) {
+            let received = match received {
+                Ok(received) if received.is_empty() => continue,
+                Ok(received) => received,
+                // What the others have received is theirs to send all the same.
+                Err(error) => {
+                    failed = Some(error);
+                    continue;
+                }
+            };
             begun = true;
             *in_flight.entry(group.clone()).or_default() += 1;
-            let (app, store) = (app.clone(), store.clone());
+            let (app, store, group) = (app.clone(), store.clone(), group.clone());
             batches.spawn(async move {
                 batch(app, &store, received).await;
                 group
             });
+        }
+        if let Some(error) = failed {
+            return Err(error);
         }
         if !begun {
             return Ok(store.next_visible().await?.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT));

@@ -4,7 +4,7 @@
 //! write. So two messages for one row, a message delivered twice, and a sender killed at any point all come to
 //! the same: the mail is sent once, or found as `unknown`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -148,34 +148,51 @@ async fn load(app: &App, records: &[Record], fates: &mut [Fate]) -> Vec<Item> {
         .buffered(AT_A_TIME)
         .collect()
         .await;
-    // Many rows of a batch are of one event, and that may carry megabytes.
-    let mut events: HashMap<(Tenant, String), std::result::Result<Arc<Event>, String>> = HashMap::new();
-    let mut items = Vec::new();
+    let mut found = Vec::new();
     for (index, loaded) in rows {
-        let (row, version) = match loaded {
-            Ok(loaded) => loaded,
-            Err(fate) => {
-                fates[index] = fate;
-                continue;
-            }
-        };
-        let key = (row.tenant.clone(), row.event.clone());
-        if !events.contains_key(&key) {
-            match load_event(app, &row).await {
-                Ok(event) => events.insert(key.clone(), event),
-                Err(error) => {
-                    tracing::warn!(%error, "event not read");
-                    continue;
-                }
-            };
+        match loaded {
+            Ok((row, version)) => found.push((index, row, version)),
+            Err(fate) => fates[index] = fate,
         }
-        match events.get(&key) {
+    }
+    let events = load_events(app, &found).await;
+    let mut items = Vec::new();
+    for (index, row, version) in found {
+        match events.get(&(row.tenant.clone(), row.event.clone())) {
             Some(Ok(event)) => items.push(Item { index, row, version, event: event.clone() }),
             Some(Err(problem)) => fates[index] = settle::fail(app, row, version, problem).await,
             None => {}
         }
     }
     items
+}
+
+/// Events by their tenant and id; or why one cannot be used.
+type Events = HashMap<(Tenant, String), std::result::Result<Arc<Event>, String>>;
+
+/// The events of these rows, each read once: many rows of a batch may be of one, and that may carry megabytes. One
+/// that cannot be read now is left out: its mails stay on the queue.
+async fn load_events(app: &App, rows: &[(usize, Delivery, u64)]) -> Events {
+    let distinct: HashSet<_> =
+        rows.iter().map(|(_, row, _)| (row.tenant.clone(), row.event.clone())).collect();
+    let loaded: Vec<_> = stream::iter(distinct)
+        .map(|key| async move {
+            let event = load_event(app, &key.0, &key.1).await;
+            (key, event)
+        })
+        .buffered(AT_A_TIME)
+        .collect()
+        .await;
+    let mut events = Events::new();
+    for (key, event) in loaded {
+        match event {
+            Ok(event) => {
+                events.insert(key, event);
+            }
+            Err(error) => tracing::warn!(%error, "event not read"),
+        }
+    }
+    events
 }
 
 /// The row, if it is to be sent now.
@@ -222,8 +239,8 @@ async fn interrupted(app: &App, row: Delivery, version: u64, now: Timestamp) -> 
 }
 
 /// The event, or why it cannot be used.
-async fn load_event(app: &App, row: &Delivery) -> Result<std::result::Result<Arc<Event>, String>> {
-    let Some(document) = app.effects.ledger.get_event(&row.tenant, &row.event).await? else {
+async fn load_event(app: &App, tenant: &Tenant, id: &str) -> Result<std::result::Result<Arc<Event>, String>> {
+    let Some(document) = app.effects.ledger.get_event(tenant, id).await? else {
         return Ok(Err("Its event is no longer stored.".to_owned()));
     };
     let parsed = event::parse(&document, event::SEND_LIMIT);

@@ -16,11 +16,14 @@ use super::batch::{Connection, Connections, Manners, deliver};
 use super::session::{Limits, Secure, TlsSetup, Unwatched, open};
 use super::{Gate, Mail, Network, Outcome, RelayKey};
 use crate::domain::failure::{Failure, FailureCode, Stage};
+use crate::domain::limits::Limit;
 use crate::domain::settings::Settings;
 
 /// The most connections to one relay at a time. Microsoft 365 takes three for an account; two leave one to the
 /// customer.
 const CONNECTIONS: usize = 2;
+/// The same for the platform's relay, which takes the mail of all tenants, unless its provider counts.
+const PLATFORM_CONNECTIONS: usize = 16;
 /// How long an idle connection is trusted to be in step and alive without asking.
 const FRESH: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept. Servers close after five minutes (RFC 5321 §4.5.3.2.7), many sooner.
@@ -99,8 +102,10 @@ impl Pool {
         }
         // The tenant's earlier revisions are history; their idle connections go with them.
         relays.retain(|known, relay| known.tenant != key.tenant || Arc::strong_count(relay) > 1);
+        let counted = key.tenant.is_some() || Limit::of_provider(&settings.host).is_some();
+        let connections = if counted { CONNECTIONS } else { PLATFORM_CONNECTIONS };
         let relay = Arc::new(Relay {
-            slots: Semaphore::new(CONNECTIONS),
+            slots: Semaphore::new(connections),
             idle: Mutex::default(),
             tls: self.network.trust_for(settings).strict().ok(),
             manners: Mutex::default(),

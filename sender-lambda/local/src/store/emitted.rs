@@ -12,7 +12,7 @@ const KEPT: i64 = 10_000;
 impl Store {
     /// The latest events, the newest first: detail type and detail.
     pub async fn emitted(&self, limit: u32) -> Result<Vec<(String, String)>> {
-        self.run(move |connection| {
+        self.read(move |connection| {
             connection
                 .prepare_cached("SELECT detail_type, detail FROM emitted ORDER BY seq DESC LIMIT ?1")?
                 .query_map(params![limit], |row| Ok((row.get(0)?, row.get(1)?)))?
@@ -28,7 +28,7 @@ impl Events for Store {
         let now = micros(self.now());
         let rows: Vec<_> = events.iter().map(|event| (event.detail_type, event.detail.to_string())).collect();
         let written = self
-            .run(move |connection| {
+            .write(move |connection| {
                 for (detail_type, detail) in rows {
                     connection
                         .prepare_cached("INSERT INTO emitted (detail_type, detail, at) VALUES (?1, ?2, ?3)")?

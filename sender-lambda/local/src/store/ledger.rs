@@ -47,7 +47,7 @@ fn decode_cursor(cursor: &str) -> Option<(i64, i64)> {
 impl Ledger for Store {
     async fn put_event(&self, tenant: &Tenant, event: &str, document: &[u8]) -> Result<bool> {
         let (tenant, event, document) = (tenant.to_string(), event.to_owned(), document.to_vec());
-        self.run(move |connection| {
+        self.write(move |connection| {
             connection
                 .prepare_cached("INSERT OR IGNORE INTO event (tenant, id, document) VALUES (?1, ?2, ?3)")?
                 .execute(params![tenant, event, document])
@@ -58,7 +58,7 @@ impl Ledger for Store {
 
     async fn get_event(&self, tenant: &Tenant, event: &str) -> Result<Option<Vec<u8>>> {
         let (tenant, event) = (tenant.to_string(), event.to_owned());
-        self.run(move |connection| {
+        self.read(move |connection| {
             connection
                 .prepare_cached("SELECT document FROM event WHERE tenant = ?1 AND id = ?2")?
                 .query_row(params![tenant, event], |row| row.get(0))
@@ -69,7 +69,7 @@ impl Ledger for Store {
 
     async fn insert(&self, row: &Delivery) -> Result<bool> {
         let (row, document) = (row.clone(), encode(row)?);
-        self.run(move |connection| {
+        self.write(move |connection| {
             connection
                 .prepare_cached(
                     "INSERT OR IGNORE INTO delivery
@@ -93,7 +93,7 @@ impl Ledger for Store {
     async fn get(&self, tenant: &Tenant, id: &DeliveryId) -> Result<Option<Versioned<Delivery>>> {
         let (tenant, id) = (tenant.to_string(), id.as_str().to_owned());
         let found = self
-            .run(move |connection| {
+            .read(move |connection| {
                 connection
                     .prepare_cached("SELECT document, version FROM delivery WHERE tenant = ?1 AND id = ?2")?
                     .query_row(params![tenant, id], |row| {
@@ -109,20 +109,32 @@ impl Ledger for Store {
     async fn update(&self, row: &Delivery, version: u64) -> Result<bool> {
         let (row, document) = (row.clone(), encode(row)?);
         let Ok(version) = i64::try_from(version) else { return Ok(false) };
-        self.run(move |connection| {
+        self.write(move |connection| {
+            let values = params![
+                status_name(row.status),
+                micros(row.queued_at),
+                document,
+                row.tenant.as_str(),
+                row.id.as_str(),
+                version
+            ];
+            // A column that is named is written into each index that has it, changed or not; this one is in all of
+            // them, and hardly ever changes.
+            let written = connection
+                .prepare_cached(
+                    "UPDATE delivery SET status = ?1, version = version + 1, document = ?3
+                     WHERE tenant = ?4 AND id = ?5 AND version = ?6 AND queued_at = ?2",
+                )?
+                .execute(values)?;
+            if written == 1 {
+                return Ok(true);
+            }
             connection
                 .prepare_cached(
                     "UPDATE delivery SET status = ?1, queued_at = ?2, version = version + 1, document = ?3
                      WHERE tenant = ?4 AND id = ?5 AND version = ?6",
                 )?
-                .execute(params![
-                    status_name(row.status),
-                    micros(row.queued_at),
-                    document,
-                    row.tenant.as_str(),
-                    row.id.as_str(),
-                    version
-                ])
+                .execute(values)
                 .map(|written| written == 1)
         })
         .await
@@ -170,7 +182,7 @@ impl Ledger for Store {
             wanted + 1
         );
         let mut found = self
-            .run(move |connection| {
+            .read(move |connection| {
                 connection
                     .prepare_cached(&sql)?
                     .query_map(params_from_iter(values), |row| {
@@ -195,7 +207,7 @@ impl Ledger for Store {
     ) -> Result<Option<Versioned<serde_json::Value>>> {
         let (tenant, key, now) = (tenant.to_string(), key.to_owned(), micros(now));
         let found = self
-            .run(move |connection| {
+            .read(move |connection| {
                 connection
                     .prepare_cached(
                         "SELECT value, version FROM state
@@ -234,7 +246,7 @@ impl Ledger for Store {
             "UPDATE state SET value = ?3, version = version + 1, expires = ?5
              WHERE tenant = ?1 AND key = ?2 AND version = ?4 AND (expires IS NULL OR expires > ?6)"
         };
-        self.run(move |connection| {
+        self.write(move |connection| {
             connection
                 .prepare_cached(sql)?
                 .execute(params![tenant, key, value, version, expires, now])
@@ -247,7 +259,7 @@ impl Ledger for Store {
         let after = after.map(ToString::to_string).unwrap_or_default();
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let names = self
-            .run(move |connection| {
+            .read(move |connection| {
                 connection
                     .prepare_cached("SELECT name FROM tenant WHERE name > ?1 ORDER BY name LIMIT ?2")?
                     .query_map(params![after, limit], |row| row.get::<_, String>(0))?
@@ -259,7 +271,7 @@ impl Ledger for Store {
 
     async fn add_tenant(&self, tenant: &Tenant) -> Result<()> {
         let tenant = tenant.to_string();
-        self.run(move |connection| {
+        self.write(move |connection| {
             connection
                 .prepare_cached("INSERT OR IGNORE INTO tenant (name) VALUES (?1)")?
                 .execute(params![tenant])

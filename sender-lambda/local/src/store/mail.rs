@@ -41,7 +41,7 @@ impl Store {
     pub async fn catch(&self, mail: CaughtMail) -> Result<i64> {
         let now = micros(self.now());
         let to = serde_json::json!(mail.to).to_string();
-        self.run(move |connection| {
+        self.write(move |connection| {
             connection
                 .prepare_cached(
                     "INSERT INTO mail (relay, mail_from, rcpt_to, data, at) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -53,7 +53,7 @@ impl Store {
 
     /// Caught mail before this number (`i64::MAX`: from the end), the newest first.
     pub async fn caught_before(&self, before: i64, limit: u32) -> Result<Vec<MailSummary>> {
-        self.run(move |connection| {
+        self.read(move |connection| {
             connection
                 .prepare_cached(
                     "SELECT seq, relay, mail_from, rcpt_to, substr(data, 1, ?3) FROM mail WHERE seq < ?1
@@ -76,7 +76,7 @@ impl Store {
 
     /// The bytes of a caught mail.
     pub async fn caught(&self, id: i64) -> Result<Option<Vec<u8>>> {
-        self.run(move |connection| {
+        self.read(move |connection| {
             connection
                 .prepare_cached("SELECT data FROM mail WHERE seq = ?1")?
                 .query_row(params![id], |row| row.get(0))

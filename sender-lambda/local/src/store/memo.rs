@@ -10,7 +10,7 @@ impl Store {
     /// What was remembered under this name.
     pub async fn recall(&self, name: &'static str) -> Result<Option<Zeroizing<String>>> {
         let sealed: Option<Vec<u8>> = self
-            .run(move |connection| {
+            .read(move |connection| {
                 connection
                     .prepare_cached("SELECT sealed FROM memo WHERE name = ?1")?
                     .query_row(params![name], |row| row.get(0))
@@ -25,7 +25,7 @@ impl Store {
     /// Remembers a text under this name.
     pub async fn remember(&self, name: &'static str, text: &str) -> Result<()> {
         let sealed = self.keys.seal(&place(name), text).map_err(|error| permanent(error.to_string()))?;
-        self.run(move |connection| {
+        self.write(move |connection| {
             connection
                 .prepare_cached("INSERT OR REPLACE INTO memo (name, sealed) VALUES (?1, ?2)")?
                 .execute(params![name, sealed])

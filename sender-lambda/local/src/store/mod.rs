@@ -1,25 +1,24 @@
 //! The embedded store: one SQLite file that has the semantics of Secrets Manager, DynamoDB, SQS and EventBridge
 //! as far as [`sender_lambda::effects`] asks for them.
 //!
-//! One thread owns the connection and works off a queue of jobs. Whatever has queued up while it was writing
-//! goes into one transaction, so that many small durable writes share one fsync; nobody is answered before
-//! the commit.
+//! One thread writes and one reads ([`lane`]); nobody is answered before the commit.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock, mpsc};
-use std::thread::JoinHandle;
+use std::sync::{Arc, RwLock};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use sender_lambda::effects::{EffectError, Effects, Result, StoredVersion};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 use crate::keys::Keys;
+use lane::Lane;
 
 mod emitted;
+mod lane;
 mod ledger;
 mod mail;
 mod memo;
@@ -31,20 +30,17 @@ pub use queue::Received;
 
 const SCHEMA: &str = include_str!("schema.sql");
 const SCHEMA_VERSION: i64 = 1;
-/// Jobs in one transaction: enough to share an fsync, few enough that none waits long for it.
-const JOBS_PER_COMMIT: usize = 256;
+/// Prepared statements that a connection keeps: more than there are.
+const STATEMENTS: usize = 64;
 
 /// Where the store reads the time; tests turn it by hand.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// What a job does once it knows whether its transaction was committed.
-type Settle = Box<dyn FnOnce(bool) + Send>;
-type Job = Box<dyn FnOnce(&Connection) -> Settle + Send>;
-
 /// The embedded store.
 pub struct Store {
-    jobs: Option<mpsc::Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
+    writer: Lane,
+    /// `None` for a store in memory: there the writer reads too.
+    reader: Option<Lane>,
     keys: Arc<Keys>,
     clock: Clock,
     platform: RwLock<Option<StoredVersion>>,
@@ -114,7 +110,8 @@ impl Store {
                 .map_err(database)?;
         }
         fs::metadata(&path).map_err(at(&path))?;
-        Ok(Self::start(connection, keys, clock, Some(lock)))
+        let reader = open_to_read(&path).map_err(database)?;
+        Ok(Self::start(connection, Some(reader), keys, clock, Some(lock)))
     }
 
     /// A store that lives as long as the process.
@@ -124,15 +121,19 @@ impl Store {
         let connection = Connection::open_in_memory()
             .map_err(|error| OpenError::Database(path.clone(), error.to_string()))?;
         prepare(&connection).map_err(|problem| OpenError::Database(path, problem))?;
-        Ok(Self::start(connection, keys, clock, None))
+        Ok(Self::start(connection, None, keys, clock, None))
     }
 
-    fn start(connection: Connection, keys: Keys, clock: Clock, lock: Option<File>) -> Self {
-        let (jobs, inbox) = mpsc::channel();
-        let thread = std::thread::spawn(move || work(&connection, &inbox));
+    fn start(
+        writer: Connection,
+        reader: Option<Connection>,
+        keys: Keys,
+        clock: Clock,
+        lock: Option<File>,
+    ) -> Self {
         Self {
-            jobs: Some(jobs),
-            thread: Some(thread),
+            writer: Lane::writer(writer),
+            reader: reader.map(Lane::reader),
             keys: Arc::new(keys),
             clock,
             platform: RwLock::new(None),
@@ -151,29 +152,20 @@ impl Store {
         &self.keys
     }
 
-    /// Runs a job on the connection and waits until it is durable. Each job is atomic: an error undoes it.
-    async fn run<T: Send + 'static>(
+    /// Runs a job that writes, and waits until it is durable. Each job is atomic: an error undoes it.
+    async fn write<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            let result = atomically(connection, job);
-            Box::new(move |committed| {
-                let result = match result {
-                    Ok(_) if !committed => Err(transient("the transaction was not committed")),
-                    Ok(value) => Ok(value),
-                    Err(error) => Err(effect_error(&error)),
-                };
-                // Nobody waits any more: the caller was cancelled, the work stands.
-                let _ = answer.send(result);
-            })
-        });
-        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
-        if !sent {
-            return Err(transient("closed"));
-        }
-        answered.await.unwrap_or_else(|_| Err(transient("the transaction could not begin")))
+        self.writer.run(job).await
+    }
+
+    /// Runs a job that only reads: it sees every write that has been answered.
+    async fn read<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.reader.as_ref().unwrap_or(&self.writer).run(job).await
     }
 
     fn now(&self) -> Timestamp {
@@ -181,13 +173,17 @@ impl Store {
     }
 }
 
-impl Drop for Store {
-    fn drop(&mut self) {
-        drop(self.jobs.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
+/// A second connection to the same file, for reads alone.
+fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.execute_batch(
+        "PRAGMA busy_timeout = 5000; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -8000;",
+    )?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
 }
 
 fn prepare(connection: &Connection) -> std::result::Result<(), String> {
@@ -195,10 +191,11 @@ fn prepare(connection: &Connection) -> std::result::Result<(), String> {
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;
-             PRAGMA trusted_schema = OFF;",
+             PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 4000;
+             PRAGMA journal_size_limit = 67108864;",
         )
         .map_err(text)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(text)?;
     match version {
         SCHEMA_VERSION => Ok(()),
@@ -208,46 +205,6 @@ fn prepare(connection: &Connection) -> std::result::Result<(), String> {
         }
         newer => Err(format!("written by another version of ownpost (schema {newer})")),
     }
-}
-
-fn work(connection: &Connection, inbox: &mpsc::Receiver<Job>) {
-    let run = |sql: &str| connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
-    let mut settles: Vec<Settle> = Vec::new();
-    while let Ok(first) = inbox.recv() {
-        if let Err(error) = run("BEGIN IMMEDIATE") {
-            // Dropping the job tells its caller.
-            tracing::error!(%error, "store");
-            continue;
-        }
-        settles.push(first(connection));
-        while settles.len() < JOBS_PER_COMMIT {
-            let Ok(job) = inbox.try_recv() else { break };
-            settles.push(job(connection));
-        }
-        let committed = run("COMMIT")
-            .inspect_err(|error| {
-                tracing::error!(%error, "store");
-                let _ = run("ROLLBACK");
-            })
-            .is_ok();
-        for settle in settles.drain(..) {
-            settle(committed);
-        }
-    }
-}
-
-fn atomically<T>(
-    connection: &Connection,
-    job: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
-    let run = |sql: &str| connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
-    run("SAVEPOINT job")?;
-    let result = job(connection);
-    if result.is_err() {
-        run("ROLLBACK TO job")?;
-    }
-    run("RELEASE job")?;
-    result
 }
 
 fn transient(message: &str) -> EffectError {

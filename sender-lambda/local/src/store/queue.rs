@@ -64,7 +64,7 @@ impl Store {
     /// The groups that have a message to receive, in the order of their names.
     pub async fn ready_groups(&self) -> Result<Vec<Tenant>> {
         let now = micros(self.now());
-        let names = self.run(move |connection| ready_groups(connection, now)).await?;
+        let names = self.read(move |connection| ready_groups(connection, now)).await?;
         names.iter().map(|name| Tenant::new(name).map_err(|error| permanent(error.to_string()))).collect()
     }
 
@@ -78,7 +78,7 @@ impl Store {
         let mut receipt_base = [0; 12];
         getrandom::fill(&mut receipt_base).map_err(|_| transient("no randomness"))?;
         let found = self
-            .run(move |connection| {
+            .write(move |connection| {
                 let mut found = connection
                     .prepare_cached(
                         "SELECT seq, body, receives FROM message WHERE grp = ?1 AND visible_at <= ?2
@@ -116,7 +116,7 @@ impl Store {
 
     /// Takes done messages off the queue. A receipt that is not the latest one leaves its message there.
     pub async fn delete(&self, receipts: Vec<String>) -> Result<()> {
-        self.run(move |connection| {
+        self.write(move |connection| {
             let mut statement = connection.prepare_cached("DELETE FROM message WHERE receipt = ?1")?;
             for receipt in receipts {
                 statement.execute(params![receipt])?;
@@ -130,7 +130,7 @@ impl Store {
     pub async fn next_visible(&self) -> Result<Option<Duration>> {
         let now = micros(self.now());
         let next = self
-            .run(move |connection| {
+            .read(move |connection| {
                 connection
                     .prepare_cached(
                         "SELECT visible_at FROM message WHERE visible_at > ?1 ORDER BY visible_at LIMIT 1",
@@ -145,7 +145,7 @@ impl Store {
     /// How many messages are on the queue, visible or not.
     pub async fn queue_length(&self) -> Result<u64> {
         let count = self
-            .run(|connection| {
+            .read(|connection| {
                 connection
                     .prepare_cached("SELECT count(*) FROM message")?
                     .query_row([], |row| row.get::<_, i64>(0))
@@ -196,7 +196,7 @@ impl Queue for Store {
             })
             .collect();
         let written = self
-            .run(move |connection| {
+            .write(move |connection| {
                 let mut statement = connection
                     .prepare_cached("INSERT INTO message (grp, body, visible_at) VALUES (?1, ?2, ?3)")?;
                 for (group, body, visible_at) in usable {
@@ -216,7 +216,7 @@ impl Queue for Store {
         let receipt = receipt.to_owned();
         let until = micros(self.now()).saturating_add(duration_micros(during));
         let hidden = self
-            .run(move |connection| {
+            .write(move |connection| {
                 connection
                     // Whoever hides a message has planned when it comes back; a restart keeps to the plan.
                     .prepare_cached("UPDATE message SET visible_at = ?2, in_flight = 0 WHERE receipt = ?1")?

@@ -89,7 +89,7 @@ impl Secrets for Store {
     async fn get(&self, tenant: &Tenant, stage: SecretStage) -> Result<Option<StoredVersion>> {
         let name = tenant.to_string();
         let sealed = self
-            .run(move |connection| match labelled(connection, &name, stage)? {
+            .read(move |connection| match labelled(connection, &name, stage)? {
                 Some(revision) => version(connection, &name, &revision),
                 None => Ok(None),
             })
@@ -99,7 +99,7 @@ impl Secrets for Store {
 
     async fn get_revision(&self, tenant: &Tenant, revision: &Revision) -> Result<Option<StoredVersion>> {
         let (name, revision) = (tenant.to_string(), revision.0.clone());
-        let sealed = self.run(move |connection| version(connection, &name, &revision)).await?;
+        let sealed = self.read(move |connection| version(connection, &name, &revision)).await?;
         self.unseal(tenant, sealed)
     }
 
@@ -117,7 +117,7 @@ impl Secrets for Store {
             .seal(&place(tenant.as_str(), &revision.0), document)
             .map_err(|error| permanent(error.to_string()))?;
         let (tenant, revision, now) = (tenant.to_string(), revision.0.clone(), micros(self.now()));
-        self.run(move |connection| {
+        self.write(move |connection| {
             connection
                 .prepare_cached(
                     "INSERT INTO secret (tenant, revision, sealed, created_at) VALUES (?1, ?2, ?3, ?4)",
@@ -144,7 +144,7 @@ impl Secrets for Store {
         let (tenant, revision) = (tenant.to_string(), revision.0.clone());
         let expected = expected.map(|expected| expected.0.clone());
         let moved = self
-            .run(move |connection| {
+            .write(move |connection| {
                 if version(connection, &tenant, &revision)?.is_none() {
                     return Ok(None);
                 }
@@ -165,7 +165,7 @@ impl Secrets for Store {
 
     async fn discard_pending(&self, tenant: &Tenant, revision: &Revision) -> Result<()> {
         let (tenant, revision) = (tenant.to_string(), revision.0.clone());
-        self.run(move |connection| detach_pending(connection, &tenant, &revision)).await
+        self.write(move |connection| detach_pending(connection, &tenant, &revision)).await
     }
 
     async fn platform(&self) -> Result<Option<StoredVersion>> {
