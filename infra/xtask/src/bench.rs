@@ -13,6 +13,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let Some((name, options)) = arguments.split_first() else { bail!("which benchmark? `cargo xtask help`") };
     match name.as_str() {
         "sending" => sending(options),
+        "simulation" => simulation(options),
+        "throughput" => throughput(options),
         "validating" => validating(options),
         other => bail!("no benchmark `{other}`; `cargo xtask help` lists them"),
     }?;
@@ -32,6 +34,27 @@ fn sending(options: &[String]) -> Result<()> {
     let mut bench = command(root().join("target/bench/release/bench-sending"));
     bench.args(options).arg("--work").arg(&work).arg("--python").arg(python);
     finish(bench.arg("--figures").arg(root().join("docs/figures")))
+}
+
+/// Millions of mails in simulated time.
+fn simulation(options: &[String]) -> Result<()> {
+    let mut simulation = cargo();
+    simulation.args(["run", "--release", "--quiet", "--package", "ownpost-simulation", "--"]);
+    finish(simulation.arg("--figures").arg(root().join("docs/figures")).args(options))
+}
+
+/// `ownpost local` beside a loop over lettre.
+fn throughput(options: &[String]) -> Result<()> {
+    finish(cargo().args(["build", "--release", "--quiet", "--package", "ownpost"]))?;
+    // Of its own, with lettre's TLS and pool; into the workspace's target folder all the same.
+    let target = root().join("target/bench");
+    let mut build = cargo();
+    build.args(["build", "--release", "--quiet", "--locked"]);
+    build.args(["--manifest-path", "tests/bench/throughput/Cargo.toml"]);
+    finish(build.arg("--target-dir").arg(&target))?;
+    let mut throughput = command(target.join("release/throughput"));
+    throughput.arg("--program").arg(root().join("target/release/ownpost"));
+    finish(throughput.arg("--figures").arg(root().join("docs/figures")).args(options))
 }
 
 /// The npm package beside its peers, in Node and in Chromium.

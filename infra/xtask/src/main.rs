@@ -23,6 +23,8 @@ cargo xtask <task>
   build           the npm package and the debug binaries
   package         the Lambda artefact: target/package/ownpost-lambda.zip
   types           the npm package's TypeScript types, from the Rust types
+  bench NAME [--quick]
+                  a benchmark, into docs/figures: simulation, throughput [--events N]
   setup           everything that `test` needs: Rust target, npm, PyPI and system packages
   help            this page";
 
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         "build" => local::build(),
         "package" => package::package(),
         "types" => types::write().map(|()| ExitCode::SUCCESS),
+        "bench" => bench::run(rest),
         "setup" => setup::everything(),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

@@ -1,0 +1,102 @@
+//! What the cloud charges for what was counted.
+
+use crate::Results;
+use crate::counts::Operation;
+use crate::scenario::latency;
+
+/// When the prices were looked up.
+pub const DATE: &str = "November 2026";
+/// Where they are listed: region us-east-1, without free tiers, discounts for volume, taxes.
+pub const PAGES: [&str; 6] = [
+    "https://aws.amazon.com/lambda/pricing/",
+    "https://aws.amazon.com/sqs/pricing/",
+    "https://aws.amazon.com/dynamodb/pricing/on-demand/",
+    "https://aws.amazon.com/eventbridge/pricing/",
+    "https://aws.amazon.com/secrets-manager/pricing/",
+    "https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer",
+];
+
+/// The functions' memory in the template, in GB.
+const MEMORY: f64 = 0.25;
+/// Lambda on arm64, a GB-second.
+const LAMBDA_SECOND: f64 = 0.000_013_333_4;
+/// A run of a function.
+const LAMBDA_RUN: f64 = 0.2e-6;
+/// An SQS call, with what groups cost on top.
+const SQS_CALL: f64 = 0.4e-6 + 0.1e-6;
+/// A DynamoDB write request unit (1 KB) and read request unit (4 KB, consistent), on demand.
+const WRITE_UNIT: f64 = 0.625e-6;
+const READ_UNIT: f64 = 0.125e-6;
+/// An event put on a bus.
+const EVENT: f64 = 1e-6;
+/// A call of Secrets Manager, and a secret for a month.
+const SECRET_CALL: f64 = 5e-6;
+/// See above.
+pub const SECRET_MONTH: f64 = 0.4;
+/// A GB out to the internet.
+const OUT: f64 = 0.09;
+
+/// What a mail of the templates is on the wire, with its share of handshake and envelope, in GB.
+const MAIL: f64 = 7e-6;
+/// Write request units of a row: a new one and its three index entries; each later state of it; an entry in
+/// `by_open` that comes or goes. `tests/counts.rs` holds the rows to these sizes.
+pub const NEW_ROW: u64 = 1 + 3;
+/// See above.
+pub const CHANGED_ROW: u64 = 2;
+const OPEN_ENTRY: u64 = 1;
+
+/// A line of the bill, for a million mails.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Of what.
+    pub what: &'static str,
+    /// How many.
+    pub count: f64,
+    /// In what.
+    pub unit: &'static str,
+    /// What they cost.
+    pub dollars: f64,
+}
+
+/// The bill for a million of these mails.
+#[expect(clippy::cast_precision_loss, reason = "counts")]
+pub fn bill(results: &Results) -> Vec<Line> {
+    use Operation as O;
+    let millions = results.events as f64 / 1e6;
+    let counts = &results.counts;
+    let sum = |operations: &[O]| operations.iter().map(|operation| counts[*operation]).sum::<u64>() as f64;
+    let open = (results.deferred + results.held + results.failed + results.unknown) * 2 * OPEN_ENTRY;
+    let writes = sum(&[O::EventPut, O::StatePut])
+        + (counts[O::RowInsert] * NEW_ROW + counts[O::RowUpdate] * CHANGED_ROW + open) as f64;
+    let reads = sum(&[O::RowGet, O::EventGet, O::StateGet]) + 100.0 * sum(&[O::List]);
+    let router = (2 * latency::WRITE + latency::QUEUE + latency::COMPUTE) as f64 * results.events as f64;
+    let seconds = (router + results.sender_time as f64) / 1e6 * MEMORY;
+    let line = |what, count: f64, unit, price| {
+        let count = count / millions;
+        Line { what, count, unit, dollars: count * price }
+    };
+    vec![
+        line("Lambda, time", seconds, "GB-s", LAMBDA_SECOND),
+        line("Lambda, runs", results.events as f64 + sum(&[O::Batch]), "runs", LAMBDA_RUN),
+        line("SQS", sum(&[O::QueueSend, O::Batch, O::QueueDelete, O::QueueHide]), "calls", SQS_CALL),
+        line("DynamoDB, writes", writes, "units", WRITE_UNIT),
+        line("DynamoDB, reads", reads, "units", READ_UNIT),
+        line("EventBridge", results.events as f64 + sum(&[O::Emit]), "events", EVENT),
+        line("Secrets Manager, calls", sum(&[O::SecretGet, O::PlatformGet]), "calls", SECRET_CALL),
+        line("Data out", results.events as f64 * MAIL, "GB", OUT),
+    ]
+}
+
+/// What `monitor` asks for each tenant with settings at each run, while nothing is wrong: a list, its settings, two
+/// states.
+pub const MONITOR_READS: u64 = 3;
+/// See above.
+pub const MONITOR_SECRETS: u64 = 1;
+
+/// What a tenant's settings cost a month, whatever it sends: the secret, and `monitor` every five minutes.
+#[expect(clippy::cast_precision_loss, reason = "counts")]
+pub fn tenant_month() -> (f64, f64) {
+    let runs = 30.0 * 24.0 * 12.0;
+    let monitor = runs * (MONITOR_READS as f64 * READ_UNIT + MONITOR_SECRETS as f64 * SECRET_CALL);
+    (SECRET_MONTH, monitor)
+}

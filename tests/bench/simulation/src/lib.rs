@@ -1,0 +1,19 @@
+//! Millions of mails of thousands of tenants in simulated time.
+//!
+//! Every decision is the product's: [`route`](sender_lambda::domain::route), [`outcome`](sender_lambda::domain::outcome)
+//! with its back-off, the breaker ([`health`](sender_lambda::domain::health)) and the providers' rates
+//! ([`limits`](sender_lambda::domain::limits)) are called, not imitated. What is modelled is the world around them:
+//! the queue ([`queue`]), the relays ([`relay`]), and the order in which `functions::sender` asks its effects
+//! ([`sender`]), which `tests/counts.rs` holds against the real function call by call.
+
+pub mod cost;
+pub mod counts;
+mod engine;
+pub mod quantiles;
+pub mod queue;
+pub mod relay;
+pub mod scenario;
+mod sender;
+mod tenant;
+
+pub use engine::{Case, Results, Simulation};

@@ -1,0 +1,163 @@
+//! Relays that work, and relays that fail for a while, each in its own way.
+
+use std::sync::LazyLock;
+
+use sender_lambda::domain::failure::{Failure, FailureCode, Reply, Stage};
+use sender_lambda::smtp::Timeouts;
+
+use crate::scenario::{MINUTE, Micros, SECOND, latency};
+
+/// What a server said, as the session reports it.
+pub type Outcome = Result<Reply, Failure>;
+
+/// How a relay fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It takes the connection and says nothing.
+    Stall,
+    /// Nobody listens.
+    Refuse,
+    /// It answers 450 to each recipient.
+    Temporary,
+    /// It does not take the password any more.
+    Password,
+    /// It closes the connection after the final dot, half of the time with the mail delivered.
+    Silent,
+    /// It takes its time for each mail.
+    Slow,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Stall, Self::Refuse, Self::Temporary, Self::Password, Self::Silent, Self::Slow];
+}
+
+/// What a relay does with a connection now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    /// It takes mail.
+    Works,
+    /// It fails.
+    Fails(Fault),
+}
+
+/// When a relay fails: up for hours, down for a while, until the end of the day, after which it works.
+#[derive(Debug)]
+pub struct Schedule {
+    fault: Option<Fault>,
+    down: bool,
+    until: Micros,
+    /// How long it works and fails, on average.
+    means: (Micros, Micros),
+    end: Micros,
+    random: fastrand::Rng,
+}
+
+impl Schedule {
+    /// Of a relay that fails in this way (or not at all) until `end`; `means` is how long it works and how long it
+    /// fails, on average.
+    pub fn new(fault: Option<Fault>, means: (Micros, Micros), end: Micros, random: fastrand::Rng) -> Self {
+        let mut schedule = Self { fault, down: false, until: 0, means, end, random };
+        schedule.until = schedule.draw(means.0);
+        schedule
+    }
+
+    /// A relay that fails all the time.
+    pub fn always(fault: Fault) -> Self {
+        let random = fastrand::Rng::with_seed(0);
+        Self { fault: Some(fault), down: true, until: Micros::MAX, means: (0, 0), end: Micros::MAX, random }
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a random time"
+    )]
+    fn draw(&mut self, mean: Micros) -> Micros {
+        (-(1.0 - self.random.f64()).ln() * mean as f64) as Micros + SECOND
+    }
+
+    /// What it does at `now`, which never goes back.
+    pub fn mood(&mut self, now: Micros) -> Mood {
+        let Some(fault) = self.fault.filter(|_| now < self.end) else { return Mood::Works };
+        while self.until <= now {
+            self.down = !self.down;
+            let mean = if self.down { self.means.1 } else { self.means.0 };
+            self.until = self.until.saturating_add(self.draw(mean));
+        }
+        if self.down { Mood::Fails(fault) } else { Mood::Works }
+    }
+}
+
+/// One of the things that a relay can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// 250 after the final dot.
+    Accepted,
+    /// 550 to the recipient.
+    NoSuchUser,
+    /// Nothing, instead of a greeting.
+    NoGreeting,
+    /// The connection was refused.
+    Refused,
+    /// 450 to the recipient.
+    Later,
+    /// 535.
+    BadPassword,
+    /// The connection was closed after the final dot.
+    Closed,
+}
+
+impl Said {
+    /// As the session reports it.
+    pub fn outcome(self) -> &'static Outcome {
+        static OUTCOMES: LazyLock<[Outcome; 7]> = LazyLock::new(|| {
+            let reply = |code| Reply { code, enhanced: None, text: "words".to_owned() };
+            let failure =
+                |stage, code, said: Option<u16>| Err(Failure { stage, code, reply: said.map(reply) });
+            [
+                Ok(reply(250)),
+                failure(Stage::Recipient, FailureCode::RecipientRejected, Some(550)),
+                failure(Stage::Greeting, FailureCode::GreetingTimeout, None),
+                failure(Stage::Connect, FailureCode::ConnectRefused, None),
+                failure(Stage::Recipient, FailureCode::SmtpTemporary, Some(450)),
+                failure(Stage::Auth, FailureCode::AuthRejected, Some(535)),
+                failure(Stage::Message, FailureCode::MessageUnknown, None),
+            ]
+        });
+        &OUTCOMES[self as usize]
+    }
+
+    /// Whether the final dot may have left, so that the row says `sending`.
+    pub fn after_the_dot(self) -> bool {
+        matches!(self, Self::Accepted | Self::Closed)
+    }
+}
+
+/// What becomes of `count` mails on one connection: what is said to each and when, counted from the dial. `refuse`
+/// says of the mail whether its recipient does not exist.
+pub fn converse(mood: Mood, count: usize, refuse: impl Fn(usize) -> bool) -> Vec<(Said, Micros)> {
+    use latency::{CONNECT, RELAY, ROUND_TRIP, WRITE};
+    let greeting = Micros::try_from(Timeouts::SEND.greeting.as_micros()).unwrap_or(MINUTE);
+    let all = |said, after| vec![(said, after); count];
+    // What each mail says and takes once the connection stands.
+    let (said, each) = match mood {
+        Mood::Fails(Fault::Stall) => return all(Said::NoGreeting, ROUND_TRIP + greeting),
+        Mood::Fails(Fault::Refuse) => return all(Said::Refused, ROUND_TRIP),
+        Mood::Fails(Fault::Password) => return all(Said::BadPassword, CONNECT),
+        Mood::Fails(Fault::Temporary) => (Said::Later, ROUND_TRIP),
+        // A new connection for each.
+        Mood::Fails(Fault::Silent) => (Said::Closed, CONNECT + ROUND_TRIP + WRITE),
+        Mood::Fails(Fault::Slow) => (Said::Accepted, 5 * SECOND + ROUND_TRIP + WRITE),
+        Mood::Works => (Said::Accepted, ROUND_TRIP + RELAY + WRITE),
+    };
+    let mut clock = CONNECT;
+    let one = |index| {
+        let refused = said == Said::Accepted && refuse(index);
+        clock += if refused { ROUND_TRIP } else { each };
+        (if refused { Said::NoSuchUser } else { said }, clock)
+    };
+    (0..count).map(one).collect()
+}

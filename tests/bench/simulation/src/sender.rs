@@ -1,0 +1,524 @@
+//! `functions::sender`, as far as others see it: what it asks of its effects, in which order, and how long that
+//! takes. The decisions between are the domain's own functions.
+
+use std::time::Duration;
+
+use sender_lambda::domain::category::Via;
+use sender_lambda::domain::delivery::Revision;
+use sender_lambda::domain::failure::Failure;
+use sender_lambda::domain::health::{Admission, Health};
+use sender_lambda::domain::outcome::{self, Observation, Verdict};
+use sender_lambda::domain::route::{self, Relay, Route};
+use sender_lambda::domain::words;
+
+use crate::counts::Operation;
+use crate::engine::{Happening, RETRY_FOR, Simulation, Status, VISIBILITY, timestamp};
+use crate::queue::Message;
+use crate::relay::{Mood, Said, converse};
+use crate::scenario::{MINUTE, Micros, SECOND, category, latency};
+
+/// What one batch takes (`BatchSize` of the template).
+const BATCH: usize = 10;
+/// `Config::SENDING_LEASE`.
+const LEASE: Micros = 15 * MINUTE;
+/// `functions::active::FRESH_FOR`.
+const FRESH_FOR: Micros = 5 * MINUTE;
+/// One recipient in so many does not exist.
+const NO_SUCH_USER: u64 = 200;
+
+/// The mails of a batch that go through one relay.
+pub(crate) struct Group {
+    tenant: u32,
+    via: Via,
+    /// Each with the version of its row that was read, what the relay said, and when.
+    mails: Vec<(Message, u32, Said, Micros)>,
+    /// Whether the settings were read again in this batch.
+    reread: bool,
+}
+
+/// What a sender works on.
+pub(crate) struct Batch {
+    began: Micros,
+    /// What was received, in turn for each message: the tenant too.
+    messages: Vec<(u32, Message)>,
+    /// Messages that stay, hidden until then.
+    staying: Vec<(Message, Micros)>,
+    groups: Vec<Group>,
+    left: usize,
+    end: Micros,
+}
+
+fn revision() -> Revision {
+    Revision(String::new())
+}
+
+fn micros(duration: Duration) -> Micros {
+    Micros::try_from(duration.as_micros()).unwrap_or(Micros::MAX)
+}
+
+impl Simulation {
+    fn count(&mut self, operation: Operation, times: u64) {
+        self.results.counts[operation] += times;
+    }
+
+    /// A free sender receives a batch. Whether it got one.
+    pub(crate) fn begin_batch(&mut self, now: Micros) -> bool {
+        let mut messages = Vec::with_capacity(BATCH);
+        self.queue.receive(now, BATCH, &mut messages);
+        let Some(slot) = (!messages.is_empty()).then(|| self.free.pop()).flatten() else { return false };
+        self.count(Operation::Batch, 1);
+        let mut batch =
+            Batch { began: now, messages, staying: Vec::new(), groups: Vec::new(), left: 0, end: now };
+        let mut clock = now + latency::QUEUE;
+
+        // `load`: the rows at once, then the events.
+        let mut waiting: Vec<(u32, Message)> = Vec::with_capacity(BATCH);
+        let received = batch.messages.clone();
+        self.count(Operation::RowGet, received.len() as u64);
+        clock += latency::READ;
+        for (tenant, message) in received {
+            if waiting.iter().any(|(_, other)| *other == message) {
+                // The second message for a row finds out next time what came of the first.
+                batch.staying.push((message, now + VISIBILITY));
+                continue;
+            }
+            let mail = *self.mail(message);
+            match mail.status {
+                Status::Sent | Status::Failed | Status::Unknown => {}
+                Status::Sending if now >= mail.marked + LEASE => self.settle(message, Status::Unknown),
+                Status::Sending => batch.staying.push((message, mail.marked + LEASE + SECOND)),
+                Status::Waiting | Status::Held if now >= mail.queued + RETRY_FOR => {
+                    self.let_go(tenant, message);
+                    self.settle(message, Status::Failed);
+                    self.count(Operation::Emit, 1);
+                }
+                Status::Waiting | Status::Held => {
+                    self.let_go(tenant, message);
+                    waiting.push((tenant, message));
+                    self.count(Operation::EventGet, 1);
+                }
+            }
+        }
+        clock += if waiting.is_empty() { 0 } else { latency::READ };
+
+        // `load_tenants`, at once.
+        let mut tenants: Vec<u32> = waiting.iter().map(|(tenant, _)| *tenant).collect();
+        tenants.sort_unstable();
+        tenants.dedup();
+        let mut faults: Vec<Option<String>> = Vec::with_capacity(tenants.len());
+        let mut secret = false;
+        for &tenant in &tenants {
+            self.count(Operation::StateGet, 1);
+            let known = &mut self.slots[slot as usize].known;
+            if known.get(&tenant).is_none_or(|read| now >= read + FRESH_FOR) {
+                known.insert(tenant, now);
+                self.count(Operation::SecretGet, 1);
+                secret = true;
+            }
+            faults.push(self.admit(now, tenant));
+        }
+        clock += if tenants.is_empty() { 0 } else { latency::READ };
+        clock += if secret { latency::SECRET } else { 0 };
+        let platform = &mut self.slots[slot as usize].platform;
+        if !tenants.is_empty() && platform.is_none_or(|read| now >= read + FRESH_FOR) {
+            *platform = Some(now);
+            self.count(Operation::PlatformGet, 1);
+            clock += latency::SECRET;
+        }
+
+        // `route_all`.
+        let mut grouped: Vec<(u32, Via, Vec<Message>)> = Vec::new();
+        for (tenant, message) in waiting {
+            let place = tenants.binary_search(&tenant).unwrap_or_default();
+            let Some(via) = self.route(tenant, message, faults[place].as_deref()) else { continue };
+            // All tenants share the platform's relay, and with it one group.
+            let same = |group: &&mut (u32, Via, Vec<Message>)| {
+                group.1 == via && (via == Via::Platform || group.0 == tenant)
+            };
+            match grouped.iter_mut().find(same) {
+                Some(group) => group.2.push(message),
+                None => grouped.push((tenant, via, vec![message])),
+            }
+        }
+        for (tenant, via, mails) in grouped {
+            self.begin_group(&mut batch, clock, (tenant, via), mails, false);
+        }
+        self.place(now, slot, batch);
+        true
+    }
+
+    /// Puts the batch into its slot and plans its end, or that it is killed before.
+    fn place(&mut self, now: Micros, slot: u32, batch: Batch) {
+        let (end, done) = (batch.end.max(now + latency::QUEUE + latency::READ), batch.left == 0);
+        let place = &mut self.slots[slot as usize];
+        place.run += 1;
+        let run = place.run;
+        place.batch = Some(batch);
+        for group in 0..self.slots[slot as usize].batch.as_ref().map_or(0, |batch| batch.groups.len()) {
+            self.plan_group(slot, run, group);
+        }
+        if done {
+            self.plan(end, Happening::End { slot, run });
+        }
+        if self.scenario.crashes > 0.0 && self.random.f64() < self.scenario.crashes {
+            let at = self.random.u64(now..=end);
+            self.plan(at, Happening::Crash { slot, run });
+        }
+    }
+
+    fn plan_group(&mut self, slot: u32, run: u32, group: usize) {
+        let batch = self.slots[slot as usize].batch.as_ref();
+        let last = batch.and_then(|batch| batch.groups[group].mails.last().map(|(.., at)| *at));
+        let group = u32::try_from(group).unwrap_or_default();
+        self.plan(last.unwrap_or_default(), Happening::Group { slot, run, group });
+    }
+
+    /// Whether mail may go through this tenant's relay now; if not, why.
+    fn admit(&mut self, now: Micros, tenant: u32) -> Option<String> {
+        let known = &self.tenants[tenant as usize];
+        if !known.own {
+            return None;
+        }
+        let health = Health::about(known.health.clone(), &revision(), timestamp(now));
+        match health.admit(timestamp(now)) {
+            Admission::Open => None,
+            Admission::Closed => Some(health.message.unwrap_or_default()),
+            Admission::Probe(claimed) => {
+                self.tenants[tenant as usize].health = Some(claimed);
+                self.count(Operation::StatePut, 1);
+                None
+            }
+        }
+    }
+
+    /// Decides for one mail; `None` when it is held.
+    fn route(&mut self, tenant: u32, message: Message, fault: Option<&str>) -> Option<Via> {
+        let number = self.mail(message).number;
+        let known = &self.tenants[tenant as usize];
+        let relay = if known.own {
+            Relay::Active { host: known.host, routing: &known.routing, fault }
+        } else {
+            Relay::None
+        };
+        match route::decide(category(number), &relay, true) {
+            Route::Send { via, .. } => Some(via),
+            Route::Hold { .. } => {
+                self.settle(message, Status::Held);
+                self.results.held += 1;
+                self.tenants[tenant as usize].held.push_back(message);
+                self.troubled.insert(tenant);
+                None
+            }
+        }
+    }
+
+    /// Begins to send through one relay at `clock`.
+    fn begin_group(
+        &mut self,
+        batch: &mut Batch,
+        clock: Micros,
+        (tenant, via): (u32, Via),
+        mut mails: Vec<Message>,
+        reread: bool,
+    ) {
+        let own = via == Via::Relay;
+        if own && self.tenants[tenant as usize].limit.is_some() {
+            self.throttle(batch, clock, tenant, &mut mails);
+        }
+        if mails.is_empty() {
+            return;
+        }
+        let mood = if own { self.tenants[tenant as usize].relay.mood(clock) } else { Mood::Works };
+        let numbers: Vec<u64> = mails.iter().map(|message| self.mail(*message).number).collect();
+        let compute = latency::COMPUTE * mails.len() as u64;
+        let refused = |index: usize| numbers[index].wrapping_mul(0x9E37_79B9) % NO_SUCH_USER == 1;
+        let said = converse(mood, mails.len(), refused);
+        let mails: Vec<_> = mails
+            .into_iter()
+            .zip(said)
+            .map(|(message, (said, after))| {
+                (message, self.mail(message).version, said, clock + compute + after)
+            })
+            .collect();
+        batch.end = batch.end.max(mails.last().map_or(0, |(.., at)| *at));
+        batch.left += 1;
+        batch.groups.push(Group { tenant, via, mails, reread });
+    }
+
+    /// Keeps to what the provider allows: what is beyond waits for its turn.
+    fn throttle(&mut self, batch: &mut Batch, clock: Micros, tenant: u32, mails: &mut Vec<Message>) {
+        let known = &mut self.tenants[tenant as usize];
+        let (Some(limit), now) = (known.limit, timestamp(clock)) else { return };
+        let available = limit.available(known.bucket, now);
+        let wanted = available.min(u32::try_from(mails.len()).unwrap_or(u32::MAX)).max(1);
+        let (allowed, wait) = match limit.take(known.bucket, wanted, now) {
+            Ok(next) => {
+                known.bucket = Some(next);
+                self.count(Operation::StatePut, 1);
+                (wanted as usize, Duration::ZERO)
+            }
+            Err(wait) => (0, wait),
+        };
+        self.count(Operation::StateGet, 1);
+        for message in mails.split_off(allowed.min(mails.len())) {
+            let wait = wait + limit.period.mul_f64(self.random.f64());
+            self.defer(batch, clock, message, wait);
+        }
+    }
+
+    /// Puts a mail off, or gives it up when that would be too late.
+    fn defer(&mut self, batch: &mut Batch, now: Micros, message: Message, wait: Duration) {
+        let until = self.mail(message).queued + RETRY_FOR;
+        if outcome::next_attempt(timestamp(now), wait, timestamp(until)).is_some() {
+            self.settle(message, Status::Waiting);
+            self.results.deferred += 1;
+            // Whole seconds and one more, as the sender hides it.
+            batch.staying.push((message, now + (micros(wait) / SECOND + 1) * SECOND));
+        } else {
+            self.settle(message, Status::Failed);
+            self.count(Operation::Emit, 1);
+        }
+    }
+
+    /// Writes a row.
+    fn settle(&mut self, message: Message, status: Status) {
+        let mail = self.mail(message);
+        mail.status = status;
+        mail.version += 1;
+        self.count(Operation::RowUpdate, 1);
+    }
+
+    /// A mail that was held is tried after all, by a second message for it.
+    fn let_go(&mut self, tenant: u32, message: Message) {
+        if self.mail(message).status == Status::Held {
+            self.tenants[tenant as usize].held.retain(|held| *held != message);
+        }
+    }
+
+    /// A relay has answered for all mails of its group.
+    pub(crate) fn end_group(&mut self, now: Micros, slot: u32, index: usize) {
+        let Some(mut batch) = self.slots[slot as usize].batch.take() else { return };
+        let group = &mut batch.groups[index];
+        let (tenant, via, reread) = (group.tenant, group.via, group.reread);
+        let mails = std::mem::take(&mut group.mails);
+        batch.left -= 1;
+        let mut clock = now;
+        let mut sent: Vec<(Message, Said)> = Vec::with_capacity(mails.len());
+        for (message, version, said, at) in mails {
+            if said.after_the_dot() {
+                // The gate: one sender gets through.
+                self.count(Operation::RowUpdate, 1);
+                let mail = self.mail(message);
+                if mail.version != version && self.scenario.conditional_writes {
+                    batch.staying.push((message, batch.began + VISIBILITY));
+                    continue;
+                }
+                let mail = self.mail(message);
+                mail.version += 1;
+                mail.status = Status::Sending;
+                if said == Said::Accepted || self.random.bool() {
+                    self.taken(message, at);
+                }
+            }
+            self.mail(message).tries += 1;
+            sent.push((message, said));
+        }
+        let verdict = |said: &Said| outcome::verdict(said.outcome());
+        let own = via == Via::Relay;
+        let broken =
+            sent.iter().find(|(_, said)| verdict(said) == Verdict::RelayFault).map(|(_, said)| *said);
+        if own {
+            if broken.is_some() && !reread {
+                // Perhaps with settings that have been replaced; they have not.
+                self.count(Operation::SecretGet, 1);
+                clock += latency::SECRET;
+            }
+            self.watch(clock, tenant, &sent);
+            if broken.is_some() {
+                self.count(Operation::SecretGet, 1);
+                clock += latency::SECRET;
+            }
+        }
+        let mut again = Vec::new();
+        for (message, said) in sent {
+            let verdict = verdict(&said);
+            if verdict == Verdict::RelayFault && own {
+                again.push(message);
+                continue;
+            }
+            match verdict {
+                Verdict::Sent => self.settle(message, Status::Sent),
+                Verdict::Unknown => self.settle(message, Status::Unknown),
+                Verdict::Failed => {
+                    self.settle(message, Status::Failed);
+                    self.count(Operation::Emit, 1);
+                }
+                Verdict::Retry | Verdict::RelayFault => {
+                    let tries = self.mail(message).tries.into();
+                    let wait = outcome::wait(tries, outcome::FIRST_WAIT, self.random.f64());
+                    self.defer(&mut batch, clock, message, wait);
+                }
+            }
+        }
+        // The outcomes are written together.
+        clock += latency::WRITE;
+        batch.end = batch.end.max(clock);
+        let first = batch.groups.len();
+        if let Some(said) = broken.filter(|_| own) {
+            let fault = said.outcome().as_ref().err().map(words::failure).unwrap_or_default();
+            let rest =
+                again.into_iter().filter(|message| self.route(tenant, *message, Some(&fault)).is_some());
+            // Those left go by the platform's relay, as the policy says.
+            let rest: Vec<Message> = rest.collect();
+            self.begin_group(&mut batch, clock, (tenant, Via::Platform), rest, true);
+        }
+        let (end, done, run) = (batch.end, batch.left == 0, self.slots[slot as usize].run);
+        let groups = batch.groups.len();
+        self.slots[slot as usize].batch = Some(batch);
+        (first..groups).for_each(|group| self.plan_group(slot, run, group));
+        if done {
+            self.plan(end, Happening::End { slot, run });
+        }
+    }
+
+    /// Tells the breaker what the group has seen, once for all its mails.
+    fn watch(&mut self, now: Micros, tenant: u32, sent: &[(Message, Said)]) {
+        let order = [Observation::Works, Observation::Broken, Observation::Stumbles];
+        let seen = |said: &Said| outcome::observation(said.outcome());
+        let kind = order.into_iter().find(|kind| sent.iter().any(|(_, said)| seen(said) == *kind));
+        let Some(kind) = kind else { return };
+        let failure = sent.iter().find(|(_, said)| seen(said) == kind);
+        let failure = failure.and_then(|(_, said)| said.outcome().as_ref().err());
+        self.observe(now, tenant, kind, failure);
+    }
+
+    fn observe(&mut self, now: Micros, tenant: u32, seen: Observation, failure: Option<&Failure>) {
+        self.count(Operation::StateGet, 1);
+        let stored = self.tenants[tenant as usize].health.clone();
+        let before = Health::about(stored.clone(), &revision(), timestamp(now));
+        let message = failure.map(words::failure);
+        let code = failure.map(|failure| failure.code.code());
+        let (after, change) = before.observe(seen, code, message.as_deref(), timestamp(now));
+        if stored.as_ref() == Some(&after) || (stored.is_none() && before == after) {
+            return;
+        }
+        self.count(Operation::StatePut, 1);
+        self.tenants[tenant as usize].health = Some(after);
+        match change {
+            Some(sender_lambda::domain::health::Change::Unhealthy) => {
+                self.results.opened += 1;
+                self.troubled.insert(tenant);
+                self.count(Operation::Emit, 1);
+                // Whom to alert.
+                self.count(Operation::StateGet, 1);
+            }
+            Some(sender_lambda::domain::health::Change::Recovered) => {
+                self.results.recovered += 1;
+                self.count(Operation::Emit, 1);
+                self.release(now, tenant);
+            }
+            None => {}
+        }
+    }
+
+    /// Puts a tenant's held mail back on the queue, oldest first.
+    fn release(&mut self, now: Micros, tenant: u32) {
+        let held = std::mem::take(&mut self.tenants[tenant as usize].held);
+        self.count(Operation::List, held.len() as u64 / 100 + 1);
+        self.count(Operation::QueueSend, (held.len() as u64).div_ceil(10));
+        for message in held {
+            self.send(now, message);
+            self.count(Operation::RowGet, 1);
+            self.settle(message, Status::Waiting);
+        }
+    }
+
+    /// The sender says which messages stay; Lambda deletes the others.
+    pub(crate) fn end_batch(&mut self, now: Micros, slot: u32) {
+        let Some(batch) = self.slots[slot as usize].batch.take() else { return };
+        self.free.push(slot);
+        let took = now - batch.began;
+        self.results.sender_time += took;
+        for (tenant, _) in &batch.messages {
+            self.queue.worked(now, *tenant, took);
+        }
+        if batch.staying.len() < batch.messages.len() {
+            self.count(Operation::QueueDelete, 1);
+        }
+        let mut staying = batch.staying;
+        for (_, message) in batch.messages {
+            // A mail with two messages in one batch has one that stays and one that goes.
+            match staying.iter().position(|(stays, _)| *stays == message) {
+                Some(place) => {
+                    let (_, until) = staying.swap_remove(place);
+                    if until != batch.began + VISIBILITY {
+                        self.count(Operation::QueueHide, 1);
+                    }
+                    self.plan(until.max(now), Happening::Visible(message));
+                }
+                None => self.delete(now, message),
+            }
+        }
+    }
+
+    /// The sender is killed: what has left has left, nothing else is written, and every message shows again when
+    /// its visibility timeout is over.
+    pub(crate) fn crash(&mut self, now: Micros, slot: u32) {
+        let place = &mut self.slots[slot as usize];
+        place.known.clear();
+        place.platform = None;
+        let Some(batch) = place.batch.take() else { return };
+        self.free.push(slot);
+        self.results.crashed += 1;
+        self.results.sender_time += now - batch.began;
+        for (message, version, said, at) in batch.groups.into_iter().flat_map(|group| group.mails) {
+            let mail = self.mail(message);
+            if at <= now && said.after_the_dot() && mail.version == version {
+                mail.version += 1;
+                mail.status = Status::Sending;
+                mail.marked = at;
+                self.count(Operation::RowUpdate, 1);
+                if said == Said::Accepted {
+                    self.taken(message, at);
+                }
+            }
+        }
+        for (_, message) in batch.messages {
+            self.plan(batch.began + VISIBILITY, Happening::Visible(message));
+        }
+    }
+
+    /// `monitor`: tries broken relays, releases what is held, fails what was held too long. What it asks of its
+    /// effects is the same at every run and counted for the month ([`crate::cost`]).
+    pub(crate) fn monitor(&mut self, now: Micros) {
+        for tenant in self.troubled.clone() {
+            let held = &self.tenants[tenant as usize].held;
+            let over: Vec<Message> = held.iter().copied().collect();
+            for message in over {
+                if self.mail(message).queued + RETRY_FOR <= now && self.mail(message).messages == 0 {
+                    self.send(now, message);
+                }
+            }
+            let health =
+                Health::about(self.tenants[tenant as usize].health.clone(), &revision(), timestamp(now));
+            let works = match health.admit(timestamp(now)) {
+                Admission::Closed => continue,
+                Admission::Open => true,
+                Admission::Probe(claimed) => {
+                    self.tenants[tenant as usize].health = Some(claimed);
+                    false
+                }
+            };
+            let mood = self.tenants[tenant as usize].relay.mood(now);
+            // A test without a message ends after the sender, so that it sees what comes before.
+            let (said, _) = converse(mood, 1, |_| false)[0];
+            let said = if matches!(said, Said::Later | Said::Closed) { Said::Accepted } else { said };
+            let seen = outcome::observation(said.outcome());
+            self.observe(now, tenant, seen, said.outcome().as_ref().err());
+            if works && seen == Observation::Works {
+                self.release(now, tenant);
+                self.troubled.remove(&tenant);
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A simulated tenant, and how much each sends.
+
+use std::collections::VecDeque;
+
+use sender_lambda::domain::category::{Category, CategoryRoute, OnFailure, Routing, Via};
+use sender_lambda::domain::health::Health;
+use sender_lambda::domain::limits::{Bucket, Limit};
+
+use crate::engine::Case;
+use crate::queue::Message;
+use crate::relay::{Fault, Schedule};
+use crate::scenario::Scenario;
+
+/// A tenant.
+pub(crate) struct Tenant {
+    /// Whether it has a relay of its own.
+    pub(crate) own: bool,
+    pub(crate) host: &'static str,
+    pub(crate) routing: Routing,
+    pub(crate) limit: Option<Limit>,
+    pub(crate) relay: Schedule,
+    pub(crate) health: Option<Health>,
+    pub(crate) bucket: Option<Bucket>,
+    /// Mails that wait for the relay, oldest first.
+    pub(crate) held: VecDeque<Message>,
+    /// Whether its delays are what the run is about: its relay works, and it is not the one that bursts.
+    pub(crate) healthy: bool,
+}
+
+impl Tenant {
+    /// One whose relay always answers in the same way.
+    pub(crate) fn alone(case: &Case) -> Self {
+        let works = || Schedule::new(None, (0, 0), 0, fastrand::Rng::with_seed(0));
+        let relay = case.fault.map_or_else(works, Schedule::always);
+        Self { relay, ..Self::new(case.own, case.on_failure, case.limited) }
+    }
+
+    /// One whose relay works.
+    fn new(own: bool, on_failure: OnFailure, limited: bool) -> Self {
+        let host = if limited { "smtp.office365.com" } else { "smtp.tenant.example" };
+        let mut routing = Routing::default();
+        for category in Category::ALL {
+            routing.set(category, CategoryRoute { via: Via::Relay, on_failure });
+        }
+        Self {
+            own,
+            host,
+            routing,
+            limit: Limit::of_provider(host),
+            relay: Schedule::new(None, (0, 0), 0, fastrand::Rng::with_seed(0)),
+            health: None,
+            bucket: None,
+            held: VecDeque::new(),
+            healthy: true,
+        }
+    }
+
+    /// The tenants of a scenario, the largest first.
+    pub(crate) fn all(scenario: &Scenario, random: &mut fastrand::Rng) -> Vec<Self> {
+        let one = |number: usize| {
+            // Drawn in peace too, so that both days have the same tenants.
+            let (own, limited, faulty) = (random.f64(), random.f64(), random.f64());
+            let (kind, policy, seed) = (random.usize(..Fault::ALL.len()), random.bool(), random.u64(..));
+            // The one that bursts has a relay that works and takes whatever comes.
+            let giant = number == 0;
+            let own = giant || own < scenario.own_relay;
+            let limited = own && !giant && limited < scenario.limited;
+            let fault = (own && !giant && faulty < scenario.faulty).then_some(Fault::ALL[kind]);
+            let policy = if policy { OnFailure::Hold } else { OnFailure::Platform };
+            let failing = fault.filter(|_| scenario.faults);
+            Self {
+                relay: Schedule::new(
+                    failing,
+                    (scenario.up, scenario.down),
+                    scenario.span,
+                    fastrand::Rng::with_seed(seed),
+                ),
+                healthy: !giant && !limited && fault.is_none(),
+                ..Self::new(own, policy, limited)
+            }
+        };
+        (0..scenario.tenants).map(one).collect()
+    }
+}
+
+/// Zipf's law: the second sends half as much as the first, the third a third.
+pub(crate) struct Zipf(Vec<f64>);
+
+#[expect(clippy::cast_precision_loss, reason = "a few thousand tenants")]
+impl Zipf {
+    pub(crate) fn new(tenants: usize) -> Self {
+        let sum = |sum: &mut f64, rank: usize| {
+            *sum += 1.0 / (rank + 1) as f64;
+            Some(*sum)
+        };
+        Self((0..tenants).scan(0.0, sum).collect())
+    }
+
+    pub(crate) fn draw(&self, random: &mut fastrand::Rng) -> u32 {
+        let drawn = random.f64() * self.0.last().copied().unwrap_or_default();
+        let rank = self.0.partition_point(|sum| *sum <= drawn).min(self.0.len().saturating_sub(1));
+        u32::try_from(rank).unwrap_or_default()
+    }
+}

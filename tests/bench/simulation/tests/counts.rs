@@ -1,0 +1,291 @@
+//! The model asks its effects exactly what the real functions ask theirs: the same case through both, call by call.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use ownpost_simulation::counts::{Counts, Operation as O};
+use ownpost_simulation::relay::{Fault, Mood, Said, converse};
+use ownpost_simulation::{Case, Simulation, cost};
+use sender_lambda::config::Config;
+use sender_lambda::domain::category::{Category, CategoryRoute, OnFailure, Routing, Via};
+use sender_lambda::domain::delivery::{Delivery, DeliveryId, Revision, Status};
+use sender_lambda::domain::failure::{Failure, Reply};
+use sender_lambda::domain::secret::Secret;
+use sender_lambda::domain::settings::{Auth, Security, Settings};
+use sender_lambda::domain::tenant::Tenant;
+use sender_lambda::effects::memory::Memory;
+use sender_lambda::effects::{
+    Effects, Emitted, Events, Filter, Ledger, Order, Page, Queue, QueueMessage, Result, SecretStage, Secrets,
+    StoredVersion, Versioned,
+};
+use sender_lambda::functions::{App, Relays, monitor, router, sender};
+use sender_lambda::smtp::{Gate, Mail, Plan, RelayKey};
+use sender_lambda::wire::settings::to_document;
+use sender_lambda::wire::test_report::{StageResult, TestReport};
+
+/// Effects in memory that count.
+struct Counting {
+    memory: Arc<Memory>,
+    counts: Mutex<Counts>,
+}
+
+impl Counting {
+    fn count(&self, operation: O, times: usize) -> &Memory {
+        self.counts.lock().expect("the counts")[operation] += times as u64;
+        &self.memory
+    }
+
+    fn take(&self) -> Counts {
+        std::mem::take(&mut *self.counts.lock().expect("the counts"))
+    }
+}
+
+#[async_trait]
+impl Secrets for Counting {
+    async fn get(&self, tenant: &Tenant, stage: SecretStage) -> Result<Option<StoredVersion>> {
+        Secrets::get(self.count(O::SecretGet, 1), tenant, stage).await
+    }
+    async fn get_revision(&self, tenant: &Tenant, revision: &Revision) -> Result<Option<StoredVersion>> {
+        self.count(O::SecretGet, 1).get_revision(tenant, revision).await
+    }
+    async fn put_pending(&self, tenant: &Tenant, revision: &Revision, document: &str) -> Result<()> {
+        self.memory.put_pending(tenant, revision, document).await
+    }
+    async fn promote(
+        &self,
+        tenant: &Tenant,
+        revision: &Revision,
+        expected: Option<&Revision>,
+    ) -> Result<bool> {
+        self.memory.promote(tenant, revision, expected).await
+    }
+    async fn discard_pending(&self, tenant: &Tenant, revision: &Revision) -> Result<()> {
+        self.memory.discard_pending(tenant, revision).await
+    }
+    async fn platform(&self) -> Result<Option<StoredVersion>> {
+        self.count(O::PlatformGet, 1).platform().await
+    }
+}
+
+#[async_trait]
+impl Ledger for Counting {
+    async fn put_event(&self, tenant: &Tenant, event: &str, document: &[u8]) -> Result<bool> {
+        assert!(document.len() <= 1024, "an event's document is more than a write request unit");
+        self.count(O::EventPut, 1).put_event(tenant, event, document).await
+    }
+    async fn get_event(&self, tenant: &Tenant, event: &str) -> Result<Option<Vec<u8>>> {
+        self.count(O::EventGet, 1).get_event(tenant, event).await
+    }
+    async fn insert(&self, row: &Delivery) -> Result<bool> {
+        assert!(units(row) <= cost::NEW_ROW - 3, "{row:?}");
+        self.count(O::RowInsert, 1).insert(row).await
+    }
+    async fn get(&self, tenant: &Tenant, id: &DeliveryId) -> Result<Option<Versioned<Delivery>>> {
+        Ledger::get(self.count(O::RowGet, 1), tenant, id).await
+    }
+    async fn update(&self, row: &Delivery, version: u64) -> Result<bool> {
+        assert!(units(row) <= cost::CHANGED_ROW, "{row:?}");
+        self.count(O::RowUpdate, 1).update(row, version).await
+    }
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        filter: &Filter,
+        order: Order,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page> {
+        self.count(O::List, 1).list(tenant, filter, order, cursor, limit).await
+    }
+    async fn get_state(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Versioned<serde_json::Value>>> {
+        self.count(O::StateGet, 1).get_state(tenant, key, now).await
+    }
+    async fn put_state(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        value: &serde_json::Value,
+        version: u64,
+        expires: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        self.count(O::StatePut, 1).put_state(tenant, key, value, version, expires, now).await
+    }
+    async fn tenants(&self, after: Option<&Tenant>, limit: usize) -> Result<Vec<Tenant>> {
+        self.memory.tenants(after, limit).await
+    }
+    async fn add_tenant(&self, tenant: &Tenant) -> Result<()> {
+        self.memory.add_tenant(tenant).await
+    }
+}
+
+#[async_trait]
+impl Queue for Counting {
+    async fn send(&self, messages: &[QueueMessage]) -> Vec<Result<()>> {
+        self.count(O::QueueSend, messages.len().div_ceil(10)).send(messages).await
+    }
+    async fn hide(&self, receipt: &str, during: Duration) -> Result<()> {
+        self.count(O::QueueHide, 1).hide(receipt, during).await
+    }
+}
+
+#[async_trait]
+impl Events for Counting {
+    async fn emit(&self, events: &[Emitted]) -> Vec<Result<()>> {
+        self.count(O::Emit, events.len()).emit(events).await
+    }
+}
+
+/// Write request units of a row: its JSON, its keys (each name and value), its version and token.
+fn units(row: &Delivery) -> u64 {
+    let json = serde_json::to_string(row).expect("a row").len();
+    let (tenant, id) = (row.tenant.as_str().len(), row.id.as_str().len());
+    let keys =
+        (tenant + id + 4) + (id + 21) + tenant + (tenant + row.event.len()) + (tenant + row.recipient.len());
+    let names = "pk sk row v w at by_time by_event by_recipient by_open".len();
+    (json + keys + names + 40).div_ceil(1024) as u64
+}
+
+/// A relay that says the same to all.
+struct Parrot(Said);
+
+#[async_trait]
+impl Relays for Parrot {
+    async fn send(
+        &self,
+        key: &RelayKey,
+        _settings: &Settings,
+        mails: &[Mail],
+        gate: &dyn Gate,
+    ) -> Vec<Option<std::result::Result<Reply, Failure>>> {
+        let said = if key.tenant.is_some() { self.0 } else { Said::Accepted };
+        let mut results = Vec::new();
+        for index in 0..mails.len() {
+            let left = !said.after_the_dot() || gate.commit(index).await;
+            results.push(left.then(|| said.outcome().clone()));
+        }
+        results
+    }
+
+    async fn probe(
+        &self,
+        _settings: &Settings,
+        _plan: &Plan<'_>,
+        _on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
+    ) -> TestReport {
+        panic!("no test is due")
+    }
+}
+
+fn settings(case: &Case) -> Settings {
+    let mut routing = Routing::default();
+    for category in Category::ALL {
+        routing.set(category, CategoryRoute { via: Via::Relay, on_failure: case.on_failure });
+    }
+    Settings {
+        host: if case.limited { "smtp.office365.com" } else { "smtp.acme.example" }.to_owned(),
+        port: 587,
+        security: Security::StartTls,
+        auth: Auth::Password { username: "u".to_owned(), password: Secret::new("p".to_owned()) },
+        sender_address: "noreply@acme.example".to_owned(),
+        sender_name: None,
+        reply_to: None,
+        ehlo_name: None,
+        ca_pem: None,
+        routing,
+    }
+}
+
+struct World {
+    app: App,
+    counting: Arc<Counting>,
+    acme: Tenant,
+}
+
+async fn world(case: &Case) -> World {
+    let memory = Memory::new();
+    memory.pass(Duration::from_secs(1_790_000_000));
+    let counting = Arc::new(Counting { memory: memory.clone(), counts: Mutex::default() });
+    let effects = Effects {
+        secrets: counting.clone(),
+        ledger: counting.clone(),
+        queue: counting.clone(),
+        events: counting.clone(),
+    };
+    let (said, _) = converse(case.fault.map_or(Mood::Works, Mood::Fails), 1, |_| false)[0];
+    let mut app = App::with_relays(Config::default(), effects, Arc::new(Parrot(said))).expect("an app");
+    let clock = memory.clone();
+    app.now = Arc::new(move || clock.now());
+    memory.set_platform("p1", &to_document(&settings(case)));
+    let acme = Tenant::new("acme").expect("a name");
+    if case.own {
+        let revision = Revision("r1".to_owned());
+        memory.put_pending(&acme, &revision, &to_document(&settings(case))).await.expect("put");
+        assert!(memory.promote(&acme, &revision, None).await.expect("promote"));
+        memory.add_tenant(&acme).await.expect("add");
+    }
+    World { app, counting, acme }
+}
+
+/// What the real functions ask.
+async fn real(case: &Case) -> Counts {
+    let World { app, counting, .. } = world(case).await;
+    for number in 0..case.mails {
+        let event = serde_json::json!({
+            "id": format!("evt_01J9Z3K4M5N6P7Q8R9S0T1V2W{number}"), "tenant": "acme", "category": "notification",
+            "type": "comment.created",
+            "recipients": [{"address": "jan.jansen@example.org", "name": "Jan Jansen", "locale": "nl"}],
+            "thread": "treatment-42",
+            "data": {"actor": "Ann", "title": "Retention period", "url": "https://app.example/comments/1"},
+        });
+        router::accept(&app, event.to_string().as_bytes(), None).await.expect("accepted");
+    }
+    let records = counting.memory.receive(10, Duration::from_secs(1080));
+    counting.count(O::Batch, 1);
+    let staying = sender::handle(&app, &records).await;
+    counting.count(O::QueueDelete, usize::from(staying.len() < records.len()));
+    counting.take()
+}
+
+#[tokio::test]
+async fn the_model_asks_what_the_functions_ask() {
+    let faults = Fault::ALL.into_iter().map(Some).chain([None]);
+    for fault in faults {
+        for (own, on_failure, limited) in [
+            (true, OnFailure::Hold, false),
+            (true, OnFailure::Platform, false),
+            (true, OnFailure::Hold, true),
+            (false, OnFailure::Hold, false),
+        ] {
+            for mails in [1, 3, 10] {
+                let case = Case { fault, own, on_failure, limited, mails };
+                assert_eq!(
+                    Simulation::one_batch(&case),
+                    real(&case).await,
+                    "{case:?}: the model, the functions"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_monitor_asks_for_a_tenant_in_peace() {
+    let case = Case { fault: None, own: true, on_failure: OnFailure::Hold, limited: false, mails: 0 };
+    let World { app, counting, acme } = world(&case).await;
+    // The first run marks the revision and draws the time of the first test.
+    monitor::run(&app).await.expect("a run");
+    counting.take();
+    assert_eq!(monitor::run(&app).await.expect("a run").tenants, 1, "{acme}");
+    let counts = counting.take();
+    assert_eq!(counts[O::List] + counts[O::StateGet] + counts[O::RowGet], cost::MONITOR_READS, "{counts:?}");
+    assert_eq!((counts[O::SecretGet], counts[O::StatePut]), (cost::MONITOR_SECRETS, 0), "{counts:?}");
+    assert!(counting.memory.rows().iter().all(|row| row.status == Status::Queued));
+}

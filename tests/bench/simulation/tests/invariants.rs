@@ -1,0 +1,60 @@
+//! The short form of the simulation: what must hold in any.
+
+use ownpost_simulation::scenario::{MINUTE, SECOND, Scenario};
+use ownpost_simulation::{Results, Simulation};
+
+/// An hour of a hundred tenants, with more trouble than any day has.
+fn hour() -> Scenario {
+    Scenario {
+        span: 60 * MINUTE,
+        burst_for: 20 * SECOND,
+        burst: 0.3,
+        faulty: 0.2,
+        up: 15 * MINUTE,
+        down: 5 * MINUTE,
+        duplicates: 0.01,
+        crashes: 0.002,
+        ..Scenario::day(7, 20_000, 100, 10)
+    }
+}
+
+fn run(scenario: Scenario) -> Results {
+    Simulation::new(scenario).run()
+}
+
+/// What all but one in a hundred or thousand, and all of the healthy tenants' mails stay below, in milliseconds.
+fn delays(day: &Results) -> [u64; 4] {
+    [day.delay.at(0.5), day.delay.at(0.99), day.delay.at(0.999), day.delay.most()].map(|delay| delay / 1000)
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_and_the_healthy_hardly_notice() {
+    let (peace, trouble, unfair) = (run(hour().in_peace()), run(hour()), run(hour().unfair()));
+    for day in [&peace, &trouble, &unfair] {
+        assert_eq!((day.events, day.lost, day.doubled), (20_000, 0, 0));
+        assert_eq!(day.sent + day.failed + day.unknown, day.events);
+    }
+    assert_eq!((peace.opened, peace.unknown, peace.crashed), (0, 0, 0));
+    // The run is worth nothing unless things do go wrong in it.
+    let wrong =
+        [trouble.opened, trouble.recovered, trouble.held, trouble.deferred, trouble.unknown, trouble.crashed];
+    assert!(wrong.iter().all(|count| *count > 0), "{wrong:?}");
+    let [peace, trouble, unfair] = [&peace, &trouble, &unfair].map(delays);
+    let all = format!("in peace {peace:?}, in trouble {trouble:?}, without groups {unfair:?}");
+    assert!(trouble[0] <= peace[0] * 11 / 10, "{all}");
+    assert!(trouble[1] <= peace[1] * 2, "{all}");
+    assert!(unfair[1] >= trouble[1] * 10, "{all}");
+}
+
+#[test]
+fn without_the_conditional_write_mails_would_be_doubled() {
+    let doubled = run(Scenario { conditional_writes: false, ..hour() }).doubled;
+    assert!(doubled > 0, "the count of doubled mails cannot fail");
+}
+
+#[test]
+fn the_same_seed_is_the_same_day() {
+    let short = || Scenario { events: 2_000, ..hour() };
+    let (one, other) = (run(short()), run(short()));
+    assert_eq!((one.counts, one.sender_time, one.ended), (other.counts, other.sender_time, other.ended));
+}
