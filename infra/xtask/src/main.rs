@@ -18,13 +18,12 @@ cargo xtask <task>
 
   local [ARGS]    sets up, builds the npm package and `ownpost`, and runs `ownpost local ARGS`
   test [SUITE…]   sets up and runs every suite, or only those named (`cargo xtask test list` names them)
-  bench NAME      a benchmark, which writes its table into docs/figures: `sending [--quick]`, `validating [--quick]`
+  bench NAME [--quick]
+                  a benchmark, which writes its table into docs/figures: sending, validating, simulation, throughput
   faults [ARGS]   the long fault run; writes docs/figures/faults.md and its picture
   build           the npm package and the debug binaries
   package         the Lambda artefact: target/package/ownpost-lambda.zip
   types           the npm package's TypeScript types, from the Rust types
-  bench NAME [--quick]
-                  a benchmark, into docs/figures: simulation, throughput [--events N]
   setup           everything that `test` needs: Rust target, npm, PyPI and system packages
   help            this page";
 
@@ -42,7 +41,6 @@ fn main() -> ExitCode {
         "build" => local::build(),
         "package" => package::package(),
         "types" => types::write().map(|()| ExitCode::SUCCESS),
-        "bench" => bench::run(rest),
         "setup" => setup::everything(),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

@@ -87,9 +87,9 @@ pub fn bill(results: &Results) -> Vec<Line> {
     ]
 }
 
-/// What `monitor` asks for each tenant with settings at each run, while nothing is wrong: a list, its settings, two
+/// What `monitor` asks for each tenant with settings at each run, while nothing is wrong: a list, its settings, three
 /// states.
-pub const MONITOR_READS: u64 = 3;
+pub const MONITOR_READS: u64 = 4;
 /// See above.
 pub const MONITOR_SECRETS: u64 = 1;
 

@@ -17,7 +17,7 @@ use crate::tenant::{Tenant, Zipf};
 /// Between two runs of `monitor` (the template's schedule).
 const MONITOR: Micros = 5 * MINUTE;
 /// The template's `VisibilityTimeout` of the queue.
-pub(crate) const VISIBILITY: Micros = 1080 * SECOND;
+pub(crate) const VISIBILITY: Micros = 48 * MINUTE;
 /// Mails are grouped by when they were queued into so many parts of the span, for the picture.
 const PARTS: usize = 144;
 

@@ -6,6 +6,7 @@
 //! the queue ([`queue`]), the relays ([`relay`]), and the order in which `functions::sender` asks its effects
 //! ([`sender`]), which `tests/counts.rs` holds against the real function call by call.
 
+mod breaker;
 pub mod cost;
 pub mod counts;
 mod engine;

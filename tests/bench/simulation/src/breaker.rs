@@ -1,0 +1,124 @@
+//! The breakers: `functions::relay_health`, `release` and `monitor`, as far as others see them.
+
+use sender_lambda::domain::delivery::Revision;
+use sender_lambda::domain::failure::Failure;
+use sender_lambda::domain::health::{Admission, Change, Health};
+use sender_lambda::domain::outcome::{self, Observation};
+use sender_lambda::domain::words;
+
+use crate::counts::Operation;
+use crate::engine::{RETRY_FOR, Simulation, Status, timestamp};
+use crate::queue::Message;
+use crate::relay::{Said, converse};
+use crate::scenario::Micros;
+
+/// Settings do not change in a day.
+fn revision() -> Revision {
+    Revision(String::new())
+}
+
+impl Simulation {
+    /// Whether mail may go through this tenant's relay now; if not, why.
+    pub(crate) fn admit(&mut self, now: Micros, tenant: u32) -> Option<String> {
+        let known = &self.tenants[tenant as usize];
+        if !known.own {
+            return None;
+        }
+        let health = Health::about(known.health.clone(), &revision(), timestamp(now));
+        match health.admit(timestamp(now)) {
+            Admission::Open => None,
+            Admission::Closed => Some(health.message.unwrap_or_default()),
+            Admission::Probe(claimed) => {
+                self.tenants[tenant as usize].health = Some(claimed);
+                self.count(Operation::StatePut, 1);
+                None
+            }
+        }
+    }
+
+    /// Tells the breaker what the group has seen, once for all its mails.
+    pub(crate) fn watch(&mut self, now: Micros, tenant: u32, sent: &[(Message, Said)]) {
+        let order = [Observation::Works, Observation::Broken, Observation::Stumbles];
+        let seen = |said: &Said| outcome::observation(said.outcome());
+        let kind = order.into_iter().find(|kind| sent.iter().any(|(_, said)| seen(said) == *kind));
+        let Some(kind) = kind else { return };
+        let failure = sent.iter().find(|(_, said)| seen(said) == kind);
+        let failure = failure.and_then(|(_, said)| said.outcome().as_ref().err());
+        self.observe(now, tenant, kind, failure);
+    }
+
+    fn observe(&mut self, now: Micros, tenant: u32, seen: Observation, failure: Option<&Failure>) {
+        self.count(Operation::StateGet, 1);
+        let stored = self.tenants[tenant as usize].health.clone();
+        let before = Health::about(stored.clone(), &revision(), timestamp(now));
+        let message = failure.map(words::failure);
+        let code = failure.map(|failure| failure.code.code());
+        let (after, change) = before.observe(seen, code, message.as_deref(), timestamp(now));
+        if stored.as_ref() == Some(&after) || (stored.is_none() && before == after) {
+            return;
+        }
+        self.count(Operation::StatePut, 1);
+        self.tenants[tenant as usize].health = Some(after);
+        match change {
+            Some(Change::Unhealthy) => {
+                self.results.opened += 1;
+                self.troubled.insert(tenant);
+                self.count(Operation::Emit, 1);
+                // Whom to alert.
+                self.count(Operation::StateGet, 1);
+            }
+            Some(Change::Recovered) => {
+                self.results.recovered += 1;
+                self.count(Operation::Emit, 1);
+                self.release(now, tenant);
+            }
+            None => {}
+        }
+    }
+
+    /// Puts a tenant's held mail back on the queue, oldest first.
+    fn release(&mut self, now: Micros, tenant: u32) {
+        let held = std::mem::take(&mut self.tenants[tenant as usize].held);
+        self.count(Operation::List, held.len() as u64 / 100 + 1);
+        self.count(Operation::QueueSend, (held.len() as u64).div_ceil(10));
+        for message in held {
+            self.send(now, message);
+            self.count(Operation::RowGet, 1);
+            self.settle(message, Status::Waiting);
+        }
+    }
+
+    /// `monitor`: tries broken relays, releases what is held, fails what was held too long. What it asks of its
+    /// effects is the same at every run and counted for the month ([`crate::cost`]).
+    pub(crate) fn monitor(&mut self, now: Micros) {
+        for tenant in self.troubled.clone() {
+            let held = &self.tenants[tenant as usize].held;
+            let over: Vec<Message> = held.iter().copied().collect();
+            for message in over {
+                if self.mail(message).queued + RETRY_FOR <= now && self.mail(message).messages == 0 {
+                    self.send(now, message);
+                }
+            }
+            let health =
+                Health::about(self.tenants[tenant as usize].health.clone(), &revision(), timestamp(now));
+            let works = match health.admit(timestamp(now)) {
+                Admission::Closed => continue,
+                Admission::Open => true,
+                Admission::Probe(claimed) => {
+                    self.tenants[tenant as usize].health = Some(claimed);
+                    false
+                }
+            };
+            let mood = self.tenants[tenant as usize].relay.mood(now);
+            // A test without a message ends after the sender, so that it sees what comes before.
+            let (said, _) = converse(mood, 1, |_| false)[0];
+            let said = if matches!(said, Said::Later | Said::Closed) { Said::Accepted } else { said };
+            let seen = outcome::observation(said.outcome());
+            self.observe(now, tenant, seen, said.outcome().as_ref().err());
+            if works && seen == Observation::Works {
+                self.release(now, tenant);
+                self.troubled.remove(&tenant);
+            }
+        }
+    }
+}
