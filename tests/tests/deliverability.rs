@@ -20,6 +20,41 @@ async fn check(records: &str, host: &str, spf: &str, dmarc: &str, advice: usize)
     assert!(found.advice.iter().all(|text| text.contains("news.example.org")), "{:?}", found.advice);
 }
 
+/// DKIM's result, and what the advice on it begins with, through a provider's relay.
+async fn check_dkim(records: &str, host: &str, want: &str) {
+    let server = dns::start(&format!(
+        "NODATA | news.example.org=v=spf1 ip4:192.0.2.1 -all | _dmarc.example.org=v=DMARC1; p=none{records}"
+    ))
+    .await;
+    let config = Config { dns_server: Some(server), ..Config::default() };
+    let network = Network::new(&config).unwrap();
+    let until = tokio::time::Instant::now() + Duration::from_mins(1);
+    let addresses = ["192.0.2.1".parse().unwrap()];
+    let sender = "noreply@news.example.org";
+    let found = deliverability::look(&network, sender, host, &addresses, "en", until).await.unwrap();
+    assert_eq!(found.dkim.result, want, "{host}{records}");
+    assert_eq!(found.dkim.record.is_some(), matches!(want, "pass" | "invalid"), "{host}{records}");
+    let advised = matches!(want, "missing" | "invalid");
+    assert_eq!(found.advice.iter().any(|text| text.contains("DKIM")), advised, "{:?}", found.advice);
+}
+
+#[tokio::test]
+async fn dkim() {
+    let key = "v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0B";
+    let microsoft = "smtp.office365.com";
+    check_dkim(&format!(" | selector2._domainkey.news.example.org={key}"), microsoft, "pass").await;
+    // Microsoft signs with these two and no other.
+    check_dkim("", microsoft, "missing").await;
+    check_dkim(&format!(" | selector1._domainkey.example.org={key}"), microsoft, "missing").await;
+    check_dkim(" | selector1._domainkey.news.example.org=v=DKIM1; p=", microsoft, "invalid").await;
+    check_dkim(" | selector1._domainkey.news.example.org=verification=1", microsoft, "missing").await;
+    // Google's customers may choose another.
+    check_dkim(&format!(" | google._domainkey.news.example.org={key}"), "smtp.gmail.com", "pass").await;
+    check_dkim("", "smtp.gmail.com", "unknown").await;
+    // Whoever runs a server chooses.
+    check_dkim(&format!(" | mail._domainkey.news.example.org={key}"), "mail.example.org", "unknown").await;
+}
+
 #[tokio::test]
 async fn records() {
     let host = "mail.example.org";

@@ -657,7 +657,7 @@ export interface Deliverability {
 
 /** What one kind of record says. */
 export interface DnsFinding {
-  /** `missing`, `invalid` or `unknown`; of SPF also `pass` and `fail`, of DMARC the policy: `none`, `quarantine`, `reject`. DKIM is `unknown`, because only a mail's own signature names its selector. */
+  /** `missing`, `invalid` or `unknown`; of SPF also `pass` and `fail`, of DKIM `pass`, of DMARC the policy: `none`, `quarantine`, `reject`. Only a mail's own signature names its DKIM selector: of relays whose provider does not let it be known otherwise DKIM is `unknown`. */
   result: string;
   /** The record, if there is one. */
   record: string | null;

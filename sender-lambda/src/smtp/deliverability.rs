@@ -1,8 +1,9 @@
-//! What DNS says of mail from the sender's domain through this relay: SPF and DMARC. Warnings only; nothing here
-//! fails a test.
+//! What DNS says of mail from the sender's domain through this relay: SPF, DMARC, and DKIM where the relay's provider
+//! lets its selectors be known. Warnings only; nothing here fails a test.
 
 use std::net::IpAddr;
 
+use futures_util::future::join_all;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::rr::RData;
 use mail_auth::common::parse::TxtRecordParser as _;
@@ -18,25 +19,65 @@ use crate::wire::test_report::{Deliverability, DnsFinding};
 /// The longest record shown.
 const MAX_RECORD: usize = 2048;
 
-/// Providers whose servers for submission are not those that deliver, and what they have their customers put
-/// into SPF: the end of the relay's name, the end of the included name.
-const PROVIDERS: [(&str, &str); 15] = [
-    ("gmail.com", "google.com"),
-    ("googlemail.com", "google.com"),
-    ("google.com", "google.com"),
-    ("office365.com", "protection.outlook.com"),
-    ("outlook.com", "protection.outlook.com"),
-    ("amazonaws.com", "amazonses.com"),
-    ("mandrillapp.com", "mandrillapp.com"),
-    ("postmarkapp.com", "mtasv.net"),
-    ("sparkpostmail.com", "sparkpostmail.com"),
-    ("sendinblue.com", "brevo.com"),
-    ("zoho.com", "zohomail.com"),
-    ("zoho.eu", "zohomail.eu"),
-    ("ovh.net", "ovh.com"),
-    ("fastmail.com", "messagingengine.com"),
-    ("ionos.com", "perfora.net"),
-];
+/// What a provider of relays has its customers put into their DNS.
+struct Provider {
+    /// The end of the relay's name.
+    relay: &'static str,
+    /// The end of the name that its customers include in SPF. Its servers for submission are not those that deliver.
+    include: &'static str,
+    /// The selectors of the keys that it signs with.
+    selectors: Selectors,
+}
+
+/// What is known of a provider's selectors.
+enum Selectors {
+    /// One of these, always: without a key there nothing is signed in the customer's name.
+    Always(&'static [&'static str]),
+    /// One of these, unless the customer has chosen another.
+    Usually(&'static [&'static str]),
+    /// Each customer has others, or each key.
+    Any,
+}
+
+/// From the providers' own instructions to their customers.
+const PROVIDERS: &[Provider] = {
+    use Selectors::{Always, Any, Usually};
+    const fn of(relay: &'static str, include: &'static str, selectors: Selectors) -> Provider {
+        Provider { relay, include, selectors }
+    }
+    &[
+        of("gmail.com", "google.com", Usually(&["google"])),
+        of("googlemail.com", "google.com", Usually(&["google"])),
+        of("google.com", "google.com", Usually(&["google"])),
+        of("office365.com", "protection.outlook.com", Always(&["selector1", "selector2"])),
+        of("outlook.com", "protection.outlook.com", Always(&["selector1", "selector2"])),
+        of("amazonaws.com", "amazonses.com", Any),
+        of("mandrillapp.com", "mandrillapp.com", Usually(&["mte1", "mte2", "mandrill"])),
+        of("postmarkapp.com", "mtasv.net", Any),
+        of("sparkpostmail.com", "sparkpostmail.com", Any),
+        of("sendgrid.net", "sendgrid.net", Usually(&["s1", "s2"])),
+        of("mailgun.org", "mailgun.org", Usually(&["pic", "mailo", "smtp", "k1", "mta", "krs"])),
+        of("sendinblue.com", "brevo.com", Usually(&["brevo1", "brevo2", "mail"])),
+        of("brevo.com", "brevo.com", Usually(&["brevo1", "brevo2", "mail"])),
+        of("mailjet.com", "mailjet.com", Usually(&["mailjet"])),
+        of("zoho.com", "zohomail.com", Usually(&["zmail", "zoho"])),
+        of("zoho.eu", "zohomail.eu", Usually(&["zmail", "zoho"])),
+        of("ovh.net", "ovh.com", Any),
+        of("fastmail.com", "messagingengine.com", Always(&["fm1", "fm2", "fm3"])),
+        of("ionos.com", "perfora.net", Usually(&["s1-ionos", "s2-ionos"])),
+    ]
+};
+
+/// Those whose relay this is.
+fn providers(host: &str) -> impl Iterator<Item = &'static Provider> {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    PROVIDERS.iter().filter(move |provider| within(&host, provider.relay))
+}
+
+/// Whether the name is the domain or lies in it.
+fn within(name: &str, domain: &str) -> bool {
+    name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
 
 /// Looks at the records. `addresses` are the relay's; `until` ends it, with what is not known by then unknown.
 pub async fn look(
@@ -48,15 +89,15 @@ pub async fn look(
     until: Instant,
 ) -> Option<Deliverability> {
     let domain = idna::domain_to_ascii(sender.rsplit_once('@')?.1).ok()?;
-    let mut found = Deliverability { dkim: DnsFinding::unknown(), ..Deliverability::default() };
-    let words = catalogue(locale);
-    let (spf, dmarc) = tokio::join!(
+    let (spf, dkim, dmarc) = tokio::join!(
         timeout_at(until, spf(network, sender, &domain, host, addresses)),
+        timeout_at(until, dkim(network, &domain, host)),
         timeout_at(until, dmarc(network, &domain)),
     );
-    found.spf = spf.unwrap_or_else(|_| DnsFinding::unknown());
-    found.dmarc = dmarc.unwrap_or_else(|_| DnsFinding::unknown());
-    found.advice = advice(&found, &domain, words);
+    let known = |finding: Result<_, _>| finding.unwrap_or_else(|_| DnsFinding::unknown());
+    let mut found =
+        Deliverability { spf: known(spf), dkim: known(dkim), dmarc: known(dmarc), advice: Vec::new() };
+    found.advice = advice(&found, &domain, catalogue(locale));
     Some(found)
 }
 
@@ -66,7 +107,7 @@ fn advice(found: &Deliverability, domain: &str, words: &Catalogue) -> Vec<String
         "fail" | "invalid" => Some(format!("{kind}.{result}")),
         _ => None,
     };
-    [key("spf", &found.spf.result), key("dmarc", &found.dmarc.result)]
+    [key("spf", &found.spf.result), key("dkim", &found.dkim.result), key("dmarc", &found.dmarc.result)]
         .into_iter()
         .flatten()
         .filter_map(|key| words.advice.get(&key))
@@ -119,9 +160,6 @@ async fn spf(network: &Network, sender: &str, domain: &str, host: &str, addresse
 /// Whether the record includes what the relay's provider asks for, or a name of the relay's own domain.
 fn includes_provider(record: &str, host: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
-    let within = |name: &str, domain: &str| {
-        name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
     let own: String =
         host.rsplitn(3, '.').take(2).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join(".");
     record.to_ascii_lowercase().split_ascii_whitespace().any(|term| {
@@ -131,8 +169,45 @@ fn includes_provider(record: &str, host: &str) -> bool {
         };
         // An address has no domain of its own, and a country's second level is nobody's.
         let of_the_host = host.parse::<IpAddr>().is_err() && own.len() > 6 && within(name, &own);
-        of_the_host || PROVIDERS.iter().any(|(relay, include)| within(&host, relay) && within(name, include))
+        of_the_host || providers(&host).any(|provider| within(name, provider.include))
     })
+}
+
+/// The key that the provider signs with, if its selectors are known.
+async fn dkim(network: &Network, domain: &str, host: &str) -> DnsFinding {
+    let Some(provider) = providers(host).next() else { return DnsFinding::unknown() };
+    let (selectors, absent) = match provider.selectors {
+        Selectors::Always(selectors) => (selectors, DnsFinding::of("missing", None)),
+        Selectors::Usually(selectors) => (selectors, DnsFinding::unknown()),
+        Selectors::Any => return DnsFinding::unknown(),
+    };
+    let names = selectors.iter().map(|selector| format!("{selector}._domainkey.{domain}"));
+    let answers = join_all(names.map(|name| async move { texts(network, &name).await })).await;
+    let records: Vec<&String> =
+        answers.iter().flatten().flatten().filter(|text| key(text).is_some()).collect();
+    if let Some(record) = records.iter().find(|text| key(text).is_some_and(|key| !key.is_empty())) {
+        return DnsFinding::of("pass", Some(record));
+    }
+    match records[..] {
+        // A key that was there and is withdrawn.
+        [record, ..] => DnsFinding::of("invalid", Some(record)),
+        [] if answers.contains(&None) => DnsFinding::unknown(),
+        [] => absent,
+    }
+}
+
+/// The key of a DKIM record (RFC 6376 §3.6.1); an empty one is withdrawn. mail-auth's own reader makes of it what
+/// verifies signatures, and so would bring RSA and Ed25519 into the artefact.
+fn key(record: &str) -> Option<&str> {
+    let mut tags = record
+        .split(';')
+        .filter_map(|tag| tag.split_once('='))
+        .map(|(name, value)| (name.trim(), value.trim()));
+    let is_dkim = |&(name, value): &(&str, &str)| name != "v" || value == "DKIM1";
+    if !tags.clone().all(|tag| is_dkim(&tag)) {
+        return None;
+    }
+    tags.find_map(|(name, value)| (name == "p").then_some(value))
 }
 
 async fn dmarc(network: &Network, domain: &str) -> DnsFinding {
@@ -181,6 +256,21 @@ async fn texts(network: &Network, name: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys() {
+        for (record, want) in [
+            ("v=DKIM1; k=rsa; p=MIIB", Some("MIIB")),
+            ("p=MIIB", Some("MIIB")),
+            ("v=DKIM1;p=", Some("")),
+            ("v=DKIM1; k=rsa", None),
+            ("v=spf1 -all", None),
+            ("v=DKIM2; p=MIIB", None),
+            ("", None),
+        ] {
+            assert_eq!(key(record), want, "{record}");
+        }
+    }
 
     #[test]
     fn includes() {
