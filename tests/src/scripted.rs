@@ -12,6 +12,7 @@
 //! - `DRIP text` it writes the text over and over, one octet at a time; `FLOOD text` as fast as it can, until the
 //!   client goes.
 //! - `DISCARD` it throws away what the client has sent ahead.
+//! - `MEANWHILE` it waits until another connection has come and gone.
 //! - `B: text` the server writes the text and CRLF, one octet at a time.
 //! - `EVERY`, first, plays the script on every connection. `CONNECTION` begins the script of the next connection.
 //!
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::certificates::Certificates;
@@ -43,6 +45,7 @@ enum Step {
     Drip(Vec<u8>),
     Flood(Vec<u8>),
     Discard,
+    Meanwhile,
 }
 
 /// A running server.
@@ -57,6 +60,8 @@ struct Seen {
     wrong: Vec<String>,
     messages: Vec<Vec<u8>>,
     connections: usize,
+    /// How many of the connections are over.
+    over: watch::Sender<usize>,
 }
 
 impl Scripted {
@@ -93,9 +98,10 @@ impl Scripted {
                         shared.lock().expect("unpoisoned").wrong.push("a connection too many".into());
                         return;
                     };
-                    if let Err(wrong) = play(stream, script, &certificates, &shared).await {
-                        shared.lock().expect("unpoisoned").wrong.push(wrong);
-                    }
+                    let played = play(stream, script, &certificates, &shared).await;
+                    let mut seen = shared.lock().expect("unpoisoned");
+                    seen.wrong.extend(played.err());
+                    seen.over.send_modify(|over| *over += 1);
                 });
             }
         });
@@ -132,6 +138,7 @@ fn step(line: &str) -> Step {
         "DRIP" => Step::Drip(unescape(rest)),
         "FLOOD" => Step::Flood(unescape(rest)),
         "DISCARD" => Step::Discard,
+        "MEANWHILE" => Step::Meanwhile,
         _ => panic!("not a line of a script: {line}"),
     }
 }
@@ -237,6 +244,11 @@ async fn play(
                 }
             }
             Step::Flood(bytes) => while peer.write(&bytes).await.is_ok() {},
+            Step::Meanwhile => {
+                let mut over = seen.lock().expect("unpoisoned").over.subscribe();
+                let before = *over.borrow();
+                let _ = over.wait_for(|&over| over > before).await;
+            }
             Step::Discard => {
                 // What was sent ahead is in the same segment as what was read last, or close behind.
                 let _ = tokio::time::timeout(Duration::from_millis(200), peer.read()).await;

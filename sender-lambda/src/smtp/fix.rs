@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 
 use super::session::{Limits, TlsSetup, Unwatched, open};
 use super::{Network, Timeouts};
@@ -44,6 +45,8 @@ const USUAL: [(u16, Security); 6] = [
 const MAX_EXTRA: usize = 4;
 /// How long a second connection may take at each step: it is a guess, and the admin is waiting.
 const STEP: Duration = Duration::from_secs(3);
+/// How long a server may keep silent before a second connection asks whether it is waiting for a ClientHello.
+const SILENCE: Duration = Duration::from_millis(2500);
 
 /// A combination that works, if this failure is one that another combination could cure.
 pub(crate) async fn look(
@@ -52,11 +55,12 @@ pub(crate) async fn look(
     failure: &Failure,
     limits: Limits,
 ) -> Option<Found> {
-    let timeouts = shorter(limits.timeouts);
-    let limits = Limits { timeouts, overall: limits.overall.min(Instant::now() + STEP * 4) };
-    // The same port with the other kind of TLS: what answered did not speak as expected.
-    if is_mismatch(settings.security, failure) {
-        let other = Found { port: settings.port, security: flip(settings.security) };
+    // The same port with the other kind of TLS: what answered did not speak as expected. A server that was silent
+    // for long was asked meanwhile.
+    let asked = failure.code == FailureCode::GreetingTimeout && limits.timeouts.greeting > SILENCE;
+    let limits = guess(limits);
+    if is_mismatch(settings.security, failure) && !asked {
+        let other = flipped(settings);
         if works(network, settings, other, limits).await {
             return Some(other);
         }
@@ -92,6 +96,52 @@ pub(crate) async fn look(
         }
     }
     best.map(|index| candidates[index])
+}
+
+/// Comes to an end once a server that should greet and does not has proven, over a second connection, to be waiting for
+/// TLS. A server that greets late on purpose (Postfix' postscreen by 6 seconds) has all the time it had.
+pub(crate) async fn behind_silence(
+    network: &Network,
+    settings: &Settings,
+    limits: Limits,
+    mut stage: watch::Receiver<Option<Stage>>,
+) -> Found {
+    let is_greeting = |stage: &Option<Stage>| *stage == Some(Stage::Greeting);
+    if settings.security == Security::StartTls
+        && stage.wait_for(is_greeting).await.is_ok()
+        && timeout(SILENCE, stage.wait_for(|stage| !is_greeting(stage))).await.is_err()
+    {
+        let other = flipped(settings);
+        let proven = tokio::select! {
+            proven = works(network, settings, other, guess(limits)) => proven,
+            _ = stage.wait_for(|stage| !is_greeting(stage)) => false,
+        };
+        if proven {
+            return other;
+        }
+    }
+    std::future::pending().await
+}
+
+/// The same port with the other kind of TLS.
+fn flipped(settings: &Settings) -> Found {
+    Found { port: settings.port, security: flip(settings.security) }
+}
+
+/// The limits of a connection that is a guess.
+fn guess(limits: Limits) -> Limits {
+    let overall = limits.overall.min(Instant::now() + STEP * 4);
+    Limits { timeouts: shorter(limits.timeouts), overall }
+}
+
+/// Whether a server that refused our handshake without a reason takes one of old.
+pub(crate) async fn is_old(network: &Network, settings: &Settings, limits: Limits) -> bool {
+    let mut random = [0; 32];
+    // No secret comes of it, so a system without randomness does no harm.
+    let _ = getrandom::fill(&mut random);
+    let setup = TlsSetup::Old(random);
+    let opened = open(network, settings, &setup, guess(limits), None, &mut Unwatched).await;
+    opened.is_err_and(|failure| failure.code == FailureCode::TlsLegacy)
 }
 
 fn flip(security: Security) -> Security {

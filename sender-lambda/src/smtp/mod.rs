@@ -27,6 +27,7 @@ mod envelope;
 mod fix;
 mod line;
 mod oauth;
+mod old_tls;
 mod pool;
 pub mod probe;
 pub mod redact;

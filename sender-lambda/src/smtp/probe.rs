@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 use smtp_rules::address::is_forbidden;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::capabilities::Offer;
@@ -49,8 +50,19 @@ pub async fn probe(
         capabilities: Capabilities::default(),
         addresses: Vec::new(),
         redactor: redactor(settings),
+        at: watch::Sender::new(None),
+        refused: false,
     };
-    let result = run.test(network, settings, plan, limits, transcript.clone()).await;
+    let silence = Box::pin(fix::behind_silence(network, settings, limits, run.at.subscribe()));
+    let (result, mismatch) = tokio::select! {
+        biased;
+        result = run.test(network, settings, plan, limits, transcript.clone()) => (result, None),
+        found = silence, if plan.look_for_fix => {
+            let silent =
+                Failure { stage: Stage::Greeting, code: FailureCode::GreetingTimeout, reply: None };
+            (Err(silent), Some(found))
+        }
+    };
     let (test_message, failure) = match result {
         Ok(message) => (message, None),
         Err(failure) => {
@@ -60,9 +72,19 @@ pub async fn probe(
     };
     run.skip_the_rest(settings.security);
     let failure = match failure {
-        Some(failure) => {
-            let found =
-                if plan.look_for_fix { fix::look(network, settings, &failure, limits).await } else { None };
+        Some(mut failure) => {
+            let found = match mismatch {
+                None if plan.look_for_fix => fix::look(network, settings, &failure, limits).await,
+                found => found,
+            };
+            if found.is_none()
+                && run.refused
+                && failure.code == FailureCode::TlsFailed
+                && plan.look_for_fix
+                && fix::is_old(network, settings, limits).await
+            {
+                failure.code = FailureCode::TlsLegacy;
+            }
             Some(explain(network, settings, plan, run.tls.as_ref(), failure, found))
         }
         None => None,
@@ -97,6 +119,10 @@ struct Run<'a> {
     capabilities: Capabilities,
     addresses: Vec<IpAddr>,
     redactor: super::redact::Redactor,
+    /// The stage that is under way, for who waits beside.
+    at: watch::Sender<Option<Stage>>,
+    /// Whether the server refused the handshake without a reason.
+    refused: bool,
 }
 
 impl Watch for Run<'_> {
@@ -106,9 +132,11 @@ impl Watch for Run<'_> {
 
     fn begin(&mut self, stage: Stage) {
         self.current = Some((stage, Instant::now()));
+        self.at.send_replace(Some(stage));
     }
 
     fn pass(&mut self, detail: Value) {
+        self.at.send_replace(None);
         if let Some((stage, began)) = self.current.take() {
             let mut detail = match detail {
                 Value::Object(detail) => detail,
@@ -144,6 +172,10 @@ impl Watch for Run<'_> {
             }
         }
         self.tls = Some(facts);
+    }
+
+    fn refused(&mut self) {
+        self.refused = true;
     }
 }
 

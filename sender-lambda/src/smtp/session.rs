@@ -19,7 +19,7 @@ use super::line::{Trouble, Wire};
 use super::redact::Redactor;
 use super::tls::{self, TlsFailure, Trust};
 use super::transcript::Transcript;
-use super::{Network, Timeouts, auth, classify, dial};
+use super::{Network, Timeouts, auth, classify, dial, old_tls};
 use crate::domain::failure::{Failure, FailureCode, Reply, Stage};
 use crate::domain::secret::Secret;
 use crate::domain::settings::{Auth, Security, Settings};
@@ -37,6 +37,8 @@ pub(crate) trait Watch: Send {
     fn offer(&mut self, _after_tls: bool, _offer: &Offer) {}
     /// What the handshake showed.
     fn tls(&mut self, _facts: TlsFacts) {}
+    /// The server refused the handshake without a reason.
+    fn refused(&mut self) {}
 }
 
 /// Does not look.
@@ -64,6 +66,9 @@ pub(crate) enum TlsSetup<'a> {
     Examine(&'a Trust),
     /// For sending: sessions are resumed.
     Send(Arc<ClientConfig>),
+    /// For a server that has refused a handshake: one of old, with this for its randomness, which ends the session
+    /// in any case; `tls.legacy` when the server took it.
+    Old([u8; 32]),
 }
 
 /// A session with a server that has greeted.
@@ -172,7 +177,14 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
             if let Some(facts) = facts {
                 watch.tls(facts);
             }
+            if result.as_ref().is_err_and(|failure| failure.refused) {
+                watch.refused();
+            }
             result
+        }
+        TlsSetup::Old(random) => {
+            let taken = old_tls::is_answered(stream, &settings.host, *random, until).await;
+            Err(TlsFailure::new(if taken { FailureCode::TlsLegacy } else { FailureCode::TlsFailed }))
         }
     }
 }

@@ -207,6 +207,14 @@ pub(crate) struct TlsFailure {
     pub(crate) code: FailureCode,
     /// Whether what answered does not speak TLS at all.
     pub(crate) not_tls: bool,
+    /// Whether it refused without a reason, as it does when it has no version or cipher in common with us.
+    pub(crate) refused: bool,
+}
+
+impl TlsFailure {
+    pub(crate) fn new(code: FailureCode) -> Self {
+        Self { code, not_tls: false, refused: false }
+    }
 }
 
 /// What a handshake showed.
@@ -222,7 +230,7 @@ where
         Ok::<_, Error>((Arc::clone(&verifier), config(verifier)?))
     };
     let Ok((verifier, config)) = setup() else {
-        return (Err(TlsFailure { code: FailureCode::TlsFailed, not_tls: false }), None);
+        return (Err(TlsFailure::new(FailureCode::TlsFailed)), None);
     };
     let result = handshake(config, host, stream, until).await;
     let seen = std::mem::take(&mut *verifier.seen.lock().unwrap_or_else(PoisonError::into_inner));
@@ -249,7 +257,7 @@ where
                 (true, None) => (Ok(stream), facts),
                 (_, verdict) => {
                     let code = verdict.map_or(FailureCode::TlsFailed, |Verdict(code)| code);
-                    (Err(TlsFailure { code, not_tls: false }), facts)
+                    (Err(TlsFailure::new(code)), facts)
                 }
             }
         }
@@ -272,22 +280,23 @@ pub(crate) async fn handshake<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let name = server_name(host).map_err(|code| TlsFailure { code, not_tls: false })?;
+    let name = server_name(host).map_err(TlsFailure::new)?;
     match timeout_at(until, TlsConnector::from(config).connect(name, stream)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(handshake_failure(&error)),
-        Err(_) => Err(TlsFailure { code: FailureCode::ProtocolTimeout, not_tls: false }),
+        Err(_) => Err(TlsFailure::new(FailureCode::ProtocolTimeout)),
     }
 }
 
 fn handshake_failure(error: &io::Error) -> TlsFailure {
-    let plain = |code| TlsFailure { code, not_tls: false };
+    let refused = TlsFailure { refused: true, ..TlsFailure::new(FailureCode::TlsFailed) };
     let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
-        return plain(FailureCode::TlsFailed);
+        // It has closed.
+        return refused;
     };
     match error {
         Error::InvalidCertificate(CertificateError::Other(OtherError(other))) => {
-            plain(other.downcast_ref::<Verdict>().map_or(FailureCode::TlsUntrusted, |Verdict(code)| *code))
+            TlsFailure::new(other.downcast_ref::<Verdict>().map_or(FailureCode::TlsUntrusted, |Verdict(code)| *code))
         }
         Error::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::InsufficientSecurity)
         | Error::PeerIncompatible(
@@ -295,10 +304,13 @@ fn handshake_failure(error: &io::Error) -> TlsFailure {
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         )
         // An old server answers with a record of its own version, which rustls takes for no record at all.
-        | Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => plain(FailureCode::TlsLegacy),
-        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            TlsFailure { code: FailureCode::TlsFailed, not_tls: true }
+        | Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => {
+            TlsFailure::new(FailureCode::TlsLegacy)
         }
-        _ => plain(FailureCode::TlsFailed),
+        Error::AlertReceived(AlertDescription::HandshakeFailure) => refused,
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            TlsFailure { not_tls: true, ..TlsFailure::new(FailureCode::TlsFailed) }
+        }
+        _ => TlsFailure::new(FailureCode::TlsFailed),
     }
 }
