@@ -115,6 +115,15 @@ function suite(name) {
     });
   }
 
+  check('the wrong kind of TLS is found out, with the settings that work', async () => {
+    for (const security of ['starttls', 'tls']) {
+      const { port } = settings(security);
+      const other = security === 'tls' ? 'starttls' : 'tls';
+      const { failure } = await connectivity({ ...settings(security), security: other }, RECIPIENT);
+      assert.deepEqual([failure?.code, failure?.fix], ['tls.mode_mismatch', { port, security }]);
+    }
+  });
+
   check('a wrong password, an unknown recipient and a sender of somebody else are told apart', async () => {
     const wrong = await connectivity(settings('starttls', { password: { set: WRONG } }), RECIPIENT);
     assert.equal(wrong.failure?.code, 'auth.rejected', JSON.stringify(wrong, null, 1));
