@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    date_time_ymd,
+};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -47,12 +50,13 @@ impl Certificates {
     }
 
     /// A TLS server of this kind: `good`, `self-signed`, `expired`, `not-yet-valid`, `wrong-name`,
-    /// `unknown-ca`, `ca-as-leaf`.
+    /// `unknown-ca`, `ca-as-leaf`, `client-only`, `no-intermediate`.
     pub fn server(&self, kind: &str) -> Arc<ServerConfig> {
         let names: &[&str] = if kind == "wrong-name" { &["other.test"] } else { &[NAME, "127.0.0.1", "::1"] };
         let mut params = params("relay", names);
         match kind {
-            "good" | "wrong-name" | "self-signed" | "unknown-ca" => {}
+            "good" | "wrong-name" | "self-signed" | "unknown-ca" | "no-intermediate" => {}
+            "client-only" => params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth],
             "expired" => params.not_after = date_time_ymd(2001, 1, 1),
             "not-yet-valid" => params.not_before = date_time_ymd(2100, 1, 1),
             "ca-as-leaf" => params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
@@ -62,6 +66,8 @@ impl Certificates {
         let certificate = match kind {
             "self-signed" | "ca-as-leaf" => params.self_signed(&key),
             "unknown-ca" => params.signed_by(&key, &Self::new().issuer),
+            // The server does not show this issuer's certificate, so nobody can tell who vouches for it.
+            "no-intermediate" => params.signed_by(&key, &intermediate()),
             _ => params.signed_by(&key, &self.issuer),
         };
         config(&certificate.expect("a certificate"), &key)
@@ -78,6 +84,12 @@ fn config(certificate: &Certificate, key: &KeyPair) -> Arc<ServerConfig> {
         .with_single_cert(chain, key)
         .expect("a certificate that goes with its key");
     Arc::new(config)
+}
+
+fn intermediate() -> Issuer<'static, KeyPair> {
+    let mut params = params("Test intermediate CA", &[]);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    Issuer::new(params, KeyPair::generate().expect("a key"))
 }
 
 fn params(common_name: &str, names: &[&str]) -> CertificateParams {

@@ -12,6 +12,7 @@
 //! - `DRIP text` it writes the text over and over, one octet at a time; `FLOOD text` as fast as it can, until the
 //!   client goes.
 //! - `DISCARD` it throws away what the client has sent ahead.
+//! - `PAUSE` it takes its time.
 //! - `MEANWHILE` it waits until another connection has come and gone.
 //! - `B: text` the server writes the text and CRLF, one octet at a time.
 //! - `EVERY`, first, plays the script on every connection. `CONNECTION` begins the script of the next connection.
@@ -46,6 +47,7 @@ enum Step {
     Flood(Vec<u8>),
     Discard,
     Meanwhile,
+    Pause,
 }
 
 /// A running server.
@@ -139,6 +141,7 @@ fn step(line: &str) -> Step {
         "FLOOD" => Step::Flood(unescape(rest)),
         "DISCARD" => Step::Discard,
         "MEANWHILE" => Step::Meanwhile,
+        "PAUSE" => Step::Pause,
         _ => panic!("not a line of a script: {line}"),
     }
 }
@@ -244,6 +247,7 @@ async fn play(
                 }
             }
             Step::Flood(bytes) => while peer.write(&bytes).await.is_ok() {},
+            Step::Pause => tokio::time::sleep(Duration::from_millis(100)).await,
             Step::Meanwhile => {
                 let mut over = seen.lock().expect("unpoisoned").over.subscribe();
                 let before = *over.borrow();
