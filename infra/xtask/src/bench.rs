@@ -28,7 +28,8 @@ fn sending(options: &[String]) -> Result<()> {
     fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
     let python = setup::for_sending_bench(&work.join("python"))?;
     let mut build = cargo();
-    build.args(["build", "--release", "--locked", "--manifest-path"]);
+    // Not `--locked`: what the sender itself depends on may have changed since the peers' lock file was written.
+    build.args(["build", "--release", "--manifest-path"]);
     build.arg(root().join("tests/bench/sending/Cargo.toml"));
     finish(build.arg("--target-dir").arg(root().join("target/bench")))?;
     let mut bench = command(root().join("target/bench/release/bench-sending"));

@@ -13,7 +13,7 @@ mod report;
 mod run;
 mod servers;
 
-use cells::{Cell, Client};
+use cells::Client;
 use run::Machine;
 
 fn main() -> Result<()> {
