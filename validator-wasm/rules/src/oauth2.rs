@@ -115,23 +115,22 @@ impl<S: Shell> Rules<'_, S> {
             let (start, rest) = url.split_at_checked(scheme.len())?;
             start.eq_ignore_ascii_case(scheme).then_some(rest)
         };
-        let rest = if let Some(rest) = after(b"http://") {
+        let plain = after(b"http://");
+        let rest = plain.or_else(|| after(b"https://"));
+        let found = rest.ok_or(Code::OAuth2TokenUrlInvalid).and_then(|rest| self.url_address(rest));
+        if let Some(rest) = plain {
             self.report.add_at(Code::OAuth2TokenUrlNotHttps, TOKEN_URL);
             self.report.set(&[], &[b"https://", rest].concat());
-            Some(rest)
-        } else {
-            if url.len() != text.len() {
-                self.report.add_at(Code::OAuth2TokenUrlInvalid, TOKEN_URL);
-                self.report.set(&[], url);
-            }
-            after(b"https://")
+        } else if url.len() != text.len() && found != Err(Code::OAuth2TokenUrlInvalid) {
+            // Where what is left is invalid as well, one issue says so, and taking the white space away cures nothing.
+            self.report.add_at(Code::OAuth2TokenUrlInvalid, TOKEN_URL);
+            self.report.set(&[], url);
+        }
+        let (code, address) = match found {
+            Ok(None) => return,
+            Ok(Some(host)) => (Code::OAuth2ForbiddenAddress, Some(host)),
+            Err(code) => (code, None),
         };
-        let (code, address) =
-            match rest.ok_or(Code::OAuth2TokenUrlInvalid).and_then(|rest| self.url_address(rest)) {
-                Ok(None) => return,
-                Ok(Some(host)) => (Code::OAuth2ForbiddenAddress, Some(host)),
-                Err(code) => (code, None),
-            };
         self.report.add_at(code, TOKEN_URL);
         if let Some(host) = address {
             self.report.param(Param::Address, host);
