@@ -17,6 +17,17 @@ pub struct Limit {
 /// Connectivity tests of one tenant. Generous for a person at a form, useless for a scanner.
 pub const TESTS_PER_TENANT: Limit = Limit { burst: 30, period: Duration::from_mins(10) };
 
+/// Connectivity tests of one server by all tenants together, so that many cannot be used to hammer one. Enough for a
+/// provider where many of them have their mail.
+pub const TESTS_PER_TARGET: Limit = Limit { burst: 300, period: Duration::from_mins(10) };
+
+/// How long a mail that has to wait for its turn is left alone: `shortest`, or a twentieth of what it has waited
+/// already if that is longer, half to one and a half times by `jitter` in [0, 1). So two days of waiting are some two
+/// hundred looks at the queue, and a queue that counts them (SQS takes 1000 at most) does not lose patience first.
+pub fn turn(waited: Duration, shortest: Duration, jitter: f64) -> Duration {
+    shortest.max(waited / 20).mul_f64(0.5 + jitter.clamp(0.0, 1.0))
+}
+
 /// A bucket as it was at some time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bucket {
@@ -37,6 +48,12 @@ impl Limit {
         };
         let (_, burst, seconds) = PROVIDERS.into_iter().find(|(suffix, ..)| is(suffix))?;
         Some(Self { burst, period: Duration::from_secs(seconds) })
+    }
+
+    /// How many connections to this server all senders together may have; `None` where nobody counts. Microsoft: three
+    /// for an account (Exchange Online limits, SMTP AUTH client submission).
+    pub fn connections(host: &str) -> Option<usize> {
+        Self::of_provider(host).map(|_| 3)
     }
 
     /// Takes `count` tokens out of the bucket (full when there is none yet).
@@ -76,6 +93,18 @@ mod tests {
             ("smtp.acme.test", None),
         ] {
             assert_eq!(Limit::of_provider(host).map(|limit| limit.burst), burst, "{host}");
+        }
+    }
+
+    #[test]
+    fn two_days_of_waiting_are_far_fewer_looks_than_the_queue_allows() {
+        for jitter in [0.0, 0.5] {
+            let (mut waited, mut looks) = (Duration::ZERO, 0);
+            while waited < Duration::from_hours(48) {
+                waited += turn(waited, Duration::from_secs(5), jitter);
+                looks += 1;
+            }
+            assert!(looks < 500, "{looks}");
         }
     }
 

@@ -28,6 +28,11 @@ impl Tenant {
         if usable { Ok(Self(name.to_owned())) } else { Err(UnusableTenant) }
     }
 
+    /// Whose the shared states are that concern no single tenant. No tenant's name begins like this one.
+    pub fn platform() -> Self {
+        Self("-platform".to_owned())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -22,7 +22,14 @@ use crate::functions::sender::Record;
 #[derive(Default)]
 pub struct Memory {
     state: Mutex<State>,
+    /// What somebody else does at the moment when the next messages are on the queue.
+    #[cfg(test)]
+    pub(crate) after_send: Mutex<Option<Meanwhile>>,
 }
+
+/// See [`Memory::after_send`].
+#[cfg(test)]
+pub(crate) type Meanwhile = Box<dyn FnOnce() -> futures_util::future::BoxFuture<'static, ()> + Send>;
 
 #[derive(Default)]
 struct State {
@@ -342,7 +349,15 @@ impl Queue for Memory {
             state.queue.push(Waiting { id, body: message.body.clone(), visible_at });
             Ok(())
         };
-        messages.iter().map(one).collect()
+        let sent = messages.iter().map(one).collect();
+        #[cfg(test)]
+        {
+            let meanwhile = self.after_send.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(meanwhile) = meanwhile {
+                meanwhile().await;
+            }
+        }
+        sent
     }
 
     async fn hide(&self, receipt: &str, during: Duration) -> Result<()> {

@@ -13,12 +13,12 @@ use futures_util::{FutureExt as _, StreamExt as _, future, stream};
 use jiff::Timestamp;
 
 use self::group::Group;
-use self::settle::settle;
+use self::settle::{defer, settle};
 use super::active::Active;
 use super::alert::UNHEALTHY;
-use super::{App, active, relay_health};
+use super::{App, active, random_unit, relay_health};
 use crate::domain::category::Via;
-use crate::domain::delivery::{Delivery, Status};
+use crate::domain::delivery::{Delivery, Revision, Status};
 use crate::domain::event::Event;
 use crate::domain::health::{Admission, Health};
 use crate::domain::route::{self, Relay, Route};
@@ -30,6 +30,7 @@ use crate::wire::sqs::Job;
 
 mod group;
 mod settle;
+mod turns;
 
 /// A message as it came from the queue.
 #[derive(Clone, Debug)]
@@ -46,6 +47,8 @@ pub struct Record {
 const AT_A_TIME: usize = 16;
 /// A mail may be tried with the settings at hand, with those that have replaced them, and through the platform.
 const ROUNDS: usize = 3;
+/// What waits for the platform's server comes back spread over so long.
+const SPREAD: Duration = Duration::from_secs(30);
 /// The longest that SQS hides a message is 12 hours from its receipt.
 const LONGEST_HIDE: Duration = Duration::from_hours(11);
 
@@ -309,6 +312,7 @@ async fn route_all(
             return Vec::new();
         }
     };
+    let mut closed: Option<Option<Closed>> = None;
     for mut item in items {
         let Some(tenant) = tenants.get(&item.row.tenant) else { continue };
         match decide(&item, tenant, platform.settings().is_some()) {
@@ -326,6 +330,23 @@ async fn route_all(
                 item.row.route = Some(via);
                 item.row.revision = own.then(|| revision.clone());
                 item.row.reason = reason;
+                if !own {
+                    if closed.is_none() {
+                        match platform_closed(app, revision).await {
+                            Ok(found) => closed = Some(found),
+                            Err(error) => {
+                                tracing::warn!(%error, "health of the platform's server not read");
+                                continue;
+                            }
+                        }
+                    }
+                    if let Some(Some(closed)) = &closed {
+                        let wait = closed.wait + SPREAD.mul_f64(random_unit());
+                        let (version, reason) = (item.version, closed.reason.clone());
+                        fates[item.index] = defer(app, item.row, version, wait, reason).await;
+                        continue;
+                    }
+                }
                 let key = RelayKey {
                     tenant: own.then(|| item.row.tenant.as_str().to_owned()),
                     revision: revision.0.clone(),
@@ -341,6 +362,31 @@ async fn route_all(
         }
     }
     groups.into_values().collect()
+}
+
+/// The platform's server is left alone for now.
+struct Closed {
+    reason: String,
+    wait: Duration,
+}
+
+/// Whether the platform's server is left alone: there is no other way for its mail, so that waits. One batch at a
+/// time tries whether it is back.
+async fn platform_closed(app: &App, revision: &Revision) -> Result<Option<Closed>> {
+    let (health, version) = relay_health::load(app, &Tenant::platform()).await?;
+    let now = (app.now)();
+    let health = Health::about(health, revision, now);
+    let free = match health.admit(now) {
+        Admission::Open => true,
+        Admission::Closed => false,
+        Admission::Probe(claimed) => relay_health::store(app, &Tenant::platform(), &claimed, version).await?,
+    };
+    if free {
+        return Ok(None);
+    }
+    let said = health.message.as_deref().unwrap_or("it does not take mail.");
+    let reason = format!("The platform's server is left alone for a while: {said}");
+    Ok(Some(Closed { reason, wait: health.probe_at.map_or(SPREAD, |at| until(now, at)) }))
 }
 
 fn decide(item: &Item, tenant: &TenantState, platform: bool) -> Route {

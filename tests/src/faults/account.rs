@@ -62,7 +62,7 @@ impl Account {
             account.doubled += usize::from(times > 1);
             let silent = pages.silent.contains(&row.recipient);
             let killed =
-                last_marks.get(&row.recipient).is_some_and(|(_, name)| senders.killed.contains(name));
+                last_marks.get(&row.message_id).is_some_and(|(_, name)| senders.killed.contains(name));
             let keeps_the_rule = match row.status {
                 Status::Sent => {
                     account.sent += 1;
@@ -126,16 +126,16 @@ impl Account {
     }
 }
 
-/// The last sender that marked each recipient's mail, by the journals.
+/// The last sender that marked each mail, by the journals.
 fn last_marks(run: &Run, senders: &Senders) -> HashMap<String, (i64, String)> {
     let mut last: HashMap<String, (i64, String)> = HashMap::new();
     for name in &senders.names {
         let text = std::fs::read_to_string(journal(&run.spec.folder, name)).unwrap_or_default();
         for line in text.lines() {
-            let Some((at, recipient)) = line.split_once(' ') else { continue };
+            let Some((at, message_id)) = line.split_once(' ') else { continue };
             let at: i64 = at.parse().unwrap_or_default();
-            if last.get(recipient).is_none_or(|(before, _)| *before <= at) {
-                last.insert(recipient.to_owned(), (at, name.clone()));
+            if last.get(message_id).is_none_or(|(before, _)| *before <= at) {
+                last.insert(message_id.to_owned(), (at, name.clone()));
             }
         }
     }

@@ -47,7 +47,8 @@ struct JournaledGate<'a> {
 impl Gate for JournaledGate<'_> {
     async fn commit(&self, index: usize) -> bool {
         // Before the row can be `sending`, so that no mark is missing.
-        let line = format!("{} {}\n", Timestamp::now().as_microsecond(), self.mails[index].to);
+        let message_id = message_id(&self.mails[index].message);
+        let line = format!("{} {message_id}\n", Timestamp::now().as_microsecond());
         let written = self.journal.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
         written.is_ok() && self.gate.commit(index).await
     }
@@ -74,6 +75,13 @@ impl Relays for Journaled {
     ) -> TestReport {
         probe::probe(&self.network, settings, plan, on_stage).await
     }
+}
+
+/// The Message-ID without angle brackets.
+fn message_id(message: &[u8]) -> String {
+    let header = String::from_utf8_lossy(message);
+    let line = header.lines().find_map(|line| line.strip_prefix("Message-ID:"));
+    line.unwrap_or_default().trim().trim_matches(['<', '>']).to_owned()
 }
 
 /// The functions over real SMTP, for the process with this name.

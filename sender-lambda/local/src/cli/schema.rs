@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use sender_lambda::wire::event::EventDocument;
-use sender_lambda::wire::http::{DeliveryDetail, DeliveryList, Problem};
+use sender_lambda::wire::http::{Activation, DeliveryDetail, DeliveryList, Problem};
 use sender_lambda::wire::test_report::TestReport;
 use sender_lambda::wire::validation::ValidationReport;
 use serde_json::{Map, Value, json};
@@ -33,6 +33,7 @@ const DOCUMENTS: &[(&str, Make)] = &[
     ("SmtpSettings", || sender_lambda::wire::settings::schema().to_value()),
     ("ValidationReport", written::<ValidationReport>),
     ("TestReport", written::<TestReport>),
+    ("Activation", written::<Activation>),
     ("Event", read::<EventDocument>),
     ("Deliveries", written::<DeliveryList>),
     ("DeliveryDetail", written::<DeliveryDetail>),

@@ -8,12 +8,11 @@ use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
-use super::settle::{fail, settle};
-use super::{AT_A_TIME, Fate, Item, TenantState, until};
+use super::settle::{defer, fail, settle};
+use super::{AT_A_TIME, Fate, Item, TenantState, turns};
 use crate::domain::category::Via;
 use crate::domain::delivery::{Attempt, Delivery, SmtpWords, Status};
 use crate::domain::failure::{Failure, Reply, Stage};
-use crate::domain::limits::{Bucket, Limit};
 use crate::domain::outcome::{self, Observation, Verdict};
 use crate::domain::settings::Settings;
 use crate::domain::tenant::Tenant;
@@ -25,8 +24,6 @@ use crate::smtp::{Gate, Mail, RelayKey};
 
 /// How many attempts a row keeps: the first, and the last ones.
 const ATTEMPTS_KEPT: usize = 30;
-/// The key of a relay's token bucket in the ledger.
-const RATE: &str = "rate";
 
 /// The mails for one relay.
 pub(super) struct Group {
@@ -52,9 +49,21 @@ type Outcome = Result<Reply, Failure>;
 impl Group {
     /// Sends them; none is begun after `until`.
     pub(super) async fn run(self, app: &App, until: Timestamp) -> Ran {
+        let seat = match turns::sit(app, &self.key, &self.settings).await {
+            Ok(seat) => seat,
+            Err(reason) => {
+                return Ran { fates: turns::put_off(app, self.items, &reason).await, ..Ran::default() };
+            }
+        };
+        let ran = self.run_seated(app, until).await;
+        turns::leave(app, seat).await;
+        ran
+    }
+
+    async fn run_seated(self, app: &App, until: Timestamp) -> Ran {
         let mut ran = Ran::default();
         let Self { key, settings, reread, items } = self;
-        let items = throttle(app, &key, &settings, items, &mut ran.fates).await;
+        let items = turns::throttle(app, &key, &settings, items, &mut ran.fates).await;
         let (items, mails) = build_all(app, &settings, items, &mut ran.fates).await;
         let Some(tenant) = items.first().map(|item| item.row.tenant.clone()) else { return ran };
         let began = (app.now)();
@@ -89,7 +98,9 @@ impl Group {
             active::forget_platform(app);
         }
         let stale = state.is_some();
-        if own && !stale {
+        if !own {
+            watch(app, &Tenant::platform(), &settings, &key, &sent).await;
+        } else if !stale {
             watch(app, &tenant, &settings, &key, &sent).await;
             if let Some(failure) = &broken {
                 // One read later than the failure, so that nothing stale outlives it.
@@ -192,18 +203,6 @@ async fn conclude(app: &App, item: Item, verdict: Verdict, outcome: &Outcome) ->
     }
 }
 
-/// Puts the mail off, or gives it up when that would be too late.
-async fn defer(app: &App, row: Delivery, version: u64, wait: Duration, reason: String) -> Fate {
-    let now = (app.now)();
-    match outcome::next_attempt(now, wait, row.retry_until) {
-        Some(at) => {
-            let row = Delivery { status: Status::Deferred, reason, next_attempt_at: Some(at), ..row };
-            settle(app, row, version, Fate::Stay(Some(until(now, at)))).await
-        }
-        None => fail(app, row, version, &format!("{reason} It was given up: its time is over.")).await,
-    }
-}
-
 /// Adds the attempt to the row.
 fn record(row: &mut Delivery, at: Timestamp, ms: u64, outcome: &Outcome) {
     let (stage, code, reply) = match outcome {
@@ -263,58 +262,6 @@ fn build_one(app: &App, settings: &Settings, item: &Item) -> Result<Vec<u8>, Str
         now: (app.now)(),
     };
     build(&parts, &app.templates).map_err(|error| error.to_string())
-}
-
-/// Keeps to what the provider allows: what is beyond waits for its turn.
-async fn throttle(
-    app: &App,
-    key: &RelayKey,
-    settings: &Settings,
-    mut items: Vec<Item>,
-    fates: &mut Vec<(usize, Fate)>,
-) -> Vec<Item> {
-    let (Some(limit), Some(_), Some(tenant)) =
-        (Limit::of_provider(&settings.host), &key.tenant, items.first().map(|item| item.row.tenant.clone()))
-    else {
-        return items;
-    };
-    let (allowed, wait) = take_tokens(app, &tenant, limit, items.len()).await;
-    for item in items.split_off(allowed.min(items.len())) {
-        let reason = format!(
-            "{} takes at most {} mails in {} seconds, and others are before this one.",
-            settings.host,
-            limit.burst,
-            limit.period.as_secs()
-        );
-        // Spread over the period, so that they do not all come back for the next token.
-        let wait = wait + limit.period.mul_f64(random_unit());
-        fates.push((item.index, defer(app, item.row, item.version, wait, reason).await));
-    }
-    items
-}
-
-/// Takes up to `wanted` tokens: how many, and how long until the next one. When the state cannot be had, nothing
-/// is taken: a provider that locks an account for haste costs more than a pause.
-async fn take_tokens(app: &App, tenant: &Tenant, limit: Limit, wanted: usize) -> (usize, Duration) {
-    for _ in 0..5 {
-        let now = (app.now)();
-        let Ok(stored) = app.effects.ledger.get_state(tenant, RATE, now).await else { break };
-        let version = stored.as_ref().map_or(0, |stored| stored.version);
-        let bucket: Option<Bucket> = stored.and_then(|stored| serde_json::from_value(stored.value).ok());
-        let count = limit.available(bucket, now).min(u32::try_from(wanted).unwrap_or(u32::MAX));
-        match limit.take(bucket, count.max(1), now) {
-            Err(wait) => return (0, wait),
-            Ok(next) => {
-                let expires = now.checked_add(limit.period * 2).ok();
-                let value = serde_json::json!(next);
-                let written = app.effects.ledger.put_state(tenant, RATE, &value, version, expires, now).await;
-                if written == Ok(true) {
-                    return (usize::try_from(count.max(1)).unwrap_or(usize::MAX), Duration::ZERO);
-                }
-            }
-        }
-    }
-    (0, limit.period)
 }
 
 /// A mail on its way through the gate.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::Fate;
+use super::{Fate, until};
 use crate::domain::delivery::{Delivery, Status};
+use crate::domain::outcome;
 use crate::effects::{Emitted, QueueMessage};
 use crate::functions::{App, emit, router};
 use crate::wire::http::DeliveryRow;
@@ -14,8 +15,9 @@ use crate::wire::http::DeliveryRow;
 const TRIES: u32 = 4;
 /// The first pause between two tries; fourfold each time.
 const PAUSE: Duration = Duration::from_millis(25);
-/// When the message of a mail shows whose own was taken off; it is hidden further then if need be.
-const SOON: Duration = Duration::from_secs(1);
+/// When the message of a mail shows whose own was taken off. The row is written right after the message is on the queue,
+/// and must be by then: a message that finds a final row is dropped.
+const SOON: Duration = Duration::from_mins(1);
 
 /// Writes the row if it still has this version, and gives `fate`; when it cannot be written, the message stays
 /// and the row tells the next sender what it knows.
@@ -67,4 +69,16 @@ async fn overtaken(app: &App, row: &Delivery, version: u64) -> Option<u64> {
 pub(super) async fn fail(app: &App, row: Delivery, version: u64, reason: &str) -> Fate {
     let row = Delivery { status: Status::Failed, reason: reason.to_owned(), next_attempt_at: None, ..row };
     settle(app, row, version, Fate::Done).await
+}
+
+/// Puts the mail off, or gives it up when that would be too late.
+pub(super) async fn defer(app: &App, row: Delivery, version: u64, wait: Duration, reason: String) -> Fate {
+    let now = (app.now)();
+    match outcome::next_attempt(now, wait, row.retry_until) {
+        Some(at) => {
+            let row = Delivery { status: Status::Deferred, reason, next_attempt_at: Some(at), ..row };
+            settle(app, row, version, Fate::Stay(Some(until(now, at)))).await
+        }
+        None => fail(app, row, version, &format!("{reason} It was given up: its time is over.")).await,
+    }
 }

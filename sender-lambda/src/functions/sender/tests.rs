@@ -478,6 +478,59 @@ async fn a_provider_that_counts_gets_no_more_than_it_takes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_provider_that_counts_connections_gets_no_more_from_all_senders_together() {
+    let world = World::new();
+    world.activate("r1", &settings("smtp.office365.com", Via::Relay, OnFailure::Hold)).await;
+    let key = RelayKey { tenant: Some("acme".to_owned()), revision: "r1".to_owned() };
+    let host = settings("smtp.office365.com", Via::Relay, OnFailure::Hold);
+    let others: Vec<World> = (0..3).map(|_| world.another_process()).collect();
+    for other in &others {
+        assert!(turns::sit(&other.app, &key, &host).await.is_ok());
+    }
+    world.tell("e1", &["jan@example.org"]).await;
+    world.work().await;
+    let row = world.row();
+    assert_eq!((row.status, row.attempts.len(), world.memory.queued()), (Status::Deferred, 0, 1), "{row:?}");
+    assert!(row.reason.contains("at most 3 connections"), "{}", row.reason);
+    // The three die; what they held lapses.
+    drop(others);
+    world.memory.pass(Duration::from_mins(8));
+    world.work().await;
+    assert_eq!((world.row().status, world.relays.taken().len()), (Status::Sent, 1));
+    // Who has used a connection may use it again at once, with all seats taken.
+    for _ in 0..2 {
+        assert!(turns::sit(&world.another_process().app, &key, &host).await.is_ok());
+    }
+    world.tell("e2", &["ann@example.org"]).await;
+    world.work().await;
+    assert_eq!(world.relays.taken().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_platforms_server_is_left_alone_while_it_is_broken_and_its_mail_waits() {
+    let world = World::new();
+    world.tell("e1", &["a@example.org"]).await;
+    world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
+    world.work().await;
+    for event in ["e2", "e3", "e4"] {
+        world.tell(event, &["b@example.org"]).await;
+    }
+    world.work().await;
+    let rows = world.memory.rows();
+    assert!(rows.iter().all(|row| row.status == Status::Deferred), "{rows:?}");
+    let waiting = rows.iter().filter(|row| row.attempts.is_empty());
+    assert!(waiting.clone().all(|row| row.reason.contains("left alone for a while: it refused")), "{rows:?}");
+    assert_eq!((waiting.count(), world.relays.taken().len(), world.memory.queued()), (3, 0, 4));
+    for _ in 0..20 {
+        world.memory.pass(Duration::from_secs(30));
+        world.work().await;
+    }
+    assert!(world.memory.rows().iter().all(|row| row.status == Status::Sent), "{:?}", world.memory.rows());
+    let types: Vec<_> = world.memory.take_emitted().iter().map(|event| event.detail_type).collect();
+    assert_eq!(types, ["Relay Unhealthy", "Relay Recovered"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_secret_is_told() {
     let world = World::new();
     world.activate("r1", &own(OnFailure::Hold)).await;

@@ -41,7 +41,7 @@ pub(super) async fn show(call: &Call<'_>) -> Answered {
 pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     let (before, settings) = draft(call).await?;
     let email = admin(call)?;
-    count_test(call).await?;
+    count_test(call, &settings).await?;
     let unchanged = before.settings().filter(|(_, active)| **active == settings);
     let (revision, new) = match unchanged {
         // Saving what is active already tests it again, and leaves no version behind.
@@ -73,7 +73,7 @@ pub(super) async fn roll_back(call: &Call<'_>, progress: Progress<'_>) -> Answer
     match Active::read(secrets.get(call.tenant, SecretStage::Previous).await?) {
         Active::Settings(revision, settings) => {
             let email = admin(call)?;
-            count_test(call).await?;
+            count_test(call, &settings).await?;
             let report = probe(call, &settings, Some(email), progress).await;
             if !report.ok || report.test_message.is_none() {
                 return Ok(test_failed(&report));
@@ -98,8 +98,12 @@ pub(super) async fn roll_back(call: &Call<'_>, progress: Progress<'_>) -> Answer
     }
 }
 
+/// What a mail waits for that was held when the settings were taken away.
+const WAITS_FOR_A_PERSON: &str = "Held: the settings of your own mail server were removed while this mail waited for \
+    it. It leaves by the platform's server as soon as you release it; if nobody does before its time is over, it fails.";
+
 /// `DELETE /smtp`. Held mail stays held until somebody releases it: that it then leaves by the platform's server
-/// is for a person to say.
+/// is for a person to say, and its row says so.
 pub(super) async fn remove(call: &Call<'_>) -> Answered {
     let before = active::read(call.app, call.tenant).await?;
     if let Active::None(_) = before {
@@ -110,6 +114,10 @@ pub(super) async fn remove(call: &Call<'_>) -> Answered {
     promote(call, &revision, before.revision()).await?;
     relay_health::reset(call.app, call.tenant, &revision).await;
     active::forget(call.app, call.tenant);
+    // The settings are gone whatever comes of this; a row that is not reached keeps the reason that it had.
+    if let Err(error) = release::explain(call.app, call.tenant, WAITS_FOR_A_PERSON).await {
+        tracing::warn!(tenant = %call.tenant, %error, "held mail not told that the settings are gone");
+    }
     Ok(nothing())
 }
 

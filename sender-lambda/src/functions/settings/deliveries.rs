@@ -104,7 +104,7 @@ pub(super) async fn release_held(call: &Call<'_>) -> Answered {
     let app = call.app;
     let active = active::read(app, call.tenant).await?;
     if let Some((revision, settings)) = active.settings() {
-        count_test(call).await?;
+        count_test(call, settings).await?;
         let report = probe(call, settings, None, None).await;
         if !report.ok {
             let detail = "The test did not pass, so nothing was released.";

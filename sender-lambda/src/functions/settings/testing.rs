@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::answer::{Answered, Response, json, problem, problem_for};
 use super::{Call, Progress};
-use crate::domain::limits::{Bucket, Limit, TESTS_PER_TENANT};
+use crate::domain::limits::{Bucket, Limit, TESTS_PER_TARGET, TESTS_PER_TENANT};
 use crate::domain::settings::Settings;
+use crate::domain::tenant::Tenant;
 use crate::functions::active::{self, Active};
 use crate::smtp::Plan;
 use crate::wire::settings::{Checked, check};
@@ -27,7 +28,7 @@ pub(super) fn validate(call: &Call<'_>) -> Response {
 /// `POST /smtp/test`.
 pub(super) async fn test(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     let (_, settings) = draft(call).await?;
-    count_test(call).await?;
+    count_test(call, &settings).await?;
     Ok(json(200, &probe(call, &settings, call.email, progress).await))
 }
 
@@ -59,33 +60,35 @@ pub(super) async fn probe(
     call.app.relays.probe(settings, &plan, &mut |stage| progress(json!(stage))).await
 }
 
-/// Takes a token for a test: a test connects to whatever host a form names, so it must not be worth a scanner's
-/// while.
-pub(super) async fn count_test(call: &Call<'_>) -> Answered<()> {
-    count(call, TESTS, TESTS_PER_TENANT).await
+/// Takes the tokens for a test. A test connects to whatever host a form names: it must neither be worth a scanner's
+/// while nor let many tenants together hammer one server.
+pub(super) async fn count_test(call: &Call<'_>, settings: &Settings) -> Answered<()> {
+    count(call, call.tenant, TESTS, TESTS_PER_TENANT, "").await?;
+    let key = format!("{TESTS} {}:{}", settings.host.to_ascii_lowercase(), settings.port);
+    count(call, &Tenant::platform(), &key, TESTS_PER_TARGET, " of this server").await
 }
 
-async fn count(call: &Call<'_>, key: &str, limit: Limit) -> Answered<()> {
+async fn count(call: &Call<'_>, tenant: &Tenant, key: &str, limit: Limit, of: &str) -> Answered<()> {
     let ledger = &call.app.effects.ledger;
     for _ in 0..5 {
         let now = (call.app.now)();
-        let stored = ledger.get_state(call.tenant, key, now).await?;
+        let stored = ledger.get_state(tenant, key, now).await?;
         let version = stored.as_ref().map_or(0, |stored| stored.version);
         let bucket: Option<Bucket> = stored.and_then(|stored| serde_json::from_value(stored.value).ok());
         let bucket = limit.take(bucket, 1, now).map_err(|wait| {
             let detail = format!(
-                "At most {} tests in {} minutes. Wait a little, then try again.",
+                "At most {} tests{of} in {} minutes. Wait a little, then try again.",
                 limit.burst,
                 limit.period.as_secs() / 60
             );
             problem_for(429, "test.rate_limited", &detail, wait)
         })?;
         let expires = now.checked_add(limit.period * 2).ok();
-        if ledger.put_state(call.tenant, key, &json!(bucket), version, expires, now).await? {
+        if ledger.put_state(tenant, key, &json!(bucket), version, expires, now).await? {
             return Ok(());
         }
     }
-    let detail = "Others of your organisation are testing at this moment. Try again.";
+    let detail = "Others are testing at this moment. Try again.";
     Err(problem_for(429, "test.rate_limited", detail, Duration::from_secs(1)))
 }
 

@@ -206,6 +206,53 @@ async fn tests_are_limited_for_each_tenant() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_tenants_cannot_hammer_one_server() {
+    let world = World::new();
+    let test = |number: usize, host: &'static str| {
+        let world = &world;
+        async move {
+            let tenant = format!("t{}", number % 20);
+            call_as(world, claims(&tenant), "POST", "/smtp/test", &draft(host)).await
+        }
+    };
+    for number in 0..300 {
+        assert_eq!(test(number, "smtp.one.example").await.0, 200, "{number}");
+    }
+    let (status, body) = test(0, "SMTP.one.example").await;
+    assert_eq!((status, &body["code"]), (429, &json!("test.rate_limited")));
+    assert!(body["detail"].as_str().unwrap().contains("this server"), "{body}");
+    assert_eq!(test(1, "smtp.two.example").await.0, 200, "another server is another matter");
+}
+
+#[tokio::test(start_paused = true)]
+async fn mail_that_is_held_when_the_settings_go_waits_for_a_person_and_not_for_ever() {
+    for released in [true, false] {
+        let world = World::new();
+        world.activate("r1", &stored("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+        world.app.effects.ledger.add_tenant(&acme()).await.unwrap();
+        world.tell("e1", &["jan@example.org"]).await;
+        world.relays.then([Act::Fail(crate::domain::failure::Stage::Auth, FailureCode::AuthRejected, 535)]);
+        sent(&world).await;
+        assert_eq!(call(&world, "DELETE", "/smtp", &Value::Null).await.0, 204);
+        world.memory.pass(std::time::Duration::from_hours(47));
+        crate::functions::monitor::run(&world.app).await.unwrap();
+        let row = sent(&world).await.remove(0);
+        assert_eq!((row.status, world.relays.taken().len()), (Status::Held, 0));
+        assert!(row.reason.contains("as soon as you release it"), "{}", row.reason);
+        if released {
+            let (status, body) = call(&world, "POST", "/held/release", &Value::Null).await;
+            assert_eq!((status, &body["released"]), (202, &json!(1)));
+            let row = sent(&world).await.remove(0);
+            assert_eq!((row.status, row.route), (Status::Sent, Some(Via::Platform)));
+        } else {
+            world.memory.pass(std::time::Duration::from_hours(2));
+            crate::functions::monitor::run(&world.app).await.unwrap();
+            assert_eq!(sent(&world).await[0].status, Status::Failed);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_an_address_nothing_is_activated() {
     let world = World::new();
     let nobody = Claims { email: None, ..claims("acme") };
@@ -328,10 +375,13 @@ async fn nothing_of_another_tenant_can_be_seen_or_done() {
     for (method, path, body, status) in [
         ("GET", "/smtp".to_owned(), Value::Null, 404),
         ("PUT", "/smtp".to_owned(), keep.clone(), 422),
-        ("POST", "/smtp/test".to_owned(), keep, 422),
+        ("POST", "/smtp/test".to_owned(), keep.clone(), 422),
+        ("POST", "/smtp/validate".to_owned(), keep, 200),
         ("POST", "/smtp/rollback".to_owned(), Value::Null, 409),
         ("DELETE", "/smtp".to_owned(), Value::Null, 204),
         ("GET", "/deliveries?event=e1".to_owned(), Value::Null, 200),
+        ("GET", "/deliveries?recipient=jan@example.org".to_owned(), Value::Null, 200),
+        ("GET", "/deliveries?status=unknown".to_owned(), Value::Null, 200),
         ("GET", format!("/deliveries/{id}"), Value::Null, 404),
         ("POST", format!("/deliveries/{id}/resend"), Value::Null, 404),
         ("POST", "/held/release".to_owned(), Value::Null, 202),
