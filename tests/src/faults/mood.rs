@@ -157,14 +157,16 @@ pub(super) struct Phase {
 }
 
 /// For each of so many relays the phases in which something is wrong, none beyond `end`. Troubles are dealt from a
-/// shuffled deck, so that each comes up before one comes up again.
+/// shuffled deck, so that each comes up before one comes up again. In a long run each lasts longer, and so does the peace
+/// in between.
 pub(super) fn schedules(relays: usize, end: Duration, dice: &mut Dice) -> Vec<Vec<Phase>> {
+    let stretch = u32::try_from(end.as_secs() / 30).unwrap_or(u32::MAX).clamp(1, 6);
     let mut deck: Vec<Mood> = Vec::new();
     // In the order of time over all relays, so that a short run sees the whole deck too.
     let mut at: Vec<Duration> = (0..relays).map(|_| dice.millis(300, 1500)).collect();
     let mut schedules: Vec<Vec<Phase>> = vec![Vec::new(); relays];
     while let Some((relay, from)) = at.iter().copied().enumerate().min_by_key(|(_, from)| *from) {
-        let until = from + dice.millis(1000, 2200);
+        let until = from + dice.millis(1000, 2200) * stretch;
         if until > end {
             break;
         }
@@ -175,7 +177,7 @@ pub(super) fn schedules(relays: usize, end: Duration, dice: &mut Dice) -> Vec<Ve
         if let Some(mood) = deck.pop() {
             schedules[relay].push(Phase { from, until, mood });
         }
-        at[relay] = until + dice.millis(500, 1500);
+        at[relay] = until + dice.millis(500, 1500) * stretch;
     }
     schedules
 }

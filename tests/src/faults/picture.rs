@@ -91,10 +91,16 @@ pub(super) fn draw(run: &Run, senders: &Senders, schedules: &[Vec<Phase>], accou
         if lanes <= 20 || number % 5 == 0 || number == run.plan.tenants {
             label(&mut svg, &name, top + lane - 4.0);
         }
-        for phase in schedules.get(number).into_iter().flatten() {
+    }
+    for colour in [Colour::Stumbling, Colour::Broken, Colour::Refusing, Colour::Dark] {
+        let phases =
+            schedules.iter().enumerate().flat_map(|(number, phases)| phases.iter().map(move |p| (number, p)));
+        let bars = phases.filter(|(_, phase)| phase.mood.colour() == colour).map(|(number, phase)| {
             let (from, until) = (scale.x(phase.from), scale.x(phase.until));
-            rect(&mut svg, class(phase.mood.colour()), (from, top), (until - from, lane - 2.0));
-        }
+            let (width, height) = (until - from, lane - 2.0);
+            format!("M{from:.1} {:.1}h{width:.1}v{height}h-{width:.1}z", y(number))
+        });
+        path(&mut svg, class(colour), bars);
     }
     let pages = run.book.open();
     // Twice a pixel is as fine as it shows.
