@@ -41,7 +41,8 @@ fn file() -> PathBuf {
 /// The file's text, from what today's `ownpost schema` prints.
 fn types() -> Result<String> {
     let mut command = cargo();
-    command.args(["run", "--quiet", "--package", "ownpost", "--", "schema"]);
+    // By the binary's name, with the features that the suite `build` builds it with: nothing is compiled twice.
+    command.args(["run", "--quiet", "--bin", "ownpost", "--", "schema"]);
     let output = command.stderr(std::process::Stdio::inherit()).output()?;
     ensure!(output.status.success(), "`{}` ended with {}", show(&command), output.status);
     let schema: Value = serde_json::from_slice(&output.stdout)?;
