@@ -15,12 +15,15 @@ pub(super) struct Heard {
     pub(super) reply: Option<u16>,
     /// Whether it went by BDAT.
     pub(super) chunk: bool,
+    /// Whether its sender or recipient was refused, with the mail on the way already: only with a window.
+    pub(super) refused: bool,
 }
 
 impl Heard {
-    /// The server does not know BDAT, so that it has taken no mail and may get it again.
-    pub(super) fn not_understood(&self) -> bool {
-        self.chunk && matches!(self.reply, Some(500..=504))
+    /// The server cannot have taken the mail, whatever it goes on to say: it does not know BDAT, or has refused the
+    /// envelope. So the mail may leave again.
+    pub(super) fn in_vain(&self) -> bool {
+        self.refused || (self.chunk && matches!(self.reply, Some(500..=504)))
     }
 }
 
@@ -57,13 +60,22 @@ pub(super) fn listen(connection: &Connection, mails: &[Mail], window: usize) -> 
     let replies = parse(&said);
     // The greeting answers nothing.
     let answers = replies.iter().skip(1).map(|reply| reply.as_ref().ok()).chain(std::iter::repeat(None));
-    let dots = asked.iter().zip(answers).filter_map(|(asked, answer)| match asked {
-        Asked::End(number, chunk) => {
-            Some((*number, Heard { reply: answer.map(|reply| reply.code), chunk: *chunk }))
+    let mut refused = false;
+    let mut left = Vec::new();
+    for (asked, answer) in asked.iter().zip(answers) {
+        let is_refusal = answer.is_some_and(|reply| !(200..300).contains(&reply.code));
+        match asked {
+            Asked::Mail => refused = is_refusal,
+            Asked::Rcpt => refused |= is_refusal,
+            Asked::End(number, chunk) => {
+                assert!(window > 1 || !refused, "mail {number} left behind a refusal");
+                let reply = answer.map(|reply| reply.code);
+                left.push((*number, Heard { reply, chunk: *chunk, refused }));
+            }
+            _ => {}
         }
-        _ => None,
-    });
-    dots.collect()
+    }
+    left
 }
 
 /// Whatever the server says unasked, nothing that could deliver a mail is written behind it.

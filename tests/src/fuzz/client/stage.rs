@@ -15,9 +15,9 @@ use tokio::time::Sleep;
 /// The server waits until the client has written something more.
 pub const TURN: u8 = 0xff;
 /// The connection ends; the next one gets what follows.
-pub(super) const NEXT: u8 = 0xfe;
+pub const NEXT: u8 = 0xfe;
 /// The server is silent for longer than most of the client's steps may take.
-pub(super) const STALL: u8 = 0xfd;
+pub const STALL: u8 = 0xfd;
 /// What stands before and behind this comes in two reads.
 pub const SPLIT: u8 = 0xfc;
 /// The client's writes fail from here on.
