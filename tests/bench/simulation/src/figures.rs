@@ -47,7 +47,7 @@ pub(crate) fn page(scenario: &Scenario, results: &[Results]) -> Result<String> {
         text,
         "# Simulation\n\nWritten by `cargo xtask bench simulation` on {date}; seed {}. {} events of {} tenants in {} \
          hours, one recipient each; how much a tenant sends follows Zipf's law, and the largest one sends {:.0} % of \
-         everything within {} at noon. {} senders at most, 10 messages a batch. {:.0} % of the tenants have a relay \
+         everything within {} halfway. {} senders at most, 10 messages a batch. {:.0} % of the tenants have a relay \
          of their own; {:.0} % of those are allowed 30 mails a minute by their provider; {:.0} % fail for {} now and \
          then: they stall, refuse, answer 450, change the password, fall silent after the dot, or take 5 s for a \
          mail. 1 message in {:.0} is delivered twice, 1 sender in {:.0} is killed.\n\n\
