@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use sender_lambda::domain::category::Via;
+use sender_lambda::domain::limits::{self, Limit};
 use sender_lambda::domain::outcome::{self, Verdict};
 use sender_lambda::domain::route::{self, Relay, Route};
 use sender_lambda::domain::words;
@@ -20,6 +21,8 @@ const BATCH: usize = 10;
 const LEASE: Micros = 15 * MINUTE;
 /// `functions::active::FRESH_FOR`.
 const FRESH_FOR: Micros = 5 * MINUTE;
+/// `functions::sender::turns::NEXT_SEAT`.
+const NEXT_SEAT: Duration = Duration::from_secs(5);
 /// One recipient in so many does not exist.
 const NO_SUCH_USER: u64 = 200;
 
@@ -133,8 +136,12 @@ impl Simulation {
                 None => grouped.push((tenant, via, vec![message])),
             }
         }
+        if grouped.iter().any(|(_, via, _)| *via == Via::Platform) {
+            // Whether the platform's server is left alone; it never is here.
+            self.count(Operation::StateGet, 1);
+        }
         for (tenant, via, mails) in grouped {
-            self.begin_group(&mut batch, clock, (tenant, via), mails, false);
+            self.begin_group(slot, &mut batch, clock, (tenant, via), mails, false);
         }
         self.place(now, slot, batch);
         true
@@ -190,6 +197,7 @@ impl Simulation {
     /// Begins to send through one relay at `clock`.
     fn begin_group(
         &mut self,
+        slot: u32,
         batch: &mut Batch,
         clock: Micros,
         (tenant, via): (u32, Via),
@@ -197,10 +205,21 @@ impl Simulation {
         reread: bool,
     ) {
         let own = via == Via::Relay;
-        if own && self.tenants[tenant as usize].limit.is_some() {
+        let counted = own && self.tenants[tenant as usize].limit.is_some();
+        if counted {
+            if !self.sit(clock, slot, tenant) {
+                for message in mails {
+                    let wait = self.turn(clock, message, NEXT_SEAT);
+                    self.defer(batch, clock, message, wait);
+                }
+                return;
+            }
             self.throttle(batch, clock, tenant, &mut mails);
         }
         if mails.is_empty() {
+            if counted {
+                self.leave(clock, slot, tenant);
+            }
             return;
         }
         let mood = if own { self.tenants[tenant as usize].relay.mood(clock) } else { Mood::Works };
@@ -236,9 +255,35 @@ impl Simulation {
         };
         self.count(Operation::StateGet, 1);
         for message in mails.split_off(allowed.min(mails.len())) {
-            let wait = wait + limit.period.mul_f64(self.random.f64());
+            let wait = wait + self.turn(clock, message, limit.period);
             self.defer(batch, clock, message, wait);
         }
+    }
+
+    /// How long a mail that waits for its turn is left alone.
+    fn turn(&mut self, now: Micros, message: Message, shortest: Duration) -> Duration {
+        let waited = Duration::from_micros(now.saturating_sub(self.mail(message).queued));
+        limits::turn(waited, shortest, self.random.f64())
+    }
+
+    /// Takes one of the connections that the provider counts, if one is free.
+    fn sit(&mut self, now: Micros, slot: u32, tenant: u32) -> bool {
+        self.count(Operation::StateGet, 1);
+        let known = &mut self.tenants[tenant as usize];
+        let most = Limit::connections(known.host).unwrap_or(usize::MAX);
+        let Some(seats) = known.seats.clone().take(&slot.to_string(), most, timestamp(now)) else {
+            return false;
+        };
+        known.seats = seats;
+        self.count(Operation::StatePut, 1);
+        true
+    }
+
+    fn leave(&mut self, now: Micros, slot: u32, tenant: u32) {
+        let known = &mut self.tenants[tenant as usize];
+        known.seats = known.seats.clone().leave(&slot.to_string(), timestamp(now));
+        self.count(Operation::StateGet, 1);
+        self.count(Operation::StatePut, 1);
     }
 
     /// Puts a mail off, or gives it up when that would be too late.
@@ -313,6 +358,12 @@ impl Simulation {
                 self.count(Operation::SecretGet, 1);
                 clock += latency::SECRET;
             }
+            if self.tenants[tenant as usize].limit.is_some() {
+                self.leave(clock, slot, tenant);
+            }
+        } else if !sent.is_empty() {
+            // The platform's server has a breaker too, and always works here.
+            self.count(Operation::StateGet, 1);
         }
         let mut again = Vec::new();
         for (message, said) in sent {
@@ -345,7 +396,10 @@ impl Simulation {
                 again.into_iter().filter(|message| self.route(tenant, *message, Some(&fault)).is_some());
             // Those left go by the platform's relay, as the policy says.
             let rest: Vec<Message> = rest.collect();
-            self.begin_group(&mut batch, clock, (tenant, Via::Platform), rest, true);
+            if !rest.is_empty() {
+                self.count(Operation::StateGet, 1);
+            }
+            self.begin_group(slot, &mut batch, clock, (tenant, Via::Platform), rest, true);
         }
         let (end, done, run) = (batch.end, batch.left == 0, self.slots[slot as usize].run);
         let groups = batch.groups.len();

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use sender_lambda::domain::category::{Category, CategoryRoute, OnFailure, Routing, Via};
 use sender_lambda::domain::health::Health;
 use sender_lambda::domain::limits::{Bucket, Limit};
+use sender_lambda::domain::seats::Seats;
 
 use crate::engine::Case;
 use crate::queue::Message;
@@ -21,6 +22,8 @@ pub(crate) struct Tenant {
     pub(crate) relay: Schedule,
     pub(crate) health: Option<Health>,
     pub(crate) bucket: Option<Bucket>,
+    /// The connections that its provider counts.
+    pub(crate) seats: Seats,
     /// Mails that wait for the relay, oldest first.
     pub(crate) held: VecDeque<Message>,
     /// Whether its delays are what the run is about: its relay works, and it is not the one that bursts.
@@ -50,6 +53,7 @@ impl Tenant {
             relay: Schedule::new(None, (0, 0), 0, fastrand::Rng::with_seed(0)),
             health: None,
             bucket: None,
+            seats: Seats::default(),
             held: VecDeque::new(),
             healthy: true,
         }
