@@ -2,6 +2,8 @@
 //! in `tests/fuzz` runs them under libFuzzer, `tests/tests/fuzz_replay.rs` over the corpora on stable Rust; the
 //! former takes this folder in by its path, so that libFuzzer's build needs nothing else of this package.
 
+#![allow(clippy::missing_panics_doc, reason = "a panic is the finding")]
+
 #[cfg(feature = "testing")]
 pub mod client;
 pub mod ehlo;
