@@ -8,6 +8,9 @@ import { useMemory } from "./memory.js";
 import { packDocument, packFields, packPlain, preparePacker, writeOptions } from "./pack.js";
 import { codes as allCodes, keys, needs } from "./tables.js";
 
+/** The document's own fields by their names. */
+const tops = new Map(keys.slice(0, needs.length).map((key, number) => [key, number]));
+
 let ready = false;
 let loading;
 
@@ -75,15 +78,15 @@ function check(settings, options, only) {
 
 export function validate(settings, options) {
   const issues = check(settings, options, -1);
-  return { valid: issues.every((issue) => issue.severity !== "error"), issues };
+  return { valid: issues.length === 0 || issues.every(({ severity }) => severity !== "error"), issues };
 }
 
 export function validateField(settings, field, options) {
   const path = typeof field === "string" ? field : "";
-  const top = keys.indexOf(path.split(".", 1)[0]);
-  const known = top >= 0 && top < needs.length;
-  const issues = check(settings, options, known ? top : -1);
-  if (issues.length === 0 || keys[top] === path) return issues;
+  const dot = path.indexOf(".");
+  const top = tops.get(dot < 0 ? path : path.slice(0, dot)) ?? -1;
+  const issues = check(settings, options, top);
+  if (issues.length === 0 || (top >= 0 && dot < 0)) return issues;
   return issues.filter((issue) => issue.field === path || (path && issue.field.startsWith(`${path}.`)));
 }
 

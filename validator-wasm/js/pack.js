@@ -2,7 +2,7 @@
 // value is, nothing is thrown, nothing is changed, and the work is bounded.
 
 import { bytes, numbers, refresh, writeText } from "./memory.js";
-import { depth as deepest, keys } from "./tables.js";
+import { depth as deepest, keys, read } from "./tables.js";
 
 const NULL = 0;
 const NUMBER = 3;
@@ -49,31 +49,22 @@ function ensure(count) {
   if (at - base + count > room) grow(at - base + count);
 }
 
-function start() {
-  if (bytes.length === 0) refresh();
-  at = base;
-}
+/** Whether every property is read as if it could throw: once one has. */
+let careful = false;
 
 /** Packs a whole document; its length. */
 export function packDocument(settings) {
-  start();
-  try {
-    packValue(settings, 0);
-  } catch (limit) {
-    return only(limit);
-  }
-  return at - base;
+  return pack(() => packValue(settings, 0));
 }
 
 /** Packs those fields of a document that the mask names; the length. */
 export function packFields(settings, mask) {
-  start();
-  try {
-    if (settings === null || typeof settings !== "object") return only(OTHER);
+  return pack(() => {
+    if (settings === null || typeof settings !== "object") throw OTHER;
     const place = open(OBJECT);
     for (let number = 0; mask >> number; number++) {
       if ((mask >> number) & 1) {
-        const value = ownMember(settings, keys[number]);
+        const value = ownMember(settings, keys[number], number);
         if (value !== undefined) {
           ensure(1);
           bytes[at++] = number;
@@ -82,15 +73,32 @@ export function packFields(settings, mask) {
       }
     }
     close(place);
-  } catch (limit) {
-    return only(limit);
+  });
+}
+
+/** Packs without expecting trouble, and when there is some, once more and carefully. */
+function pack(write) {
+  at = base;
+  if (bytes.length === 0) refresh();
+  try {
+    write();
+    return at - base;
+  } catch (trouble) {
+    return careful || typeof trouble === "number" ? only(trouble) : packCarefully(write);
   }
-  return at - base;
+}
+
+function packCarefully(write) {
+  careful = true;
+  const length = pack(write);
+  careful = false;
+  return length;
 }
 
 /** A document that is one tag; what is thrown in here is one, or the engine ran out of room. */
 function only(tag) {
-  start();
+  at = base;
+  if (bytes.length === 0) refresh();
   bytes[at++] = typeof tag === "number" ? tag : TOO_LARGE;
   return 1;
 }
@@ -103,10 +111,16 @@ function open(tag) {
 }
 
 function close(place) {
-  numbers.setUint32(base + place - 4, at - base - place, true);
+  const [start, length] = [base + place, at - base - place];
+  bytes[start - 4] = length;
+  bytes[start - 3] = length >> 8;
+  bytes[start - 2] = length >> 16;
+  bytes[start - 1] = length >> 24;
 }
 
-function member(object, key) {
+/** A property by its name, or quicker by the name's number. */
+function member(object, key, number) {
+  if (!careful) return number === undefined ? object[key] : read(object, number);
   try {
     return object[key];
   } catch {
@@ -114,7 +128,8 @@ function member(object, key) {
   }
 }
 
-function ownMember(object, key) {
+function ownMember(object, key, number) {
+  if (!careful) return isOwn.call(object, key) ? read(object, number) : undefined;
   try {
     return isOwn.call(object, key) ? object[key] : undefined;
   } catch {
@@ -125,9 +140,7 @@ function ownMember(object, key) {
 function packValue(value, depth) {
   switch (typeof value) {
     case "string":
-      ensure(1);
-      bytes[at++] = TEXT;
-      return packText(value);
+      return packText(value, TEXT);
     case "number":
       ensure(9);
       bytes[at] = NUMBER;
@@ -151,43 +164,44 @@ function packValue(value, depth) {
   }
 }
 
-function packText(text) {
+/** A tag, or what stands before a name, and the text. */
+function packText(text, tag) {
   const length = text.length;
   if (length < 85) {
     // At most 254 bytes, so one byte tells the length. Most texts are short and ASCII.
-    ensure(255);
-    const first = at + 1;
-    for (let i = 0; i < length; i++) {
+    ensure(256);
+    const memory = bytes;
+    const first = at + 2;
+    memory[at] = tag;
+    let i = 0;
+    for (; i < length; i++) {
       const code = text.charCodeAt(i);
-      if (code > 127) {
-        bytes[at] = writeText(text, first, 254);
-        at = first + bytes[at];
-        return;
-      }
-      bytes[first + i] = code;
+      if (code > 127) break;
+      memory[first + i] = code;
     }
-    bytes[at] = length;
-    at = first + length;
+    if (i < length) i = writeText(text, first, 254);
+    memory[at + 1] = i;
+    at = first + i;
     return;
   }
   if (length > MOST) throw TOO_LARGE;
-  ensure(5 + 3 * length);
-  const written = writeText(text, at + 5, 3 * length);
-  bytes[at] = 255;
-  numbers.setUint32(at + 1, written, true);
-  at += 5 + written;
+  ensure(6 + 3 * length);
+  const written = writeText(text, at + 6, 3 * length);
+  bytes[at] = tag;
+  bytes[at + 1] = 255;
+  numbers.setUint32(at + 2, written, true);
+  at += 6 + written;
   if (at - base > MOST) throw TOO_LARGE;
 }
 
 function packContainer(value, depth) {
-  let isArray;
+  let isArray = false;
   let names;
   try {
     isArray = Array.isArray(value);
-    names = isArray || ArrayBuffer.isView(value) ? undefined : Object.keys(value);
+    if (!isArray && !ArrayBuffer.isView(value)) names = Object.keys(value);
   } catch {
-    names = undefined;
-    isArray = undefined;
+    isArray = false;
   }
   if (!isArray && !names) {
     ensure(1);
@@ -203,28 +217,29 @@ function packContainer(value, depth) {
       packValue(member(value, i), depth + 1);
     }
   } else {
-    for (let i = 0; i < names.length; i++) packMember(names[i], member(value, names[i]), depth + 1);
+    for (let i = 0; i < names.length; i++) packMember(value, names[i], depth + 1);
   }
   close(place);
 }
 
-function packMember(name, value, depth) {
-  if (value === undefined) return;
+function packMember(object, name, depth) {
   const number = numberOf.get(name);
-  ensure(1);
+  const value = member(object, name, number);
+  if (value === undefined) return;
   if (number === undefined) {
-    bytes[at++] = 255;
-    packText(name);
+    packText(name, 255);
+    if (at - base > MOST) throw TOO_LARGE;
   } else {
+    ensure(1);
     bytes[at++] = number;
   }
-  if (at - base > MOST) throw TOO_LARGE;
   packValue(value, depth);
 }
 
 /** Packs a text without anything around it; its length. */
 export function packPlain(text) {
-  start();
+  at = base;
+  if (bytes.length === 0) refresh();
   ensure(3 * text.length);
   return writeText(text, at, 3 * text.length);
 }
@@ -232,10 +247,19 @@ export function packPlain(text) {
 /** Writes the operator's lists behind the document; their lengths, and the locale. */
 export function writeOptions(options, length) {
   at = base + length;
-  const locale = member(options, "locale");
-  const ports = writeList(member(options, "allowPorts"));
-  const networks = writeList(member(options, "allowNetworks"));
+  const locale = option(options, "locale");
+  const ports = writeList(option(options, "allowPorts"));
+  const networks = writeList(option(options, "allowNetworks"));
   return { locale, ports, networks };
+}
+
+/** An option; one that throws is none. */
+function option(options, key) {
+  try {
+    return options[key];
+  } catch {
+    return undefined;
+  }
 }
 
 /** A list as an array, or as text with commas. */

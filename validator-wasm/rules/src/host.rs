@@ -1,5 +1,6 @@
 //! The host: what people paste in its place, what it may not be, and what was probably meant.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use crate::address::{Ip, known_name, legacy_v4};
@@ -21,6 +22,15 @@ impl<S: Shell> Rules<'_, S> {
     /// left then, so what is wrong with the rest is told at once.
     pub(crate) fn host(&mut self) {
         let Some(text) = self.text(Key::Host, Code::HostWrongType) else { return };
+        // Nothing to peel off, mostly.
+        if !text.is_empty() && text.len() <= MAX_NAME && text.iter().all(|byte| name::is_of_names(*byte)) {
+            if name::is_numeric(text) || text.ends_with(b".") {
+                self.host_bare(text);
+            } else {
+                self.host_labels(text);
+            }
+            return;
+        }
         let host = trim_bytes(text);
         if host.is_empty() {
             return self.report.add(Code::HostRequired);
@@ -110,9 +120,14 @@ impl<S: Shell> Rules<'_, S> {
         if host.split(|byte| *byte == b':').nth(2).is_some() {
             return self.report.add(Code::HostInvalidAddress);
         }
+        self.host_labels(host);
+    }
+
+    /// What is no address, at least none that is well-formed.
+    fn host_labels(&mut self, host: &[u8]) {
         match self.ascii_name(host) {
             Ok(ascii) if name::is_numeric(&ascii) => self.misspelt_address(&ascii),
-            Ok(ascii) => self.host_name(host, &ascii),
+            Ok(ascii) => self.host_name(host, &ascii, matches!(ascii, Cow::Borrowed(_))),
             Err(NameError::Hyphen(label)) => {
                 self.report.add(Code::HostHyphen);
                 self.report.param(Param::Label, label);
@@ -128,7 +143,7 @@ impl<S: Shell> Rules<'_, S> {
     }
 
     /// A name whose form is right: where it leads, how it looks, and whether we know better.
-    fn host_name(&mut self, host: &[u8], ascii: &[u8]) {
+    fn host_name(&mut self, host: &[u8], ascii: &[u8], is_plain: bool) {
         if let Some(address) = known_name(ascii) {
             if self.is_forbidden(address) {
                 self.forbidden_host(host);
@@ -138,14 +153,16 @@ impl<S: Shell> Rules<'_, S> {
         if find(ascii, b'.').is_none() {
             return self.report.add(Code::HostSingleLabel);
         }
-        if let Some(label) = name::mixed_label(host) {
+        if !is_plain && let Some(label) = name::mixed_label(host) {
             self.report.add(Code::HostMixedScript);
             self.report.param(Param::Label, label);
         }
         // Mostly the name is the whole field, whose provider others ask for, too.
-        let known = match self.plain_host() {
-            Some(plain) if plain.eq_ignore_ascii_case(ascii) => self.known_host().unwrap_or(Known::Stranger),
-            _ => self.shell.directory().recognise(&lower(ascii)),
+        let is_whole = matches!(self.field(Key::Host), Value::Text(text) if text.len() == host.len());
+        let known = if is_plain && is_whole {
+            self.known_host().unwrap_or(Known::Stranger)
+        } else {
+            self.shell.directory().recognise(&lower(ascii))
         };
         let (code, preset) = match known {
             Known::Domain(preset) => (Code::HostBareDomain, preset),

@@ -1,6 +1,7 @@
 //! Mail addresses as MAIL FROM, From and Reply-To take them: RFC 5321 without address literals, RFC 5322
 //! without comments, folding and the obsolete forms.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use crate::catalogue::{Code, Param};
@@ -8,9 +9,9 @@ use crate::document::{Rules, Shell};
 use crate::host::MAX_TEXT;
 use crate::name::{self, NameError};
 use crate::packed::Key;
-use crate::presets::{Known, Preset};
+use crate::presets::{Known, Mail, Preset};
 use crate::text::{
-    find, has_control, is_beyond_ascii, lower, rsplit_once, split_char, split_once, trim_bytes,
+    chars, find, has_control, is_beyond_ascii, lower, rsplit_once, split_char, split_once, trim_bytes,
 };
 
 /// The longest local part and address, in octets (RFC 5321 §4.5.3.1).
@@ -64,16 +65,18 @@ struct Parts<'a> {
     domain: &'a [u8],
     /// As A-labels in lower case.
     ascii: Vec<u8>,
+    /// Whether both are the same but for case.
+    is_plain: bool,
 }
 
-impl<S: Shell> Rules<'_, S> {
+impl<'a, S: Shell> Rules<'a, S> {
     pub(crate) fn sender_address(&mut self) {
         let Some(text) = self.text(Key::SenderAddress, SENDER.wrong_type) else { return };
         if trim_bytes(text).is_empty() {
             return self.report.add(Code::SenderAddressRequired);
         }
-        if let Some(domain) = self.address(&SENDER, text) {
-            self.sender_and_host(&domain);
+        if let Some((domain, home)) = self.address(&SENDER, text) {
+            self.sender_and_host(&domain, home);
         }
     }
 
@@ -85,8 +88,8 @@ impl<S: Shell> Rules<'_, S> {
         }
     }
 
-    /// Checks an address; its domain as A-labels in lower case, when it can be used.
-    fn address(&mut self, codes: &Codes, text: &[u8]) -> Option<Vec<u8>> {
+    /// Checks an address; its domain as A-labels in lower case, when it can be used, and the provider of that.
+    fn address(&mut self, codes: &Codes, text: &[u8]) -> Option<(Vec<u8>, Option<&'a Preset>)> {
         let address = trim_bytes(text);
         if address.len() > MAX_TEXT {
             self.too_long(codes.too_long, &[], MAX_ADDRESS);
@@ -103,7 +106,7 @@ impl<S: Shell> Rules<'_, S> {
         if let Some(inner) = inner {
             self.report.suggest(codes.display_name, inner);
         }
-        let Parts { local, domain, ascii } = match self.parts(inner.unwrap_or(address)) {
+        let Parts { local, domain, ascii, is_plain } = match self.parts(inner.unwrap_or(address)) {
             Ok(parts) => parts,
             Err(NameError::IdnRefused) => {
                 self.report.add(codes.idn_refused);
@@ -119,33 +122,40 @@ impl<S: Shell> Rules<'_, S> {
             self.too_long(codes.too_long, &[], max);
             return None;
         }
-        if let Some(label) = name::mixed_label(domain) {
+        if !is_plain && let Some(label) = name::mixed_label(domain) {
             self.report.add(codes.mixed_script);
             self.report.param(Param::Label, label);
         }
         if !name::is_ascii(local) {
             self.report.add(codes.non_ascii_local);
         }
-        if let Some(nearest) = self.shell.directory().nearest_domain(&ascii) {
-            self.report.suggest(codes.typo, &[local, b"@", nearest].concat());
-        }
-        Some(ascii)
+        let home = match self.shell.directory().mail_domain(&ascii) {
+            Mail::Known(home) => home,
+            Mail::Unknown(nearest) => {
+                if let Some(nearest) = nearest {
+                    self.report.suggest(codes.typo, &[local, b"@", nearest].concat());
+                }
+                None
+            }
+        };
+        Some((ascii, home))
     }
 
     /// Takes an address apart.
     fn parts<'t>(&self, address: &'t [u8]) -> Result<Parts<'t>, NameError<'t>> {
         let parts = rsplit_once(address, b'@').filter(|(local, _)| is_local_part(local));
         let (local, domain) = parts.ok_or(NameError::Invalid)?;
-        let ascii = lower(&self.ascii_name(domain)?);
+        let name = self.ascii_name(domain)?;
+        let is_plain = matches!(name, Cow::Borrowed(_));
+        let ascii = lower(&name);
         if find(&ascii, b'.').is_none() || name::is_numeric(&ascii) {
             return Err(NameError::Invalid);
         }
-        Ok(Parts { local, domain, ascii })
+        Ok(Parts { local, domain, ascii, is_plain })
     }
 
     /// Whether the server in `host` is one that takes this sender.
-    fn sender_and_host(&mut self, domain: &[u8]) {
-        let home = self.shell.directory().by_domain(domain);
+    fn sender_and_host(&mut self, domain: &[u8], home: Option<&Preset>) {
         let provider = self.provider();
         if let Some(provider) = provider.filter(|provider| provider.own_domains_only()) {
             if home.is_none_or(|home| home.name != provider.name) {
@@ -189,25 +199,18 @@ fn is_local_part(local: &[u8]) -> bool {
     if let Some(quoted) = local.strip_prefix(b"\"") {
         return quoted.strip_suffix(b"\"").is_some_and(is_quoted);
     }
-    let mut rest = local;
-    // A dot may stand between two atoms alone.
-    let mut after_dot = true;
-    while let Some((c, after)) = split_char(rest) {
-        let is_dot = c == u32::from(b'.');
-        if if is_dot { after_dot } else { !is_atext(c) } {
-            return false;
-        }
-        after_dot = is_dot;
-        rest = after;
-    }
-    !after_dot
+    // Each atom has a character at least.
+    local.split(|byte| *byte == b'.').all(|atom| {
+        !atom.is_empty() && (atom.iter().all(|byte| is_atext(*byte)) || chars(atom).all(is_atext_or_beyond))
+    })
 }
 
-fn is_atext(c: u32) -> bool {
-    match u8::try_from(c) {
-        Ok(byte @ 0..0x80) => byte.is_ascii_alphanumeric() || find(b"!#$%&'*+-/=?^_`{|}~", byte).is_some(),
-        _ => is_beyond_ascii(c),
-    }
+fn is_atext(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || find(b"!#$%&'*+-/=?^_`{|}~", byte).is_some()
+}
+
+fn is_atext_or_beyond(c: u32) -> bool {
+    is_beyond_ascii(c) || u8::try_from(c).is_ok_and(is_atext)
 }
 
 /// What may stand between quotes, which is at least one character.

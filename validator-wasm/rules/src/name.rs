@@ -43,17 +43,16 @@ pub(crate) fn ascii<'a, S: Shell>(text: &'a [u8], shell: &S) -> Result<Cow<'a, [
     if text.len() > 4 * MAX_NAME {
         return Err(NameError::TooLong);
     }
-    let plain = is_ascii(text);
-    if plain {
-        check(text)?;
-        if !has_ace(text) {
-            return Ok(Cow::Borrowed(text));
-        }
+    match check(text) {
+        Ok(false) => return Ok(Cow::Borrowed(text)),
+        Err(error) if is_ascii(text) => return Err(error),
+        _ => {}
     }
     // The IDN step must not meet what a URL parser would take for the end of a host.
     for byte in text {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | 0x80.. => {}
+            0x80.. => {}
+            _ if is_of_names(*byte) => {}
             b'_' => return Err(NameError::Underscore),
             _ => return Err(NameError::Invalid),
         }
@@ -73,13 +72,18 @@ pub(crate) fn ascii<'a, S: Shell>(text: &'a [u8], shell: &S) -> Result<Cow<'a, [
         Idn::Unsure => return Err(NameError::IdnRefused),
     };
     match check(&name) {
-        Ok(()) if refused => Err(NameError::IdnRefused),
-        Ok(()) => Ok(Cow::Owned(name)),
+        Ok(_) if refused => Err(NameError::IdnRefused),
+        Ok(_) => Ok(Cow::Owned(name)),
         Err(NameError::EmptyLabel) => Err(NameError::EmptyLabel),
         Err(NameError::LabelTooLong) => Err(NameError::LabelTooLong),
         Err(NameError::TooLong) => Err(NameError::TooLong),
         Err(_) => Err(NameError::IdnInvalid),
     }
+}
+
+/// What a name of A-labels is made of.
+pub(crate) fn is_of_names(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'A'..=b'Z')
 }
 
 pub(crate) fn is_ascii(text: &[u8]) -> bool {
@@ -118,23 +122,20 @@ fn is_ace(label: &[u8]) -> bool {
     label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"xn--"))
 }
 
-fn has_ace(name: &[u8]) -> bool {
-    name.split(|byte| *byte == b'.').any(is_ace)
-}
-
 fn has_outer_hyphen(label: &[u8]) -> bool {
     label.starts_with(b"-") || label.ends_with(b"-")
 }
 
-/// The LDH rules (RFC 1123 §2.1) and the lengths.
-fn check(name: &[u8]) -> Result<(), NameError<'_>> {
+/// The LDH rules (RFC 1123 §2.1) and the lengths; and whether a label is in A-form.
+fn check(name: &[u8]) -> Result<bool, NameError<'_>> {
+    let mut has_ace = false;
     for label in name.split(|byte| *byte == b'.') {
         if label.is_empty() {
             return Err(NameError::EmptyLabel);
         }
         for byte in label {
             match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => {}
+                _ if is_of_names(*byte) => {}
                 b'_' => return Err(NameError::Underscore),
                 _ => return Err(NameError::Invalid),
             }
@@ -145,11 +146,12 @@ fn check(name: &[u8]) -> Result<(), NameError<'_>> {
         if label.len() > MAX_LABEL {
             return Err(NameError::LabelTooLong);
         }
+        has_ace |= is_ace(label);
     }
     if name.len() > MAX_NAME {
         return Err(NameError::TooLong);
     }
-    Ok(())
+    Ok(has_ace)
 }
 
 /// Whether the last label is all digits, or what old resolvers take for a hexadecimal number: no name, but an
@@ -204,11 +206,9 @@ fn decode(label: &[u8]) -> Option<Vec<u32>> {
     Some(output)
 }
 
-/// The first label that mixes scripts as no language does (UTS 39, highly restrictive): a look-alike.
+/// The first label that mixes scripts as no language does (UTS 39, highly restrictive): a look-alike. Of a name
+/// that [`ascii`] gives back as it was, there is none.
 pub(crate) fn mixed_label(name: &[u8]) -> Option<&[u8]> {
-    if is_ascii(name) && !has_ace(name) {
-        return None;
-    }
     labels(name).find(|label| match decode(label) {
         Some(decoded) => is_mixed(decoded.into_iter()),
         None => is_mixed(chars(label)),

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::catalogue::Code;
 use crate::document::{CertificateProblem, Rules, Shell};
 use crate::packed::Key;
-use crate::text::{has_control, split_text, trim_bytes};
+use crate::text::{has_control, split_text, trim_bytes, whole_number};
 
 /// The largest text, in octets.
 const MAX_PEM: usize = 32 * 1_024;
@@ -240,39 +240,43 @@ impl<'a> Certificate<'a> {
 }
 
 fn is_time(element: Element<'_>) -> bool {
-    seconds(element).is_some()
+    date(element).is_some()
 }
 
-/// A UTCTime or GeneralizedTime in the form of RFC 5280 §4.1.2.5, in seconds since 1970.
-fn seconds(element: Element<'_>) -> Option<i64> {
-    let (year_digits, digits) = match element.tag {
-        UTC_TIME => (2, element.content.strip_suffix(b"Z").filter(|digits| digits.len() == 12)?),
-        GENERALIZED_TIME => (4, element.content.strip_suffix(b"Z").filter(|digits| digits.len() == 14)?),
+/// Year, month, day, hour, minute and second of a UTCTime or GeneralizedTime in the form of RFC 5280 §4.1.2.5.
+fn date(element: Element<'_>) -> Option<[u32; 6]> {
+    let digits = element.content.strip_suffix(b"Z")?;
+    let (year_digits, rest) = match element.tag {
+        UTC_TIME => digits.split_at_checked(2)?,
+        GENERALIZED_TIME => digits.split_at_checked(4)?,
         _ => return None,
     };
-    let number = |from: usize, count: usize| {
-        let digits = digits.get(from..from + count)?;
-        digits
-            .iter()
-            .try_fold(0_i64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0')))
-    };
-    let part = |index: usize| number(year_digits + 2 * index, 2);
-    let year = number(0, year_digits)?;
-    let year = match year_digits {
+    let year = whole_number(year_digits)?;
+    let year = match year_digits.len() {
         4 => year,
         _ if year < 50 => year + 2000,
         _ => year + 1900,
     };
-    let (month, day, hour, minute, second) = (part(0)?, part(1)?, part(2)?, part(3)?, part(4)?);
+    let mut date = [year, 0, 0, 0, 0, 0];
+    for (at, part) in rest.chunks(2).enumerate() {
+        *date.get_mut(at + 1)? = whole_number(part)?;
+    }
+    let [_, month, day, hour, minute, second] = date;
     let fine =
         (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second < 61;
+    (rest.len() == 10 && fine).then_some(date)
+}
+
+/// The seconds since 1970.
+fn seconds(element: Element<'_>) -> Option<i64> {
+    let [year, month, day, hour, minute, second] = date(element)?.map(i64::from);
     // Days from the civil calendar, counting years from March.
     let shifted = if month <= 2 { year - 1 } else { year };
     let (era, year_of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let days =
         era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
-    fine.then_some(days * 86_400 + hour * 3_600 + minute * 60 + second)
+    Some(days * 86_400 + hour * 3_600 + minute * 60 + second)
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Preset {
 
     /// Whether its host is a pattern, which is no name to propose.
     pub(crate) fn is_pattern(&self) -> bool {
-        find(self.host, b'*').is_some()
+        typo::is_pattern(self.host)
     }
 
     fn is_like(&self, host: &[u8]) -> bool {
@@ -75,6 +75,9 @@ pub(crate) const HOSTS: List = 0;
 pub(crate) const DOMAINS: List = 1;
 /// What follows the first label of a server.
 const SERVICES: List = 2;
+
+/// Patterns have many lengths; they are kept under the one that no name has.
+const PATTERNS: usize = 0;
 
 /// One more than the longest name.
 pub(crate) const LENGTHS: usize = 32;
@@ -119,6 +122,15 @@ pub(crate) enum Known<'d> {
     Stranger,
 }
 
+/// What a mail domain is to those we know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mail<'d> {
+    /// One of them, perhaps of a provider whose server we know.
+    Known(Option<&'d Preset>),
+    /// None of them, but perhaps close to one.
+    Unknown(Option<&'static [u8]>),
+}
+
 impl Default for Directory {
     fn default() -> Self {
         Self::new()
@@ -135,8 +147,9 @@ impl Directory {
         // From the last to the first, so that each chain is in the order of the table.
         for place in (0..directory.entries.len()).rev() {
             let Some(entry) = directory.entries.get_mut(place) else { continue };
+            let length = if typo::is_pattern(entry.name) { PATTERNS } else { entry.name.len() };
             let lists = directory.first.get_mut(usize::from(entry.list));
-            if let Some(first) = lists.and_then(|list| list.get_mut(entry.name.len())) {
+            if let Some(first) = lists.and_then(|list| list.get_mut(length)) {
                 entry.next = core::mem::replace(first, place as u16 + 1);
             }
         }
@@ -203,7 +216,8 @@ impl Directory {
         if let Some(preset) = self.exactly(HOSTS, host, letters).and_then(|entry| self.preset(entry)) {
             return Known::Server(preset);
         }
-        if let Some(preset) = self.presets.iter().find(|preset| preset.is_like(host)) {
+        let mut patterns = self.of_length(HOSTS, PATTERNS).filter_map(|(_, entry)| self.preset(entry));
+        if let Some(preset) = patterns.find(|preset| preset.is_like(host)) {
             return Known::Server(preset);
         }
         if let Some(preset) = self.exactly(DOMAINS, host, letters).and_then(|entry| self.preset(entry)) {
@@ -232,13 +246,13 @@ impl Directory {
         self.preset(self.exactly(DOMAINS, domain, typo::letters(domain))?)
     }
 
-    /// The mail domain that this one, in lower case, was probably meant to be.
-    pub(crate) fn nearest_domain(&self, domain: &[u8]) -> Option<&'static [u8]> {
+    /// What this domain, in lower case, is to the mail domains we know.
+    pub(crate) fn mail_domain(&self, domain: &[u8]) -> Mail<'_> {
         let letters = typo::letters(domain);
-        if self.exactly(DOMAINS, domain, letters).is_some() {
-            return None;
+        match self.exactly(DOMAINS, domain, letters) {
+            Some(entry) => Mail::Known(self.preset(entry)),
+            None => Mail::Unknown(typo::nearest(self, DOMAINS, domain, letters).map(|entry| entry.name)),
         }
-        typo::nearest(self, DOMAINS, domain, letters).map(|entry| entry.name)
     }
 
     /// Proposes the settings of the provider that an address or a host belongs to, when we know it: as the fix

@@ -3,7 +3,7 @@
 
 use crate::catalogue::{Code, Param};
 use crate::document::{Method, Rules, Shell};
-use crate::packed::{Key, Object, Value};
+use crate::packed::{Key, Name, Object, Value};
 use crate::text::{chars, has_control, has_line_break, has_space, is_space_code, trim_bytes};
 
 /// The longest secret, in octets.
@@ -198,26 +198,18 @@ impl<S: Shell> Rules<'_, S> {
 /// The members `set`, `keep`, `spaces` and `isSet`; `None` when one is of the wrong kind.
 #[expect(clippy::type_complexity, reason = "it is taken apart at once")]
 fn members(object: Object<'_>) -> Option<(Option<&[u8]>, bool, Spaces, Option<bool>)> {
-    let spaces = match object.get(Key::Spaces) {
-        Value::Null => Spaces::Keep,
-        Value::Text(text) => Spaces::parse_bytes(text)?,
-        _ => return None,
-    };
-    let kept = match object.get(Key::Keep) {
-        Value::Null => false,
-        Value::Bool(true) => true,
-        _ => return None,
-    };
-    let set = match object.get(Key::Set) {
-        Value::Null => None,
-        Value::Text(text) => Some(text),
-        _ => return None,
-    };
-    let is_set = match object.get(Key::IsSet) {
-        Value::Null => None,
-        Value::Bool(is_set) => Some(is_set),
-        _ => return None,
-    };
+    let (mut set, mut kept, mut spaces, mut is_set) = (None, false, Spaces::Keep, None);
+    for (name, value) in object.members() {
+        match (name, value) {
+            (Name::Known(Key::Set), Value::Text(text)) => set = Some(text),
+            (Name::Known(Key::Keep), Value::Bool(true)) => kept = true,
+            (Name::Known(Key::Spaces), Value::Text(text)) => spaces = Spaces::parse_bytes(text)?,
+            (Name::Known(Key::IsSet), Value::Bool(value)) => is_set = Some(value),
+            (Name::Known(Key::Set | Key::Keep | Key::Spaces | Key::IsSet), Value::Null) => {}
+            (Name::Known(Key::Set | Key::Keep | Key::Spaces | Key::IsSet), _) => return None,
+            _ => {}
+        }
+    }
     Some((set, kept, spaces, is_set))
 }
 

@@ -49,6 +49,11 @@ pub(crate) fn chars(text: &[u8]) -> impl Iterator<Item = u32> + Clone {
 
 /// The text without white space around it.
 pub(crate) fn trim_bytes(text: &[u8]) -> &[u8] {
+    // Mostly there is none: it begins and ends with what is neither a space nor the part of one.
+    let is_visible = |byte: Option<&u8>| byte.is_some_and(|byte| matches!(byte, 0x21..=0x7f));
+    if is_visible(text.first()) && is_visible(text.last()) {
+        return text;
+    }
     let mut text = text;
     while let Some((c, rest)) = split_char(text)
         && is_space_code(c)
@@ -81,12 +86,14 @@ pub(crate) fn has_space(text: &[u8]) -> bool {
 /// C0, DEL and C1.
 pub(crate) fn has_control(text: &[u8]) -> bool {
     // The bytes decide for ASCII; C1 is C2 and a continuation byte below A0.
-    let mut previous = 0;
-    text.iter().any(|byte| {
-        let control = *byte < 0x20 || *byte == 0x7f || (previous == 0xc2 && *byte < 0xa0);
-        previous = *byte;
-        control
-    })
+    let mut all = 0;
+    for byte in text {
+        if *byte < 0x20 || *byte == 0x7f {
+            return true;
+        }
+        all |= byte;
+    }
+    all >= 0x80 && text.windows(2).any(|pair| matches!(pair, [0xc2, 0x80..0xa0]))
 }
 
 /// CR, LF or NUL: what could end a line or a string where the text goes next.

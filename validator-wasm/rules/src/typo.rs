@@ -4,7 +4,7 @@
 //! table, bit-parallel ones included, for a walk ends at the first difference too many.
 
 use crate::presets::{Directory, Entry, HOSTS, List};
-use crate::text::rsplit_once;
+use crate::text::{find, rsplit_once};
 
 /// Whether at most so many slips lie between two texts.
 pub(crate) fn is_within(one: &[u8], other: &[u8], most: u8) -> bool {
@@ -33,10 +33,15 @@ pub(crate) fn letters(text: &[u8]) -> u32 {
     text.iter().fold(0, |mask, byte| mask | 1 << byte.wrapping_sub(b'a').min(31))
 }
 
+/// Whether the name stands for many.
+pub(crate) fn is_pattern(name: &[u8]) -> bool {
+    find(name, b'*').is_some()
+}
+
 /// How many slips to believe in: short names are too close to one another for any.
 pub(crate) fn believable_slips(name: &[u8]) -> u8 {
     match main_label(name).len() {
-        _ if name.contains(&b'*') => 0,
+        _ if is_pattern(name) => 0,
         8.. => 2,
         4.. => 1,
         _ => 0,
@@ -90,7 +95,7 @@ fn main_label(name: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::is_within;
-    use crate::presets::Directory;
+    use crate::presets::{Directory, Mail};
 
     /// The textbook's table.
     fn plain(a: &str, b: &str) -> u32 {
@@ -174,7 +179,11 @@ mod tests {
             ("example.com", None),
             ("yourservice.com", None),
         ] {
-            assert_eq!(directory.nearest_domain(domain.as_bytes()), expected.map(str::as_bytes), "{domain}");
+            let nearest = match directory.mail_domain(domain.as_bytes()) {
+                Mail::Unknown(nearest) => nearest,
+                Mail::Known(_) => None,
+            };
+            assert_eq!(nearest, expected.map(str::as_bytes), "{domain}");
         }
     }
 }
