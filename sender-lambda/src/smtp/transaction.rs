@@ -132,12 +132,12 @@ impl<S: Carrier> Session<S> {
                 return Ok(sort(failure));
             }
         }
-        match self.data().await {
-            Ok(()) => Ok(Opened::Ready),
-            // No reply at all is the connection's failure, not a refusal.
-            Err(failure) if failure.reply.is_none() => Err(failure),
-            Err(failure) => Ok(sort(failure)),
+        // A word that nobody asked for is no answer to DATA: as before MAIL and RCPT it ends the connection.
+        let reply = self.exchange(Stage::Message, "DATA").await?;
+        if reply.code == 354 {
+            return Ok(Opened::Ready);
         }
+        Ok(sort(classify::refusal(Stage::Message, reply, false)))
     }
 
     /// An envelope in one group, unless it is in flight already. All its replies are read before anything is decided, so
