@@ -66,7 +66,7 @@ pub(crate) fn nearest<'d>(directory: &'d Directory, list: List, text: &[u8], mas
             if most > entry.slips && main_label(text) != main_label(entry.name) {
                 continue;
             }
-            if list == HOSTS && is_numbered(text, entry.name) {
+            if is_other_country(text, entry.name) || (list == HOSTS && is_numbered(text, entry.name)) {
                 continue;
             }
             let slips = (1..=most).find(|slips| is_within(text, entry.name, *slips));
@@ -78,6 +78,16 @@ pub(crate) fn nearest<'d>(directory: &'d Directory, list: List, text: &[u8], mas
         }
     }
     best.map(|(_, _, entry)| entry)
+}
+
+/// `hotmail.be` beside `hotmail.de` is the same provider in another country, not a slip.
+fn is_other_country(text: &[u8], candidate: &[u8]) -> bool {
+    let (Some((rest, country)), Some((same, other))) =
+        (rsplit_once(text, b'.'), rsplit_once(candidate, b'.'))
+    else {
+        return false;
+    };
+    rest == same && country.len() == 2 && other.len() == 2
 }
 
 /// `smtp2` beside `smtp` is another server, not a slip.
@@ -176,6 +186,9 @@ mod tests {
             ("email.com", None),
             ("gmx.ch", None),
             ("gmx.dk", None),
+            ("hotmail.be", None),
+            ("yahoo.se", None),
+            ("hotmial.fr", Some("hotmail.fr")),
             ("example.com", None),
             ("yourservice.com", None),
         ] {
