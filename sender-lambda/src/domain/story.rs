@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 
 use super::delivery::{Attempt, Delivery, Status};
+use super::failure::{FailureCode, Stage};
+use super::words;
 
 /// What happened, in order: when, and a sentence.
 pub fn story(row: &Delivery) -> Vec<(Timestamp, String)> {
@@ -34,17 +36,36 @@ pub fn story(row: &Delivery) -> Vec<(Timestamp, String)> {
     chapters
 }
 
+/// One attempt. The stable code stays in brackets, for whoever searches for it.
 fn told(attempt: &Attempt) -> String {
     let said = attempt.smtp.as_ref().map_or_else(String::new, |words| {
         let enhanced = words.enhanced.map(|code| format!(" {code}")).unwrap_or_default();
         format!(" The server said: {}{enhanced} {}", words.code, words.text)
     });
-    let stage = serde_json::to_value(attempt.stage).ok();
-    let stage = stage.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
+    let ms = attempt.ms;
     if attempt.outcome == "accepted" {
-        format!("Tried for {} ms: accepted.{said}", attempt.ms)
-    } else {
-        format!("Tried for {} ms: {} at stage {stage}.{said}", attempt.ms, attempt.outcome)
+        return format!("The server took it after {ms} ms.{said}");
+    }
+    let code = FailureCode::ALL.iter().copied().find(|code| code.code() == attempt.outcome);
+    let what = match code {
+        Some(code) => format!("{} ({})", words::plain(code), code.code()),
+        None => attempt.outcome.clone(),
+    };
+    format!("Tried for {ms} ms, as far as {}: {what}.{said}", step(attempt.stage))
+}
+
+/// A stage in the words of whoever looks after a mail server.
+fn step(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Resolve => "DNS",
+        Stage::Connect => "the connection",
+        Stage::Greeting => "the greeting",
+        Stage::Ehlo => "EHLO",
+        Stage::Tls => "TLS",
+        Stage::Auth => "AUTH",
+        Stage::Sender => "MAIL FROM",
+        Stage::Recipient => "RCPT TO",
+        Stage::Message => "the message",
     }
 }
 
@@ -52,7 +73,7 @@ fn told(attempt: &Attempt) -> String {
 mod tests {
     use super::super::category::Category;
     use super::super::delivery::{DeliveryId, SmtpWords};
-    use super::super::failure::{EnhancedCode, Stage};
+    use super::super::failure::EnhancedCode;
     use super::super::tenant::Tenant;
     use super::*;
 
@@ -90,7 +111,8 @@ mod tests {
             texts,
             [
                 "Triggered by event evt_1 (rights-request.message, rights-request) for jan@example.org.",
-                "Tried for 40 ms: smtp.temporary at stage recipient. The server said: 450 4.2.1 mailbox busy",
+                "Tried for 40 ms, as far as RCPT TO: it cannot take the mail just now (smtp.temporary). The server said: \
+                 450 4.2.1 mailbox busy",
                 "Waiting for another attempt. Your own server did not take this mail. The next attempt is at \
                  1970-01-01T00:00:12Z.",
             ]

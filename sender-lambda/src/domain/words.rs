@@ -28,7 +28,8 @@ pub fn failure(failure: &Failure) -> String {
     }
 }
 
-fn plain(code: Code) -> &'static str {
+/// What happened, as a clause: `the connection was refused`.
+pub fn plain(code: Code) -> &'static str {
     match code {
         Code::ResolveNotFound => "its name does not exist",
         Code::ResolveTimeout => "no name server answered in time",
