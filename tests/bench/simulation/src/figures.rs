@@ -157,12 +157,14 @@ pub(crate) fn picture(scenario: &Scenario, results: &[Results]) -> Result<String
     const WIDTH: f64 = 720.0;
     const HEIGHT: f64 = 320.0;
     const LEFT: f64 = 64.0;
+    // Half of the last label on the axis.
+    const RIGHT: f64 = 36.0;
     const TOP: f64 = 56.0;
     const BOTTOM: f64 = 280.0;
     // From a tenth of a second to three hours.
     let (least, most) = (-1.0, 4.0);
     let y = |seconds: f64| TOP + (BOTTOM - TOP) * (most - seconds.max(0.1).log10()) / (most - least);
-    let x = |share: f64| LEFT + (WIDTH - LEFT - 16.0) * share;
+    let x = |share: f64| LEFT + (WIDTH - LEFT - RIGHT) * share;
     let mut svg = format!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" font-family="system-ui, sans-serif" font-size="12">
 <title>How long a healthy tenant's mail waits while others are in trouble</title>
@@ -181,7 +183,7 @@ text {{ fill: #444 }} line {{ stroke: #8884 }} polyline {{ fill: none; stroke-wi
         writeln!(
             svg,
             r#"<line x1="{LEFT}" x2="{:.0}" y1="{height:.1}" y2="{height:.1}"/><text x="{:.0}" y="{:.1}" text-anchor="end">{label}</text>"#,
-            WIDTH - 16.0,
+            WIDTH - RIGHT,
             LEFT - 8.0,
             height + 4.0,
         )?;

@@ -58,11 +58,13 @@ fn picture(memory: &[(usize, f64)], most: f64) -> String {
     const WIDTH: f64 = 640.0;
     const HEIGHT: f64 = 240.0;
     const LEFT: f64 = 56.0;
+    // Half of the last label on the axis.
+    const RIGHT: f64 = 36.0;
     const TOP: f64 = 28.0;
     let mails = memory.last().map_or(1, |(mails, _)| *mails).max(1) as f64;
     // The axis ends at a round number.
     let top = (most / 10.0).ceil() * 10.0;
-    let x = |count: f64| LEFT + (WIDTH - LEFT - 16.0) * count / mails;
+    let x = |count: f64| LEFT + (WIDTH - LEFT - RIGHT) * count / mails;
     let y = |megabytes: f64| TOP + (HEIGHT - TOP - 40.0) * (1.0 - megabytes / top);
     let points: String = memory
         .iter()
@@ -87,7 +89,7 @@ text {{ fill: #444 }} line {{ stroke: #8884 }} polyline {{ fill: none; stroke: #
             r#"<line x1="{LEFT}" x2="{:.1}" y1="{height:.1}" y2="{height:.1}"/><text x="{:.1}" y="{:.1}" text-anchor="end">{megabytes:.0}</text>
 <text x="{across:.1}" y="{:.1}" text-anchor="middle">{count:.0}</text>
 "#,
-            WIDTH - 16.0,
+            WIDTH - RIGHT,
             LEFT - 8.0,
             height + 4.0,
             HEIGHT - 14.0,
