@@ -27,6 +27,10 @@ impl Mechanism {
     }
 }
 
+/// The most mechanisms remembered. No server has a dozen, and a hostile one could name thousands, each to be looked for
+/// among all before it.
+const MOST_MECHANISMS: usize = 64;
+
 /// The extensions of an EHLO reply.
 #[allow(clippy::struct_excessive_bools, reason = "each is an extension of its own")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,7 +75,7 @@ impl Offer {
                 "AUTH" => {
                     let known = offer.auth.get_or_insert_with(Vec::new);
                     for word in words.map(|word| word.trim_start_matches('=').to_ascii_uppercase()) {
-                        if !known.contains(&word) {
+                        if known.len() < MOST_MECHANISMS && !known.contains(&word) {
                             known.push(word);
                         }
                     }
@@ -132,6 +136,8 @@ mod tests {
         assert_eq!(offer(&["SIZE"]).size, Some(0));
         assert_eq!(offer(&["LIMITS RCPTMAX=5 MAILMAX=20"]).mail_max, Some(20));
         assert_eq!(offer(&[]).auth, None);
+        let many: String = (0..9000).map(|n| format!(" M{n}")).collect();
+        assert_eq!(offer(&[&format!("AUTH{many}")]).auth.map(|names| names.len()), Some(MOST_MECHANISMS));
         // The first line is the server's name, even if it reads like an extension.
         assert!(!Offer::parse(&RawReply { code: 250, lines: vec!["STARTTLS".into()] }).starttls);
     }
