@@ -170,11 +170,12 @@ fn send(request: ureq::http::Request<String>) -> (u16, Value) {
     (answer.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::String(body)))
 }
 
-/// The Lambda binary, built if need be.
+/// The Lambda binary, built if need be: among the default members, as the build suite builds it, for cargo would choose
+/// other features for the package alone and compile the AWS SDKs once more.
 fn binary() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
-        .args(["build", "--quiet", "--package", "sender-lambda", "--bin", "bootstrap"])
+        .args(["build", "--quiet", "--bin", "bootstrap"])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
         .status()
         .expect("cargo starts");
