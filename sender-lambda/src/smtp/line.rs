@@ -148,6 +148,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         std::future::poll_fn(|context| Poll::Ready(unasked.as_mut().poll(context).is_pending())).await
     }
 
+    /// Whether more than this many replies have come so far, without waiting: the last of them answers nothing that
+    /// was asked. To be called between replies.
+    pub(crate) async fn has_said_more_than(&mut self, replies: usize) -> bool {
+        if self.input.len() - self.taken <= MAX_LINE + 2 {
+            let mut more = std::pin::pin!(self.fill());
+            std::future::poll_fn(|context| Poll::Ready(more.as_mut().poll(context).is_ready())).await;
+        }
+        let lines = self.input[self.taken..].split_inclusive(|&byte| byte == b'\n');
+        lines.filter(|line| line.ends_with(b"\n") && line.get(3) != Some(&b'-')).count() > replies
+    }
+
     /// Ends when the server speaks or closes.
     async fn unasked(&mut self) {
         if !self.has_input() {

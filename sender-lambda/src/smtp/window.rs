@@ -13,6 +13,9 @@ use super::session::{Carrier, Session};
 use super::transaction::{PIECE, POSITIVE, is_closing, unknown};
 use crate::domain::failure::{Failure, FailureCode, Reply, Stage};
 
+/// What a mail in flight is answered with: to MAIL, to RCPT, to its chunk.
+const REPLIES: usize = 3;
+
 /// What came of one mail in flight.
 struct Answer {
     result: Result<Reply, Failure>,
@@ -55,7 +58,10 @@ impl<S: Carrier> Session<S> {
                 }
                 (stale, after_refusal) = (false, false);
             }
-            if again.is_empty() && lost.is_none() {
+            // Words that nobody asked for would count as the answer to what goes next. What is in flight has its
+            // answers in front of them; then the connection is found not to be quiet.
+            let unasked = self.wire.has_said_more_than(REPLIES * flight.len()).await;
+            if again.is_empty() && lost.is_none() && !unasked {
                 lost = self.top_up(batch, &mut flight, window).await.err();
             }
             let Some(index) = flight.pop_front() else {

@@ -130,6 +130,8 @@ fn judge(index: usize, outcome: Option<&Result<Reply, Failure>>, heard: Option<&
         (Some(Err(failure)), Some(heard)) => match heard.reply {
             // It was to go another way, which may have failed in any way.
             _ if heard.in_vain() => {}
+            // In flight behind a 421 there is nothing to believe, yes or no.
+            _ if heard.closing => assert_eq!(failure.code, FailureCode::MessageUnknown, "mail {index}"),
             Some(200..=299) => panic!("mail {index} was accepted: {failure:?}"),
             Some(code @ 400..=599) => {
                 assert_eq!(failure.reply.as_ref().map(|reply| reply.code), Some(code), "mail {index}");

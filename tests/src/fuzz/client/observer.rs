@@ -17,6 +17,8 @@ pub(super) struct Heard {
     pub(super) chunk: bool,
     /// Whether its sender or recipient was refused, with the mail on the way already: only with a window.
     pub(super) refused: bool,
+    /// Whether the server had announced the end of the connection, so that nobody reads what it goes on to say.
+    pub(super) closing: bool,
 }
 
 impl Heard {
@@ -60,7 +62,7 @@ pub(super) fn listen(connection: &Connection, mails: &[Mail], window: usize) -> 
     let replies = parse(&said);
     // The greeting answers nothing.
     let answers = replies.iter().skip(1).map(|reply| reply.as_ref().ok()).chain(std::iter::repeat(None));
-    let mut refused = false;
+    let (mut refused, mut closing) = (false, false);
     let mut left = Vec::new();
     for (asked, answer) in asked.iter().zip(answers) {
         let is_refusal = answer.is_some_and(|reply| !(200..300).contains(&reply.code));
@@ -70,10 +72,11 @@ pub(super) fn listen(connection: &Connection, mails: &[Mail], window: usize) -> 
             Asked::End(number, chunk) => {
                 assert!(window > 1 || !refused, "mail {number} left behind a refusal");
                 let reply = answer.map(|reply| reply.code);
-                left.push((*number, Heard { reply, chunk: *chunk, refused }));
+                left.push((*number, Heard { reply, chunk: *chunk, refused, closing }));
             }
             _ => {}
         }
+        closing |= answer.is_some_and(|reply| reply.code == 421);
     }
     left
 }
