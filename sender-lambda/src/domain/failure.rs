@@ -69,16 +69,22 @@ impl fmt::Display for EnhancedCode {
 }
 
 impl EnhancedCode {
-    /// Reads `5.7.8`; class 2, 4 or 5, the others up to three digits.
+    /// Reads `5.7.8`: class 2, 4 or 5 in one digit, the others in up to three (RFC 3463 §2).
     pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('.');
+        let (class, rest) = text.split_once('.')?;
+        let class = match class {
+            "2" => 2,
+            "4" => 4,
+            "5" => 5,
+            _ => return None,
+        };
+        let mut parts = rest.split('.');
         let mut number = || {
             let part = parts.next()?;
             let digits = (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
             if digits { part.parse::<u16>().ok() } else { None }
         };
-        let (class, subject, detail) = (number()?, number()?, number()?);
-        let class = u8::try_from(class).ok().filter(|class| matches!(class, 2 | 4 | 5))?;
+        let (subject, detail) = (number()?, number()?);
         if parts.next().is_some() { None } else { Some(Self(class, subject, detail)) }
     }
 }

@@ -135,6 +135,7 @@ mod tests {
         check("535-5.7.8 no\r\n535 5.7.8 never\r\n", 535, Some("5.7.8"), "no\nnever");
         check("250 5.7.8 odd\r\n", 250, None, "5.7.8 odd");
         check("550 5.1.1\r\n", 550, Some("5.1.1"), "");
+        check("250 02.1.5 odd\r\n", 250, None, "02.1.5 odd");
         check("250 \u{1b}[31mred\r\n", 250, None, "[31mred");
     }
 
