@@ -48,9 +48,10 @@ impl<S: Shell> Rules<'_, S> {
             return self.host_pasted(host);
         }
         let visible = without_invisible(host);
-        self.report.suggest(Code::HostInvisibleCharacters, &visible);
+        let visible = trim_bytes(&visible);
+        self.report.suggest(Code::HostInvisibleCharacters, visible);
         if !visible.is_empty() {
-            self.host_pasted(&visible);
+            self.host_pasted(visible);
         }
     }
 
@@ -75,7 +76,8 @@ impl<S: Shell> Rules<'_, S> {
 
     /// The port goes along when it may be used, and the TLS mode when it does not go with that port.
     fn host_peeled(&mut self, code: Code, host: &[u8], port: Option<u16>) {
-        if host.is_empty() {
+        // What was around it hides one more port: nobody knows what is meant.
+        if host.is_empty() || split_port(host).is_some() {
             return self.report.add(Code::HostInvalid);
         }
         self.report.suggest(code, host);
@@ -218,8 +220,9 @@ fn without_invisible(text: &[u8]) -> Vec<u8> {
 }
 
 /// Splits `name:587`, `[address]` and `[address]:587`; an address without brackets has no port. `None` when
-/// there is nothing to split.
+/// there is nothing to split. A dot behind it all goes along: alone it is no mistake that a fix could leave.
 fn split_port(host: &[u8]) -> Option<(&[u8], Option<u16>)> {
+    let host = name::strip_dot(host).unwrap_or(host);
     let port = |text: &[u8]| match text {
         [] => Some(0),
         _ => whole_number(text).and_then(|port| u16::try_from(port).ok()),
