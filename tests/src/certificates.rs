@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    date_time_ymd,
+    PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm, date_time_ymd,
 };
 use rustls::ServerConfig;
+use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 /// The name that good certificates are for, beside 127.0.0.1 and ::1.
 pub const NAME: &str = "relay.test";
@@ -50,12 +52,12 @@ impl Certificates {
     }
 
     /// A TLS server of this kind: `good`, `self-signed`, `expired`, `not-yet-valid`, `wrong-name`,
-    /// `unknown-ca`, `ca-as-leaf`, `client-only`, `no-intermediate`.
+    /// `unknown-ca`, `ca-as-leaf`, `client-only`, `no-intermediate`, `weak-key`.
     pub fn server(&self, kind: &str) -> Arc<ServerConfig> {
         let names: &[&str] = if kind == "wrong-name" { &["other.test"] } else { &[NAME, "127.0.0.1", "::1"] };
         let mut params = params("relay", names);
         match kind {
-            "good" | "wrong-name" | "self-signed" | "unknown-ca" | "no-intermediate" => {}
+            "good" | "wrong-name" | "self-signed" | "unknown-ca" | "no-intermediate" | "weak-key" => {}
             "client-only" => params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth],
             "expired" => params.not_after = date_time_ymd(2001, 1, 1),
             "not-yet-valid" => params.not_before = date_time_ymd(2100, 1, 1),
@@ -68,21 +70,44 @@ impl Certificates {
             "unknown-ca" => params.signed_by(&key, &Self::new().issuer),
             // The server does not show this issuer's certificate, so nobody can tell who vouches for it.
             "no-intermediate" => params.signed_by(&key, &intermediate()),
+            "weak-key" => params.signed_by(&WeakKey::default(), &self.issuer),
             _ => params.signed_by(&key, &self.issuer),
         };
         config(&certificate.expect("a certificate"), &key)
     }
 }
 
+/// An RSA key of 1024 bits, public half alone.
+struct WeakKey(Vec<u8>);
+
+impl Default for WeakKey {
+    fn default() -> Self {
+        // RSAPublicKey (RFC 8017 §A.1.1): a sequence of the modulus, which nobody computes with, and 65537.
+        let modulus = [[0x02, 0x81, 0x81, 0x00].as_slice(), &[0xa5; 128]].concat();
+        Self([[0x30, 0x81, 0x89].as_slice(), &modulus, &[0x02, 0x03, 0x01, 0x00, 0x01]].concat())
+    }
+}
+
+impl PublicKeyData for WeakKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_RSA_SHA256
+    }
+}
+
 fn config(certificate: &Certificate, key: &KeyPair) -> Arc<ServerConfig> {
     let chain = vec![CertificateDer::from(certificate.der().to_vec())];
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key in DER");
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    // That the key is the certificate's is not checked: nobody here can sign with a weak one.
+    let certified = CertifiedKey::new(chain, ring::sign::any_supported_type(&key).expect("a key that signs"));
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .expect("versions that ring has")
         .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .expect("a certificate that goes with its key");
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     Arc::new(config)
 }
 

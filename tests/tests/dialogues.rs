@@ -107,7 +107,9 @@ impl Dialogue {
             data: long,
             done: long,
         };
-        let short = Duration::from_millis(700);
+        // Long enough for the steps of the same kind that are to pass on a busy machine, and shorter than a silence that
+        // makes the client suspect the TLS mode.
+        let short = Duration::from_secs(2);
         match self.get("short") {
             None => {}
             Some("resolve") => timeouts.resolve = short,
