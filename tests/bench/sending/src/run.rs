@@ -112,7 +112,7 @@ impl Machine {
 
     /// Whether the plain sink takes a mail, within a second.
     pub(crate) fn answers(&self, servers: &Servers) -> bool {
-        let cell = Cell { rtt: 0, connections: 1, tls: false, bdat: false };
+        let cell = Cell { rtt: 0, connections: 1, tls: false, own_sink: false };
         let until = Instant::now() + Duration::from_secs(3);
         while Instant::now() < until {
             if self.run(Client::SmtpSource, &Task { cell, count: 1 }, servers).is_ok() {
@@ -156,8 +156,8 @@ impl Machine {
         let path = |path: PathBuf| path.display().to_string();
         let port = match task.cell {
             Cell { tls: true, .. } => servers.tls,
-            Cell { bdat: true, .. } if client == Client::Ours => servers.data,
-            Cell { bdat: true, .. } => servers.bdat,
+            Cell { own_sink: true, .. } if matches!(client, Client::OursBdat(_)) => servers.bdat,
+            Cell { own_sink: true, .. } => servers.data,
             _ => servers.plain,
         };
         let message = path(self.work.join("message.eml"));
