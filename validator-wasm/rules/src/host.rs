@@ -76,6 +76,7 @@ impl<S: Shell> Rules<'_, S> {
 
     /// The port goes along when it may be used, and the TLS mode when it does not go with that port.
     fn host_peeled(&mut self, code: Code, host: &[u8], port: Option<u16>) {
+        let host = trim_bytes(host);
         // What was around it hides one more port: nobody knows what is meant.
         if host.is_empty() || split_port(host).is_some() {
             return self.report.add(Code::HostInvalid);
