@@ -35,27 +35,35 @@ pub struct Bucket {
     at: Timestamp,
 }
 
-/// Providers that lock accounts for haste: host suffix, mails, seconds. Microsoft: 30 a minute
-/// (Exchange Online limits, "message rate limit").
-const PROVIDERS: [(&str, u32, u64); 2] = [("office365.com", 30, 60), ("outlook.com", 30, 60)];
+/// A provider that locks accounts for haste, and what it takes of one account, all senders together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// What its servers' names end with.
+    suffix: &'static str,
+    /// How many mails.
+    pub mails: Limit,
+    /// How many connections at a time.
+    pub connections: usize,
+}
+
+/// Microsoft (Exchange Online limits): 30 mails a minute ("message rate limit"), three connections ("SMTP AUTH client
+/// submission").
+const PROVIDERS: [Provider; 2] = {
+    let mails = Limit { burst: 30, period: Duration::from_mins(1) };
+    [
+        Provider { suffix: "office365.com", mails, connections: 3 },
+        Provider { suffix: "outlook.com", mails, connections: 3 },
+    ]
+};
+
+/// The provider whose server this is, where it is one that counts.
+pub fn provider(host: &str) -> Option<&'static Provider> {
+    let host = host.to_ascii_lowercase();
+    let is = |suffix| host.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    PROVIDERS.iter().find(|provider| is(provider.suffix))
+}
 
 impl Limit {
-    /// The limit of the provider whose server this is.
-    pub fn of_provider(host: &str) -> Option<Self> {
-        let host = host.to_ascii_lowercase();
-        let is = |suffix: &str| {
-            host.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        };
-        let (_, burst, seconds) = PROVIDERS.into_iter().find(|(suffix, ..)| is(suffix))?;
-        Some(Self { burst, period: Duration::from_secs(seconds) })
-    }
-
-    /// How many connections to this server all senders together may have; `None` where nobody counts. Microsoft: three
-    /// for an account (Exchange Online limits, SMTP AUTH client submission).
-    pub fn connections(host: &str) -> Option<usize> {
-        Self::of_provider(host).map(|_| 3)
-    }
-
     /// Takes `count` tokens out of the bucket (full when there is none yet).
     ///
     /// # Errors
@@ -86,13 +94,14 @@ mod tests {
 
     #[test]
     fn whose_limits_are_known() {
-        for (host, burst) in [
-            ("smtp.office365.com", Some(30)),
-            ("SMTP-MAIL.Outlook.com", Some(30)),
+        for (host, limits) in [
+            ("smtp.office365.com", Some((30, 3))),
+            ("SMTP-MAIL.Outlook.com", Some((30, 3))),
             ("notoutlook.com", None),
             ("smtp.acme.test", None),
         ] {
-            assert_eq!(Limit::of_provider(host).map(|limit| limit.burst), burst, "{host}");
+            let known = provider(host).map(|provider| (provider.mails.burst, provider.connections));
+            assert_eq!(known, limits, "{host}");
         }
     }
 

@@ -16,7 +16,7 @@ use super::batch::{Connection, Connections, Manners, deliver};
 use super::session::{Limits, Secure, TlsSetup, Unwatched, open};
 use super::{Gate, Mail, Network, Outcome, RelayKey};
 use crate::domain::failure::{Failure, FailureCode, Stage};
-use crate::domain::limits::Limit;
+use crate::domain::limits;
 use crate::domain::settings::Settings;
 
 /// The most connections to one relay at a time. Microsoft 365 takes three for an account; two leave one to the
@@ -102,7 +102,7 @@ impl Pool {
         }
         // The tenant's earlier revisions are history; their idle connections go with them.
         relays.retain(|known, relay| known.tenant != key.tenant || Arc::strong_count(relay) > 1);
-        let counted = key.tenant.is_some() || Limit::of_provider(&settings.host).is_some();
+        let counted = key.tenant.is_some() || limits::provider(&settings.host).is_some();
         let connections = if counted { CONNECTIONS } else { PLATFORM_CONNECTIONS };
         let relay = Arc::new(Relay {
             slots: Semaphore::new(connections),

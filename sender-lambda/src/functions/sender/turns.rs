@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::settle::defer;
 use super::{Fate, Item};
-use crate::domain::limits::{self, Bucket, Limit};
+use crate::domain::limits::{self, Bucket, Limit, Provider};
 use crate::domain::seats::Seats;
 use crate::domain::settings::Settings;
 use crate::domain::tenant::Tenant;
@@ -31,10 +31,11 @@ pub(super) struct Seat(Option<Tenant>);
 /// # Errors
 /// There is none, and why, for the row.
 pub(super) async fn sit(app: &App, key: &RelayKey, settings: &Settings) -> Result<Seat, String> {
-    let (Some(most), Some(name)) = (Limit::connections(&settings.host), &key.tenant) else {
+    let (Some(provider), Some(name)) = (limits::provider(&settings.host), &key.tenant) else {
         return Ok(Seat(None));
     };
     let Ok(tenant) = Tenant::new(name) else { return Ok(Seat(None)) };
+    let most = provider.connections;
     for _ in 0..TRIES {
         let now = (app.now)();
         let Ok((seats, version)) = shared::read::<Seats>(app, &tenant, SEATS).await else { break };
@@ -86,8 +87,8 @@ pub(super) async fn throttle(
     mut items: Vec<Item>,
     fates: &mut Vec<(usize, Fate)>,
 ) -> Vec<Item> {
-    let (Some(limit), Some(_), Some(tenant)) =
-        (Limit::of_provider(&settings.host), &key.tenant, items.first().map(|item| item.row.tenant.clone()))
+    let (Some(&Provider { mails: limit, .. }), Some(_), Some(tenant)) =
+        (limits::provider(&settings.host), &key.tenant, items.first().map(|item| item.row.tenant.clone()))
     else {
         return items;
     };

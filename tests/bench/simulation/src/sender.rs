@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use sender_lambda::domain::category::Via;
-use sender_lambda::domain::limits::{self, Limit};
+use sender_lambda::domain::limits;
 use sender_lambda::domain::outcome::{self, Verdict};
 use sender_lambda::domain::route::{self, Relay, Route};
 use sender_lambda::domain::words;
@@ -270,7 +270,7 @@ impl Simulation {
     fn sit(&mut self, now: Micros, slot: u32, tenant: u32) -> bool {
         self.count(Operation::StateGet, 1);
         let known = &mut self.tenants[tenant as usize];
-        let most = Limit::connections(known.host).unwrap_or(usize::MAX);
+        let most = limits::provider(known.host).map_or(usize::MAX, |provider| provider.connections);
         let Some(seats) = known.seats.clone().take(&slot.to_string(), most, timestamp(now)) else {
             return false;
         };

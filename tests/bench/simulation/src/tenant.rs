@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use sender_lambda::domain::category::{Category, CategoryRoute, OnFailure, Routing, Via};
 use sender_lambda::domain::health::Health;
-use sender_lambda::domain::limits::{Bucket, Limit};
+use sender_lambda::domain::limits::{self, Bucket, Limit};
 use sender_lambda::domain::seats::Seats;
 
 use crate::engine::Case;
@@ -49,7 +49,7 @@ impl Tenant {
             own,
             host,
             routing,
-            limit: Limit::of_provider(host),
+            limit: limits::provider(host).map(|provider| provider.mails),
             relay: Schedule::new(None, (0, 0), 0, fastrand::Rng::with_seed(0)),
             health: None,
             bucket: None,
