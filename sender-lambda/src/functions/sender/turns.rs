@@ -7,11 +7,12 @@ use serde_json::json;
 
 use super::settle::defer;
 use super::{Fate, Item};
-use crate::domain::limits::{self, Bucket, Limit, Provider};
+use crate::domain::limits::{self, Limit, Provider};
 use crate::domain::seats::Seats;
 use crate::domain::settings::Settings;
 use crate::domain::tenant::Tenant;
-use crate::functions::{App, random_unit, shared};
+use crate::functions::shared::{self, Tokens};
+use crate::functions::{App, random_unit};
 use crate::smtp::RelayKey;
 
 /// The key of a relay's token bucket in the ledger.
@@ -110,23 +111,10 @@ pub(super) async fn throttle(
 /// Takes up to `wanted` tokens: how many, and how long until the next one. When the state cannot be had, nothing
 /// is taken: a provider that locks an account for haste costs more than a pause.
 async fn take_tokens(app: &App, tenant: &Tenant, limit: Limit, wanted: usize) -> (usize, Duration) {
-    for _ in 0..5 {
-        let now = (app.now)();
-        let Ok(stored) = app.effects.ledger.get_state(tenant, RATE, now).await else { break };
-        let version = stored.as_ref().map_or(0, |stored| stored.version);
-        let bucket: Option<Bucket> = stored.and_then(|stored| serde_json::from_value(stored.value).ok());
-        let count = limit.available(bucket, now).min(u32::try_from(wanted).unwrap_or(u32::MAX));
-        match limit.take(bucket, count.max(1), now) {
-            Err(wait) => return (0, wait),
-            Ok(next) => {
-                let expires = now.checked_add(limit.period * 2).ok();
-                let value = serde_json::json!(next);
-                let written = app.effects.ledger.put_state(tenant, RATE, &value, version, expires, now).await;
-                if written == Ok(true) {
-                    return (usize::try_from(count.max(1)).unwrap_or(usize::MAX), Duration::ZERO);
-                }
-            }
-        }
+    let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
+    match shared::take(app, tenant, RATE, limit, wanted).await {
+        Ok(Tokens::Taken(count)) => (usize::try_from(count).unwrap_or(usize::MAX), Duration::ZERO),
+        Ok(Tokens::NoneFor(wait)) => (0, wait),
+        Ok(Tokens::Contended) | Err(_) => (0, limit.period),
     }
-    (0, limit.period)
 }

@@ -7,10 +7,11 @@ use serde_json::json;
 
 use super::answer::{Answered, Response, json, problem, problem_for};
 use super::{Call, Progress};
-use crate::domain::limits::{Bucket, Limit, TESTS_PER_TARGET, TESTS_PER_TENANT};
+use crate::domain::limits::{Limit, TESTS_PER_TARGET, TESTS_PER_TENANT};
 use crate::domain::settings::Settings;
 use crate::domain::tenant::Tenant;
 use crate::functions::active::{self, Active};
+use crate::functions::shared::{self, Tokens};
 use crate::smtp::Plan;
 use crate::wire::settings::{Checked, check};
 use crate::wire::test_report::TestReport;
@@ -69,27 +70,19 @@ pub(super) async fn count_test(call: &Call<'_>, settings: &Settings) -> Answered
 }
 
 async fn count(call: &Call<'_>, tenant: &Tenant, key: &str, limit: Limit, of: &str) -> Answered<()> {
-    let ledger = &call.app.effects.ledger;
-    for _ in 0..5 {
-        let now = (call.app.now)();
-        let stored = ledger.get_state(tenant, key, now).await?;
-        let version = stored.as_ref().map_or(0, |stored| stored.version);
-        let bucket: Option<Bucket> = stored.and_then(|stored| serde_json::from_value(stored.value).ok());
-        let bucket = limit.take(bucket, 1, now).map_err(|wait| {
-            let detail = format!(
-                "At most {} tests{of} in {} minutes. Wait a little, then try again.",
-                limit.burst,
-                limit.period.as_secs() / 60
-            );
-            problem_for(429, "test.rate_limited", &detail, wait)
-        })?;
-        let expires = now.checked_add(limit.period * 2).ok();
-        if ledger.put_state(tenant, key, &json!(bucket), version, expires, now).await? {
-            return Ok(());
+    let (detail, wait) = match shared::take(call.app, tenant, key, limit, 1).await? {
+        Tokens::Taken(_) => return Ok(()),
+        Tokens::NoneFor(wait) => {
+            let (burst, minutes) = (limit.burst, limit.period.as_secs() / 60);
+            let detail =
+                format!("At most {burst} tests{of} in {minutes} minutes. Wait a little, then try again.");
+            (detail, wait)
         }
-    }
-    let detail = "Others are testing at this moment. Try again.";
-    Err(problem_for(429, "test.rate_limited", detail, Duration::from_secs(1)))
+        Tokens::Contended => {
+            ("Others are testing at this moment. Try again.".to_owned(), Duration::from_secs(1))
+        }
+    };
+    Err(problem_for(429, "test.rate_limited", &detail, wait))
 }
 
 /// Where the test mail goes: to the signed-in admin and nobody else.
