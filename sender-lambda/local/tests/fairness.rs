@@ -11,12 +11,11 @@ use ownpost::worker;
 use sender_lambda::config::Config;
 use sender_lambda::domain::delivery::{Revision, Status};
 use sender_lambda::domain::failure::{Failure, Reply};
-use sender_lambda::domain::settings::Settings;
 use sender_lambda::domain::tenant::Tenant;
 use sender_lambda::effects::{Filter, Ledger as _, Order, Secrets as _};
-use sender_lambda::functions::{App, Relays, router};
-use sender_lambda::smtp::{Gate, Mail, Plan, RelayKey};
-use sender_lambda::wire::test_report::{StageResult, TestReport};
+use sender_lambda::functions::fake::{Fake, reply};
+use sender_lambda::functions::{App, router};
+use sender_lambda::smtp::{Mail, RelayKey};
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
@@ -28,40 +27,35 @@ struct Slow {
 }
 
 #[async_trait]
-impl Relays for Slow {
-    async fn send(
-        &self,
-        key: &RelayKey,
-        _settings: &Settings,
-        mails: &[Mail],
-        gate: &dyn Gate,
-    ) -> Vec<Option<Result<Reply, Failure>>> {
-        let slow = key.tenant.as_deref() == Some("slow");
-        if slow {
+impl Fake for Slow {
+    type Then = ();
+
+    async fn enter(&self, key: &RelayKey) {
+        if is_slow(key) {
             let batches = self.batches.fetch_add(1, Ordering::SeqCst) + 1;
             self.most.fetch_max(batches, Ordering::SeqCst);
             // Once open, it lets one after the other through.
             drop(self.door.acquire().await.expect("never closed"));
         }
-        let mut results = Vec::new();
-        for index in 0..mails.len() {
-            let reply = Reply { code: 250, enhanced: None, text: "ok".to_owned() };
-            results.push(gate.commit(index).await.then_some(Ok(reply)));
-        }
-        if slow {
-            self.batches.fetch_sub(1, Ordering::SeqCst);
-        }
-        results
     }
 
-    async fn probe(
-        &self,
-        _settings: &Settings,
-        _plan: &Plan<'_>,
-        _on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
-    ) -> TestReport {
-        unreachable!("nothing here tests")
+    fn before_the_dot(&self, _key: &RelayKey) -> Result<(), Failure> {
+        Ok(())
     }
+
+    fn after_the_dot(&self, (): (), _key: &RelayKey, _mail: &Mail) -> Result<Reply, Failure> {
+        Ok(reply(250))
+    }
+
+    fn leave(&self, key: &RelayKey) {
+        if is_slow(key) {
+            self.batches.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+fn is_slow(key: &RelayKey) -> bool {
+    key.tenant.as_deref() == Some("slow")
 }
 
 /// Waits until so many of the tenant's mails are sent.

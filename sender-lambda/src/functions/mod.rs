@@ -15,6 +15,8 @@ use crate::wire::test_report::{StageResult, TestReport};
 
 mod active;
 mod alert;
+#[cfg(any(test, feature = "testing"))]
+pub mod fake;
 pub mod monitor;
 mod relay_health;
 mod release;

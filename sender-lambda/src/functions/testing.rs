@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{App, Relays, relay_health, router, sender};
+use super::fake::{Fake, reply};
+use super::{App, relay_health, router, sender};
 use crate::config::Config;
 use crate::domain::category::{Category, CategoryRoute, OnFailure, Routing, Via};
 use crate::domain::delivery::{Delivery, Revision};
@@ -17,7 +18,7 @@ use crate::domain::settings::{Auth, Security, Settings};
 use crate::domain::tenant::Tenant;
 use crate::effects::SecretStage;
 use crate::effects::memory::Memory;
-use crate::smtp::{Gate, Mail, Plan, RelayKey};
+use crate::smtp::{Mail, Plan, RelayKey};
 use crate::wire::settings::to_document;
 use crate::wire::test_report::{
     Capabilities, CertificateFacts, StageResult, StageStatus, TestFailure, TestMessage, TestReport, TlsFacts,
@@ -178,8 +179,8 @@ impl Script {
     }
 }
 
-fn reply(code: u16) -> Reply {
-    Reply { code, enhanced: None, text: "words".to_owned() }
+fn failure(stage: Stage, code: FailureCode, said: u16) -> Failure {
+    Failure { stage, code, reply: (said != 0).then(|| reply(said)) }
 }
 
 fn tls(not_after: String) -> TlsFacts {
@@ -195,50 +196,36 @@ fn tls(not_after: String) -> TlsFacts {
 }
 
 #[async_trait]
-impl Relays for Script {
-    async fn send(
-        &self,
-        key: &RelayKey,
-        _settings: &Settings,
-        mails: &[Mail],
-        gate: &dyn Gate,
-    ) -> Vec<Option<Result<Reply, Failure>>> {
-        let mut results = Vec::new();
-        for (index, mail) in mails.iter().enumerate() {
-            let act = self.acts.lock().unwrap().pop_front().unwrap_or(Act::Accept);
-            let failure =
-                |stage, code, said| Failure { stage, code, reply: (said != 0).then(|| reply(said)) };
-            if let Act::Fail(stage, code, said) = act {
-                results.push(Some(Err(failure(stage, code, said))));
-                continue;
-            }
-            if !gate.commit(index).await {
-                results.push(None);
-                continue;
-            }
-            let taken =
-                Taken { tenant: key.tenant.clone(), revision: key.revision.clone(), to: mail.to.clone() };
-            results.push(Some(match act {
-                Act::FailLate(code, said) => Err(failure(Stage::Message, code, said)),
-                Act::Panic => panic!("as the script says"),
-                Act::Accept | Act::AcceptThenFail(..) | Act::Fail(..) => {
-                    if let (Act::AcceptThenFail(operation, times), Some(memory)) =
-                        (act, &*self.memory.lock().unwrap())
-                    {
-                        memory.fail(operation, times);
-                    }
-                    self.taken.lock().unwrap().push(taken);
-                    let message = String::from_utf8_lossy(&mail.message);
-                    let subject = message.lines().find_map(|line| line.strip_prefix("Subject: "));
-                    self.subjects.lock().unwrap().extend(subject.map(str::to_owned));
-                    Ok(reply(250))
-                }
-            }));
+impl Fake for Script {
+    type Then = Act;
+
+    fn before_the_dot(&self, _key: &RelayKey) -> Result<Act, Failure> {
+        match self.acts.lock().unwrap().pop_front().unwrap_or(Act::Accept) {
+            Act::Fail(stage, code, said) => Err(failure(stage, code, said)),
+            act => Ok(act),
         }
-        results
     }
 
-    async fn probe(
+    fn after_the_dot(&self, act: Act, key: &RelayKey, mail: &Mail) -> Result<Reply, Failure> {
+        match act {
+            Act::FailLate(code, said) => return Err(failure(Stage::Message, code, said)),
+            Act::Panic => panic!("as the script says"),
+            Act::AcceptThenFail(operation, times) => {
+                if let Some(memory) = &*self.memory.lock().unwrap() {
+                    memory.fail(operation, times);
+                }
+            }
+            Act::Accept | Act::Fail(..) => {}
+        }
+        let (tenant, revision) = (key.tenant.clone(), key.revision.clone());
+        self.taken.lock().unwrap().push(Taken { tenant, revision, to: mail.to.clone() });
+        let message = String::from_utf8_lossy(&mail.message);
+        let subject = message.lines().find_map(|line| line.strip_prefix("Subject: "));
+        self.subjects.lock().unwrap().extend(subject.map(str::to_owned));
+        Ok(reply(250))
+    }
+
+    async fn test(
         &self,
         settings: &Settings,
         plan: &Plan<'_>,

@@ -22,10 +22,10 @@ use sender_lambda::effects::{
     Effects, Emitted, Events, Filter, Ledger, Order, Page, Queue, QueueMessage, Result, SecretStage, Secrets,
     StoredVersion, Versioned,
 };
-use sender_lambda::functions::{App, Relays, monitor, router, sender};
-use sender_lambda::smtp::{Gate, Mail, Plan, RelayKey};
+use sender_lambda::functions::fake::Fake;
+use sender_lambda::functions::{App, monitor, router, sender};
+use sender_lambda::smtp::{Mail, RelayKey};
 use sender_lambda::wire::settings::to_document;
-use sender_lambda::wire::test_report::{StageResult, TestReport};
 
 /// Effects in memory that count.
 struct Counting {
@@ -158,31 +158,19 @@ fn units(row: &Delivery) -> u64 {
 /// A relay that says the same to all.
 struct Parrot(Said);
 
-#[async_trait]
-impl Relays for Parrot {
-    async fn send(
-        &self,
-        key: &RelayKey,
-        _settings: &Settings,
-        mails: &[Mail],
-        gate: &dyn Gate,
-    ) -> Vec<Option<std::result::Result<Reply, Failure>>> {
+impl Fake for Parrot {
+    type Then = Said;
+
+    fn before_the_dot(&self, key: &RelayKey) -> std::result::Result<Said, Failure> {
         let said = if key.tenant.is_some() { self.0 } else { Said::Accepted };
-        let mut results = Vec::new();
-        for index in 0..mails.len() {
-            let left = !said.after_the_dot() || gate.commit(index).await;
-            results.push(left.then(|| said.outcome().clone()));
+        match said.outcome() {
+            Err(failure) if !said.after_the_dot() => Err(failure.clone()),
+            _ => Ok(said),
         }
-        results
     }
 
-    async fn probe(
-        &self,
-        _settings: &Settings,
-        _plan: &Plan<'_>,
-        _on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
-    ) -> TestReport {
-        panic!("no test is due")
+    fn after_the_dot(&self, said: Said, _: &RelayKey, _: &Mail) -> std::result::Result<Reply, Failure> {
+        said.outcome().clone()
     }
 }
 
