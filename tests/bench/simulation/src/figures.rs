@@ -4,8 +4,11 @@ use std::fmt::Write as _;
 use std::process::Command;
 
 use anyhow::Result;
+use ownpost_simulation::quantiles::Quantiles;
 use ownpost_simulation::scenario::{HOUR, MINUTE, Micros, Scenario, latency};
 use ownpost_simulation::{Results, cost};
+
+use crate::chart::Chart;
 
 /// The three days, in the order of the results.
 const DAYS: [&str; 3] = ["in peace", "trouble, fair queue", "trouble, no groups"];
@@ -151,75 +154,35 @@ fn millis(micros: Micros) -> String {
     format!("{} ms", micros / 1000)
 }
 
-/// 99 % of the healthy tenants' mails within, by when they were queued; readable on light and dark.
+/// 99 % of the healthy tenants' mails within, by when they were queued.
 #[expect(clippy::cast_precision_loss, reason = "times")]
-pub(crate) fn picture(scenario: &Scenario, results: &[Results]) -> Result<String> {
-    const WIDTH: f64 = 720.0;
-    const HEIGHT: f64 = 320.0;
-    const LEFT: f64 = 64.0;
-    // Half of the last label on the axis.
-    const RIGHT: f64 = 36.0;
-    const TOP: f64 = 56.0;
-    const BOTTOM: f64 = 280.0;
-    // From a tenth of a second to three hours.
-    let (least, most) = (-1.0, 4.0);
-    let y = |seconds: f64| TOP + (BOTTOM - TOP) * (most - seconds.max(0.1).log10()) / (most - least);
-    let x = |share: f64| LEFT + (WIDTH - LEFT - RIGHT) * share;
-    let mut svg = format!(
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" font-family="system-ui, sans-serif" font-size="12">
-<title>How long a healthy tenant's mail waits while others are in trouble</title>
-<style>
-text {{ fill: #444 }} line {{ stroke: #8884 }} polyline {{ fill: none; stroke-width: 2 }}
-.a {{ stroke: #2f8f4e }} .b {{ stroke: #2a6fdb }} .c {{ stroke: #c4442e }}
-@media (prefers-color-scheme: dark) {{ text {{ fill: #ccc }} .a {{ stroke: #6fd08f }} .b {{ stroke: #7db1ff }} .c {{ stroke: #ff8a70 }} }}
-</style>
-<text x="{LEFT}" y="18" font-weight="600">99 % of the healthy tenants' mails are with their relay within …</text>
-"#
-    );
-    for (label, seconds) in
+pub(crate) fn picture(scenario: &Scenario, results: &[Results]) -> String {
+    // From a tenth of a second to three hours, ten times as long at each fifth of the height.
+    let height = |seconds: f64| (seconds.max(0.1).log10() + 1.0) / 5.0;
+    let y_axis =
         [("0.1 s", 0.1), ("1 s", 1.0), ("10 s", 10.0), ("100 s", 100.0), ("17 min", 1e3), ("2.8 h", 1e4)]
-    {
-        let height = y(seconds);
-        writeln!(
-            svg,
-            r#"<line x1="{LEFT}" x2="{:.0}" y1="{height:.1}" y2="{height:.1}"/><text x="{:.0}" y="{:.1}" text-anchor="end">{label}</text>"#,
-            WIDTH - RIGHT,
-            LEFT - 8.0,
-            height + 4.0,
-        )?;
-    }
-    for part in 0..=6 {
+            .map(|(label, seconds)| (height(seconds), label.to_owned()));
+    let x_axis = (0..=6).map(|part| {
         let share = f64::from(part) / 6.0;
         let minutes = scenario.span as f64 * share / MINUTE as f64;
-        let label = if scenario.span >= 12 * HOUR {
-            format!("{:.0} h", minutes / 60.0)
-        } else {
-            format!("{minutes:.0} min")
-        };
-        writeln!(
-            svg,
-            r#"<text x="{:.1}" y="{:.1}" text-anchor="middle">{label}</text>"#,
-            x(share),
-            BOTTOM + 20.0
-        )?;
-    }
-    for (index, (day, class)) in results.iter().zip(["a", "b", "c"]).enumerate() {
+        let hours = scenario.span >= 12 * HOUR;
+        (share, if hours { format!("{:.0} h", minutes / 60.0) } else { format!("{minutes:.0} min") })
+    });
+    let lines = DAYS.iter().zip(results).map(|(name, day)| {
         let parts = day.delays.len() as f64;
         let points = day.delays.iter().enumerate().filter(|(_, part)| part.count() > 0);
-        let points: Vec<String> = points
-            .map(|(place, part)| {
-                format!("{:.1},{:.1}", x((place as f64 + 0.5) / parts), y(part.at(0.99) as f64 / 1e6))
-            })
-            .collect();
-        let at = LEFT + 210.0 * index as f64;
-        writeln!(
-            svg,
-            r#"<polyline class="{class}" points="{}"/><line class="{class}" x1="{at}" x2="{}" y1="36" y2="36" stroke-width="2"/><text x="{}" y="40">{}</text>"#,
-            points.join(" "),
-            at + 24.0,
-            at + 30.0,
-            DAYS[index],
-        )?;
-    }
-    Ok(svg + "</svg>\n")
+        let point = |(place, part): (usize, &Quantiles)| {
+            ((place as f64 + 0.5) / parts, height(part.at(0.99) as f64 / 1e6))
+        };
+        (*name, points.map(point).collect())
+    });
+    let chart = Chart {
+        title: "How long a healthy tenant's mail waits while others are in trouble".to_owned(),
+        heading: "99 % of the healthy tenants' mails are with their relay within …",
+        size: (720.0, 320.0),
+        y_axis: y_axis.to_vec(),
+        x_axis: x_axis.collect(),
+        lines: lines.collect(),
+    };
+    chart.svg()
 }

@@ -9,6 +9,8 @@ use anyhow::{Context as _, Result, bail};
 use ownpost_simulation::scenario::{HOUR, Scenario};
 use ownpost_simulation::{Results, Simulation};
 
+#[path = "../../chart.rs"]
+mod chart;
 mod figures;
 
 fn main() -> Result<()> {
@@ -41,6 +43,6 @@ fn main() -> Result<()> {
     let page = figures::page(&scenario, &results)?;
     println!("{page}");
     fs::write(figures.join("simulation.md"), page)?;
-    fs::write(figures.join("simulation.svg"), figures::picture(&scenario, &results)?)?;
+    fs::write(figures.join("simulation.svg"), figures::picture(&scenario, &results))?;
     Ok(())
 }

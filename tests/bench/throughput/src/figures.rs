@@ -5,6 +5,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 
+use crate::chart::Chart;
 use crate::load::Run;
 use crate::{LOOPS, Options, TENANTS, Table, machine};
 
@@ -52,49 +53,24 @@ pub(crate) fn write(options: &Options, table: &Table, long: &Run, memory: &[(usi
     Ok(())
 }
 
-/// Resident memory over mails accepted; readable on light and dark.
+/// Resident memory over mails accepted.
 #[expect(clippy::cast_precision_loss, reason = "counts of mails")]
 fn picture(memory: &[(usize, f64)], most: f64) -> String {
-    const WIDTH: f64 = 640.0;
-    const HEIGHT: f64 = 240.0;
-    const LEFT: f64 = 56.0;
-    // Half of the last label on the axis.
-    const RIGHT: f64 = 36.0;
-    const TOP: f64 = 28.0;
     let mails = memory.last().map_or(1, |(mails, _)| *mails).max(1) as f64;
     // The axis ends at a round number.
     let top = (most / 10.0).ceil() * 10.0;
-    let x = |count: f64| LEFT + (WIDTH - LEFT - RIGHT) * count / mails;
-    let y = |megabytes: f64| TOP + (HEIGHT - TOP - 40.0) * (1.0 - megabytes / top);
-    let points: String = memory
-        .iter()
-        .map(|(count, megabytes)| format!("{:.1},{:.1} ", x(*count as f64), y(*megabytes)))
-        .collect();
-    let mut svg = format!(
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" font-family="system-ui, sans-serif" font-size="12">
-<title>Resident memory of ownpost local over {mails} mails</title>
-<style>
-text {{ fill: #444 }} line {{ stroke: #8884 }} polyline {{ fill: none; stroke: #2a6fdb; stroke-width: 2 }}
-@media (prefers-color-scheme: dark) {{ text {{ fill: #ccc }} polyline {{ stroke: #7db1ff }} }}
-</style>
-<text x="{LEFT}" y="16" font-weight="600">Resident memory (MB) over mails accepted</text>
-"#
-    );
-    for step in 0..=4 {
-        let share = f64::from(step) / 4.0;
-        let (megabytes, count) = (top * share, mails * share);
-        let (height, across) = (y(megabytes), x(count));
-        let _ = write!(
-            svg,
-            r#"<line x1="{LEFT}" x2="{:.1}" y1="{height:.1}" y2="{height:.1}"/><text x="{:.1}" y="{:.1}" text-anchor="end">{megabytes:.0}</text>
-<text x="{across:.1}" y="{:.1}" text-anchor="middle">{count:.0}</text>
-"#,
-            WIDTH - RIGHT,
-            LEFT - 8.0,
-            height + 4.0,
-            HEIGHT - 14.0,
-        );
-    }
-    let _ = writeln!(svg, r#"<polyline points="{}"/>"#, points.trim_end());
-    svg + "</svg>\n"
+    let quarters = |all: f64| {
+        let quarter = |step| (f64::from(step) / 4.0, format!("{:.0}", all * f64::from(step) / 4.0));
+        (0..=4).map(quarter).collect()
+    };
+    let points = memory.iter().map(|(count, megabytes)| (*count as f64 / mails, megabytes / top));
+    let chart = Chart {
+        title: format!("Resident memory of ownpost local over {mails} mails"),
+        heading: "Resident memory (MB) over mails accepted",
+        size: (640.0, 240.0),
+        y_axis: quarters(top),
+        x_axis: quarters(mails),
+        lines: vec![("", points.collect())],
+    };
+    chart.svg()
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+#[path = "../../chart.rs"]
+mod chart;
 mod figures;
 mod load;
 mod machine;
