@@ -35,7 +35,7 @@ pub struct Vector {
 
 /// All vectors of all corpora, in the same order every time.
 pub fn vectors() -> Vec<Vector> {
-    [isemail(), validator(), idna(), nodemailer(), email_providers()].concat()
+    [isemail(), validator(), idna(), nodemailer(), ispdb(), email_providers()].concat()
 }
 
 /// Settings without an issue, of which one field is replaced.
@@ -189,6 +189,51 @@ fn nodemailer() -> Vec<Vector> {
             verdict: Verdict::Usable,
             document: document(&changes),
         });
+    }
+    vectors
+}
+
+/// The outgoing servers of Thunderbird's ISP database, each for every domain of its provider. `plain` becomes
+/// STARTTLS: there is no "none" here.
+fn ispdb() -> Vec<Vector> {
+    let mut vectors = Vec::new();
+    let mut domains = Vec::new();
+    for line in include_str!("../corpora/ispdb/servers.txt").lines() {
+        let mut words = line.split(' ');
+        match words.next() {
+            Some("domains") => domains = words.collect(),
+            Some("server") => {
+                let mut word = || words.next().unwrap_or_default();
+                let (host, port, mode, username) = (word(), word(), word(), word());
+                let port: u16 = port.parse().expect("a port");
+                for domain in &domains {
+                    let host = host.replace("%EMAILDOMAIN%", domain);
+                    let address = format!("noreply@{domain}");
+                    let username = match username {
+                        "" => address.clone(),
+                        form => form
+                            .replace("%EMAILADDRESS%", &address)
+                            .replace("%EMAILLOCALPART%", "noreply")
+                            .replace("%EMAILDOMAIN%", domain),
+                    };
+                    vectors.push(Vector {
+                        corpus: "ispdb",
+                        field: "host",
+                        label: format!("{mode} {port}"),
+                        verdict: Verdict::Usable,
+                        document: document(&[
+                            ("host", json!(host)),
+                            ("port", json!(port)),
+                            ("security", json!(if mode == "SSL" { "tls" } else { "starttls" })),
+                            ("username", json!(username)),
+                            ("senderAddress", json!(address)),
+                        ]),
+                        value: host,
+                    });
+                }
+            }
+            _ => {}
+        }
     }
     vectors
 }

@@ -1,6 +1,7 @@
 //! The outside corpora through the rules as the server runs them: what each corpus says of a value, against what
 //! we say. Where we differ on purpose, [`DIFFERENCES`] says why.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
@@ -192,6 +193,31 @@ fn every_fix_cures_its_issue_and_adds_no_error() {
         fuzz::settings::fixes_cure(&vector.document, issues);
     }
     assert!(fixes > 500, "{fixes}");
+}
+
+/// The servers that mail programs send through today, each with a sender of each of its domains: their names are never
+/// corrected, and their ports and TLS modes are errors only where they are odd indeed.
+#[test]
+fn servers_that_people_send_through_are_taken_as_they_are() {
+    let (mut servers, mut foreign, mut slips) = (0, BTreeSet::new(), BTreeSet::new());
+    for (vector, checked) in CHECKED.iter().filter(|(vector, _)| vector.corpus == "ispdb") {
+        servers += 1;
+        let sender =
+            vector.document["senderAddress"].as_str().and_then(|address| address.strip_prefix("noreply@"));
+        for issue in &checked.report.issues {
+            match (issue.code.as_str(), &*vector.label) {
+                ("port.not_allowed", "SSL 586") | ("security.port_mismatch", "SSL 587") => {}
+                ("host.typo", _) => panic!("{} is a server", vector.value),
+                ("senderAddress.provider_mismatch", _) => _ = foreign.insert(sender),
+                ("senderAddress.typo", _) => _ = slips.insert(sender),
+                _ => assert_eq!(issue.severity, Severity::Warning, "{vector:?}\n  {issue:?}"),
+            }
+        }
+    }
+    assert!(servers > 1_300, "{servers}");
+    // Domains of theirs that our list of providers lacks.
+    assert!(foreign.len() <= 409, "{} domains: {foreign:?}", foreign.len());
+    assert!(slips.len() <= 2, "{} domains: {slips:?}", slips.len());
 }
 
 /// A correction offered for a name that exists sends somebody's mail elsewhere. The lists hold names that were
