@@ -15,9 +15,15 @@ export interface Options {
 }
 
 export interface InitOptions {
-  /** Where the WASM is, when it does not lie beside the module: its address, a response, its bytes, a module. */
+  /**
+   * Where the WASM is, when it does not lie beside the module: its address, a response, its bytes, a module. The first
+   * call decides: later ones, and those made while it loads, join that load. After a failed one the next call decides.
+   */
   wasm?: string | URL | Response | BufferSource | WebAssembly.Module | Promise<string | URL | Response | BufferSource | WebAssembly.Module>;
-  /** The languages to load beside English; all, unless said otherwise. */
+  /**
+   * The languages to load beside English and those of earlier calls; all, unless said otherwise. Messages in one that
+   * is not loaded come in English.
+   */
   locales?: readonly string[];
 }
 
