@@ -38,7 +38,7 @@ export function showIssues(form, field, issues) {
 export function issueLine(form, issue) {
   const { t } = form;
   const error = issue.severity === "error";
-  const label = issue.fix ? fixLabel(t, issue.fix) : null;
+  const label = issue.fix ? fixLabel(t, issue) : null;
   return h("div", { class: `issue ${error ? "error" : "warning"}`, part: `issue ${issue.severity}`, "data-code": issue.code },
     icon(error ? "alert" : "info"),
     h("p", {}, h("span", { class: "sr" }, `${t(error ? "issue.error" : "issue.warning")}: `), h("span", { dir: "auto" }, issue.message)),

@@ -2,13 +2,14 @@
 
 import { SECRETS, getPath } from "./draft.js";
 
-/** What stands on the button that applies it. */
-export function fixLabel(t, patch) {
-  const spaces = SECRETS.map((path) => getPath(patch, path)?.spaces).find(Boolean);
-  if (spaces) return t(`secret.spaces.${spaces}`);
-  const value = describePatch(t, patch);
+/** What stands on the button that applies an issue's fix. */
+export function fixLabel(t, { code, fix }) {
+  const spaces = SECRETS.map((path) => getPath(fix, path)?.spaces).find(Boolean);
+  // What is set is what stands there already, to the eye: "Use mailer" would say nothing.
+  if (spaces || code.endsWith(".whitespace")) return t(`spaces.${spaces ?? "trim"}`);
+  const value = describePatch(t, fix);
   if (value !== "") return t("issue.use", { value });
-  return t(Object.values(patch).every((entry) => entry === null) ? "issue.remove" : "issue.fix");
+  return t(Object.values(fix).every((entry) => entry === null) ? "issue.remove" : "issue.fix");
 }
 
 /** What it sets; empty when that cannot be said shortly. */
