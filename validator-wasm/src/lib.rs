@@ -110,8 +110,9 @@ fn answer(length: usize, ask: impl FnOnce(&Browser, &[u8], &mut Report)) -> usiz
     let input = unsafe { slice::from_raw_parts(INPUT.load(Relaxed) as *const u8, length) };
     let mut report = Report::new();
     ask(browser, input, &mut report);
-    let length = report.bytes().len();
-    OUTPUT.store(report.bytes().as_ptr() as usize, Relaxed);
+    let bytes = report.bytes();
+    let length = bytes.len();
+    OUTPUT.store(bytes.as_ptr() as usize, Relaxed);
     // What the rules have used is free again, the report with it; the façade reads that before it asks again.
     mem::forget(report);
     memory::release(mark);

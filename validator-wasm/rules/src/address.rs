@@ -4,7 +4,8 @@
 
 use core::net::IpAddr;
 
-use crate::text::{find, rsplit_once, split_once, whole_number};
+use crate::name::last_label;
+use crate::text::{HEX, all, find, lower, split, split_once, whole_number, word};
 
 /// An address; of IPv4 the first two groups count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +73,7 @@ impl Ip {
     /// Whether the address is in one of the networks, which are separated by commas; what is no network allows
     /// nothing.
     pub(crate) fn is_within(self, networks: &[u8]) -> bool {
-        let mut networks = networks.split(|byte| *byte == b',').filter_map(Network::parse_bytes);
+        let mut networks = split(networks, b',').filter_map(Network::parse_bytes);
         networks.any(|network| network.holds(self))
     }
 }
@@ -83,7 +84,7 @@ fn join(first: u16, second: u16) -> u32 {
 
 fn parse_v4(text: &[u8]) -> Option<u32> {
     let (mut bits, mut count) = (0, 0);
-    for part in text.split(|byte| *byte == b'.') {
+    for part in split(text, b'.') {
         let number = whole_number(part).filter(|number| *number < 256)?;
         if part.len() > 3 || (part.len() > 1 && part.starts_with(b"0")) {
             return None;
@@ -147,20 +148,16 @@ fn parse_v6(text: &[u8]) -> Option<Ip> {
 }
 
 /// Digits, at least one, that make a number of 32 bits.
-fn radix_number(digits: &[u8], radix: u32) -> Option<u32> {
-    if digits.is_empty() {
+fn radix_number(digits: &[u8], radix: u64) -> Option<u32> {
+    if digits.is_empty() || !all(digits, HEX) {
         return None;
     }
-    digits.iter().try_fold(0_u32, |sum, byte| {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            b'A'..=b'F' => byte - b'A' + 10,
-            _ => return None,
-        };
-        let digit = Some(u32::from(digit)).filter(|digit| *digit < radix)?;
-        sum.checked_mul(radix)?.checked_add(digit)
-    })
+    let number = digits.iter().try_fold(0_u64, |sum, byte| {
+        // Of a letter, the low bits are its place in the alphabet.
+        let digit = u64::from(byte & 15) + if *byte > b'9' { 9 } else { 0 };
+        (digit < radix && sum >> 32 == 0).then_some(sum * radix + digit)
+    })?;
+    u32::try_from(number).ok()
 }
 
 /// Whether a connection from a server may lead to somewhere that is not the public Internet: its own host, its
@@ -238,21 +235,18 @@ impl Network {
 /// The address that a name is known to mean without asking DNS: loopback and metadata names. Case and a final
 /// dot do not matter.
 pub(crate) fn known_name(host: &[u8]) -> Option<Ip> {
-    const LOOPBACK: [&str; 6] = [
-        "localhost",
-        "localhost.localdomain",
-        "localhost6",
-        "localhost6.localdomain6",
-        "ip6-localhost",
-        "ip6-loopback",
-    ];
-    const METADATA: [&str; 3] = ["metadata.google.internal", "metadata", "instance-data"];
+    const LOOPBACK: &[u8] =
+        b"localhost localhost.localdomain localhost6 localhost6.localdomain6 ip6-localhost ip6-loopback";
+    const METADATA: &[u8] = b"metadata.google.internal metadata instance-data";
     let host = host.strip_suffix(b".").unwrap_or(host);
-    let is = |name: &&str| host.eq_ignore_ascii_case(name.as_bytes());
-    let top = rsplit_once(host, b'.').map_or(host, |(_, top)| top);
-    if top.eq_ignore_ascii_case(b"localhost") || LOOPBACK.iter().any(is) {
+    // Of hardly any other name is the last label so long.
+    if last_label(host).len() < b"internal".len() {
+        return None;
+    }
+    let host = lower(host);
+    if last_label(&host) == b"localhost" || word(&host, LOOPBACK).is_some() {
         Some(Ip::v4(0x7f00_0001))
-    } else if METADATA.iter().any(is) {
+    } else if word(&host, METADATA).is_some() {
         Some(Ip::v4(0xa9fe_a9fe))
     } else {
         None
@@ -262,7 +256,7 @@ pub(crate) fn known_name(host: &[u8]) -> Option<Ip> {
 /// What old resolvers take for an IPv4 address: one to four parts in decimal, octal (`0…`) or hexadecimal
 /// (`0x…`), the last one filling what is left.
 pub(crate) fn legacy_v4(text: &[u8]) -> Option<Ip> {
-    let parts = || text.split(|byte| *byte == b'.');
+    let parts = || split(text, b'.');
     let count = parts().count() as u32;
     if count > 4 {
         return None;

@@ -7,10 +7,10 @@ use core::net::SocketAddr;
 use crate::address::Ip;
 use crate::catalogue::{Code, Param};
 use crate::name::{self, Idn, NameError};
-use crate::packed::{Key, MAX_BYTES, Name, Object, Value, json_size, read};
+use crate::packed::{Key, MAX_BYTES, Name, Object, Value, json_size, length_of, read, split_name};
 use crate::presets::{Directory, Known, Preset, mode};
 use crate::report::Report;
-use crate::text::{chars, find, has_control, lower, push_number, trim_bytes, whole_number};
+use crate::text::{chars, find, has_control, lower, push_number, put, split, trim_bytes, whole_number};
 
 /// What the operator allows beside the contract's defaults. Lists are text, as in CONTRACT §9.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,15 +76,7 @@ pub fn check<S: Shell>(document: &[u8], options: &Options<'_>, shell: &S, report
     let code = match read(document) {
         _ if too_large => Code::SettingsTooLarge,
         Value::Object(object) => {
-            let mut fields = [Value::Null; Key::TOP];
-            for (name, value) in object.members() {
-                if let Name::Known(key) = name
-                    && let Some(field) = fields.get_mut(key as usize)
-                {
-                    *field = value;
-                }
-            }
-            return Rules { fields, options, shell, report, host: None }.document(object);
+            return Rules { object, fields: [0; Key::TOP], options, shell, report, host: None }.document();
         }
         Value::TooLarge => Code::SettingsTooLarge,
         Value::TooDeep => Code::SettingsTooDeep,
@@ -110,7 +102,10 @@ pub fn needs(field: Key) -> u32 {
 
 /// A document under the rules.
 pub(crate) struct Rules<'a, S> {
-    fields: [Value<'a>; Key::TOP],
+    object: Object<'a>,
+    /// For each field, how many bytes of the object are left where its value starts; 0 when it is absent. Values
+    /// are decoded where they are asked for: to copy them costs more.
+    fields: [u32; Key::TOP],
     options: &'a Options<'a>,
     pub(crate) shell: &'a S,
     pub(crate) report: &'a mut Report,
@@ -119,14 +114,31 @@ pub(crate) struct Rules<'a, S> {
 }
 
 impl<'a, S: Shell> Rules<'a, S> {
-    fn document(mut self, object: Object<'a>) {
+    /// Finds the fields, checks them, and names the members that are none, if there are any.
+    fn document(&mut self) {
+        let mut strangers = false;
+        let mut rest = self.object.0;
+        while let Some((name, value)) = split_name(rest)
+            && let Some(after) = value.get(length_of(value)..).filter(|after| after.len() < value.len())
+        {
+            rest = after;
+            if let Name::Known(key) = name
+                && let Some(field) = self.fields.get_mut(key as usize)
+            {
+                *field = value.len() as u32;
+            } else {
+                strangers = true;
+            }
+        }
         if let Some(key) = self.options.only {
             return self.check_field(key);
         }
         for key in Key::ALL.iter().take(Key::TOP) {
             self.check_field(*key);
         }
-        self.unknown(Code::SettingsUnknownKey, &[], object, |key| (key as usize) < Key::TOP);
+        if strangers {
+            self.unknown(Code::SettingsUnknownKey, &[], self.object, |key| (key as usize) < Key::TOP);
+        }
     }
 
     fn check_field(&mut self, key: Key) {
@@ -149,7 +161,9 @@ impl<'a, S: Shell> Rules<'a, S> {
     }
 
     pub(crate) fn field(&self, key: Key) -> Value<'a> {
-        self.fields.get(key as usize).copied().unwrap_or(Value::Null)
+        let left = self.fields.get(key as usize).map_or(0, |left| *left as usize);
+        let start = self.object.0.len().wrapping_sub(left);
+        self.object.0.get(start..).filter(|value| !value.is_empty()).map_or(Value::Null, read)
     }
 
     /// The text of a field, which is empty when there is none; `None` when it is reported as no text.
@@ -282,8 +296,9 @@ impl<'a, S: Shell> Rules<'a, S> {
     /// The TLS mode; `None` when what is there is none.
     fn effective_tls(&self) -> Option<bool> {
         match self.field(Key::Security) {
-            Value::Null | Value::Text(b"starttls") => Some(false),
-            Value::Text(b"tls") => Some(true),
+            Value::Null => Some(false),
+            Value::Text(text) if text == mode(false) => Some(false),
+            Value::Text(text) if text == mode(true) => Some(true),
             _ => None,
         }
     }
@@ -305,7 +320,7 @@ impl<'a, S: Shell> Rules<'a, S> {
     }
 
     fn operators_ports(&self) -> impl Iterator<Item = u16> {
-        let ports = self.options.allow_ports.split(|byte| *byte == b',');
+        let ports = split(self.options.allow_ports, b',');
         ports.filter_map(|port| u16::try_from(whole_number(port.trim_ascii())?).ok()).filter(|port| *port > 0)
     }
 
@@ -313,7 +328,7 @@ impl<'a, S: Shell> Rules<'a, S> {
         let mut text = Vec::new();
         for port in PORTS.iter().map(|(port, _)| *port).chain(self.operators_ports()) {
             if !text.is_empty() {
-                text.extend_from_slice(b", ");
+                put(&mut text, b", ");
             }
             push_number(&mut text, u32::from(port));
         }

@@ -10,8 +10,8 @@ use crate::name::{self, MAX_LABEL, MAX_NAME, NameError};
 use crate::packed::{Key, Value};
 use crate::presets::Known;
 use crate::text::{
-    chars, find, has_control, is_invisible, lower, push_number, rsplit_once, split_char, split_once,
-    split_text, trim_bytes, whole_number,
+    OF_NAMES, all, chars, find, has_control, is_invisible, joined, lower, push_number, put, rsplit_once,
+    split, split_char, split_once, split_text, trim_bytes, whole_number,
 };
 
 /// Longer than any name however it is written; what is longer is not looked at any further.
@@ -23,7 +23,7 @@ impl<S: Shell> Rules<'_, S> {
     pub(crate) fn host(&mut self) {
         let Some(text) = self.text(Key::Host, Code::HostWrongType) else { return };
         // Nothing to peel off, mostly.
-        if !text.is_empty() && text.len() <= MAX_NAME && text.iter().all(|byte| name::is_of_names(*byte)) {
+        if !text.is_empty() && text.len() <= MAX_NAME && all(text, OF_NAMES) {
             if name::is_numeric(text) || text.ends_with(b".") {
                 self.host_bare(text);
             } else {
@@ -95,7 +95,7 @@ impl<S: Shell> Rules<'_, S> {
             self.report.param(Param::Suggestion, preset.host);
             return preset.fill_in(self.report);
         }
-        let guess = [b"smtp.", domain].concat();
+        let guess = joined(&[b"smtp.", domain]);
         let usable = !local.is_empty() && self.ascii_name(domain).is_ok() && known_name(domain).is_none();
         if usable && !name::is_numeric(domain) && guess.len() <= MAX_NAME {
             self.report.suggest(Code::HostEmail, &guess);
@@ -120,7 +120,7 @@ impl<S: Shell> Rules<'_, S> {
             }
             return;
         }
-        if host.split(|byte| *byte == b':').nth(2).is_some() {
+        if split(host, b':').nth(2).is_some() {
             return self.report.add(Code::HostInvalidAddress);
         }
         self.host_labels(host);
@@ -213,7 +213,7 @@ fn without_invisible(text: &[u8]) -> Vec<u8> {
     let mut rest = text;
     while let Some((c, after)) = split_char(rest) {
         if !is_invisible(c) {
-            visible.extend_from_slice(rest.get(..rest.len() - after.len()).unwrap_or_default());
+            put(&mut visible, rest.get(..rest.len() - after.len()).unwrap_or_default());
         }
         rest = after;
     }
@@ -243,7 +243,7 @@ fn dotted(address: Ip) -> Vec<u8> {
     let mut text = Vec::new();
     for byte in address.v4_bits().to_be_bytes() {
         push_number(&mut text, u32::from(byte));
-        text.push(b'.');
+        put(&mut text, b".");
     }
     text.pop();
     text

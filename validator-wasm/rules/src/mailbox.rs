@@ -2,7 +2,6 @@
 //! without comments, folding and the obsolete forms.
 
 use alloc::borrow::Cow;
-use alloc::vec::Vec;
 
 use crate::catalogue::{Code, Param};
 use crate::document::{Rules, Shell};
@@ -11,7 +10,8 @@ use crate::name::{self, NameError};
 use crate::packed::Key;
 use crate::presets::{Known, Mail, Preset};
 use crate::text::{
-    chars, find, has_control, is_beyond_ascii, lower, rsplit_once, split_char, split_once, trim_bytes,
+    ATEXT, all, chars, class, find, has_control, is_beyond_ascii, joined, lower, rsplit_once, split,
+    split_char, split_once, trim_bytes,
 };
 
 /// The longest local part and address, in octets (RFC 5321 §4.5.3.1).
@@ -64,7 +64,7 @@ struct Parts<'a> {
     /// As it was typed.
     domain: &'a [u8],
     /// As A-labels in lower case.
-    ascii: Vec<u8>,
+    ascii: Cow<'a, [u8]>,
     /// Whether both are the same but for case.
     is_plain: bool,
 }
@@ -89,7 +89,7 @@ impl<'a, S: Shell> Rules<'a, S> {
     }
 
     /// Checks an address; its domain as A-labels in lower case, when it can be used, and the provider of that.
-    fn address(&mut self, codes: &Codes, text: &[u8]) -> Option<(Vec<u8>, Option<&'a Preset>)> {
+    fn address<'t>(&mut self, codes: &Codes, text: &'t [u8]) -> Option<(Cow<'t, [u8]>, Option<&'a Preset>)> {
         let address = trim_bytes(text);
         if address.len() > MAX_TEXT {
             self.too_long(codes.too_long, &[], MAX_ADDRESS);
@@ -133,7 +133,7 @@ impl<'a, S: Shell> Rules<'a, S> {
             Mail::Known(home) => home,
             Mail::Unknown(nearest) => {
                 if let Some(nearest) = nearest {
-                    self.report.suggest(codes.typo, &[local, b"@", nearest].concat());
+                    self.report.suggest(codes.typo, &joined(&[local, b"@", nearest]));
                 }
                 None
             }
@@ -147,7 +147,10 @@ impl<'a, S: Shell> Rules<'a, S> {
         let (local, domain) = parts.ok_or(NameError::Invalid)?;
         let name = self.ascii_name(domain)?;
         let is_plain = matches!(name, Cow::Borrowed(_));
-        let ascii = lower(&name);
+        let ascii = match name {
+            Cow::Borrowed(name) => lower(name),
+            Cow::Owned(name) => Cow::Owned(name.to_ascii_lowercase()),
+        };
         if find(&ascii, b'.').is_none() || name::is_numeric(&ascii) {
             return Err(NameError::Invalid);
         }
@@ -200,17 +203,12 @@ fn is_local_part(local: &[u8]) -> bool {
         return quoted.strip_suffix(b"\"").is_some_and(is_quoted);
     }
     // Each atom has a character at least.
-    local.split(|byte| *byte == b'.').all(|atom| {
-        !atom.is_empty() && (atom.iter().all(|byte| is_atext(*byte)) || chars(atom).all(is_atext_or_beyond))
-    })
-}
-
-fn is_atext(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || find(b"!#$%&'*+-/=?^_`{|}~", byte).is_some()
+    split(local, b'.')
+        .all(|atom| !atom.is_empty() && (all(atom, ATEXT) || chars(atom).all(is_atext_or_beyond)))
 }
 
 fn is_atext_or_beyond(c: u32) -> bool {
-    is_beyond_ascii(c) || u8::try_from(c).is_ok_and(is_atext)
+    is_beyond_ascii(c) || u8::try_from(c).is_ok_and(|byte| class(byte) & ATEXT != 0)
 }
 
 /// What may stand between quotes, which is at least one character.

@@ -4,7 +4,9 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use crate::document::Shell;
-use crate::text::{chars, rsplit_once, split_char, split_last_char};
+use crate::text::{
+    ASCII, DIGIT, HEX, OF_NAMES, all, chars, class, rsplit_once, split, split_char, split_last_char,
+};
 
 /// What the IDN step made of a name (UTS 46, non-transitional).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,13 +51,8 @@ pub(crate) fn ascii<'a, S: Shell>(text: &'a [u8], shell: &S) -> Result<Cow<'a, [
         _ => {}
     }
     // The IDN step must not meet what a URL parser would take for the end of a host.
-    for byte in text {
-        match byte {
-            0x80.. => {}
-            _ if is_of_names(*byte) => {}
-            b'_' => return Err(NameError::Underscore),
-            _ => return Err(NameError::Invalid),
-        }
+    if let Some(error) = strange(text, ASCII) {
+        return Err(error);
     }
     for label in labels(text) {
         if label.is_empty() {
@@ -81,13 +78,17 @@ pub(crate) fn ascii<'a, S: Shell>(text: &'a [u8], shell: &S) -> Result<Cow<'a, [
     }
 }
 
-/// What a name of A-labels is made of.
-pub(crate) fn is_of_names(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'A'..=b'Z')
+pub(crate) fn is_ascii(text: &[u8]) -> bool {
+    all(text, ASCII)
 }
 
-pub(crate) fn is_ascii(text: &[u8]) -> bool {
-    text.iter().all(u8::is_ascii)
+/// What is wrong with the first byte that no name of A-labels has; only bytes of this class are looked at.
+fn strange(text: &[u8], among: u8) -> Option<NameError<'static>> {
+    let is_strange = |byte: &&u8| class(**byte) & OF_NAMES == 0 && class(**byte) & among == among;
+    text.iter().find(is_strange).map(|byte| match byte {
+        b'_' => NameError::Underscore,
+        _ => NameError::Invalid,
+    })
 }
 
 /// The label separators of UTS 46.
@@ -129,16 +130,12 @@ fn has_outer_hyphen(label: &[u8]) -> bool {
 /// The LDH rules (RFC 1123 §2.1) and the lengths; and whether a label is in A-form.
 fn check(name: &[u8]) -> Result<bool, NameError<'_>> {
     let mut has_ace = false;
-    for label in name.split(|byte| *byte == b'.') {
+    for label in split(name, b'.') {
         if label.is_empty() {
             return Err(NameError::EmptyLabel);
         }
-        for byte in label {
-            match byte {
-                _ if is_of_names(*byte) => {}
-                b'_' => return Err(NameError::Underscore),
-                _ => return Err(NameError::Invalid),
-            }
+        if let Some(error) = strange(label, 0) {
+            return Err(error);
         }
         if has_outer_hyphen(label) {
             return Err(NameError::Hyphen(label));
@@ -157,11 +154,16 @@ fn check(name: &[u8]) -> Result<bool, NameError<'_>> {
 /// Whether the last label is all digits, or what old resolvers take for a hexadecimal number: no name, but an
 /// address, well-formed or not.
 pub(crate) fn is_numeric(name: &[u8]) -> bool {
-    match rsplit_once(name, b'.').map_or(name, |(_, label)| label) {
+    match last_label(name) {
         [] => false,
-        [b'0', b'x' | b'X', hex @ ..] => hex.iter().all(u8::is_ascii_hexdigit),
-        label => label.iter().all(u8::is_ascii_digit),
+        [b'0', b'x' | b'X', hex @ ..] => all(hex, HEX),
+        label => all(label, DIGIT),
     }
+}
+
+/// What stands behind the last dot, or all.
+pub(crate) fn last_label(name: &[u8]) -> &[u8] {
+    rsplit_once(name, b'.').map_or(name, |(_, label)| label)
 }
 
 /// The characters of an A-label (RFC 3492), or nothing when it is none.
@@ -209,10 +211,7 @@ fn decode(label: &[u8]) -> Option<Vec<u32>> {
 /// The first label that mixes scripts as no language does (UTS 39, highly restrictive): a look-alike. Of a name
 /// that [`ascii`] gives back as it was, there is none.
 pub(crate) fn mixed_label(name: &[u8]) -> Option<&[u8]> {
-    labels(name).find(|label| match decode(label) {
-        Some(decoded) => is_mixed(decoded.into_iter()),
-        None => is_mixed(chars(label)),
-    })
+    labels(name).find(|label| is_mixed(&decode(label).unwrap_or_else(|| chars(label).collect())))
 }
 
 const LATIN: u32 = 0;
@@ -223,8 +222,8 @@ const BOPOMOFO: u32 = 4;
 /// What is common to all scripts, or not looked at.
 const NONE: u32 = 31;
 
-fn is_mixed(label: impl Iterator<Item = u32>) -> bool {
-    let scripts = label.fold(0, |scripts, c| scripts | script(c));
+fn is_mixed(label: &[u32]) -> bool {
+    let scripts = label.iter().fold(0, |scripts, c| scripts | script(*c));
     let within = |allowed: u32| scripts & !(allowed | 1 << LATIN) == 0;
     !(scripts.count_ones() <= 1
         || within(1 << HAN | 1 << KANA)

@@ -6,7 +6,7 @@ use crate::document::{Method, Rules, Shell};
 use crate::name::{self, NameError};
 use crate::packed::{Key, Object, Value};
 use crate::secret::{Codes, Spaces};
-use crate::text::{has_control, has_line_break, split_once, trim_bytes, whole_number};
+use crate::text::{has_control, has_line_break, joined, split_once, trim_bytes, whole_number, word};
 
 const SECRET: Codes = Codes {
     required: Code::OAuth2Required,
@@ -60,10 +60,11 @@ impl<S: Shell> Rules<'_, S> {
     /// Whether it is the client-credentials grant; the other is the refresh token.
     fn grant(&mut self, value: Value<'_>) -> Option<bool> {
         let code = match value {
-            Value::Text(b"client_credentials") => return Some(true),
-            Value::Text(b"refresh_token") => return Some(false),
+            Value::Text(text) => match word(text, b"refresh_token client_credentials") {
+                Some(number) => return Some(number == 1),
+                None => Code::OAuth2GrantInvalid,
+            },
             Value::Null => Code::OAuth2Required,
-            Value::Text(_) => Code::OAuth2GrantInvalid,
             _ => Code::OAuth2WrongType,
         };
         self.report.add_at(code, &[Key::OAuth2, Key::Grant]);
@@ -120,7 +121,7 @@ impl<S: Shell> Rules<'_, S> {
         let found = rest.ok_or(Code::OAuth2TokenUrlInvalid).and_then(|rest| self.url_address(rest));
         if let Some(rest) = plain {
             self.report.add_at(Code::OAuth2TokenUrlNotHttps, TOKEN_URL);
-            self.report.set(&[], &[b"https://", rest].concat());
+            self.report.set(&[], &joined(&[b"https://", rest]));
         } else if url.len() != text.len() && found != Err(Code::OAuth2TokenUrlInvalid) {
             // Where what is left is invalid as well, one issue says so, and taking the white space away cures nothing.
             self.report.add_at(Code::OAuth2TokenUrlInvalid, TOKEN_URL);

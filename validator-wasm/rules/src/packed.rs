@@ -8,6 +8,8 @@
 
 use alloc::vec::Vec;
 
+use crate::text::put;
+
 /// JSON null.
 pub const NULL: u8 = 0;
 /// JSON false.
@@ -144,7 +146,7 @@ pub enum Value<'a> {
 
 /// The members of an object.
 #[derive(Clone, Copy, Debug)]
-pub struct Object<'a>(&'a [u8]);
+pub struct Object<'a>(pub(crate) &'a [u8]);
 
 /// Walks packed bytes.
 pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
@@ -163,51 +165,83 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn word(&mut self) -> Option<usize> {
-        let (bytes, rest) = self.0.split_first_chunk::<4>()?;
-        self.0 = rest;
-        usize::try_from(u32::from_le_bytes(*bytes)).ok()
+        self.take(4).map(word)
     }
 
     pub(crate) fn text(&mut self) -> Option<&'a [u8]> {
-        let length = match self.byte()? {
-            255 => self.word()?,
-            short => usize::from(short),
-        };
-        self.take(length)
+        let (text, rest) = split_text(self.0)?;
+        self.0 = rest;
+        Some(text)
     }
 
     pub(crate) fn name(&mut self) -> Option<Name<'a>> {
-        Some(match self.byte()? {
-            255 => Name::Other(self.text()?),
-            number => Name::Known(*Key::ALL.get(usize::from(number))?),
-        })
+        let (name, rest) = split_name(self.0)?;
+        self.0 = rest;
+        Some(name)
     }
 
     fn value(&mut self) -> Option<Value<'a>> {
-        Some(match self.byte()? {
-            NULL => Value::Null,
-            FALSE => Value::Bool(false),
-            TRUE => Value::Bool(true),
-            NUMBER => {
-                let (bytes, rest) = self.0.split_first_chunk::<8>()?;
-                self.0 = rest;
-                Value::Number(f64::from_le_bytes(*bytes))
-            }
-            TEXT => Value::Text(self.text()?),
-            OBJECT => {
-                let length = self.word()?;
-                Value::Object(Object(self.take(length)?))
-            }
-            ARRAY => {
-                let length = self.word()?;
-                self.take(length)?;
-                Value::Array
-            }
-            TOO_LARGE => Value::TooLarge,
-            TOO_DEEP => Value::TooDeep,
-            _ => Value::Other,
-        })
+        let (value, rest) = split_value(self.0)?;
+        self.0 = rest;
+        Some(value)
     }
+}
+
+/// The text in front, after its length, and what stands behind it.
+fn split_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (first, mut rest) = bytes.split_first()?;
+    let mut length = usize::from(*first);
+    if length == 255 {
+        length = word(rest);
+        rest = rest.get(4..)?;
+    }
+    rest.split_at_checked(length)
+}
+
+/// The name in front, and what stands behind it.
+pub(crate) fn split_name(bytes: &[u8]) -> Option<(Name<'_>, &[u8])> {
+    let (number, rest) = bytes.split_first()?;
+    if *number == 255 {
+        return split_text(rest).map(|(name, rest)| (Name::Other(name), rest));
+    }
+    Some((Name::Known(*Key::ALL.get(usize::from(*number))?), rest))
+}
+
+/// Four bytes little-endian.
+fn word(bytes: &[u8]) -> usize {
+    bytes.first_chunk().map_or(0, |word| u32::from_le_bytes(*word) as usize)
+}
+
+/// How many bytes the value in front has; 0 when no packer wrote it.
+pub(crate) fn length_of(bytes: &[u8]) -> usize {
+    let length = match bytes {
+        [] | [TEXT] => 0,
+        [NUMBER, ..] => 9,
+        [TEXT, 255, rest @ ..] => word(rest).saturating_add(6),
+        [TEXT, length, ..] => usize::from(*length) + 2,
+        [OBJECT | ARRAY, rest @ ..] => word(rest).saturating_add(5),
+        _ => 1,
+    };
+    if length <= bytes.len() { length } else { 0 }
+}
+
+/// The value in front, and what stands behind it.
+fn split_value(bytes: &[u8]) -> Option<(Value<'_>, &[u8])> {
+    let (own, rest) = bytes.split_at_checked(length_of(bytes))?;
+    let (tag, content) = own.split_first()?;
+    let value = match *tag {
+        NULL => Value::Null,
+        FALSE => Value::Bool(false),
+        TRUE => Value::Bool(true),
+        NUMBER => Value::Number(f64::from_le_bytes(*content.first_chunk()?)),
+        TEXT => Value::Text(split_text(content)?.0),
+        OBJECT => Value::Object(Object(content.get(4..)?)),
+        ARRAY => Value::Array,
+        TOO_LARGE => Value::TooLarge,
+        TOO_DEEP => Value::TooDeep,
+        _ => Value::Other,
+    };
+    Some((value, rest))
 }
 
 /// How many bytes the document has as compact JSON, where of a number with a fraction or an exponent one is
@@ -278,16 +312,27 @@ pub fn read(bytes: &[u8]) -> Value<'_> {
 impl<'a> Object<'a> {
     /// The members in their order. Ends at the first byte that no packer writes.
     pub fn members(self) -> impl Iterator<Item = (Name<'a>, Value<'a>)> {
-        let mut reader = Reader(self.0);
-        core::iter::from_fn(move || {
-            let name = reader.name()?;
-            Some((name, reader.value()?))
-        })
+        Members(self.0)
     }
 
     /// The member of this name; null when there is none.
     pub fn get(self, key: Key) -> Value<'a> {
         self.members().find(|(name, _)| *name == Name::Known(key)).map_or(Value::Null, |(_, value)| value)
+    }
+}
+
+/// One type for all that walk over members, so that the walk is compiled once.
+struct Members<'a>(&'a [u8]);
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (Name<'a>, Value<'a>);
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, rest) = split_name(self.0)?;
+        let (value, rest) = split_value(rest)?;
+        self.0 = rest;
+        Some((name, value))
     }
 }
 
@@ -349,11 +394,11 @@ impl Packer {
 /// Appends a length and the text.
 pub(crate) fn write_text(out: &mut Vec<u8>, text: &[u8]) {
     match u8::try_from(text.len()) {
-        Ok(short) if short < 255 => out.push(short),
+        Ok(short) if short < 255 => put(out, &[short]),
         _ => {
-            out.push(255);
-            out.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
+            put(out, &[255]);
+            put(out, &u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
         }
     }
-    out.extend_from_slice(text);
+    put(out, text);
 }

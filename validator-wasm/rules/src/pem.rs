@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::catalogue::Code;
 use crate::document::{CertificateProblem, Rules, Shell};
 use crate::packed::Key;
-use crate::text::{has_control, split_text, trim_bytes, whole_number};
+use crate::text::{has_control, put, split_text, trim_bytes, whole_number};
 
 /// The largest text, in octets.
 const MAX_PEM: usize = 32 * 1_024;
@@ -91,13 +91,13 @@ fn base64(text: &[u8]) -> Option<Vec<u8>> {
         bits = (bits << 6) | u32::from(value);
         count += 1;
         if count % 4 == 0 {
-            bytes.extend_from_slice(bits.to_be_bytes().get(1..)?);
+            put(&mut bytes, bits.to_be_bytes().get(1..)?);
         }
     }
     match (count % 4, padding) {
         (0, 0) => {}
-        (2, 2) => bytes.push((bits >> 4) as u8),
-        (3, 1) => bytes.extend_from_slice(((bits >> 2) as u16).to_be_bytes().as_slice()),
+        (2, 2) => put(&mut bytes, &[(bits >> 4) as u8]),
+        (3, 1) => put(&mut bytes, &((bits >> 2) as u16).to_be_bytes()),
         _ => return None,
     }
     Some(bytes)

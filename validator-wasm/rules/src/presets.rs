@@ -5,13 +5,14 @@ use alloc::vec::Vec;
 use crate::catalogue::Code;
 use crate::packed::Key;
 use crate::report::Report;
-use crate::text::{find, lower, rsplit_once, split_once, trim_bytes, whole_number};
+use crate::text::{find, lower, rsplit_once, split, split_once, trim_bytes, word};
 use crate::typo;
 
-/// One provider a line: its server, where `*` stands for one label such as a region; the submission port; what
-/// is special (`o`, `a`, `e`: below); the name people know; behind a colon the mail domains, none for services
-/// that send for any domain. Behind a dot, a domain that servers stand in but no mailboxes. The last line has
-/// the mail domains of everybody else: targets of corrections, and never corrected.
+/// One provider a line. What is special (`o`, `a`, `e`: below; `t`: the submission port is 465, by implicit TLS;
+/// `2`: it is 2525; else 587). Behind a colon the name people know. Behind another the server, where `*` stands for
+/// one label such as a region, and the mail domains, none for services that send for any domain; with a dot in front,
+/// a domain that servers stand in but no mailboxes. The last line has no server, and the mail domains of everybody
+/// else: targets of corrections, and never corrected.
 const TABLE: &[u8] = include_bytes!("presets.txt");
 
 /// A provider's SMTP server.
@@ -19,7 +20,6 @@ const TABLE: &[u8] = include_bytes!("presets.txt");
 pub(crate) struct Preset {
     /// The server; `*` stands for one label.
     pub(crate) host: &'static [u8],
-    port: u16,
     flags: &'static [u8],
     /// The name people know.
     pub(crate) name: &'static [u8],
@@ -31,17 +31,21 @@ impl Preset {
     /// Whether it has mailboxes for everybody, at the provider's own domains alone: the server takes no other
     /// sender.
     pub(crate) fn own_domains_only(&self) -> bool {
-        find(self.flags, b'o').is_some()
+        self.has(b'o')
     }
 
     /// Whether the account's own password is refused and an application password of 16 letters wanted.
     pub(crate) fn app_password(&self) -> bool {
-        find(self.flags, b'a').is_some()
+        self.has(b'a')
     }
 
     /// Whether the provider retires password authentication.
     pub(crate) fn password_ending(&self) -> bool {
-        find(self.flags, b'e').is_some()
+        self.has(b'e')
+    }
+
+    fn has(&self, flag: u8) -> bool {
+        find(self.flags, flag).is_some()
     }
 
     /// Whether its host is a pattern, which is no name to propose.
@@ -62,8 +66,10 @@ impl Preset {
     }
 
     fn fill_in_rest(&self, report: &mut Report) {
-        report.set_number(&[Key::Port], u32::from(self.port));
-        report.set(&[Key::Security], mode(self.port == 465));
+        let tls = self.has(b't');
+        let plain = if self.has(b'2') { 2525 } else { 587 };
+        report.set_number(&[Key::Port], if tls { 465 } else { plain });
+        report.set(&[Key::Security], mode(tls));
     }
 }
 
@@ -83,16 +89,16 @@ const PATTERNS: usize = 0;
 pub(crate) const LENGTHS: usize = 32;
 
 /// A name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) name: &'static [u8],
     pub(crate) letters: u32,
-    /// How many slips to believe in.
+    /// How many slips to believe in, and beside the name's own main label.
     pub(crate) slips: u8,
-    list: List,
+    pub(crate) most: u8,
+    /// The place of its list and length in [`Directory::first`].
+    bucket: u8,
     preset: u8,
-    /// One more than the place of the next entry of the same list and length.
-    next: u16,
 }
 
 /// The providers, ready to be looked up. Made once at start, which takes microseconds: a page would have to
@@ -100,9 +106,10 @@ pub(crate) struct Entry {
 #[derive(Clone, Debug)]
 pub struct Directory {
     presets: Vec<Preset>,
+    /// List by list, in each by length, and else in the order of the table.
     pub(crate) entries: Vec<Entry>,
-    /// For each list and length, one more than the place of the first entry.
-    first: [[u16; LENGTHS]; 3],
+    /// For each list and length the place of the first entry, and at last the end of all.
+    first: [u16; 3 * LENGTHS + 1],
 }
 
 /// What a host is to the providers we know.
@@ -131,6 +138,16 @@ pub(crate) enum Mail<'d> {
     Unknown(Option<&'static [u8]>),
 }
 
+impl Entry {
+    fn new(list: List, name: &'static [u8], preset: u8) -> Self {
+        let slips = typo::believable_slips(name);
+        let most = if list == HOSTS { slips.max(1) } else { slips };
+        let length = if typo::is_pattern(name) { PATTERNS } else { name.len() };
+        let bucket = list * LENGTHS as u8 + length as u8;
+        Self { name, letters: typo::letters(name), slips, most, bucket, preset }
+    }
+}
+
 impl Default for Directory {
     fn default() -> Self {
         Self::new()
@@ -140,65 +157,54 @@ impl Default for Directory {
 impl Directory {
     /// Reads the table.
     pub fn new() -> Self {
-        let mut directory = Self { presets: Vec::new(), entries: Vec::new(), first: [[0; LENGTHS]; 3] };
-        for line in TABLE.split(|byte| *byte == b'\n') {
-            let _ = directory.line(line);
+        let mut directory = Self { presets: Vec::new(), entries: Vec::new(), first: [0; 3 * LENGTHS + 1] };
+        let mut found = Vec::new();
+        for line in split(TABLE, b'\n') {
+            let _ = directory.line(line, &mut found);
         }
-        // From the last to the first, so that each chain is in the order of the table.
-        for place in (0..directory.entries.len()).rev() {
-            let Some(entry) = directory.entries.get_mut(place) else { continue };
-            let length = if typo::is_pattern(entry.name) { PATTERNS } else { entry.name.len() };
-            let lists = directory.first.get_mut(usize::from(entry.list));
-            if let Some(first) = lists.and_then(|list| list.get_mut(length)) {
-                entry.next = core::mem::replace(first, place as u16 + 1);
+        for (bucket, first) in (0..).zip(&mut directory.first) {
+            *first = directory.entries.len() as u16;
+            for entry in &found {
+                if entry.bucket == bucket {
+                    directory.entries.push(*entry);
+                }
             }
         }
         directory
     }
 
-    fn line(&mut self, line: &'static [u8]) -> Option<()> {
+    fn line(&mut self, line: &'static [u8], found: &mut Vec<Entry>) -> Option<()> {
         let preset = self.presets.len() as u8;
-        let (head, domains) = split_once(line, b':').unwrap_or((line, b""));
-        let (host, rest) = split_once(head, b' ')?;
-        let (port, rest) = split_once(rest, b' ')?;
-        let (flags, name) = split_once(rest, b' ')?;
-        let port = whole_number(port)? as u16;
-        if port > 0 {
-            let has_domains = !domains.is_empty();
-            self.presets.push(Preset { host, port, flags, name, has_domains });
-            self.add(HOSTS, host, preset);
-            if let Some((_, domain)) =
-                split_once(host, b'.').filter(|(_, domain)| find(domain, b'.').is_some())
-            {
-                self.add(SERVICES, domain, preset);
-            }
+        let mut parts = split(line, b':');
+        let (flags, name) = (parts.next()?, parts.next()?);
+        let mut names = split(parts.next()?, b' ');
+        let host = names.next()?;
+        let has_domains = names.clone().next().is_some();
+        // Without a server, the number is no preset's.
+        let domain = split_once(host, b'.').map(|(_, domain)| domain);
+        if domain.is_some() {
+            self.presets.push(Preset { host, flags, name, has_domains });
+            found.push(Entry::new(HOSTS, host, preset));
         }
-        for domain in domains.split(|byte| *byte == b' ') {
-            match domain.strip_prefix(b".") {
-                Some(domain) => self.add(SERVICES, domain, preset),
-                None if domain.is_empty() => {}
-                // Of the last line, the number is no preset's.
-                None => self.add(DOMAINS, domain, preset),
-            }
+        if let Some(domain) = domain.filter(|domain| find(domain, b'.').is_some()) {
+            found.push(Entry::new(SERVICES, domain, preset));
+        }
+        for domain in names {
+            found.push(match domain {
+                [b'.', domain @ ..] => Entry::new(SERVICES, domain, preset),
+                _ => Entry::new(DOMAINS, domain, preset),
+            });
         }
         Some(())
     }
 
-    fn add(&mut self, list: List, name: &'static [u8], preset: u8) {
-        let slips = typo::believable_slips(name);
-        self.entries.push(Entry { name, letters: typo::letters(name), slips, list, preset, next: 0 });
-    }
-
-    /// The names of a list that have this length, with their places.
-    pub(crate) fn of_length(&self, list: List, length: usize) -> impl Iterator<Item = (u16, &Entry)> {
-        let first = self.first.get(usize::from(list)).and_then(|list| list.get(length));
-        let mut next = first.copied().unwrap_or(0);
-        core::iter::from_fn(move || {
-            let place = next.checked_sub(1)?;
-            let entry = self.entries.get(usize::from(place))?;
-            next = entry.next;
-            Some((place, entry))
-        })
+    /// The names of a list that have at least one and at most the other of these lengths.
+    pub(crate) fn of_lengths(&self, list: List, least: usize, most: usize) -> &[Entry] {
+        let place = |length: usize| {
+            let bucket = usize::from(list) * LENGTHS + length.min(LENGTHS);
+            self.first.get(bucket).map_or(0, |first| usize::from(*first))
+        };
+        self.entries.get(place(least)..place(most + 1)).unwrap_or_default()
     }
 
     fn preset(&self, entry: &Entry) -> Option<&Preset> {
@@ -206,8 +212,8 @@ impl Directory {
     }
 
     fn exactly(&self, list: List, name: &[u8], letters: u32) -> Option<&Entry> {
-        let mut entries = self.of_length(list, name.len());
-        entries.find(|(_, entry)| entry.letters == letters && entry.name == name).map(|(_, entry)| entry)
+        let mut entries = self.of_lengths(list, name.len(), name.len()).iter();
+        entries.find(|entry| entry.letters == letters && entry.name == name)
     }
 
     /// What the host is. In lower case, as A-labels.
@@ -216,7 +222,8 @@ impl Directory {
         if let Some(preset) = self.exactly(HOSTS, host, letters).and_then(|entry| self.preset(entry)) {
             return Known::Server(preset);
         }
-        let mut patterns = self.of_length(HOSTS, PATTERNS).filter_map(|(_, entry)| self.preset(entry));
+        let patterns = self.of_lengths(HOSTS, PATTERNS, PATTERNS).iter();
+        let mut patterns = patterns.filter_map(|entry| self.preset(entry));
         if let Some(preset) = patterns.find(|preset| preset.is_like(host)) {
             return Known::Server(preset);
         }
@@ -277,7 +284,7 @@ impl Directory {
                 None => return,
             },
         };
-        let host = if preset.is_like(&name) { &name } else { preset.host };
+        let host = if preset.is_like(&name) { &*name } else { preset.host };
         if find(host, b'*').is_some() {
             return;
         }
@@ -294,8 +301,7 @@ impl Directory {
 fn is_other_service(label: &[u8], preset: &Preset) -> bool {
     const SERVICES: &[u8] = b"imap imaps imap4 pop pop3 pops imap-mail pop-mail secureimap";
     const WEB: &[u8] = b"mail webmail www outlook securepop";
-    let among = |list: &[u8]| list.split(|byte| *byte == b' ').any(|name| name == label);
-    among(SERVICES) || (preset.has_domains && among(WEB))
+    word(label, SERVICES).is_some() || (preset.has_domains && word(label, WEB).is_some())
 }
 
 fn is_smtp_typo(label: &[u8]) -> bool {
@@ -326,7 +332,7 @@ mod tests {
         for entry in &directory.entries {
             assert!(entry.name.len() < LENGTHS && !entry.name.is_empty());
             let Some(preset) = directory.presets.get(usize::from(entry.preset)) else { continue };
-            if entry.list == DOMAINS && entry.name != preset.host {
+            if usize::from(entry.bucket) / LENGTHS == usize::from(DOMAINS) && entry.name != preset.host {
                 assert_eq!(directory.recognise(entry.name), Known::Domain(preset), "{}", text(entry.name));
             }
         }

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 
 use crate::catalogue::{Code, Param, Severity};
 use crate::packed::{KEY_NAME, Key, NULL, NUMBER, Name, Reader, TEXT, TRUE, write_text};
-use crate::text::split_char;
+use crate::text::{put, split_char};
 
 /// Marks, which no code's number reaches.
 const PARAM: u8 = 253;
@@ -230,11 +230,11 @@ impl Report {
 
     fn number(&mut self, number: u32) {
         self.byte(NUMBER);
-        self.bytes.extend_from_slice(&number.to_le_bytes());
+        put(&mut self.bytes, &number.to_le_bytes());
     }
 
     fn byte(&mut self, byte: u8) {
-        self.bytes.push(byte);
+        put(&mut self.bytes, &[byte]);
     }
 }
 

@@ -4,7 +4,9 @@
 use crate::catalogue::{Code, Param};
 use crate::document::{Method, Rules, Shell};
 use crate::packed::{Key, Name, Object, Value};
-use crate::text::{chars, has_control, has_line_break, has_space, is_space_code, trim_bytes};
+use crate::text::{
+    ALPHANUMERIC, chars, class, has_control, has_line_break, has_space, is_space_code, trim_bytes, word,
+};
 
 /// The longest secret, in octets.
 const MAX_SECRET: usize = 4_096;
@@ -52,12 +54,11 @@ impl Spaces {
     }
 
     fn parse_bytes(text: &[u8]) -> Option<Self> {
-        match text {
-            b"keep" => Some(Self::Keep),
-            b"trim" => Some(Self::Trim),
-            b"remove" => Some(Self::Remove),
-            _ => None,
-        }
+        word(text, b"keep trim remove").map(|number| match number {
+            0 => Self::Keep,
+            1 => Self::Trim,
+            _ => Self::Remove,
+        })
     }
 }
 
@@ -86,7 +87,7 @@ impl<S: Shell> Rules<'_, S> {
         let mut count = 0;
         let looks_right = chars(text).filter(|c| !is_space_code(*c)).all(|c| {
             count += 1;
-            u8::try_from(c).is_ok_and(|byte| byte.is_ascii_alphanumeric())
+            u8::try_from(c).is_ok_and(|byte| class(byte) & ALPHANUMERIC != 0)
         }) && count == 16;
         if !looks_right {
             self.report.add(Code::PasswordAppPassword);

@@ -2,7 +2,80 @@
 //! search algorithms and tables along that a page would have to download. Bytes that are no UTF-8 are characters
 //! that nobody knows, never a panic.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
+
+/// A letter, digit, hyphen or dot: what a name of A-labels is made of.
+pub(crate) const OF_NAMES: u8 = 1;
+/// What a local part has between its dots (RFC 5322 `atext`).
+pub(crate) const ATEXT: u8 = 1 << 1;
+/// No control character of ASCII, and perhaps none at all.
+pub(crate) const CLEAN: u8 = 1 << 2;
+/// A byte of ASCII.
+pub(crate) const ASCII: u8 = 1 << 3;
+/// A digit.
+pub(crate) const DIGIT: u8 = 1 << 4;
+/// A hexadecimal digit.
+pub(crate) const HEX: u8 = 1 << 5;
+/// A letter or a digit.
+pub(crate) const ALPHANUMERIC: u8 = 1 << 6;
+/// Neither a space nor the part of one.
+const VISIBLE: u8 = 1 << 7;
+
+/// The classes of each byte. One look into a table is smaller and quicker than a row of comparisons.
+static CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    const OTHER_ATEXT: &[u8] = b"!#$%&'*+-/=?^_`{|}~";
+    let mut classes = [CLEAN; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        let mut class = ASCII;
+        if !byte.is_ascii_control() {
+            class |= CLEAN;
+        }
+        if byte > b' ' {
+            class |= VISIBLE;
+        }
+        if byte.is_ascii_alphanumeric() {
+            class |= ALPHANUMERIC | OF_NAMES | ATEXT;
+        }
+        if byte == b'-' || byte == b'.' {
+            class |= OF_NAMES;
+        }
+        if byte.is_ascii_digit() {
+            class |= DIGIT;
+        }
+        if byte.is_ascii_hexdigit() {
+            class |= HEX;
+        }
+        let mut at = 0;
+        while at < OTHER_ATEXT.len() {
+            if OTHER_ATEXT[at] == byte {
+                class |= ATEXT;
+            }
+            at += 1;
+        }
+        classes[byte as usize] = class;
+        byte += 1;
+    }
+    classes
+}
+
+/// The classes of a byte.
+pub(crate) fn class(byte: u8) -> u8 {
+    CLASSES[usize::from(byte)]
+}
+
+/// The classes that all bytes of a text are of.
+pub(crate) fn common(text: &[u8]) -> u8 {
+    text.iter().fold(!0, |classes, byte| classes & class(*byte))
+}
+
+/// Whether all bytes of a text are of this class.
+pub(crate) fn all(text: &[u8], class: u8) -> bool {
+    common(text) & class != 0
+}
 
 /// White space, line ends and the byte order mark that copying from elsewhere brings along.
 pub fn is_space(c: char) -> bool {
@@ -49,9 +122,10 @@ pub(crate) fn chars(text: &[u8]) -> impl Iterator<Item = u32> + Clone {
 
 /// The text without white space around it.
 pub(crate) fn trim_bytes(text: &[u8]) -> &[u8] {
-    // Mostly there is none: it begins and ends with what is neither a space nor the part of one.
-    let is_visible = |byte: Option<&u8>| byte.is_some_and(|byte| matches!(byte, 0x21..=0x7f));
-    if is_visible(text.first()) && is_visible(text.last()) {
+    // Mostly there is none.
+    if let [first, .., last] = text
+        && class(*first) & class(*last) & VISIBLE != 0
+    {
         return text;
     }
     let mut text = text;
@@ -85,15 +159,14 @@ pub(crate) fn has_space(text: &[u8]) -> bool {
 
 /// C0, DEL and C1.
 pub(crate) fn has_control(text: &[u8]) -> bool {
+    is_controlled(text, common(text))
+}
+
+/// The same of a text whose classes are known.
+pub(crate) fn is_controlled(text: &[u8], common: u8) -> bool {
     // The bytes decide for ASCII; C1 is C2 and a continuation byte below A0.
-    let mut all = 0;
-    for byte in text {
-        if *byte < 0x20 || *byte == 0x7f {
-            return true;
-        }
-        all |= byte;
-    }
-    all >= 0x80 && text.windows(2).any(|pair| matches!(pair, [0xc2, 0x80..0xa0]))
+    common & CLEAN == 0
+        || (common & ASCII == 0 && text.windows(2).any(|pair| matches!(pair, [0xc2, 0x80..0xa0])))
 }
 
 /// CR, LF or NUL: what could end a line or a string where the text goes next.
@@ -133,10 +206,58 @@ fn split_at_byte(text: &[u8], at: usize) -> Option<(&[u8], &[u8])> {
     Some((before, rest.get(1..)?))
 }
 
+/// The parts of a text between these bytes. One type for all that take a text apart, so that it is compiled once.
+pub(crate) fn split(text: &[u8], at: u8) -> Split<'_> {
+    Split { rest: Some(text), at }
+}
+
+/// What [`split`] gives.
+#[derive(Clone)]
+pub(crate) struct Split<'a> {
+    rest: Option<&'a [u8]>,
+    at: u8,
+}
+
+impl<'a> Iterator for Split<'a> {
+    type Item = &'a [u8];
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let text = self.rest?;
+        let (part, rest) = match split_once(text, self.at) {
+            Some((part, rest)) => (part, Some(rest)),
+            None => (text, None),
+        };
+        self.rest = rest;
+        Some(part)
+    }
+}
+
+/// Appends the bytes; like [`joined`] compiled once.
+#[inline(never)]
+pub(crate) fn put(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(bytes);
+}
+
+/// One text after the other.
+#[inline(never)]
+pub(crate) fn joined(texts: &[&[u8]]) -> Vec<u8> {
+    let mut all = Vec::new();
+    for text in texts {
+        put(&mut all, text);
+    }
+    all
+}
+
 /// What stands before and behind the first such text in another.
 pub(crate) fn split_text<'a>(text: &'a [u8], part: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = text.windows(part.len()).position(|window| window == part)?;
     Some((text.get(..at)?, text.get(at + part.len()..)?))
+}
+
+/// The number of the word among these, which are separated by spaces, that the text is.
+pub(crate) fn word(text: &[u8], words: &[u8]) -> Option<usize> {
+    split(words, b' ').position(|word| word == text)
 }
 
 /// Appends a whole number in decimal.
@@ -144,12 +265,16 @@ pub(crate) fn push_number(out: &mut Vec<u8>, number: u32) {
     if number >= 10 {
         push_number(out, number / 10);
     }
-    out.push(b'0' + (number % 10) as u8);
+    put(out, &[b'0' + (number % 10) as u8]);
 }
 
-/// The ASCII letters in lower case; everything else as it is.
-pub(crate) fn lower(text: &[u8]) -> Vec<u8> {
-    text.to_ascii_lowercase()
+/// The ASCII letters in lower case; everything else as it is. Mostly nothing is to be done.
+pub(crate) fn lower(text: &[u8]) -> Cow<'_, [u8]> {
+    if text.iter().any(u8::is_ascii_uppercase) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// A whole number of at most nine digits, without a sign.
@@ -157,7 +282,8 @@ pub(crate) fn whole_number(text: &[u8]) -> Option<u32> {
     if !(1..=9).contains(&text.len()) {
         return None;
     }
-    text.iter().try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0')))
+    let number = text.iter().fold(0, |sum, byte| sum * 10 + u32::from(byte & 15));
+    all(text, DIGIT).then_some(number)
 }
 
 #[cfg(test)]

@@ -50,34 +50,33 @@ pub(crate) fn believable_slips(name: &[u8]) -> u8 {
 
 /// The name of the list that this text, in lower case, was probably meant to be.
 pub(crate) fn nearest<'d>(directory: &'d Directory, list: List, text: &[u8], mask: u32) -> Option<&'d Entry> {
-    let mut best: Option<(u8, u16, &Entry)> = None;
-    for length in text.len().saturating_sub(2)..=text.len() + 2 {
-        let difference = length.abs_diff(text.len());
-        for (place, entry) in directory.of_length(list, length) {
-            // A slip beside a short main label is believable.
-            let most = if entry.slips == 0 && list == HOSTS { 1 } else { entry.slips };
-            let too_many = u32::from(most) + 1;
-            if usize::from(most) < difference
-                || (mask & !entry.letters).count_ones() >= too_many
-                || (entry.letters & !mask).count_ones() >= too_many
-            {
-                continue;
-            }
-            if most > entry.slips && main_label(text) != main_label(entry.name) {
-                continue;
-            }
-            if is_other_country(text, entry.name) || (list == HOSTS && is_numbered(text, entry.name)) {
-                continue;
-            }
-            let slips = (1..=most).find(|slips| is_within(text, entry.name, *slips));
-            if let Some(slips) = slips
-                && best.is_none_or(|(least, first, _)| (slips, place) < (least, first))
-            {
-                best = Some((slips, place, entry));
-            }
+    let mut best: Option<(u8, &Entry)> = None;
+    for entry in directory.of_lengths(list, text.len().saturating_sub(2), text.len() + 2) {
+        let most = u32::from(entry.most);
+        if (mask & !entry.letters).count_ones() > most || (entry.letters & !mask).count_ones() > most {
+            continue;
+        }
+        // A slip beside a short main label is believable.
+        if (entry.most > entry.slips && main_label(text) != main_label(entry.name))
+            || is_other_country(text, entry.name)
+            || (list == HOSTS && is_numbered(text, entry.name))
+        {
+            continue;
+        }
+        let least = (1..=entry.most).find(|slips| is_within(text, entry.name, *slips));
+        // The first in the table of those with the fewest slips.
+        if let Some(slips) = least
+            && best.is_none_or(|(least, first)| (slips, place(entry)) < (least, place(first)))
+        {
+            best = Some((slips, entry));
         }
     }
-    best.map(|(_, _, entry)| entry)
+    best.map(|(_, entry)| entry)
+}
+
+/// Where in the table the name stands.
+fn place(entry: &Entry) -> *const u8 {
+    entry.name.as_ptr()
 }
 
 /// `hotmail.be` beside `hotmail.de` is the same provider in another country, not a slip.
