@@ -1,7 +1,7 @@
 // Decodes packed issues (smtp-rules' `report` module) into the issues of a ValidationReport.
 
-import { bytes, readText as readBytes, refresh } from "./memory.js";
-import { codes, errors, keys, params } from "./tables.js";
+import { bytes, look, readText as readBytes } from "./memory.js";
+import { codes, fields, keys, params, severities } from "./tables.js";
 
 const TRUE = 2;
 const NUMBER = 3;
@@ -11,14 +11,11 @@ const PARAM = 253;
 const CHANGE = 254;
 const SUGGESTION = 255;
 
-/** The field that each code is named after; of codes about the document, none. */
-const fields = codes.map((code) => code.slice(0, code.indexOf(".")).replace("settings", ""));
-
 let at = 0;
 
 /** The issues in these bytes of memory, with messages from these templates. */
 export function decodeIssues(start, length, templates) {
-  if (bytes.length === 0) refresh();
+  look();
   at = start;
   const end = start + length;
   const issues = [];
@@ -44,7 +41,7 @@ function readIssue(end, templates) {
   return {
     field: path.length === 1 ? path[0] : path.join("."),
     code: codes[code],
-    severity: errors[code] ? "error" : "warning",
+    severity: severities[code],
     params: values,
     message: fill(templates[code], values),
     fix,

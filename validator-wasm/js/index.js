@@ -5,7 +5,7 @@ import * as glue from "./validator_wasm_bg.js";
 import { decodeIssues } from "./decode.js";
 import { loadLocale, templatesFor } from "./locales.js";
 import { useMemory } from "./memory.js";
-import { packDocument, packFields, packPlain, preparePacker, writeOptions } from "./pack.js";
+import { packDocument, packPlain, preparePacker, writeOptions } from "./pack.js";
 import { codes as allCodes, keys, needs } from "./tables.js";
 
 /** The document's own fields by their names. */
@@ -65,7 +65,7 @@ function needReady() {
 /** All issues of the settings, or of one field. */
 function check(settings, options, only) {
   needReady();
-  const length = only < 0 ? packDocument(settings) : packFields(settings, needs[only]);
+  const length = packDocument(settings, needs[only]);
   let locale = options;
   let ports = 0;
   let networks = 0;
@@ -93,7 +93,7 @@ export function validateField(settings, field, options) {
 export function suggest(emailOrHost) {
   needReady();
   if (typeof emailOrHost !== "string" || emailOrHost.length > 320) return null;
-  const found = glue.suggest(packPlain(emailOrHost));
+  const found = glue.suggest(packPlain(emailOrHost, 0));
   return found === 0 ? null : decodeIssues(glue.output(), found, templatesFor())[0].fix;
 }
 

@@ -1,7 +1,8 @@
 // Packs JavaScript values into the module's memory, in the encoding of smtp-rules' `packed` module. Whatever the
-// value is, nothing is thrown, nothing is changed, and the work is bounded.
+// value is, nothing is thrown, nothing is changed, and the work is bounded. What writes takes the place to write at
+// and returns the place behind it, which an engine keeps in a register.
 
-import { bytes, numbers, refresh, writeText } from "./memory.js";
+import { memory, writeText } from "./memory.js";
 import { depth as deepest, keys, read } from "./tables.js";
 
 const NULL = 0;
@@ -16,8 +17,8 @@ const TOO_DEEP = 9;
 /** More packed bytes than any document within the limits has. */
 const MOST = 6 << 20;
 
-/** What a property that throws is worth. */
-const UNREADABLE = Symbol("unreadable");
+/** What a property that throws is worth: nothing that JSON has a word for. */
+const UNREADABLE = isNaN;
 
 const isOwn = Object.prototype.propertyIsEnumerable;
 
@@ -26,96 +27,74 @@ const numberOf = new Map(keys.map((key, number) => [key, number]));
 let reserve;
 let base = 0;
 let room = 0;
-let at = 0;
+/** The room in the module's memory, as bytes and as numbers. */
+let bytes;
+let numbers;
 
 /** Takes over the module's function that makes room. */
 export function preparePacker(makeRoom) {
   reserve = makeRoom;
-  room = at = base = 0;
+  base = room = 0;
   grow(4096);
 }
 
+/** Makes room for this many bytes in all, or more. */
 function grow(count) {
-  const [from, used] = [base, at - base];
+  const [from, used] = [base, room];
   room = Math.max(count, 2 * room);
   base = reserve(room);
-  refresh();
-  bytes.copyWithin(base, from, from + used);
-  at = base + used;
+  view();
+  new Uint8Array(memory.buffer).copyWithin(base, from, from + used);
 }
 
-/** Room for this many bytes more. */
-function ensure(count) {
-  if (at - base + count > room) grow(at - base + count);
+function view() {
+  bytes = new Uint8Array(memory.buffer, base, room);
+  numbers = new DataView(memory.buffer, base, room);
 }
 
 /** Whether every property is read as if it could throw: once one has. */
 let careful = false;
 
-/** Packs a whole document; its length. */
-export function packDocument(settings) {
-  return pack(() => packValue(settings, 0));
-}
-
-/** Packs those fields of a document that the mask names; the length. */
-export function packFields(settings, mask) {
-  return pack(() => {
-    if (settings === null || typeof settings !== "object") throw OTHER;
-    const place = open(OBJECT);
-    for (let number = 0; mask >> number; number++) {
-      if ((mask >> number) & 1) {
-        const value = ownMember(settings, keys[number], number);
-        if (value !== undefined) {
-          ensure(1);
-          bytes[at++] = number;
-          packValue(value, 1);
-        }
-      }
-    }
-    close(place);
-  });
-}
-
-/** Packs without expecting trouble, and when there is some, once more and carefully. */
-function pack(write) {
-  at = base;
-  if (bytes.length === 0) refresh();
+/** Packs a document, or those of its fields that the mask names; the length. */
+export function packDocument(settings, mask) {
+  if (bytes.length === 0) view();
   try {
-    write();
-    return at - base;
+    return mask ? packFields(settings, mask) : packValue(settings, 0, 0);
   } catch (trouble) {
-    return careful || typeof trouble === "number" ? only(trouble) : packCarefully(write);
+    if (!careful && typeof trouble !== "number") {
+      // Once more, and carefully.
+      careful = true;
+      const length = packDocument(settings, mask);
+      careful = false;
+      return length;
+    }
+    // What is thrown in here is a tag, or else the engine ran out of room.
+    if (bytes.length === 0) view();
+    bytes[0] = typeof trouble === "number" ? trouble : TOO_LARGE;
+    return 1;
   }
 }
 
-function packCarefully(write) {
-  careful = true;
-  const length = pack(write);
-  careful = false;
-  return length;
+function packFields(settings, mask) {
+  if (settings === null || typeof settings !== "object") throw OTHER;
+  let at = 5;
+  for (let number = 0; mask >> number; number++) {
+    if ((mask >> number) & 1) {
+      const value = ownMember(settings, keys[number], number);
+      if (value !== undefined) {
+        bytes[at] = number;
+        at = packValue(value, at + 1, 1);
+      }
+    }
+  }
+  return close(OBJECT, 0, at);
 }
 
-/** A document that is one tag; what is thrown in here is one, or the engine ran out of room. */
-function only(tag) {
-  at = base;
-  if (bytes.length === 0) refresh();
-  bytes[at++] = typeof tag === "number" ? tag : TOO_LARGE;
-  return 1;
-}
-
-function open(tag) {
-  ensure(5);
-  bytes[at] = tag;
-  at += 5;
-  return at - base;
-}
-
-function close(place) {
-  const [start, length] = [base + place, at - base - place];
-  bytes[start - 4] = length;
-  bytes[start - 3] = length >> 8;
-  bytes[start - 2] = length >> 16;
-  bytes[start - 1] = length >> 24;
+/** The tag and the length of what lies between two places. */
+function close(tag, start, at) {
+  bytes[start] = tag;
+  numbers.setUint32(start + 1, at - start - 5, true);
+  return at;
 }
 
 /** A property by its name, or quicker by the name's number. */
@@ -137,64 +116,62 @@ function ownMember(object, key, number) {
   }
 }
 
-function packValue(value, depth) {
+/** Whoever packs something leaves room for what is short: a name's number and a value of nine bytes. */
+const SHORT = 16;
+
+function packValue(value, at, depth) {
+  if (typeof value === "string") {
+    bytes[at] = TEXT;
+    return packText(value, at + 1);
+  }
+  if (at + SHORT > room) grow(at + SHORT);
   switch (typeof value) {
-    case "string":
-      return packText(value, TEXT);
     case "number":
-      ensure(9);
       bytes[at] = NUMBER;
       numbers.setFloat64(at + 1, value, true);
-      at += 9;
-      return;
+      return at + 9;
     case "boolean":
-      ensure(1);
-      bytes[at++] = value ? 2 : 1;
-      return;
+      bytes[at] = value ? 2 : 1;
+      return at + 1;
     case "object":
-      if (value !== null) return packContainer(value, depth);
+      if (value !== null) return packContainer(value, at, depth);
     // falls through
     case "undefined":
-      ensure(1);
-      bytes[at++] = NULL;
-      return;
-    default:
-      ensure(1);
-      bytes[at++] = OTHER;
+      bytes[at] = NULL;
+      return at + 1;
   }
+  bytes[at] = OTHER;
+  return at + 1;
 }
 
-/** A tag, or what stands before a name, and the text. */
-function packText(text, tag) {
+/** A length and the text. */
+function packText(text, at) {
   const length = text.length;
+  if (length > MOST || at > MOST) throw TOO_LARGE;
+  if (at + 3 * length + SHORT > room) grow(at + 3 * length + SHORT);
+  let start = at + 1;
+  let i = 0;
+  // Most texts are short and ASCII; at most 254 bytes, and one byte tells the length.
   if (length < 85) {
-    // At most 254 bytes, so one byte tells the length. Most texts are short and ASCII.
-    ensure(256);
-    const memory = bytes;
-    const first = at + 2;
-    memory[at] = tag;
-    let i = 0;
     for (; i < length; i++) {
       const code = text.charCodeAt(i);
       if (code > 127) break;
-      memory[first + i] = code;
+      bytes[start + i] = code;
     }
-    if (i < length) i = writeText(text, first, 254);
-    memory[at + 1] = i;
-    at = first + i;
-    return;
+  } else {
+    start += 4;
   }
-  if (length > MOST) throw TOO_LARGE;
-  ensure(6 + 3 * length);
-  const written = writeText(text, at + 6, 3 * length);
-  bytes[at] = tag;
-  bytes[at + 1] = 255;
-  numbers.setUint32(at + 2, written, true);
-  at += 6 + written;
-  if (at - base > MOST) throw TOO_LARGE;
+  if (i < length) i = writeText(text, bytes.subarray(start));
+  if (length < 85) {
+    bytes[at] = i;
+  } else {
+    bytes[at] = 255;
+    numbers.setUint32(at + 1, i, true);
+  }
+  return start + i;
 }
 
-function packContainer(value, depth) {
+function packContainer(value, start, depth) {
   let isArray = false;
   let names;
   try {
@@ -204,75 +181,62 @@ function packContainer(value, depth) {
     isArray = false;
   }
   if (!isArray && !names) {
-    ensure(1);
-    bytes[at++] = OTHER;
-    return;
+    bytes[start] = OTHER;
+    return start + 1;
   }
   if (depth === deepest) throw TOO_DEEP;
-  const place = open(isArray ? ARRAY : OBJECT);
-  if (isArray) {
-    const count = member(value, "length");
-    for (let i = 0; i < count; i++) {
-      if (at - base > MOST) throw TOO_LARGE;
-      packValue(member(value, i), depth + 1);
+  let at = start + 5;
+  const count = isArray ? member(value, "length") : names.length;
+  // Mostly the names come in the order of the table.
+  let next = 0;
+  for (let i = 0; i < count; i++) {
+    if (at > MOST) throw TOO_LARGE;
+    if (isArray) {
+      at = packValue(member(value, i), at, depth + 1);
+      continue;
     }
-  } else {
-    for (let i = 0; i < names.length; i++) packMember(value, names[i], depth + 1);
+    const name = names[i];
+    const number = keys[next] === name ? next : numberOf.get(name);
+    next = number + 1;
+    const item = member(value, name, number);
+    if (item === undefined) continue;
+    if (number === undefined) {
+      bytes[at] = 255;
+      at = packText(name, at + 1);
+    } else {
+      bytes[at++] = number;
+    }
+    at = packValue(item, at, depth + 1);
   }
-  close(place);
+  return close(isArray ? ARRAY : OBJECT, start, at);
 }
 
-function packMember(object, name, depth) {
-  const number = numberOf.get(name);
-  const value = member(object, name, number);
-  if (value === undefined) return;
-  if (number === undefined) {
-    packText(name, 255);
-    if (at - base > MOST) throw TOO_LARGE;
-  } else {
-    ensure(1);
-    bytes[at++] = number;
-  }
-  packValue(value, depth);
-}
-
-/** Packs a text without anything around it; its length. */
-export function packPlain(text) {
-  at = base;
-  if (bytes.length === 0) refresh();
-  ensure(3 * text.length);
-  return writeText(text, at, 3 * text.length);
+/** Packs a text without anything around it, behind what is packed already; its length. */
+export function packPlain(text, at) {
+  if (bytes.length === 0) view();
+  if (at + 3 * text.length > room) grow(at + 3 * text.length);
+  return writeText(text, bytes.subarray(at));
 }
 
 /** Writes the operator's lists behind the document; their lengths, and the locale. */
 export function writeOptions(options, length) {
-  at = base + length;
-  const locale = option(options, "locale");
-  const ports = writeList(option(options, "allowPorts"));
-  const networks = writeList(option(options, "allowNetworks"));
-  return { locale, ports, networks };
+  const ports = packPlain(list(options, "allowPorts"), length);
+  const networks = packPlain(list(options, "allowNetworks"), length + ports);
+  return { locale: option(options, "locale"), ports, networks };
 }
 
 /** An option; one that throws is none. */
 function option(options, key) {
   try {
     return options[key];
-  } catch {
-    return undefined;
-  }
+  } catch {}
 }
 
-/** A list as an array, or as text with commas. */
-function writeList(list) {
-  if (list === undefined || list === null) return 0;
-  let text;
+/** A list, given as an array or as text with commas. */
+function list(options, key) {
   try {
-    text = Array.isArray(list) ? list.join() : String(list);
+    return String(option(options, key) ?? "");
   } catch {
-    return 0;
+    return "";
   }
-  ensure(3 * text.length);
-  const written = writeText(text, at, 3 * text.length);
-  at += written;
-  return written;
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
-use smtp_rules::catalogue::{Code, Param, Severity};
+use smtp_rules::catalogue::{Code, Param, Scope, Severity};
 use smtp_rules::packed::{Key, MAX_DEPTH};
 use smtp_rules::render::LOCALES;
 use wasm_bindgen_cli_support::Bindgen;
@@ -101,8 +101,6 @@ fn optimise(package: &Path, work: &Path, dist: &Path) -> Result<()> {
 /// What the façade packs and decodes by, from the catalogue: numbers there are places here.
 fn tables(file: &Path) -> Result<()> {
     let words = |names: &[&str]| format!("{:?}.split(\" \")", names.join(" "));
-    let is_error = |code: &Code| u8::from(code.severity() == Severity::Error).to_string();
-    let errors: Vec<String> = Code::ALL.iter().map(is_error).collect();
     let needs: Vec<u32> = Key::ALL.iter().take(Key::TOP).map(|key| smtp_rules::needs(*key)).collect();
     // An engine learns where each property lies when each has a place of its own in the code.
     let reads: Vec<String> =
@@ -110,32 +108,60 @@ fn tables(file: &Path) -> Result<()> {
     let reads = reads.concat();
     let module = format!(
         "export const read = (o, number) => {{ switch (number) {{ {reads} }} }};
-export const codes = {};
-export const errors = [{}];
+export const codes = [], fields = [], severities = [];
+for (const group of {:?}.split(\"/\")) {{
+  const [field, ...reasons] = group.split(\" \");
+  for (const reason of reasons) {{
+    codes.push(`${{field}}.${{reason.replace(\"-\", \"\")}}`);
+    fields.push(field === \"settings\" ? \"\" : field);
+    severities.push(reason[0] === \"-\" ? \"warning\" : \"error\");
+  }}
+}}
 export const keys = {};
 export const params = {};
 export const needs = {needs:?};
 export const depth = {MAX_DEPTH};
 ",
-        words(Code::NAMES),
-        errors.join(","),
+        reasons(),
         words(Key::NAMES),
         words(Param::NAMES)
     );
     fs::write(file, module).with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// The messages as modules: a list in the order of the catalogue, so that no code is written twice.
+/// The codes in their order, each field once before its reasons, a hyphen before what is a warning only.
+fn reasons() -> String {
+    let mut groups = String::new();
+    let mut last = "";
+    for code in Code::ALL {
+        let (field, reason) = code.name().split_once('.').unwrap_or_default();
+        if field != last {
+            groups += if last.is_empty() { "" } else { "/" };
+            groups += field;
+            last = field;
+        }
+        groups += if code.severity() == Severity::Error { " " } else { " -" };
+        groups += reason;
+    }
+    groups
+}
+
+/// The messages as modules: a list in the order of the catalogue, so that no code is written twice. What only the
+/// server can say it says in words of its own.
 fn locales(package: &Path, target: &Path) -> Result<()> {
     fs::create_dir_all(target)?;
     for locale in LOCALES {
         let file = package.join(format!("locales/{locale}/issues.json"));
         let text = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let messages: HashMap<String, String> = serde_json::from_slice(&text)?;
-        let messages = Code::NAMES
-            .iter()
-            .map(|code| messages.get(*code).with_context(|| format!("{}: no {code}", file.display())))
-            .collect::<Result<Vec<&String>>>()?;
+        let message = |code: &Code| match code.scope() {
+            Scope::Server => Ok(""),
+            Scope::Both => messages
+                .get(code.name())
+                .map(String::as_str)
+                .with_context(|| format!("{}: no {}", file.display(), code.name())),
+        };
+        let messages = Code::ALL.iter().map(message).collect::<Result<Vec<&str>>>()?;
         let module = format!("export default {};\n", serde_json::to_string(&messages)?);
         fs::write(target.join(format!("{locale}.js")), module)?;
     }
