@@ -102,7 +102,8 @@ const { results, version } = await inChromium();
 const text = `# Validating in the browser
 
 \`cargo xtask bench validating\` has written this page. 32 different forms take turns; medians of ${options.rounds} rounds in which
-everybody has a turn; ratios are of one round. Below 1 is faster than zod 4.
+everybody has a turn; ratios are of one round. Below 1 is faster than zod 4. As in a form, the place and the message of
+every problem are read.
 
 ## Node ${process.versions.node}
 
@@ -114,8 +115,7 @@ ${table(results)}
 
 ## Size
 
-Bundled and minified by esbuild, compressed by gzip; ours with façade and English. A call to ours also gives the messages in
-the user's language and the fixes; the peers' figures are without any.
+Bundled and minified by esbuild, compressed by gzip; ours with façade and its messages in English, the peers with theirs.
 
 ${sizeTable}
 `;

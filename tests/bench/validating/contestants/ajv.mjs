@@ -1,6 +1,6 @@
 import Ajv from 'ajv';
 import addFormats from 'ajv-formats';
-import { HOST, MODES, PORTS } from './rules.mjs';
+import { HOST, MODES, PORTS, count } from './rules.mjs';
 
 const ajv = new Ajv({ allErrors: true });
 addFormats(ajv, ['email']);
@@ -20,5 +20,7 @@ const check = ajv.compile({
 });
 const checkHost = ajv.compile(host);
 
-export const isValid = (form) => check(form);
-export const isFieldValid = (form) => checkHost(form.host);
+const told = (check, value) => (check(value) ? 0 : count(check.errors, ({ instancePath, message }) => instancePath.length + message.length));
+
+export const form = (values) => told(check, values);
+export const field = (values) => told(checkHost, values.host);

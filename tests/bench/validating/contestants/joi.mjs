@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import { HOST, MODES, PORTS } from './rules.mjs';
+import { HOST, MODES, PORTS, count } from './rules.mjs';
 
 const host = Joi.string().pattern(HOST).required();
 const schema = Joi.object({
@@ -12,5 +12,7 @@ const schema = Joi.object({
   senderName: Joi.string().max(256),
 });
 
-export const isValid = (form) => schema.validate(form, { abortEarly: false }).error === undefined;
-export const isFieldValid = (form) => host.validate(form.host).error === undefined;
+const told = ({ error }) => (error ? count(error.details, ({ path, message }) => path.length + message.length) : 0);
+
+export const form = (values) => told(schema.validate(values, { abortEarly: false }));
+export const field = (values) => told(host.validate(values.host, { abortEarly: false }));

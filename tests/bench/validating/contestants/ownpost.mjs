@@ -1,4 +1,10 @@
 import { validate, validateField } from '../../../../validator-wasm/dist/index.js';
+import { count } from './rules.mjs';
 
-export const isValid = (form) => validate(form).valid;
-export const isFieldValid = (form) => validateField(form, 'host').length === 0;
+const told = (issues) => count(issues, ({ field, message }) => field.length + message.length);
+
+export const form = (values) => {
+  const { valid, issues } = validate(values);
+  return valid ? 0 : told(issues);
+};
+export const field = (values) => told(validateField(values, 'host'));

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { HOST, MODES, PORTS } from './rules.mjs';
+import { HOST, MODES, PORTS, count } from './rules.mjs';
 
 const host = v.pipe(v.string(), v.regex(HOST));
 const schema = v.object({
@@ -12,5 +12,7 @@ const schema = v.object({
   senderName: v.optional(v.pipe(v.string(), v.maxLength(256))),
 });
 
-export const isValid = (form) => v.safeParse(schema, form).success;
-export const isFieldValid = (form) => v.safeParse(host, form.host).success;
+const told = ({ success, issues }) => (success ? 0 : count(issues, ({ path, message }) => (path?.length ?? 0) + message.length));
+
+export const form = (values) => told(v.safeParse(schema, values));
+export const field = (values) => told(v.safeParse(host, values.host));

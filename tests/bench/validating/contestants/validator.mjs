@@ -2,7 +2,7 @@ import isEmail from 'validator/es/lib/isEmail.js';
 import isFQDN from 'validator/es/lib/isFQDN.js';
 import isIn from 'validator/es/lib/isIn.js';
 import isLength from 'validator/es/lib/isLength.js';
-import { MODES, PORTS } from './rules.mjs';
+import { MODES, PORTS, count } from './rules.mjs';
 
 // It checks strings alone; what is none has to be turned into one or refused by hand.
 const text = (value) => (typeof value === 'string' ? value : '');
@@ -16,5 +16,5 @@ const checks = {
   senderName: (form) => form.senderName === undefined || isLength(text(form.senderName), { max: 256 }),
 };
 
-export const isValid = (form) => Object.keys(checks).filter((name) => !checks[name](form)).length === 0;
-export const isFieldValid = checks.host;
+export const form = (values) => count(Object.keys(checks).filter((name) => !checks[name](values)), (name) => name.length);
+export const field = (values) => (checks.host(values) ? 0 : 'host'.length);

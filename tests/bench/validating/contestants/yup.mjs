@@ -1,5 +1,5 @@
 import { number, object, string } from 'yup';
-import { HOST, MODES, PORTS } from './rules.mjs';
+import { HOST, MODES, PORTS, count } from './rules.mjs';
 
 const host = string().matches(HOST).required();
 const schema = object({
@@ -12,14 +12,15 @@ const schema = object({
   senderName: string().max(256),
 });
 
-const passes = (schema, value) => {
+const told = (schema, value) => {
   try {
     schema.validateSync(value, { abortEarly: false, strict: true });
-    return true;
-  } catch {
-    return false;
+    return 0;
+  } catch (error) {
+    // The only problem of a lone value is the error itself.
+    return count(error.inner.length ? error.inner : [error], ({ path, message }) => (path?.length ?? 0) + message.length);
   }
 };
 
-export const isValid = (form) => passes(schema, form);
-export const isFieldValid = (form) => passes(host, form.host);
+export const form = (values) => told(schema, values);
+export const field = (values) => told(host, values.host);

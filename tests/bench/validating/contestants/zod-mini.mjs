@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { HOST, MODES, PORTS } from './rules.mjs';
+import { HOST, MODES, PORTS, count } from './rules.mjs';
 
 const schema = z.object({
   host: z.string().check(z.regex(HOST)),
@@ -11,5 +11,7 @@ const schema = z.object({
   senderName: z.optional(z.string().check(z.maxLength(256))),
 });
 
-export const isValid = (form) => schema.safeParse(form).success;
-export const isFieldValid = (form) => schema.shape.host.safeParse(form.host).success;
+const told = ({ success, error }) => (success ? 0 : count(error.issues, ({ path, message }) => path.length + message.length));
+
+export const form = (values) => told(schema.safeParse(values));
+export const field = (values) => told(schema.shape.host.safeParse(values.host));
