@@ -2,15 +2,15 @@
 // beside it. Needs no inline style and no eval: script-src 'self' 'wasm-unsafe-eval' is enough.
 
 import * as validator from "../index.js";
-import { Api, ApiError } from "./api.js";
+import { Actions } from "./actions.js";
+import { Api } from "./api.js";
 import { Controls } from "./controls.js";
-import { confirm, fill, h } from "./dom.js";
+import { fill, h } from "./dom.js";
 import { SECRETS, emptyDraft, getPath, mergePatch, setPath, toDraft, toSettings, withoutSecrets } from "./draft.js";
 import { issueLine } from "./fields.js";
 import { patchedPaths } from "./fixes.js";
 import { buildLayout, buildNothing, openUsed, placeIn, presetText, showPreset, takePlace } from "./layout.js";
-import { banner, problemView } from "./report.js";
-import { Run } from "./run.js";
+import { problemView } from "./report.js";
 import { readActive, statusView } from "./status.js";
 import { styles } from "./style.js";
 import { loadWords, pickLocale } from "./words.js";
@@ -42,9 +42,7 @@ export class SmtpSettingsForm extends Element {
   #checking = true; // whether the rules are in this browser
   #view = {};
   #building = false;
-  #shown = null; // draws what came of the last action, so that it outlives a change of the language
-  #running = null;
-  #lastRun = "test";
+  #actions = new Actions(this.#hooks());
   #pointerDown = false;
   #loads = 0;
   #disabled = false;
@@ -74,7 +72,7 @@ export class SmtpSettingsForm extends Element {
   disconnectedCallback() {
     removeEventListener("pointerup", this.#pointerUp);
     removeEventListener("pointercancel", this.#pointerUp);
-    this.#running?.abort();
+    this.#actions.stop();
   }
 
   attributeChangedCallback(name, before, now) {
@@ -202,15 +200,35 @@ export class SmtpSettingsForm extends Element {
       focusField: (path) => this.#focusField(path),
       setValue: (path, value) => this.#setValue(path, value),
       announce: (text) => this.#announce(text),
-      rollback: () => this.#rollback(),
-      remove: () => this.#remove(),
+      rollback: () => this.#actions.rollback(),
+      remove: () => this.#actions.remove(),
+    };
+  }
+
+  // What the actions need of it: how it stands at the moment, and how to go on.
+  #hooks() {
+    const form = this;
+    return {
+      get t() { return form.#t; },
+      get view() { return form.#view; },
+      get value() { return form.value; },
+      get security() { return form.#draft.security; },
+      get active() { return form.#active; },
+      call: (method, path, more) => form.#call(method, path, more),
+      passes: () => form.#passes(),
+      take: (issues) => form.#takeIssues(issues),
+      activated: () => form.#activated(),
+      removed: () => form.#removed(),
+      enable: () => form.#enable(),
+      announce: (text) => form.#announce(text),
+      emit: (name, detail) => form.#emit(name, detail),
     };
   }
 
   #build() {
     this.#controls = new Controls();
     const context = this.#context();
-    const act = { test: () => this.#run("test"), activate: () => this.#run("activate"), stop: () => this.#running?.abort(), load: () => this.#start() };
+    const act = { test: () => this.#actions.run("test"), activate: () => this.#actions.run("activate"), stop: () => this.#actions.stop(), load: () => this.#start() };
     this.#view = { context, ...buildLayout(context, { checking: this.#checking, act }) };
     const place = placeIn(this.#root);
     this.#building = true;
@@ -221,14 +239,8 @@ export class SmtpSettingsForm extends Element {
     openUsed(this.#root, this.#draft);
     this.#check();
     this.#enable();
-    this.#shown?.(context, this.#view.outcome);
+    this.#actions.draw();
     takePlace(this.#root, place);
-  }
-
-  // Draws what came of an action, now and whenever the form is built anew.
-  #showOutcome(draw) {
-    this.#shown = draw;
-    draw(this.#view.context, this.#view.outcome);
   }
 
   #showActive() {
@@ -249,9 +261,9 @@ export class SmtpSettingsForm extends Element {
       if (!element) continue;
       element.disabled = this.#disabled;
       // Not `disabled`, which would lose the focus while a test runs.
-      element.setAttribute("aria-disabled", String(this.#running !== null));
+      element.setAttribute("aria-disabled", String(this.#actions.running));
     }
-    if (this.#view.stop) this.#view.stop.hidden = this.#running === null;
+    if (this.#view.stop) this.#view.stop.hidden = !this.#actions.running;
   }
 
   // --- the draft ------------------------------------------------------------------------------------------------------
@@ -397,7 +409,7 @@ export class SmtpSettingsForm extends Element {
 
   #applyProven(patch) {
     this.#patch(patch);
-    this.#run(this.#lastRun);
+    this.#actions.again();
   }
 
   #focusField(path) {
@@ -415,79 +427,30 @@ export class SmtpSettingsForm extends Element {
     this.#live.textContent = this.#live.textContent === text ? `${text}\u00a0` : text;
   }
 
-  // --- test, activate, back ---------------------------------------------------------------------------------------------
+  // --- before and after an action ---------------------------------------------------------------------------------------
 
-  async #run(what) {
-    if (this.#running) return this.#announce(this.#t("action.running"));
-    this.#lastRun = what;
+  // Whether nothing is wrong that the rules know of; where something is, it says so.
+  #passes() {
     this.#check();
     this.#meetAll();
     const wrong = this.#report.issues.find(({ severity }) => severity === "error");
-    if (wrong) {
-      this.#announce(`${this.#view.summary.textContent} ${wrong.message}`);
-      return this.#focusField(wrong.field);
-    }
-    const [method, path] = what === "activate" ? ["PUT", "/smtp"] : ["POST", "/smtp/test"];
-    await this.#perform(what, method, path, this.value);
+    if (!wrong) return true;
+    this.#announce(`${this.#view.summary.textContent} ${wrong.message}`);
+    this.#focusField(wrong.field);
+    return false;
   }
 
-  async #rollback() {
-    const t = this.#t;
-    const sure = await confirm(this.#root.querySelector(".form"), { title: t("rollback.title"), text: t("rollback.text"), yes: t("rollback.confirm"), no: t("form.cancel"), danger: false });
-    if (sure) await this.#perform("rollback", "POST", "/smtp/rollback");
+  async #activated() {
+    this.#forgetSecrets();
+    this.#untouch();
+    await this.#load();
   }
 
-  async #remove() {
-    const t = this.#t;
-    const sure = await confirm(this.#root.querySelector(".form"), { title: t("remove.title"), text: t("remove.text"), yes: t("remove.confirm"), no: t("form.cancel") });
-    if (!sure) return;
-    try {
-      await this.#call("DELETE", "/smtp");
-      this.#forgetSecrets();
-      this.#active = null;
-      this.#replaceDraft(emptyDraft());
-      this.#showActive();
-      this.#showOutcome(({ t }, outcome) => fill(outcome, banner("good", t("status.removed"))));
-      this.#announce(t("status.removed"));
-      this.#emit("smtp-activated", { revision: null, report: null });
-    } catch (error) {
-      this.#showOutcome(({ t }, outcome) => fill(outcome, problemView(t, error)));
-    }
-  }
-
-  // Runs a test, an activation or the way back, and shows what came of it.
-  async #perform(what, method, path, body) {
-    const run = new Run({ what, host: body?.host ?? this.#active?.settings.host ?? "", security: this.#draft.security, sender: body?.senderAddress, locale: this.#t.locale });
-    this.#showOutcome((context, outcome) => run.draw(context, outcome));
-    run.begin();
-    this.#running = new AbortController();
-    this.#enable();
-    try {
-      const { status, body: answer } = await this.#call(method, path, { body, signal: this.#running.signal, onStage: (stage) => run.pass(stage) });
-      if (status === 422) {
-        run.leave();
-        return this.#takeIssues(answer.issues);
-      }
-      const report = Array.isArray(answer.stages) ? answer : answer.report;
-      const activated = what !== "test" && status === 200;
-      if (activated) {
-        this.#forgetSecrets();
-        this.#untouch();
-        await this.#load();
-      }
-      run.finish(report, activated, this.#active);
-      this.#emit("smtp-tested", { report });
-      if (activated) this.#emit("smtp-activated", { report, revision: answer.revision ?? null });
-    } catch (error) {
-      if (error?.name !== "AbortError" && !(error instanceof ApiError)) {
-        run.leave();
-        throw error;
-      }
-      run.stop(error?.name === "AbortError" ? null : error);
-    } finally {
-      this.#running = null;
-      this.#enable();
-    }
+  #removed() {
+    this.#forgetSecrets();
+    this.#active = null;
+    this.#replaceDraft(emptyDraft());
+    this.#showActive();
   }
 
   // What only the server can say, on its fields.
