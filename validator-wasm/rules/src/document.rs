@@ -162,8 +162,10 @@ impl<'a, S: Shell> Rules<'a, S> {
 
     pub(crate) fn field(&self, key: Key) -> Value<'a> {
         let left = self.fields.get(key as usize).map_or(0, |left| *left as usize);
-        let start = self.object.0.len().wrapping_sub(left);
-        self.object.0.get(start..).filter(|value| !value.is_empty()).map_or(Value::Null, read)
+        if left == 0 {
+            return Value::Null;
+        }
+        self.object.0.get(self.object.0.len().wrapping_sub(left)..).map_or(Value::Null, read)
     }
 
     /// The text of a field, which is empty when there is none; `None` when it is reported as no text.

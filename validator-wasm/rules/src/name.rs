@@ -4,9 +4,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use crate::document::Shell;
-use crate::text::{
-    ASCII, DIGIT, HEX, OF_NAMES, all, chars, class, rsplit_once, split, split_char, split_last_char,
-};
+use crate::text::{ASCII, DIGIT, HEX, OF_NAMES, all, chars, class, rsplit_once, split_char, split_last_char};
 
 /// What the IDN step made of a name (UTS 46, non-transitional).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +49,10 @@ pub(crate) fn ascii<'a, S: Shell>(text: &'a [u8], shell: &S) -> Result<Cow<'a, [
         _ => {}
     }
     // The IDN step must not meet what a URL parser would take for the end of a host.
-    if let Some(error) = strange(text, ASCII) {
-        return Err(error);
+    for byte in text {
+        if class(*byte) & (OF_NAMES | ASCII) == ASCII {
+            return Err(unknown(*byte));
+        }
     }
     for label in labels(text) {
         if label.is_empty() {
@@ -82,13 +82,9 @@ pub(crate) fn is_ascii(text: &[u8]) -> bool {
     all(text, ASCII)
 }
 
-/// What is wrong with the first byte that no name of A-labels has; only bytes of this class are looked at.
-fn strange(text: &[u8], among: u8) -> Option<NameError<'static>> {
-    let is_strange = |byte: &&u8| class(**byte) & OF_NAMES == 0 && class(**byte) & among == among;
-    text.iter().find(is_strange).map(|byte| match byte {
-        b'_' => NameError::Underscore,
-        _ => NameError::Invalid,
-    })
+/// What is wrong with a byte that no name of A-labels has.
+fn unknown(byte: u8) -> NameError<'static> {
+    if byte == b'_' { NameError::Underscore } else { NameError::Invalid }
 }
 
 /// The label separators of UTS 46.
@@ -127,23 +123,35 @@ fn has_outer_hyphen(label: &[u8]) -> bool {
     label.starts_with(b"-") || label.ends_with(b"-")
 }
 
-/// The LDH rules (RFC 1123 §2.1) and the lengths; and whether a label is in A-form.
+/// The LDH rules (RFC 1123 §2.1) and the lengths; and whether a label is in A-form. One walk over the bytes, for every
+/// keystroke comes here.
 fn check(name: &[u8]) -> Result<bool, NameError<'_>> {
     let mut has_ace = false;
-    for label in split(name, b'.') {
-        if label.is_empty() {
-            return Err(NameError::EmptyLabel);
+    let (mut start, mut at) = (0, 0);
+    loop {
+        let byte = name.get(at).copied();
+        if let Some(byte) = byte.filter(|byte| *byte != b'.') {
+            if class(byte) & OF_NAMES == 0 {
+                return Err(unknown(byte));
+            }
+        } else {
+            let label = name.get(start..at).unwrap_or_default();
+            let (Some(first), Some(last)) = (label.first(), label.last()) else {
+                return Err(NameError::EmptyLabel);
+            };
+            if *first == b'-' || *last == b'-' {
+                return Err(NameError::Hyphen(label));
+            }
+            if label.len() > MAX_LABEL {
+                return Err(NameError::LabelTooLong);
+            }
+            has_ace |= label.get(3) == Some(&b'-') && is_ace(label);
+            start = at + 1;
         }
-        if let Some(error) = strange(label, 0) {
-            return Err(error);
+        if byte.is_none() {
+            break;
         }
-        if has_outer_hyphen(label) {
-            return Err(NameError::Hyphen(label));
-        }
-        if label.len() > MAX_LABEL {
-            return Err(NameError::LabelTooLong);
-        }
-        has_ace |= is_ace(label);
+        at += 1;
     }
     if name.len() > MAX_NAME {
         return Err(NameError::TooLong);

@@ -306,7 +306,7 @@ fn text_size(text: &[u8]) -> usize {
 
 /// Reads a packed document. Bytes that no packer writes are [`Value::Other`].
 pub fn read(bytes: &[u8]) -> Value<'_> {
-    Reader(bytes).value().unwrap_or(Value::Other)
+    split_value(bytes).map_or(Value::Other, |(value, _)| value)
 }
 
 impl<'a> Object<'a> {
