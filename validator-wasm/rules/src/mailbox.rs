@@ -161,7 +161,8 @@ impl<'a, S: Shell> Rules<'a, S> {
     fn sender_and_host(&mut self, domain: &[u8], home: Option<&Preset>) {
         let provider = self.provider();
         if let Some(provider) = provider.filter(|provider| provider.own_domains_only()) {
-            if home.is_none_or(|home| home.name != provider.name) {
+            let is_home = home.is_some_and(|home| home.name == provider.name);
+            if !is_home && !self.shell.directory().has_name(provider, domain) {
                 self.report.add(Code::SenderAddressProviderMismatch);
                 self.report.param(Param::Provider, provider.name);
             }

@@ -253,6 +253,18 @@ impl Directory {
         self.preset(self.exactly(DOMAINS, domain, typo::letters(domain))?)
     }
 
+    /// Whether the domain is a name of the provider's in another country: `outlook.de` beside `outlook.com`.
+    pub(crate) fn has_name(&self, preset: &Preset, domain: &[u8]) -> bool {
+        // No country's ending is longer than `com.br`.
+        let Some((name, _)) = split_once(domain, b'.').filter(|(_, rest)| rest.len() <= 6) else {
+            return false;
+        };
+        self.of_lengths(DOMAINS, 0, LENGTHS - 1).iter().any(|entry| {
+            self.preset(entry).is_some_and(|own| own.name == preset.name)
+                && split_once(entry.name, b'.').is_some_and(|(own, _)| own == name)
+        })
+    }
+
     /// What this domain, in lower case, is to the mail domains we know.
     pub(crate) fn mail_domain(&self, domain: &[u8]) -> Mail<'_> {
         let letters = typo::letters(domain);
