@@ -1,16 +1,16 @@
 // Corpora between the two forms that they have: a file an input, as libFuzzer wants them, and a line an input,
 // escaped, as they are checked in and read.
 //
-//   node tests/fuzz/corpus.mjs unpack reply FOLDER        corpus/reply.txt into files
-//   node tests/fuzz/corpus.mjs pack reply FOLDER [COUNT]  the COUNT smallest files (300) into corpus/reply.txt
+//   node tests/fuzz/corpus.mjs unpack reply FOLDER  corpus/reply.txt into files
+//   node tests/fuzz/corpus.mjs pack reply FOLDER    the smallest files, as many as fit, into corpus/reply.txt
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const [verb, target, folder, count = "300"] = process.argv.slice(2);
-if (!["pack", "unpack"].includes(verb) || !folder) throw new Error("corpus.mjs pack|unpack TARGET FOLDER [COUNT]");
+const [verb, target, folder] = process.argv.slice(2);
+if (!["pack", "unpack"].includes(verb) || !folder) throw new Error("corpus.mjs pack|unpack TARGET FOLDER");
 const file = fileURLToPath(new URL(`corpus/${target}.txt`, import.meta.url));
 
 /** The largest input that is kept, and the largest file of them. */
@@ -49,7 +49,7 @@ if (verb === "unpack") {
   const inputs = readdirSync(folder).map((name) => readFileSync(join(folder, name)));
   const lines = inputs.filter(({ length }) => length <= LARGEST).sort((a, b) => a.length - b.length).map(escape);
   let size = 0;
-  const kept = lines.slice(0, Number(count)).filter((line) => (size += line.length + 1) <= TOTAL);
+  const kept = lines.filter((line) => (size += line.length + 1) <= TOTAL);
   writeFileSync(file, kept.map((line) => `${line}\n`).join(""));
   console.log(`${kept.length} of ${inputs.length} inputs, ${kept.join("").length} octets`);
 }
