@@ -105,9 +105,8 @@ impl Report<'_> {
             let _ = writeln!(out, "| {what} | {} | {} |", cells[0], cells[1]);
         };
         let at_least = |value: f64, goal: f64| value >= goal;
-        let both = |rtt, other| {
-            [1, 10].map(|connections| Self::ratio(self.cell(rtt, connections, false)?, other))
-        };
+        let both =
+            |rtt, other| [1, 10].map(|connections| Self::ratio(self.cell(rtt, connections, false)?, other));
         line("loopback: ≥ 1.8 × smtp-source", both(0, Client::SmtpSource), at_least, 1.8);
         let into_ours = [1, 10].map(|connections| {
             let cell = Cell { rtt: 0, connections, tls: false, own_sink: true };
@@ -119,8 +118,13 @@ impl Report<'_> {
             line(&format!("{rtt} ms: ≥ 1.9 × nodemailer"), both(rtt, Client::Nodemailer), at_least, 1.9);
             line(&format!("{rtt} ms: ≥ 5 × lettre's pool"), both(rtt, Client::Lettre), at_least, 5.0);
         }
-        let cpu = |connections| Some(Self::sample(self.cell(0, connections, false)?, Client::Ours)?.cpu);
-        line("loopback: ≤ 20 µs of CPU a mail", [cpu(1), cpu(10)], |value, goal| value <= goal, 20.0);
+        let cpu = |connections, client| Some(Self::sample(self.cell(0, connections, false)?, client)?.cpu);
+        let ours = [1, 10].map(|connections| cpu(connections, Client::Ours));
+        line("loopback: ≤ 20 µs of CPU a mail", ours, |value, goal| value <= goal, 20.0);
+        // What a microsecond is depends on the machine: the goal was set where smtp-source takes 50 of them.
+        let shares = [1, 10]
+            .map(|connections| Some(cpu(connections, Client::Ours)? / cpu(connections, Client::SmtpSource)?));
+        line("the same, ≤ 0.4 × smtp-source", shares, |value, goal| value <= goal, 0.4);
     }
 
     /// The ratios to `smtp-source` over one connection, as bars. Without script or fonts of its own, and readable on a
