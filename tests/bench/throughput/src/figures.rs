@@ -60,7 +60,7 @@ fn picture(memory: &[(usize, f64)], most: f64) -> String {
     // The axis ends at a round number.
     let top = (most / 10.0).ceil() * 10.0;
     let quarters = |all: f64| {
-        let quarter = |step| (f64::from(step) / 4.0, format!("{:.0}", all * f64::from(step) / 4.0));
+        let quarter = |step| (f64::from(step) / 4.0, (all * f64::from(step) / 4.0).to_string());
         (0..=4).map(quarter).collect()
     };
     let points = memory.iter().map(|(count, megabytes)| (*count as f64 / mails, megabytes / top));
