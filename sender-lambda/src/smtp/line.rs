@@ -1,7 +1,9 @@
 //! The byte pump: replies in within their bounds, one write a group out. Everything that waits has a deadline.
 
+use std::future::poll_fn;
 use std::io;
 use std::ops::RangeInclusive;
+use std::pin::pin;
 use std::task::Poll;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -144,16 +146,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// The same without waiting: whether nothing has come so far.
     pub(crate) async fn is_quiet_now(&mut self) -> bool {
-        let mut unasked = std::pin::pin!(self.unasked());
-        std::future::poll_fn(|context| Poll::Ready(unasked.as_mut().poll(context).is_pending())).await
+        !is_over_now(self.unasked()).await
     }
 
     /// Whether more than this many replies have come so far, without waiting: the last of them answers nothing that
     /// was asked. To be called between replies.
     pub(crate) async fn has_said_more_than(&mut self, replies: usize) -> bool {
         if self.input.len() - self.taken <= MAX_LINE + 2 {
-            let mut more = std::pin::pin!(self.fill());
-            std::future::poll_fn(|context| Poll::Ready(more.as_mut().poll(context).is_ready())).await;
+            is_over_now(self.fill()).await;
         }
         let lines = self.input[self.taken..].split_inclusive(|&byte| byte == b'\n');
         lines.filter(|line| line.ends_with(b"\n") && line.get(3) != Some(&b'-')).count() > replies
@@ -255,6 +255,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             let _ = timeout_at(until, self.stream.shutdown()).await;
         }
     }
+}
+
+/// Goes on with the future as far as it gets without waiting: whether that is its end.
+async fn is_over_now(future: impl Future) -> bool {
+    let mut future = pin!(future);
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await
 }
 
 /// The code of a reply of one line at the beginning of the input, and where it ends.

@@ -60,8 +60,10 @@ impl<S: Carrier> Session<S> {
             }
             // Words that nobody asked for would count as the answer to what goes next. What is in flight has its
             // answers in front of them; then the connection is found not to be quiet.
-            let unasked = self.wire.has_said_more_than(REPLIES * flight.len()).await;
-            if again.is_empty() && lost.is_none() && !unasked {
+            if again.is_empty()
+                && lost.is_none()
+                && !self.wire.has_said_more_than(REPLIES * flight.len()).await
+            {
                 lost = self.top_up(batch, &mut flight, window).await.err();
             }
             let Some(index) = flight.pop_front() else {
