@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use lambda_runtime::Error;
-use sender_lambda::config::Config;
-use sender_lambda::effects::aws;
-use sender_lambda::functions::App;
+use ownpost_core::config::Config;
+use ownpost_core::functions::App;
+use sender_lambda::aws;
 use sender_lambda::lambda::{Function, logs};
 
 /// One thread: a Lambda of this size has less than one processor, and everything it does is waiting.

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sender_lambda::domain::category::Category;
-use sender_lambda::domain::delivery::{Delivery, DeliveryId, Revision, Status};
-use sender_lambda::domain::tenant::Tenant;
-use sender_lambda::effects::{
+use ownpost_core::effects::{
     EffectError, Emitted, Events, Filter, Ledger, Order, Queue, QueueMessage, SecretStage, Secrets,
     StoredVersion, Versioned,
 };
+use ownpost_domain::category::Category;
+use ownpost_domain::delivery::{Delivery, DeliveryId, Revision, Status};
+use ownpost_domain::tenant::Tenant;
 use serde_json::json;
 
 /// The suites' hand on a queue: what the worker behind it does, and the passing of time.

@@ -1,8 +1,8 @@
-//! The door `smtp::testing`: the client over a stream in memory, by the same code as over TLS.
+//! `ownpost_smtp::client`: the client over a stream in memory, by the same code as over TLS.
 
 use async_trait::async_trait;
-use sender_lambda::smtp::testing::Client;
-use sender_lambda::smtp::{Gate, Mail, Timeouts};
+use ownpost_smtp::client::Client;
+use ownpost_smtp::{Gate, Mail, Timeouts};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 struct Open;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use async_trait::async_trait;
-use sender_lambda::smtp::testing::Client;
-use sender_lambda::smtp::{Gate, Mail, Timeouts};
+use ownpost_smtp::client::Client;
+use ownpost_smtp::{Gate, Mail, Timeouts};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 /// Counts the octets that are allocated, and the most there ever were.

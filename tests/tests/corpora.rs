@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
+use ownpost_core::config::Config;
+use ownpost_core::functions::App;
+use ownpost_core::functions::api::{Claims, Request, handle};
+use ownpost_core::testing::memory::Memory;
+use ownpost_core::wire::settings::{Checked, check};
+use ownpost_core::wire::validation::Severity;
+use ownpost_domain::tenant::Tenant;
 use ownpost_tests::corpora::{Vector, Verdict, vectors};
 use ownpost_tests::fuzz;
-use sender_lambda::config::Config;
-use sender_lambda::domain::tenant::Tenant;
-use sender_lambda::effects::memory::Memory;
-use sender_lambda::functions::App;
-use sender_lambda::functions::settings::{Claims, Request, handle};
-use sender_lambda::wire::settings::{Checked, check};
-use sender_lambda::wire::validation::Severity;
 use serde_json::Value;
 
 /// 2027-01-01.

@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
+use ownpost_core::config::Config;
+use ownpost_core::functions::api::explain::deliverability;
+use ownpost_smtp::deliverability::look;
 use ownpost_tests::dns;
-use sender_lambda::config::Config;
-use sender_lambda::smtp::{Network, deliverability};
 
 /// SPF's and DMARC's results and how much advice there is, for a relay at 192.0.2.1.
 async fn check(records: &str, host: &str, spf: &str, dmarc: &str, advice: usize) {
     let server = dns::start(records).await;
     let config = Config { dns_server: Some(server), ..Config::default() };
-    let network = Network::new(&config).unwrap();
+    let network = config.network().unwrap();
     let until = tokio::time::Instant::now() + Duration::from_mins(1);
     let addresses = ["192.0.2.1".parse().unwrap()];
     let sender = "noreply@news.example.org";
-    let found = deliverability::look(&network, sender, host, &addresses, "en", until).await.unwrap();
+    let found = look(&network, sender, host, &addresses, until).await.unwrap();
+    let found = deliverability(found, sender, "en");
     assert_eq!((found.spf.result.as_str(), found.dmarc.result.as_str()), (spf, dmarc), "{records}");
     assert_eq!(found.advice.len(), advice, "{records}: {:?}", found.advice);
     assert!(found.advice.iter().all(|text| text.contains("news.example.org")), "{:?}", found.advice);
@@ -27,11 +29,12 @@ async fn check_dkim(records: &str, host: &str, want: &str) {
     ))
     .await;
     let config = Config { dns_server: Some(server), ..Config::default() };
-    let network = Network::new(&config).unwrap();
+    let network = config.network().unwrap();
     let until = tokio::time::Instant::now() + Duration::from_mins(1);
     let addresses = ["192.0.2.1".parse().unwrap()];
     let sender = "noreply@news.example.org";
-    let found = deliverability::look(&network, sender, host, &addresses, "en", until).await.unwrap();
+    let found = look(&network, sender, host, &addresses, until).await.unwrap();
+    let found = deliverability(found, sender, "en");
     assert_eq!(found.dkim.result, want, "{host}{records}");
     assert_eq!(found.dkim.record.is_some(), matches!(want, "pass" | "invalid"), "{host}{records}");
     let advised = matches!(want, "missing" | "invalid");

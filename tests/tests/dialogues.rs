@@ -26,17 +26,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine as _;
+use jiff::Timestamp;
+use ownpost_core::config::Config;
+use ownpost_core::functions::api::explain::explain;
+use ownpost_core::mail::test_message;
+use ownpost_core::wire::test_report::TestReport;
+use ownpost_domain::category::Routing;
+use ownpost_domain::failure::FailureCode;
+use ownpost_domain::report::StageStatus;
+use ownpost_domain::secret::Secret;
+use ownpost_domain::settings::{Auth, Grant, OAuth2, Security, Settings};
+use ownpost_smtp::probe::{order, probe};
+use ownpost_smtp::{Gate, Mail, Network, Plan, Pool, RelayKey, Timeouts};
 use ownpost_tests::certificates::Certificates;
 use ownpost_tests::dns;
 use ownpost_tests::scripted::Scripted;
-use sender_lambda::config::Config;
-use sender_lambda::domain::category::Routing;
-use sender_lambda::domain::failure::FailureCode;
-use sender_lambda::domain::secret::Secret;
-use sender_lambda::domain::settings::{Auth, Grant, OAuth2, Security, Settings};
-use sender_lambda::smtp::probe::{order, probe};
-use sender_lambda::smtp::{Gate, Mail, Network, Plan, Pool, RelayKey, Timeouts};
-use sender_lambda::wire::test_report::{StageStatus, TestReport};
 use tokio::net::{TcpSocket, TcpStream};
 
 const PASSWORD: &str = "correct horse battery";
@@ -129,7 +133,7 @@ impl Dialogue {
             extra_ca_file: self.get("token").map(|_| ca_file.path().to_owned()),
             ..Config::default()
         };
-        Network::new(&config).unwrap().with_timeouts(timeouts, timeouts)
+        config.network().unwrap().with_timeouts(timeouts, timeouts)
     }
 }
 
@@ -204,14 +208,17 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<C
     };
     let settings = dialogue.settings(port, token_port, certificates);
     let network = dialogue.network(&[port, elsewhere, token_port], dns, certificates);
+    let recipient = dialogue.get("to");
+    let test_mail = test_message::build(&settings, recipient, "en", Timestamp::now(), 1);
     let plan = Plan {
-        recipient: dialogue.get("to"),
+        recipient,
+        test_mail,
         deadline: Duration::from_secs(dialogue.get("deadline").map_or(60, |s| s.parse().unwrap())),
-        locale: "en",
         look_for_fix: dialogue.get("fix").is_some(),
     };
     let mut told = Vec::new();
-    let report = probe(&network, &settings, &plan, &mut |stage| told.push(stage.clone())).await;
+    let found = probe(&network, &settings, &plan, &mut |stage| told.push(stage.clone())).await;
+    let report = explain(found, &settings, recipient, "en");
     check_report(&report, &settings);
     assert_eq!(told, report.stages, "what was told on the way");
     let shown = serde_json::to_string_pretty(&report).unwrap();

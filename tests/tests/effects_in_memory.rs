@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ownpost_core::testing::memory::Memory;
 use ownpost_tests::effects_contract::{self, QueueBench};
-use sender_lambda::effects::memory::Memory;
 
 struct Bench(Arc<Memory>);
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ownpost::store::{Clock, Store};
+use ownpost_core::effects::{Ledger as _, Queue as _, QueueMessage, SecretStage, Secrets};
+use ownpost_domain::tenant::Tenant;
 use ownpost_tests::effects_contract::{self, QueueBench};
-use sender_lambda::domain::tenant::Tenant;
-use sender_lambda::effects::{Ledger as _, Queue as _, QueueMessage, SecretStage, Secrets};
 
 /// A clock that is turned by hand.
 #[derive(Clone, Default)]
@@ -89,7 +89,7 @@ async fn a_restart_loses_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let clock = HandClock::default();
     let acme = Tenant::new("acme").expect("a name");
-    let revision = sender_lambda::domain::delivery::Revision("r1".into());
+    let revision = ownpost_domain::delivery::Revision("r1".into());
     let visibility = Duration::from_secs(1000);
     {
         let store = Store::open(folder.path(), clock.clock()).expect("open");

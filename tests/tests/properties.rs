@@ -1,12 +1,12 @@
 //! Properties over generated inputs, where the fuzz targets' bodies say what must hold. The seed is fixed, so that
 //! a run is the same everywhere; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` look further.
 
+use ownpost_smtp::capabilities::Offer;
+use ownpost_smtp::reply::{MAX_LINE, MAX_LINES, RawReply};
 use ownpost_tests::fuzz;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
-use sender_lambda::smtp::capabilities::Offer;
-use sender_lambda::smtp::reply::{MAX_LINE, MAX_LINES, RawReply};
 use serde_json::{Map, Value, json};
 
 fn config() -> Config {

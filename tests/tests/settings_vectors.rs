@@ -1,9 +1,9 @@
 //! The settings vectors through the rules and the server's side of them: `tests/vectors/settings.json`. The same
 //! file goes through the npm package (`tests/validator`).
 
-use sender_lambda::config::Config;
-use sender_lambda::wire::settings::{Checked, check, from_document, to_document};
-use sender_lambda::wire::validation::{Issue, Severity};
+use ownpost_core::config::Config;
+use ownpost_core::wire::settings::{Checked, check, from_document, to_document};
+use ownpost_core::wire::validation::{Issue, Severity};
 use serde_json::{Map, Value};
 
 /// 2027-01-01.

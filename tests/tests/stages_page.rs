@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use sender_lambda::domain::failure::FailureCode;
-use sender_lambda::domain::settings::Security;
-use sender_lambda::smtp::Timeouts;
-use sender_lambda::smtp::catalogue::{catalogue, field};
-use sender_lambda::smtp::probe::order;
+use ownpost_core::catalogue::catalogue;
+use ownpost_domain::failure::FailureCode;
+use ownpost_domain::settings::Security;
+use ownpost_smtp::Timeouts;
+use ownpost_smtp::probe::order;
 
 fn page() -> String {
     let english = catalogue("en");
     let mut page = String::from(
         "# Stages and failure codes\n\n\
-         Written by a test from `domain/failure.rs` and `validator-wasm/locales/en/stages.json`; change those, then \
+         Written by a test from `sender-lambda/domain/src/failure.rs` and `validator-wasm/locales/en/stages.json`; change those, then \
          run `OWNPOST_WRITE=1 cargo test -p ownpost-tests --test stages_page`.\n\n\
          ## Stages\n\n\
          | STARTTLS | implicit TLS |\n|---|---|\n",
@@ -45,7 +45,7 @@ fn page() -> String {
     let dialogues = dialogues();
     for code in FailureCode::ALL {
         let words = &english.failures[code.code()];
-        let field = match field(*code) {
+        let field = match code.field() {
             "" => "no single setting".to_owned(),
             field => format!("`{field}`"),
         };

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future;
-use sender_lambda::domain::tenant::Tenant;
-use sender_lambda::functions::sender::{self, Record};
-use sender_lambda::functions::{App, monitor};
+use ownpost_core::effects::Record;
+use ownpost_core::functions::sender;
+use ownpost_core::functions::{App, monitor};
+use ownpost_domain::tenant::Tenant;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -85,7 +86,7 @@ async fn fill(
     store: &Arc<Store>,
     batches: &mut JoinSet<Tenant>,
     in_flight: &mut HashMap<Tenant, usize>,
-) -> sender_lambda::effects::Result<Duration> {
+) -> ownpost_core::effects::Result<Duration> {
     loop {
         let mut groups = store.ready_groups().await?;
         groups.retain(|group| in_flight.get(group).is_none_or(|count| *count < BATCHES_PER_TENANT));

@@ -1,10 +1,9 @@
 //! Batches from SQS and single events, as Lambda hands them over.
 
 use lambda_runtime::Diagnostic;
+use ownpost_core::effects::Record;
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-use crate::functions::sender::Record;
 
 /// What set the function off.
 #[derive(Clone, Debug)]

@@ -6,13 +6,12 @@ use std::panic::AssertUnwindSafe;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt as _;
+use ownpost_core::functions::App;
+use ownpost_core::functions::api::{self, Claims, Request, Response};
+use ownpost_core::wire::http::Problem;
+use ownpost_domain::tenant::Tenant;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-
-use crate::domain::tenant::Tenant;
-use crate::functions::App;
-use crate::functions::settings::{self, Claims, Request, Response};
-use crate::wire::http::Problem;
 
 /// What is read of an event.
 #[derive(Clone, Deserialize)]
@@ -72,7 +71,7 @@ pub(super) async fn answer(app: &App, event: &Event) -> Answer {
         body: &body,
     };
     // A panic is ours to answer for; without this, API Gateway's own error would stand in its place.
-    let answered = AssertUnwindSafe(settings::handle(app, request, None)).catch_unwind().await;
+    let answered = AssertUnwindSafe(api::handle(app, request, None)).catch_unwind().await;
     answered.map_or_else(|_| Answer::internal(), Answer::from)
 }
 

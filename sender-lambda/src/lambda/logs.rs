@@ -1,17 +1,20 @@
 //! Logs: JSON lines on standard output, for CloudWatch.
 
+use ownpost_core::LOG_TARGETS;
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Where our own lines come from.
-const OWN: [&str; 3] = ["bootstrap", "sender_lambda", "smtp_rules"];
+/// The targets of our own lines.
+fn own_targets() -> impl Iterator<Item = &'static str> {
+    ["bootstrap", "sender_lambda"].into_iter().chain(LOG_TARGETS)
+}
 /// The span with the id of the request, and nothing else.
 const REQUEST_SPAN: &str = "lambda_runtime::layers::trace";
 
-/// Starts logging. `directives` is `RUST_LOG`: `debug`, or `sender_lambda::smtp=trace,warn`. What cannot be read
+/// Starts logging. `directives` is `RUST_LOG`: `debug`, or `ownpost_smtp=trace,warn`. What cannot be read
 /// counts as `info`.
 pub fn start(directives: Option<&str>) {
     let lines = tracing_subscriber::fmt::layer()
@@ -29,9 +32,10 @@ fn targets(directives: Option<&str>) -> Targets {
     let default = wanted.default_level().unwrap_or(LevelFilter::INFO);
     // `LevelFilter` orders by how much is let through.
     let mut targets = Targets::new().with_default(default.min(LevelFilter::WARN));
-    targets = targets.with_targets(OWN.map(|own| (own, default)));
+    targets = targets.with_targets(own_targets().map(|own| (own, default)));
     targets = targets.with_target(REQUEST_SPAN, Level::INFO);
-    let own = |target: &str| OWN.iter().any(|own| target == *own || target.starts_with(&format!("{own}::")));
+    let own =
+        |target: &str| own_targets().any(|own| target == own || target.starts_with(&format!("{own}::")));
     for (target, level) in &wanted {
         let level = if own(target) { level } else { level.min(LevelFilter::WARN) };
         targets = targets.with_target(target, level);
@@ -46,17 +50,17 @@ mod tests {
     #[test]
     fn others_are_never_heard_below_warn() {
         for (directives, target, level, heard) in [
-            (None, "sender_lambda::functions", Level::INFO, true),
-            (None, "sender_lambda::functions", Level::DEBUG, false),
+            (None, "ownpost_core::functions", Level::INFO, true),
+            (None, "ownpost_core::functions", Level::DEBUG, false),
             (None, "aws_smithy_runtime", Level::WARN, true),
-            (Some("trace"), "sender_lambda::smtp::line", Level::TRACE, true),
+            (Some("trace"), "ownpost_smtp::connection", Level::TRACE, true),
             (Some("trace"), "lambda_runtime::layers::api_response", Level::TRACE, false),
             (Some("trace"), "aws_smithy_runtime", Level::DEBUG, false),
             (Some("hyper=trace,trace"), "hyper::proto", Level::TRACE, false),
             (Some("lambda_runtime=trace"), "lambda_runtime::layers::api_response", Level::TRACE, false),
-            (Some("sender_lambda::smtp=debug"), "sender_lambda::smtp", Level::DEBUG, true),
-            (Some("sender_lambda::smtp=debug"), "sender_lambda::functions", Level::INFO, true),
-            (Some("error"), "sender_lambda::functions", Level::WARN, false),
+            (Some("ownpost_smtp=debug"), "ownpost_smtp", Level::DEBUG, true),
+            (Some("ownpost_smtp=debug"), "ownpost_core::functions", Level::INFO, true),
+            (Some("error"), "ownpost_core::functions", Level::WARN, false),
             (Some("error"), "hyper", Level::WARN, false),
             (Some("sender_lambda_impostor=trace"), "sender_lambda_impostor", Level::TRACE, false),
             (Some("%%%=="), "sender_lambda", Level::INFO, true),

@@ -5,10 +5,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use ownpost_core::functions::{App, monitor, router, sender};
+use ownpost_core::wire::sqs::Job;
 use serde_json::Value;
-
-use crate::functions::{App, monitor, router, sender};
-use crate::wire::sqs::Job;
 
 mod batch;
 mod http;

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sender_lambda::config::Config;
-use sender_lambda::smtp::{Gate, Mail, Network, Pool, RelayKey};
-use sender_lambda::wire::settings::check;
+use ownpost_core::config::Config;
+use ownpost_core::wire::settings::check;
+use ownpost_smtp::{Gate, Mail, Pool, RelayKey};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -58,7 +58,7 @@ async fn main() {
             message: STANDARD.decode(mail.message).expect("base64").into(),
         })
         .collect();
-    let pool = Pool::new(Arc::new(Network::new(&config).expect("a network")));
+    let pool = Pool::new(Arc::new(config.network().expect("a network")));
     let key = RelayKey { tenant: Some("acme".into()), revision: "1".into() };
     let outcomes: Vec<Value> = pool
         .send(&key, &settings, &mails, &Open)

@@ -6,9 +6,9 @@
 
 use std::io::{self, BufRead as _, Write as _};
 
+use ownpost_core::config::Config;
+use ownpost_core::wire::settings::check;
 use ownpost_tests::corpora;
-use sender_lambda::config::Config;
-use sender_lambda::wire::settings::check;
 use serde_json::{Value, json};
 
 /// 2027-01-01: the certificates in the vectors are valid.

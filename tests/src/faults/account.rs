@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use sender_lambda::domain::delivery::{Delivery, Status};
-use sender_lambda::domain::tenant::Tenant;
-use sender_lambda::effects::{Filter, Ledger as _, Order};
+use ownpost_core::effects::{Filter, Ledger as _, Order};
+use ownpost_domain::delivery::{Delivery, Status};
+use ownpost_domain::tenant::Tenant;
 
 use super::senders::Senders;
 use super::{Run, journal, tenant};
@@ -67,7 +67,7 @@ impl Account {
                 Status::Sent => {
                     account.sent += 1;
                     account.by_platform +=
-                        usize::from(row.route == Some(sender_lambda::domain::category::Via::Platform));
+                        usize::from(row.route == Some(ownpost_domain::category::Via::Platform));
                     account.lost += usize::from(times == 0);
                     times == 1
                 }

@@ -17,10 +17,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use ownpost::store::Store;
+use ownpost_core::functions::api::{self, Claims, Request};
+use ownpost_core::functions::{App, monitor, router};
+use ownpost_domain::tenant::Tenant;
 use rustls::ServerConfig;
-use sender_lambda::domain::tenant::Tenant;
-use sender_lambda::functions::settings::{self, Claims, Request};
-use sender_lambda::functions::{App, monitor, router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -306,7 +306,7 @@ impl Run {
                 accept_language: None,
                 body: body.as_bytes(),
             };
-            let answer = settings::handle(&self.app, request, None).await;
+            let answer = api::handle(&self.app, request, None).await;
             if answer.status == 200 {
                 return Ok(());
             }
@@ -406,8 +406,8 @@ impl Run {
 
     /// Whether every mail has come to its end.
     async fn is_drained(&self) -> bool {
-        use sender_lambda::domain::delivery::Status::{Deferred, Held, Queued, Sending};
-        use sender_lambda::effects::{Filter, Ledger as _, Order};
+        use ownpost_core::effects::{Filter, Ledger as _, Order};
+        use ownpost_domain::delivery::Status::{Deferred, Held, Queued, Sending};
         if self.store.queue_length().await != Ok(0) {
             return false;
         }

@@ -10,12 +10,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ownpost::store::{Received, Store};
-use sender_lambda::domain::failure::{Failure, Reply};
-use sender_lambda::domain::settings::Settings;
-use sender_lambda::functions::sender::{self, Record};
-use sender_lambda::functions::{App, Relays};
-use sender_lambda::smtp::{Gate, Mail, Network, Plan, Pool, RelayKey, probe};
-use sender_lambda::wire::test_report::{StageResult, TestReport};
+use ownpost_core::effects::Record;
+use ownpost_core::functions::{App, Relays, sender};
+use ownpost_domain::failure::{Failure, Reply};
+use ownpost_domain::report::StageResult;
+use ownpost_domain::settings::Settings;
+use ownpost_smtp::probe::{Probe, probe};
+use ownpost_smtp::{Gate, Mail, Network, Plan, Pool, RelayKey};
 use tokio::sync::{Semaphore, watch};
 
 use super::dice::Dice;
@@ -72,8 +73,8 @@ impl Relays for Journaled {
         settings: &Settings,
         plan: &Plan<'_>,
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
-    ) -> TestReport {
-        probe::probe(&self.network, settings, plan, on_stage).await
+    ) -> Probe {
+        probe(&self.network, settings, plan, on_stage).await
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ownpost::store::Clock;
-use sender_lambda::config::Config;
-use sender_lambda::smtp::{Network, Pool, Timeouts};
+use ownpost_core::config::Config;
+use ownpost_smtp::{Network, Pool, Timeouts};
 use serde::{Deserialize, Serialize};
 
 /// How long a received message stays hidden, on the product's clock: less than the worst batch may take, so that
@@ -80,7 +80,7 @@ impl Spec {
             data: Duration::from_secs(5),
             done: Duration::from_secs(5),
         };
-        let network = Network::new(config).map_err(|error| error.to_string())?;
+        let network = config.network().map_err(|error| error.to_string())?;
         let network = Arc::new(network.with_timeouts(Timeouts::TEST, send));
         Ok((Arc::clone(&network), Pool::new(network)))
     }

@@ -10,9 +10,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sender_lambda::domain::failure::{Failure, FailureCode, Reply};
-use sender_lambda::smtp::testing::Client;
-use sender_lambda::smtp::{Gate, Mail, Outcome, Timeouts};
+use ownpost_domain::failure::{Failure, FailureCode, Reply};
+use ownpost_smtp::client::Client;
+use ownpost_smtp::{Gate, Mail, Outcome, Timeouts};
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 

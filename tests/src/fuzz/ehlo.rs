@@ -1,7 +1,7 @@
 //! The EHLO parser: what any reply offers.
 
-use sender_lambda::smtp::capabilities::{Mechanism, Offer};
-use sender_lambda::smtp::reply::RawReply;
+use ownpost_smtp::capabilities::{Mechanism, Offer};
+use ownpost_smtp::reply::RawReply;
 
 use super::reply::parse;
 

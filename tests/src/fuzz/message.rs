@@ -1,6 +1,6 @@
 //! The encoder: whatever a message holds, what leaves is lines that nothing in it can end.
 
-use sender_lambda::smtp::encode::encode;
+use ownpost_smtp::encode::encode;
 
 /// The longest line, in octets without CRLF and without the dot that is there for transparency.
 const MAX_LINE: usize = 998;

@@ -1,6 +1,6 @@
 //! The reply parser: lines of any bytes.
 
-use sender_lambda::smtp::reply::{MAX_LINE, MAX_LINES, MAX_REPLY, RawReply, ReplyParser, Unreadable};
+use ownpost_smtp::reply::{MAX_LINE, MAX_LINES, MAX_REPLY, RawReply, ReplyParser, Unreadable};
 
 /// Reads the bytes as the lines of a server.
 pub fn run(data: &[u8]) {

@@ -1,8 +1,8 @@
 //! The rules on the server: documents of any bytes.
 
-use sender_lambda::config::Config;
-use sender_lambda::wire::settings::{Checked, check, from_document, public, to_document};
-use sender_lambda::wire::validation::{Issue, Severity, ValidationReport};
+use ownpost_core::config::Config;
+use ownpost_core::wire::settings::{Checked, check, from_document, public, to_document};
+use ownpost_core::wire::validation::{Issue, Severity, ValidationReport};
 use serde_json::{Map, Value};
 
 /// 2027-01-01.

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ownpost_core::config::Config;
+use ownpost_core::effects::Effects;
 use ownpost_tests::effects_contract::{self as contract, QueueBench};
-use sender_lambda::config::Config;
-use sender_lambda::effects::{Effects, aws};
+use sender_lambda::aws;
 use serde_json::Value;
 
 use super::emulator::{Emulator, Kind};

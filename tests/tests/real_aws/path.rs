@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use ownpost::relays::{RelayInfo, Relays};
 use ownpost::store::Store;
-use sender_lambda::domain::category::Category;
-use sender_lambda::domain::delivery::{Delivery, DeliveryId, Status};
-use sender_lambda::domain::tenant::Tenant;
-use sender_lambda::wire::sqs::Job;
+use ownpost_core::wire::sqs::Job;
+use ownpost_domain::category::Category;
+use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
+use ownpost_domain::tenant::Tenant;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use sender_lambda::functions::sender;
-use sender_lambda::smtp::Timeouts;
+use ownpost_core::functions::sender;
+use ownpost_smtp::Timeouts;
 use serde_json::Value;
 
 use super::emulator::{deploy_script, python_program};

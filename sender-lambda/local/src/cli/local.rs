@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sender_lambda::config::Config;
-use sender_lambda::functions::App;
-use sender_lambda::wire::settings::from_document;
+use ownpost_core::config::Config;
+use ownpost_core::functions::App;
+use ownpost_core::wire::settings::from_document;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;

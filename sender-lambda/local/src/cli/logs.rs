@@ -1,14 +1,17 @@
 //! Logs: lines on standard error.
 
+use ownpost_core::LOG_TARGETS;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Where our own lines come from.
-const OWN: [&str; 3] = ["ownpost", "sender_lambda", "smtp_rules"];
+/// The targets of our own lines.
+fn own_targets() -> impl Iterator<Item = &'static str> {
+    std::iter::once("ownpost").chain(LOG_TARGETS)
+}
 
-/// Starts logging by `RUST_LOG`: `debug`, or `sender_lambda::smtp=trace,info`. What cannot be read counts as
+/// Starts logging by `RUST_LOG`: `debug`, or `ownpost_smtp=trace,info`. What cannot be read counts as
 /// `warn`.
 pub(super) fn start() {
     let wanted = read(&std::env::var("RUST_LOG").unwrap_or_default());
@@ -25,10 +28,11 @@ fn read(directives: &str) -> Targets {
 /// an admin has just typed.
 fn targets(wanted: &Targets) -> Targets {
     let default = wanted.default_level().unwrap_or(LevelFilter::WARN);
-    let own = |target: &str| OWN.iter().any(|own| target == *own || target.starts_with(&format!("{own}::")));
+    let own =
+        |target: &str| own_targets().any(|own| target == own || target.starts_with(&format!("{own}::")));
     Targets::new()
         .with_default(default.min(LevelFilter::WARN))
-        .with_targets(OWN.map(|own| (own, default)))
+        .with_targets(own_targets().map(|own| (own, default)))
         .with_targets(wanted.iter().filter(|(target, _)| own(target)))
 }
 
@@ -43,11 +47,11 @@ mod tests {
         for (directives, target, level, heard) in [
             ("", "ownpost::worker", Level::WARN, true),
             ("", "ownpost::worker", Level::INFO, false),
-            ("trace", "sender_lambda::smtp", Level::TRACE, true),
+            ("trace", "ownpost_smtp", Level::TRACE, true),
             ("trace", "hyper::proto", Level::INFO, false),
             ("hyper=trace", "hyper::proto", Level::INFO, false),
-            ("sender_lambda::smtp=debug", "sender_lambda::smtp", Level::DEBUG, true),
-            ("sender_lambda::smtp=debug", "sender_lambda::functions", Level::DEBUG, false),
+            ("ownpost_smtp=debug", "ownpost_smtp", Level::DEBUG, true),
+            ("ownpost_smtp=debug", "ownpost_core::functions", Level::DEBUG, false),
             ("off", "hyper", Level::ERROR, false),
         ] {
             let targets = targets(&read(directives));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use sender_lambda::config::Config;
+use ownpost_core::config::Config;
 
 mod input;
 mod local;

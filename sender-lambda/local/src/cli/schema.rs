@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
+use ownpost_core::wire::event::EventDocument;
+use ownpost_core::wire::http::{Activation, DeliveryDetail, DeliveryList, Problem};
+use ownpost_core::wire::test_report::TestReport;
+use ownpost_core::wire::validation::ValidationReport;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
-use sender_lambda::wire::event::EventDocument;
-use sender_lambda::wire::http::{Activation, DeliveryDetail, DeliveryList, Problem};
-use sender_lambda::wire::test_report::TestReport;
-use sender_lambda::wire::validation::ValidationReport;
 use serde_json::{Map, Value, json};
 
 use super::terminal::{complain, pretty, say};
@@ -30,7 +30,7 @@ fn written<T: JsonSchema>() -> Value {
 
 /// The documents of the contract, by their names.
 const DOCUMENTS: &[(&str, Make)] = &[
-    ("SmtpSettings", || sender_lambda::wire::settings::schema().to_value()),
+    ("SmtpSettings", || ownpost_core::wire::settings::schema().to_value()),
     ("ValidationReport", written::<ValidationReport>),
     ("TestReport", written::<TestReport>),
     ("Activation", written::<Activation>),

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sender_lambda::config::Config;
-use sender_lambda::domain::category::Routing;
-use sender_lambda::domain::delivery::{Delivery, Revision, Status};
-use sender_lambda::domain::settings::Settings;
-use sender_lambda::effects::{Ledger, Secrets as _};
-use sender_lambda::functions::sender::{self, Record};
-use sender_lambda::functions::{App, router};
-use sender_lambda::wire::event::{self, SEND_LIMIT};
-use sender_lambda::wire::http::{DeliveryList, DeliveryRow};
-use sender_lambda::wire::settings::to_document;
+use ownpost_core::config::Config;
+use ownpost_core::effects::{Ledger, Record, Secrets as _};
+use ownpost_core::functions::sender;
+use ownpost_core::functions::{App, router};
+use ownpost_core::wire::event::{self, SEND_LIMIT};
+use ownpost_core::wire::http::{DeliveryList, DeliveryRow};
+use ownpost_core::wire::settings::to_document;
+use ownpost_domain::category::Routing;
+use ownpost_domain::delivery::{Delivery, Revision, Status};
+use ownpost_domain::settings::Settings;
 
 use super::terminal::{BAD, BOLD, DIM, GOOD, Styled, WARN, clean, complain, pretty, say};
 use super::{NO, Output, SendArgs, UNUSABLE, YES, input, validate};

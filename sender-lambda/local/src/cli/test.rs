@@ -4,15 +4,17 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use sender_lambda::config::Config;
-use sender_lambda::domain::failure::Stage;
-use sender_lambda::domain::settings::{Auth, Security, Settings};
-use sender_lambda::smtp::probe::probe;
-use sender_lambda::smtp::{Network, Plan};
-use sender_lambda::wire::test_report::{
-    CertificateFacts, Deliverability, DnsFinding, StageResult, StageStatus, TestFailure, TestReport,
-};
-use serde_json::Value;
+use jiff::Timestamp;
+use ownpost_core::config::Config;
+use ownpost_core::functions::api::explain::explain;
+use ownpost_core::functions::random_bits;
+use ownpost_core::mail::test_message;
+use ownpost_core::wire::test_report::{Deliverability, TestFailure, TestReport};
+use ownpost_domain::failure::Stage;
+use ownpost_domain::report::{CertificateFacts, DnsFinding, StageDetail, StageResult, StageStatus};
+use ownpost_domain::settings::{Auth, Security, Settings};
+use ownpost_smtp::Plan;
+use ownpost_smtp::probe::probe;
 
 use super::terminal::{BAD, BOLD, DIM, GOOD, Styled, WARN, clean, complain, pretty, say};
 use super::{NO, TestArgs, UNUSABLE, YES, validate};
@@ -37,18 +39,22 @@ pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
             return ExitCode::from(UNUSABLE);
         }
     };
-    let network = match Network::new(config) {
+    let network = match config.network() {
         Ok(network) => network,
         Err(error) => return complain(UNUSABLE, &error.to_string()),
     };
-    let plan = Plan { recipient: args.to.as_deref(), deadline: DEADLINE, locale, look_for_fix: true };
+    let recipient = args.to.as_deref();
+    let test_mail = test_message::build(&settings, recipient, locale, Timestamp::now(), random_bits());
+    let plan = Plan { recipient, test_mail, deadline: DEADLINE, look_for_fix: true };
     let report = if args.output.json {
-        let report = probe(&network, &settings, &plan, &mut |_| {}).await;
+        let found = probe(&network, &settings, &plan, &mut |_| {}).await;
+        let report = explain(found, &settings, recipient, locale);
         say(&pretty(&report));
         report
     } else {
         say(&heading(&settings));
-        let report = probe(&network, &settings, &plan, &mut |stage| say(&row(stage))).await;
+        let found = probe(&network, &settings, &plan, &mut |stage| say(&row(stage))).await;
+        let report = explain(found, &settings, recipient, locale);
         say(&summary(&report));
         report
     };
@@ -88,7 +94,7 @@ fn row(result: &StageResult) -> String {
         _ if result.ms < 10.0 => format!("{:.1} ms", result.ms),
         _ => format!("{:.0} ms", result.ms),
     };
-    let detail = if result.status == StageStatus::Skipped && result.detail.is_empty() {
+    let detail = if result.status == StageStatus::Skipped && result.detail == StageDetail::default() {
         "skipped".to_owned()
     } else {
         details(result)
@@ -103,46 +109,30 @@ fn row(result: &StageResult) -> String {
 /// The short facts of a stage, in one line.
 fn details(result: &StageResult) -> String {
     const MOST: usize = 100;
-    let mut parts = Vec::new();
-    let text = |key| result.detail.get(key).and_then(Value::as_str);
-    if let (Stage::Connect, Some(address), Some(port)) =
-        (result.stage, text("address"), result.detail.get("port"))
-    {
+    let detail = &result.detail;
+    if let (Stage::Connect, Some(address), Some(port)) = (result.stage, &detail.address, detail.port) {
         let bracketed = address.contains(':').then(|| format!("[{address}]"));
-        return clean(&format!("{}:{port}", bracketed.as_deref().unwrap_or(address)));
+        return clean(&format!("{}:{port}", bracketed.as_ref().unwrap_or(address)));
     }
-    for value in result.detail.values() {
-        match value {
-            Value::String(text) => parts.push(clean(text)),
-            Value::Number(number) if result.stage == Stage::Message => parts.push(format!("{number} octets")),
-            Value::Number(number) => parts.push(number.to_string()),
-            Value::Array(items) => {
-                parts.extend(items.iter().filter_map(Value::as_str).map(clean));
-            }
-            Value::Object(reply) => parts.extend(words(reply)),
-            Value::Null | Value::Bool(_) => {}
-        }
-    }
+    let octets = detail.octets.map(|octets| format!("{octets} octets"));
+    let facts = [
+        &detail.address,
+        &detail.banner,
+        &detail.name,
+        &detail.version,
+        &detail.cipher,
+        &detail.mechanism,
+        &octets,
+        &detail.reply,
+        &detail.why,
+    ];
+    let parts: Vec<String> =
+        detail.addresses.iter().chain(facts.into_iter().flatten()).map(|text| clean(text)).collect();
     let line = parts.join(", ");
     match line.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }
-}
-
-/// `{code, enhanced, text}` as the server said it.
-fn words(reply: &serde_json::Map<String, Value>) -> Option<String> {
-    let code = reply.get("code")?.as_u64()?;
-    let mut line = code.to_string();
-    for part in ["enhanced", "text"] {
-        if let Some(text) = reply.get(part).and_then(Value::as_str)
-            && !text.is_empty()
-        {
-            line.push(' ');
-            line.push_str(&clean(text));
-        }
-    }
-    Some(line)
 }
 
 /// What follows the table.
@@ -169,7 +159,7 @@ fn summary(report: &TestReport) -> String {
         out.push('\n');
     }
     match &report.failure {
-        Some(failure) => out.push_str(&explain(failure)),
+        Some(failure) => out.push_str(&failure_block(failure)),
         None if report.test_message.is_some() => {
             let _ = writeln!(out, "{}", Styled(GOOD, "The server took the test mail."));
         }
@@ -211,7 +201,7 @@ fn deliverability_facts(out: &mut String, deliverability: &Deliverability) {
 }
 
 /// The failure: what, where, the server's words, what to do.
-fn explain(failure: &TestFailure) -> String {
+fn failure_block(failure: &TestFailure) -> String {
     let mut out = String::new();
     let place = match failure.field.as_str() {
         "" => format!("at stage {}", name(&failure.stage)),
@@ -256,8 +246,7 @@ fn block(indent: &str, text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use sender_lambda::domain::delivery::SmtpWords;
-    use sender_lambda::domain::failure::{EnhancedCode, FailureCode};
+    use ownpost_domain::failure::{EnhancedCode, FailureCode, Reply};
     use serde_json::json;
 
     use super::*;
@@ -268,12 +257,11 @@ mod tests {
 
     #[test]
     fn rows_line_up() {
-        let check = |stage, status, ms, detail: Value, expected: &str| {
-            let Value::Object(detail) = detail else { panic!("an object") };
+        let check = |stage, status, ms, detail: StageDetail, expected: &str| {
             assert_eq!(plain(&row(&StageResult { stage, status, ms, detail })), expected);
         };
-        let reply = json!({"reply": {"code": 250, "enhanced": "2.1.0", "text": "OK\u{1b}[31m"}});
-        check(Stage::Resolve, StageStatus::Passed, 3.12, json!({}), "  ✓ resolve      3.1 ms\n");
+        let reply = StageDetail { reply: Some("250 2.1.0 OK\u{1b}[31m".into()), ..StageDetail::default() };
+        check(Stage::Resolve, StageStatus::Passed, 3.12, StageDetail::default(), "  ✓ resolve      3.1 ms\n");
         check(
             Stage::Sender,
             StageStatus::Passed,
@@ -281,8 +269,14 @@ mod tests {
             reply,
             "  ✓ sender        12 ms  250 2.1.0 OK\u{fffd}[31m\n",
         );
-        check(Stage::Message, StageStatus::Skipped, 0.0, json!({}), "  – message              skipped\n");
-        let long = json!({"addresses": ["x".repeat(300)]});
+        check(
+            Stage::Message,
+            StageStatus::Skipped,
+            0.0,
+            StageDetail::default(),
+            "  – message              skipped\n",
+        );
+        let long = StageDetail { addresses: vec!["x".repeat(300)], ..StageDetail::default() };
         check(
             Stage::Connect,
             StageStatus::Failed,
@@ -298,7 +292,7 @@ mod tests {
             stage: Stage::Auth,
             code: FailureCode::AuthRejected,
             field: "password".into(),
-            smtp: Some(SmtpWords {
+            smtp: Some(Reply {
                 code: 535,
                 enhanced: EnhancedCode::parse("5.7.8"),
                 text: "no\nreally".into(),
@@ -308,7 +302,7 @@ mod tests {
             fix: Some(json!({"port": 465})),
         };
         assert_eq!(
-            plain(&explain(&failure)),
+            plain(&failure_block(&failure)),
             "✗ auth.rejected at stage auth, see password\n  Refused.\n\n  The server said\n    535 5.7.8 no\n    \
              really\n\n  What to do\n    Type it again.\n\n  This works, as a second connection has shown: \
              {\"port\":465}\n"

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use sender_lambda::config::Config;
-use sender_lambda::wire::settings::{self, Checked};
-use sender_lambda::wire::validation::{Severity, ValidationReport};
+use ownpost_core::config::Config;
+use ownpost_core::wire::settings::{self, Checked};
+use ownpost_core::wire::validation::{Severity, ValidationReport};
 
 use super::terminal::{BAD, BOLD, DIM, GOOD, Styled, WARN, clean, complain, pretty, say};
 use super::{NO, Output, UNUSABLE, ValidateArgs, YES, input};
@@ -68,7 +68,7 @@ fn readable(report: &ValidationReport) -> String {
 
 #[cfg(test)]
 mod tests {
-    use sender_lambda::wire::validation::Issue;
+    use ownpost_core::wire::validation::Issue;
     use serde_json::{Map, json};
 
     use super::*;

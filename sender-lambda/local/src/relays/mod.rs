@@ -8,8 +8,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use certificates::{Authority, Problem};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use session::{Identity, Mode};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -17,8 +19,6 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::keys::random_password;
 use crate::store::Store;
-use certificates::{Authority, Problem};
-use session::{Identity, Mode};
 
 mod certificates;
 mod session;

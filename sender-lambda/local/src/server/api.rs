@@ -7,7 +7,7 @@ use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt as _};
-use sender_lambda::functions::settings::{self, Claims};
+use ownpost_core::functions::api::{self, Claims};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -68,8 +68,8 @@ async fn answer(
     server: &Server,
     call: &Call,
     progress: Option<&mut (dyn FnMut(Value) + Send)>,
-) -> settings::Response {
-    let request = settings::Request {
+) -> api::Response {
+    let request = api::Request {
         method: &call.method,
         path: &call.path,
         query: call.query.clone(),
@@ -77,10 +77,10 @@ async fn answer(
         accept_language: call.accept_language.as_deref(),
         body: &call.body,
     };
-    settings::handle(&server.app, request, progress).await
+    api::handle(&server.app, request, progress).await
 }
 
-fn respond(answer: settings::Response) -> Response {
+fn respond(answer: api::Response) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if answer.content_type.is_empty() {
         return status.into_response();

@@ -9,8 +9,8 @@ use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt as _};
-use sender_lambda::domain::tenant::Tenant;
-use sender_lambda::functions::settings::Claims;
+use ownpost_core::functions::api::Claims;
+use ownpost_domain::tenant::Tenant;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 

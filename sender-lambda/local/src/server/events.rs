@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt as _};
-use sender_lambda::functions::router::{self, Accepted, Refused};
+use ownpost_core::functions::router::{self, Accepted, Refused};
 use serde_json::json;
 use serde_json::value::RawValue;
 

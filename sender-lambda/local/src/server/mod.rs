@@ -7,11 +7,11 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode};
 use axum::middleware;
 use axum::routing::{any, get, post};
-use sender_lambda::functions::App;
+use ownpost_core::functions::App;
+use problem::Problem;
 
 use crate::relays::RelayInfo;
 use crate::store::Store;
-use problem::Problem;
 
 mod api;
 mod assets;

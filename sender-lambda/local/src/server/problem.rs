@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use sender_lambda::wire::http;
+use ownpost_core::wire::http;
 use serde_json::json;
 
 /// An error answer.

@@ -2,8 +2,8 @@
 
 use axum::http::{HeaderMap, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
-use sender_lambda::domain::tenant::Tenant;
-use sender_lambda::functions::settings::Claims;
+use ownpost_core::functions::api::Claims;
+use ownpost_domain::tenant::Tenant;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;

@@ -1,8 +1,8 @@
 //! The events that Ownpost emits: kept for a while, and said on the log.
 
 use async_trait::async_trait;
+use ownpost_core::effects::{Emitted, Events, Result};
 use rusqlite::params;
-use sender_lambda::effects::{Emitted, Events, Result};
 
 use super::{Store, micros};
 

@@ -8,8 +8,8 @@
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
+use ownpost_core::effects::Result;
 use rusqlite::Connection;
-use sender_lambda::effects::Result;
 use tokio::sync::oneshot;
 
 use super::{effect_error, transient};

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use ownpost_core::effects::{Filter, Ledger, Order, Page, Result, Versioned};
+use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
+use ownpost_domain::tenant::Tenant;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension as _, params, params_from_iter};
-use sender_lambda::domain::delivery::{Delivery, DeliveryId, Status};
-use sender_lambda::domain::tenant::Tenant;
-use sender_lambda::effects::{Filter, Ledger, Order, Page, Result, Versioned};
 
 use super::{Store, micros, permanent};
 

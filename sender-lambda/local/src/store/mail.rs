@@ -1,7 +1,7 @@
 //! The mail that the embedded relays have caught.
 
+use ownpost_core::effects::Result;
 use rusqlite::{OptionalExtension as _, params};
-use sender_lambda::effects::Result;
 
 use super::{Store, micros};
 

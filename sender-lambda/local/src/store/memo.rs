@@ -1,7 +1,7 @@
 //! What the installation itself remembers, sealed.
 
+use ownpost_core::effects::Result;
 use rusqlite::{OptionalExtension as _, params};
-use sender_lambda::effects::Result;
 use zeroize::Zeroizing;
 
 use super::{Store, permanent};

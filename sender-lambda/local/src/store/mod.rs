@@ -1,5 +1,5 @@
 //! The embedded store: one SQLite file that has the semantics of Secrets Manager, DynamoDB, SQS and EventBridge
-//! as far as [`sender_lambda::effects`] asks for them.
+//! as far as [`ownpost_core::effects`] asks for them.
 //!
 //! One thread writes and one reads ([`lane`]); nobody is answered before the commit.
 
@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 use jiff::Timestamp;
+use lane::Lane;
+use ownpost_core::effects::{EffectError, Effects, Result, StoredVersion};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use sender_lambda::effects::{EffectError, Effects, Result, StoredVersion};
 use tokio::sync::Notify;
 
 use crate::keys::Keys;
-use lane::Lane;
 
 mod emitted;
 mod lane;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ownpost_core::effects::Record;
+use ownpost_core::effects::{Queue, QueueMessage, Result};
+use ownpost_domain::tenant::Tenant;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use sender_lambda::domain::tenant::Tenant;
-use sender_lambda::effects::{Queue, QueueMessage, Result};
-use sender_lambda::functions::sender::Record;
 
 use super::{Store, micros, permanent, transient};
 

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use ownpost_core::effects::{Result, SecretStage, Secrets, StoredVersion};
+use ownpost_domain::delivery::Revision;
+use ownpost_domain::tenant::Tenant;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use sender_lambda::domain::delivery::Revision;
-use sender_lambda::domain::tenant::Tenant;
-use sender_lambda::effects::{Result, SecretStage, Secrets, StoredVersion};
 
 use super::{Store, micros, permanent};
 

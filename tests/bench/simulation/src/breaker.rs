@@ -1,10 +1,10 @@
 //! The breakers: `functions::relay_health`, `release` and `monitor`, as far as others see them.
 
-use sender_lambda::domain::delivery::Revision;
-use sender_lambda::domain::failure::Failure;
-use sender_lambda::domain::health::{Admission, Change, Health};
-use sender_lambda::domain::outcome::{self, Observation};
-use sender_lambda::domain::words;
+use ownpost_domain::delivery::Revision;
+use ownpost_domain::describe;
+use ownpost_domain::failure::Failure;
+use ownpost_domain::health::{Admission, Health, StatusChange};
+use ownpost_domain::outcome::{self, Observation};
 
 use crate::counts::Operation;
 use crate::engine::{RETRY_FOR, Simulation, Status, timestamp};
@@ -51,7 +51,7 @@ impl Simulation {
         self.count(Operation::StateGet, 1);
         let stored = self.tenants[tenant as usize].health.clone();
         let before = Health::about(stored.clone(), &revision(), timestamp(now));
-        let message = failure.map(words::failure);
+        let message = failure.map(describe::failure);
         let code = failure.map(|failure| failure.code.code());
         let (after, change) = before.observe(seen, code, message.as_deref(), timestamp(now));
         if stored.as_ref() == Some(&after) || (stored.is_none() && before == after) {
@@ -60,14 +60,14 @@ impl Simulation {
         self.count(Operation::StatePut, 1);
         self.tenants[tenant as usize].health = Some(after);
         match change {
-            Some(Change::Unhealthy) => {
+            Some(StatusChange::Unhealthy) => {
                 self.results.opened += 1;
                 self.troubled.insert(tenant);
                 self.count(Operation::Emit, 1);
                 // Whom to alert.
                 self.count(Operation::StateGet, 1);
             }
-            Some(Change::Recovered) => {
+            Some(StatusChange::Recovered) => {
                 self.results.recovered += 1;
                 self.count(Operation::Emit, 1);
                 self.release(now, tenant);

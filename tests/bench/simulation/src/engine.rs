@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 use jiff::Timestamp;
-use sender_lambda::domain::category::OnFailure;
+use ownpost_domain::category::OnFailure;
 
 use crate::counts::{Counts, Operation};
 use crate::quantiles::Quantiles;

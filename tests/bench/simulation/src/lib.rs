@@ -1,8 +1,8 @@
 //! Millions of mails of thousands of tenants in simulated time.
 //!
-//! Every decision is the product's: [`route`](sender_lambda::domain::route), [`outcome`](sender_lambda::domain::outcome)
-//! with its back-off, the breaker ([`health`](sender_lambda::domain::health)) and the providers' rates
-//! ([`limits`](sender_lambda::domain::limits)) are called, not imitated. What is modelled is the world around them:
+//! Every decision is the product's: [`route`](ownpost_domain::route), [`outcome`](ownpost_domain::outcome)
+//! with its back-off, the breaker ([`health`](ownpost_domain::health)) and the providers' rates
+//! ([`limits`](ownpost_domain::limits)) are called, not imitated. What is modelled is the world around them:
 //! the queue ([`queue`]), the relays ([`relay`]), and the order in which `functions::sender` asks its effects
 //! ([`sender`]), which `tests/counts.rs` holds against the real function call by call.
 

@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use sender_lambda::domain::failure::{Failure, FailureCode, Reply, Stage};
-use sender_lambda::smtp::Timeouts;
+use ownpost_domain::failure::{Failure, FailureCode, Reply, Stage};
+use ownpost_smtp::Timeouts;
 
 use crate::scenario::{MINUTE, Micros, SECOND, latency};
 

@@ -1,6 +1,6 @@
 //! What is simulated.
 
-use sender_lambda::domain::category::Category;
+use ownpost_domain::category::Category;
 
 /// Simulated time, in microseconds since the beginning.
 pub type Micros = u64;
@@ -32,7 +32,7 @@ pub struct Scenario {
     pub fair: bool,
     /// The share of the tenants that have a relay of their own.
     pub own_relay: f64,
-    /// The share of those whose provider allows so many mails a minute ([`sender_lambda::domain::limits`]).
+    /// The share of those whose provider allows so many mails a minute ([`ownpost_domain::limits`]).
     pub limited: f64,
     /// The share of those whose relay fails now and then.
     pub faulty: f64,

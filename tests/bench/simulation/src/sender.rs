@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use sender_lambda::domain::category::Via;
-use sender_lambda::domain::limits;
-use sender_lambda::domain::outcome::{self, Verdict};
-use sender_lambda::domain::route::{self, Relay, Route};
-use sender_lambda::domain::words;
+use ownpost_domain::category::Via;
+use ownpost_domain::describe;
+use ownpost_domain::failure::Verdict;
+use ownpost_domain::limits;
+use ownpost_domain::outcome;
+use ownpost_domain::route::{self, Relay, Route};
 
 use crate::counts::Operation;
 use crate::engine::{Happening, RETRY_FOR, Simulation, Status, VISIBILITY, timestamp};
@@ -271,17 +272,17 @@ impl Simulation {
         self.count(Operation::StateGet, 1);
         let known = &mut self.tenants[tenant as usize];
         let most = limits::provider(known.host).map_or(usize::MAX, |provider| provider.connections);
-        let Some(seats) = known.seats.clone().take(&slot.to_string(), most, timestamp(now)) else {
+        let Some(leases) = known.leases.clone().acquire(&slot.to_string(), most, timestamp(now)) else {
             return false;
         };
-        known.seats = seats;
+        known.leases = leases;
         self.count(Operation::StatePut, 1);
         true
     }
 
     fn leave(&mut self, now: Micros, slot: u32, tenant: u32) {
         let known = &mut self.tenants[tenant as usize];
-        known.seats = known.seats.clone().leave(&slot.to_string(), timestamp(now));
+        known.leases = known.leases.clone().release(&slot.to_string(), timestamp(now));
         self.count(Operation::StateGet, 1);
         self.count(Operation::StatePut, 1);
     }
@@ -391,7 +392,7 @@ impl Simulation {
         batch.end = batch.end.max(clock);
         let first = batch.groups.len();
         if let Some(said) = broken.filter(|_| own) {
-            let fault = said.outcome().as_ref().err().map(words::failure).unwrap_or_default();
+            let fault = said.outcome().as_ref().err().map(describe::failure).unwrap_or_default();
             let rest =
                 again.into_iter().filter(|message| self.route(tenant, *message, Some(&fault)).is_some());
             // Those left go by the platform's relay, as the policy says.

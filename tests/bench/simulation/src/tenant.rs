@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use sender_lambda::domain::category::{Category, CategoryRoute, OnFailure, Routing, Via};
-use sender_lambda::domain::health::Health;
-use sender_lambda::domain::limits::{self, Bucket, Limit};
-use sender_lambda::domain::seats::Seats;
+use ownpost_domain::category::{Category, CategoryRoute, OnFailure, Routing, Via};
+use ownpost_domain::health::Health;
+use ownpost_domain::leases::Leases;
+use ownpost_domain::limits::{self, Bucket, Limit};
 
 use crate::engine::Case;
 use crate::queue::Message;
@@ -23,7 +23,7 @@ pub(crate) struct Tenant {
     pub(crate) health: Option<Health>,
     pub(crate) bucket: Option<Bucket>,
     /// The connections that its provider counts.
-    pub(crate) seats: Seats,
+    pub(crate) leases: Leases,
     /// Mails that wait for the relay, oldest first.
     pub(crate) held: VecDeque<Message>,
     /// Whether its delays are what the run is about: its relay works, and it is not the one that bursts.
@@ -53,7 +53,7 @@ impl Tenant {
             relay: Schedule::new(None, (0, 0), 0, fastrand::Rng::with_seed(0)),
             health: None,
             bucket: None,
-            seats: Seats::default(),
+            leases: Leases::default(),
             held: VecDeque::new(),
             healthy: true,
         }

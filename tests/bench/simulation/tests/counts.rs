@@ -7,25 +7,25 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use ownpost_simulation::counts::{Counts, Operation as O};
-use ownpost_simulation::relay::{Fault, Mood, Said, converse};
-use ownpost_simulation::{Case, Simulation, cost};
-use sender_lambda::config::Config;
-use sender_lambda::domain::category::{Category, CategoryRoute, OnFailure, Routing, Via};
-use sender_lambda::domain::delivery::{Delivery, DeliveryId, Revision, Status};
-use sender_lambda::domain::failure::{Failure, Reply};
-use sender_lambda::domain::secret::Secret;
-use sender_lambda::domain::settings::{Auth, Security, Settings};
-use sender_lambda::domain::tenant::Tenant;
-use sender_lambda::effects::memory::Memory;
-use sender_lambda::effects::{
+use ownpost_core::config::Config;
+use ownpost_core::effects::{
     Effects, Emitted, Events, Filter, Ledger, Order, Page, Queue, QueueMessage, Result, SecretStage, Secrets,
     StoredVersion, Versioned,
 };
-use sender_lambda::functions::fake::Fake;
-use sender_lambda::functions::{App, monitor, router, sender};
-use sender_lambda::smtp::{Mail, RelayKey};
-use sender_lambda::wire::settings::to_document;
+use ownpost_core::functions::{App, monitor, router, sender};
+use ownpost_core::testing::fake::Fake;
+use ownpost_core::testing::memory::Memory;
+use ownpost_core::wire::settings::to_document;
+use ownpost_domain::category::{Category, CategoryRoute, OnFailure, Routing, Via};
+use ownpost_domain::delivery::{Delivery, DeliveryId, Revision, Status};
+use ownpost_domain::failure::{Failure, Reply};
+use ownpost_domain::secret::Secret;
+use ownpost_domain::settings::{Auth, Security, Settings};
+use ownpost_domain::tenant::Tenant;
+use ownpost_simulation::counts::{Counts, Operation as O};
+use ownpost_simulation::relay::{Fault, Mood, Said, converse};
+use ownpost_simulation::{Case, Simulation, cost};
+use ownpost_smtp::{Mail, RelayKey};
 
 /// Effects in memory that count.
 struct Counting {

@@ -1,7 +1,7 @@
 //! A strict reader of what the client wrote: it knows every command and every message that may come, and counts
 //! which reply of the server belongs to which.
 
-use sender_lambda::smtp::Mail;
+use ownpost_smtp::Mail;
 
 use super::super::message::{decode, normal};
 use super::super::reply::parse;

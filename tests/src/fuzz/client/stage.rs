@@ -78,6 +78,8 @@ pub(super) struct Stream {
     stall: Option<Pin<Box<Sleep>>>,
 }
 
+impl ownpost_smtp::Carrier for Stream {}
+
 impl Stream {
     /// A new connection; refused once there were `most`, or when the server has nothing more to say to one.
     pub(super) fn open(stage: &Rc<RefCell<Stage>>, most: usize) -> io::Result<Self> {

@@ -5,7 +5,9 @@
 //! Prints a line of JSON: the wall time and the processor time of the sending alone, in seconds.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context as Cx, Poll};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -15,11 +17,12 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use sender_lambda::config::Config;
-use sender_lambda::domain::category::Routing;
-use sender_lambda::domain::settings::{Auth, Security, Settings};
-use sender_lambda::smtp::testing::Client;
-use sender_lambda::smtp::{Gate, Mail, Network, Outcome, Pool, RelayKey, Timeouts};
+use ownpost_domain::category::Routing;
+use ownpost_domain::settings::{Auth, Security, Settings};
+use ownpost_smtp::client::Client;
+use ownpost_smtp::{Carrier, Gate, Mail, Network, NetworkOptions, Outcome, Pool, RelayKey, Timeouts};
+use smtp_rules::address::Network as Cidr;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 const FROM: &str = "noreply@example.org";
@@ -99,6 +102,39 @@ fn all_accepted(results: &[Outcome]) -> Result<()> {
     }
 }
 
+/// A TCP connection without TLS, to a sink on loopback.
+struct Plain(TcpStream);
+
+impl Carrier for Plain {}
+
+impl AsyncRead for Plain {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Cx<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Plain {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Cx<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Cx<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Cx<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
 async fn ours(task: &Task) -> Result<()> {
     let address: SocketAddr = format!("{}:{}", task.host, task.port).parse()?;
     let mails = batch(task);
@@ -106,7 +142,7 @@ async fn ours(task: &Task) -> Result<()> {
         let connect = || async move {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
-            std::io::Result::Ok(stream)
+            std::io::Result::Ok(Plain(stream))
         };
         let mut client = Client::new(connect, "client.example.org", Timeouts::SEND);
         if let Some(window) = task.window {
@@ -134,12 +170,12 @@ async fn ours_over_tls(task: &Task) -> Result<()> {
         ca_pem: task.ca.clone(),
         routing: Routing::default(),
     };
-    let config = Config {
-        allow_networks: vec!["127.0.0.0/8".into(), "10.0.0.0/8".into()],
+    let options = NetworkOptions {
+        allow_networks: ["127.0.0.0/8", "10.0.0.0/8"].into_iter().filter_map(Cidr::parse).collect(),
         allow_ports: vec![task.port],
-        ..Config::default()
+        ..NetworkOptions::default()
     };
-    let network = Arc::new(Network::new(&config)?);
+    let network = Arc::new(Network::new(options)?);
     let key = RelayKey { tenant: None, revision: "1".into() };
     let mails = batch(task);
     let one = async || {

@@ -1,0 +1,291 @@
+//! What the operator sets: the environment of CONTRACT §9.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ownpost_smtp::{Network, NetworkOptions};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+/// The operator's configuration, read once at start. An unusable value is an error at start, not a surprise
+/// later.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// `OWNPOST_ALLOW_NETWORKS`: CIDRs that may be dialled although private.
+    pub allow_networks: Vec<String>,
+    /// `OWNPOST_ALLOW_PORTS`: ports allowed beside the contract's.
+    pub allow_ports: Vec<u16>,
+    /// Exact endpoints that may be dialled although private: the embedded relays of `ownpost local`. Not
+    /// settable from the environment.
+    pub allow_endpoints: Vec<SocketAddr>,
+    /// `OWNPOST_EXTRA_CA_FILE`: PEM, trusted beside the public roots.
+    pub extra_ca_file: Option<PathBuf>,
+    /// `OWNPOST_EHLO_NAME`.
+    pub ehlo_name: Option<String>,
+    /// `OWNPOST_PLATFORM_SECRET`: the name of the platform's own settings.
+    pub platform_secret: Option<String>,
+    /// `OWNPOST_SECRET_PREFIX`: what the names of the tenants' secrets begin with.
+    pub secret_prefix: String,
+    /// `OWNPOST_TABLE`.
+    pub table: Option<String>,
+    /// `OWNPOST_QUEUE_URL`.
+    pub queue_url: Option<String>,
+    /// `OWNPOST_EVENT_BUS`.
+    pub event_bus: Option<String>,
+    /// `OWNPOST_TEMPLATES`: a folder that overrides templates.
+    pub templates: Option<PathBuf>,
+    /// `OWNPOST_DNS_SERVER`: host:port, for tests.
+    pub dns_server: Option<SocketAddr>,
+    /// How long a mail is tried before it fails; [`Config::RETRY_FOR`] when `None`. Not settable from the
+    /// environment.
+    pub retry_for: Option<Duration>,
+    /// How long a mail may stand in `sending` before the sender that wrote it counts as dead and the mail as
+    /// `unknown`; [`Config::SENDING_LEASE`] when `None`. Not settable from the environment.
+    pub sending_lease: Option<Duration>,
+    /// The first wait before another attempt; [`ownpost_domain::outcome::FIRST_WAIT`] when `None`. Not settable
+    /// from the environment.
+    pub retry_wait: Option<Duration>,
+    /// Since when there can be senders at all: a mail in `sending` from before has none any more, whatever the
+    /// lease says. For one process that has the ledger to itself; not settable from the environment.
+    pub senders_since: Option<Timestamp>,
+}
+
+/// An environment variable cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{variable}: {problem}")]
+pub struct ConfigError {
+    /// Which.
+    pub variable: &'static str,
+    /// What is wrong, and what it takes.
+    pub problem: String,
+}
+
+impl Config {
+    /// Where the secrets' names begin when the operator says nothing.
+    pub const SECRET_PREFIX: &'static str = "ownpost/";
+    /// Two days: long enough for a weekend's outage, short enough that nobody gets last week's comment.
+    pub const RETRY_FOR: Duration = Duration::from_hours(48);
+    /// The longest that a Lambda can live: a `sending` older than that has no sender any more.
+    pub const SENDING_LEASE: Duration = Duration::from_mins(15);
+
+    /// Reads the environment through `get` (`std::env::var(..).ok()` in production). An empty value counts as
+    /// none, because templates pass parameters that were left empty.
+    ///
+    /// # Errors
+    /// The first variable that cannot be used, and what it takes.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let get = |name: &str| get(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
+        Ok(Self {
+            allow_networks: list(&get, "OWNPOST_ALLOW_NETWORKS", network)?,
+            allow_ports: list(&get, "OWNPOST_ALLOW_PORTS", port)?,
+            allow_endpoints: Vec::new(),
+            extra_ca_file: one(&get, "OWNPOST_EXTRA_CA_FILE", file)?,
+            ehlo_name: one(&get, "OWNPOST_EHLO_NAME", ehlo_name)?,
+            platform_secret: one(&get, "OWNPOST_PLATFORM_SECRET", secret_name)?,
+            secret_prefix: one(&get, "OWNPOST_SECRET_PREFIX", secret_name)?
+                .unwrap_or_else(|| Self::SECRET_PREFIX.to_owned()),
+            table: one(&get, "OWNPOST_TABLE", printable)?,
+            queue_url: one(&get, "OWNPOST_QUEUE_URL", printable)?,
+            event_bus: one(&get, "OWNPOST_EVENT_BUS", printable)?,
+            templates: one(&get, "OWNPOST_TEMPLATES", folder)?,
+            dns_server: one(&get, "OWNPOST_DNS_SERVER", socket)?,
+            retry_for: None,
+            sending_lease: None,
+            senders_since: None,
+            retry_wait: None,
+        })
+    }
+
+    /// The network that this configuration allows. Reads the CA file; opens no socket.
+    ///
+    /// # Errors
+    /// The variable whose value cannot be used.
+    pub fn network(&self) -> Result<Network, ConfigError> {
+        let problem = |variable, problem: String| ConfigError { variable, problem };
+        let mut extra_roots = Vec::new();
+        if let Some(file) = &self.extra_ca_file {
+            let unusable =
+                |why: String| problem("OWNPOST_EXTRA_CA_FILE", format!("{}: {why}", file.display()));
+            let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+            for certificate in CertificateDer::pem_slice_iter(&pem) {
+                extra_roots.push(certificate.map_err(|error| unusable(error.to_string()))?);
+            }
+            if extra_roots.is_empty() {
+                return Err(unusable("holds no certificate in PEM".to_owned()));
+            }
+        }
+        let mut allow_networks = Vec::new();
+        for text in &self.allow_networks {
+            allow_networks.push(smtp_rules::address::Network::parse(text).ok_or_else(|| {
+                let why = format!("{text:?} is no network such as 10.0.0.0/8 or fd00::/8");
+                problem("OWNPOST_ALLOW_NETWORKS", why)
+            })?);
+        }
+        Network::new(NetworkOptions {
+            allow_networks,
+            allow_ports: self.allow_ports.clone(),
+            allow_endpoints: self.allow_endpoints.clone(),
+            extra_roots,
+            ehlo_name: self.ehlo_name.clone(),
+            dns_server: self.dns_server,
+        })
+        .map_err(|error| problem("OWNPOST_DNS_SERVER", error.to_string()))
+    }
+
+    /// How long a mail is tried.
+    pub fn retry_for(&self) -> Duration {
+        self.retry_for.unwrap_or(Self::RETRY_FOR)
+    }
+
+    /// How long `sending` may last.
+    pub fn sending_lease(&self) -> Duration {
+        self.sending_lease.unwrap_or(Self::SENDING_LEASE)
+    }
+}
+
+/// A value or what is wrong with it.
+type Parsed<T> = Result<T, String>;
+
+fn one<T>(
+    get: &impl Fn(&str) -> Option<String>,
+    variable: &'static str,
+    parse: fn(&str) -> Parsed<T>,
+) -> Result<Option<T>, ConfigError> {
+    let parsed = get(variable).as_deref().map(parse).transpose();
+    parsed.map_err(|problem| ConfigError { variable, problem })
+}
+
+fn list<T>(
+    get: &impl Fn(&str) -> Option<String>,
+    variable: &'static str,
+    parse: fn(&str) -> Parsed<T>,
+) -> Result<Vec<T>, ConfigError> {
+    let text = get(variable).unwrap_or_default();
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    items.map(parse).collect::<Parsed<_>>().map_err(|problem| ConfigError { variable, problem })
+}
+
+fn network(text: &str) -> Parsed<String> {
+    let problem = || format!("`{text}` is no network; write 10.0.0.0/8 or fd00::/8");
+    let (address, prefix) = text.split_once('/').ok_or_else(problem)?;
+    let address: IpAddr = address.parse().map_err(|_| problem())?;
+    let bits: u8 = prefix.parse().map_err(|_| problem())?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    if bits > most || prefix.starts_with('+') { Err(problem()) } else { Ok(text.to_owned()) }
+}
+
+fn port(text: &str) -> Parsed<u16> {
+    text.parse::<u16>()
+        .ok()
+        .filter(|port| *port != 0)
+        .ok_or_else(|| format!("`{text}` is no port; write numbers from 1 to 65535 separated by commas"))
+}
+
+fn file(text: &str) -> Parsed<PathBuf> {
+    let path = PathBuf::from(text);
+    if path.is_file() { Ok(path) } else { Err(format!("there is no file `{text}`")) }
+}
+
+fn folder(text: &str) -> Parsed<PathBuf> {
+    let path = PathBuf::from(text);
+    if path.is_dir() { Ok(path) } else { Err(format!("there is no folder `{text}`")) }
+}
+
+fn ehlo_name(text: &str) -> Parsed<String> {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if text.len() <= 253 && text.contains('.') && text.split('.').all(label) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{text}` is no full host name; write something like mail.example.com"))
+    }
+}
+
+/// What Secrets Manager takes in a name.
+fn secret_name(text: &str) -> Parsed<String> {
+    if text.len() <= 400 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_+=.@-:".contains(&b)) {
+        Ok(text.to_owned())
+    } else {
+        Err("a secret's name has letters, digits and /_+=.@- only".to_owned())
+    }
+}
+
+fn printable(text: &str) -> Parsed<String> {
+    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        Err("white space and control characters do not belong in it".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+fn socket(text: &str) -> Parsed<SocketAddr> {
+    let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    numeric
+        .as_deref()
+        .unwrap_or(text)
+        .parse()
+        .map_err(|_| format!("`{text}` is no address with a port; write 127.0.0.1:5353"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_set_gives_the_defaults() {
+        let config = Config::read(|_| None).unwrap();
+        assert_eq!(config.secret_prefix, "ownpost/");
+        assert!(config.allow_networks.is_empty() && config.table.is_none() && config.dns_server.is_none());
+        assert_eq!(config.retry_for(), Duration::from_hours(48));
+    }
+
+    #[test]
+    fn usable_and_unusable_values() {
+        let check = |variable: &str, value: &str, usable: bool| {
+            let read = Config::read(|name| (name == variable).then(|| value.to_owned()));
+            assert_eq!(read.is_ok(), usable, "{variable}={value:?}: {read:?}");
+            if let Err(error) = read {
+                assert_eq!(error.variable, variable);
+            }
+        };
+        for (variable, value, usable) in [
+            ("OWNPOST_ALLOW_NETWORKS", "127.0.0.0/8, fd00::/8", true),
+            ("OWNPOST_ALLOW_NETWORKS", "", true),
+            ("OWNPOST_ALLOW_NETWORKS", "127.0.0.1", false),
+            ("OWNPOST_ALLOW_NETWORKS", "10.0.0.0/33", false),
+            ("OWNPOST_ALLOW_NETWORKS", "example.org/8", false),
+            ("OWNPOST_ALLOW_PORTS", "2526,", true),
+            ("OWNPOST_ALLOW_PORTS", "0", false),
+            ("OWNPOST_ALLOW_PORTS", "65536", false),
+            ("OWNPOST_ALLOW_PORTS", "smtp", false),
+            ("OWNPOST_EXTRA_CA_FILE", "/nonexistent.pem", false),
+            ("OWNPOST_TEMPLATES", "/nonexistent", false),
+            ("OWNPOST_EHLO_NAME", "mail.example.com", true),
+            ("OWNPOST_EHLO_NAME", "localhost", false),
+            ("OWNPOST_EHLO_NAME", "a.example\r\nRSET", false),
+            ("OWNPOST_EHLO_NAME", "-a.example", false),
+            ("OWNPOST_PLATFORM_SECRET", "arn:aws:secretsmanager:eu-west-1:1:secret:p-AbCdEf", true),
+            ("OWNPOST_SECRET_PREFIX", "my app/", false),
+            ("OWNPOST_TABLE", "own post", false),
+            ("OWNPOST_DNS_SERVER", "127.0.0.1:5353", true),
+            ("OWNPOST_DNS_SERVER", "localhost:5353", true),
+            ("OWNPOST_DNS_SERVER", "[::1]:53", true),
+            ("OWNPOST_DNS_SERVER", "127.0.0.1", false),
+        ] {
+            check(variable, value, usable);
+        }
+    }
+
+    #[test]
+    fn lists_are_separated_by_commas() {
+        let config =
+            Config::read(|name| (name == "OWNPOST_ALLOW_PORTS").then(|| "2526, 5870".to_owned())).unwrap();
+        assert_eq!(config.allow_ports, [2526, 5870]);
+    }
+}

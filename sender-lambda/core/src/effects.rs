@@ -1,0 +1,229 @@
+//! What Ownpost asks of the world, as small traits. `sender-lambda` implements them on AWS services, `ownpost`
+//! on an embedded store. One contract suite runs against both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use ownpost_domain::delivery::{Delivery, DeliveryId, Revision, Status};
+use ownpost_domain::tenant::Tenant;
+use zeroize::Zeroizing;
+
+/// Why an effect did not happen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EffectError {
+    /// Worth trying again: throttled, timed out, the service is down.
+    #[error("{service}: {message}")]
+    Transient {
+        /// The service asked.
+        service: &'static str,
+        /// What it said; never a secret.
+        message: String,
+    },
+    /// Trying again changes nothing: denied, too large, misconfigured.
+    #[error("{service}: {message}")]
+    Permanent {
+        /// The service asked.
+        service: &'static str,
+        /// What it said; never a secret.
+        message: String,
+    },
+}
+
+/// What an effect gives.
+pub type Result<T> = std::result::Result<T, EffectError>;
+
+/// A staging label of Secrets Manager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SecretStage {
+    /// `AWSCURRENT`: active.
+    Current,
+    /// `AWSPREVIOUS`: what was active before; the way back.
+    Previous,
+    /// `AWSPENDING`: stored, not yet proven.
+    Pending,
+}
+
+/// One version of a tenant's stored document.
+#[derive(Clone)]
+pub struct StoredVersion {
+    /// The version id.
+    pub revision: Revision,
+    /// The document as it was put. Opaque to the store, which never looks inside.
+    pub document: Zeroizing<String>,
+    /// When it was put.
+    pub created_at: Timestamp,
+}
+
+/// The versions of each tenant's settings: Secrets Manager's model of one secret with staging labels.
+#[async_trait]
+pub trait Secrets: Send + Sync {
+    /// The version that carries the label; `None` when there is none.
+    async fn get(&self, tenant: &Tenant, stage: SecretStage) -> Result<Option<StoredVersion>>;
+    /// This very version; `None` when it is gone.
+    async fn get_revision(&self, tenant: &Tenant, revision: &Revision) -> Result<Option<StoredVersion>>;
+    /// Stores a version under `AWSPENDING` alone; `AWSCURRENT` does not move. Putting the same revision with
+    /// the same document again changes nothing.
+    async fn put_pending(&self, tenant: &Tenant, revision: &Revision, document: &str) -> Result<()>;
+    /// Moves `AWSCURRENT` to this version, and with it `AWSPREVIOUS` to the version that was current, and takes
+    /// `AWSPENDING` off. `false`, and nothing moved, when the current version is not `expected` any more: two
+    /// saved at once and the other won.
+    async fn promote(
+        &self,
+        tenant: &Tenant,
+        revision: &Revision,
+        expected: Option<&Revision>,
+    ) -> Result<bool>;
+    /// Takes `AWSPENDING` off this version, if it is there.
+    async fn discard_pending(&self, tenant: &Tenant, revision: &Revision) -> Result<()>;
+    /// The platform's own document, by the operator's secret name; `None` when none is set.
+    async fn platform(&self) -> Result<Option<StoredVersion>>;
+}
+
+/// A value with the number that a conditional write compares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versioned<T> {
+    /// The value.
+    pub value: T,
+    /// Rises by one with each write.
+    pub version: u64,
+}
+
+/// Which rows to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this event.
+    pub event: Option<String>,
+    /// To this address.
+    pub recipient: Option<String>,
+    /// That stand there.
+    pub status: Option<Status>,
+}
+
+/// One page of rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The rows, in the order asked for.
+    pub deliveries: Vec<Delivery>,
+    /// Where to go on; `None` at the end. Opaque.
+    pub cursor: Option<String>,
+}
+
+/// In which order to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// By `queued_at`, the newest first.
+    NewestFirst,
+    /// By `queued_at`, the oldest first: the order in which held mail is released.
+    OldestFirst,
+}
+
+/// The rows, the events they came from, and small shared states (breaker, health, rate limits). All writes are
+/// conditional, so that any number of senders can be killed at any point.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Keeps the event's document for its rows: sending, holding and resending read it. Putting the same event
+    /// id again keeps the first document and says `false`.
+    async fn put_event(&self, tenant: &Tenant, event: &str, document: &[u8]) -> Result<bool>;
+    /// The event's document.
+    async fn get_event(&self, tenant: &Tenant, event: &str) -> Result<Option<Vec<u8>>>;
+    /// Writes a new row, version 1; `false`, and nothing changed, when the id is there already.
+    async fn insert(&self, row: &Delivery) -> Result<bool>;
+    /// The row.
+    async fn get(&self, tenant: &Tenant, id: &DeliveryId) -> Result<Option<Versioned<Delivery>>>;
+    /// Writes the row if it still has this version; `false`, and nothing changed, when it has not.
+    async fn update(&self, row: &Delivery, version: u64) -> Result<bool>;
+    /// A page of at most `limit` rows. A cursor that this ledger did not give is a permanent error.
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        filter: &Filter,
+        order: Order,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page>;
+    /// A small shared state of the tenant; `None` when there is none or it has expired at `now`.
+    async fn get_state(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Versioned<serde_json::Value>>>;
+    /// Writes a shared state if its version is still that (0: there is none, or it has expired at `now`);
+    /// `false`, and nothing changed, when it is not.
+    async fn put_state(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        value: &serde_json::Value,
+        version: u64,
+        expires: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<bool>;
+    /// The tenants that have, or had, settings of their own: what `monitor` goes through. `after` goes on from
+    /// a name; at most `limit` names in order.
+    async fn tenants(&self, after: Option<&Tenant>, limit: usize) -> Result<Vec<Tenant>>;
+    /// Adds a tenant to that list. Adding it again changes nothing.
+    async fn add_tenant(&self, tenant: &Tenant) -> Result<()>;
+}
+
+/// A message for the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueMessage {
+    /// The fair-queue group (`MessageGroupId`): the tenant.
+    pub group: Tenant,
+    /// The body.
+    pub body: String,
+    /// Seconds before it shows, at most 900.
+    pub delay: Duration,
+}
+
+/// The queue between `router` and `sender`.
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// Puts the messages on the queue, with one result for each, in their order.
+    async fn send(&self, messages: &[QueueMessage]) -> Vec<Result<()>>;
+    /// Hides a received message for so long (`ChangeMessageVisibility`, at most 12 hours).
+    async fn hide(&self, receipt: &str, during: Duration) -> Result<()>;
+}
+
+/// An event that Ownpost emits (EventBridge, source `ownpost`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Emitted {
+    /// The detail type: `Delivery Failed`, `Relay Unhealthy`, …
+    pub detail_type: &'static str,
+    /// The detail.
+    pub detail: serde_json::Value,
+}
+
+/// The bus for emitted events.
+#[async_trait]
+pub trait Events: Send + Sync {
+    /// Emits them, with one result for each, in their order.
+    async fn emit(&self, events: &[Emitted]) -> Vec<Result<()>>;
+}
+
+/// All effects, as a function gets them.
+#[derive(Clone)]
+pub struct Effects {
+    /// Settings with their secrets.
+    pub secrets: Arc<dyn Secrets>,
+    /// The ledger.
+    pub ledger: Arc<dyn Ledger>,
+    /// The queue.
+    pub queue: Arc<dyn Queue>,
+    /// The bus.
+    pub events: Arc<dyn Events>,
+}
+
+/// A message as it came from the queue.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The message's id, for `batchItemFailures`.
+    pub message_id: String,
+    /// The receipt, for hiding it longer.
+    pub receipt: String,
+    /// The body that `router` wrote.
+    pub body: String,
+}

@@ -1,0 +1,131 @@
+//! A tenant's active settings, as the functions read them, and the cache in front of them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use ownpost_domain::delivery::Revision;
+use ownpost_domain::settings::Settings;
+use ownpost_domain::tenant::Tenant;
+
+use super::App;
+use crate::effects::{Result, SecretStage, StoredVersion};
+use crate::wire::settings::from_document;
+
+/// What is stored when an admin goes back to the platform's default: a version like any other, so that the
+/// settings before it stay `AWSPREVIOUS` and rollback finds them.
+pub(super) const REMOVED: &str = r#"{"removed":true}"#;
+/// How long a sender may go without asking whether the settings are still the same. The marker in the relay's
+/// health tells of a change at once; this is for the crash between the two.
+const FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
+/// How many tenants a process remembers; beyond that it forgets all, which costs reads and nothing else.
+const REMEMBERED: usize = 10_000;
+
+/// What is active.
+#[derive(Clone, Debug)]
+pub(super) enum Active {
+    /// Nothing: the platform's default. The revision when settings were there and have been taken away.
+    None(Option<Revision>),
+    /// Something that cannot be read.
+    Unreadable(Revision),
+    /// Settings.
+    Settings(Revision, Arc<Settings>),
+}
+
+impl Active {
+    /// Reads a stored version.
+    pub(super) fn read(version: Option<StoredVersion>) -> Self {
+        let Some(version) = version else { return Self::None(None) };
+        if *version.document == REMOVED {
+            return Self::None(Some(version.revision));
+        }
+        match from_document(&version.document) {
+            Ok(settings) => Self::Settings(version.revision, Arc::new(settings)),
+            Err(problem) => {
+                tracing::error!(revision = version.revision.0, problem, "stored settings cannot be read");
+                Self::Unreadable(version.revision)
+            }
+        }
+    }
+
+    /// The revision under `AWSCURRENT`.
+    pub(super) fn revision(&self) -> Option<&Revision> {
+        match self {
+            Self::None(revision) => revision.as_ref(),
+            Self::Unreadable(revision) | Self::Settings(revision, _) => Some(revision),
+        }
+    }
+
+    /// The settings, if there are any.
+    pub(super) fn settings(&self) -> Option<(&Revision, &Arc<Settings>)> {
+        match self {
+            Self::Settings(revision, settings) => Some((revision, settings)),
+            _ => None,
+        }
+    }
+}
+
+/// What a process remembers of settings.
+#[derive(Default)]
+pub(super) struct Cache {
+    tenants: Mutex<HashMap<Tenant, Remembered>>,
+    platform: Mutex<Option<(Timestamp, Active)>>,
+}
+
+struct Remembered {
+    marker: Option<Revision>,
+    read_at: Timestamp,
+    active: Active,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is active, straight from the store.
+pub(super) async fn read(app: &App, tenant: &Tenant) -> Result<Active> {
+    Ok(Active::read(app.effects.secrets.get(tenant, SecretStage::Current).await?))
+}
+
+/// What is active, from memory as long as `marker` (the revision that the relay's health is about) is the one it
+/// was read under.
+pub(super) async fn remembered(app: &App, tenant: &Tenant, marker: Option<&Revision>) -> Result<Active> {
+    let now = (app.now)();
+    if let Some(known) = lock(&app.cache.tenants).get(tenant)
+        && known.marker.as_ref() == marker
+        && now.duration_since(known.read_at) < FRESH_FOR
+    {
+        return Ok(known.active.clone());
+    }
+    let active = read(app, tenant).await?;
+    let mut tenants = lock(&app.cache.tenants);
+    if tenants.len() >= REMEMBERED {
+        tenants.clear();
+    }
+    let known = Remembered { marker: marker.cloned(), read_at: now, active: active.clone() };
+    tenants.insert(tenant.clone(), known);
+    Ok(active)
+}
+
+/// Forgets a tenant: what was remembered has just failed to authenticate, or has been replaced.
+pub(super) fn forget(app: &App, tenant: &Tenant) {
+    lock(&app.cache.tenants).remove(tenant);
+}
+
+/// The platform's own settings.
+pub(super) async fn platform(app: &App) -> Result<Active> {
+    let now = (app.now)();
+    if let Some((read_at, active)) = &*lock(&app.cache.platform)
+        && now.duration_since(*read_at) < FRESH_FOR
+    {
+        return Ok(active.clone());
+    }
+    let active = Active::read(app.effects.secrets.platform().await?);
+    *lock(&app.cache.platform) = Some((now, active.clone()));
+    Ok(active)
+}
+
+/// Forgets the platform's settings: they have just failed.
+pub(super) fn forget_platform(app: &App) {
+    *lock(&app.cache.platform) = None;
+}

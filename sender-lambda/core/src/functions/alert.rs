@@ -1,0 +1,159 @@
+//! The mail that tells a tenant's admins that their own server fails. It goes the way of all mail, ledger and queue,
+//! but never through the server it is about.
+
+use ownpost_domain::health::Health;
+use ownpost_domain::tenant::Tenant;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::shared_state::{change, read};
+use super::{App, router};
+use crate::effects::Result;
+use crate::wire::event;
+
+/// The type of the alert; its mail never goes through the tenant's relay.
+pub(super) const UNHEALTHY: &str = "ownpost.relay-unhealthy";
+/// The ledger's key of the admins who are told.
+const ADMINS: &str = "admins";
+/// The ledger's key of an alert that is being recorded.
+const RAISED: &str = "alert";
+/// How many admins are told: those who saved settings last.
+const TOLD: usize = 5;
+
+/// Who is told, and in which language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Admin {
+    address: String,
+    locale: String,
+}
+
+/// An admin has saved the settings: tell this one first, and those who did before.
+pub(super) async fn remember_admin(app: &App, tenant: &Tenant, address: &str, locale: &str) {
+    let written = change(app, tenant, ADMINS, |admins: Vec<Admin>| {
+        let first = Admin { address: address.to_owned(), locale: locale.to_owned() };
+        let others = admins.into_iter().filter(|admin| admin.address != address);
+        std::iter::once(first).chain(others).take(TOLD).collect()
+    });
+    if let Err(error) = written.await {
+        tracing::warn!(%tenant, %error, "the admin to alert is not recorded");
+    }
+}
+
+/// Alerts the admins. The alert is written down before it is recorded as an event: nobody repeats an event of ours, so
+/// what a crash leaves undone [`complete`] does.
+pub(super) async fn raise(app: &App, tenant: &Tenant, host: &str, health: &Health) {
+    let admins: Vec<Admin> = match read(app, tenant, ADMINS).await {
+        Ok(admins) => admins.value,
+        Err(error) => return tracing::warn!(%tenant, %error, "admins not alerted"),
+    };
+    if admins.is_empty() {
+        return;
+    }
+    let document = json!({
+        // One alert for each time it fails, however many senders see it.
+        "id": format!("{}unhealthy-{}", router::OWN_TYPES, health.since),
+        "tenant": tenant,
+        "category": "notification",
+        "type": UNHEALTHY,
+        "recipients": admins,
+        "data": {"title": host, "excerpt": health.message},
+    });
+    let noted = change(app, tenant, RAISED, |mut raised: Vec<Value>| {
+        raised.push(document.clone());
+        raised
+    });
+    if let Err(error) = noted.await {
+        tracing::warn!(%tenant, %error, "an alert that a crash would lose");
+        record(app, tenant, &document).await;
+    } else if let Err(error) = complete(app, tenant).await {
+        tracing::warn!(%tenant, %error, "admins not alerted; monitor will");
+    }
+}
+
+/// Records the alerts that are written down. Doing it twice is harmless: their ids say which they are.
+pub(super) async fn complete(app: &App, tenant: &Tenant) -> Result<()> {
+    let raised: Vec<Value> = read(app, tenant, RAISED).await?.value;
+    if raised.is_empty() {
+        return Ok(());
+    }
+    let mut done = Vec::new();
+    for document in raised {
+        if record(app, tenant, &document).await {
+            done.push(document);
+        }
+    }
+    change(app, tenant, RAISED, |mut raised: Vec<Value>| {
+        raised.retain(|document| !done.contains(document));
+        raised
+    })
+    .await
+}
+
+/// Whether the alert is dealt with: its rows and messages are there, or it can never be recorded.
+async fn record(app: &App, tenant: &Tenant, document: &Value) -> bool {
+    let document = document.to_string();
+    let recorded = match event::parse(document.as_bytes(), event::QUEUE_LIMIT) {
+        Ok(event) => router::record(app, &event, document.as_bytes()).await,
+        Err(error) => Err(error.into()),
+    };
+    match recorded {
+        Ok(_) => true,
+        Err(refused) => {
+            tracing::warn!(%tenant, error = %refused, "alert not recorded");
+            !refused.transient
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::world::{Act, World, acme, settings};
+    use ownpost_domain::category::{OnFailure, Via};
+    use ownpost_domain::failure::{FailureCode, Stage};
+
+    async fn break_relay(world: &World) {
+        world.activate("r1", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+        world.tell("e1", &["jan@example.org"]).await;
+        world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
+        world.work().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_admin_is_told_in_the_own_language_by_the_platform() {
+        let world = World::new();
+        for (address, locale) in
+            [("first@acme.example", "de"), ("nl@acme.example", "nl"), ("first@acme.example", "fr")]
+        {
+            remember_admin(&world.app, &acme(), address, locale).await;
+        }
+        break_relay(&world).await;
+        world.work().await;
+        let mut taken: Vec<_> =
+            world.relays.taken().into_iter().map(|taken| (taken.tenant, taken.to)).collect();
+        taken.sort();
+        assert_eq!(taken, [(None, "first@acme.example".to_owned()), (None, "nl@acme.example".to_owned())]);
+        let subjects = world.relays.subjects.lock().unwrap().clone();
+        assert!(subjects.iter().any(|subject| subject.contains("mailserver")), "{subjects:?}");
+        assert!(subjects.iter().any(|subject| subject.contains("serveur")), "{subjects:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alert_that_breaks_off_is_completed() {
+        for operation in ["ledger.put_event", "ledger.insert", "queue.send"] {
+            let world = World::new();
+            remember_admin(&world.app, &acme(), "admin@acme.example", "en").await;
+            world.activate("r1", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+            world.tell("e1", &["jan@example.org"]).await;
+            world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
+            world.memory.fail(operation, 1);
+            world.work().await;
+            assert_eq!(world.memory.queued(), 0, "{operation}");
+            complete(&world.app, &acme()).await.unwrap();
+            complete(&world.app, &acme()).await.unwrap();
+            assert_eq!(world.memory.queued(), 1, "{operation}");
+            world.work().await;
+            assert_eq!(world.relays.taken().len(), 1, "{operation}");
+        }
+    }
+}

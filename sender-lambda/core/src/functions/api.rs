@@ -1,0 +1,107 @@
+//! Function `settings`: the HTTP API of CONTRACT §4. Every call acts for the tenant of the token and for no
+//! other: the tenant is nowhere else in a request.
+
+use ownpost_domain::tenant::Tenant;
+use serde_json::Value;
+
+use self::answer::problem;
+use super::App;
+
+mod activation;
+mod answer;
+mod connectivity_test;
+mod deliveries;
+pub mod explain;
+#[cfg(test)]
+mod tests;
+
+pub use self::answer::Response;
+
+/// A request as every transport hands it over, behind the operator's authoriser.
+pub struct Request<'a> {
+    /// `GET`, `POST`, …
+    pub method: &'a str,
+    /// The path below the API's base: `/smtp/test`.
+    pub path: &'a str,
+    /// The query's pairs, decoded.
+    pub query: Vec<(String, String)>,
+    /// Who asks, from the token alone.
+    pub claims: Claims,
+    /// `Accept-Language`, as it came.
+    pub accept_language: Option<&'a str>,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// What the token says.
+#[derive(Clone, Debug)]
+pub struct Claims {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// The signed-in admin's address: where the test mail goes.
+    pub email: Option<String>,
+}
+
+/// Gets each stage of a test as it passes.
+type Progress<'a> = Option<&'a mut (dyn FnMut(Value) + Send)>;
+
+/// Answers a request. `progress` gets each stage of a test as it passes, for the transports that stream.
+pub async fn handle(
+    app: &App,
+    request: Request<'_>,
+    progress: Option<&mut (dyn FnMut(Value) + Send)>,
+) -> Response {
+    let path: Vec<&str> = request.path.trim_matches('/').split('/').collect();
+    let call = Call {
+        app,
+        tenant: &request.claims.tenant,
+        email: request.claims.email.as_deref().filter(|email| !email.is_empty()),
+        locale: preferred(request.accept_language),
+        body: request.body,
+    };
+    let answered = match (request.method, path.as_slice()) {
+        ("GET", ["smtp"]) => activation::show(&call).await,
+        ("PUT", ["smtp"]) => activation::save(&call, progress).await,
+        ("DELETE", ["smtp"]) => activation::remove(&call).await,
+        ("POST", ["smtp", "validate"]) => Ok(connectivity_test::validate(&call)),
+        ("POST", ["smtp", "test"]) => connectivity_test::test(&call, progress).await,
+        ("POST", ["smtp", "rollback"]) => activation::roll_back(&call, progress).await,
+        ("GET", ["deliveries"]) => deliveries::list(&call, &request.query).await,
+        ("GET", ["deliveries", id]) => deliveries::show(&call, id).await,
+        ("POST", ["deliveries", id, "resend"]) => deliveries::resend(&call, id).await,
+        ("POST", ["held", "release"]) => deliveries::release_held(&call).await,
+        (
+            _,
+            ["smtp"] | ["smtp", "validate" | "test" | "rollback"] | ["deliveries", ..] | ["held", "release"],
+        ) => Err(problem(405, "method.not_allowed", "This path does not take this method.")),
+        _ => Err(problem(404, "not_found", "There is nothing at this path.")),
+    };
+    // Problems are answers like any other; `Result` only spares the calls a `match` at every step.
+    answered.unwrap_or_else(|problem| problem)
+}
+
+/// A call as its handler sees it.
+struct Call<'a> {
+    app: &'a App,
+    tenant: &'a Tenant,
+    email: Option<&'a str>,
+    locale: &'static str,
+    body: &'a [u8],
+}
+
+/// The language of the contract that `Accept-Language` (RFC 9110 §12.5.4) likes best.
+fn preferred(accept_language: Option<&str>) -> &'static str {
+    const KNOWN: [&str; 5] = ["en", "fr", "nl", "de", "es"];
+    let mut best = ("en", 0.0);
+    for range in accept_language.unwrap_or_default().split(',').take(50) {
+        let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
+        let language = tag.trim().split(['-', '_']).next().unwrap_or_default();
+        let weight = weight.trim().strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()).unwrap_or(0.0);
+        let known = KNOWN.into_iter().find(|known| known.eq_ignore_ascii_case(language));
+        // Of equal ones the first counts.
+        if let Some(known) = known.filter(|_| weight > best.1) {
+            best = (known, weight);
+        }
+    }
+    best.0
+}

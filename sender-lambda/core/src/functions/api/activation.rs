@@ -1,0 +1,196 @@
+//! What is active, and the ways to change it. Untested settings are never `AWSCURRENT`: they are stored as
+//! `AWSPENDING`, tested with a test mail, and promoted only when that was accepted; until then, and whatever
+//! fails, the settings that were active stay so.
+
+use ownpost_domain::delivery::{Revision, hex};
+use ownpost_domain::health::Health;
+use serde_json::json;
+
+use super::answer::{Answered, Response, json, nothing, problem, problem_for, problem_with};
+use super::connectivity_test::{admin, count_test, draft, probe};
+use super::{Call, Progress};
+use crate::effects::{Emitted, SecretStage};
+use crate::functions::active::{self, Active, REMOVED};
+use crate::functions::{alert, emit, relay_health, release};
+use crate::wire::http::Activation;
+use crate::wire::settings::{public, to_document};
+use crate::wire::test_report::TestReport;
+
+/// `GET /smtp`.
+pub(super) async fn show(call: &Call<'_>) -> Answered {
+    let (revision, settings) = match active::read(call.app, call.tenant).await? {
+        Active::Settings(revision, settings) => (revision, settings),
+        Active::None(_) => {
+            let detail = "No mail server of your own is set up: mail leaves by the platform's server.";
+            return Err(problem(404, "not_configured", detail));
+        }
+        Active::Unreadable(_) => {
+            let detail = "The stored settings cannot be read. Save them again.";
+            return Err(problem(500, "settings.unreadable", detail));
+        }
+    };
+    let health = relay_health::load(call.app, call.tenant).await?.value;
+    let mut body = public(&settings);
+    body["status"] = json!("active");
+    body["revision"] = json!(revision);
+    body["health"] = json!(Health::about(health, &revision, (call.app.now)()));
+    Ok(json(200, &body))
+}
+
+/// `PUT /smtp`.
+pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
+    let (before, settings) = draft(call).await?;
+    let email = admin(call)?;
+    count_test(call, &settings).await?;
+    let unchanged = before.settings().filter(|(_, active)| **active == settings);
+    let (revision, new) = match unchanged {
+        // Saving what is active already tests it again, and leaves no version behind.
+        Some((revision, _)) => (revision.clone(), false),
+        None => (new_revision()?, true),
+    };
+    let secrets = &call.app.effects.secrets;
+    if new {
+        secrets.put_pending(call.tenant, &revision, &to_document(&settings)).await?;
+    }
+    let report = probe(call, &settings, Some(email), progress).await;
+    if !report.ok || report.test_message.is_none() {
+        if new {
+            discard(call, &revision).await;
+        }
+        return Ok(test_failed(&report));
+    }
+    if new {
+        promote(call, &revision, before.revision()).await?;
+    }
+    alert::remember_admin(call.app, call.tenant, email, call.locale).await;
+    Ok(activated(call, &revision, Some(&settings.host), Some(report)).await)
+}
+
+/// `POST /smtp/rollback`.
+pub(super) async fn roll_back(call: &Call<'_>, progress: Progress<'_>) -> Answered {
+    let secrets = &call.app.effects.secrets;
+    let now = active::read(call.app, call.tenant).await?;
+    match Active::read(secrets.get(call.tenant, SecretStage::Previous).await?) {
+        Active::Settings(revision, settings) => {
+            let email = admin(call)?;
+            count_test(call, &settings).await?;
+            let report = probe(call, &settings, Some(email), progress).await;
+            if !report.ok || report.test_message.is_none() {
+                return Ok(test_failed(&report));
+            }
+            promote(call, &revision, now.revision()).await?;
+            alert::remember_admin(call.app, call.tenant, email, call.locale).await;
+            Ok(activated(call, &revision, Some(&settings.host), Some(report)).await)
+        }
+        // Before these settings there was the platform's server: nothing to test.
+        Active::None(Some(revision)) => {
+            promote(call, &revision, now.revision()).await?;
+            Ok(activated(call, &revision, None, None).await)
+        }
+        Active::None(None) => {
+            let detail = "There are no earlier settings to go back to.";
+            Err(problem(409, "rollback.nothing_before", detail))
+        }
+        Active::Unreadable(_) => {
+            let detail = "The earlier settings cannot be read.";
+            Err(problem(409, "rollback.unreadable", detail))
+        }
+    }
+}
+
+/// What a mail waits for that was held when the settings were taken away.
+const WAITS_FOR_A_PERSON: &str = "Held: the settings of your own mail server were removed while this mail waited for \
+    it. It leaves by the platform's server as soon as you release it; if nobody does before its time is over, it fails.";
+
+/// `DELETE /smtp`. Held mail stays held until somebody releases it: that it then leaves by the platform's server
+/// is for a person to say, and its row says so.
+pub(super) async fn remove(call: &Call<'_>) -> Answered {
+    let before = active::read(call.app, call.tenant).await?;
+    if let Active::None(_) = before {
+        return Ok(nothing());
+    }
+    let revision = new_revision()?;
+    call.app.effects.secrets.put_pending(call.tenant, &revision, REMOVED).await?;
+    promote(call, &revision, before.revision()).await?;
+    relay_health::reset(call.app, call.tenant, &revision).await;
+    active::forget(call.app, call.tenant);
+    // The settings are gone whatever comes of this; a row that is not reached keeps the reason that it had.
+    if let Err(error) = release::explain(call.app, call.tenant, WAITS_FOR_A_PERSON).await {
+        tracing::warn!(tenant = %call.tenant, %error, "held mail not told that the settings are gone");
+    }
+    Ok(nothing())
+}
+
+/// Makes the revision active, unless another one than `expected` is by now.
+async fn promote(call: &Call<'_>, revision: &Revision, expected: Option<&Revision>) -> Answered<()> {
+    let effects = &call.app.effects;
+    // First, so that no active settings are unknown to `monitor`.
+    effects.ledger.add_tenant(call.tenant).await?;
+    match effects.secrets.promote(call.tenant, revision, expected).await {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            discard(call, revision).await;
+            let detail = "Somebody else has saved other settings in the meantime; theirs are active. Look at them, \
+                          and save again if yours should be active.";
+            Err(problem_with(409, "settings.conflict", detail, None, json!({"activated": false})))
+        }
+        Err(error) => {
+            tracing::error!(tenant = %call.tenant, %error, "settings not promoted");
+            // The answer may be all that was lost.
+            let now = active::read(call.app, call.tenant).await?;
+            if now.revision() == Some(revision) {
+                return Ok(());
+            }
+            discard(call, revision).await;
+            let detail = "The settings passed the test and could not be activated. Try again.";
+            Err(problem_for(503, "store.unavailable", detail, std::time::Duration::from_secs(4)))
+        }
+    }
+}
+
+/// A version that is not promoted is only untidy: the next one takes its label.
+async fn discard(call: &Call<'_>, revision: &Revision) {
+    if let Err(error) = call.app.effects.secrets.discard_pending(call.tenant, revision).await {
+        tracing::warn!(tenant = %call.tenant, %error, "pending settings not discarded");
+    }
+}
+
+/// The settings are active: senders are to read them, the world is told, and what waited for them goes out.
+async fn activated(
+    call: &Call<'_>,
+    revision: &Revision,
+    host: Option<&str>,
+    report: Option<TestReport>,
+) -> Response {
+    let Call { app, tenant, .. } = call;
+    relay_health::reset(app, tenant, revision).await;
+    active::forget(app, tenant);
+    let detail = json!({"tenant": tenant, "revision": revision, "host": host});
+    emit(app, &[Emitted { detail_type: "Settings Activated", detail }]).await;
+    if host.is_some()
+        && let Err(error) = release::held(app, tenant, "settings that passed their test are active").await
+    {
+        tracing::warn!(%tenant, %error, "held mail not released; monitor will");
+    }
+    json(200, &Activation { activated: true, revision: Some(revision.clone()), report })
+}
+
+fn test_failed(report: &TestReport) -> Response {
+    let detail = "The test did not pass, so nothing was activated. What was active before still is.";
+    problem_with(409, "settings.test_failed", detail, None, json!({"activated": false, "report": report}))
+}
+
+/// A new version id: a random UUID, as Secrets Manager wants for a `ClientRequestToken` (32 to 64 characters).
+fn new_revision() -> Answered<Revision> {
+    let mut bytes = [0; 16];
+    if let Err(error) = getrandom::fill(&mut bytes) {
+        tracing::error!(%error, "no randomness");
+        return Err(problem(500, "randomness.missing", "The system has no source of randomness."));
+    }
+    // RFC 9562 §5.4.
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let digits = hex(&bytes);
+    let groups = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
+    Ok(Revision(groups.join("-")))
+}

@@ -1,0 +1,118 @@
+//! The ledger, and what a person may decide about its rows.
+
+use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
+use ownpost_domain::timeline::timeline;
+use serde_json::json;
+
+use super::Call;
+use super::answer::{Answered, json, problem, problem_with};
+use super::connectivity_test::{count_test, probe};
+use crate::effects::{EffectError, Filter, Order, Versioned};
+use crate::functions::{active, relay_health, release, router};
+use crate::wire::event::canonical_address;
+use crate::wire::http::{Chapter, DeliveryDetail, DeliveryList, DeliveryRow};
+
+/// Rows of one page.
+const PAGE: usize = 50;
+
+/// `GET /deliveries`. Unknown pairs of the query are ignored, as everywhere.
+pub(super) async fn list(call: &Call<'_>, query: &[(String, String)]) -> Answered {
+    let given = |name: &str| {
+        let pair = query.iter().find(|(key, value)| key == name && !value.is_empty());
+        pair.map(|(_, value)| value.as_str())
+    };
+    let status = given("status").map(|name| serde_json::from_value::<Status>(json!(name))).transpose();
+    let status = status.map_err(|_| {
+        let detail = "status: one of queued, sending, sent, deferred, held, failed, unknown";
+        problem(400, "query.invalid", detail)
+    })?;
+    let filter = Filter {
+        event: given("event").map(str::to_owned),
+        // Rows have addresses in one form; what is no address at all matches nothing.
+        recipient: given("recipient")
+            .map(|address| canonical_address(address).unwrap_or_else(|| address.to_owned())),
+        status,
+    };
+    let cursor = given("cursor");
+    let page = call.app.effects.ledger.list(call.tenant, &filter, Order::NewestFirst, cursor, PAGE).await;
+    let page = page.map_err(|error| match error {
+        EffectError::Permanent { .. } if cursor.is_some() => {
+            problem(400, "cursor.invalid", "The cursor is none that this list has given.")
+        }
+        error => error.into(),
+    })?;
+    let deliveries = page.deliveries.iter().map(DeliveryRow::from).collect();
+    Ok(json(200, &DeliveryList { deliveries, cursor: page.cursor }))
+}
+
+/// `GET /deliveries/{id}`.
+pub(super) async fn show(call: &Call<'_>, id: &str) -> Answered {
+    let row = row(call, id).await?.value;
+    let chapter = |(at, text)| Chapter { at, text };
+    let story = timeline(&row).into_iter().map(chapter).collect();
+    Ok(json(200, &DeliveryDetail { row: DeliveryRow::from(&row), story }))
+}
+
+async fn row(call: &Call<'_>, id: &str) -> Answered<Versioned<Delivery>> {
+    let found = call.app.effects.ledger.get(call.tenant, &DeliveryId::from_external(id)).await?;
+    found.ok_or_else(|| {
+        let detail = "No event has triggered this mail: the product never asked for it, or under another id.";
+        problem(404, "never_triggered", detail)
+    })
+}
+
+/// `POST /deliveries/{id}/resend`. The row is written first: were the message first, a sender could find the row
+/// as it was and drop it. A crash in between leaves the row `queued`, and calling again sends the message.
+pub(super) async fn resend(call: &Call<'_>, id: &str) -> Answered {
+    let app = call.app;
+    let stored = row(call, id).await?;
+    let row = match stored.value.status {
+        Status::Queued => stored.value,
+        Status::Unknown | Status::Failed => {
+            let now = (app.now)();
+            let row = Delivery {
+                status: Status::Queued,
+                reason: "A person decided to send it again. Waiting to be sent.".to_owned(),
+                updated_at: now,
+                next_attempt_at: None,
+                retry_until: now.checked_add(app.config.retry_for()).unwrap_or(jiff::Timestamp::MAX),
+                ..stored.value
+            };
+            if !app.effects.ledger.update(&row, stored.version).await? {
+                return Err(problem(
+                    409,
+                    "delivery.changed",
+                    "The mail has changed at this moment. Look again.",
+                ));
+            }
+            row
+        }
+        _ => {
+            let detail = "Only a mail that failed, or whose outcome is unknown, can be sent again.";
+            return Err(problem(409, "delivery.not_resendable", detail));
+        }
+    };
+    for sent in app.effects.queue.send(&[router::message(&row)]).await {
+        sent?;
+    }
+    Ok(json(202, &DeliveryRow::from(&row)))
+}
+
+/// `POST /held/release`: tests the active settings without a message, and sends what was held when they pass.
+/// Without settings of its own a tenant's held mail goes by the platform's server; calling this is the decision.
+pub(super) async fn release_held(call: &Call<'_>) -> Answered {
+    let app = call.app;
+    let active = active::read(app, call.tenant).await?;
+    if let Some((revision, settings)) = active.settings() {
+        count_test(call, settings).await?;
+        let report = probe(call, settings, None, None).await;
+        if !report.ok {
+            let detail = "The test did not pass, so nothing was released.";
+            let members = json!({"released": 0, "report": report});
+            return Err(problem_with(409, "settings.test_failed", detail, None, members));
+        }
+        relay_health::reset(app, call.tenant, revision).await;
+    }
+    let released = release::held(app, call.tenant, "somebody asked for it").await?;
+    Ok(json(202, &json!({"released": released})))
+}

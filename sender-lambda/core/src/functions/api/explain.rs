@@ -1,0 +1,100 @@
+//! Joins the facts of a connectivity test with sentences in the admin's language.
+
+use ownpost_domain::failure::{Failure, Reply};
+use ownpost_domain::report::DnsFindings;
+use ownpost_domain::settings::{Auth, Security, Settings};
+use ownpost_smtp::fix::Fix;
+use ownpost_smtp::probe::Probe;
+use serde_json::{Value, json};
+
+use crate::catalogue::{Catalogue, catalogue, fill};
+use crate::wire::test_report::{Deliverability, TestFailure, TestReport};
+
+/// The most characters of a server's text in the failure; the transcript has more.
+const MAX_TEXT: usize = 8 * 1024;
+
+/// The report of a test of these settings that sent its mail to `recipient`, in a BCP 47 `locale`.
+pub fn explain(probe: Probe, settings: &Settings, recipient: Option<&str>, locale: &str) -> TestReport {
+    let sentences = catalogue(locale);
+    let failure = probe
+        .failure
+        .as_ref()
+        .map(|failure| explain_failure(failure, &probe, settings, recipient, sentences));
+    TestReport {
+        ok: probe.passed(),
+        failure,
+        deliverability: probe.dns.map(|found| deliverability(found, &settings.sender_address, locale)),
+        stages: probe.stages,
+        tls: probe.tls,
+        capabilities: probe.capabilities,
+        transcript: probe.transcript,
+        test_message: probe.test_message,
+    }
+}
+
+fn explain_failure(
+    failure: &Failure,
+    probe: &Probe,
+    settings: &Settings,
+    recipient: Option<&str>,
+    sentences: &Catalogue,
+) -> TestFailure {
+    let port = settings.port.to_string();
+    let certificate = probe.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
+    let names = certificate.map(|certificate| certificate.names.join(", ")).filter(|names| !names.is_empty());
+    let username = match &settings.auth {
+        Auth::None => "",
+        Auth::Password { username, .. } => username,
+        Auth::OAuth2(oauth) => &oauth.username,
+    };
+    let values = [
+        ("host", settings.host.as_str()),
+        ("port", port.as_str()),
+        ("sender", settings.sender_address.as_str()),
+        ("recipient", recipient.unwrap_or("–")),
+        ("username", username),
+        ("ehlo", probe.ehlo_name.as_str()),
+        ("names", names.as_deref().unwrap_or("–")),
+    ];
+    let (message, remedy) = sentences.failure(failure.code, &values);
+    let shorten =
+        |reply: &Reply| Reply { text: reply.text.chars().take(MAX_TEXT).collect(), ..reply.clone() };
+    TestFailure {
+        stage: failure.stage,
+        code: failure.code,
+        field: failure.code.field().to_owned(),
+        smtp: failure.reply.as_ref().map(shorten),
+        message,
+        remedy,
+        fix: probe.fix.map(patch),
+    }
+}
+
+/// A proven combination as a JSON merge patch of the settings (RFC 7396).
+fn patch(fix: Fix) -> Value {
+    let security = match fix.security {
+        Security::StartTls => "starttls",
+        Security::Tls => "tls",
+    };
+    json!({ "port": fix.port, "security": security })
+}
+
+/// What DNS says of a sender's mail, with advice in a BCP 47 `locale`.
+pub fn deliverability(found: DnsFindings, sender: &str, locale: &str) -> Deliverability {
+    let sentences = catalogue(locale);
+    let domain = sender.rsplit_once('@').map_or(sender, |(_, domain)| domain);
+    let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_owned());
+    let key = |kind: &str, result: &str| match result {
+        "missing" => Some(format!("{kind}.none")),
+        "fail" | "invalid" => Some(format!("{kind}.{result}")),
+        _ => None,
+    };
+    let advice =
+        [key("spf", &found.spf.result), key("dkim", &found.dkim.result), key("dmarc", &found.dmarc.result)]
+            .into_iter()
+            .flatten()
+            .filter_map(|key| sentences.advice.get(&key))
+            .map(|text| fill(text, &[("domain", &domain)]))
+            .collect();
+    Deliverability { spf: found.spf, dkim: found.dkim, dmarc: found.dmarc, advice }
+}

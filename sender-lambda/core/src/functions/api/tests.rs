@@ -1,0 +1,443 @@
+use ownpost_domain::category::{OnFailure, Via};
+use ownpost_domain::delivery::{Delivery, Revision, Status};
+use ownpost_domain::failure::FailureCode;
+use serde_json::{Value, json};
+
+use super::super::sender::handle as send;
+use super::*;
+use crate::effects::SecretStage;
+use crate::testing::world::{Act, VISIBILITY, World, acme, settings as stored};
+use crate::wire::settings::to_document;
+
+fn claims(tenant: &str) -> Claims {
+    Claims { tenant: Tenant::new(tenant).unwrap(), email: Some(format!("admin@{tenant}.example")) }
+}
+
+async fn call_as(world: &World, claims: Claims, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let pair = |pair: &str| pair.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let body = body.to_string();
+    let request = Request {
+        method,
+        path,
+        query: query.split('&').filter_map(pair).collect(),
+        claims,
+        accept_language: None,
+        body: body.as_bytes(),
+    };
+    let response = handle(&world.app, request, None).await;
+    let body = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
+    if response.status >= 400 && response.status != 422 {
+        assert_eq!(response.content_type, "application/problem+json", "{body}");
+        assert_eq!(body["status"], response.status, "{body}");
+    }
+    assert!(!String::from_utf8_lossy(&response.body).contains("s3cret"), "{body}");
+    (response.status, body)
+}
+
+async fn call(world: &World, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    call_as(world, claims("acme"), method, path, body).await
+}
+
+fn draft(host: &str) -> Value {
+    json!({
+        "host": host, "port": 587, "security": "starttls", "username": "mailer",
+        "password": {"set": "s3cret-word"}, "senderAddress": "noreply@acme.example",
+    })
+}
+
+/// What is active: its host.
+async fn active_host(world: &World) -> Option<String> {
+    let (status, body) = call(world, "GET", "/smtp", &Value::Null).await;
+    match status {
+        200 => body["host"].as_str().map(str::to_owned),
+        404 => {
+            assert_eq!(body["code"], "not_configured");
+            None
+        }
+        _ => panic!("{body}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_saved_is_tested_and_active_and_shown_without_secrets() {
+    let world = World::new();
+    assert_eq!(active_host(&world).await, None);
+    let (status, body) = call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
+    assert_eq!((status, &body["activated"]), (200, &json!(true)), "{body}");
+    assert_eq!(
+        *world.relays.tested.lock().unwrap(),
+        [("smtp.one.example".to_owned(), Some("admin@acme.example".to_owned()))]
+    );
+    let (_, shown) = call(&world, "GET", "/smtp", &Value::Null).await;
+    assert_eq!(shown["password"], json!({"isSet": true}));
+    assert_eq!(shown["revision"], body["revision"]);
+    assert_eq!((&shown["status"], &shown["health"]["status"]), (&json!("active"), &json!("healthy")));
+    assert_eq!(world.memory.take_emitted()[0].detail_type, "Settings Activated");
+    let pending = world.app.effects.secrets.get(&acme(), SecretStage::Pending).await.unwrap();
+    assert!(pending.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_that_fail_change_nothing() {
+    let world = World::new();
+    call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
+    *world.relays.failing_tests.lock().unwrap() = 1;
+    let (status, body) = call(&world, "PUT", "/smtp", &draft("smtp.two.example")).await;
+    assert_eq!((status, &body["activated"]), (409, &json!(false)), "{body}");
+    assert_eq!((&body["code"], &body["report"]["ok"]), (&json!("settings.test_failed"), &json!(false)));
+    assert_eq!(active_host(&world).await.as_deref(), Some("smtp.one.example"));
+    let secrets = &world.app.effects.secrets;
+    assert!(secrets.get(&acme(), SecretStage::Pending).await.unwrap().is_none());
+    assert!(secrets.get(&acme(), SecretStage::Previous).await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_way_back() {
+    let world = World::new();
+    assert_eq!(
+        call(&world, "POST", "/smtp/rollback", &Value::Null).await.1["code"],
+        "rollback.nothing_before"
+    );
+    call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
+    call(&world, "PUT", "/smtp", &draft("smtp.two.example")).await;
+    // What is done, its status, and what is active then.
+    for (method, path, status, host) in [
+        ("POST", "/smtp/rollback", 200, Some("smtp.one.example")),
+        ("POST", "/smtp/rollback", 200, Some("smtp.two.example")),
+        ("DELETE", "/smtp", 204, None),
+        ("DELETE", "/smtp", 204, None),
+        ("POST", "/smtp/rollback", 200, Some("smtp.two.example")),
+        ("POST", "/smtp/rollback", 200, None),
+    ] {
+        let (answered, body) = call(&world, method, path, &Value::Null).await;
+        assert_eq!(answered, status, "{method} {path}: {body}");
+        assert_eq!(active_host(&world).await.as_deref(), host, "{method} {path}");
+    }
+    *world.relays.failing_tests.lock().unwrap() = 1;
+    let (status, body) = call(&world, "POST", "/smtp/rollback", &Value::Null).await;
+    assert_eq!((status, &body["activated"]), (409, &json!(false)));
+    assert_eq!(active_host(&world).await, None, "a rollback that fails its test changes nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_who_save_at_once_one_wins() {
+    let world = World::new();
+    call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
+    for (method, path) in [("PUT", "/smtp"), ("POST", "/smtp/rollback")] {
+        call(&world, "PUT", "/smtp", &draft("smtp.before.example")).await;
+        let effects = world.app.effects.clone();
+        let other = Revision(format!("somebody-elses-{}", method.to_lowercase()));
+        let revision = other.clone();
+        *world.relays.meanwhile.lock().unwrap() = Some(Box::new(move || {
+            Box::pin(async move {
+                let now = effects.secrets.get(&acme(), SecretStage::Current).await.unwrap().unwrap().revision;
+                let document = to_document(&stored("smtp.other.example", Via::Relay, OnFailure::Hold));
+                effects.secrets.put_pending(&acme(), &revision, &document).await.unwrap();
+                assert!(effects.secrets.promote(&acme(), &revision, Some(&now)).await.unwrap());
+            })
+        }));
+        let (status, body) = call(&world, method, path, &draft("smtp.mine.example")).await;
+        assert_eq!((status, &body["code"]), (409, &json!("settings.conflict")), "{body}");
+        assert_eq!(active_host(&world).await.as_deref(), Some("smtp.other.example"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn saving_what_is_active_leaves_no_version_behind() {
+    let world = World::new();
+    let (_, first) = call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
+    let mut keep = draft("smtp.one.example");
+    keep["password"] = json!({"keep": true});
+    let (status, second) = call(&world, "PUT", "/smtp", &keep).await;
+    assert_eq!((status, &second["revision"]), (200, &first["revision"]));
+    assert_eq!(world.relays.tested.lock().unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_password_stays_with_its_server() {
+    let world = World::new();
+    call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
+    let mut keep = draft("smtp.evil.example");
+    keep["password"] = json!({"keep": true});
+    for path in ["/smtp", "/smtp/test"] {
+        let method = if path == "/smtp" { "PUT" } else { "POST" };
+        let (status, body) = call(&world, method, path, &keep).await;
+        assert_eq!(
+            (status, &body["issues"][0]["code"]),
+            (422, &json!("password.reentry_required")),
+            "{body}"
+        );
+    }
+    assert_eq!(world.relays.tested.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn drafts_are_tested_and_not_stored() {
+    let world = World::new();
+    let (status, body) = call(&world, "POST", "/smtp/test", &draft("smtp.one.example")).await;
+    assert_eq!((status, &body["ok"]), (200, &json!(true)));
+    assert_eq!(body["testMessage"]["recipient"], "admin@acme.example");
+    assert_eq!(active_host(&world).await, None);
+    let (status, body) = call(&world, "POST", "/smtp/test", &json!({"host": 7})).await;
+    assert_eq!((status, &body["valid"]), (422, &json!(false)));
+    let (status, body) = call(&world, "POST", "/smtp/validate", &json!([])).await;
+    assert_eq!((status, &body["valid"]), (200, &json!(false)));
+    assert_eq!(world.relays.tested.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tests_are_limited_for_each_tenant() {
+    let world = World::new();
+    for _ in 0..30 {
+        assert_eq!(call(&world, "POST", "/smtp/test", &draft("smtp.one.example")).await.0, 200);
+    }
+    let limited = [("POST", "/smtp/test"), ("PUT", "/smtp")];
+    for (method, path) in limited {
+        let (status, body) = call(&world, method, path, &draft("smtp.one.example")).await;
+        assert_eq!((status, &body["code"]), (429, &json!("test.rate_limited")), "{path}");
+        assert!(body["retryAfter"].as_u64().is_some_and(|seconds| (1..=30).contains(&seconds)), "{body}");
+    }
+    let other = call_as(&world, claims("other"), "POST", "/smtp/test", &draft("smtp.one.example")).await;
+    assert_eq!(other.0, 200);
+    assert_eq!(call(&world, "POST", "/smtp/test", &json!({})).await.0, 422, "rules are not limited");
+    world.memory.pass(std::time::Duration::from_secs(30));
+    assert_eq!(call(&world, "POST", "/smtp/test", &draft("smtp.one.example")).await.0, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_tenants_cannot_hammer_one_server() {
+    let world = World::new();
+    let test = |number: usize, host: &'static str| {
+        let world = &world;
+        async move {
+            let tenant = format!("t{}", number % 20);
+            call_as(world, claims(&tenant), "POST", "/smtp/test", &draft(host)).await
+        }
+    };
+    for number in 0..300 {
+        assert_eq!(test(number, "smtp.one.example").await.0, 200, "{number}");
+    }
+    let (status, body) = test(0, "SMTP.one.example").await;
+    assert_eq!((status, &body["code"]), (429, &json!("test.rate_limited")));
+    assert!(body["detail"].as_str().unwrap().contains("this server"), "{body}");
+    assert_eq!(test(1, "smtp.two.example").await.0, 200, "another server is another matter");
+}
+
+#[tokio::test(start_paused = true)]
+async fn mail_that_is_held_when_the_settings_go_waits_for_a_person_and_not_for_ever() {
+    for released in [true, false] {
+        let world = World::new();
+        world.activate("r1", &stored("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+        world.app.effects.ledger.add_tenant(&acme()).await.unwrap();
+        world.tell("e1", &["jan@example.org"]).await;
+        world.relays.then([Act::Fail(ownpost_domain::failure::Stage::Auth, FailureCode::AuthRejected, 535)]);
+        sent(&world).await;
+        assert_eq!(call(&world, "DELETE", "/smtp", &Value::Null).await.0, 204);
+        world.memory.pass(std::time::Duration::from_hours(47));
+        crate::functions::monitor::run(&world.app).await.unwrap();
+        let row = sent(&world).await.remove(0);
+        assert_eq!((row.status, world.relays.taken().len()), (Status::Held, 0));
+        assert!(row.reason.contains("as soon as you release it"), "{}", row.reason);
+        if released {
+            let (status, body) = call(&world, "POST", "/held/release", &Value::Null).await;
+            assert_eq!((status, &body["released"]), (202, &json!(1)));
+            let row = sent(&world).await.remove(0);
+            assert_eq!((row.status, row.route), (Status::Sent, Some(Via::Platform)));
+        } else {
+            world.memory.pass(std::time::Duration::from_hours(2));
+            crate::functions::monitor::run(&world.app).await.unwrap();
+            assert_eq!(sent(&world).await[0].status, Status::Failed);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_address_nothing_is_activated() {
+    let world = World::new();
+    let nobody = Claims { email: None, ..claims("acme") };
+    let (status, body) = call_as(&world, nobody.clone(), "PUT", "/smtp", &draft("smtp.one.example")).await;
+    assert_eq!((status, &body["code"]), (400, &json!("token.email_missing")));
+    let (status, body) = call_as(&world, nobody, "POST", "/smtp/test", &draft("smtp.one.example")).await;
+    assert_eq!((status, &body["testMessage"]), (200, &Value::Null));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stages_are_told_as_they_pass() {
+    let world = World::new();
+    let mut told = Vec::new();
+    let body = draft("smtp.one.example").to_string();
+    let request = Request {
+        method: "POST",
+        path: "/smtp/test",
+        query: Vec::new(),
+        claims: claims("acme"),
+        accept_language: None,
+        body: body.as_bytes(),
+    };
+    handle(&world.app, request, Some(&mut |stage| told.push(stage))).await;
+    assert_eq!(told[0]["stage"], "auth");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ledger_is_listed_page_by_page_and_filtered() {
+    let world = World::new();
+    let recipients: Vec<String> = (0..60).map(|index| format!("r{index}@example.org")).collect();
+    world.tell("e1", &recipients.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    world.tell("e2", &["jan@münchen.de"]).await;
+    let count = |body: &Value| body["deliveries"].as_array().unwrap().len();
+    let (_, first) = call(&world, "GET", "/deliveries?event=e1", &Value::Null).await;
+    let cursor = first["cursor"].as_str().unwrap();
+    let (_, second) =
+        call(&world, "GET", &format!("/deliveries?event=e1&cursor={cursor}"), &Value::Null).await;
+    assert_eq!((count(&first), count(&second), &second["cursor"]), (50, 10, &Value::Null));
+    for (query, expected) in [
+        ("recipient=jan@MÜNCHEN.de", 1),
+        ("recipient=nobody@example.org", 0),
+        ("recipient=nonsense", 0),
+        ("status=queued&event=e2", 1),
+        ("status=sent", 0),
+        ("unknown=1&event=e2", 1),
+    ] {
+        let (status, body) = call(&world, "GET", &format!("/deliveries?{query}"), &Value::Null).await;
+        assert_eq!((status, count(&body)), (200, expected), "{query}");
+    }
+    for (query, code) in [("status=lost", "query.invalid"), ("cursor=x", "cursor.invalid")] {
+        let (status, body) = call(&world, "GET", &format!("/deliveries?{query}"), &Value::Null).await;
+        assert_eq!((status, &body["code"]), (400, &json!(code)), "{query}");
+    }
+}
+
+/// Lets the sender work, with the rows as it leaves them.
+async fn sent(world: &World) -> Vec<Delivery> {
+    let records = world.memory.receive(10, VISIBILITY);
+    for record in &records {
+        if send(&world.app, std::slice::from_ref(record)).await.is_empty() {
+            world.memory.delete(&record.message_id);
+        }
+    }
+    world.memory.rows()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_decides_about_unknown_and_failed_mails() {
+    let world = World::new();
+    world.tell("e1", &["jan@example.org"]).await;
+    world.relays.then([Act::FailLate(FailureCode::MessageUnknown, 0)]);
+    let id = sent(&world).await[0].id.as_str().to_owned();
+    let (_, detail) = call(&world, "GET", &format!("/deliveries/{id}"), &Value::Null).await;
+    assert_eq!(detail["status"], "unknown");
+    assert!(detail["story"][0]["text"].as_str().unwrap().starts_with("Triggered by event e1"), "{detail}");
+    // The queue is out of reach once; calling again completes it.
+    world.memory.fail("queue.send", 1);
+    let path = format!("/deliveries/{id}/resend");
+    assert_eq!(call(&world, "POST", &path, &Value::Null).await.0, 503);
+    let (status, row) = call(&world, "POST", &path, &Value::Null).await;
+    assert_eq!((status, &row["status"]), (202, &json!("queued")));
+    let rows = sent(&world).await;
+    assert_eq!((rows[0].status, rows[0].attempts.len()), (Status::Sent, 2));
+    let (status, body) = call(&world, "POST", &path, &Value::Null).await;
+    assert_eq!((status, &body["code"]), (409, &json!("delivery.not_resendable")));
+    for path in ["/deliveries/dlv_0", "/deliveries/%00"] {
+        let (status, body) = call(&world, "GET", path, &Value::Null).await;
+        assert_eq!((status, &body["code"]), (404, &json!("never_triggered")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn held_mail_is_released_by_a_passing_test_alone() {
+    let world = World::new();
+    world.activate("r1", &stored("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+    world.tell("e1", &["jan@example.org"]).await;
+    world.relays.then([Act::Fail(ownpost_domain::failure::Stage::Auth, FailureCode::AuthRejected, 535)]);
+    assert_eq!(sent(&world).await[0].status, Status::Held);
+    *world.relays.failing_tests.lock().unwrap() = 1;
+    let (status, body) = call(&world, "POST", "/held/release", &Value::Null).await;
+    assert_eq!((status, &body["released"]), (409, &json!(0)));
+    assert_eq!((world.memory.rows()[0].status, world.memory.queued()), (Status::Held, 0));
+    let (status, body) = call(&world, "POST", "/held/release", &Value::Null).await;
+    assert_eq!((status, body), (202, json!({"released": 1})));
+    assert_eq!(sent(&world).await[0].status, Status::Sent);
+    // The test sent no message.
+    assert!(world.relays.tested.lock().unwrap().iter().all(|(_, recipient)| recipient.is_none()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_of_another_tenant_can_be_seen_or_done() {
+    let world = World::new();
+    call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
+    world.tell("e1", &["jan@example.org"]).await;
+    world.relays.then([Act::FailLate(FailureCode::MessageUnknown, 0)]);
+    let id = sent(&world).await[0].id.as_str().to_owned();
+    let before = format!("{:?}", world.memory.rows());
+    let mut keep = draft("smtp.one.example");
+    keep["password"] = json!({"keep": true});
+    for (method, path, body, status) in [
+        ("GET", "/smtp".to_owned(), Value::Null, 404),
+        ("PUT", "/smtp".to_owned(), keep.clone(), 422),
+        ("POST", "/smtp/test".to_owned(), keep.clone(), 422),
+        ("POST", "/smtp/validate".to_owned(), keep, 200),
+        ("POST", "/smtp/rollback".to_owned(), Value::Null, 409),
+        ("DELETE", "/smtp".to_owned(), Value::Null, 204),
+        ("GET", "/deliveries?event=e1".to_owned(), Value::Null, 200),
+        ("GET", "/deliveries?recipient=jan@example.org".to_owned(), Value::Null, 200),
+        ("GET", "/deliveries?status=unknown".to_owned(), Value::Null, 200),
+        ("GET", format!("/deliveries/{id}"), Value::Null, 404),
+        ("POST", format!("/deliveries/{id}/resend"), Value::Null, 404),
+        ("POST", "/held/release".to_owned(), Value::Null, 202),
+    ] {
+        let (answered, body) = call_as(&world, claims("other"), method, &path, &body).await;
+        assert_eq!(answered, status, "{method} {path}: {body}");
+        assert!(!body.to_string().contains("jan@example.org"), "{method} {path}: {body}");
+    }
+    assert_eq!(format!("{:?}", world.memory.rows()), before);
+    assert_eq!(active_host(&world).await.as_deref(), Some("smtp.one.example"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_store_fails_the_answer_is_a_problem_and_nothing_is_half_done() {
+    for operation in
+        ["secrets.get", "secrets.put_pending", "secrets.promote", "ledger.get_state", "ledger.add_tenant"]
+    {
+        let world = World::new();
+        world.memory.fail(operation, 1);
+        let (status, body) = call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
+        assert_eq!((status, &body["code"]), (503, &json!("store.unavailable")), "{operation}");
+        assert_eq!(active_host(&world).await, None, "{operation}");
+        let (status, _) = call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
+        assert_eq!(status, 200, "{operation}: again");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn paths_and_methods() {
+    let world = World::new();
+    for (method, path, status) in [
+        ("GET", "/", 404),
+        ("GET", "/smtp/", 404),
+        ("PATCH", "/smtp", 405),
+        ("GET", "/smtp/test", 405),
+        ("DELETE", "/deliveries", 405),
+        ("GET", "/smtp/other", 404),
+        ("POST", "/held", 404),
+    ] {
+        let (answered, body) = call(&world, method, path, &Value::Null).await;
+        // "/smtp/" is "/smtp": not configured.
+        assert_eq!(answered, status, "{method} {path}: {body}");
+    }
+}
+
+#[test]
+fn which_language_is_preferred() {
+    for (header, expected) in [
+        (None, "en"),
+        (Some(""), "en"),
+        (Some("nl"), "nl"),
+        (Some("de-AT, de;q=0.9, en;q=0.8"), "de"),
+        (Some("tlh, fr;q=0.4, ES-mx;q=0.7"), "es"),
+        (Some("fr;q=0, nl;q=x"), "en"),
+        (Some(";;;q=,,"), "en"),
+    ] {
+        assert_eq!(preferred(header), expected, "{header:?}");
+    }
+}

@@ -1,0 +1,160 @@
+//! The functions of the one artefact; the only places where wire, domain and effects meet.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use ownpost_domain::failure::{Failure, Reply};
+use ownpost_domain::report::StageResult;
+use ownpost_domain::settings::Settings;
+use ownpost_smtp::probe::{Probe, probe};
+use ownpost_smtp::{Gate, Mail, Network, Plan, Pool, RelayKey};
+
+use crate::config::{Config, ConfigError};
+use crate::effects::{Effects, Emitted};
+use crate::mail::templates::Templates;
+
+mod active;
+mod alert;
+pub mod api;
+pub mod monitor;
+pub(crate) mod relay_health;
+mod release;
+pub mod router;
+pub mod sender;
+mod shared_state;
+
+/// A clock.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Everything a function works with, made once at start.
+pub struct App {
+    /// The operator's configuration.
+    pub config: Config,
+    /// Connections to relays.
+    pub relays: Arc<dyn Relays>,
+    /// The world.
+    pub effects: Effects,
+    /// The clock: functions read it and hand the time to the domain.
+    pub now: Clock,
+    /// What mails say.
+    pub templates: Templates,
+    /// This process among all: what it takes it takes under this name.
+    process: String,
+    cache: active::Cache,
+}
+
+impl App {
+    /// Prepares a function's world: the real network and the real clock over these effects.
+    ///
+    /// # Errors
+    /// What the configuration names cannot be read (CA file, templates).
+    pub fn new(config: Config, effects: Effects) -> Result<Self, ConfigError> {
+        let network = Arc::new(config.network()?);
+        let relays = Arc::new(Smtp { pool: Pool::new(network.clone()), network });
+        Self::with_relays(config, effects, relays)
+    }
+
+    /// The same over other relays: simulations and unit tests speak no SMTP.
+    ///
+    /// # Errors
+    /// What the configuration names cannot be read (templates).
+    pub fn with_relays(
+        config: Config,
+        effects: Effects,
+        relays: Arc<dyn Relays>,
+    ) -> Result<Self, ConfigError> {
+        let templates = Templates::new(config.templates.as_deref())?;
+        Ok(Self {
+            config,
+            relays,
+            effects,
+            now: Arc::new(Timestamp::now),
+            templates,
+            process: process_name(),
+            cache: active::Cache::default(),
+        })
+    }
+}
+
+/// What the functions ask of SMTP servers: [`Pool::send`] and the probe, as a trait, so that the functions can
+/// be run without sockets.
+#[async_trait]
+pub trait Relays: Send + Sync {
+    /// See [`Pool::send`].
+    async fn send(
+        &self,
+        key: &RelayKey,
+        settings: &Settings,
+        mails: &[Mail],
+        gate: &dyn Gate,
+    ) -> Vec<Option<Result<Reply, Failure>>>;
+    /// See [`probe`].
+    async fn probe(
+        &self,
+        settings: &Settings,
+        plan: &Plan<'_>,
+        on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
+    ) -> Probe;
+}
+
+/// Real SMTP.
+struct Smtp {
+    network: Arc<Network>,
+    pool: Pool,
+}
+
+#[async_trait]
+impl Relays for Smtp {
+    async fn send(
+        &self,
+        key: &RelayKey,
+        settings: &Settings,
+        mails: &[Mail],
+        gate: &dyn Gate,
+    ) -> Vec<Option<Result<Reply, Failure>>> {
+        self.pool.send(key, settings, mails, gate).await
+    }
+
+    async fn probe(
+        &self,
+        settings: &Settings,
+        plan: &Plan<'_>,
+        on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
+    ) -> Probe {
+        probe(&self.network, settings, plan, on_stage).await
+    }
+}
+
+/// Emits events. One that cannot be emitted is logged: what it tells of is in the ledger.
+async fn emit(app: &App, events: &[Emitted]) {
+    for (event, result) in events.iter().zip(app.effects.events.emit(events).await) {
+        if let Err(error) = result {
+            tracing::warn!(detail_type = event.detail_type, %error, "event not emitted");
+        }
+    }
+}
+
+fn process_name() -> String {
+    let mut bytes = [0; 8];
+    // Two processes of one name share what each thinks its own: fewer connections, not more.
+    let _ = getrandom::fill(&mut bytes);
+    ownpost_domain::delivery::hex(&bytes)
+}
+
+/// A random number in [0, 1) for jitter. Without a source of randomness everything comes back in the middle.
+fn random_unit() -> f64 {
+    getrandom::u32().map_or(0.5, |number| f64::from(number) / (f64::from(u32::MAX) + 1.0))
+}
+
+/// 128 random bits for a test mail's Message-ID. Should the system have no randomness, the clock does: they need not be
+/// secret.
+pub fn random_bits() -> u128 {
+    let mut octets = [0; 16];
+    if getrandom::fill(&mut octets).is_err() {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        return now.as_nanos();
+    }
+    u128::from_be_bytes(octets)
+}

@@ -1,0 +1,235 @@
+//! Function `router`: accepts events, records a row for each recipient and fans out.
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
+use ownpost_domain::event::{Event, Recipient};
+use ownpost_domain::tenant::Tenant;
+
+use super::App;
+use crate::effects::{EffectError, QueueMessage};
+use crate::mail::ids;
+use crate::wire::event::{self, EventCode, EventError, QUEUE_LIMIT};
+use crate::wire::sqs::Job;
+
+/// How many rows are written at a time: an event of 1000 recipients takes seconds, not minutes.
+const AT_A_TIME: usize = 16;
+/// What the types of our own events begin with.
+pub(super) const OWN_TYPES: &str = "ownpost.";
+
+/// What came of one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// A row for each recipient, in their order; an address named twice gets one mail.
+    pub deliveries: Vec<DeliveryId>,
+    /// Whether the event had been accepted before.
+    pub repeated: bool,
+}
+
+/// Why an event was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct Refused {
+    /// Stable code: `event.…`.
+    pub code: &'static str,
+    /// For the developer of the event source.
+    pub message: String,
+    /// Whether the same event may be accepted later: the store was out of reach.
+    pub transient: bool,
+}
+
+impl Refused {
+    fn new(code: EventCode, message: impl Into<String>) -> Self {
+        Self { code: code.code(), message: message.into(), transient: code == EventCode::Unavailable }
+    }
+}
+
+impl From<EventError> for Refused {
+    fn from(error: EventError) -> Self {
+        Self::new(error.code, error.to_string())
+    }
+}
+
+impl From<EffectError> for Refused {
+    /// A permanent error is the operator's to cure (a missing permission), so the event is worth keeping too.
+    fn from(error: EffectError) -> Self {
+        Self::new(EventCode::Unavailable, error.to_string())
+    }
+}
+
+/// Accepts one event document (CONTRACT §5). With `only`, an event of another tenant is refused.
+///
+/// Idempotent: whatever a crash left undone, accepting the same event again completes it, and what was done is
+/// not done twice.
+///
+/// # Errors
+/// The event cannot be used, or the store is out of reach ([`Refused::transient`]).
+pub async fn accept(app: &App, document: &[u8], only: Option<&Tenant>) -> Result<Accepted, Refused> {
+    accept_up_to(app, document, only, QUEUE_LIMIT).await
+}
+
+/// [`accept`] for events of up to `limit` bytes: `ownpost send` has no queue to fit them on.
+///
+/// # Errors
+/// As [`accept`].
+pub async fn accept_up_to(
+    app: &App,
+    document: &[u8],
+    only: Option<&Tenant>,
+    limit: usize,
+) -> Result<Accepted, Refused> {
+    let event = event::parse(document, limit)?;
+    if only.is_some_and(|tenant| *tenant != event.tenant) {
+        return Err(Refused::new(
+            EventCode::TenantForeign,
+            "tenant: the event is of another tenant than the caller",
+        ));
+    }
+    if event.kind.starts_with(OWN_TYPES) {
+        let message = format!("type: names beginning with `{OWN_TYPES}` are for our own mails");
+        return Err(Refused::new(EventCode::TypeInvalid, message));
+    }
+    record(app, &event, document).await
+}
+
+/// Writes the event and its rows and puts them on the queue. The order closes every crash window: first what
+/// can be repeated without effect, and the message last.
+pub(super) async fn record(app: &App, event: &Event, document: &[u8]) -> Result<Accepted, Refused> {
+    let effects = &app.effects;
+    let repeated = !effects.ledger.put_event(&event.tenant, &event.id, document).await?;
+    if repeated {
+        let first = effects.ledger.get_event(&event.tenant, &event.id).await?;
+        let first =
+            first.ok_or_else(|| Refused::new(EventCode::Unavailable, "the event is being written"))?;
+        // Compared by meaning, not by bytes: a source may write its JSON differently when it repeats.
+        if event::parse(&first, usize::MAX).as_ref() != Ok(event) {
+            let message = "id: this id was used for another event; nothing of this one was kept";
+            return Err(Refused::new(EventCode::IdReused, message));
+        }
+    }
+    let mut rows: Vec<Delivery> = Vec::with_capacity(event.recipients.len());
+    for recipient in &event.recipients {
+        let row = new_row(app, event, recipient);
+        if rows.iter().all(|other| other.id != row.id) {
+            rows.push(row);
+        }
+    }
+    let deliveries: Vec<DeliveryId> = rows.iter().map(|row| row.id.clone()).collect();
+    let waiting: Vec<Option<QueueMessage>> = stream::iter(rows)
+        .map(|row| async move {
+            // A row that is there already and still `queued` may have lost its message to a crash. Two messages
+            // for one row are harmless: the sender's conditional write lets one of them through.
+            let queued = effects.ledger.insert(&row).await?
+                || effects
+                    .ledger
+                    .get(&row.tenant, &row.id)
+                    .await?
+                    .is_some_and(|row| row.value.status == Status::Queued);
+            Ok::<_, EffectError>(queued.then(|| message(&row)))
+        })
+        .buffered(AT_A_TIME)
+        .try_collect()
+        .await?;
+    let messages: Vec<QueueMessage> = waiting.into_iter().flatten().collect();
+    let results = effects.queue.send(&messages).await;
+    let failed: Vec<&EffectError> = results.iter().filter_map(|result| result.as_ref().err()).collect();
+    if let Some(first) = failed.first() {
+        let message =
+            format!("{} of {} mails are not on the queue yet: {first}", failed.len(), messages.len());
+        return Err(Refused::new(EventCode::Unavailable, message));
+    }
+    Ok(Accepted { deliveries, repeated })
+}
+
+/// The message that brings this row to a sender.
+pub(super) fn message(row: &Delivery) -> QueueMessage {
+    let job = Job { tenant: row.tenant.clone(), delivery: row.id.clone() };
+    QueueMessage { group: row.tenant.clone(), body: job.encode(), delay: std::time::Duration::ZERO }
+}
+
+/// The row of a mail that nobody has tried to send.
+pub fn new_row(app: &App, event: &Event, recipient: &Recipient) -> Delivery {
+    let now = (app.now)();
+    let address = &recipient.person.address;
+    let ehlo_name = app.config.ehlo_name.as_deref();
+    Delivery {
+        id: DeliveryId::derive(&event.tenant, &event.id, address),
+        tenant: event.tenant.clone(),
+        event: event.id.clone(),
+        category: event.category,
+        kind: event.kind.clone(),
+        recipient: address.clone(),
+        status: Status::Queued,
+        route: None,
+        reason: "Waiting to be sent.".to_owned(),
+        revision: None,
+        message_id: ids::message_id(&event.tenant, &event.id, address, ehlo_name),
+        queued_at: now,
+        updated_at: now,
+        next_attempt_at: None,
+        retry_until: now.checked_add(app.config.retry_for()).unwrap_or(jiff::Timestamp::MAX),
+        attempts: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::world::{World, event};
+
+    #[tokio::test]
+    async fn an_event_becomes_a_row_and_a_message_for_each_recipient() {
+        let world = World::new();
+        let event = event("e1", &["jan@example.org", "ann@example.org", "jan@EXAMPLE.org"]);
+        let accepted = accept(&world.app, event.as_bytes(), None).await.unwrap();
+        assert!(!accepted.repeated);
+        assert_eq!((accepted.deliveries.len(), world.memory.queued()), (2, 2));
+        for row in world.memory.rows() {
+            assert_eq!((row.status, row.event.as_str()), (Status::Queued, "e1"));
+            assert!(accepted.deliveries.contains(&row.id));
+        }
+    }
+
+    #[tokio::test]
+    async fn whatever_failed_in_between_the_same_event_completes_it() {
+        for operation in ["ledger.put_event", "ledger.insert", "queue.send"] {
+            let world = World::new();
+            let event = event("e1", &["a@example.org", "b@example.org", "c@example.org"]);
+            world.memory.fail(operation, 1);
+            let refused = accept(&world.app, event.as_bytes(), None).await.unwrap_err();
+            assert_eq!((refused.code, refused.transient), ("event.unavailable", true), "{operation}");
+            let accepted = accept(&world.app, event.as_bytes(), None).await.unwrap();
+            assert_eq!((accepted.deliveries.len(), world.memory.rows().len()), (3, 3), "{operation}");
+            let bodies: std::collections::HashSet<String> = world
+                .memory
+                .receive(10, std::time::Duration::from_secs(30))
+                .into_iter()
+                .map(|record| record.body)
+                .collect();
+            assert_eq!(bodies.len(), 3, "{operation}: every row has a message");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_id_names_one_event_for_ever() {
+        let world = World::new();
+        let first = event("e1", &["jan@example.org"]);
+        accept(&world.app, first.as_bytes(), None).await.unwrap();
+        let respaced = first.replace(':', ": ");
+        assert!(accept(&world.app, respaced.as_bytes(), None).await.unwrap().repeated);
+        let other = event("e1", &["eve@example.org"]);
+        assert_eq!(accept(&world.app, other.as_bytes(), None).await.unwrap_err().code, "event.id_reused");
+        assert_eq!(world.memory.rows().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn foreign_tenants_and_our_own_types_are_refused() {
+        let world = World::new();
+        let event = event("e1", &["jan@example.org"]);
+        let other = Tenant::new("other").unwrap();
+        let refused = accept(&world.app, event.as_bytes(), Some(&other)).await.unwrap_err();
+        assert_eq!(refused.code, "event.tenant_foreign");
+        let own = event.replace("comment.created", "ownpost.relay-unhealthy");
+        assert_eq!(accept(&world.app, own.as_bytes(), None).await.unwrap_err().code, "event.type_invalid");
+        assert!(world.memory.rows().is_empty() && world.memory.queued() == 0);
+    }
+}

@@ -1,0 +1,391 @@
+//! Function `sender`: takes a batch from the queue, resolves each route, sends, records.
+//!
+//! A message says which row to send; the row says where the mail stands, and every change of it is a conditional
+//! write. So two messages for one row, a message delivered twice, and a sender killed at any point all come to
+//! the same: the mail is sent once, or found as `unknown`.
+
+use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt as _, StreamExt as _, future, stream};
+use jiff::Timestamp;
+use ownpost_domain::category::Via;
+use ownpost_domain::delivery::{Delivery, Revision, Status};
+use ownpost_domain::event::Event;
+use ownpost_domain::route::{self, Relay, Route};
+use ownpost_domain::tenant::Tenant;
+use ownpost_smtp::RelayKey;
+
+use self::group::Group;
+use self::settle::{defer, settle};
+use super::active::Active;
+use super::alert::UNHEALTHY;
+use super::relay_health::Admitted;
+use super::{App, active, random_unit, relay_health};
+use crate::effects::{Record, Result};
+use crate::wire::event;
+use crate::wire::sqs::Job;
+
+mod group;
+mod settle;
+mod throttle;
+
+/// How many rows are read at a time.
+const AT_A_TIME: usize = 16;
+/// A mail may be tried with the settings at hand, with those that have replaced them, and through the platform.
+const ROUNDS: usize = 3;
+/// What waits for the platform's server comes back spread over so long.
+const SPREAD: Duration = Duration::from_secs(30);
+/// The longest that SQS hides a message is 12 hours from its receipt.
+const LONGEST_HIDE: Duration = Duration::from_hours(11);
+
+/// For how long after the function began it begins mails. Once committed, a mail may take as long as writing it and the
+/// server's last word may, five minutes; a function ended before that would leave it `unknown`. The function's timeout
+/// in the template is the sum, and a little.
+pub const BEGIN_FOR: Duration = Duration::from_secs(150);
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It leaves the queue: the row tells the rest.
+    Done,
+    /// It stays, hidden for so long; `None`: for what the queue was set to.
+    Stay(Option<Duration>),
+}
+
+/// A mail to be sent now.
+struct Item {
+    /// Its message's index in the batch.
+    index: usize,
+    row: Delivery,
+    version: u64,
+    event: Arc<Event>,
+}
+
+/// What is known of a tenant in this batch.
+struct TenantState {
+    active: Active,
+    /// Why no mail may go through its relay now.
+    fault: Option<String>,
+    /// Whether its settings were read again in this batch.
+    reread: bool,
+}
+
+/// Works through the batch. The ids of the messages that stay on the queue, because they are to be tried again.
+///
+/// Nothing in one message's body, event or relay can fail another: what goes wrong, even a panic, keeps the
+/// messages it touches on the queue and no others.
+pub async fn handle(app: &App, records: &[Record]) -> Vec<String> {
+    // Unless something is known to be done, its message stays.
+    let mut fates = vec![Fate::Stay(None); records.len()];
+    let until = (app.now)().checked_add(BEGIN_FOR).unwrap_or(Timestamp::MAX);
+    let mut items = load(app, records, &mut fates).await;
+    let mut tenants = load_tenants(app, &items).await;
+    for _ in 0..ROUNDS {
+        if items.is_empty() {
+            break;
+        }
+        let groups = route_all(app, std::mem::take(&mut items), &tenants, &mut fates).await;
+        let runs = groups.into_iter().map(|group| AssertUnwindSafe(group.run(app, until)).catch_unwind());
+        for ran in future::join_all(runs).await {
+            let Ok(ran) = ran else {
+                tracing::error!("a panic while sending; its mails stay on the queue");
+                continue;
+            };
+            for (index, fate) in ran.fates {
+                fates[index] = fate;
+            }
+            if let Some((tenant, state)) = ran.tenant {
+                tenants.insert(tenant, state);
+            }
+            items.extend(ran.again);
+        }
+    }
+    let mut staying = Vec::new();
+    for (record, fate) in records.iter().zip(&fates) {
+        let Fate::Stay(hide) = fate else { continue };
+        staying.push(record.message_id.clone());
+        if let Some(during) = hide {
+            // Whole seconds, and at least one: zero would make it visible at once.
+            let during = Duration::from_secs(during.as_secs() + 1).min(LONGEST_HIDE);
+            if let Err(error) = app.effects.queue.hide(&record.receipt, during).await {
+                tracing::warn!(%error, "message not hidden; it comes back early and is hidden then");
+            }
+        }
+    }
+    staying
+}
+
+/// Reads the rows and their events. What need not be sent now is settled here.
+async fn load(app: &App, records: &[Record], fates: &mut [Fate]) -> Vec<Item> {
+    let mut jobs: Vec<(usize, Job)> = Vec::new();
+    for (index, record) in records.iter().enumerate() {
+        match Job::decode(&record.body) {
+            // The second message for a row finds out next time what came of the first.
+            Ok(job) if jobs.iter().any(|(_, other)| *other == job) => {}
+            Ok(job) => jobs.push((index, job)),
+            Err(problem) => {
+                tracing::error!(message_id = record.message_id, problem, "message dropped");
+                fates[index] = Fate::Done;
+            }
+        }
+    }
+    let rows: Vec<_> = stream::iter(jobs)
+        .map(|(index, job)| async move {
+            let loaded = AssertUnwindSafe(load_row(app, &job)).catch_unwind().await;
+            (index, loaded.unwrap_or(Err(Fate::Stay(None))))
+        })
+        .buffered(AT_A_TIME)
+        .collect()
+        .await;
+    let mut found = Vec::new();
+    for (index, loaded) in rows {
+        match loaded {
+            Ok((row, version)) => found.push((index, row, version)),
+            Err(fate) => fates[index] = fate,
+        }
+    }
+    let events = load_events(app, &found).await;
+    let mut items = Vec::new();
+    for (index, row, version) in found {
+        match events.get(&(row.tenant.clone(), row.event.clone())) {
+            Some(Ok(event)) => items.push(Item { index, row, version, event: event.clone() }),
+            Some(Err(problem)) => fates[index] = settle::fail(app, row, version, problem).await,
+            None => {}
+        }
+    }
+    items
+}
+
+/// Events by their tenant and id; or why one cannot be used.
+type Events = HashMap<(Tenant, String), std::result::Result<Arc<Event>, String>>;
+
+/// The events of these rows, each read once: many rows of a batch may be of one, and that may carry megabytes. One
+/// that cannot be read now is left out: its mails stay on the queue.
+async fn load_events(app: &App, rows: &[(usize, Delivery, u64)]) -> Events {
+    let distinct: HashSet<_> =
+        rows.iter().map(|(_, row, _)| (row.tenant.clone(), row.event.clone())).collect();
+    let loaded: Vec<_> = stream::iter(distinct)
+        .map(|key| async move {
+            let event = load_event(app, &key.0, &key.1).await;
+            (key, event)
+        })
+        .buffered(AT_A_TIME)
+        .collect()
+        .await;
+    let mut events = Events::new();
+    for (key, event) in loaded {
+        match event {
+            Ok(event) => {
+                events.insert(key, event);
+            }
+            Err(error) => tracing::warn!(%error, "event not read"),
+        }
+    }
+    events
+}
+
+/// The row, if it is to be sent now.
+async fn load_row(app: &App, job: &Job) -> std::result::Result<(Delivery, u64), Fate> {
+    let now = (app.now)();
+    let stored = match app.effects.ledger.get(&job.tenant, &job.delivery).await {
+        Ok(Some(stored)) => stored,
+        Ok(None) => {
+            tracing::error!(tenant = %job.tenant, delivery = job.delivery.as_str(), "no such row; message dropped");
+            return Err(Fate::Done);
+        }
+        Err(error) => {
+            tracing::warn!(%error, "row not read");
+            return Err(Fate::Stay(None));
+        }
+    };
+    let (row, version) = (stored.value, stored.version);
+    match row.status {
+        Status::Sent | Status::Failed | Status::Unknown => Err(Fate::Done),
+        Status::Sending => Err(interrupted(app, row, version, now).await),
+        Status::Deferred if row.next_attempt_at.is_some_and(|at| at > now) => {
+            Err(Fate::Stay(row.next_attempt_at.map(|at| until(now, at))))
+        }
+        Status::Queued | Status::Deferred | Status::Held if now >= row.retry_until => {
+            let problem = format!("{} It was given up: its time is over.", row.reason);
+            Err(settle::fail(app, row, version, &problem).await)
+        }
+        Status::Queued | Status::Deferred | Status::Held => Ok((row, version)),
+    }
+}
+
+/// A row that another sender has, or had when it was killed: then nobody knows whether the mail was taken.
+async fn interrupted(app: &App, row: Delivery, version: u64, now: Timestamp) -> Fate {
+    let lease = app.config.sending_lease();
+    let over = row.updated_at.checked_add(lease).unwrap_or(Timestamp::MAX);
+    let orphaned = app.config.senders_since.is_some_and(|since| row.updated_at < since);
+    if over > now && !orphaned {
+        return Fate::Stay(Some(until(now, over)));
+    }
+    let reason = "The sending was interrupted after the mail may have left: whether it was taken is not known, so \
+                  it is not sent again unless you say so.";
+    let row = Delivery { status: Status::Unknown, reason: reason.to_owned(), ..row };
+    settle(app, row, version, Fate::Done).await
+}
+
+/// The event, or why it cannot be used.
+async fn load_event(app: &App, tenant: &Tenant, id: &str) -> Result<std::result::Result<Arc<Event>, String>> {
+    let Some(document) = app.effects.ledger.get_event(tenant, id).await? else {
+        return Ok(Err("Its event is no longer stored.".to_owned()));
+    };
+    let parsed = event::parse(&document, event::SEND_LIMIT);
+    Ok(parsed.map(Arc::new).map_err(|error| format!("Its event cannot be used: {error}")))
+}
+
+/// Settings and health of the tenants in the batch. A tenant that cannot be read now is left out: its mail
+/// stays on the queue rather than leaving by another way.
+async fn load_tenants(app: &App, items: &[Item]) -> HashMap<Tenant, TenantState> {
+    let mut names: Vec<Tenant> = items.iter().map(|item| item.row.tenant.clone()).collect();
+    names.sort();
+    names.dedup();
+    let loaded: Vec<_> = stream::iter(names)
+        .map(|tenant| async move {
+            let loaded = AssertUnwindSafe(load_tenant(app, &tenant)).catch_unwind().await;
+            (tenant, loaded)
+        })
+        .buffered(AT_A_TIME)
+        .collect()
+        .await;
+    let mut tenants = HashMap::new();
+    for (tenant, loaded) in loaded {
+        match loaded {
+            Ok(Ok(state)) => {
+                tenants.insert(tenant, state);
+            }
+            Ok(Err(error)) => tracing::warn!(%tenant, %error, "settings not read"),
+            Err(_) => tracing::error!(%tenant, "a panic while reading settings"),
+        }
+    }
+    tenants
+}
+
+async fn load_tenant(app: &App, tenant: &Tenant) -> Result<TenantState> {
+    let health = relay_health::load(app, tenant).await?;
+    let marker = health.value.as_ref().map(|health| &health.revision);
+    let active = active::remembered(app, tenant, marker).await?;
+    let fault = match active.settings() {
+        None => None,
+        Some((revision, _)) => {
+            let (health, admitted) = relay_health::admit(app, tenant, revision, health).await?;
+            (admitted == Admitted::Closed)
+                .then(|| health.message.unwrap_or_else(|| "it does not take our mail.".to_owned()))
+        }
+    };
+    Ok(TenantState { active, fault, reread: false })
+}
+
+/// Decides for each mail, settles what is not to be sent, and groups the rest by relay.
+async fn route_all(
+    app: &App,
+    items: Vec<Item>,
+    tenants: &HashMap<Tenant, TenantState>,
+    fates: &mut [Fate],
+) -> Vec<Group> {
+    let mut groups: HashMap<RelayKey, Group> = HashMap::new();
+    let platform = match active::platform(app).await {
+        Ok(platform) => platform,
+        Err(error) => {
+            tracing::warn!(%error, "platform settings not read");
+            return Vec::new();
+        }
+    };
+    let mut closed: Option<Option<Closed>> = None;
+    for mut item in items {
+        let Some(tenant) = tenants.get(&item.row.tenant) else { continue };
+        match decide(&item, tenant, platform.settings().is_some()) {
+            Route::Hold { reason } => {
+                let row = Delivery { status: Status::Held, reason, next_attempt_at: None, ..item.row };
+                fates[item.index] = settle(app, row, item.version, Fate::Done).await;
+            }
+            Route::Send { via, reason } => {
+                let chosen = match via {
+                    Via::Relay => tenant.active.settings(),
+                    Via::Platform => platform.settings(),
+                };
+                let Some((revision, settings)) = chosen else { continue };
+                let own = via == Via::Relay;
+                item.row.route = Some(via);
+                item.row.revision = own.then(|| revision.clone());
+                item.row.reason = reason;
+                if !own {
+                    if closed.is_none() {
+                        match platform_closed(app, revision).await {
+                            Ok(found) => closed = Some(found),
+                            Err(error) => {
+                                tracing::warn!(%error, "health of the platform's server not read");
+                                continue;
+                            }
+                        }
+                    }
+                    if let Some(Some(closed)) = &closed {
+                        let wait = closed.wait + SPREAD.mul_f64(random_unit());
+                        let (version, reason) = (item.version, closed.reason.clone());
+                        fates[item.index] = defer(app, item.row, version, wait, reason).await;
+                        continue;
+                    }
+                }
+                let key = RelayKey {
+                    tenant: own.then(|| item.row.tenant.as_str().to_owned()),
+                    revision: revision.0.clone(),
+                };
+                let group = groups.entry(key.clone()).or_insert_with(|| Group {
+                    key,
+                    settings: settings.clone(),
+                    reread: own && tenant.reread,
+                    items: Vec::new(),
+                });
+                group.items.push(item);
+            }
+        }
+    }
+    groups.into_values().collect()
+}
+
+/// The platform's server is left alone for now.
+struct Closed {
+    reason: String,
+    wait: Duration,
+}
+
+/// Whether the platform's server is left alone: there is no other way for its mail, so that waits. One batch at a
+/// time tries whether it is back.
+async fn platform_closed(app: &App, revision: &Revision) -> Result<Option<Closed>> {
+    let loaded = relay_health::load(app, &Tenant::platform()).await?;
+    let (health, admitted) = relay_health::admit(app, &Tenant::platform(), revision, loaded).await?;
+    if admitted != Admitted::Closed {
+        return Ok(None);
+    }
+    let now = (app.now)();
+    let said = health.message.as_deref().unwrap_or("it does not take mail.");
+    let reason = format!("The platform's server is left alone for a while: {said}");
+    Ok(Some(Closed { reason, wait: health.probe_at.map_or(SPREAD, |at| until(now, at)) }))
+}
+
+fn decide(item: &Item, tenant: &TenantState, platform: bool) -> Route {
+    if item.event.kind == UNHEALTHY {
+        return route::alert(platform);
+    }
+    let relay = match &tenant.active {
+        Active::None(_) => Relay::None,
+        Active::Unreadable(_) => Relay::Unreadable,
+        Active::Settings(_, settings) => {
+            let fault = tenant.fault.as_deref();
+            Relay::Active { host: &settings.host, routing: &settings.routing, fault }
+        }
+    };
+    route::decide(item.row.category, &relay, platform)
+}
+
+fn until(now: Timestamp, then: Timestamp) -> Duration {
+    Duration::try_from(then.duration_since(now)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,542 @@
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use ownpost_domain::category::OnFailure;
+use ownpost_domain::failure::{FailureCode, Stage};
+
+use super::*;
+use crate::testing::world::{Act, Taken, VISIBILITY, World, acme, settings};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+fn own(on_failure: OnFailure) -> ownpost_domain::settings::Settings {
+    settings("smtp.acme.example", Via::Relay, on_failure)
+}
+
+fn taken(tenant: Option<&str>, revision: &str) -> Taken {
+    Taken {
+        tenant: tenant.map(str::to_owned),
+        revision: revision.to_owned(),
+        to: "jan@example.org".to_owned(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_each_outcome_leads_to() {
+    use FailureCode as Code;
+    use OnFailure::{Hold, Platform};
+    let fail = Act::Fail;
+    // What the relay does with the mail, the policy; then: the status, whether the message stays on the queue,
+    // and what the reason says.
+    for (act, policy, status, stays, says) in [
+        (Act::Accept, Hold, Status::Sent, false, "through your own server smtp.acme.example"),
+        (fail(Stage::Recipient, Code::RecipientRejected, 550), Platform, Status::Failed, false, "550 words"),
+        (
+            fail(Stage::Message, Code::MessageRejected, 554),
+            Hold,
+            Status::Failed,
+            false,
+            "refused this mail for good",
+        ),
+        (fail(Stage::Recipient, Code::SmtpTemporary, 450), Platform, Status::Deferred, true, "450 words"),
+        (fail(Stage::Connect, Code::ConnectRefused, 0), Platform, Status::Deferred, true, "connect.refused"),
+        (
+            fail(Stage::Message, Code::ProtocolDisconnected, 0),
+            Hold,
+            Status::Deferred,
+            true,
+            "closed the connection",
+        ),
+        (
+            Act::FailLate(Code::MessageUnknown, 0),
+            Platform,
+            Status::Unknown,
+            false,
+            "may have taken this mail",
+        ),
+        (Act::FailLate(Code::MessageRejected, 554), Hold, Status::Failed, false, "554 words"),
+        (Act::FailLate(Code::SmtpTemporary, 451), Hold, Status::Deferred, true, "451 words"),
+        (Act::FailLate(Code::SenderRejected, 550), Hold, Status::Held, false, "refused the sender address"),
+        (
+            Act::FailLate(Code::SenderRejected, 550),
+            Platform,
+            Status::Sent,
+            false,
+            "through the platform's server",
+        ),
+        (fail(Stage::Auth, Code::AuthRejected, 535), Hold, Status::Held, false, "Held, as your settings say"),
+        (fail(Stage::Tls, Code::TlsExpired, 0), Hold, Status::Held, false, "certificate has expired"),
+        (fail(Stage::Resolve, Code::ResolveForbidden, 0), Hold, Status::Held, false, "resolve.forbidden"),
+        (
+            fail(Stage::Auth, Code::AuthRejected, 535),
+            Platform,
+            Status::Sent,
+            false,
+            "through the platform's server",
+        ),
+    ] {
+        let world = World::new();
+        world.activate("r1", &own(policy)).await;
+        world.tell("e1", &["jan@example.org"]).await;
+        world.relays.then([act.clone()]);
+        world.work().await;
+        let row = world.row();
+        let at = format!("{act:?} {policy:?}: {row:?}");
+        assert_eq!((row.status, world.memory.queued() == 1), (status, stays), "{at}");
+        assert!(row.reason.contains(says), "{at}");
+        assert_eq!(row.next_attempt_at.is_some(), status == Status::Deferred, "{at}");
+        let tries = if status == Status::Sent && policy == Platform { 2 } else { 1 };
+        assert_eq!(row.attempts.len(), tries, "{at}");
+        let emitted: Vec<_> = world.memory.take_emitted().iter().map(|event| event.detail_type).collect();
+        assert_eq!(emitted.contains(&"Delivery Failed"), status == Status::Failed, "{at}");
+    }
+}
+
+/// Numbers that look random and are the same in every run (Knuth's MMIX generator).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_goes_wrong_nothing_is_lost_and_nothing_doubled() {
+    const OPERATIONS: [&str; 9] = [
+        "ledger.get",
+        "ledger.update",
+        "ledger.get_event",
+        "ledger.get_state",
+        "ledger.put_state",
+        "ledger.list",
+        "secrets.get",
+        "queue.send",
+        "queue.hide",
+    ];
+    for seed in 0..8 {
+        let mut dice = Dice(seed);
+        let world = World::new();
+        let policy = if seed % 2 == 0 { OnFailure::Hold } else { OnFailure::Platform };
+        world.activate("r1", &own(policy)).await;
+        world.app.effects.ledger.add_tenant(&acme()).await.unwrap();
+        let recipients: Vec<String> = (0..100).map(|index| format!("r{index}@example.org")).collect();
+        for (index, to) in recipients.iter().enumerate() {
+            world.tell(&format!("e{index}"), &[to]).await;
+        }
+        for round in 0..600 {
+            // Trouble for half of the time, then peace.
+            if round < 300 {
+                world.relays.acts.lock().unwrap().clear();
+                world.relays.then((0..dice.roll(4)).map(|_| match dice.roll(9) {
+                    0 => Act::Fail(Stage::Recipient, FailureCode::SmtpTemporary, 450),
+                    1 => Act::Fail(Stage::Connect, FailureCode::ConnectRefused, 0),
+                    2 => Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535),
+                    3 => Act::FailLate(FailureCode::MessageUnknown, 0),
+                    4 => Act::FailLate(FailureCode::SmtpTemporary, 451),
+                    5 => Act::Panic,
+                    6 => Act::AcceptThenFail("ledger.update", 1 + u32::try_from(dice.roll(6)).unwrap()),
+                    _ => Act::Accept,
+                }));
+                let operation = OPERATIONS[usize::try_from(dice.roll(9)).unwrap()];
+                world.memory.fail(operation, u32::try_from(dice.roll(3)).unwrap());
+            } else {
+                world.relays.acts.lock().unwrap().clear();
+                for operation in OPERATIONS {
+                    world.memory.fail(operation, 0);
+                }
+            }
+            world.work().await;
+            if round % 10 == 0 {
+                let _ = super::super::monitor::run(&world.app).await;
+            }
+            world.memory.pass(Duration::from_secs(dice.roll(240)));
+        }
+        let taken = world.relays.taken();
+        for row in world.memory.rows().iter().filter(|row| !row.event.starts_with("ownpost.")) {
+            let times = taken.iter().filter(|taken| taken.to == row.recipient).count();
+            let fits = match row.status {
+                Status::Sent => times == 1,
+                // Nobody knows: it may have been taken, and never twice.
+                Status::Unknown => times <= 1,
+                _ => false,
+            };
+            assert!(fits, "seed {seed}: taken {times} times: {row:?}");
+        }
+        assert!(world.memory.rows().len() >= recipients.len());
+        assert_eq!(world.memory.queued(), 0, "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn which_server_takes_it_and_in_whose_name_is_in_the_row() {
+    let to_platform = settings("smtp.acme.example", Via::Platform, OnFailure::Hold);
+    for (active, route, revision, by) in [
+        (None, Via::Platform, None, taken(None, "p1")),
+        (Some(own(OnFailure::Hold)), Via::Relay, Some("r1"), taken(Some("acme"), "r1")),
+        (Some(to_platform), Via::Platform, None, taken(None, "p1")),
+    ] {
+        let world = World::new();
+        if let Some(active) = &active {
+            world.activate("r1", active).await;
+        }
+        world.tell("e1", &["jan@example.org"]).await;
+        world.work().await;
+        let row = world.row();
+        assert_eq!((row.route, row.status), (Some(route), Status::Sent));
+        assert_eq!(row.revision.map(|revision| revision.0), revision.map(str::to_owned));
+        assert_eq!(world.relays.taken(), [by]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deferred_mail_is_tried_again_when_it_is_due_and_fails_in_the_end() {
+    let world = World::new();
+    world.activate("r1", &own(OnFailure::Hold)).await;
+    world.tell("e1", &["jan@example.org"]).await;
+    world.relays.then(vec![Act::Fail(Stage::Recipient, FailureCode::SmtpTemporary, 450); 500]);
+    let mut runs = 0;
+    while world.memory.queued() > 0 {
+        runs += world.work().await;
+        world.memory.pass(Duration::from_mins(5));
+        assert!(runs < 200, "{:?}", world.row());
+    }
+    let row = world.row();
+    assert_eq!(row.status, Status::Failed);
+    assert!(row.reason.contains("given up"), "{}", row.reason);
+    // Nothing is tried once the time is up; that it is up is seen when the message shows next, which is up to one
+    // step of this clock later.
+    let after = |at: Timestamp| at.duration_since(row.queued_at);
+    let limit = SignedDuration::from_hours(48);
+    assert!(row.attempts.iter().all(|attempt| after(attempt.at) < limit), "{:?}", row.attempts);
+    let ended = after(row.updated_at);
+    let last_step = limit + SignedDuration::from_mins(5);
+    assert!((SignedDuration::from_hours(45)..=last_step).contains(&ended), "{ended}");
+    assert!(row.attempts.len() <= 30 && row.attempts[0].at.duration_since(row.queued_at).as_secs() < 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_outcome_is_never_sent_again_by_itself() {
+    let world = World::new();
+    world.activate("r1", &own(OnFailure::Platform)).await;
+    world.tell("e1", &["jan@example.org"]).await;
+    world.relays.then([Act::FailLate(FailureCode::MessageUnknown, 0)]);
+    for _ in 0..50 {
+        world.work().await;
+        // The event repeated, a message repeated.
+        world.tell("e1", &["jan@example.org"]).await;
+        let again = router_message(&world);
+        world.app.effects.queue.send(&[again]).await;
+        world.memory.pass(HOUR);
+    }
+    assert_eq!((world.row().status, world.relays.taken().len()), (Status::Unknown, 0));
+}
+
+fn router_message(world: &World) -> crate::effects::QueueMessage {
+    super::super::router::message(&world.row())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_died_after_the_dot_leaves_an_unknown_and_not_a_second_mail() {
+    let world = World::new();
+    world.activate("r1", &own(OnFailure::Hold)).await;
+    world.tell("e1", &["jan@example.org", "ann@example.org"]).await;
+    world.relays.then([Act::Accept, Act::Panic]);
+    assert_eq!(world.work().await, 2);
+    // The panic took the outcome of the first with it: both stay, and neither may be sent again.
+    assert_eq!(world.memory.queued(), 2);
+    assert!(world.memory.rows().iter().all(|row| row.status == Status::Sending));
+    world.memory.pass(VISIBILITY);
+    assert_eq!(world.work().await, 2);
+    assert!(world.memory.rows().iter().all(|row| row.status == Status::Sending), "the lease is not over");
+    world.memory.pass(HOUR);
+    world.work().await;
+    assert!(world.memory.rows().iter().all(|row| row.status == Status::Unknown));
+    assert_eq!((world.memory.queued(), world.relays.taken().len()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_touches_the_mails_of_its_relay_alone() {
+    let world = World::new();
+    world.activate("r1", &own(OnFailure::Hold)).await;
+    world.tell("e1", &["jan@example.org"]).await;
+    let other = crate::testing::world::event("e1", &["jan@example.org"]).replace("acme", "other");
+    super::super::router::accept(&world.app, other.as_bytes(), None).await.unwrap();
+    world.relays.then([Act::Panic]);
+    world.work().await;
+    let mut statuses: Vec<Status> = world.memory.rows().iter().map(|row| row.status).collect();
+    statuses.sort_by_key(|status| *status == Status::Sent);
+    assert_eq!((statuses, world.memory.queued()), (vec![Status::Sending, Status::Sent], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_messages_for_one_row_are_one_mail() {
+    let world = World::new();
+    world.tell("e1", &["jan@example.org"]).await;
+    let again = router_message(&world);
+    world.app.effects.queue.send(&[again]).await;
+    for _ in 0..5 {
+        world.work().await;
+        world.memory.pass(VISIBILITY);
+    }
+    assert_eq!((world.relays.taken().len(), world.memory.queued()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_effect_fails_once_the_mail_is_sent_once() {
+    let operations = [
+        "ledger.get",
+        "ledger.update",
+        "ledger.get_event",
+        "ledger.get_state",
+        "ledger.put_state",
+        "secrets.get",
+        "secrets.platform",
+        "queue.hide",
+        "events.emit",
+    ];
+    for operation in operations {
+        for first in [Act::Accept, Act::Fail(Stage::Recipient, FailureCode::SmtpTemporary, 450)] {
+            let world = World::new();
+            world.activate("r1", &own(OnFailure::Hold)).await;
+            world.tell("e1", &["jan@example.org"]).await;
+            world.relays.then([first]);
+            world.memory.fail(operation, 1);
+            for _ in 0..10 {
+                world.work().await;
+                world.memory.pass(VISIBILITY);
+            }
+            assert_eq!(
+                (world.row().status, world.relays.taken().len(), world.memory.queued()),
+                (Status::Sent, 1, 0),
+                "{operation}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_cannot_be_written_becomes_unknown_and_not_a_second_mail() {
+    let world = World::new();
+    world.tell("e1", &["jan@example.org"]).await;
+    // The first update is the gate's; the next four are the result's.
+    world.relays.then([Act::AcceptThenFail("ledger.update", 4)]);
+    world.work().await;
+    assert_eq!(world.row().status, Status::Sending);
+    world.memory.pass(HOUR);
+    world.work().await;
+    assert_eq!((world.row().status, world.relays.taken().len()), (Status::Unknown, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_sender_knows_wins_over_the_guess_of_who_gave_it_up() {
+    for (known, stays) in [
+        (Status::Sent, 0),
+        (Status::Failed, 0),
+        (Status::Held, 0),
+        (Status::Deferred, 1),
+        (Status::Unknown, 0),
+    ] {
+        let world = World::new();
+        world.tell("e1", &["jan@example.org"]).await;
+        let ledger = &world.app.effects.ledger;
+        let marked = Delivery { status: Status::Sending, ..world.row() };
+        assert!(ledger.update(&marked, 1).await.unwrap());
+        world.memory.pass(HOUR);
+        world.work().await;
+        assert_eq!((world.row().status, world.memory.queued()), (Status::Unknown, 0));
+        // The sender was slow and not dead.
+        let row = Delivery { status: known, ..marked };
+        settle(&world.app, row, 2, Fate::Done).await;
+        assert_eq!((world.row().status, world.memory.queued()), (known, stays), "{known:?}");
+        // Once a person has decided, a guess is no guess any more.
+        let decided = Delivery { status: Status::Queued, ..world.row() };
+        let version = ledger.get(&decided.tenant, &decided.id).await.unwrap().unwrap().version;
+        assert!(ledger.update(&decided, version).await.unwrap());
+        let late = Delivery { status: Status::Failed, ..world.row() };
+        settle(&world.app, late, 2, Fate::Done).await;
+        assert_eq!(world.row().status, Status::Queued, "{known:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_of_others_leave_the_queue_and_fail_nobody() {
+    let world = World::new();
+    world.tell("e1", &["jan@example.org"]).await;
+    let record = |id: &str, body: &str| Record {
+        message_id: id.to_owned(),
+        receipt: id.to_owned(),
+        body: body.to_owned(),
+    };
+    let good = world.memory.receive(1, VISIBILITY).remove(0);
+    let records = [
+        record("m1", "no JSON"),
+        record("m2", r#"{"tenant":"acme","delivery":"dlv_0"}"#),
+        good,
+        record("m3", ""),
+    ];
+    assert_eq!(handle(&world.app, &records).await, Vec::<String>::new());
+    assert_eq!(world.row().status, Status::Sent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_password_replaced_meanwhile_is_read_again_once() {
+    let world = World::new();
+    world.activate("r1", &own(OnFailure::Hold)).await;
+    world.tell("e1", &["jan@example.org"]).await;
+    world.work().await;
+    // Another process saves; the marker that would tell this one is lost to a crash.
+    let secrets = &world.app.effects.secrets;
+    let (old, new) =
+        (ownpost_domain::delivery::Revision("r1".into()), ownpost_domain::delivery::Revision("r2".into()));
+    let document = crate::wire::settings::to_document(&own(OnFailure::Hold));
+    secrets.put_pending(&acme(), &new, &document).await.unwrap();
+    assert!(secrets.promote(&acme(), &new, Some(&old)).await.unwrap());
+    world.tell("e2", &["jan@example.org"]).await;
+    world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
+    world.work().await;
+    assert_eq!(world.relays.taken(), [taken(Some("acme"), "r1"), taken(Some("acme"), "r2")]);
+    assert!(world.memory.take_emitted().is_empty(), "the relay was never unhealthy");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_relay_is_left_alone_told_of_and_comes_back() {
+    let world = World::new();
+    world.activate("r1", &own(OnFailure::Hold)).await;
+    super::super::alert::remember_admin(&world.app, &acme(), "admin@acme.example", "en").await;
+    world.tell("e1", &["jan@example.org"]).await;
+    world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
+    world.work().await;
+    let types = |world: &World| world.memory.take_emitted().iter().map(|e| e.detail_type).collect::<Vec<_>>();
+    assert_eq!(types(&world), ["Relay Unhealthy"]);
+    // Held without asking the relay again; the alert goes to the admin, by the platform's server.
+    world.tell("e2", &["jan@example.org"]).await;
+    world.work().await;
+    let alert = Taken { to: "admin@acme.example".to_owned(), ..taken(None, "p1") };
+    assert_eq!(world.relays.taken(), [alert]);
+    let held = |world: &World| world.memory.rows().iter().filter(|row| row.status == Status::Held).count();
+    assert_eq!((held(&world), world.memory.queued()), (2, 0));
+    // After the pause one mail is the probe; that it passes releases the others, oldest first.
+    world.memory.pass(Duration::from_mins(2));
+    world.tell("e3", &["jan@example.org"]).await;
+    world.work().await;
+    assert_eq!(types(&world), ["Relay Recovered"]);
+    assert_eq!((held(&world), world.memory.queued()), (0, 2));
+    world.work().await;
+    assert!(world.memory.rows().iter().all(|row| row.status == Status::Sent));
+    assert_eq!(world.relays.taken().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_refused_in_a_row_open_the_breaker() {
+    let world = World::new();
+    world.activate("r1", &own(OnFailure::Platform)).await;
+    world.relays.then(vec![Act::Fail(Stage::Connect, FailureCode::ConnectRefused, 0); 5]);
+    for index in 0..6 {
+        world.tell(&format!("e{index}"), &["jan@example.org"]).await;
+        world.work().await;
+    }
+    // Five were deferred, as any lost connection; the sixth goes the way the policy says without a try.
+    assert_eq!(world.relays.taken(), [taken(None, "p1")]);
+    let deferred = world.memory.rows().iter().filter(|row| row.status == Status::Deferred).count();
+    assert_eq!(deferred, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unreadable_settings_hold_the_mail() {
+    let world = World::new();
+    let revision = ownpost_domain::delivery::Revision("r1".into());
+    let secrets = &world.app.effects.secrets;
+    secrets.put_pending(&acme(), &revision, "{\"garbage\":1}").await.unwrap();
+    secrets.promote(&acme(), &revision, None).await.unwrap();
+    world.tell("e1", &["jan@example.org"]).await;
+    world.work().await;
+    assert_eq!((world.row().status, world.relays.taken().len()), (Status::Held, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_counts_gets_no_more_than_it_takes() {
+    let world = World::new();
+    world.activate("r1", &settings("smtp.office365.com", Via::Relay, OnFailure::Hold)).await;
+    let recipients: Vec<String> = (0..45).map(|index| format!("r{index}@example.org")).collect();
+    let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
+    world.tell("e1", &recipients).await;
+    for _ in 0..5 {
+        world.work().await;
+    }
+    assert_eq!(world.relays.taken().len(), 30);
+    let mut minutes = 0;
+    while world.memory.queued() > 0 && minutes < 20 {
+        minutes += 1;
+        world.memory.pass(Duration::from_mins(1));
+        let before = world.relays.taken().len();
+        while world.work().await > 0 {}
+        assert!(world.relays.taken().len() - before <= 30);
+    }
+    assert_eq!(world.relays.taken().len(), 45);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_counts_connections_gets_no_more_from_all_senders_together() {
+    let world = World::new();
+    world.activate("r1", &settings("smtp.office365.com", Via::Relay, OnFailure::Hold)).await;
+    let key = RelayKey { tenant: Some("acme".to_owned()), revision: "r1".to_owned() };
+    let host = settings("smtp.office365.com", Via::Relay, OnFailure::Hold);
+    let others: Vec<World> = (0..3).map(|_| world.another_process()).collect();
+    for other in &others {
+        assert!(throttle::acquire(&other.app, &key, &host).await.is_ok());
+    }
+    world.tell("e1", &["jan@example.org"]).await;
+    world.work().await;
+    let row = world.row();
+    assert_eq!((row.status, row.attempts.len(), world.memory.queued()), (Status::Deferred, 0, 1), "{row:?}");
+    assert!(row.reason.contains("at most 3 connections"), "{}", row.reason);
+    // The three die; what they held lapses.
+    drop(others);
+    world.memory.pass(Duration::from_mins(8));
+    world.work().await;
+    assert_eq!((world.row().status, world.relays.taken().len()), (Status::Sent, 1));
+    // Who has used a connection may use it again at once, with all seats taken.
+    for _ in 0..2 {
+        assert!(throttle::acquire(&world.another_process().app, &key, &host).await.is_ok());
+    }
+    world.tell("e2", &["ann@example.org"]).await;
+    world.work().await;
+    assert_eq!(world.relays.taken().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_platforms_server_is_left_alone_while_it_is_broken_and_its_mail_waits() {
+    let world = World::new();
+    world.tell("e1", &["a@example.org"]).await;
+    world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
+    world.work().await;
+    for event in ["e2", "e3", "e4"] {
+        world.tell(event, &["b@example.org"]).await;
+    }
+    world.work().await;
+    let rows = world.memory.rows();
+    assert!(rows.iter().all(|row| row.status == Status::Deferred), "{rows:?}");
+    let waiting = rows.iter().filter(|row| row.attempts.is_empty());
+    assert!(waiting.clone().all(|row| row.reason.contains("left alone for a while: it refused")), "{rows:?}");
+    assert_eq!((waiting.count(), world.relays.taken().len(), world.memory.queued()), (3, 0, 4));
+    for _ in 0..20 {
+        world.memory.pass(Duration::from_secs(30));
+        world.work().await;
+    }
+    assert!(world.memory.rows().iter().all(|row| row.status == Status::Sent), "{:?}", world.memory.rows());
+    let types: Vec<_> = world.memory.take_emitted().iter().map(|event| event.detail_type).collect();
+    assert_eq!(types, ["Relay Unhealthy", "Relay Recovered"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_secret_is_told() {
+    let world = World::new();
+    world.activate("r1", &own(OnFailure::Hold)).await;
+    world.tell("e1", &["jan@example.org"]).await;
+    world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
+    world.work().await;
+    let told = format!("{:?} {:?}", world.memory.rows(), world.memory.take_emitted());
+    assert!(told.contains("535 words") && !told.contains("s3cret-word"), "{told}");
+}

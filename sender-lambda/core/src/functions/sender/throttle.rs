@@ -1,0 +1,118 @@
+//! Throttling: how many mails a provider allows by the minute and how many connections it takes at a time, counted over
+//! all senders.
+
+use std::time::Duration;
+
+use ownpost_domain::leases::Leases;
+use ownpost_domain::limits::{self, Limit, Provider};
+use ownpost_domain::settings::Settings;
+use ownpost_domain::tenant::Tenant;
+use ownpost_smtp::RelayKey;
+
+use super::settle::defer;
+use super::{Fate, Item};
+use crate::functions::shared_state::{self, Change, Tokens};
+use crate::functions::{App, random_unit};
+
+/// The key of a relay's token bucket in the ledger.
+const RATE: &str = "rate";
+/// The key of a relay's connection leases.
+const LEASES: &str = "seats";
+/// How soon a mail that found no free connection asks again.
+const NEXT_LEASE: Duration = Duration::from_secs(5);
+
+/// The lease of a connection, where the provider limits connections.
+pub(super) struct Lease(Option<Tenant>);
+
+/// Acquires the lease of a connection.
+///
+/// # Errors
+/// No lease is free, with the reason for the row.
+pub(super) async fn acquire(app: &App, key: &RelayKey, settings: &Settings) -> Result<Lease, String> {
+    let (Some(provider), Some(name)) = (limits::provider(&settings.host), &key.tenant) else {
+        return Ok(Lease(None));
+    };
+    let Ok(tenant) = Tenant::new(name) else { return Ok(Lease(None)) };
+    let most = provider.connections;
+    let acquired = shared_state::update(app, &tenant, LEASES, |leases: Leases, now| {
+        match leases.acquire(&app.process, most, now) {
+            Some(leases) => Change::Write(leases, None, true),
+            None => Change::Keep(false),
+        }
+    });
+    match acquired.await {
+        Ok(Some(true)) => Ok(Lease(Some(tenant))),
+        Ok(Some(false)) => {
+            Err(format!("{} takes at most {most} connections, and all are in use.", settings.host))
+        }
+        // A provider that locks an account for haste costs more than a pause.
+        Ok(None) | Err(_) => Err(format!(
+            "{} takes at most {most} connections, and they could not be counted just now.",
+            settings.host
+        )),
+    }
+}
+
+/// Releases the lease. One that cannot be released lapses.
+pub(super) async fn release(app: &App, lease: Lease) {
+    let Some(tenant) = lease.0 else { return };
+    let now = (app.now)();
+    let release = |leases: Leases| leases.release(&app.process, now);
+    if let Err(error) = shared_state::change(app, &tenant, LEASES, release).await {
+        tracing::warn!(%tenant, %error, "connection lease not released; it lapses");
+    }
+}
+
+/// Lets mails that found no free connection ask again soon.
+pub(super) async fn put_off(app: &App, items: Vec<Item>, reason: &str) -> Vec<(usize, Fate)> {
+    let mut fates = Vec::with_capacity(items.len());
+    for item in items {
+        let wait = turn(app, &item, NEXT_LEASE);
+        fates.push((item.index, defer(app, item.row, item.version, wait, reason.to_owned()).await));
+    }
+    fates
+}
+
+fn turn(app: &App, item: &Item, shortest: Duration) -> Duration {
+    let waited = Duration::try_from((app.now)().duration_since(item.row.queued_at)).unwrap_or_default();
+    limits::turn(waited, shortest, random_unit())
+}
+
+/// Keeps to what the provider allows: what is beyond waits for its turn.
+pub(super) async fn throttle(
+    app: &App,
+    key: &RelayKey,
+    settings: &Settings,
+    mut items: Vec<Item>,
+    fates: &mut Vec<(usize, Fate)>,
+) -> Vec<Item> {
+    let (Some(&Provider { mails: limit, .. }), Some(_), Some(tenant)) =
+        (limits::provider(&settings.host), &key.tenant, items.first().map(|item| item.row.tenant.clone()))
+    else {
+        return items;
+    };
+    let (allowed, wait) = take_tokens(app, &tenant, limit, items.len()).await;
+    for item in items.split_off(allowed.min(items.len())) {
+        let reason = format!(
+            "{} takes at most {} mails in {} seconds, and others are before this one.",
+            settings.host,
+            limit.burst,
+            limit.period.as_secs()
+        );
+        // Spread over the period, so that they do not all come back for the next token.
+        let wait = wait + turn(app, &item, limit.period);
+        fates.push((item.index, defer(app, item.row, item.version, wait, reason).await));
+    }
+    items
+}
+
+/// Takes up to `wanted` tokens: how many, and how long until the next one. When the state cannot be had, nothing
+/// is taken: a provider that locks an account for haste costs more than a pause.
+async fn take_tokens(app: &App, tenant: &Tenant, limit: Limit, wanted: usize) -> (usize, Duration) {
+    let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
+    match shared_state::take(app, tenant, RATE, limit, wanted).await {
+        Ok(Tokens::Taken(count)) => (usize::try_from(count).unwrap_or(usize::MAX), Duration::ZERO),
+        Ok(Tokens::NoneFor(wait)) => (0, wait),
+        Ok(Tokens::Contended) | Err(_) => (0, limit.period),
+    }
+}

@@ -1,0 +1,133 @@
+//! Small states that all functions share, in the ledger: read, changed, written on condition that nobody else has.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ownpost_domain::limits::{Bucket, Limit};
+use ownpost_domain::tenant::Tenant;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::App;
+use crate::effects::{EffectError, Result, Versioned};
+
+/// How often a write is tried against others who write the same state.
+const TRIES: usize = 8;
+
+/// The state and its version (0 when there is none). What cannot be read counts as none: it is of another version of
+/// this program.
+pub(super) async fn read<T: Default + for<'de> Deserialize<'de>>(
+    app: &App,
+    tenant: &Tenant,
+    key: &str,
+) -> Result<Versioned<T>> {
+    let stored = app.effects.ledger.get_state(tenant, key, (app.now)()).await?;
+    Ok(stored.map_or_else(
+        || Versioned { value: T::default(), version: 0 },
+        |stored| Versioned {
+            value: serde_json::from_value(stored.value).unwrap_or_default(),
+            version: stored.version,
+        },
+    ))
+}
+
+/// What to do with a state that was read.
+pub(super) enum Change<T, R> {
+    /// Write this value, which expires at that time if there is one, and give the result once it is written.
+    Write(T, Option<Timestamp>, R),
+    /// Leave the state as it is.
+    Keep(R),
+}
+
+/// Changes a state by compare-and-swap: `decide` sees what is stored and the time, again after each lost race. `None` when
+/// other writers won every race.
+///
+/// # Errors
+/// The ledger is out of reach.
+pub(super) async fn update<T, R>(
+    app: &App,
+    tenant: &Tenant,
+    key: &str,
+    decide: impl FnMut(T, Timestamp) -> Change<T, R> + Send,
+) -> Result<Option<R>>
+where
+    T: Default + Serialize + for<'de> Deserialize<'de> + Send,
+    R: Send,
+{
+    let known = read(app, tenant, key).await?;
+    update_known(app, tenant, key, known, decide).await
+}
+
+/// The same for a caller that has just read the state: it is read again only after a lost race.
+///
+/// # Errors
+/// The ledger is out of reach.
+pub(super) async fn update_known<T, R>(
+    app: &App,
+    tenant: &Tenant,
+    key: &str,
+    mut known: Versioned<T>,
+    mut decide: impl FnMut(T, Timestamp) -> Change<T, R> + Send,
+) -> Result<Option<R>>
+where
+    T: Default + Serialize + for<'de> Deserialize<'de> + Send,
+    R: Send,
+{
+    for _ in 0..TRIES {
+        let now = (app.now)();
+        let (after, expires, result) = match decide(known.value, now) {
+            Change::Keep(result) => return Ok(Some(result)),
+            Change::Write(after, expires, result) => (json!(after), expires, result),
+        };
+        if app.effects.ledger.put_state(tenant, key, &after, known.version, expires, now).await? {
+            return Ok(Some(result));
+        }
+        known = read(app, tenant, key).await?;
+    }
+    Ok(None)
+}
+
+/// Changes a state that every caller may change; other writers winning every race is an error.
+///
+/// # Errors
+/// The ledger is out of reach, or other writers won every race.
+pub(super) async fn change<T: Default + Serialize + for<'de> Deserialize<'de> + Send>(
+    app: &App,
+    tenant: &Tenant,
+    key: &str,
+    change: impl Fn(T) -> T + Send,
+) -> Result<()> {
+    let written = update(app, tenant, key, move |before, _| Change::Write(change(before), None, ())).await?;
+    written.ok_or_else(|| {
+        let message = format!("others write `{key}` all the time");
+        EffectError::Transient { service: "ledger", message }
+    })
+}
+
+/// What came of asking for tokens.
+pub(super) enum Tokens {
+    /// So many are taken, one at least.
+    Taken(u32),
+    /// There is none for so long.
+    NoneFor(Duration),
+    /// Others take them all the time; none was taken.
+    Contended,
+}
+
+/// Takes tokens out of the bucket: `wanted`, or those that are there.
+///
+/// # Errors
+/// The ledger is out of reach.
+pub(super) async fn take(app: &App, tenant: &Tenant, key: &str, limit: Limit, wanted: u32) -> Result<Tokens> {
+    let taken = update(app, tenant, key, |bucket: Option<Bucket>, now| {
+        let count = limit.available(bucket, now).min(wanted).max(1);
+        match limit.take(bucket, count, now) {
+            // A bucket that has been full for a while is as good as none.
+            Ok(after) => {
+                Change::Write(Some(after), now.checked_add(limit.period * 2).ok(), Tokens::Taken(count))
+            }
+            Err(wait) => Change::Keep(Tokens::NoneFor(wait)),
+        }
+    });
+    Ok(taken.await?.unwrap_or(Tokens::Contended))
+}

@@ -1,0 +1,14 @@
+//! The functions of Ownpost. `sender-lambda` (the Lambda) and `ownpost` (one machine) are thin shells over them. Data
+//! flows one way: [`wire`] → `ownpost-domain` → [`effects`], and only [`functions`] sees all three.
+
+pub mod catalogue;
+pub mod config;
+pub mod effects;
+pub mod functions;
+pub mod mail;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod wire;
+
+/// The crates below the shells, as log targets: their lines never hold a secret, so a shell may show them at any level.
+pub const LOG_TARGETS: [&str; 4] = ["ownpost_core", "ownpost_domain", "ownpost_smtp", "smtp_rules"];

@@ -1,0 +1,384 @@
+//! All effects in memory, with exactly the semantics of the traits: for unit tests and simulations. The clock
+//! is theirs too, and any operation can be made to fail.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use ownpost_domain::delivery::{Delivery, DeliveryId, Revision};
+use ownpost_domain::tenant::Tenant;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::effects::{
+    EffectError, Effects, Emitted, Events, Filter, Ledger, Order, Page, Queue, QueueMessage, Record, Result,
+    SecretStage, Secrets, StoredVersion, Versioned,
+};
+
+/// A whole world in memory.
+#[derive(Default)]
+pub struct Memory {
+    state: Mutex<State>,
+    /// What somebody else does at the moment when the next messages are on the queue.
+    #[cfg(test)]
+    pub(crate) after_send: Mutex<Option<Meanwhile>>,
+}
+
+/// See [`Memory::after_send`].
+#[cfg(test)]
+pub(crate) type Meanwhile = Box<dyn FnOnce() -> futures_util::future::BoxFuture<'static, ()> + Send>;
+
+#[derive(Default)]
+struct State {
+    now: Timestamp,
+    failing: HashMap<&'static str, u32>,
+    platform: Option<StoredVersion>,
+    secrets: HashMap<Tenant, Versions>,
+    events: HashMap<(Tenant, String), Vec<u8>>,
+    rows: HashMap<(Tenant, DeliveryId), Versioned<Delivery>>,
+    states: HashMap<(Tenant, String), (Versioned<Value>, Option<Timestamp>)>,
+    tenants: BTreeSet<Tenant>,
+    queue: Vec<Waiting>,
+    sent_to_queue: u64,
+    emitted: Vec<Emitted>,
+}
+
+#[derive(Default)]
+struct Versions {
+    stored: Vec<StoredVersion>,
+    labels: HashMap<SecretStage, Revision>,
+}
+
+struct Waiting {
+    id: String,
+    body: String,
+    visible_at: Timestamp,
+}
+
+impl Memory {
+    /// An empty world at the beginning of time.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    /// The world as effects.
+    pub fn effects(self: &Arc<Self>) -> Effects {
+        Effects { secrets: self.clone(), ledger: self.clone(), queue: self.clone(), events: self.clone() }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.lock().now
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, duration: Duration) {
+        let mut state = self.lock();
+        state.now += SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+    }
+
+    /// Makes the next `times` calls of an operation (`ledger.update`, `queue.send`, …) fail as transient.
+    pub fn fail(&self, operation: &'static str, times: u32) {
+        self.lock().failing.insert(operation, times);
+    }
+
+    /// Sets the platform's own document.
+    pub fn set_platform(&self, revision: &str, document: &str) {
+        let mut state = self.lock();
+        let created_at = state.now;
+        let document = Zeroizing::new(document.to_owned());
+        state.platform =
+            Some(StoredVersion { revision: Revision(revision.to_owned()), document, created_at });
+    }
+
+    /// Takes at most `most` visible messages, hidden for `visibility` from now.
+    pub fn receive(&self, most: usize, visibility: Duration) -> Vec<Record> {
+        let mut state = self.lock();
+        let now = state.now;
+        let hidden = now + SignedDuration::try_from(visibility).unwrap_or(SignedDuration::MAX);
+        let visible = state.queue.iter_mut().filter(|message| message.visible_at <= now).take(most);
+        let take = |message: &mut Waiting| {
+            message.visible_at = hidden;
+            Record { message_id: message.id.clone(), receipt: message.id.clone(), body: message.body.clone() }
+        };
+        visible.map(take).collect()
+    }
+
+    /// Deletes a message, as the event source does with those that are no batch item failure.
+    pub fn delete(&self, message_id: &str) {
+        self.lock().queue.retain(|message| message.id != message_id);
+    }
+
+    /// How many messages are on the queue, visible or not.
+    pub fn queued(&self) -> usize {
+        self.lock().queue.len()
+    }
+
+    /// All rows, in no order.
+    pub fn rows(&self) -> Vec<Delivery> {
+        self.lock().rows.values().map(|row| row.value.clone()).collect()
+    }
+
+    /// What was emitted, and forgets it.
+    pub fn take_emitted(&self) -> Vec<Emitted> {
+        std::mem::take(&mut self.lock().emitted)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A test that panicked has failed already.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state for an operation, unless it is to fail.
+    fn enter(&self, operation: &'static str) -> Result<MutexGuard<'_, State>> {
+        let mut state = self.lock();
+        match state.failing.get_mut(operation) {
+            Some(times) if *times > 0 => {
+                *times -= 1;
+                Err(EffectError::Transient { service: "memory", message: format!("{operation} is to fail") })
+            }
+            _ => Ok(state),
+        }
+    }
+}
+
+fn permanent<T>(message: &str) -> Result<T> {
+    Err(EffectError::Permanent { service: "memory", message: message.to_owned() })
+}
+
+#[async_trait]
+impl Secrets for Memory {
+    async fn get(&self, tenant: &Tenant, stage: SecretStage) -> Result<Option<StoredVersion>> {
+        let state = self.enter("secrets.get")?;
+        let Some(versions) = state.secrets.get(tenant) else { return Ok(None) };
+        let Some(revision) = versions.labels.get(&stage) else { return Ok(None) };
+        Ok(versions.stored.iter().find(|version| version.revision == *revision).cloned())
+    }
+
+    async fn get_revision(&self, tenant: &Tenant, revision: &Revision) -> Result<Option<StoredVersion>> {
+        let state = self.enter("secrets.get_revision")?;
+        let Some(versions) = state.secrets.get(tenant) else { return Ok(None) };
+        Ok(versions.stored.iter().find(|version| version.revision == *revision).cloned())
+    }
+
+    async fn put_pending(&self, tenant: &Tenant, revision: &Revision, document: &str) -> Result<()> {
+        let mut state = self.enter("secrets.put_pending")?;
+        let created_at = state.now;
+        let versions = state.secrets.entry(tenant.clone()).or_default();
+        if let Some(known) = versions.stored.iter().find(|version| version.revision == *revision) {
+            let same = known.document.as_str() == document;
+            return if same { Ok(()) } else { permanent("this revision has another document") };
+        }
+        let document = Zeroizing::new(document.to_owned());
+        versions.stored.push(StoredVersion { revision: revision.clone(), document, created_at });
+        versions.labels.insert(SecretStage::Pending, revision.clone());
+        Ok(())
+    }
+
+    async fn promote(
+        &self,
+        tenant: &Tenant,
+        revision: &Revision,
+        expected: Option<&Revision>,
+    ) -> Result<bool> {
+        let mut state = self.enter("secrets.promote")?;
+        let versions = state.secrets.entry(tenant.clone()).or_default();
+        if versions.labels.get(&SecretStage::Current) != expected {
+            return Ok(false);
+        }
+        if !versions.stored.iter().any(|version| version.revision == *revision) {
+            return permanent("there is no such revision");
+        }
+        if let Some(before) = versions.labels.insert(SecretStage::Current, revision.clone())
+            && before != *revision
+        {
+            versions.labels.insert(SecretStage::Previous, before);
+        }
+        if versions.labels.get(&SecretStage::Pending) == Some(revision) {
+            versions.labels.remove(&SecretStage::Pending);
+        }
+        Ok(true)
+    }
+
+    async fn discard_pending(&self, tenant: &Tenant, revision: &Revision) -> Result<()> {
+        let mut state = self.enter("secrets.discard_pending")?;
+        let versions = state.secrets.entry(tenant.clone()).or_default();
+        if versions.labels.get(&SecretStage::Pending) == Some(revision) {
+            versions.labels.remove(&SecretStage::Pending);
+        }
+        Ok(())
+    }
+
+    async fn platform(&self) -> Result<Option<StoredVersion>> {
+        Ok(self.enter("secrets.platform")?.platform.clone())
+    }
+}
+
+#[async_trait]
+impl Ledger for Memory {
+    async fn put_event(&self, tenant: &Tenant, event: &str, document: &[u8]) -> Result<bool> {
+        let mut state = self.enter("ledger.put_event")?;
+        let key = (tenant.clone(), event.to_owned());
+        let new = !state.events.contains_key(&key);
+        state.events.entry(key).or_insert_with(|| document.to_vec());
+        Ok(new)
+    }
+
+    async fn get_event(&self, tenant: &Tenant, event: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.enter("ledger.get_event")?.events.get(&(tenant.clone(), event.to_owned())).cloned())
+    }
+
+    async fn insert(&self, row: &Delivery) -> Result<bool> {
+        let mut state = self.enter("ledger.insert")?;
+        let key = (row.tenant.clone(), row.id.clone());
+        if state.rows.contains_key(&key) {
+            return Ok(false);
+        }
+        state.rows.insert(key, Versioned { value: row.clone(), version: 1 });
+        Ok(true)
+    }
+
+    async fn get(&self, tenant: &Tenant, id: &DeliveryId) -> Result<Option<Versioned<Delivery>>> {
+        Ok(self.enter("ledger.get")?.rows.get(&(tenant.clone(), id.clone())).cloned())
+    }
+
+    async fn update(&self, row: &Delivery, version: u64) -> Result<bool> {
+        let mut state = self.enter("ledger.update")?;
+        let stored = state.rows.get_mut(&(row.tenant.clone(), row.id.clone()));
+        let Some(stored) = stored.filter(|stored| stored.version == version) else { return Ok(false) };
+        *stored = Versioned { value: row.clone(), version: version + 1 };
+        Ok(true)
+    }
+
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        filter: &Filter,
+        order: Order,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page> {
+        let state = self.enter("ledger.list")?;
+        // The cursor is the last row's place.
+        let after = match cursor.map(serde_json::from_str::<(Timestamp, DeliveryId)>) {
+            Some(Err(_)) => return permanent("no cursor of this ledger"),
+            Some(Ok(place)) => Some(place),
+            None => None,
+        };
+        let place = |row: &Delivery| (row.queued_at, row.id.clone());
+        let mut rows: Vec<&Delivery> = state.rows.values().map(|row| &row.value).collect();
+        rows.retain(|row| {
+            row.tenant == *tenant
+                && filter.event.as_ref().is_none_or(|event| *event == row.event)
+                && filter.recipient.as_ref().is_none_or(|recipient| *recipient == row.recipient)
+                && filter.status.is_none_or(|status| status == row.status)
+        });
+        rows.sort_by_key(|row| place(row));
+        if order == Order::NewestFirst {
+            rows.reverse();
+        }
+        if let Some(after) = after {
+            rows.retain(|row| match order {
+                Order::NewestFirst => place(row) < after,
+                Order::OldestFirst => place(row) > after,
+            });
+        }
+        let more = rows.len() > limit;
+        let deliveries: Vec<Delivery> = rows.into_iter().take(limit).cloned().collect();
+        let cursor = deliveries.last().filter(|_| more).map(|row| serde_json::json!(place(row)).to_string());
+        Ok(Page { deliveries, cursor })
+    }
+
+    async fn get_state(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Versioned<Value>>> {
+        let state = self.enter("ledger.get_state")?;
+        let found = state.states.get(&(tenant.clone(), key.to_owned()));
+        Ok(found.filter(|(_, expires)| expires.is_none_or(|at| at > now)).map(|(value, _)| value.clone()))
+    }
+
+    async fn put_state(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        value: &Value,
+        version: u64,
+        expires: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let mut state = self.enter("ledger.put_state")?;
+        let key = (tenant.clone(), key.to_owned());
+        let live = state.states.get(&key).filter(|(_, expires)| expires.is_none_or(|at| at > now));
+        if live.map_or(0, |(value, _)| value.version) != version {
+            return Ok(false);
+        }
+        state.states.insert(key, (Versioned { value: value.clone(), version: version + 1 }, expires));
+        Ok(true)
+    }
+
+    async fn tenants(&self, after: Option<&Tenant>, limit: usize) -> Result<Vec<Tenant>> {
+        let state = self.enter("ledger.tenants")?;
+        let later = state.tenants.iter().filter(|tenant| after.is_none_or(|after| *tenant > after));
+        Ok(later.take(limit).cloned().collect())
+    }
+
+    async fn add_tenant(&self, tenant: &Tenant) -> Result<()> {
+        self.enter("ledger.add_tenant")?.tenants.insert(tenant.clone());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Queue for Memory {
+    async fn send(&self, messages: &[QueueMessage]) -> Vec<Result<()>> {
+        let one = |message: &QueueMessage| {
+            let mut state = self.enter("queue.send")?;
+            if message.delay > Duration::from_mins(15) {
+                return permanent("a message is delayed by 15 minutes at most");
+            }
+            state.sent_to_queue += 1;
+            let delay = SignedDuration::try_from(message.delay).unwrap_or(SignedDuration::MAX);
+            let id = format!("message-{}", state.sent_to_queue);
+            let visible_at = state.now + delay;
+            state.queue.push(Waiting { id, body: message.body.clone(), visible_at });
+            Ok(())
+        };
+        let sent = messages.iter().map(one).collect();
+        #[cfg(test)]
+        {
+            let meanwhile = self.after_send.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(meanwhile) = meanwhile {
+                meanwhile().await;
+            }
+        }
+        sent
+    }
+
+    async fn hide(&self, receipt: &str, during: Duration) -> Result<()> {
+        let mut state = self.enter("queue.hide")?;
+        if during > Duration::from_hours(12) {
+            return permanent("a message is hidden for 12 hours at most");
+        }
+        let until = state.now + SignedDuration::try_from(during).unwrap_or(SignedDuration::MAX);
+        if let Some(message) = state.queue.iter_mut().find(|message| message.id == receipt) {
+            message.visible_at = until;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Events for Memory {
+    async fn emit(&self, events: &[Emitted]) -> Vec<Result<()>> {
+        let one = |event: &Emitted| {
+            self.enter("events.emit")?.emitted.push(event.clone());
+            Ok(())
+        };
+        events.iter().map(one).collect()
+    }
+}

@@ -1,0 +1,288 @@
+//! The JSON of SmtpSettings as types: what serde reads once the rules have accepted it, what the JSON Schema is
+//! made from, and what is stored.
+
+use ownpost_domain::category::{Category, OnFailure, Via};
+use ownpost_domain::settings::{self, Auth, Settings};
+use schemars::JsonSchema;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::{Deserialize, Serialize as DeriveSerialize};
+
+/// What the form collects.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct SmtpSettings {
+    /// DNS name (IDN accepted, kept as A-labels) or an IP literal.
+    pub(super) host: String,
+    /// Default 25; allowed: 25, 465, 587, 2525, 2465, 2587 and what the operator adds.
+    #[schemars(with = "Option<u16>")]
+    pub(super) port: Option<f64>,
+    /// Default starttls.
+    pub(super) security: Option<Security>,
+    /// Default password.
+    pub(super) auth_method: Option<AuthMethod>,
+    /// The account; required unless authMethod is none. At most 255 octets.
+    pub(super) username: Option<String>,
+    /// Required with authMethod password.
+    #[schemars(with = "Option<SecretChoice>")]
+    pub(super) password: Option<SecretInput>,
+    /// Required with authMethod oauth2.
+    pub(super) oauth2: Option<OAuth2>,
+    /// MAIL FROM and From: of every mail.
+    pub(super) sender_address: String,
+    /// Display name in From:. At most 256 characters.
+    pub(super) sender_name: Option<String>,
+    /// Where answers go.
+    pub(super) reply_to: Option<String>,
+    /// Fully qualified name to introduce ourselves with; else the operator's.
+    pub(super) ehlo_name: Option<String>,
+    /// Private CA of the relay, PEM. At most 32 KiB.
+    pub(super) ca_pem: Option<String>,
+    /// Per category: through which server, and what to do when the relay fails.
+    pub(super) routing: Option<Routing>,
+}
+
+/// How the connection is encrypted. There is no "none".
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Security {
+    /// STARTTLS, required, never opportunistic.
+    #[default]
+    StartTls,
+    /// Implicit TLS.
+    Tls,
+}
+
+/// How the session authenticates.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum AuthMethod {
+    /// SASL PLAIN or LOGIN.
+    #[default]
+    Password,
+    /// SASL XOAUTH2 or OAUTHBEARER.
+    OAuth2,
+    /// Not at all.
+    None,
+}
+
+/// A secret: a new one, or the stored one. The rules have made sure that it is one of the two.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecretInput {
+    pub(super) set: Option<String>,
+    pub(super) keep: Option<bool>,
+    pub(super) spaces: Option<Spaces>,
+    /// What the API shows. Null here; to keep the secret is said by `keep`.
+    #[serde(rename = "isSet")]
+    #[expect(dead_code, reason = "only null passes the rules")]
+    is_set: Option<bool>,
+}
+
+/// A secret: a new one, or the stored one.
+#[derive(JsonSchema)]
+#[serde(untagged, deny_unknown_fields)]
+#[schemars(rename = "SecretInput")]
+#[expect(
+    dead_code,
+    reason = "the schema of SecretInput, which serde reads into one struct for better errors"
+)]
+enum SecretChoice {
+    /// A new one.
+    Set {
+        /// The new secret, at most 4096 octets.
+        set: String,
+        /// What becomes of the white space in `set`: keep (default), trim around it, or remove all.
+        spaces: Option<Spaces>,
+        /// Not beside `set`.
+        keep: Option<()>,
+    },
+    /// The stored one.
+    Keep {
+        /// Keeps the stored one, as long as its destination stays the same.
+        #[schemars(extend("const" = true))]
+        keep: bool,
+        /// Not beside `keep`.
+        set: Option<()>,
+    },
+}
+
+/// What becomes of the white space in a secret.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Spaces {
+    /// It belongs to the secret.
+    #[default]
+    Keep,
+    /// What stands around the secret does not belong to it.
+    Trim,
+    /// None of it does.
+    Remove,
+}
+
+/// Where and with what access tokens are fetched.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct OAuth2 {
+    /// The grant.
+    pub(super) grant: Grant,
+    /// The https token endpoint.
+    pub(super) token_url: String,
+    /// The client registered with the provider.
+    pub(super) client_id: String,
+    /// Its secret; optional with a refresh token.
+    #[schemars(with = "Option<SecretChoice>")]
+    pub(super) client_secret: Option<SecretInput>,
+    /// Required with grant refresh_token.
+    #[schemars(with = "Option<SecretChoice>")]
+    pub(super) refresh_token: Option<SecretInput>,
+    /// Required with grant client_credentials.
+    pub(super) scope: Option<String>,
+}
+
+/// The two OAuth 2 grants that work without a person.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Grant {
+    /// RFC 6749 §4.4.
+    ClientCredentials,
+    /// RFC 6749 §6.
+    RefreshToken,
+}
+
+/// The rules for the four categories.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Routing {
+    pub(super) notification: Option<Route>,
+    pub(super) rights_request: Option<Route>,
+    pub(super) audit_invitation: Option<Route>,
+    pub(super) user_invitation: Option<Route>,
+}
+
+/// The rule for one category.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Route {
+    /// Default relay.
+    pub(super) via: Option<Via>,
+    /// Default hold.
+    pub(super) on_failure: Option<OnFailure>,
+}
+
+/// The port of a document that the rules have accepted.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the rules have checked the range"
+)]
+pub(super) fn port(number: Option<f64>) -> Option<u16> {
+    let port = number.unwrap_or(25.0);
+    (1.0..=65_535.0).contains(&port).then_some(port as u16)
+}
+
+pub(super) fn security_name(security: settings::Security) -> &'static str {
+    match security {
+        settings::Security::StartTls => "starttls",
+        settings::Security::Tls => "tls",
+    }
+}
+
+pub(super) fn auth_method_name(auth: &Auth) -> &'static str {
+    match auth {
+        Auth::None => "none",
+        Auth::Password { .. } => "password",
+        Auth::OAuth2(_) => "oauth2",
+    }
+}
+
+pub(super) fn grant_name(grant: &settings::Grant) -> &'static str {
+    match grant {
+        settings::Grant::ClientCredentials => "client_credentials",
+        settings::Grant::RefreshToken(_) => "refresh_token",
+    }
+}
+
+/// The settings as they are stored: SmtpSettings with all secrets set. The only serialisation of a secret.
+pub(super) struct Stored<'a>(pub(super) &'a Settings);
+
+#[derive(DeriveSerialize)]
+struct Set<'a> {
+    set: &'a str,
+}
+
+#[derive(DeriveSerialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredOAuth2<'a> {
+    grant: &'a str,
+    token_url: &'a str,
+    client_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<Set<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<Set<'a>>,
+    scope: Option<&'a str>,
+}
+
+#[derive(DeriveSerialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredRoute {
+    via: Via,
+    on_failure: OnFailure,
+}
+
+impl Serialize for Stored<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let settings = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("host", &settings.host)?;
+        map.serialize_entry("port", &settings.port)?;
+        map.serialize_entry("security", security_name(settings.security))?;
+        map.serialize_entry("authMethod", auth_method_name(&settings.auth))?;
+        match &settings.auth {
+            Auth::None => {}
+            Auth::Password { username, password } => {
+                map.serialize_entry("username", username)?;
+                map.serialize_entry("password", &Set { set: password.expose() })?;
+            }
+            Auth::OAuth2(oauth2) => {
+                let refresh_token = match &oauth2.grant {
+                    settings::Grant::ClientCredentials => None,
+                    settings::Grant::RefreshToken(token) => Some(Set { set: token.expose() }),
+                };
+                map.serialize_entry("username", &oauth2.username)?;
+                map.serialize_entry(
+                    "oauth2",
+                    &StoredOAuth2 {
+                        grant: grant_name(&oauth2.grant),
+                        token_url: &oauth2.token_url,
+                        client_id: &oauth2.client_id,
+                        client_secret: oauth2
+                            .client_secret
+                            .as_ref()
+                            .map(|secret| Set { set: secret.expose() }),
+                        refresh_token,
+                        scope: oauth2.scope.as_deref(),
+                    },
+                )?;
+            }
+        }
+        map.serialize_entry("senderAddress", &settings.sender_address)?;
+        map.serialize_entry("senderName", &settings.sender_name)?;
+        map.serialize_entry("replyTo", &settings.reply_to)?;
+        map.serialize_entry("ehloName", &settings.ehlo_name)?;
+        map.serialize_entry("caPem", &settings.ca_pem)?;
+        map.serialize_entry("routing", &StoredRouting(settings))?;
+        map.end()
+    }
+}
+
+struct StoredRouting<'a>(&'a Settings);
+
+impl Serialize for StoredRouting<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Category::ALL.iter().map(|category| {
+            let route = self.0.routing.of(*category);
+            (category.name(), StoredRoute { via: route.via, on_failure: route.on_failure })
+        }))
+    }
+}

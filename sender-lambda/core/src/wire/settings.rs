@@ -1,0 +1,307 @@
+//! The SmtpSettings of CONTRACT §1 in their three JSON forms: what the form sends (a draft, whose secrets are
+//! set or kept), what Secrets Manager stores (secrets in clear, under its encryption), and what the API shows
+//! (whether a secret is set).
+
+use ownpost_domain::category::{Category, CategoryRoute, Routing, Via};
+use ownpost_domain::secret::Secret;
+use ownpost_domain::settings::{Auth, Grant, OAuth2, Security, Settings};
+use serde_json::{Value, json};
+use smtp_rules::catalogue::Code;
+use smtp_rules::{Options, normal_address, normal_host};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::document::{self, SecretInput, SmtpSettings};
+use super::rules::{self, OperatorOptions, Server};
+use super::validation::ValidationReport;
+use crate::config::Config;
+
+/// A draft as the rules have accepted it: complete but for the secrets it wants to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// The settings. A secret that the draft keeps is empty in here until [`Draft::resolve`] fills it in.
+    settings: Settings,
+    keep: Keep,
+}
+
+/// Which secrets the draft keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Keep {
+    password: bool,
+    client_secret: bool,
+    refresh_token: bool,
+}
+
+/// What came of checking a document.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// What the rules say.
+    pub report: ValidationReport,
+    /// The draft, when the report is valid.
+    pub draft: Option<Draft>,
+    /// Whether the input was no JSON, or beyond the limits of size and depth; the report still says why.
+    pub unreadable: bool,
+}
+
+/// Checks a document of any bytes with the rules, in the operator's options. `locale` is a BCP 47 tag.
+/// `now_unix` in seconds: certificates in `caPem` expire.
+pub fn check(document: &[u8], config: &Config, locale: &str, now_unix: i64) -> Checked {
+    let mut value = match rules::parse(document) {
+        Ok(value) => value,
+        Err(reason) => {
+            return Checked { report: rules::unreadable(reason, locale), draft: None, unreadable: true };
+        }
+    };
+    let options = OperatorOptions::new(config);
+    let server = Server { now: Some(now_unix), endpoints: &config.allow_endpoints };
+    let report = rules::check(&value, &options.options(), server, locale);
+    let draft = if report.valid { draft(value.take(), server) } else { None };
+    wipe(&mut value);
+    Checked { report, draft, unreadable: false }
+}
+
+/// Overwrites every text, for any may be a secret.
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(members) => members.values_mut().for_each(wipe),
+        _ => {}
+    }
+}
+
+/// What the rules have accepted, as types. `None` would be a disagreement with the rules.
+fn draft(mut value: Value, server: Server<'_>) -> Option<Draft> {
+    // Of an oauth2 that goes unused the rules say that alone; what is in it need not have the shape of one.
+    if value.get("authMethod").and_then(Value::as_str) != Some("oauth2")
+        && let Some(mut unused) = value.as_object_mut().and_then(|members| members.shift_remove("oauth2"))
+    {
+        wipe(&mut unused);
+    }
+    let input: SmtpSettings = serde_json::from_value(value).ok()?;
+    let mut keep = Keep::default();
+    let auth = match input.auth_method.unwrap_or_default() {
+        document::AuthMethod::None => Auth::None,
+        document::AuthMethod::Password => {
+            let (password, kept) = secret(input.password?)?;
+            keep.password = kept;
+            Auth::Password { username: input.username?, password }
+        }
+        document::AuthMethod::OAuth2 => {
+            let oauth2 = input.oauth2?;
+            let optional = |input: Option<SecretInput>| input.and_then(secret).unzip();
+            let (client_secret, client_kept) = optional(oauth2.client_secret);
+            let (refresh_token, refresh_kept) = optional(oauth2.refresh_token);
+            keep.client_secret = client_kept.unwrap_or_default();
+            let grant = match oauth2.grant {
+                document::Grant::ClientCredentials => Grant::ClientCredentials,
+                document::Grant::RefreshToken => {
+                    keep.refresh_token = refresh_kept.unwrap_or_default();
+                    Grant::RefreshToken(refresh_token?)
+                }
+            };
+            Auth::OAuth2(OAuth2 {
+                username: input.username?,
+                token_url: oauth2.token_url,
+                client_id: oauth2.client_id,
+                client_secret,
+                grant,
+                scope: oauth2.scope.filter(|scope| !scope.is_empty()),
+            })
+        }
+    };
+    let filled = |text: Option<String>| text.filter(|text| !smtp_rules::trim(text).is_empty());
+    let address = |text: &str| normal_address(text, &server);
+    let reply_to = match filled(input.reply_to) {
+        Some(text) => Some(address(&text)?),
+        None => None,
+    };
+    let settings = Settings {
+        host: normal_host(&input.host, &server)?,
+        port: document::port(input.port)?,
+        security: match input.security.unwrap_or_default() {
+            document::Security::StartTls => Security::StartTls,
+            document::Security::Tls => Security::Tls,
+        },
+        auth,
+        sender_address: address(&input.sender_address)?,
+        sender_name: filled(input.sender_name),
+        reply_to,
+        ehlo_name: filled(input.ehlo_name),
+        ca_pem: filled(input.ca_pem),
+        routing: routing(&input.routing.unwrap_or_default()),
+    };
+    Some(Draft { settings, keep })
+}
+
+/// The secret, and whether it is one to keep; `None` when none is given.
+fn secret(input: SecretInput) -> Option<(Secret, bool)> {
+    if input.keep == Some(true) {
+        return Some((Secret::new(String::new()), true));
+    }
+    let text = Zeroizing::new(input.set.filter(|text| !text.is_empty())?);
+    let text = match input.spaces.unwrap_or_default() {
+        document::Spaces::Keep => text,
+        document::Spaces::Trim => Zeroizing::new(smtp_rules::trim(&text).to_owned()),
+        document::Spaces::Remove => {
+            let mut joined = Zeroizing::new(String::with_capacity(text.len()));
+            joined.extend(text.chars().filter(|c| !smtp_rules::is_space(*c)));
+            joined
+        }
+    };
+    Some((Secret::new(text.to_string()), false))
+}
+
+fn routing(input: &document::Routing) -> Routing {
+    let mut routing = Routing::default();
+    for (category, route) in [
+        (Category::Notification, input.notification),
+        (Category::RightsRequest, input.rights_request),
+        (Category::AuditInvitation, input.audit_invitation),
+        (Category::UserInvitation, input.user_invitation),
+    ] {
+        if let Some(route) = route {
+            let via = route.via.unwrap_or(Via::Relay);
+            routing.set(category, CategoryRoute { via, on_failure: route.on_failure.unwrap_or_default() });
+        }
+    }
+    routing
+}
+
+impl Draft {
+    /// Fills in the secrets to keep from what is stored. A report with `password.reentry_required` when nothing
+    /// is stored, or when the destination is not the one the secret was stored for (CONTRACT §1).
+    pub fn resolve(self, stored: Option<&Settings>, locale: &str) -> Result<Settings, ValidationReport> {
+        let Self { mut settings, keep } = self;
+        let refuse = |field| Err(rules::single(field, Code::PasswordReentryRequired, locale));
+        let stored =
+            stored.filter(|stored| is_same_destination(stored, &settings)).map(|stored| &stored.auth);
+        match &mut settings.auth {
+            Auth::Password { password, .. } if keep.password => match stored {
+                Some(Auth::Password { password: kept, .. }) => *password = kept.clone(),
+                _ => return refuse("password"),
+            },
+            Auth::OAuth2(oauth2) => {
+                let stored = match stored {
+                    Some(Auth::OAuth2(stored)) => Some(stored),
+                    _ => None,
+                };
+                if keep.client_secret {
+                    match stored.and_then(|stored| stored.client_secret.clone()) {
+                        Some(kept) => oauth2.client_secret = Some(kept),
+                        None => return refuse("oauth2.clientSecret"),
+                    }
+                }
+                if keep.refresh_token {
+                    match stored.map(|stored| &stored.grant) {
+                        Some(Grant::RefreshToken(kept)) => oauth2.grant = Grant::RefreshToken(kept.clone()),
+                        _ => return refuse("oauth2.refreshToken"),
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(settings)
+    }
+}
+
+/// Whether a secret stored for the one goes nowhere else with the other.
+fn is_same_destination(stored: &Settings, draft: &Settings) -> bool {
+    let same_account = match (&stored.auth, &draft.auth) {
+        (Auth::None, Auth::None) => true,
+        (Auth::Password { username: a, .. }, Auth::Password { username: b, .. }) => a == b,
+        (Auth::OAuth2(a), Auth::OAuth2(b)) => a.username == b.username && a.token_url == b.token_url,
+        _ => false,
+    };
+    same_account
+        && stored.host.eq_ignore_ascii_case(&draft.host)
+        && stored.port == draft.port
+        && stored.security == draft.security
+}
+
+/// The form in which Secrets Manager keeps the settings: JSON with the secrets in clear.
+pub fn to_document(settings: &Settings) -> Zeroizing<String> {
+    // Room for everything at once, so that growing leaves no copies of the secrets behind.
+    let room = 64 * 1_024 + settings.ca_pem.as_ref().map_or(0, |pem| 2 * pem.len());
+    let mut json = Zeroizing::new(Vec::with_capacity(room));
+    let written = serde_json::to_writer(&mut *json, &document::Stored(settings));
+    debug_assert!(written.is_ok(), "text and numbers are always JSON");
+    let text = std::str::from_utf8(&json).unwrap_or_default();
+    Zeroizing::new(text.to_owned())
+}
+
+/// Reads what [`to_document`] wrote, and the platform's secret, which an operator writes by hand as SmtpSettings
+/// with `{"set": …}` secrets. The error names no secret.
+///
+/// The operator's limits are not asked again: what was stored was within them, and the dialler looks at every
+/// address and port anyway.
+pub fn from_document(document: &str) -> Result<Settings, String> {
+    let mut value =
+        rules::parse(document.as_bytes()).map_err(|reason| format!("not settings: {reason:?}"))?;
+    let port = value.get("port").map(ToString::to_string).unwrap_or_default();
+    let options =
+        Options { allow_ports: port.as_bytes(), allow_networks: b"0.0.0.0/0,::/0", ..Options::default() };
+    let server = Server { now: None, endpoints: &[] };
+    let report = rules::check(&value, &options, server, "en");
+    if !report.valid {
+        let errors =
+            report.issues.iter().filter(|issue| issue.severity == super::validation::Severity::Error);
+        let codes: Vec<&str> = errors.map(|issue| issue.code.as_str()).collect();
+        wipe(&mut value);
+        return Err(format!("not usable as settings: {}", codes.join(", ")));
+    }
+    match draft(value, server) {
+        Some(Draft { settings, keep }) if keep == Keep::default() => Ok(settings),
+        _ => Err("not usable as settings: a secret is missing".to_owned()),
+    }
+}
+
+/// What the API shows: the settings with `{"isSet": true}` in place of each secret.
+pub fn public(settings: &Settings) -> Value {
+    let is_set = |set: bool| if set { json!({"isSet": true}) } else { Value::Null };
+    let (username, oauth2) = match &settings.auth {
+        Auth::None => (None, Value::Null),
+        Auth::Password { username, .. } => (Some(username), Value::Null),
+        Auth::OAuth2(oauth2) => (
+            Some(&oauth2.username),
+            json!({
+                "grant": document::grant_name(&oauth2.grant),
+                "tokenUrl": oauth2.token_url,
+                "clientId": oauth2.client_id,
+                "clientSecret": is_set(oauth2.client_secret.is_some()),
+                "refreshToken": is_set(matches!(oauth2.grant, Grant::RefreshToken(_))),
+                "scope": oauth2.scope,
+            }),
+        ),
+    };
+    let routing: serde_json::Map<String, Value> = Category::ALL
+        .into_iter()
+        .map(|category| {
+            let route = settings.routing.of(category);
+            (category.name().to_owned(), json!({"via": route.via, "onFailure": route.on_failure}))
+        })
+        .collect();
+    json!({
+        "host": settings.host,
+        "port": settings.port,
+        "security": document::security_name(settings.security),
+        "authMethod": document::auth_method_name(&settings.auth),
+        "username": username,
+        "password": is_set(matches!(settings.auth, Auth::Password { .. })),
+        "oauth2": oauth2,
+        "senderAddress": settings.sender_address,
+        "senderName": settings.sender_name,
+        "replyTo": settings.reply_to,
+        "ehloName": settings.ehlo_name,
+        "caPem": settings.ca_pem,
+        "routing": routing,
+    })
+}
+
+/// The JSON Schema of the settings that the form sends.
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(SmtpSettings)
+}
+
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod tests;

@@ -1,0 +1,129 @@
+use ownpost_domain::settings::Settings;
+use serde_json::{Value, json};
+
+use super::{Checked, check, from_document, public, schema, to_document};
+use crate::config::Config;
+
+/// 2026-01-01.
+const NOW: i64 = 1_767_225_600;
+
+fn valid() -> Value {
+    json!({
+        "host": "smtp.example.org", "port": 587, "username": "mailer", "password": {"set": "hunter2"},
+        "senderAddress": "noreply@example.org"
+    })
+}
+
+fn with(changes: &Value) -> Value {
+    let mut document = valid();
+    for (key, value) in changes.as_object().unwrap() {
+        document[key] = value.clone();
+    }
+    document
+}
+
+fn checked(document: &Value) -> Checked {
+    check(document.to_string().as_bytes(), &Config::default(), "en", NOW)
+}
+
+fn settings(document: &Value) -> Settings {
+    let checked = checked(document);
+    assert!(checked.report.valid, "{:?}", checked.report);
+    checked.draft.unwrap().resolve(None, "en").unwrap()
+}
+
+#[test]
+fn what_is_stored_is_read_back() {
+    let oauth2 = json!({
+        "grant": "refresh_token", "tokenUrl": "https://login.example.org/token", "clientId": "id",
+        "refreshToken": {"set": " token "}
+    });
+    let credentials = json!({
+        "grant": "client_credentials", "tokenUrl": "https://login.example.org/token", "clientId": "id",
+        "clientSecret": {"set": "secret"}, "scope": "smtp"
+    });
+    for document in [
+        valid(),
+        with(&json!({"authMethod": "none", "username": null, "password": null})),
+        with(&json!({"authMethod": "oauth2", "password": null, "oauth2": oauth2})),
+        with(&json!({"authMethod": "oauth2", "password": null, "oauth2": credentials})),
+        with(&json!({"port": 465.0, "security": "tls", "host": "MÜNCHEN.example.", "senderName": "Ä \"B\"",
+            "replyTo": "a@bücher.example", "routing": {"notification": {"via": "platform"},
+            "rights-request": {"onFailure": "platform"}}})),
+    ] {
+        let settings = settings(&document);
+        assert_eq!(from_document(&to_document(&settings)), Ok(settings.clone()));
+        assert!(!public(&settings).to_string().contains("hunter2"));
+    }
+}
+
+#[test]
+fn names_are_kept_as_a_labels() {
+    let document = with(&json!({"host": "smtp.münchen.example.", "senderAddress": "a@BÜCHER.example"}));
+    let settings = settings(&document);
+    assert_eq!(settings.host, "smtp.xn--mnchen-3ya.example");
+    assert_eq!(settings.sender_address, "a@xn--bcher-kva.example");
+}
+
+#[test]
+fn a_kept_secret_goes_nowhere_else() {
+    let stored = settings(&valid());
+    let keep = |changes: &Value| {
+        let mut document = with(changes);
+        document["password"] = json!({"keep": true});
+        checked(&document).draft.unwrap()
+    };
+    assert_eq!(keep(&json!({})).resolve(Some(&stored), "en").as_ref(), Ok(&stored));
+    assert!(keep(&json!({"host": "SMTP.example.org"})).resolve(Some(&stored), "en").is_ok());
+    let elsewhere = [
+        json!({"host": "smtp.evil.example"}),
+        json!({"port": 2587}),
+        json!({"port": 465, "security": "tls"}),
+        json!({"username": "other"}),
+    ];
+    for changes in elsewhere {
+        let report = keep(&changes).resolve(Some(&stored), "en").unwrap_err();
+        assert_eq!(report.issues[0].code, "password.reentry_required", "{changes}");
+        assert!(!report.valid);
+    }
+    assert!(keep(&json!({})).resolve(None, "en").is_err());
+}
+
+#[test]
+fn an_error_of_a_stored_document_tells_no_secret() {
+    for document in [
+        r#"{"host":"smtp.example.org","username":"u","password":"hunter2","senderAddress":"a@example.org"}"#,
+        r#"{"host":"smtp.example.org","username":"u","password":{"set":"hunter2"},"#,
+        r#"{"host":"x y","username":"u","password":{"set":"hunter2"},"senderAddress":"hunter2"}"#,
+        r#"{"host":"smtp.example.org","username":"u","password":{"keep":true},"senderAddress":"a@example.org"}"#,
+    ] {
+        assert!(!from_document(document).unwrap_err().contains("hunter2"));
+    }
+}
+
+#[test]
+fn a_private_platform_relay_on_its_own_port_can_be_stored() {
+    let document = with(&json!({"host": "10.0.0.5", "port": 3025}));
+    assert!(from_document(&document.to_string()).is_ok());
+    assert!(!checked(&document).report.valid);
+}
+
+#[test]
+fn an_exact_endpoint_may_be_private() {
+    let config = Config { allow_endpoints: vec!["127.0.0.1:41025".parse().unwrap()], ..Config::default() };
+    let codes = |changes: &Value| -> Vec<String> {
+        let document = with(changes).to_string();
+        let report = check(document.as_bytes(), &config, "en", NOW).report;
+        report.issues.into_iter().map(|issue| issue.code).collect()
+    };
+    assert!(codes(&json!({"host": "127.0.0.1", "port": 41025})).is_empty());
+    assert_eq!(codes(&json!({"host": "127.0.0.1", "port": 587})), ["host.forbidden_address"]);
+    assert_eq!(codes(&json!({"host": "smtp.example.org", "port": 41025})), ["port.not_allowed"]);
+}
+
+#[test]
+fn the_schema_describes_the_document() {
+    let schema = serde_json::to_value(schema()).unwrap();
+    assert_eq!(schema["required"], json!(["host", "senderAddress"]));
+    assert_eq!(schema["additionalProperties"], json!(false));
+}

@@ -1,0 +1,142 @@
+//! One mail to one recipient: its row in the ledger.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::category::{Category, Via};
+use super::failure::{Reply, Stage};
+use super::tenant::Tenant;
+
+/// Where a mail stands (CONTRACT §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Recorded and put on the queue.
+    Queued,
+    /// A sender has it; written before the final dot can leave.
+    Sending,
+    /// Accepted by the server. Final.
+    Sent,
+    /// Will be tried again at `nextAttemptAt`.
+    Deferred,
+    /// The relay is broken and the policy says to wait.
+    Held,
+    /// Refused for good. Final until a person resends it.
+    Failed,
+    /// The connection was lost after the final dot: nobody knows. Final until a person decides.
+    Unknown,
+}
+
+/// A row's id: a pure function of tenant, event and recipient, so that the same event leads to the same rows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct DeliveryId(String);
+
+impl DeliveryId {
+    /// Derives the id. The address counts as it is, but for the case of its domain.
+    pub fn derive(tenant: &Tenant, event: &str, recipient: &str) -> Self {
+        let (local, domain) = recipient.rsplit_once('@').unwrap_or((recipient, ""));
+        let mut hash = Sha256::new();
+        // Lengths keep ("a", "bc") and ("ab", "c") apart.
+        for part in [tenant.as_str(), event, local, &domain.to_ascii_lowercase()] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Self(format!("dlv_{}", hex(&hash.finalize()[..16])))
+    }
+
+    /// Takes an id as it came in from outside; it may name nothing.
+    pub fn from_external(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// A version of a tenant's settings: the Secrets Manager version id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Revision(pub String);
+
+/// The ledger's row. The JSON is that of CONTRACT §4 plus the tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delivery {
+    /// The row's id.
+    pub id: DeliveryId,
+    /// Whose mail it is.
+    pub tenant: Tenant,
+    /// The id of the event that triggered it.
+    pub event: String,
+    /// Which of the four kinds.
+    pub category: Category,
+    /// The kind in the product's words.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The recipient's address.
+    pub recipient: String,
+    /// Where it stands.
+    pub status: Status,
+    /// The server chosen; `None` until a sender has chosen.
+    pub route: Option<Via>,
+    /// Why it stands there and goes that way, in words for a person.
+    pub reason: String,
+    /// The revision of the settings used, when it went through the tenant's relay.
+    pub revision: Option<Revision>,
+    /// The Message-ID without angle brackets.
+    pub message_id: String,
+    /// When the event was accepted.
+    pub queued_at: Timestamp,
+    /// When the row changed last.
+    pub updated_at: Timestamp,
+    /// When it is tried again; only while deferred.
+    pub next_attempt_at: Option<Timestamp>,
+    /// Until when it is tried; then it fails. Not part of the API's row.
+    pub retry_until: Timestamp,
+    /// What was tried, oldest first; bounded.
+    pub attempts: Vec<Attempt>,
+}
+
+/// One try to hand a mail to a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// When it began.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// How long it took, in milliseconds.
+    pub ms: u64,
+    /// The stage it reached.
+    pub stage: Stage,
+    /// `accepted`, or the failure code.
+    pub outcome: String,
+    /// The server's reply, when it gave one.
+    pub smtp: Option<Reply>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_depends_on_all_three_and_nothing_else() {
+        let id = |tenant: &str, event: &str, recipient: &str| {
+            DeliveryId::derive(&Tenant::new(tenant).unwrap(), event, recipient)
+        };
+        assert_eq!(id("acme", "e1", "jan@example.org"), id("acme", "e1", "jan@EXAMPLE.org"));
+        assert_ne!(id("acme", "e1", "jan@example.org"), id("acme", "e1", "Jan@example.org"));
+        assert_ne!(id("acme", "e1", "jan@example.org"), id("acme", "e2", "jan@example.org"));
+        assert_ne!(id("acme", "1e1", "jan@example.org"), id("acme1", "e1", "jan@example.org"));
+    }
+}

@@ -1,0 +1,258 @@
+//! A failed session as types, and one row for each failure code. [`super::outcome`] decides from a row and the facts of
+//! an attempt what happens next.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A stage of a session, in the order of a STARTTLS session (RFC 3207); with implicit TLS, `tls` comes before
+/// `greeting`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// The name is looked up and every address checked.
+    Resolve,
+    /// TCP.
+    Connect,
+    /// The server's 220.
+    Greeting,
+    /// EHLO before TLS.
+    Ehlo,
+    /// STARTTLS, the handshake, the certificate and the EHLO after it.
+    Tls,
+    /// AUTH.
+    Auth,
+    /// MAIL FROM.
+    Sender,
+    /// RCPT TO.
+    Recipient,
+    /// DATA or BDAT, and the reply after the final dot.
+    Message,
+}
+
+/// An SMTP reply (RFC 5321 §4.2) with its enhanced status code (RFC 3463), when it carries one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reply {
+    /// Three digits, 200 to 599.
+    pub code: u16,
+    /// `5.7.8`.
+    pub enhanced: Option<EnhancedCode>,
+    /// The text of all lines without codes, joined by line feeds; control characters and secrets are gone.
+    pub text: String,
+}
+
+impl Reply {
+    /// 2xx.
+    pub fn is_positive(&self) -> bool {
+        (200..300).contains(&self.code)
+    }
+    /// 4xx: worth trying again.
+    pub fn is_transient(&self) -> bool {
+        (400..500).contains(&self.code)
+    }
+    /// 5xx: final.
+    pub fn is_permanent(&self) -> bool {
+        (500..600).contains(&self.code)
+    }
+}
+
+/// An enhanced mail system status code (RFC 3463): class, subject, detail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, JsonSchema)]
+#[schemars(with = "String")]
+pub struct EnhancedCode(pub u8, pub u16, pub u16);
+
+impl fmt::Display for EnhancedCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+impl EnhancedCode {
+    /// Reads `5.7.8`: class 2, 4 or 5 in one digit, the others in up to three (RFC 3463 §2).
+    pub fn parse(text: &str) -> Option<Self> {
+        let (class, rest) = text.split_once('.')?;
+        let class = match class {
+            "2" => 2,
+            "4" => 4,
+            "5" => 5,
+            _ => return None,
+        };
+        let mut parts = rest.split('.');
+        let mut number = || {
+            let part = parts.next()?;
+            let digits = (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+            if digits { part.parse::<u16>().ok() } else { None }
+        };
+        let (subject, detail) = (number()?, number()?);
+        if parts.next().is_some() { None } else { Some(Self(class, subject, detail)) }
+    }
+}
+
+impl Serialize for EnhancedCode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for EnhancedCode {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not an enhanced status code"))
+    }
+}
+
+/// What becomes of a mail after one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The server has it.
+    Sent,
+    /// This mail was refused for good.
+    Failed,
+    /// It may work later.
+    Retry,
+    /// The server itself is at fault for good: the category's policy decides.
+    RelayFault,
+    /// The final dot may have left and no reply came. Only a person may send it again.
+    Unknown,
+}
+
+/// Declares each failure code as one row: variant, stable code, the setting that it is about (a dotted path; empty for
+/// none in particular), the verdict when the server refused for good or gave no reply (a 4xx reply is always worth
+/// another try, see [`super::outcome::verdict`]), and a clause without a subject for the ledger.
+macro_rules! failure_codes {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $field:literal, $verdict:ident, $clause:literal;)+) => {
+        /// Why a session failed: the stable codes of docs/reference/reports.md. Codes are added, never renamed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum FailureCode {
+            $($(#[$doc])* #[serde(rename = $code)] $variant,)+
+        }
+        impl FailureCode {
+            /// All of them, in the order of the reference.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            /// The stable code.
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+            /// The setting that the failure is about, as a dotted path; empty when it is none in particular.
+            pub const fn field(self) -> &'static str {
+                match self { $(Self::$variant => $field,)+ }
+            }
+            /// The verdict on the mail when the server refused for good or gave no reply.
+            pub const fn verdict(self) -> Verdict {
+                match self { $(Self::$variant => Verdict::$verdict,)+ }
+            }
+            /// The failure as a clause without a subject: `the connection was refused`.
+            pub const fn clause(self) -> &'static str {
+                match self { $(Self::$variant => $clause,)+ }
+            }
+        }
+    };
+}
+
+failure_codes! {
+    /// The name does not exist or has no address.
+    ResolveNotFound = "resolve.not_found", "host", RelayFault, "its name does not exist";
+    /// No name server answered in time.
+    ResolveTimeout = "resolve.timeout", "host", Retry, "no name server answered in time";
+    /// The name servers answered with a failure, such as SERVFAIL.
+    ResolveFailed = "resolve.failed", "host", Retry, "the name servers could not look its name up";
+    /// An address of the name may not be dialled.
+    ResolveForbidden = "resolve.forbidden", "host", RelayFault, "its name leads to an address that may not be dialled";
+    /// Connection refused.
+    ConnectRefused = "connect.refused", "port", Retry, "the connection was refused";
+    /// No answer to the connection attempt.
+    ConnectTimeout = "connect.timeout", "port", Retry, "the connection attempt got no answer";
+    /// No route to the host or network.
+    ConnectUnreachable = "connect.unreachable", "host", Retry, "there is no way to its network";
+    /// The cloud blocks this outbound port, as AWS does with 25.
+    ConnectPortBlocked = "connect.port_blocked", "port", Retry, "the port is blocked on our side";
+    /// Connected, but no greeting in time.
+    GreetingTimeout = "greeting.timeout", "port", Retry, "it did not greet in time";
+    /// A 5xx greeting.
+    GreetingRejected = "greeting.rejected", "host", RelayFault, "it turned us away";
+    /// Whatever answered is not an SMTP server.
+    GreetingNotSmtp = "greeting.not_smtp", "port", RelayFault, "what answered is no mail server";
+    /// EHLO, or the name we introduced ourselves with, was refused.
+    EhloRejected = "ehlo.rejected", "ehloName", RelayFault, "it refused the name we gave";
+    /// STARTTLS is not advertised, or refused for good.
+    TlsNotOffered = "tls.not_offered", "security", RelayFault, "it does not offer encryption";
+    /// TLS spoken to a plain port or the reverse; proven by a second connection.
+    TlsModeMismatch = "tls.mode_mismatch", "security", RelayFault, "port and encryption do not go together";
+    /// The chain does not lead to a trusted root.
+    TlsUntrusted = "tls.untrusted", "caPem", RelayFault, "its certificate is not from a trusted authority";
+    /// The leaf certificate signed itself.
+    TlsSelfSigned = "tls.self_signed", "caPem", RelayFault, "its certificate is self-signed";
+    /// The certificate is for other names.
+    TlsNameMismatch = "tls.name_mismatch", "host", RelayFault, "its certificate is for another name";
+    /// The certificate has expired.
+    TlsExpired = "tls.expired", "host", RelayFault, "its certificate has expired";
+    /// The certificate is not valid yet.
+    TlsNotYetValid = "tls.not_yet_valid", "host", RelayFault, "its certificate is not valid yet";
+    /// Only versions below TLS 1.2, or keys too weak.
+    TlsLegacy = "tls.legacy", "host", RelayFault, "its encryption is too old";
+    /// Plaintext followed the STARTTLS reply.
+    TlsInjected = "tls.injected", "host", RelayFault, "it sent plaintext into the encrypted connection";
+    /// The handshake failed in another way.
+    TlsFailed = "tls.failed", "security", RelayFault, "the encrypted connection could not be set up";
+    /// AUTH is not offered.
+    AuthNotOffered = "auth.not_offered", "authMethod", RelayFault, "it offers no sign-in";
+    /// None of the offered mechanisms is one we speak.
+    AuthMechanismUnsupported = "auth.mechanism_unsupported", "authMethod", RelayFault, "it offers no way of signing in that we know";
+    /// The server wants authentication that the settings do not give.
+    AuthRequired = "auth.required", "authMethod", RelayFault, "it wants us to sign in";
+    /// Username or password refused.
+    AuthRejected = "auth.rejected", "password", RelayFault, "it refused the username or password";
+    /// The server cannot authenticate just now.
+    AuthTemporary = "auth.temporary", "", Retry, "it could not check the password just now";
+    /// The account wants an application password.
+    AuthAppPasswordRequired = "auth.app_password_required", "password", RelayFault, "it wants an app password";
+    /// The provider has switched password authentication off.
+    AuthBasicDisabled = "auth.basic_disabled", "authMethod", RelayFault, "it no longer takes passwords";
+    /// The token, or the token endpoint, was refused.
+    AuthOauthFailed = "auth.oauth_failed", "oauth2", RelayFault, "the sign-in by token failed";
+    /// The sender address was refused.
+    SenderRejected = "sender.rejected", "senderAddress", RelayFault, "it refused the sender address";
+    /// The recipient was refused.
+    RecipientRejected = "recipient.rejected", "", Failed, "it refused the recipient";
+    /// The message was refused.
+    MessageRejected = "message.rejected", "", Failed, "it refused the message";
+    /// The final dot may have left, and no readable reply came: nobody knows.
+    MessageUnknown = "message.unknown", "", Unknown, "the connection was lost before it said whether it took the mail";
+    /// A reply that is no SMTP reply.
+    ProtocolMalformed = "protocol.malformed", "", Retry, "it sent something that is no reply";
+    /// A line or reply beyond the limits.
+    ProtocolTooLong = "protocol.too_long", "", Retry, "it sent more than a reply may have";
+    /// The server closed the connection.
+    ProtocolDisconnected = "protocol.disconnected", "", Retry, "it closed the connection";
+    /// The server fell silent.
+    ProtocolTimeout = "protocol.timeout", "", Retry, "it fell silent";
+    /// Any other 4xx.
+    SmtpTemporary = "smtp.temporary", "", Retry, "it cannot take the mail just now";
+}
+
+/// A failed session: where, why, and what the server said.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} at stage {stage:?}", code.code())]
+pub struct Failure {
+    /// Where.
+    pub stage: Stage,
+    /// Why.
+    pub code: FailureCode,
+    /// The server's words, if it said any that may be shown.
+    pub reply: Option<Reply>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EnhancedCode;
+
+    #[test]
+    fn enhanced_codes() {
+        assert_eq!(EnhancedCode::parse("5.7.8"), Some(EnhancedCode(5, 7, 8)));
+        assert_eq!(EnhancedCode::parse("5.2.252"), Some(EnhancedCode(5, 2, 252)));
+        for bad in ["", "5", "5.7", "5.7.8.9", "3.0.0", "5.7.x", "5..1", "5.7.1234", "+5.7.1"] {
+            assert_eq!(EnhancedCode::parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What Ownpost knows and decides. Pure: no `async`, no clock, no log, no I/O; the time and randomness are
+//! arguments.
+
+pub mod category;
+pub mod delivery;
+pub mod describe;
+pub mod event;
+pub mod expiry;
+pub mod failure;
+pub mod health;
+pub mod leases;
+pub mod limits;
+pub mod outcome;
+pub mod report;
+pub mod route;
+pub mod secret;
+pub mod settings;
+pub mod tenant;
+pub mod timeline;

@@ -1,0 +1,145 @@
+//! What happens to a mail and to a relay's health after an attempt. [`super::failure`] has a row for each failure code;
+//! this module joins it with the facts of the attempt.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::failure::{Failure, Reply, Stage, Verdict};
+
+/// The verdict on a mail. The row of the failure code decides, but for one fact: a 4xx reply is worth another try
+/// whatever the code, as long as it is known that the server has not taken the mail.
+pub fn verdict(result: &Result<Reply, Failure>) -> Verdict {
+    match result {
+        Ok(_) => Verdict::Sent,
+        Err(failure) => match failure.code.verdict() {
+            Verdict::Unknown => Verdict::Unknown,
+            _ if failure.reply.as_ref().is_some_and(Reply::is_transient) => Verdict::Retry,
+            verdict => verdict,
+        },
+    }
+}
+
+/// What one attempt says of the server, whatever became of the mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Observation {
+    /// It let us in and judged a mail.
+    Works,
+    /// It may recover by itself.
+    Stumbles,
+    /// It will not take mail with these settings.
+    Broken,
+    /// Nothing either way.
+    Nothing,
+}
+
+/// The same table, read for the server.
+pub fn observation(result: &Result<Reply, Failure>) -> Observation {
+    let late = |failure: &Failure| matches!(failure.stage, Stage::Sender | Stage::Recipient | Stage::Message);
+    match (verdict(result), result) {
+        (Verdict::Sent | Verdict::Failed, _) => Observation::Works,
+        (Verdict::RelayFault, _) => Observation::Broken,
+        // A 4xx to a recipient or message is about that mail, or about how fast we are.
+        (Verdict::Retry, Err(failure)) if late(failure) && failure.reply.is_some() => Observation::Nothing,
+        // A server that keeps silent after each dot must be stopped before every mail is `unknown`.
+        (Verdict::Retry | Verdict::Unknown, _) => Observation::Stumbles,
+    }
+}
+
+/// The first wait before another attempt.
+pub const FIRST_WAIT: Duration = Duration::from_secs(10);
+/// The longest wait before another attempt.
+pub const LONGEST_WAIT: Duration = Duration::from_hours(1);
+
+/// How long to wait after the `tries`th attempt (from 1): threefold each time, up to [`LONGEST_WAIT`], and
+/// between half and one and a half of that by `jitter` in [0, 1), so that what failed together does not come
+/// back together.
+pub fn wait(tries: usize, first: Duration, jitter: f64) -> Duration {
+    let exponent = i32::try_from(tries.saturating_sub(1)).unwrap_or(i32::MAX).min(20);
+    let plain = (first.as_secs_f64() * 3_f64.powi(exponent)).min(LONGEST_WAIT.as_secs_f64());
+    Duration::from_secs_f64(plain * (0.5 + jitter.clamp(0.0, 1.0)))
+}
+
+/// When to try again; `None` when that would be too late, and the mail fails.
+pub fn next_attempt(now: Timestamp, wait: Duration, retry_until: Timestamp) -> Option<Timestamp> {
+    let at = now.checked_add(SignedDuration::try_from(wait).ok()?).ok()?;
+    (at < retry_until).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::failure::FailureCode as Code;
+    use super::*;
+
+    fn failure(stage: Stage, code: Code, reply: u16) -> Result<Reply, Failure> {
+        let reply = (reply != 0).then(|| Reply { code: reply, enhanced: None, text: String::new() });
+        Err(Failure { stage, code, reply })
+    }
+
+    #[test]
+    fn the_table() {
+        use Observation::{Broken, Nothing, Stumbles, Works};
+        use Verdict::{Failed, RelayFault, Retry, Unknown};
+        let check = |stage, code, reply, expected: Verdict, seen: Observation| {
+            let result = failure(stage, code, reply);
+            assert_eq!((verdict(&result), observation(&result)), (expected, seen), "{code:?} {reply}");
+        };
+        for (stage, code, reply, expected, seen) in [
+            (Stage::Resolve, Code::ResolveNotFound, 0, RelayFault, Broken),
+            (Stage::Resolve, Code::ResolveForbidden, 0, RelayFault, Broken),
+            (Stage::Resolve, Code::ResolveTimeout, 0, Retry, Stumbles),
+            (Stage::Resolve, Code::ResolveFailed, 0, Retry, Stumbles),
+            (Stage::Connect, Code::ConnectRefused, 0, Retry, Stumbles),
+            (Stage::Connect, Code::ConnectTimeout, 0, Retry, Stumbles),
+            (Stage::Connect, Code::ConnectUnreachable, 0, Retry, Stumbles),
+            (Stage::Greeting, Code::SmtpTemporary, 421, Retry, Stumbles),
+            (Stage::Greeting, Code::GreetingRejected, 554, RelayFault, Broken),
+            (Stage::Tls, Code::TlsExpired, 0, RelayFault, Broken),
+            (Stage::Tls, Code::TlsFailed, 0, RelayFault, Broken),
+            (Stage::Tls, Code::ProtocolTimeout, 0, Retry, Stumbles),
+            (Stage::Auth, Code::AuthRejected, 535, RelayFault, Broken),
+            (Stage::Auth, Code::AuthTemporary, 454, Retry, Stumbles),
+            (Stage::Auth, Code::AuthRequired, 530, RelayFault, Broken),
+            (Stage::Sender, Code::SenderRejected, 550, RelayFault, Broken),
+            (Stage::Sender, Code::SenderRejected, 451, Retry, Nothing),
+            (Stage::Recipient, Code::RecipientRejected, 550, Failed, Works),
+            (Stage::Recipient, Code::RecipientRejected, 0, Failed, Works),
+            (Stage::Recipient, Code::SmtpTemporary, 450, Retry, Nothing),
+            (Stage::Recipient, Code::SenderRejected, 550, RelayFault, Broken),
+            (Stage::Message, Code::MessageRejected, 554, Failed, Works),
+            (Stage::Sender, Code::MessageRejected, 552, Failed, Works),
+            (Stage::Message, Code::SmtpTemporary, 452, Retry, Nothing),
+            (Stage::Message, Code::ProtocolDisconnected, 0, Retry, Stumbles),
+            (Stage::Message, Code::MessageUnknown, 0, Unknown, Stumbles),
+            // Even a 4xx does not make an unknown outcome known.
+            (Stage::Message, Code::MessageUnknown, 421, Unknown, Stumbles),
+        ] {
+            check(stage, code, reply, expected, seen);
+        }
+        let accepted = Ok(Reply { code: 250, enhanced: None, text: String::new() });
+        assert_eq!((verdict(&accepted), observation(&accepted)), (Verdict::Sent, Works));
+    }
+
+    #[test]
+    fn a_4xx_never_ends_a_mail() {
+        for code in Code::ALL.iter().copied().filter(|code| *code != Code::MessageUnknown) {
+            assert_eq!(verdict(&failure(Stage::Message, code, 450)), Verdict::Retry, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn waits_grow_threefold_to_an_hour_and_spread() {
+        let seconds = |tries, jitter| wait(tries, FIRST_WAIT, jitter).as_secs();
+        let middle: Vec<u64> = [1, 2, 3, 4, 5, 6, 7, 8, usize::MAX].map(|tries| seconds(tries, 0.5)).into();
+        assert_eq!(middle, [10, 30, 90, 270, 810, 2430, 3600, 3600, 3600]);
+        assert_eq!((seconds(1, 0.0), seconds(1, 1.0), seconds(9, 1.0)), (5, 15, 5400));
+    }
+
+    #[test]
+    fn a_mail_is_not_tried_beyond_its_time() {
+        let now = Timestamp::UNIX_EPOCH;
+        let until = |seconds| Timestamp::from_second(seconds).unwrap();
+        assert_eq!(next_attempt(now, Duration::from_secs(10), until(11)), Some(until(10)));
+        assert_eq!(next_attempt(now, Duration::from_secs(10), until(10)), None);
+    }
+}

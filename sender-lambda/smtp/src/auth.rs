@@ -1,0 +1,150 @@
+//! SASL over SMTP (RFC 4954): PLAIN, LOGIN, XOAUTH2, OAUTHBEARER. Callable on an encrypted and verified session
+//! alone; there is no other in the signature.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ownpost_domain::failure::{Failure, FailureCode, Reply, Stage};
+use ownpost_domain::secret::Secret;
+use ownpost_domain::settings::{Auth, Settings};
+use zeroize::Zeroizing;
+
+use super::capabilities::Mechanism;
+use super::session::Secure;
+use super::{Network, classify, oauth};
+
+/// The longest command line every server takes (RFC 5321 §4.5.3.1.4); longer initial responses go on a line of
+/// their own (RFC 4954 §4).
+const MAX_COMMAND: usize = 510;
+
+enum Credentials<'a> {
+    Password { username: &'a str, password: &'a Secret },
+    Token { username: &'a str, token: Secret },
+}
+
+/// Authenticates as the settings say. The name of the mechanism used; `None` when they say not to.
+pub(crate) async fn authenticate(
+    session: &mut Secure,
+    network: &Network,
+    settings: &Settings,
+) -> Result<Option<&'static str>, Failure> {
+    let fail = |code| Failure { stage: Stage::Auth, code, reply: None };
+    let wanted: &[Mechanism] = match &settings.auth {
+        Auth::None => return Ok(None),
+        Auth::Password { .. } => &[Mechanism::Plain, Mechanism::Login],
+        Auth::OAuth2(_) => &[Mechanism::XOauth2, Mechanism::OauthBearer],
+    };
+    if session.offer.auth.is_none() {
+        return Err(fail(FailureCode::AuthNotOffered));
+    }
+    let mechanisms = session.offer.mechanisms(wanted);
+    if mechanisms.is_empty() {
+        return Err(fail(FailureCode::AuthMechanismUnsupported));
+    }
+    let credentials = match &settings.auth {
+        Auth::None => return Ok(None),
+        Auth::Password { username, password } => Credentials::Password { username, password },
+        Auth::OAuth2(oauth2) => {
+            let token = oauth::token(network, oauth2, session.limits).await.map_err(fail)?;
+            session.wire.hide(token.expose());
+            Credentials::Token { username: &oauth2.username, token }
+        }
+    };
+    let mut refused = None;
+    for mechanism in mechanisms {
+        match attempt(session, mechanism, &credentials, settings).await? {
+            // 235 alone says yes; any other positive reply means that the two sides are out of step.
+            reply if reply.code == 235 => return Ok(Some(mechanism.name())),
+            reply if classify::is_mechanism_refused(&reply) => refused = Some(reply),
+            reply => {
+                let oauth = matches!(credentials, Credentials::Token { .. });
+                if let Auth::OAuth2(oauth2) = &settings.auth {
+                    network.tokens.forget(oauth2);
+                }
+                return Err(classify::refusal(Stage::Auth, reply, oauth));
+            }
+        }
+    }
+    Err(Failure { stage: Stage::Auth, code: FailureCode::AuthMechanismUnsupported, reply: refused })
+}
+
+async fn attempt(
+    session: &mut Secure,
+    mechanism: Mechanism,
+    credentials: &Credentials<'_>,
+    settings: &Settings,
+) -> Result<Reply, Failure> {
+    match (mechanism, credentials) {
+        (Mechanism::Login, Credentials::Password { username, password }) => {
+            let reply = command(session, "AUTH LOGIN").await?;
+            if reply.code != 334 {
+                return Ok(reply);
+            }
+            let reply = answer(session, &encode(username)).await?;
+            if reply.code != 334 {
+                return Ok(out_of_step(reply));
+            }
+            answer(session, &encode(password.expose())).await
+        }
+        (Mechanism::Plain, Credentials::Password { username, password }) => {
+            let response = Zeroizing::new(format!("\0{username}\0{}", password.expose()));
+            initial(session, mechanism, &encode(&response)).await
+        }
+        (_, Credentials::Token { username, token }) => {
+            let token = token.expose();
+            let response = Zeroizing::new(if mechanism == Mechanism::XOauth2 {
+                format!("user={username}\x01auth=Bearer {token}\x01\x01")
+            } else {
+                let (host, port) = (&settings.host, settings.port);
+                let user = username.replace('=', "=3D").replace(',', "=2C");
+                format!("n,a={user},\x01host={host}\x01port={port}\x01auth=Bearer {token}\x01\x01")
+            });
+            let reply = initial(session, mechanism, &encode(&response)).await?;
+            if reply.code != 334 {
+                return Ok(reply);
+            }
+            // The challenge holds the error; an empty answer (XOAUTH2) or ^A (RFC 7628 §3.2.3) asks for the
+            // final reply.
+            answer(session, if mechanism == Mechanism::XOauth2 { "" } else { "AQ==" }).await
+        }
+        (_, Credentials::Password { .. }) => {
+            Err(Failure { stage: Stage::Auth, code: FailureCode::AuthMechanismUnsupported, reply: None })
+        }
+    }
+}
+
+/// A 235 that comes before the password was asked for proves nothing.
+fn out_of_step(reply: Reply) -> Reply {
+    if reply.code == 235 { Reply { code: 250, ..reply } } else { reply }
+}
+
+async fn initial(session: &mut Secure, mechanism: Mechanism, response: &str) -> Result<Reply, Failure> {
+    let name = mechanism.name();
+    let line = Zeroizing::new(format!("AUTH {name} {response}"));
+    if line.len() <= MAX_COMMAND {
+        return send(session, &line, &format!("AUTH {name} <redacted>")).await;
+    }
+    let reply = command(session, &format!("AUTH {name}")).await?;
+    if reply.code == 334 { answer(session, response).await } else { Ok(reply) }
+}
+
+fn encode(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(STANDARD.encode(text))
+}
+
+async fn command(session: &mut Secure, line: &str) -> Result<Reply, Failure> {
+    send(session, line, line).await
+}
+
+async fn answer(session: &mut Secure, line: &str) -> Result<Reply, Failure> {
+    send(session, line, "<redacted>").await
+}
+
+async fn send(session: &mut Secure, line: &str, shown: &str) -> Result<Reply, Failure> {
+    let until = session.limits.until(session.limits.timeouts.auth);
+    session
+        .wire
+        .secret(line, shown, until)
+        .await
+        .map_err(|trouble| classify::trouble(Stage::Auth, trouble))?;
+    session.reply(Stage::Auth, until).await
+}

@@ -1,0 +1,82 @@
+//! What a certificate says of itself.
+
+use ownpost_domain::report::CertificateFacts;
+use rustls::pki_types::CertificateDer;
+use sha2::{Digest, Sha256};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::PublicKey;
+
+/// The most names shown; shared hosting puts hundreds into one certificate.
+const MAX_NAMES: usize = 100;
+
+/// The facts of a certificate; `None` when it does not parse.
+pub(crate) fn facts(der: &CertificateDer<'_>) -> Option<CertificateFacts> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let mut names = Vec::new();
+    if let Ok(Some(extension)) = certificate.subject_alternative_name() {
+        for name in extension.value.general_names.iter().take(MAX_NAMES) {
+            match name {
+                GeneralName::DNSName(name) => names.push((*name).to_owned()),
+                GeneralName::IPAddress(octets) => names.extend(address(octets)),
+                _ => {}
+            }
+        }
+    }
+    let sha256 = Sha256::digest(der).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        for digit in [byte >> 4, byte & 15] {
+            hex.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+        }
+        hex
+    });
+    let time = |seconds: i64| {
+        jiff::Timestamp::from_second(seconds).map_or_else(|_| String::new(), |t| t.to_string())
+    };
+    Some(CertificateFacts {
+        subject: short(&certificate.subject().to_string()),
+        issuer: short(&certificate.issuer().to_string()),
+        names: names.iter().map(|name| short(name)).collect(),
+        not_before: time(certificate.validity().not_before.timestamp()),
+        not_after: time(certificate.validity().not_after.timestamp()),
+        sha256,
+    })
+}
+
+fn short(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(512).collect()
+}
+
+fn address(octets: &[u8]) -> Option<String> {
+    if let Ok(v4) = <[u8; 4]>::try_from(octets) {
+        return Some(std::net::Ipv4Addr::from(v4).to_string());
+    }
+    <[u8; 16]>::try_from(octets).ok().map(|v6| std::net::Ipv6Addr::from(v6).to_string())
+}
+
+/// Whether the certificate signed itself: its issuer is its subject, and its own key made the signature.
+pub(crate) fn signed_itself(der: &CertificateDer<'_>) -> bool {
+    X509Certificate::from_der(der).is_ok_and(|(_, certificate)| {
+        certificate.subject().as_raw() == certificate.issuer().as_raw()
+            && certificate.verify_signature(None).is_ok()
+    })
+}
+
+/// Whether the key is too weak for any TLS that we speak: RSA below 2048 bits.
+pub(crate) fn has_weak_key(der: &CertificateDer<'_>) -> bool {
+    X509Certificate::from_der(der).is_ok_and(|(_, certificate)| {
+        matches!(certificate.public_key().parsed(), Ok(PublicKey::RSA(key)) if key.key_size() < 2048)
+    })
+}
+
+/// Whether `now` (Unix seconds) is before, within or after the certificate's validity.
+pub(crate) fn validity(der: &CertificateDer<'_>, now: i64) -> Option<std::cmp::Ordering> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let validity = certificate.validity();
+    Some(if now < validity.not_before.timestamp() {
+        std::cmp::Ordering::Less
+    } else if now > validity.not_after.timestamp() {
+        std::cmp::Ordering::Greater
+    } else {
+        std::cmp::Ordering::Equal
+    })
+}

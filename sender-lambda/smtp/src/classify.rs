@@ -1,0 +1,244 @@
+//! One table: what happened at which stage → the failure code. It follows "How to choose where two could fit" of
+//! CONTRACT §3 line by line. What to do about a failure is decided elsewhere.
+
+use ownpost_domain::failure::{EnhancedCode, Failure, FailureCode, Reply, Stage};
+
+use super::connection::Trouble;
+
+/// A failure without a readable reply.
+pub(crate) fn trouble(stage: Stage, trouble: Trouble) -> Failure {
+    let code = match (stage, trouble) {
+        (Stage::Greeting, Trouble::Timeout) => FailureCode::GreetingTimeout,
+        (Stage::Greeting, Trouble::Malformed | Trouble::TooLong) => FailureCode::GreetingNotSmtp,
+        (_, Trouble::Closed) => FailureCode::ProtocolDisconnected,
+        (_, Trouble::Timeout) => FailureCode::ProtocolTimeout,
+        (_, Trouble::Malformed) => FailureCode::ProtocolMalformed,
+        (_, Trouble::TooLong) => FailureCode::ProtocolTooLong,
+    };
+    Failure { stage, code, reply: None }
+}
+
+/// A failure by a reply that is not the one hoped for. With AUTH, `oauth` says whether a token was refused.
+pub(crate) fn refusal(stage: Stage, reply: Reply, oauth: bool) -> Failure {
+    let code = refusal_code(stage, &reply, oauth);
+    // Until the greeting is valid, the server's bytes are not shown.
+    let reply = match stage {
+        Stage::Greeting if code == FailureCode::GreetingNotSmtp => None,
+        Stage::Greeting => Some(Reply { text: String::new(), ..reply }),
+        _ => Some(reply),
+    };
+    Failure { stage, code, reply }
+}
+
+fn refusal_code(stage: Stage, reply: &Reply, oauth: bool) -> FailureCode {
+    if stage == Stage::Greeting {
+        return match reply.code {
+            500..=599 => FailureCode::GreetingRejected,
+            400..=499 => FailureCode::SmtpTemporary,
+            _ => FailureCode::GreetingNotSmtp,
+        };
+    }
+    match reply.code {
+        400..=499 if stage == Stage::Auth => return FailureCode::AuthTemporary,
+        400..=499 => return FailureCode::SmtpTemporary,
+        500..=599 => {}
+        // A positive or intermediate reply where another was due: the two sides are out of step.
+        _ => return FailureCode::ProtocolMalformed,
+    }
+    let enhanced = reply.enhanced;
+    let text = reply.text.to_ascii_lowercase();
+    let says = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
+
+    // What a provider means by these does not depend on where it says them.
+    if matches!(enhanced, Some(EnhancedCode(5, 7, 60) | EnhancedCode(5, 2, 252))) || says(SENDER_NOT_ALLOWED)
+    {
+        return FailureCode::SenderRejected;
+    }
+    if reply.code == 530 {
+        return FailureCode::AuthRequired;
+    }
+    if enhanced == Some(EnhancedCode(5, 7, 30)) {
+        return if oauth { FailureCode::AuthOauthFailed } else { FailureCode::AuthBasicDisabled };
+    }
+
+    match stage {
+        Stage::Ehlo => FailureCode::EhloRejected,
+        Stage::Tls => FailureCode::TlsNotOffered,
+        Stage::Auth => auth_code(reply, &says, oauth),
+        Stage::Sender | Stage::Recipient if says(&["helo command rejected", "ehlo command rejected"]) => {
+            FailureCode::EhloRejected
+        }
+        Stage::Recipient if reply.code == 504 && says(&["helo", "ehlo"]) => FailureCode::EhloRejected,
+        // Too large (RFC 1870 §6.1), or over the account's quota.
+        Stage::Sender if reply.code == 552 || enhanced == Some(EnhancedCode(5, 3, 4)) => {
+            FailureCode::MessageRejected
+        }
+        Stage::Sender => FailureCode::SenderRejected,
+        Stage::Recipient => FailureCode::RecipientRejected,
+        _ => FailureCode::MessageRejected,
+    }
+}
+
+/// How servers say that this account may not send as this address: Postfix (which says it at RCPT), OpenSMTPD (with
+/// 530, as if nobody had signed in), Exchange, Amazon SES, Gmail's and Zoho's relays.
+const SENDER_NOT_ALLOWED: &[&str] = &[
+    "sender address rejected",
+    "sender rejected",
+    "not owned by user",
+    "not allowed to send as",
+    "permissions to send as",
+    "permission to send as",
+    "not authorized to send as",
+    "not authorised to send as",
+    "sendasdenied",
+    "address is not verified",
+    "sender is not allowed to relay",
+];
+
+fn auth_code(reply: &Reply, says: &dyn Fn(&[&str]) -> bool, oauth: bool) -> FailureCode {
+    // Not known, not enabled, not expected: the server does not do AUTH here at all.
+    if matches!(reply.code, 500 | 502 | 503) {
+        return FailureCode::AuthNotOffered;
+    }
+    if is_mechanism_refused(reply) {
+        return FailureCode::AuthMechanismUnsupported;
+    }
+    if oauth {
+        return FailureCode::AuthOauthFailed;
+    }
+    let enhanced = reply.enhanced;
+    if says(&[
+        "application-specific password",
+        "app password",
+        "app-specific password",
+        "application password",
+    ]) {
+        return FailureCode::AuthAppPasswordRequired;
+    }
+    if reply.code == 534 && enhanced == Some(EnhancedCode(5, 7, 9)) {
+        // RFC 4954 §6 gives 534 5.7.9 to a mechanism that is too weak, Google to a missing application password.
+        return if says(&["mechanism", "weak"]) {
+            FailureCode::AuthMechanismUnsupported
+        } else {
+            FailureCode::AuthAppPasswordRequired
+        };
+    }
+    if says(&[
+        "smtpclientauthentication is disabled",
+        "basic authentication is disabled",
+        "basic authentication is not",
+    ]) {
+        return FailureCode::AuthBasicDisabled;
+    }
+    // Microsoft has one code for "switched off" and for "wrong password"; only the words tell them apart.
+    if enhanced == Some(EnhancedCode(5, 7, 139))
+        && !says(&["credentials were incorrect", "account is locked"])
+    {
+        return FailureCode::AuthBasicDisabled;
+    }
+    FailureCode::AuthRejected
+}
+
+/// Whether the server refused the mechanism, not the credentials, so that the next one may be tried.
+pub(crate) fn is_mechanism_refused(reply: &Reply) -> bool {
+    reply.code == 504 || (reply.is_permanent() && reply.enhanced == Some(EnhancedCode(5, 5, 4)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(stage: Stage, reply: &str, want: FailureCode) {
+        check_as(stage, reply, false, want);
+    }
+
+    fn check_as(stage: Stage, reply: &str, oauth: bool, want: FailureCode) {
+        let mut parser = super::super::reply::ReplyParser::default();
+        let parsed = parser.push(reply.as_bytes()).unwrap().unwrap().into_reply();
+        assert_eq!(refusal(stage, parsed, oauth).code, want, "{stage:?} {reply}");
+    }
+
+    #[test]
+    fn refusals() {
+        use FailureCode as F;
+        check(Stage::Greeting, "554 5.7.1 go away", F::GreetingRejected);
+        check(Stage::Greeting, "421 4.3.2 later", F::SmtpTemporary);
+        check(Stage::Greeting, "250 hello", F::GreetingNotSmtp);
+        check(Stage::Greeting, "354 hello", F::GreetingNotSmtp);
+        check(Stage::Ehlo, "550 5.7.1 bad name", F::EhloRejected);
+        check(Stage::Ehlo, "421 later", F::SmtpTemporary);
+        check(Stage::Ehlo, "354 what", F::ProtocolMalformed);
+        check(Stage::Tls, "502 5.5.1 no", F::TlsNotOffered);
+        check(Stage::Tls, "454 4.7.0 not now", F::SmtpTemporary);
+
+        check(Stage::Auth, "535 5.7.8 bad credentials", F::AuthRejected);
+        check(Stage::Auth, "535 authentication failed", F::AuthRejected);
+        check(Stage::Auth, "550 5.7.1 denied", F::AuthRejected);
+        check(Stage::Auth, "454 4.7.0 backend down", F::AuthTemporary);
+        check(Stage::Auth, "421 4.7.0 too many", F::AuthTemporary);
+        check(Stage::Auth, "504 5.5.4 unknown mechanism", F::AuthMechanismUnsupported);
+        check(Stage::Auth, "535 5.5.4 unknown mechanism", F::AuthMechanismUnsupported);
+        check(Stage::Auth, "502 5.5.1 not implemented", F::AuthNotOffered);
+        check(Stage::Auth, "503 5.5.1 not now", F::AuthNotOffered);
+        check(Stage::Auth, "530 5.7.0 required", F::AuthRequired);
+        check(Stage::Auth, "534 5.7.9 Application-specific password required.", F::AuthAppPasswordRequired);
+        check(Stage::Auth, "534 5.7.9 Please log in another way", F::AuthAppPasswordRequired);
+        check(Stage::Auth, "534 5.7.9 Authentication mechanism is too weak", F::AuthMechanismUnsupported);
+        check(Stage::Auth, "535 5.7.8 use an app password", F::AuthAppPasswordRequired);
+        check(
+            Stage::Auth,
+            "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
+            F::AuthBasicDisabled,
+        );
+        check(
+            Stage::Auth,
+            "535 5.7.139 Authentication unsuccessful, the user credentials were incorrect.",
+            F::AuthRejected,
+        );
+        check(Stage::Auth, "535 5.7.3 Authentication unsuccessful", F::AuthRejected);
+        check(Stage::Auth, "550 5.7.30 Basic authentication is not supported", F::AuthBasicDisabled);
+        check(Stage::Sender, "550 5.7.30 Basic authentication is not supported", F::AuthBasicDisabled);
+        check(Stage::Auth, "235 fine", F::ProtocolMalformed);
+        check_as(Stage::Auth, "535 5.7.8 bad token", true, F::AuthOauthFailed);
+        check_as(Stage::Auth, "454 4.7.0 later", true, F::AuthTemporary);
+
+        check(Stage::Sender, "530 5.7.57 Client not authenticated", F::AuthRequired);
+        check(Stage::Sender, "530 Sender rejected", F::SenderRejected);
+        check(Stage::Sender, "553 5.7.1 no", F::SenderRejected);
+        check(Stage::Sender, "552 5.3.4 too big", F::MessageRejected);
+        check(Stage::Sender, "451 4.7.1 later", F::SmtpTemporary);
+        check(Stage::Recipient, "550 5.1.1 no such user", F::RecipientRejected);
+        check(
+            Stage::Recipient,
+            "553 5.7.1 <a@b>: Sender address rejected: not owned by user x",
+            F::SenderRejected,
+        );
+        check(
+            Stage::Recipient,
+            "504 5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname",
+            F::EhloRejected,
+        );
+        check(
+            Stage::Recipient,
+            "504 5.5.2 <jan>: Recipient address rejected: need a domain",
+            F::RecipientRejected,
+        );
+        check(Stage::Recipient, "450 4.1.1 greylisted", F::SmtpTemporary);
+        check(
+            Stage::Message,
+            "550 5.7.60 Client does not have permissions to send as this sender",
+            F::SenderRejected,
+        );
+        check(Stage::Message, "554 5.2.252 SendAsDenied; x not allowed to send as y", F::SenderRejected);
+        check(Stage::Message, "554 Message rejected: Email address is not verified.", F::SenderRejected);
+        check(Stage::Message, "554 5.7.1 spam", F::MessageRejected);
+        check(Stage::Message, "452 4.3.1 full", F::SmtpTemporary);
+    }
+
+    #[test]
+    fn a_refused_greeting_keeps_its_text_to_itself() {
+        let reply = Reply { code: 554, enhanced: Some(EnhancedCode(5, 7, 1)), text: "secret banner".into() };
+        let failure = refusal(Stage::Greeting, reply, false);
+        assert_eq!(failure.reply.map(|r| (r.code, r.text)), Some((554, String::new())));
+    }
+}

@@ -1,0 +1,224 @@
+//! From a host name to a TCP connection: the name is resolved once, every address is checked, and exactly a
+//! checked address is dialled. Nothing else in the crate opens a socket to a relay.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use hickory_resolver::config::{ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts};
+use hickory_resolver::config::{ResolverConfig, ResolverOpts};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::{Resolver, TokioResolver};
+use ownpost_domain::failure::FailureCode;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+/// The most addresses of one name that are tried. Nobody's relay has more, and each costs a connection.
+const MAX_ADDRESSES: usize = 16;
+/// How long an address has the field for itself before the next is tried too (RFC 8305 §8).
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// An endpoint that has passed the check: the only thing that [`connect`] dials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Checked(SocketAddr);
+
+impl Checked {
+    /// The endpoint.
+    pub(crate) fn endpoint(self) -> SocketAddr {
+        self.0
+    }
+}
+
+/// The resolver: the operator's name server, or the system's.
+pub(crate) fn resolver(server: Option<SocketAddr>) -> Result<TokioResolver, NetError> {
+    let mut builder = match server {
+        Some(server) => {
+            let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
+            for connection in &mut connections {
+                connection.port = server.port();
+            }
+            let server = NameServerConfig::new(server.ip(), true, connections);
+            let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+            Resolver::builder_with_config(config, TokioRuntimeProvider::default())
+        }
+        None => TokioResolver::builder_tokio().unwrap_or_else(|_| {
+            Resolver::builder_with_config(ResolverConfig::default(), TokioRuntimeProvider::default())
+        }),
+    };
+    let options: &mut ResolverOpts = builder.options_mut();
+    options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+    options.timeout = Duration::from_secs(2);
+    options.attempts = 2;
+    options.cache_size = 64;
+    // An admin who has just mended a record tests again at once.
+    options.negative_max_ttl = Some(Duration::ZERO);
+    options.positive_max_ttl = Some(Duration::from_mins(1));
+    if server.is_some() {
+        options.use_hosts_file = ResolveHosts::Never;
+    }
+    builder.build()
+}
+
+/// The addresses of a name or literal, each of them checked by `allowed`. An answer that contains any forbidden
+/// address forbids the name.
+pub(crate) async fn resolve(
+    resolver: &TokioResolver,
+    host: &str,
+    port: u16,
+    allowed: impl Fn(SocketAddr) -> bool,
+    until: Instant,
+) -> Result<Vec<Checked>, FailureCode> {
+    let addresses: Vec<IpAddr> = if let Ok(literal) = host.parse() {
+        vec![literal]
+    } else {
+        // The final dot keeps search domains out: a name means the same wherever it is looked up.
+        let name = format!("{}.", host.trim_end_matches('.'));
+        match timeout_at(until, resolver.lookup_ip(name)).await {
+            Ok(Ok(found)) => found.iter().collect(),
+            Ok(Err(error)) => return Err(resolve_failure(&error)),
+            Err(_) => return Err(FailureCode::ResolveTimeout),
+        }
+    };
+    if addresses.is_empty() {
+        return Err(FailureCode::ResolveNotFound);
+    }
+    let endpoints: Vec<SocketAddr> = addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
+    if !endpoints.iter().all(|&endpoint| allowed(endpoint)) {
+        return Err(FailureCode::ResolveForbidden);
+    }
+    Ok(interleave(endpoints).into_iter().take(MAX_ADDRESSES).map(Checked).collect())
+}
+
+fn resolve_failure(error: &NetError) -> FailureCode {
+    match error {
+        NetError::Timeout => FailureCode::ResolveTimeout,
+        NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
+            ResponseCode::NXDomain | ResponseCode::NoError => FailureCode::ResolveNotFound,
+            _ => FailureCode::ResolveFailed,
+        },
+        NetError::Dns(DnsError::ResponseCode(ResponseCode::NXDomain)) => FailureCode::ResolveNotFound,
+        _ => FailureCode::ResolveFailed,
+    }
+}
+
+/// IPv6 and IPv4 in turn, IPv6 first (RFC 8305 §4), without repetitions.
+fn interleave(endpoints: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let (mut v6, mut v4) = (Vec::new(), Vec::new());
+    for endpoint in endpoints {
+        let family = if endpoint.is_ipv6() { &mut v6 } else { &mut v4 };
+        if !family.contains(&endpoint) {
+            family.push(endpoint);
+        }
+    }
+    let (mut v6, mut v4) = (v6.into_iter(), v4.into_iter());
+    let mut all = Vec::new();
+    loop {
+        let (a, b) = (v6.next(), v4.next());
+        if a.is_none() && b.is_none() {
+            return all;
+        }
+        all.extend(a.into_iter().chain(b));
+    }
+}
+
+/// Connects to the first address that answers; each gets a head start over the next. `each` is how long one
+/// address may take.
+pub(crate) async fn connect(
+    endpoints: &[Checked],
+    each: Duration,
+    until: Instant,
+) -> Result<(TcpStream, SocketAddr), FailureCode> {
+    let mut attempts = JoinSet::new();
+    let mut waiting = endpoints.iter().copied();
+    let mut next_start = Instant::now();
+    let mut worst: Option<FailureCode> = None;
+    loop {
+        let more = waiting.len() > 0;
+        if !more && attempts.is_empty() {
+            return Err(worst.unwrap_or(FailureCode::ConnectUnreachable));
+        }
+        tokio::select! {
+            biased;
+            Some(done) = attempts.join_next(), if !attempts.is_empty() => match done {
+                Ok(Ok(connected)) => return Ok(connected),
+                Ok(Err(code)) => {
+                    worst = Some(worst.map_or(code, |other| more_telling(other, code)));
+                    next_start = Instant::now();
+                }
+                Err(_) => {}
+            },
+            () = sleep_until(next_start), if more => {
+                if let Some(Checked(endpoint)) = waiting.next() {
+                    let until = until.min(Instant::now() + each);
+                    attempts.spawn(connect_one(endpoint, until));
+                    next_start = Instant::now() + STAGGER;
+                }
+            }
+        }
+    }
+}
+
+async fn connect_one(endpoint: SocketAddr, until: Instant) -> Result<(TcpStream, SocketAddr), FailureCode> {
+    match timeout_at(until, TcpStream::connect(endpoint)).await {
+        Ok(Ok(stream)) => {
+            // A group is one write; waiting for the acknowledgement of the last one (Nagle) only costs time.
+            let _ = stream.set_nodelay(true);
+            Ok((stream, endpoint))
+        }
+        Ok(Err(error)) => Err(connect_failure(endpoint.port(), error.kind())),
+        Err(_) => Err(connect_failure(endpoint.port(), io::ErrorKind::TimedOut)),
+    }
+}
+
+fn connect_failure(port: u16, kind: io::ErrorKind) -> FailureCode {
+    match kind {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => FailureCode::ConnectRefused,
+        // Clouds drop packets to port 25 (AWS until asked to stop), and a local firewall denies the call.
+        io::ErrorKind::TimedOut if port == 25 => FailureCode::ConnectPortBlocked,
+        io::ErrorKind::PermissionDenied => FailureCode::ConnectPortBlocked,
+        io::ErrorKind::TimedOut => FailureCode::ConnectTimeout,
+        _ => FailureCode::ConnectUnreachable,
+    }
+}
+
+/// Of two addresses' failures the one that says more about the relay: a machine without IPv6 finds every IPv6
+/// address unreachable.
+fn more_telling(a: FailureCode, b: FailureCode) -> FailureCode {
+    let rank = |code| match code {
+        FailureCode::ConnectRefused => 3,
+        FailureCode::ConnectTimeout | FailureCode::ConnectPortBlocked => 2,
+        _ => 1,
+    };
+    if rank(b) > rank(a) { b } else { a }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_failed_connection_says() {
+        for (port, kind, want) in [
+            (587, io::ErrorKind::ConnectionRefused, FailureCode::ConnectRefused),
+            (25, io::ErrorKind::ConnectionRefused, FailureCode::ConnectRefused),
+            (587, io::ErrorKind::TimedOut, FailureCode::ConnectTimeout),
+            (25, io::ErrorKind::TimedOut, FailureCode::ConnectPortBlocked),
+            (587, io::ErrorKind::PermissionDenied, FailureCode::ConnectPortBlocked),
+            (587, io::ErrorKind::NetworkUnreachable, FailureCode::ConnectUnreachable),
+            (587, io::ErrorKind::HostUnreachable, FailureCode::ConnectUnreachable),
+        ] {
+            assert_eq!(connect_failure(port, kind), want, "{port} {kind}");
+        }
+    }
+
+    #[test]
+    fn families_take_turns() {
+        let endpoints =
+            |texts: &[&str]| -> Vec<SocketAddr> { texts.iter().map(|t| t.parse().unwrap()).collect() };
+        let mixed = endpoints(&["192.0.2.1:25", "192.0.2.2:25", "192.0.2.1:25", "[2001:db8::1]:25"]);
+        assert_eq!(interleave(mixed), endpoints(&["[2001:db8::1]:25", "192.0.2.1:25", "192.0.2.2:25"]));
+    }
+}

@@ -1,0 +1,148 @@
+//! An envelope's commands: MAIL FROM with the parameters that this server and this message need, and RCPT TO. Pure.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use lettre::Address;
+use ownpost_domain::failure::{Failure, FailureCode, Stage};
+
+use super::Mail;
+use super::capabilities::Offer;
+use super::transaction::Body;
+
+/// The commands of one envelope, ready to be written.
+pub(crate) struct Envelope {
+    /// MAIL FROM and RCPT TO with their CRLF.
+    lines: String,
+    /// Where the second begins.
+    second: usize,
+}
+
+/// An address as it goes between angle brackets, and whether that needs SMTPUTF8. `None` when it cannot go
+/// there at all.
+fn path(address: &str) -> Option<(Cow<'_, str>, bool)> {
+    let parsed = Address::from_str(address).ok()?;
+    // lettre takes a quoted local part; what would end the line or the path inside one goes nowhere.
+    let stays_in = |text: &str| !text.chars().any(|c| c.is_control() || matches!(c, '<' | '>'));
+    let (local, domain) = (parsed.user(), parsed.domain());
+    if domain.is_ascii() {
+        return stays_in(address).then(|| (Cow::Borrowed(address), !local.is_ascii()));
+    }
+    let domain = idna::domain_to_ascii_strict(domain).ok()?;
+    let path = format!("{local}@{domain}");
+    stays_in(&path).then(|| (Cow::Owned(path), !local.is_ascii()))
+}
+
+impl Envelope {
+    /// Builds the commands for what this server offers.
+    pub(crate) fn new(mail: &Mail, offer: &Offer) -> Result<Self, Failure> {
+        let fail = |stage, code| Failure { stage, code, reply: None };
+        let (from, from_utf8) =
+            path(&mail.from).ok_or_else(|| fail(Stage::Sender, FailureCode::SenderRejected))?;
+        let (to, to_utf8) =
+            path(&mail.to).ok_or_else(|| fail(Stage::Recipient, FailureCode::RecipientRejected))?;
+        if from_utf8 && !offer.smtputf8 {
+            return Err(fail(Stage::Sender, FailureCode::SenderRejected));
+        }
+        if to_utf8 && !offer.smtputf8 {
+            return Err(fail(Stage::Recipient, FailureCode::RecipientRejected));
+        }
+        // Room for both addresses and all parameters.
+        let mut lines = String::with_capacity(from.len() + to.len() + 96);
+        // Writing to a string cannot fail.
+        let _ = write!(lines, "MAIL FROM:<{from}>");
+        if offer.size.is_some() {
+            let _ = write!(lines, " SIZE={}", mail.message.len());
+        }
+        let eight_bit = !mail.message.is_ascii();
+        if eight_bit && offer.eight_bit {
+            lines.push_str(" BODY=8BITMIME");
+        }
+        if offer.smtputf8 && (from_utf8 || to_utf8 || (eight_bit && !header(&mail.message).is_ascii())) {
+            lines.push_str(" SMTPUTF8");
+        }
+        lines.push_str("\r\n");
+        let second = lines.len();
+        let _ = write!(lines, "RCPT TO:<{to}>\r\n");
+        Ok(Self { lines, second })
+    }
+
+    /// MAIL FROM, without CRLF.
+    pub(crate) fn mail(&self) -> &str {
+        self.lines[..self.second].trim_end()
+    }
+
+    /// RCPT TO, without CRLF.
+    pub(crate) fn rcpt(&self) -> &str {
+        self.lines[self.second..].trim_end()
+    }
+
+    /// The whole group, with what follows RCPT.
+    pub(crate) fn group(mut self, body: Body) -> Vec<u8> {
+        self.lines.push_str(body.command());
+        self.lines.into_bytes()
+    }
+
+    /// Both, with CRLF.
+    pub(crate) fn lines(&self) -> &[u8] {
+        self.lines.as_bytes()
+    }
+}
+
+/// The message up to its first empty line.
+fn header(message: &[u8]) -> &[u8] {
+    let end = memchr::memchr_iter(b'\n', message)
+        .find(|&at| matches!(&message[at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
+        .unwrap_or(message.len());
+    &message[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn envelope(from: &str, to: &str, message: &str, offer: &Offer) -> Result<String, FailureCode> {
+        let mail = Mail { from: from.into(), to: to.into(), message: message.as_bytes().into() };
+        Envelope::new(&mail, offer).map(|e| format!("{} | {}", e.mail(), e.rcpt())).map_err(|f| f.code)
+    }
+
+    #[test]
+    fn envelopes() {
+        let plain = Offer::default();
+        let full = Offer { size: Some(0), eight_bit: true, smtputf8: true, ..Offer::default() };
+        let check = |from, to, message, offer: &Offer, want: Result<&str, FailureCode>| {
+            assert_eq!(envelope(from, to, message, offer), want.map(str::to_owned), "{from} {to}");
+        };
+        check("a@x.test", "b@y.test", "hi", &plain, Ok("MAIL FROM:<a@x.test> | RCPT TO:<b@y.test>"));
+        check("a@x.test", "b@y.test", "hi", &full, Ok("MAIL FROM:<a@x.test> SIZE=2 | RCPT TO:<b@y.test>"));
+        check(
+            "a@x.test",
+            "b@y.test",
+            "S: x\n\n\u{e9}",
+            &full,
+            Ok("MAIL FROM:<a@x.test> SIZE=8 BODY=8BITMIME | RCPT TO:<b@y.test>"),
+        );
+        check(
+            "a@x.test",
+            "\u{fc}@y.test",
+            "hi",
+            &full,
+            Ok("MAIL FROM:<a@x.test> SIZE=2 SMTPUTF8 | RCPT TO:<\u{fc}@y.test>"),
+        );
+        check(
+            "a@x.test",
+            "b@m\u{fc}nchen.test",
+            "hi",
+            &plain,
+            Ok("MAIL FROM:<a@x.test> | RCPT TO:<b@xn--mnchen-3ya.test>"),
+        );
+        check("a@x.test", "\u{fc}@y.test", "hi", &plain, Err(FailureCode::RecipientRejected));
+        check("\u{fc}@x.test", "b@y.test", "hi", &plain, Err(FailureCode::SenderRejected));
+        for bad in
+            ["b@y.test>\r\nRCPT TO:<c@z.test", "b", "", "b@y.test\n", "\"a>b\"@y.test", "b@y.test SIZE=1"]
+        {
+            check("a@x.test", bad, "hi", &full, Err(FailureCode::RecipientRejected));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The SMTP session: dial (resolve, check, pin) · tls · connection (bounded lines, CRLF) · session (typed states) ·
+//! envelope · transaction (pipelined) · batch · pool · probe (the stages). It says facts, never sentences: it knows no
+//! locale, no document and no operator's environment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ownpost_domain::failure::{Failure, Reply};
+
+mod allowed;
+mod auth;
+mod batch;
+pub mod capabilities;
+mod certificate;
+mod classify;
+pub mod client;
+mod connection;
+pub mod deliverability;
+mod dial;
+pub mod encode;
+mod envelope;
+pub mod fix;
+mod legacy_tls;
+mod limits;
+mod network;
+mod oauth;
+mod pool;
+pub mod probe;
+pub mod redact;
+pub mod reply;
+mod session;
+mod tls;
+mod transaction;
+mod transcript;
+mod window;
+
+pub use limits::Timeouts;
+pub use network::{Network, NetworkOptions};
+pub use pool::Pool;
+pub use session::Carrier;
+
+/// A message ready to leave.
+#[derive(Clone)]
+pub struct Mail {
+    /// The envelope's sender.
+    pub from: String,
+    /// The envelope's recipient: one mail each.
+    pub to: String,
+    /// The message, header and body; whatever its line ends, CRLF leaves.
+    pub message: Arc<[u8]>,
+}
+
+/// A test mail ready to leave.
+#[derive(Clone)]
+pub struct TestMail {
+    /// Its Message-ID without angle brackets.
+    pub message_id: String,
+    /// Header and body.
+    pub message: Arc<[u8]>,
+}
+
+/// What was asked of [`probe::probe`].
+pub struct Plan<'a> {
+    /// Who gets the test mail; `None` ends the test after MAIL FROM.
+    pub recipient: Option<&'a str>,
+    /// When the whole test ends, whatever stage it is in.
+    pub deadline: Duration,
+    /// The test mail; `None` when the settings make none, which fails the test at MAIL FROM.
+    pub test_mail: Option<TestMail>,
+    /// Whether to look for a combination of port and security that works, when this one does not.
+    pub look_for_fix: bool,
+}
+
+/// Asked before a mail's final dot can leave.
+#[async_trait]
+pub trait Gate: Send + Sync {
+    /// The mail with this index of the batch is about to be committed. `false` leaves it out: its result is
+    /// `None`.
+    async fn commit(&self, index: usize) -> bool;
+
+    /// Whether it is too late to begin another mail, because whoever sends may soon be ended: what is left is left
+    /// out. From its commit on a mail takes up to [`Timeouts::data`] and [`Timeouts::done`].
+    fn is_over(&self) -> bool {
+        false
+    }
+}
+
+/// What came of one mail: the server's reply when it was accepted, the failure when not, `None` when the gate left it
+/// out.
+pub type Outcome = Option<Result<Reply, Failure>>;
+
+/// A relay as the pool knows it: whose, and which version of its settings. The same key always means the same
+/// settings.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RelayKey {
+    /// The tenant's name, or `None` for the platform's relay.
+    pub tenant: Option<String>,
+    /// The version of the settings.
+    pub revision: String,
+}

@@ -1,0 +1,85 @@
+//! What every connection shares.
+
+use std::net::SocketAddr;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::net::NetError;
+use ownpost_domain::settings::Settings;
+use rustls::pki_types::CertificateDer;
+
+use super::allowed::Allowed;
+use super::limits::Timeouts;
+use super::tls::Trust;
+use super::{dial, oauth};
+
+/// What the operator decides about connections.
+#[derive(Clone, Debug, Default)]
+pub struct NetworkOptions {
+    /// Networks that may be dialled although private.
+    pub allow_networks: Vec<smtp_rules::address::Network>,
+    /// Ports allowed beside the usual ones.
+    pub allow_ports: Vec<u16>,
+    /// Exact endpoints that may be dialled although private.
+    pub allow_endpoints: Vec<SocketAddr>,
+    /// Certificates trusted beside the public roots.
+    pub extra_roots: Vec<CertificateDer<'static>>,
+    /// The name for EHLO of settings that have none.
+    pub ehlo_name: Option<String>,
+    /// The DNS server to ask; `None` for the system's.
+    pub dns_server: Option<SocketAddr>,
+}
+
+/// What every connection shares: the resolver, what may be dialled, what is trusted.
+pub struct Network {
+    pub(crate) resolver: TokioResolver,
+    pub(crate) allowed: Allowed,
+    pub(crate) trust: Trust,
+    pub(crate) tokens: oauth::Tokens,
+    ehlo_name: Option<String>,
+    pub(crate) test_timeouts: Timeouts,
+    pub(crate) send_timeouts: Timeouts,
+}
+
+impl Network {
+    /// Prepares it. Opens no socket.
+    ///
+    /// # Errors
+    /// The resolver cannot be set up.
+    pub fn new(options: NetworkOptions) -> Result<Self, NetError> {
+        Ok(Self {
+            resolver: dial::resolver(options.dns_server)?,
+            allowed: Allowed::new(options.allow_networks, options.allow_ports, options.allow_endpoints),
+            trust: Trust::new(&options.extra_roots),
+            tokens: oauth::Tokens::default(),
+            ehlo_name: options.ehlo_name,
+            test_timeouts: Timeouts::TEST,
+            send_timeouts: Timeouts::SEND,
+        })
+    }
+
+    /// The same with other timeouts.
+    #[must_use]
+    pub fn with_timeouts(mut self, test: Timeouts, send: Timeouts) -> Self {
+        self.test_timeouts = test;
+        self.send_timeouts = send;
+        self
+    }
+
+    pub(crate) fn trust_for(&self, settings: &Settings) -> Trust {
+        settings.ca_pem.as_deref().map_or_else(|| self.trust.clone(), |pem| self.trust.with_pem(pem))
+    }
+
+    /// The name to introduce ourselves with: the settings', the operator's, or the sender's domain, which is a
+    /// name in DNS as servers want it (RFC 5321 §4.1.4) where a Lambda's own is not.
+    pub(crate) fn ehlo_name(&self, settings: &Settings) -> String {
+        let name = settings.ehlo_name.as_deref().or(self.ehlo_name.as_deref()).unwrap_or_else(|| {
+            settings.sender_address.rsplit_once('@').map_or("localhost.localdomain", |(_, domain)| domain)
+        });
+        let ascii = idna::domain_to_ascii(name).unwrap_or_else(|_| "localhost.localdomain".to_owned());
+        // The rules refuse such names; here they would be a second command.
+        if name.chars().any(|c| c.is_control() || c == ' ') {
+            return "localhost.localdomain".to_owned();
+        }
+        if name.starts_with('[') { name.to_owned() } else { ascii }
+    }
+}

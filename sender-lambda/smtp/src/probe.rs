@@ -1,0 +1,337 @@
+//! The connectivity test: the same session and commands as sending, one stage after the other, with the time of
+//! each and a transcript without secrets.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ownpost_domain::failure::{Failure, FailureCode, Reply, Stage};
+use ownpost_domain::report::{
+    Capabilities, DnsFindings, StageDetail, StageResult, StageStatus, TestMessage, TlsFacts, TranscriptLine,
+};
+use ownpost_domain::settings::{Auth, Security, Settings};
+use smtp_rules::address::is_forbidden;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::capabilities::Offer;
+use super::envelope::Envelope;
+use super::fix::{self, Fix};
+use super::limits::Limits;
+use super::session::{Secure, TlsSetup, Watch, open, redactor};
+use super::transcript::{Transcript, milliseconds};
+use super::{Mail, Network, Plan, deliverability};
+
+/// How long the server is listened to between the body and the final dot.
+const LISTEN_BEFORE_DOT: Duration = Duration::from_millis(50);
+/// How long DNS is asked about deliverability.
+const LOOK_AT_DNS: Duration = Duration::from_secs(3);
+/// What a connectivity test found, as facts: no sentence, no language.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probe {
+    /// The stages in the order performed; those that could not be reached are `skipped`.
+    pub stages: Vec<StageResult>,
+    /// Why the test failed; `None` when every stage that was asked for passed.
+    pub failure: Option<Failure>,
+    /// A combination of port and security that a second connection has proven to work where this one failed.
+    pub fix: Option<Fix>,
+    /// TLS and the certificate, also when that was what failed.
+    pub tls: Option<TlsFacts>,
+    /// What the server offers.
+    pub capabilities: Capabilities,
+    /// Client's and server's lines, without secrets.
+    pub transcript: Vec<TranscriptLine>,
+    /// The test mail, once the server has accepted it.
+    pub test_message: Option<TestMessage>,
+    /// What DNS says of mail sent this way; `None` for a relay that is not on the public Internet.
+    pub dns: Option<DnsFindings>,
+    /// The name given to the server in EHLO.
+    pub ehlo_name: String,
+}
+
+impl Probe {
+    /// Whether every stage that was asked for passed.
+    pub fn passed(&self) -> bool {
+        self.failure.is_none()
+    }
+}
+
+/// Tests settings. `on_stage` hears of each stage when it is over, in order.
+pub async fn probe(
+    network: &Network,
+    settings: &Settings,
+    plan: &Plan<'_>,
+    on_stage: &mut (dyn FnMut(&StageResult) + Send),
+) -> Probe {
+    let start = Instant::now();
+    let limits = Limits { timeouts: network.test_timeouts, overall: start + plan.deadline };
+    let transcript = Transcript::new(start);
+    let mut run = Run {
+        stages: Vec::new(),
+        current: None,
+        on_stage,
+        tls: None,
+        capabilities: Capabilities::default(),
+        addresses: Vec::new(),
+        redactor: redactor(settings),
+        at: watch::Sender::new(None),
+        refused: false,
+    };
+    let silence = Box::pin(fix::behind_silence(network, settings, limits, run.at.subscribe()));
+    let (result, mismatch) = tokio::select! {
+        biased;
+        result = run.test(network, settings, plan, limits, transcript.clone()) => (result, None),
+        found = silence, if plan.look_for_fix => {
+            let silent =
+                Failure { stage: Stage::Greeting, code: FailureCode::GreetingTimeout, reply: None };
+            (Err(silent), Some(found))
+        }
+    };
+    let (test_message, failure) = match result {
+        Ok(message) => (message, None),
+        Err(failure) => {
+            run.fail();
+            (None, Some(failure))
+        }
+    };
+    run.skip_the_rest(settings.security);
+    let (failure, fix) = match failure {
+        Some(mut failure) => {
+            let found = match mismatch {
+                None if plan.look_for_fix => fix::look(network, settings, &failure, limits).await,
+                found => found,
+            };
+            if found.is_none()
+                && run.refused
+                && failure.code == FailureCode::TlsFailed
+                && plan.look_for_fix
+                && fix::is_old(network, settings, limits).await
+            {
+                failure.code = FailureCode::TlsLegacy;
+            }
+            if found.is_some_and(|found| found.port == settings.port) {
+                failure.code = FailureCode::TlsModeMismatch;
+            }
+            (Some(failure), found)
+        }
+        None => (None, None),
+    };
+    let dns = look_at_dns(network, settings, &run.addresses, limits).await;
+    Probe {
+        stages: run.stages,
+        failure,
+        fix,
+        tls: run.tls,
+        capabilities: run.capabilities,
+        transcript: transcript.take(),
+        test_message,
+        dns,
+        ehlo_name: network.ehlo_name(settings),
+    }
+}
+
+/// The stages in the order in which this kind of session performs them.
+pub fn order(security: Security) -> [Stage; 9] {
+    use Stage::{Auth, Connect, Ehlo, Greeting, Message, Recipient, Resolve, Sender, Tls};
+    match security {
+        Security::StartTls => [Resolve, Connect, Greeting, Ehlo, Tls, Auth, Sender, Recipient, Message],
+        Security::Tls => [Resolve, Connect, Tls, Greeting, Ehlo, Auth, Sender, Recipient, Message],
+    }
+}
+
+struct Run<'a> {
+    stages: Vec<StageResult>,
+    current: Option<(Stage, Instant)>,
+    on_stage: &'a mut (dyn FnMut(&StageResult) + Send),
+    tls: Option<TlsFacts>,
+    capabilities: Capabilities,
+    addresses: Vec<IpAddr>,
+    redactor: super::redact::Redactor,
+    /// The stage that is under way, for who waits beside.
+    at: watch::Sender<Option<Stage>>,
+    /// Whether the server refused the handshake without a reason.
+    refused: bool,
+}
+
+impl Watch for Run<'_> {
+    fn resolved(&mut self, addresses: &[IpAddr]) {
+        self.addresses = addresses.to_vec();
+    }
+
+    fn begin(&mut self, stage: Stage) {
+        self.current = Some((stage, Instant::now()));
+        self.at.send_replace(Some(stage));
+    }
+
+    fn pass(&mut self, mut detail: StageDetail) {
+        self.at.send_replace(None);
+        if let Some((stage, began)) = self.current.take() {
+            if let (Stage::Tls, Some(tls)) = (stage, &self.tls) {
+                detail.version.clone_from(&tls.version);
+                detail.cipher.clone_from(&tls.cipher);
+            }
+            self.push(StageResult {
+                stage,
+                status: StageStatus::Passed,
+                ms: milliseconds(began.elapsed()),
+                detail,
+            });
+        }
+    }
+
+    fn offer(&mut self, after_tls: bool, offer: &Offer) {
+        let list =
+            if after_tls { &mut self.capabilities.after_tls } else { &mut self.capabilities.before_tls };
+        *list = Some(offer.lines.clone());
+    }
+
+    fn tls(&mut self, mut facts: TlsFacts) {
+        // A certificate's names are the server's words too.
+        if let Some(certificate) = &mut facts.certificate {
+            for text in [&mut certificate.subject, &mut certificate.issuer] {
+                *text = self.redactor.clean(text);
+            }
+            for name in &mut certificate.names {
+                *name = self.redactor.clean(name);
+            }
+        }
+        self.tls = Some(facts);
+    }
+
+    fn refused(&mut self) {
+        self.refused = true;
+    }
+}
+
+impl Run<'_> {
+    fn push(&mut self, result: StageResult) {
+        (self.on_stage)(&result);
+        self.stages.push(result);
+    }
+
+    /// The stage that is under way has failed.
+    fn fail(&mut self) {
+        if let Some((stage, began)) = self.current.take() {
+            let ms = milliseconds(began.elapsed());
+            self.push(StageResult { stage, status: StageStatus::Failed, ms, detail: StageDetail::default() });
+        }
+    }
+
+    fn skip(&mut self, stage: Stage, why: Option<&str>) {
+        let detail = StageDetail { why: why.map(str::to_owned), ..StageDetail::default() };
+        self.push(StageResult { stage, status: StageStatus::Skipped, ms: 0.0, detail });
+    }
+
+    fn skip_the_rest(&mut self, security: Security) {
+        for stage in order(security) {
+            if !self.stages.iter().any(|result| result.stage == stage) {
+                self.skip(stage, None);
+            }
+        }
+    }
+
+    async fn test(
+        &mut self,
+        network: &Network,
+        settings: &Settings,
+        plan: &Plan<'_>,
+        limits: Limits,
+        transcript: Transcript,
+    ) -> Result<Option<TestMessage>, Failure> {
+        let trust = network.trust_for(settings);
+        let setup = TlsSetup::Examine(&trust);
+        let mut session = open(network, settings, &setup, limits, Some(transcript), self).await?;
+        if settings.auth == Auth::None {
+            self.skip(Stage::Auth, Some("authMethod none"));
+        } else {
+            self.begin(Stage::Auth);
+            let mechanism = session.authenticate(network, settings).await?;
+            self.pass(StageDetail { mechanism: mechanism.map(str::to_owned), ..StageDetail::default() });
+        }
+        let message = self.transaction(&mut session, settings, plan).await?;
+        session.quit().await;
+        Ok(message)
+    }
+
+    async fn transaction(
+        &mut self,
+        session: &mut Secure,
+        settings: &Settings,
+        plan: &Plan<'_>,
+    ) -> Result<Option<TestMessage>, Failure> {
+        self.begin(Stage::Sender);
+        // Without a recipient the envelope needs one all the same; it is not written.
+        let recipient = plan.recipient.unwrap_or(&settings.sender_address);
+        let test_mail = plan.test_mail.as_ref().ok_or(Failure {
+            stage: Stage::Sender,
+            code: FailureCode::SenderRejected,
+            reply: None,
+        })?;
+        let mail = Mail {
+            from: settings.sender_address.clone(),
+            to: recipient.to_owned(),
+            message: Arc::clone(&test_mail.message),
+        };
+        let envelope = match Envelope::new(&mail, &session.offer) {
+            Ok(envelope) => envelope,
+            Err(failure) => {
+                self.begin(failure.stage);
+                return Err(failure);
+            }
+        };
+        let reply = session.mail(&envelope).await?;
+        self.pass(answered(&mail.from, &reply));
+        if plan.recipient.is_none() {
+            return Ok(None);
+        }
+        self.begin(Stage::Recipient);
+        let reply = session.rcpt(&envelope).await?;
+        self.pass(answered(&mail.to, &reply));
+        self.begin(Stage::Message);
+        session.data().await?;
+        let reply = session.body(&mail, Instant::now() + LISTEN_BEFORE_DOT).await?;
+        self.pass(StageDetail {
+            octets: Some(mail.message.len()),
+            reply: Some(line(&reply)),
+            ..StageDetail::default()
+        });
+        Ok(Some(TestMessage {
+            message_id: test_mail.message_id.clone(),
+            recipient: recipient.to_owned(),
+            reply: line(&reply),
+        }))
+    }
+}
+
+/// What DNS says of mail sent this way. Of a relay that is not on the public Internet it says nothing that counts.
+async fn look_at_dns(
+    network: &Network,
+    settings: &Settings,
+    addresses: &[IpAddr],
+    limits: Limits,
+) -> Option<DnsFindings> {
+    if addresses.is_empty() || addresses.iter().any(|&address| is_forbidden(address)) {
+        return None;
+    }
+    let until = limits.until(LOOK_AT_DNS);
+    deliverability::look(network, &settings.sender_address, &settings.host, addresses, until).await
+}
+
+/// The detail of a stage that gave the server a mail address.
+fn answered(address: &str, reply: &Reply) -> StageDetail {
+    StageDetail { address: Some(address.to_owned()), reply: Some(line(reply)), ..StageDetail::default() }
+}
+
+/// The reply as a line.
+fn line(reply: &Reply) -> String {
+    let mut line = reply.code.to_string();
+    if let Some(enhanced) = reply.enhanced {
+        line.push(' ');
+        line.push_str(&enhanced.to_string());
+    }
+    for (index, text) in reply.text.lines().take(20).enumerate() {
+        line.push_str(if index == 0 { " " } else { " / " });
+        line.push_str(text);
+    }
+    line
+}

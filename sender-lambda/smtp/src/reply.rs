@@ -1,0 +1,163 @@
+//! The reply parser (RFC 5321 §4.2): lines in, replies out, within fixed bounds. Pure, so that it can be fuzzed.
+
+use ownpost_domain::failure::{EnhancedCode, Reply};
+
+/// The longest line taken, in octets without its end. RFC 5321 §4.5.3.1.5 allows 512; servers that paste URLs
+/// into refusals go beyond.
+pub const MAX_LINE: usize = 2048;
+/// The most lines in one reply. The longest EHLO answers seen have about thirty.
+pub const MAX_LINES: usize = 128;
+/// The most octets in one reply.
+pub const MAX_REPLY: usize = 64 * 1024;
+
+/// Why a line or reply is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It does not have the shape of a reply.
+    Malformed,
+    /// It is beyond the limits.
+    TooLong,
+}
+
+/// A reply as it stands on the wire: the code and each line's text after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawReply {
+    /// 200 to 599.
+    pub code: u16,
+    /// The text of each line; at least one. Octets that are not UTF-8 are U+FFFD.
+    pub lines: Vec<String>,
+}
+
+/// Collects the lines of one reply.
+#[derive(Debug, Default)]
+pub struct ReplyParser {
+    code: Option<u16>,
+    lines: Vec<String>,
+    octets: usize,
+}
+
+impl ReplyParser {
+    /// Whether the next line begins a reply.
+    pub(crate) fn is_between_replies(&self) -> bool {
+        self.code.is_none()
+    }
+
+    /// Takes the next line, without its line end. The reply when this was its last line.
+    pub fn push(&mut self, line: &[u8]) -> Result<Option<RawReply>, Unreadable> {
+        self.octets += line.len() + 2;
+        if line.len() > MAX_LINE || self.octets > MAX_REPLY || self.lines.len() >= MAX_LINES {
+            return Err(Unreadable::TooLong);
+        }
+        let (code, more, text) = split(line).ok_or(Unreadable::Malformed)?;
+        // A code that changes in mid-reply means that one of the two is not what the server meant.
+        if *self.code.get_or_insert(code) != code {
+            return Err(Unreadable::Malformed);
+        }
+        self.lines.push(String::from_utf8_lossy(text).into_owned());
+        if more {
+            return Ok(None);
+        }
+        self.code = None;
+        self.octets = 0;
+        Ok(Some(RawReply { code, lines: std::mem::take(&mut self.lines) }))
+    }
+}
+
+/// Code, whether more lines follow, text. A line of the bare code is a last line (RFC 5321 §4.2.1).
+pub(crate) fn split(line: &[u8]) -> Option<(u16, bool, &[u8])> {
+    let (digits, rest) = line.split_at_checked(3)?;
+    let [first @ b'2'..=b'5', b'0'..=b'9', b'0'..=b'9'] = digits else { return None };
+    // NUL is where a C program's idea of the line ends and ours does not; a bare CR is the same for terminals.
+    if rest.iter().any(|&b| b == 0 || b == b'\r') {
+        return None;
+    }
+    let code = u16::from(first - b'0') * 100 + u16::from(digits[1] - b'0') * 10 + u16::from(digits[2] - b'0');
+    match rest {
+        [] => Some((code, false, rest)),
+        [b' ', text @ ..] => Some((code, false, text)),
+        [b'-', text @ ..] => Some((code, true, text)),
+        _ => None,
+    }
+}
+
+impl RawReply {
+    /// The reply with its enhanced code taken out of the text, as far as the two classes agree (RFC 2034 §4).
+    pub fn into_reply(self) -> Reply {
+        let enhanced =
+            self.lines.first().and_then(|line| enhanced_code(line, self.code)).map(|(code, _)| code);
+        let mut text = String::new();
+        for (index, line) in self.lines.iter().enumerate() {
+            if index > 0 {
+                text.push('\n');
+            }
+            let line = match (enhanced, enhanced_code(line, self.code)) {
+                (Some(ours), Some((theirs, rest))) if ours == theirs => rest,
+                _ => line,
+            };
+            text.extend(line.chars().filter(|c| !c.is_control()));
+        }
+        Reply { code: self.code, enhanced, text }
+    }
+}
+
+fn enhanced_code(line: &str, code: u16) -> Option<(EnhancedCode, &str)> {
+    let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let enhanced = EnhancedCode::parse(first)?;
+    (u16::from(enhanced.0) == code / 100).then_some((enhanced, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(wire: &str) -> Result<Option<RawReply>, Unreadable> {
+        let mut parser = ReplyParser::default();
+        let mut last = Ok(None);
+        for line in wire.split_terminator("\r\n") {
+            last = parser.push(line.as_bytes());
+            if last.is_err() {
+                break;
+            }
+        }
+        last
+    }
+
+    #[test]
+    fn replies() {
+        let reply = |wire| parse(wire).unwrap().unwrap().into_reply();
+        let check = |wire, code, enhanced: Option<&str>, text: &str| {
+            let got = reply(wire);
+            assert_eq!((got.code, got.text.as_str()), (code, text), "{wire:?}");
+            assert_eq!(got.enhanced.map(|e| e.to_string()).as_deref(), enhanced, "{wire:?}");
+        };
+        check("250 OK\r\n", 250, None, "OK");
+        check("250\r\n", 250, None, "");
+        check("535-5.7.8 no\r\n535 5.7.8 never\r\n", 535, Some("5.7.8"), "no\nnever");
+        check("250 5.7.8 odd\r\n", 250, None, "5.7.8 odd");
+        check("550 5.1.1\r\n", 550, Some("5.1.1"), "");
+        check("250 02.1.5 odd\r\n", 250, None, "02.1.5 odd");
+        check("250 \u{1b}[31mred\r\n", 250, None, "[31mred");
+    }
+
+    #[test]
+    fn what_is_no_reply() {
+        for bad in [
+            "25 OK",
+            "650 OK",
+            "150 OK",
+            "250:OK",
+            "2x0 OK",
+            "hello",
+            "",
+            "250-a\r\n251 b",
+            "250 a\0b",
+            "250 a\rb",
+        ] {
+            assert_eq!(parse(&format!("{bad}\r\n")), Err(Unreadable::Malformed), "{bad:?}");
+        }
+        assert_eq!(parse(&format!("250 {}\r\n", "x".repeat(MAX_LINE))), Err(Unreadable::TooLong));
+        assert_eq!(parse(&"250-x\r\n".repeat(MAX_LINES + 1)), Err(Unreadable::TooLong));
+        assert_eq!(parse(&format!("250-{}\r\n", "x".repeat(2000)).repeat(40)), Err(Unreadable::TooLong));
+        assert_eq!(parse("250-more\r\n"), Ok(None));
+    }
+}

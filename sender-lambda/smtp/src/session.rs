@@ -1,0 +1,319 @@
+//! A session, from the dial to AUTH. The probe and the sender open it by the same function. Its type says how
+//! far it is: only one on a TLS stream, which [`super::tls`] alone makes and only after the certificate was
+//! verified, has AUTH, and only a
+//! [`Carrier`] has the transaction's commands.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ownpost_domain::failure::{Failure, FailureCode, Reply, Stage};
+use ownpost_domain::report::{StageDetail, TlsFacts};
+use ownpost_domain::secret::Secret;
+use ownpost_domain::settings::{Auth, Security, Settings};
+use rustls::ClientConfig;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_rustls::client::TlsStream;
+
+use super::capabilities::Offer;
+use super::connection::{Trouble, Wire};
+use super::limits::Limits;
+use super::redact::Redactor;
+use super::tls::{self, TlsFailure, Trust};
+use super::transcript::Transcript;
+use super::{Network, auth, classify, dial, legacy_tls};
+
+/// Sees a session come about. The sender does not look; the probe fills its report.
+pub(crate) trait Watch: Send {
+    /// A stage begins.
+    fn begin(&mut self, _stage: Stage) {}
+    /// The stage that began last has passed.
+    fn pass(&mut self, _detail: StageDetail) {}
+    /// The relay's addresses.
+    fn resolved(&mut self, _addresses: &[IpAddr]) {}
+    /// What the server offers.
+    fn offer(&mut self, _after_tls: bool, _offer: &Offer) {}
+    /// What the handshake showed.
+    fn tls(&mut self, _facts: TlsFacts) {}
+    /// The server refused the handshake without a reason.
+    fn refused(&mut self) {}
+}
+
+/// Does not look.
+pub(crate) struct Unwatched;
+impl Watch for Unwatched {}
+
+/// How TLS is set up.
+pub(crate) enum TlsSetup<'a> {
+    /// For a test: what the server shows is kept.
+    Examine(&'a Trust),
+    /// For sending: sessions are resumed.
+    Send(Arc<ClientConfig>),
+    /// For a server that has refused a handshake: one of old, with this for its randomness, which ends the session
+    /// in any case; `tls.legacy` when the server took it.
+    Old([u8; 32]),
+}
+
+/// A session with a server that has greeted.
+pub(crate) struct Session<S> {
+    pub(crate) wire: Wire<S>,
+    pub(crate) offer: Offer,
+    pub(crate) limits: Limits,
+    /// How many more mails the server takes on this connection (RFC 9422).
+    pub(crate) room: u64,
+    /// Whether the server takes an envelope that goes ahead with the body before it.
+    pub(crate) takes_ahead: bool,
+    /// What is being written; kept for its room.
+    pub(crate) group: Vec<u8>,
+}
+
+/// A session that is encrypted and whose server is verified.
+pub(crate) type Secure = Session<TlsStream<TcpStream>>;
+
+/// A stream that mail may travel on. Of the streams that this crate opens only the encrypted one is a carrier, so that
+/// nothing can be sent before TLS. A plain `TcpStream` is none, and by the orphan rule no other crate can make it one;
+/// tests and benchmarks implement it for streams of their own.
+pub trait Carrier: AsyncRead + AsyncWrite + Unpin {}
+impl Carrier for TlsStream<TcpStream> {}
+/// A pipe inside one process leads to no network.
+impl Carrier for DuplexStream {}
+
+/// The secrets of these settings, to be kept out of everything shown.
+pub(crate) fn redactor(settings: &Settings) -> Redactor {
+    match &settings.auth {
+        Auth::None => Redactor::default(),
+        Auth::Password { password, .. } => Redactor::new([password.expose()]),
+        Auth::OAuth2(oauth) => {
+            let refresh = match &oauth.grant {
+                ownpost_domain::settings::Grant::ClientCredentials => None,
+                ownpost_domain::settings::Grant::RefreshToken(token) => Some(token.expose()),
+            };
+            Redactor::new(oauth.client_secret.as_ref().map(Secret::expose).into_iter().chain(refresh))
+        }
+    }
+}
+
+/// Opens a session up to and including the EHLO on the encrypted side; AUTH is the next step.
+pub(crate) async fn open(
+    network: &Network,
+    settings: &Settings,
+    setup: &TlsSetup<'_>,
+    limits: Limits,
+    transcript: Option<Transcript>,
+    watch: &mut dyn Watch,
+) -> Result<Secure, Failure> {
+    let fail = |stage| move |code| Failure { stage, code, reply: None };
+
+    watch.begin(Stage::Resolve);
+    let allowed = |endpoint| network.allowed.relay(endpoint);
+    let until = limits.until(limits.timeouts.resolve);
+    let endpoints = dial::resolve(&network.resolver, &settings.host, settings.port, allowed, until)
+        .await
+        .map_err(fail(Stage::Resolve))?;
+    let addresses: Vec<_> = endpoints.iter().map(|checked| checked.endpoint().ip()).collect();
+    watch.resolved(&addresses);
+    watch.pass(StageDetail {
+        addresses: addresses.iter().map(IpAddr::to_string).collect(),
+        ..StageDetail::default()
+    });
+
+    watch.begin(Stage::Connect);
+    let until = limits.until(limits.timeouts.connect.saturating_mul(2));
+    let (stream, peer) =
+        dial::connect(&endpoints, limits.timeouts.connect, until).await.map_err(fail(Stage::Connect))?;
+    watch.pass(StageDetail {
+        address: Some(peer.ip().to_string()),
+        port: Some(peer.port()),
+        ..StageDetail::default()
+    });
+
+    let redactor = redactor(settings);
+    let name = network.ehlo_name(settings);
+    match settings.security {
+        Security::Tls => {
+            watch.begin(Stage::Tls);
+            let stream = handshake(setup, settings, stream, limits, watch)
+                .await
+                .map_err(|failure| failure.code)
+                .map_err(fail(Stage::Tls))?;
+            watch.pass(StageDetail::default());
+            let mut session = Session::new(Wire::new(stream, redactor, transcript), limits);
+            session.greeting(watch).await?;
+            session.ehlo(Stage::Ehlo, &name, true, watch).await?;
+            Ok(session)
+        }
+        Security::StartTls => {
+            let mut session = Session::new(Wire::new(stream, redactor, transcript), limits);
+            session.greeting(watch).await?;
+            session.ehlo(Stage::Ehlo, &name, false, watch).await?;
+            watch.begin(Stage::Tls);
+            let mut session = session.starttls(setup, settings, watch).await?;
+            session.hello(Stage::Tls, &name, true, watch).await?;
+            watch.pass(StageDetail::default());
+            Ok(session)
+        }
+    }
+}
+
+async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+    setup: &TlsSetup<'_>,
+    settings: &Settings,
+    stream: S,
+    limits: Limits,
+    watch: &mut dyn Watch,
+) -> Result<TlsStream<S>, TlsFailure> {
+    let until = limits.until(limits.timeouts.tls);
+    match setup {
+        TlsSetup::Send(config) => tls::handshake(Arc::clone(config), &settings.host, stream, until).await,
+        TlsSetup::Examine(trust) => {
+            let (result, facts) = tls::examine(trust, &settings.host, stream, until).await;
+            if let Some(facts) = facts {
+                watch.tls(facts);
+            }
+            if result.as_ref().is_err_and(|failure| failure.refused) {
+                watch.refused();
+            }
+            result
+        }
+        TlsSetup::Old(random) => {
+            let taken = legacy_tls::is_answered(stream, &settings.host, *random, until).await;
+            Err(TlsFailure::new(if taken { FailureCode::TlsLegacy } else { FailureCode::TlsFailed }))
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+    pub(crate) fn new(wire: Wire<S>, limits: Limits) -> Self {
+        let offer = Offer::default();
+        Self { wire, offer, limits, room: u64::MAX, takes_ahead: true, group: Vec::new() }
+    }
+
+    pub(crate) async fn greeting(&mut self, watch: &mut dyn Watch) -> Result<(), Failure> {
+        watch.begin(Stage::Greeting);
+        let until = self.limits.until(self.limits.timeouts.greeting);
+        let reply = self.reply(Stage::Greeting, until).await?;
+        if reply.code != 220 {
+            return Err(classify::refusal(Stage::Greeting, reply, false));
+        }
+        self.wire.greeted();
+        watch.pass(StageDetail { banner: Some(reply.text), ..StageDetail::default() });
+        Ok(())
+    }
+
+    pub(crate) async fn ehlo(
+        &mut self,
+        stage: Stage,
+        name: &str,
+        after_tls: bool,
+        watch: &mut dyn Watch,
+    ) -> Result<(), Failure> {
+        watch.begin(stage);
+        self.hello(stage, name, after_tls, watch).await?;
+        watch.pass(StageDetail { name: Some(name.to_owned()), ..StageDetail::default() });
+        Ok(())
+    }
+
+    async fn hello(
+        &mut self,
+        stage: Stage,
+        name: &str,
+        after_tls: bool,
+        watch: &mut dyn Watch,
+    ) -> Result<(), Failure> {
+        let until = self.limits.until(self.limits.timeouts.command);
+        let trouble = |trouble| classify::trouble(stage, trouble);
+        self.wire.command(&format!("EHLO {name}"), until).await.map_err(trouble)?;
+        let mut reply = self.wire.raw_reply(until).await.map_err(trouble)?;
+        for line in &mut reply.lines {
+            *line = self.wire.clean(line);
+        }
+        if reply.code != 250 {
+            let mut failure = classify::refusal(stage, reply.into_reply(), false);
+            if failure.code == FailureCode::TlsNotOffered {
+                // TLS is there; it is the name that is refused on its far side.
+                failure.code = FailureCode::EhloRejected;
+            }
+            return Err(failure);
+        }
+        self.offer = Offer::parse(&reply);
+        self.room = self.offer.mail_max.unwrap_or(u64::MAX);
+        watch.offer(after_tls, &self.offer);
+        Ok(())
+    }
+
+    /// Reads one reply; anything else is this stage's failure.
+    pub(crate) async fn reply(&mut self, stage: Stage, until: Instant) -> Result<Reply, Failure> {
+        self.wire.reply(until).await.map_err(|trouble| classify::trouble(stage, trouble))
+    }
+
+    /// One command and its reply.
+    pub(crate) async fn exchange(&mut self, stage: Stage, line: &str) -> Result<Reply, Failure> {
+        let until = self.limits.until(self.limits.timeouts.command);
+        if self.wire.has_input() {
+            // What was said unasked would be taken for the answer to this command.
+            let reply = self.reply(stage, until).await?;
+            return Err(if reply.is_positive() {
+                classify::trouble(stage, Trouble::Malformed)
+            } else {
+                classify::refusal(stage, reply, false)
+            });
+        }
+        match self.wire.command(line, until).await {
+            Ok(()) => self.reply(stage, until).await,
+            // The server may have said why before it closed.
+            Err(Trouble::Closed) => match self.wire.reply(until).await {
+                Ok(reply) if !reply.is_positive() => Err(classify::refusal(stage, reply, false)),
+                _ => Err(classify::trouble(stage, Trouble::Closed)),
+            },
+            Err(trouble) => Err(classify::trouble(stage, trouble)),
+        }
+    }
+
+    /// Ends the session politely, without waiting for the answer.
+    pub(crate) async fn quit(self) {
+        let until = self.limits.until(Duration::from_millis(500));
+        self.wire.quit(until).await;
+    }
+}
+
+impl Session<TcpStream> {
+    /// STARTTLS (RFC 3207). There is no way to go on without it.
+    async fn starttls(
+        mut self,
+        setup: &TlsSetup<'_>,
+        settings: &Settings,
+        watch: &mut dyn Watch,
+    ) -> Result<Secure, Failure> {
+        let fail = |code| Failure { stage: Stage::Tls, code, reply: None };
+        if !self.offer.starttls {
+            return Err(fail(FailureCode::TlsNotOffered));
+        }
+        let reply = self.exchange(Stage::Tls, "STARTTLS").await?;
+        if reply.code != 220 {
+            return Err(classify::refusal(Stage::Tls, reply, false));
+        }
+        // Whatever came along with the 220 came from whoever can write into the unencrypted side; taking it for
+        // the first words of the encrypted side is the STARTTLS injection (RFC 3207 §6, CVE-2011-0411).
+        let limits = self.limits;
+        let (stream, redactor, transcript) =
+            self.wire.into_stream().ok_or_else(|| fail(FailureCode::TlsInjected))?;
+        let stream = handshake(setup, settings, stream, limits, watch).await.map_err(|failure| {
+            // The same, a moment later: plaintext where the ServerHello should be.
+            fail(if failure.not_tls { FailureCode::TlsInjected } else { failure.code })
+        })?;
+        Ok(Session::new(Wire::new(stream, redactor, transcript), limits))
+    }
+}
+
+impl Secure {
+    /// Authenticates, if the settings say so. The mechanism used.
+    pub(crate) async fn authenticate(
+        &mut self,
+        network: &Network,
+        settings: &Settings,
+    ) -> Result<Option<&'static str>, Failure> {
+        auth::authenticate(self, network, settings).await
+    }
+}

@@ -1,0 +1,316 @@
+//! TLS 1.2 and later by rustls with ring. A recording verifier keeps the certificate and the reason, so that a
+//! failed handshake still explains itself.
+
+use std::cmp::Ordering;
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use ownpost_domain::failure::FailureCode;
+use ownpost_domain::report::TlsFacts;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, InvalidMessage,
+};
+use rustls::{OtherError, PeerIncompatible, RootCertStore, SignatureScheme};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::certificate;
+
+/// Whom we trust: the public roots, the operator's and the relay's own.
+#[derive(Clone)]
+pub(crate) struct Trust {
+    roots: Arc<RootCertStore>,
+    /// The relay's own certificates as given. A leaf that is one of them is trusted as it is: self-signed
+    /// certificates are often marked as a CA, which no chain may end in.
+    pinned: Arc<Vec<CertificateDer<'static>>>,
+}
+
+/// The provider: ring, by value, so that no process-wide default is needed.
+fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::ring::default_provider())))
+}
+
+impl Trust {
+    /// The public roots and those of the operator's PEM.
+    pub(crate) fn new(extra: &[CertificateDer<'static>]) -> Self {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        roots.add_parsable_certificates(extra.iter().cloned());
+        Self { roots: Arc::new(roots), pinned: Arc::new(Vec::new()) }
+    }
+
+    /// The same with a relay's own certificates. What does not parse was refused by the rules and is left out.
+    pub(crate) fn with_pem(&self, pem: &str) -> Self {
+        let own: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes()).filter_map(Result::ok).collect();
+        let mut roots = RootCertStore::clone(&self.roots);
+        roots.add_parsable_certificates(own.iter().cloned());
+        Self { roots: Arc::new(roots), pinned: Arc::new(own) }
+    }
+
+    fn verifier(&self, lenient: bool) -> Result<Verifier, Error> {
+        let inner = WebPkiServerVerifier::builder_with_provider(Arc::clone(&self.roots), provider())
+            .build()
+            .map_err(|error| Error::General(error.to_string()))?;
+        Ok(Verifier { inner, pinned: Arc::clone(&self.pinned), lenient, seen: Mutex::default() })
+    }
+
+    /// For many connections to one relay: sessions are resumed, and a bad certificate ends the handshake.
+    pub(crate) fn strict(&self) -> Result<Arc<ClientConfig>, Error> {
+        config(Arc::new(self.verifier(false)?))
+    }
+}
+
+fn config(verifier: Arc<Verifier>) -> Result<Arc<ClientConfig>, Error> {
+    let lenient = verifier.lenient;
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    if lenient {
+        // A resumed session is not verified again, so a lenient handshake must neither leave nor take one.
+        config.resumption = Resumption::disabled();
+    }
+    Ok(Arc::new(config))
+}
+
+/// Why a certificate is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.code())]
+struct Verdict(FailureCode);
+
+#[derive(Debug, Default)]
+struct Seen {
+    leaf: Option<CertificateDer<'static>>,
+    verdict: Option<Verdict>,
+}
+
+/// Verifies as webpki does, and keeps what it saw. A lenient one lets the handshake finish all the same, so
+/// that version and cipher are known; [`examine`] then ends the connection before a word is said.
+#[derive(Debug)]
+struct Verifier {
+    inner: Arc<WebPkiServerVerifier>,
+    pinned: Arc<Vec<CertificateDer<'static>>>,
+    lenient: bool,
+    seen: Mutex<Seen>,
+}
+
+impl Verifier {
+    fn judge(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), FailureCode> {
+        if certificate::has_weak_key(leaf) {
+            return Err(FailureCode::TlsLegacy);
+        }
+        if self.pinned.iter().any(|pinned| pinned == leaf) {
+            let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+            return match certificate::validity(leaf, now) {
+                Some(Ordering::Less) => Err(FailureCode::TlsNotYetValid),
+                Some(Ordering::Greater) => Err(FailureCode::TlsExpired),
+                _ => ParsedCertificate::try_from(leaf)
+                    .and_then(|parsed| verify_server_name(&parsed, name))
+                    .map_err(|error| verdict(&error, leaf)),
+            };
+        }
+        match self.inner.verify_server_cert(leaf, intermediates, name, &[], now) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(verdict(&error, leaf)),
+        }
+    }
+}
+
+fn verdict(error: &Error, leaf: &CertificateDer<'_>) -> FailureCode {
+    let Error::InvalidCertificate(error) = error else { return FailureCode::TlsUntrusted };
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => FailureCode::TlsExpired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            FailureCode::TlsNotYetValid
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            FailureCode::TlsNameMismatch
+        }
+        // The digest or the key of a signature in the chain is one that nobody takes any more, such as SHA-1.
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => FailureCode::TlsLegacy,
+        CertificateError::BadEncoding => FailureCode::TlsFailed,
+        _ if certificate::signed_itself(leaf) => FailureCode::TlsSelfSigned,
+        _ => FailureCode::TlsUntrusted,
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        _ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verdict = self.judge(leaf, intermediates, name, now).err().map(Verdict);
+        if self.lenient {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            *seen = Seen { leaf: Some(leaf.clone().into_owned()), verdict };
+        }
+        match verdict {
+            Some(verdict) if !self.lenient => {
+                Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(verdict)))))
+            }
+            _ => Ok(ServerCertVerified::assertion()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
+
+/// The name to verify: a DNS name, or an IP address for its address entry.
+fn server_name(host: &str) -> Result<ServerName<'static>, FailureCode> {
+    ServerName::try_from(host.trim_end_matches('.').to_owned()).map_err(|_| FailureCode::TlsNameMismatch)
+}
+
+/// A handshake that did not lead to an encrypted and verified connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TlsFailure {
+    /// Why.
+    pub(crate) code: FailureCode,
+    /// Whether what answered does not speak TLS at all.
+    pub(crate) not_tls: bool,
+    /// Whether it refused without a reason, as it does when it has no version or cipher in common with us.
+    pub(crate) refused: bool,
+}
+
+impl TlsFailure {
+    pub(crate) fn new(code: FailureCode) -> Self {
+        Self { code, not_tls: false, refused: false }
+    }
+}
+
+/// What a handshake showed.
+pub(crate) type Examined<S> = (Result<TlsStream<S>, TlsFailure>, Option<TlsFacts>);
+
+/// A handshake for a test: on failure, too, it tells what the server showed.
+pub(crate) async fn examine<S>(trust: &Trust, host: &str, stream: S, until: Instant) -> Examined<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let setup = || {
+        let verifier = Arc::new(trust.verifier(true)?);
+        Ok::<_, Error>((Arc::clone(&verifier), config(verifier)?))
+    };
+    let Ok((verifier, config)) = setup() else {
+        return (Err(TlsFailure::new(FailureCode::TlsFailed)), None);
+    };
+    let result = handshake(config, host, stream, until).await;
+    let seen = std::mem::take(&mut *verifier.seen.lock().unwrap_or_else(PoisonError::into_inner));
+    let facts = |stream: Option<&TlsStream<S>>| {
+        let connection = stream.map(|stream| stream.get_ref().1);
+        let facts = TlsFacts {
+            version: connection.and_then(|c| c.protocol_version()).map(|version| match version {
+                rustls::ProtocolVersion::TLSv1_3 => "TLSv1.3".to_owned(),
+                _ => "TLSv1.2".to_owned(),
+            }),
+            cipher: connection.and_then(|c| c.negotiated_cipher_suite()).map(|suite| {
+                // rustls names TLS 1.3 suites `TLS13_…`, IANA `TLS_…`.
+                suite.suite().as_str().unwrap_or_default().replacen("TLS13_", "TLS_", 1)
+            }),
+            certificate: seen.leaf.as_ref().and_then(certificate::facts),
+        };
+        (facts.version.is_some() || facts.certificate.is_some()).then_some(facts)
+    };
+    match result {
+        Ok(stream) => {
+            let facts = facts(Some(&stream));
+            // No verdict and no leaf would mean that nothing was verified.
+            match (seen.leaf.is_some(), seen.verdict) {
+                (true, None) => (Ok(stream), facts),
+                (_, verdict) => {
+                    let code = verdict.map_or(FailureCode::TlsFailed, |Verdict(code)| code);
+                    (Err(TlsFailure::new(code)), facts)
+                }
+            }
+        }
+        Err(mut failure) => {
+            if let Some(Verdict(code)) = seen.verdict {
+                failure.code = code;
+            }
+            (Err(failure), facts(None))
+        }
+    }
+}
+
+/// A handshake for sending.
+pub(crate) async fn handshake<S>(
+    config: Arc<ClientConfig>,
+    host: &str,
+    stream: S,
+    until: Instant,
+) -> Result<TlsStream<S>, TlsFailure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let name = server_name(host).map_err(TlsFailure::new)?;
+    match timeout_at(until, TlsConnector::from(config).connect(name, stream)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(handshake_failure(&error)),
+        Err(_) => Err(TlsFailure::new(FailureCode::ProtocolTimeout)),
+    }
+}
+
+fn handshake_failure(error: &io::Error) -> TlsFailure {
+    let refused = TlsFailure { refused: true, ..TlsFailure::new(FailureCode::TlsFailed) };
+    let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
+        // It has closed.
+        return refused;
+    };
+    match error {
+        Error::InvalidCertificate(CertificateError::Other(OtherError(other))) => {
+            TlsFailure::new(other.downcast_ref::<Verdict>().map_or(FailureCode::TlsUntrusted, |Verdict(code)| *code))
+        }
+        Error::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::InsufficientSecurity)
+        | Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        )
+        // An old server answers with a record of its own version, which rustls takes for no record at all.
+        | Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => {
+            TlsFailure::new(FailureCode::TlsLegacy)
+        }
+        Error::AlertReceived(AlertDescription::HandshakeFailure) => refused,
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            TlsFailure { not_tls: true, ..TlsFailure::new(FailureCode::TlsFailed) }
+        }
+        _ => TlsFailure::new(FailureCode::TlsFailed),
+    }
+}

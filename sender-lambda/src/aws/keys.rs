@@ -1,0 +1,203 @@
+//! The keys of the one table, its indexes, and the cursor.
+//!
+//! | what | `pk` | `sk` | beside it |
+//! |---|---|---|---|
+//! | a row | `D#tenant#id` | `-` | `row` (JSON), `v`, `w`, index keys |
+//! | an event's document | `E#tenant#event` | `000`, `001`, … | `body` (bytes), `parts` on the first |
+//! | a shared state | `S#tenant#key` | `-` | `value` (JSON), `v`, `w`, `valid_until` (ns), `expires` (s, for TTL) |
+//! | a tenant's name | `TENANTS` | name | |
+//!
+//! A tenant's name has no `#`, so no two of these can meet. Four indexes hold keys alone and share `at` as sort
+//! key (`queued_at` in nanoseconds and the id). The first three are written once, with the row; `by_open` holds
+//! only rows that wait or want a person, so that a mail that is sent at the first try never touches it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use ownpost_core::effects::{Filter, Order};
+use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
+use ownpost_domain::tenant::Tenant;
+use sha2::{Digest, Sha256};
+
+/// The sort key of what needs none.
+pub(super) const SINGLE: &str = "-";
+/// The partition of the tenants' names.
+pub(super) const TENANTS: &str = "TENANTS";
+
+pub(super) fn row(tenant: &Tenant, id: &DeliveryId) -> String {
+    format!("D#{tenant}#{}", id.as_str())
+}
+
+pub(super) fn event(tenant: &Tenant, event: &str) -> String {
+    format!("E#{tenant}#{event}")
+}
+
+pub(super) fn state(tenant: &Tenant, key: &str) -> String {
+    format!("S#{tenant}#{key}")
+}
+
+/// The indexes' sort key: sorts as text like time and then id. Times before 1970 do not occur.
+pub(super) fn at(row: &Delivery) -> String {
+    format!("{:020}#{}", row.queued_at.as_nanosecond().max(0), row.id.as_str())
+}
+
+/// The id in a sort key.
+pub(super) fn id_of(at: &str) -> Option<&str> {
+    at.get(20..)?.strip_prefix('#')
+}
+
+/// A global secondary index: its name is also that of its partition key attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Index {
+    Time,
+    Event,
+    Recipient,
+    Open,
+}
+
+impl Index {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Time => "by_time",
+            Self::Event => "by_event",
+            Self::Recipient => "by_recipient",
+            Self::Open => "by_open",
+        }
+    }
+
+    /// The index that leaves the least to sift for this filter, and its partition key there.
+    pub(super) fn for_filter(tenant: &Tenant, filter: &Filter) -> (Self, String) {
+        let open = filter.status.and_then(|status| by_open(tenant, status));
+        match (&filter.event, &filter.recipient, open) {
+            (Some(event), _, _) => (Self::Event, by_event(tenant, event)),
+            (None, Some(recipient), _) => (Self::Recipient, by_recipient(tenant, recipient)),
+            (None, None, Some(open)) => (Self::Open, open),
+            (None, None, None) => (Self::Time, tenant.to_string()),
+        }
+    }
+}
+
+/// A row's key attributes in the indexes.
+pub(super) fn index_keys(row: &Delivery) -> Vec<(&'static str, String)> {
+    let tenant = &row.tenant;
+    let mut keys = vec![
+        (Index::Time.name(), tenant.to_string()),
+        (Index::Event.name(), by_event(tenant, &row.event)),
+        (Index::Recipient.name(), by_recipient(tenant, &row.recipient)),
+    ];
+    keys.extend(by_open(tenant, row.status).map(|key| (Index::Open.name(), key)));
+    keys
+}
+
+fn by_event(tenant: &Tenant, event: &str) -> String {
+    format!("{tenant}#{event}")
+}
+
+/// The address counts as it does for the row's id: the case of its domain does not matter.
+fn by_recipient(tenant: &Tenant, recipient: &str) -> String {
+    format!("{tenant}#{}", address(recipient))
+}
+
+pub(super) fn address(recipient: &str) -> String {
+    let (local, domain) = recipient.rsplit_once('@').unwrap_or((recipient, ""));
+    format!("{local}@{}", domain.to_ascii_lowercase())
+}
+
+fn by_open(tenant: &Tenant, status: Status) -> Option<String> {
+    let name = match status {
+        Status::Deferred => "deferred",
+        Status::Held => "held",
+        Status::Failed => "failed",
+        Status::Unknown => "unknown",
+        Status::Queued | Status::Sending | Status::Sent => return None,
+    };
+    Some(format!("{tenant}#{name}"))
+}
+
+/// Where a list goes on: the sort key of the last row seen, bound to the question it belongs to.
+pub(super) fn cursor(at: &str, tenant: &Tenant, filter: &Filter, order: Order) -> String {
+    let mut bytes = question(tenant, filter, order).to_vec();
+    bytes.extend_from_slice(at.as_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The sort key in a cursor; `None` when it is not one of ours for this question.
+pub(super) fn read_cursor(text: &str, tenant: &Tenant, filter: &Filter, order: Order) -> Option<String> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let at = bytes.strip_prefix(&question(tenant, filter, order)[..])?;
+    let at = std::str::from_utf8(at).ok()?;
+    let well_formed = at.get(..20)?.bytes().all(|byte| byte.is_ascii_digit()) && id_of(at).is_some();
+    well_formed.then(|| at.to_owned())
+}
+
+fn question(tenant: &Tenant, filter: &Filter, order: Order) -> [u8; 8] {
+    let status = filter.status.map(|status| format!("{status:?}"));
+    let order = match order {
+        Order::NewestFirst => "newest",
+        Order::OldestFirst => "oldest",
+    };
+    let mut hash = Sha256::new();
+    for part in [
+        Some(tenant.as_str()),
+        Some(order),
+        filter.event.as_deref(),
+        filter.recipient.as_deref(),
+        status.as_deref(),
+    ] {
+        hash.update((part.map_or(0, |part| part.len() as u64 + 1)).to_be_bytes());
+        hash.update(part.unwrap_or_default());
+    }
+    let mut short = [0; 8];
+    short.copy_from_slice(&hash.finalize()[..8]);
+    short
+}
+
+/// For the time to live, which counts in seconds: the first full second at which the state has expired.
+pub(super) fn ttl(until: Timestamp) -> i64 {
+    until.as_second().saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_for_one_question_alone() {
+        let (acme, other) = (Tenant::new("acme").unwrap(), Tenant::new("other").unwrap());
+        let all = Filter::default();
+        let held = Filter { status: Some(Status::Held), ..Filter::default() };
+        let at = format!("{:020}#dlv_1", 7);
+        let text = cursor(&at, &acme, &all, Order::NewestFirst);
+        assert_eq!(read_cursor(&text, &acme, &all, Order::NewestFirst), Some(at));
+        for (tenant, filter, order) in [
+            (&other, &all, Order::NewestFirst),
+            (&acme, &held, Order::NewestFirst),
+            (&acme, &all, Order::OldestFirst),
+        ] {
+            assert_eq!(read_cursor(&text, tenant, filter, order), None);
+        }
+        for bad in ["", "x", "%%%", &text[..text.len() - 8], &format!("{text}é")] {
+            let read = read_cursor(bad, &acme, &all, Order::NewestFirst);
+            assert!(read.is_none_or(|at| at.len() < text.len()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_filter_chooses_the_index() {
+        let acme = Tenant::new("acme").unwrap();
+        let (event, recipient) = (Some("e1".to_owned()), Some("Jan@Example.org".to_owned()));
+        for (filter, index, key) in [
+            (Filter::default(), Index::Time, "acme"),
+            (Filter { status: Some(Status::Sent), ..Filter::default() }, Index::Time, "acme"),
+            (Filter { status: Some(Status::Held), ..Filter::default() }, Index::Open, "acme#held"),
+            (
+                Filter { recipient: recipient.clone(), ..Filter::default() },
+                Index::Recipient,
+                "acme#Jan@example.org",
+            ),
+            (Filter { event, recipient, status: Some(Status::Held) }, Index::Event, "acme#e1"),
+        ] {
+            assert_eq!(Index::for_filter(&acme, &filter), (index, key.to_owned()), "{filter:?}");
+        }
+    }
+}

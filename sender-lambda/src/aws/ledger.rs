@@ -1,0 +1,453 @@
+//! [`Ledger`] on one DynamoDB table ([`keys`] draws it).
+//!
+//! Every write is conditional, and every write carries a token (`w`): when the SDK repeats a write whose answer
+//! was lost, the repetition fails its condition although the write has happened. The item that stands there,
+//! which the refusal brings along, then carries our token, and the write counts as done. Without that, a lost answer
+//! would leave a mail in `sending` that nobody sends.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
+use jiff::Timestamp;
+use ownpost_core::effects::{EffectError, Filter, Ledger, Order, Page, Result, Versioned};
+use ownpost_domain::delivery::{Delivery, DeliveryId};
+use ownpost_domain::tenant::Tenant;
+
+use super::{Lazy, error, keys};
+
+const SERVICE: &str = "DynamoDB";
+
+/// What one item holds of an event's document: items are at most 400 KB with their keys.
+const PART: usize = 380 * 1024;
+/// A transaction is at most 4 MB.
+const LARGEST_EVENT: usize = 10 * PART;
+/// What one `BatchGetItem` takes.
+const BATCH: usize = 100;
+/// How many keys one `list` looks at, at most: a filter that no index serves ends there with a short page and a
+/// cursor, instead of reading a million rows for one answer.
+const SIFTED: usize = 2_000;
+
+type Item = HashMap<String, AttributeValue>;
+
+pub(super) struct DynamoDb {
+    client: Lazy<Client>,
+    table: String,
+}
+
+impl DynamoDb {
+    pub(super) fn new(client: Lazy<Client>, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Puts the item when `condition` holds. `false` when it does not, unless what stands there is our own write.
+    async fn put_if(&self, mut item: Item, condition: &str, values: Item) -> Result<bool> {
+        let token = token();
+        item.insert("w".to_owned(), s(&token));
+        let call = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression(condition)
+            .set_expression_attribute_values((!values.is_empty()).then_some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match call.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(refusal)) => Ok(is_own(refusal, &token)),
+                _ => Err(error::of_call(SERVICE, &error)),
+            },
+        }
+    }
+
+    async fn get_item(&self, pk: String, sk: &str) -> Result<Option<Item>> {
+        let call = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", s(&pk))
+            .key("sk", s(sk))
+            .consistent_read(true);
+        let answer = call.send().await.map_err(|error| error::of_call(SERVICE, &error))?;
+        Ok(answer.item)
+    }
+
+    /// The rows with these ids, read consistently, in their order; those that are gone are left out.
+    async fn rows(&self, tenant: &Tenant, ids: &[DeliveryId]) -> Result<Vec<Delivery>> {
+        let mut found = HashMap::new();
+        for ids in ids.chunks(BATCH) {
+            let key = |id| {
+                Item::from([("pk".to_owned(), s(&keys::row(tenant, id))), ("sk".to_owned(), s(keys::SINGLE))])
+            };
+            let mut wanted: Vec<Item> = ids.iter().map(key).collect();
+            // A batch may come back in parts; each round brings at least one, or DynamoDB is overloaded.
+            while !wanted.is_empty() {
+                let keys = KeysAndAttributes::builder()
+                    .set_keys(Some(wanted))
+                    .consistent_read(true)
+                    .build()
+                    .map_err(|_| permanent("the keys could not be made"))?;
+                let call = self.client.batch_get_item().request_items(&self.table, keys);
+                let answer = call.send().await.map_err(|error| error::of_call(SERVICE, &error))?;
+                let items = answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default();
+                let left = answer.unprocessed_keys.unwrap_or_default().remove(&self.table);
+                wanted = left.map(|left| left.keys).unwrap_or_default();
+                if items.is_empty() && !wanted.is_empty() {
+                    return Err(transient("overloaded"));
+                }
+                for item in items {
+                    let row = read_row(&item)?.value;
+                    found.insert(row.id.clone(), row);
+                }
+            }
+        }
+        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    }
+}
+
+#[async_trait]
+impl Ledger for DynamoDb {
+    async fn put_event(&self, tenant: &Tenant, event: &str, document: &[u8]) -> Result<bool> {
+        if document.len() > LARGEST_EVENT {
+            return Err(permanent("the event's document is too large"));
+        }
+        let pk = keys::event(tenant, event);
+        let mut parts: Vec<&[u8]> = document.chunks(PART).collect();
+        if parts.is_empty() {
+            parts.push(&[]);
+        }
+        let count = n(parts.len() as i128);
+        let mut items = parts.iter().enumerate().map(|(index, part)| {
+            Item::from([
+                ("pk".to_owned(), s(&pk)),
+                ("sk".to_owned(), s(&format!("{index:03}"))),
+                ("body".to_owned(), AttributeValue::B(Blob::new(*part))),
+                ("parts".to_owned(), count.clone()),
+            ])
+        });
+        if parts.len() == 1 {
+            let item = items.next().unwrap_or_default();
+            return self.put_if(item, "attribute_not_exists(pk)", Item::new()).await;
+        }
+        // All parts or none; the token makes a repetition by the SDK the same transaction.
+        let put = |item| {
+            let put = Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(item))
+                .condition_expression("attribute_not_exists(pk)")
+                .build()
+                .map_err(|_| permanent("the event's document could not be written"))?;
+            Ok(TransactWriteItem::builder().put(put).build())
+        };
+        let writes = items.map(put).collect::<Result<Vec<_>>>()?;
+        let call =
+            self.client.transact_write_items().client_request_token(token()).set_transact_items(Some(writes));
+        match call.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => {
+                let reasons = match error.as_service_error() {
+                    Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                        cancelled.cancellation_reasons()
+                    }
+                    _ => &[],
+                };
+                let codes = || reasons.iter().filter_map(|reason| reason.code());
+                if codes().any(|code| code == "ConditionalCheckFailed") {
+                    Ok(false)
+                } else if codes().any(|code| !matches!(code, "None" | "ValidationError")) {
+                    Err(transient("the transaction met another one"))
+                } else {
+                    Err(error::of_call(SERVICE, &error))
+                }
+            }
+        }
+    }
+
+    async fn get_event(&self, tenant: &Tenant, event: &str) -> Result<Option<Vec<u8>>> {
+        let pk = keys::event(tenant, event);
+        let Some(first) = self.get_item(pk.clone(), "000").await? else { return Ok(None) };
+        let parts = number(&first, "parts")?;
+        let mut document = bytes(&first)?.to_vec();
+        for index in 1..parts {
+            let part = self.get_item(pk.clone(), &format!("{index:03}")).await?;
+            let part = part.ok_or_else(|| permanent("a part of the event's document is missing"))?;
+            document.extend_from_slice(bytes(&part)?);
+        }
+        Ok(Some(document))
+    }
+
+    async fn insert(&self, row: &Delivery) -> Result<bool> {
+        self.put_if(write_row(row, 1)?, "attribute_not_exists(pk)", Item::new()).await
+    }
+
+    async fn get(&self, tenant: &Tenant, id: &DeliveryId) -> Result<Option<Versioned<Delivery>>> {
+        let item = self.get_item(keys::row(tenant, id), keys::SINGLE).await?;
+        item.as_ref().map(read_row).transpose()
+    }
+
+    async fn update(&self, row: &Delivery, version: u64) -> Result<bool> {
+        let values = Item::from([(":v".to_owned(), n(version.into()))]);
+        self.put_if(write_row(row, version + 1)?, "v = :v", values).await
+    }
+
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        filter: &Filter,
+        order: Order,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page> {
+        let (index, partition) = keys::Index::for_filter(tenant, filter);
+        let mut after = match cursor {
+            None => None,
+            Some(cursor) => Some(
+                keys::read_cursor(cursor, tenant, filter, order)
+                    .ok_or_else(|| permanent("the cursor is not one that this list gave"))?,
+            ),
+        };
+        let mut deliveries: Vec<Delivery> = Vec::new();
+        let mut sifted = 0;
+        // One more than asked for shows whether there is a next page.
+        let more = loop {
+            let limit_here = (limit + 1 - deliveries.len()).clamp(1, BATCH);
+            let (comparison, forward) = match order {
+                Order::NewestFirst => ("<", false),
+                Order::OldestFirst => (">", true),
+            };
+            let mut condition = format!("{} = :p", index.name());
+            let mut values = Item::from([(":p".to_owned(), s(&partition))]);
+            if let Some(after) = &after {
+                condition = format!("{condition} AND #at {comparison} :a");
+                values.insert(":a".to_owned(), s(after));
+            }
+            let call = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .index_name(index.name())
+                .key_condition_expression(condition)
+                .set_expression_attribute_names(
+                    after.is_some().then(|| HashMap::from([("#at".to_owned(), "at".to_owned())])),
+                )
+                .set_expression_attribute_values(Some(values))
+                .scan_index_forward(forward)
+                .limit(i32::try_from(limit_here).unwrap_or(1));
+            let answer = call.send().await.map_err(|error| error::of_call(SERVICE, &error))?;
+            let items = answer.items.unwrap_or_default();
+            let ats: Vec<&str> = items.iter().filter_map(|item| text(item, "at")).collect();
+            let ids: Vec<DeliveryId> =
+                ats.iter().filter_map(|at| keys::id_of(at)).map(DeliveryId::from_external).collect();
+            // The index lags behind the table, so the row itself has the last word.
+            let rows = self.rows(tenant, &ids).await?;
+            deliveries.extend(rows.into_iter().filter(|row| matches(row, filter)));
+            sifted += items.len();
+            if deliveries.len() > limit {
+                deliveries.truncate(limit);
+                break deliveries.last().map(keys::at);
+            }
+            match ats.last() {
+                Some(last) if answer.last_evaluated_key.is_some() => {
+                    if sifted >= SIFTED {
+                        break Some((*last).to_owned());
+                    }
+                    after = Some((*last).to_owned());
+                }
+                _ => break None,
+            }
+        };
+        let cursor = more.map(|at| keys::cursor(&at, tenant, filter, order));
+        Ok(Page { deliveries, cursor })
+    }
+
+    async fn get_state(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Versioned<serde_json::Value>>> {
+        let Some(item) = self.get_item(keys::state(tenant, key), keys::SINGLE).await? else {
+            return Ok(None);
+        };
+        // The time to live deletes late: what has expired is compared, not trusted to be gone.
+        let until = item.contains_key("valid_until").then(|| number(&item, "valid_until")).transpose()?;
+        if until.is_some_and(|until| i128::from(until) <= now.as_nanosecond()) {
+            return Ok(None);
+        }
+        let value = text(&item, "value").and_then(|value| serde_json::from_str(value).ok());
+        let value = value.ok_or_else(|| permanent("a shared state cannot be read"))?;
+        Ok(Some(Versioned { value, version: number(&item, "v")? }))
+    }
+
+    async fn put_state(
+        &self,
+        tenant: &Tenant,
+        key: &str,
+        value: &serde_json::Value,
+        version: u64,
+        expires: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let token = token();
+        let mut values = Item::from([
+            (":now".to_owned(), n(now.as_nanosecond())),
+            (":value".to_owned(), s(&value.to_string())),
+            (":none".to_owned(), n(0)),
+            (":one".to_owned(), n(1)),
+            (":w".to_owned(), s(&token)),
+        ]);
+        let condition = if version == 0 {
+            "attribute_not_exists(pk) OR valid_until <= :now"
+        } else {
+            values.insert(":v".to_owned(), n(version.into()));
+            "v = :v AND (attribute_not_exists(valid_until) OR valid_until > :now)"
+        };
+        // Counting on, even over what has expired, keeps a writer that still holds the old number from winning.
+        let mut update = "SET #value = :value, w = :w, v = if_not_exists(v, :none) + :one".to_owned();
+        if let Some(until) = expires {
+            values.insert(":until".to_owned(), n(until.as_nanosecond()));
+            values.insert(":expires".to_owned(), n(keys::ttl(until).into()));
+            update.push_str(", valid_until = :until, expires = :expires");
+        } else {
+            update.push_str(" REMOVE valid_until, expires");
+        }
+        let call = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", s(&keys::state(tenant, key)))
+            .key("sk", s(keys::SINGLE))
+            .update_expression(update)
+            .condition_expression(condition)
+            .expression_attribute_names("#value", "value")
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match call.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
+                    Ok(is_own(refusal, &token))
+                }
+                _ => Err(error::of_call(SERVICE, &error)),
+            },
+        }
+    }
+
+    async fn tenants(&self, after: Option<&Tenant>, limit: usize) -> Result<Vec<Tenant>> {
+        let mut tenants: Vec<Tenant> = Vec::new();
+        let mut after = after.map(ToString::to_string);
+        while tenants.len() < limit {
+            let mut condition = "pk = :p".to_owned();
+            let mut values = Item::from([(":p".to_owned(), s(keys::TENANTS))]);
+            if let Some(after) = &after {
+                condition.push_str(" AND sk > :a");
+                values.insert(":a".to_owned(), s(after));
+            }
+            let call = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .key_condition_expression(condition)
+                .set_expression_attribute_values(Some(values))
+                .limit(i32::try_from(limit - tenants.len()).unwrap_or(i32::MAX));
+            let answer = call.send().await.map_err(|error| error::of_call(SERVICE, &error))?;
+            let items = answer.items.unwrap_or_default();
+            let names = items.iter().filter_map(|item| text(item, "sk"));
+            tenants.extend(names.filter_map(|name| Tenant::new(name).ok()));
+            after = items.last().and_then(|item| text(item, "sk")).map(ToOwned::to_owned);
+            if answer.last_evaluated_key.is_none() || after.is_none() {
+                break;
+            }
+        }
+        Ok(tenants)
+    }
+
+    async fn add_tenant(&self, tenant: &Tenant) -> Result<()> {
+        let call = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item("pk", s(keys::TENANTS))
+            .item("sk", s(tenant.as_str()));
+        call.send().await.map(|_| ()).map_err(|error| error::of_call(SERVICE, &error))
+    }
+}
+
+/// Whether what stands there, as the refusal shows it, was written under this token: by us.
+fn is_own(refusal: &ConditionalCheckFailedException, token: &str) -> bool {
+    refusal.item().and_then(|item| text(item, "w")) == Some(token)
+}
+
+fn matches(row: &Delivery, filter: &Filter) -> bool {
+    filter.event.as_ref().is_none_or(|event| *event == row.event)
+        && filter.recipient.as_ref().is_none_or(|to| keys::address(to) == keys::address(&row.recipient))
+        && filter.status.is_none_or(|status| status == row.status)
+}
+
+fn write_row(row: &Delivery, version: u64) -> Result<Item> {
+    let json = serde_json::to_string(row).map_err(|_| permanent("the row could not be written"))?;
+    let mut item = Item::from([
+        ("pk".to_owned(), s(&keys::row(&row.tenant, &row.id))),
+        ("sk".to_owned(), s(keys::SINGLE)),
+        ("row".to_owned(), AttributeValue::S(json)),
+        ("v".to_owned(), n(version.into())),
+        ("at".to_owned(), s(&keys::at(row))),
+    ]);
+    item.extend(keys::index_keys(row).into_iter().map(|(name, key)| (name.to_owned(), s(&key))));
+    Ok(item)
+}
+
+fn read_row(item: &Item) -> Result<Versioned<Delivery>> {
+    let row = text(item, "row").and_then(|row| serde_json::from_str(row).ok());
+    let value = row.ok_or_else(|| permanent("a row cannot be read"))?;
+    Ok(Versioned { value, version: number(item, "v")? })
+}
+
+fn s(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+fn n(number: i128) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+fn number(item: &Item, name: &str) -> Result<u64> {
+    let number = item.get(name).and_then(|value| value.as_n().ok()).and_then(|number| number.parse().ok());
+    number.ok_or_else(|| permanent("an item lacks a number"))
+}
+
+fn bytes(item: &Item) -> Result<&[u8]> {
+    let body = item.get("body").and_then(|value| value.as_b().ok());
+    body.map(AsRef::as_ref).ok_or_else(|| permanent("an event's document cannot be read"))
+}
+
+/// Random, so that two writers never share it. Without randomness two tokens could be the same, which a write
+/// may not risk: then the time stands in.
+fn token() -> String {
+    let number = getrandom::u64().unwrap_or_else(|_| {
+        u64::try_from(Timestamp::now().as_nanosecond().rem_euclid(i128::from(u64::MAX))).unwrap_or(0)
+    });
+    format!("{number:016x}")
+}
+
+fn transient(message: &str) -> EffectError {
+    EffectError::Transient { service: SERVICE, message: message.to_owned() }
+}
+
+fn permanent(message: &str) -> EffectError {
+    EffectError::Permanent { service: SERVICE, message: message.to_owned() }
+}
