@@ -11,6 +11,7 @@ mod process;
 mod setup;
 mod suites;
 mod types;
+mod walls;
 mod wasm;
 
 const HELP: &str = "\
@@ -24,6 +25,7 @@ cargo xtask <task>
   build           the npm package and the debug binaries
   package         the Lambda artefact: target/package/ownpost-lambda.zip
   types           the npm package's TypeScript types, from the Rust types
+  walls           holds the code map's walls against the code: forbidden dependencies, circles among files
   setup           everything that `test` needs: Rust target, npm, PyPI and system packages
   help            this page";
 
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         "build" => local::build(),
         "package" => package::package(),
         "types" => types::write().map(|()| ExitCode::SUCCESS),
+        "walls" => walls::verify().map(|()| ExitCode::SUCCESS),
         "setup" => setup::everything(),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::process::{cargo, command, root};
-use crate::{setup, types, wasm};
+use crate::{setup, types, walls, wasm};
 
 mod tally;
 mod watch;
@@ -96,6 +96,7 @@ fn all() -> Result<Vec<Suite>> {
         suite("fmt", false, Work::Check(vec![run(&[&["fmt", "--all", "--check"]])])),
         suite("package", false, Work::Task(wasm::build)),
         suite("build", false, Work::Check(vec![run(&[&["build"]])])),
+        suite("walls", false, Work::Task(walls::verify)),
         suite("types", false, Work::Task(types::verify)),
         suite("clippy", false, Work::Check(clippy)),
         suite("unit", false, Work::Tests(unit)),

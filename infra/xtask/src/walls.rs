@@ -1,0 +1,53 @@
+//! `cargo xtask walls`: the code map's walls, held against the code. A crate has no dependency that its place forbids,
+//! and no files of a crate use each other in a circle.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use crate::process::{ask, cargo, command, root};
+
+mod circles;
+mod dependencies;
+
+use dependencies::Wall;
+
+/// Each crate with a wall. A row for a crate that does not exist is an error, so that a rename cannot open a wall.
+const WALLS: [Wall; 3] = [
+    Wall { only: Some(&[]), ..Wall::of("smtp-rules") },
+    Wall { only: Some(&["smtp-rules", "wasm-bindgen"]), ..Wall::of("validator-wasm") },
+    Wall { never: &["rusqlite", "axum", "clap"], ..Wall::of("sender-lambda") },
+];
+
+/// Crates with circles that are known and not opened yet.
+const CIRCLES_KNOWN: [&str; 3] = ["smtp-rules", "sender-lambda", "ownpost-simulation"];
+
+/// Fails with every wall that is broken.
+pub(crate) fn verify() -> Result<()> {
+    let metadata = metadata()?;
+    let mut problems = dependencies::check(&metadata, &WALLS)?;
+    for (package, source) in dependencies::targets(&metadata)? {
+        if !CIRCLES_KNOWN.contains(&package) {
+            let read = |file: &Path| std::fs::read_to_string(file).ok();
+            let found = circles::of(Path::new(source), &read).with_context(|| source.to_owned())?;
+            problems.extend(found.into_iter().map(|circle| format!("{package}: {circle}")));
+        }
+    }
+    ensure!(
+        problems.is_empty(),
+        "{} broken (the walls are in infra/xtask/src/walls.rs):\n  {}",
+        if problems.len() == 1 { "a wall is" } else { "walls are" },
+        problems.join("\n  ")
+    );
+    Ok(())
+}
+
+/// The workspace as cargo resolves it for this machine. Another platform's packages need not be here.
+fn metadata() -> Result<Value> {
+    let version = ask(command("rustc").arg("-vV")).context("`rustc -vV` failed")?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
+    let text = ask(cargo().args(["metadata", "--format-version", "1", "--filter-platform", host]))
+        .with_context(|| format!("`cargo metadata` failed in {}", root().display()))?;
+    serde_json::from_str(&text).context("`cargo metadata` wrote no JSON")
+}
