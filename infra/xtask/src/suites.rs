@@ -88,8 +88,11 @@ fn all() -> Result<Vec<Suite>> {
     let suite = |name: &str, needs_all, work| Suite { name: name.to_owned(), needs_all, work };
 
     let clippy = vec![
-        run(&[&["clippy", "--workspace", "--all-targets", "--features", "ownpost-tests/real"], &DENY]),
-        run(&[&["clippy"], &WASM, &DENY]),
+        run(&[
+            &["clippy", "--locked", "--workspace", "--all-targets", "--features", "ownpost-tests/real"],
+            &DENY,
+        ]),
+        run(&[&["clippy", "--locked"], &WASM, &DENY]),
     ];
     let unit = vec![run(&[&["test", "--no-fail-fast"]]), run(&[&["test", "--package", "xtask"]])];
     let mut suites = vec![
