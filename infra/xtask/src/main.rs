@@ -19,6 +19,10 @@ cargo xtask <task>
 
   local [ARGS]    sets up, builds the npm package and `ownpost`, and runs `ownpost local ARGS`
   test [SUITE…]   sets up and runs every suite, or only those named (`cargo xtask test list` names them)
+  test quick      the fast loop: format, lint, unit and dialogue tests, the npm package in Node; ends at the first
+                  failure and says how to run it again
+  test long [STEP…] [--seconds N]
+                  what CI has no time for: the long fault run, fuzzing, benchmarks (`cargo xtask test long list`)
   bench NAME [--quick]
                   a benchmark, which writes its table into docs/figures: sending, validating, simulation, throughput
   faults [ARGS]   the long fault run; writes docs/figures/faults.md and its picture

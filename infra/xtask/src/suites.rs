@@ -10,6 +10,8 @@ use anyhow::{Result, bail};
 use crate::process::{cargo, command, root, show};
 use crate::{setup, types, walls, wasm};
 
+mod long;
+mod quick;
 mod table;
 mod tally;
 mod watch;
@@ -49,10 +51,18 @@ struct Outcome {
     took: Duration,
 }
 
-/// Runs the suites named, or all.
+/// Runs the suites named, or all; or one of the two lists with a name of their own.
 pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     let start = Instant::now();
+    if let [first, options @ ..] = names
+        && first == "long"
+    {
+        return long::run(options);
+    }
     let mut suites = all()?;
+    if names == ["quick"] {
+        return quick::run(suites);
+    }
     if names == ["list"] {
         for suite in &suites {
             println!("{}", suite.name);
