@@ -2,11 +2,12 @@
 //! and no files of a crate use each other in a circle.
 
 use std::path::Path;
+use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::process::{ask, cargo, command, root};
+use crate::process::{ask, cargo, command, show};
 
 mod circles;
 mod dependencies;
@@ -47,7 +48,9 @@ pub(crate) fn verify() -> Result<()> {
 fn metadata() -> Result<Value> {
     let version = ask(command("rustc").arg("-vV")).context("`rustc -vV` failed")?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
-    let text = ask(cargo().args(["metadata", "--format-version", "1", "--filter-platform", host]))
-        .with_context(|| format!("`cargo metadata` failed in {}", root().display()))?;
-    serde_json::from_str(&text).context("`cargo metadata` wrote no JSON")
+    let mut cargo = cargo();
+    cargo.args(["metadata", "--format-version", "1", "--filter-platform", host]).stderr(Stdio::inherit());
+    let output = cargo.output().context("cannot start cargo")?;
+    ensure!(output.status.success(), "`{}` failed", show(&cargo));
+    serde_json::from_slice(&output.stdout).context("`cargo metadata` wrote no JSON")
 }
