@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::process::{cargo, command, root, run as finish};
+use crate::process::{cargo, cargo_that_may_lock, command, root, run as finish};
 use crate::{setup, wasm};
 
 /// Runs the benchmark named.
@@ -27,8 +27,8 @@ fn sending(options: &[String]) -> Result<()> {
     let work = root().join("target/bench/sending");
     fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
     let python = setup::for_sending_bench(&work.join("python"))?;
-    let mut build = cargo();
-    // Not `--locked`: what the sender itself depends on may have changed since the peers' lock file was written.
+    // What the sender itself depends on may have changed since the peers' lock file was written.
+    let mut build = cargo_that_may_lock();
     build.args(["build", "--release", "--manifest-path"]);
     build.arg(root().join("tests/bench/sending/Cargo.toml"));
     finish(build.arg("--target-dir").arg(root().join("target/bench")))?;
@@ -50,7 +50,7 @@ fn throughput(options: &[String]) -> Result<()> {
     // Of its own, with lettre's TLS and pool; into the workspace's target folder all the same.
     let target = root().join("target/bench");
     let mut build = cargo();
-    build.args(["build", "--release", "--quiet", "--locked"]);
+    build.args(["build", "--release", "--quiet"]);
     build.args(["--manifest-path", "tests/bench/throughput/Cargo.toml"]);
     finish(build.arg("--target-dir").arg(&target))?;
     let mut throughput = command(target.join("release/throughput"));

@@ -11,6 +11,7 @@ mod process;
 mod setup;
 mod suites;
 mod types;
+mod walls;
 mod wasm;
 
 const HELP: &str = "\
@@ -18,12 +19,17 @@ cargo xtask <task>
 
   local [ARGS]    sets up, builds the npm package and `ownpost`, and runs `ownpost local ARGS`
   test [SUITE…]   sets up and runs every suite, or only those named (`cargo xtask test list` names them)
+  test quick      the fast loop: format, lint, unit and dialogue tests, the npm package in Node; ends at the first
+                  failure and says how to run it again
+  test long [STEP…] [--seconds N]
+                  what CI has no time for: the long fault run, fuzzing, benchmarks (`cargo xtask test long list`)
   bench NAME [--quick]
                   a benchmark, which writes its table into docs/figures: sending, validating, simulation, throughput
   faults [ARGS]   the long fault run; writes docs/figures/faults.md and its picture
   build           the npm package and the debug binaries
   package         the Lambda artefact: target/package/ownpost-lambda.zip
   types           the npm package's TypeScript types, from the Rust types
+  walls           holds the code map's walls against the code: forbidden dependencies, circles among files
   setup           everything that `test` needs: Rust target, npm, PyPI and system packages
   help            this page";
 
@@ -41,6 +47,7 @@ fn main() -> ExitCode {
         "build" => local::build(),
         "package" => package::package(),
         "types" => types::write().map(|()| ExitCode::SUCCESS),
+        "walls" => walls::verify().map(|()| ExitCode::SUCCESS),
         "setup" => setup::everything(),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

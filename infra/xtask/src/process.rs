@@ -12,8 +12,17 @@ pub(crate) fn root() -> PathBuf {
     here.ancestors().nth(2).unwrap_or(here).to_path_buf()
 }
 
-/// The cargo that started us, so that a `+toolchain` carries over.
+/// Cargo, which fails instead of writing `Cargo.lock`: what is tested is what is checked in. Subcommands that are
+/// programs of their own (`clippy`) need a `--locked` of their own.
 pub(crate) fn cargo() -> Command {
+    let mut cargo = cargo_that_may_lock();
+    cargo.arg("--locked");
+    cargo
+}
+
+/// Cargo, which writes `Cargo.lock` when it is behind. It is the one that started us, so that a `+toolchain` carries
+/// over.
+pub(crate) fn cargo_that_may_lock() -> Command {
     command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 

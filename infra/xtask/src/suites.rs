@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::process::{cargo, command, root};
-use crate::{setup, types, wasm};
+use crate::process::{cargo, command, root, show};
+use crate::{setup, types, walls, wasm};
 
+mod long;
+mod quick;
+mod table;
 mod tally;
 mod watch;
 
@@ -43,13 +46,23 @@ struct Outcome {
     tally: Tally,
     /// Why it failed, if it did.
     problem: Option<String>,
+    /// The command that runs it again, or the part of it that failed.
+    again: String,
     took: Duration,
 }
 
-/// Runs the suites named, or all.
+/// Runs the suites named, or all; or one of the two lists with a name of their own.
 pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     let start = Instant::now();
+    if let [first, options @ ..] = names
+        && first == "long"
+    {
+        return long::run(options);
+    }
     let mut suites = all()?;
+    if names == ["quick"] {
+        return quick::run(suites);
+    }
     if names == ["list"] {
         for suite in &suites {
             println!("{}", suite.name);
@@ -72,7 +85,7 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
         outcomes.push(perform(suite));
     }
     setup::step(start, "all suites have run");
-    Ok(report(&outcomes))
+    Ok(report(start, &outcomes))
 }
 
 /// The suites in the order of what is cheap to know first.
@@ -88,25 +101,24 @@ fn all() -> Result<Vec<Suite>> {
     let suite = |name: &str, needs_all, work| Suite { name: name.to_owned(), needs_all, work };
 
     let clippy = vec![
-        run(&[&["clippy", "--workspace", "--all-targets", "--features", "ownpost-tests/real"], &DENY]),
-        run(&[&["clippy"], &WASM, &DENY]),
+        run(&[
+            &["clippy", "--locked", "--workspace", "--all-targets", "--features", "ownpost-tests/real"],
+            &DENY,
+        ]),
+        run(&[&["clippy", "--locked"], &WASM, &DENY]),
     ];
     let unit = vec![run(&[&["test", "--no-fail-fast"]]), run(&[&["test", "--package", "xtask"]])];
     let mut suites = vec![
         suite("fmt", false, Work::Check(vec![run(&[&["fmt", "--all", "--check"]])])),
         suite("package", false, Work::Task(wasm::build)),
         suite("build", false, Work::Check(vec![run(&[&["build"]])])),
+        suite("walls", false, Work::Task(walls::verify)),
         suite("types", false, Work::Task(types::verify)),
         suite("clippy", false, Work::Check(clippy)),
         suite("unit", false, Work::Tests(unit)),
     ];
     for (name, files) in node_suites(&root().join("tests"))? {
-        let mut node = command("node");
-        // One file at a time: they share two cores with a browser, mail servers and the product.
-        node.args(["--test", "--test-reporter=spec", "--test-concurrency=1"])
-            .args(files)
-            .env("NO_COLOR", "1");
-        suites.push(suite(&name, true, Work::Tests(vec![node])));
+        suites.push(suite(&name, true, Work::Tests(vec![node_tests(&files)])));
     }
     // By their names, so that no other test runs a second time; with the default members, so that nothing is
     // compiled a second time for other features.
@@ -129,6 +141,14 @@ fn node_suites(tests: &Path) -> Result<Vec<(String, Vec<PathBuf>)>> {
     Ok(suites)
 }
 
+/// Runs these `*.test.mjs` files.
+fn node_tests(files: &[PathBuf]) -> Command {
+    let mut node = command("node");
+    // One file at a time: they share two cores with a browser, mail servers and the product.
+    node.args(["--test", "--test-reporter=spec", "--test-concurrency=1"]).args(files).env("NO_COLOR", "1");
+    node
+}
+
 /// What is in a folder; nothing when it is not there.
 fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
     if !folder.is_dir() {
@@ -143,6 +163,7 @@ fn perform(suite: Suite) -> Outcome {
     let start = Instant::now();
     let mut tally = Tally::default();
     let mut problem = None;
+    let mut again = format!("cargo xtask test {}", suite.name);
     let counts = matches!(suite.work, Work::Tests(_));
     match suite.work {
         Work::Task(task) => problem = task().err().map(|error| format!("{error:#}")),
@@ -150,7 +171,10 @@ fn perform(suite: Suite) -> Outcome {
             for mut command in commands {
                 let (seen, failure) = watch::run(&mut command, DEADLINE);
                 tally += seen;
-                problem = problem.or(failure);
+                if problem.is_none() && failure.is_some() {
+                    again = show(&command);
+                    problem = failure;
+                }
             }
         }
     }
@@ -169,24 +193,12 @@ fn perform(suite: Suite) -> Outcome {
         None if !counts => tally.passed = 1,
         _ => {}
     }
-    Outcome { name: suite.name, tally, problem, took: start.elapsed() }
+    Outcome { name: suite.name, tally, problem, again, took: start.elapsed() }
 }
 
-/// The summary. Its last line is the total, for people and for whatever runs this.
-fn report(outcomes: &[Outcome]) -> ExitCode {
-    println!();
-    let mut total = Tally::default();
-    for Outcome { name, tally, problem, took } in outcomes {
-        let verdict = problem.as_ref().map_or_else(String::new, |problem| format!("  FAILED: {problem}"));
-        let seconds = took.as_secs_f64();
-        println!("{name:<12} {tally}  {seconds:>7.1}s{verdict}");
-        total += *tally;
-    }
-    println!();
-    println!("{} passed, {} failed", total.passed, total.failed);
-    if outcomes.iter().any(|outcome| outcome.problem.is_some()) {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    }
+/// The closing table. Its last line is the total, for people and for whatever runs this.
+fn report(start: Instant, outcomes: &[Outcome]) -> ExitCode {
+    println!("\n{}", table::of(outcomes, start.elapsed()));
+    let failed = outcomes.iter().any(|outcome| outcome.problem.is_some());
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

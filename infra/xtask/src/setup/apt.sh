@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the packages named, as root: no questions, no service started, nothing removed.
 set -eu
-export DEBIAN_FRONTEND=noninteractive
+# The C locale, because the message about a lock is read below.
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 
 log=$(mktemp)
 policy=/usr/sbin/policy-rc.d
@@ -27,6 +28,22 @@ case " $* " in *" postfix "*)
   echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections ;;
 esac
 
+# Runs apt-get, and again while another apt or dpkg holds a lock, for 10 minutes. A new Ubuntu upgrades itself in its
+# first minutes. apt's own DPkg::Lock::Timeout would not do: `apt-get update` fails at once on the lock of the lists.
+lock_deadline=$(($(date +%s) + 600))
+said=
+locked_apt() {
+  while ! apt-get "$@" > "$log" 2>&1; do
+    grep -q '^E: Could not get lock' "$log" || return 1
+    [ "$(date +%s)" -lt "$lock_deadline" ] || return 1
+    if [ -z "$said" ]; then
+      said=yes
+      echo 'xtask: another package manager is at work; waiting for it, at most 10 minutes'
+    fi
+    sleep 3
+  done
+}
+
 # Fresh machines have no lists, old ones stale lists.
-apt-get update -qq > "$log" 2>&1
-apt-get install --yes -qq --no-remove --no-install-recommends "$@" >> "$log" 2>&1
+locked_apt update -qq
+locked_apt install --yes -qq --no-remove --no-install-recommends "$@"

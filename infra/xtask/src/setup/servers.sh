@@ -17,7 +17,8 @@ finish() {
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
 
-# An apt of our own that knows of no installed package, so that it fetches each that is needed.
+# An apt of our own that knows of no installed package, so that it fetches each that is needed. Its locks are its own,
+# too: it does not wait for the system's apt.
 mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
 : > "$apt/status"
 echo "deb [signed-by=$keyring] http://deb.debian.org/debian $release main" > "$apt/sources.list"

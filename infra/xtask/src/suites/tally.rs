@@ -1,6 +1,5 @@
 //! Counting tests from what the test runners print.
 
-use std::fmt;
 use std::ops::AddAssign;
 
 /// Tests counted.
@@ -42,13 +41,6 @@ impl AddAssign for Tally {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
-    }
-}
-
-impl fmt::Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:>6} passed {:>4} failed", self.passed, self.failed)?;
-        if self.skipped > 0 { write!(f, " {} skipped", self.skipped) } else { Ok(()) }
     }
 }
 

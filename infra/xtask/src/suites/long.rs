@@ -1,0 +1,126 @@
+//! `cargo xtask test long`: what takes too long for CI, or measures instead of passing or failing.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::tally::Tally;
+use super::{Outcome, report};
+use crate::process::{ask, cargo_that_may_lock, command, root, run as finish};
+use crate::{bench, faults, setup};
+
+/// Something long.
+struct Step {
+    name: &'static str,
+    about: &'static str,
+    run: fn(seconds: u32) -> Result<()>,
+}
+
+const STEPS: [Step; 6] = [
+    Step {
+        name: "faults",
+        about: "the long fault run; fails when a mail is lost or doubled; writes docs/figures/faults.md",
+        run: |_| faults::run_long(&[]).map(drop),
+    },
+    Step {
+        name: "fuzz",
+        about: "each fuzz target for --seconds (600); fails on a find; needs cargo-fuzz",
+        run: fuzz,
+    },
+    Step { name: "sending", about: "benchmark; writes docs/figures/sending.md", run: |_| measure("sending") },
+    Step {
+        name: "validating",
+        about: "benchmark; writes docs/figures/validating.md",
+        run: |_| measure("validating"),
+    },
+    Step {
+        name: "throughput",
+        about: "benchmark; writes docs/figures/throughput.md",
+        run: |_| measure("throughput"),
+    },
+    Step {
+        name: "simulation",
+        about: "benchmark in simulated time; writes docs/figures/simulation.md",
+        run: |_| measure("simulation"),
+    },
+];
+
+/// Runs the steps named, or all. The figures of a benchmark are worth keeping only when the machine was quiet.
+pub(super) fn run(options: &[String]) -> Result<ExitCode> {
+    if options == ["list"] {
+        for Step { name, about, .. } in STEPS {
+            println!("{name:<11} {about}");
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (names, seconds) = match options {
+        [names @ .., option, seconds] if option == "--seconds" => {
+            (names, seconds.parse().context("--seconds takes a number")?)
+        }
+        names => (names, 600),
+    };
+    if let Some(unknown) = names.iter().find(|name| !STEPS.iter().any(|step| step.name == **name)) {
+        bail!("no long step `{unknown}`; `cargo xtask test long list` names them");
+    }
+    let start = Instant::now();
+    let mut outcomes = Vec::new();
+    for step in STEPS {
+        if !names.is_empty() && !names.iter().any(|name| name == step.name) {
+            continue;
+        }
+        setup::step(start, &format!("long step {}", step.name));
+        let began = Instant::now();
+        let problem = (step.run)(seconds).err().map(|error| format!("{error:#}"));
+        let failed = u64::from(problem.is_some());
+        outcomes.push(Outcome {
+            name: step.name.to_owned(),
+            tally: Tally { passed: 1 - failed, failed, skipped: 0 },
+            problem,
+            again: format!("cargo xtask test long {}", step.name),
+            took: began.elapsed(),
+        });
+    }
+    Ok(report(start, &outcomes))
+}
+
+fn measure(name: &str) -> Result<()> {
+    bench::run(&[name.to_owned()]).map(drop)
+}
+
+/// Feeds each target from the corpus that is checked in. What it finds stays in `tests/fuzz/artifacts`; what it
+/// learns, in `target/fuzz`. How to keep either: `tests/fuzz/README.md`.
+fn fuzz(seconds: u32) -> Result<()> {
+    ensure!(
+        ask(cargo_that_may_lock().args(["fuzz", "--version"])).is_some(),
+        "there is no cargo-fuzz: `cargo install cargo-fuzz --locked`"
+    );
+    let folder = root().join("tests/fuzz");
+    let here = |mut command: Command| {
+        command.current_dir(&folder);
+        command
+    };
+    let mut found = Vec::new();
+    for file in super::sorted(&folder.join("fuzz_targets"))? {
+        let target = file.file_stem().and_then(OsStr::to_str).context("a fuzz target without a name")?;
+        let corpus = root().join("target/fuzz").join(target);
+        fs::create_dir_all(&corpus).with_context(|| format!("cannot make {}", corpus.display()))?;
+        finish(here(command("node")).args(["corpus.mjs", "unpack", target]).arg(&corpus))?;
+        // Stable Rust has the instrumentation, though not under its own name.
+        let mut fuzz = here(cargo_that_may_lock());
+        fuzz.env("RUSTC_BOOTSTRAP", "1");
+        fuzz.args(["fuzz", "run", "--fuzz-dir", ".", "--sanitizer", "none", target]).arg(&corpus);
+        fuzz.args(["--", "-timeout=10", "-rss_limit_mb=512"]).arg(format!("-max_total_time={seconds}"));
+        let words = format!("{target}.dict");
+        if folder.join(&words).exists() {
+            fuzz.arg(format!("-dict={words}"));
+        }
+        if finish(&mut fuzz).is_err() {
+            found.push(target.to_owned());
+        }
+    }
+    ensure!(found.is_empty(), "the fuzz targets {} found something or did not run", found.join(", "));
+    Ok(())
+}

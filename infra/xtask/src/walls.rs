@@ -1,0 +1,69 @@
+//! `cargo xtask walls`: the code map's walls, held against the code. A crate has no dependency that its place forbids,
+//! and no files of a crate use each other in a circle.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use crate::process::{ask, cargo, command, show};
+
+mod circles;
+mod dependencies;
+
+use dependencies::Wall;
+
+/// Each crate with a wall. A row for a crate that does not exist is an error, so that a rename cannot open a wall.
+const WALLS: [Wall; 8] = [
+    // No I/O: no dependency at all, or one that only computes.
+    Wall { only: Some(&[]), ..Wall::of("smtp-rules") },
+    Wall { only: Some(&["serde", "serde_json"]), ..Wall::of("ownpost-i18n") },
+    Wall { only: Some(&["smtp-rules", "wasm-bindgen"]), ..Wall::of("validator-wasm") },
+    // Decides; does not wait, log or talk.
+    Wall { never: &["tokio*", "tracing*", "hyper*", "async-trait", "aws-*"], ..Wall::of("ownpost-domain") },
+    // Facts, no sentences and no documents. Its DNS library brings serde_json for itself.
+    Wall {
+        never: &["aws-*", "lambda_runtime"],
+        never_ours: &["serde_json", "ownpost-i18n", "ownpost-core"],
+        ..Wall::of("ownpost-smtp")
+    },
+    // The cloud and the one machine are each a shell of their own around the core.
+    Wall { never: &["aws-*", "lambda_runtime", "axum", "rusqlite", "clap"], ..Wall::of("ownpost-core") },
+    Wall { never: &["aws-*", "lambda_runtime", "sender-lambda"], ..Wall::of("ownpost") },
+    Wall { never: &["axum", "rusqlite", "clap", "ownpost"], ..Wall::of("sender-lambda") },
+];
+
+/// Crates with circles that are known and not opened yet.
+const CIRCLES_KNOWN: [&str; 1] = ["ownpost-simulation"];
+
+/// Fails with every wall that is broken.
+pub(crate) fn verify() -> Result<()> {
+    let metadata = metadata()?;
+    let mut problems = dependencies::check(&metadata, &WALLS)?;
+    for (package, source) in dependencies::targets(&metadata)? {
+        if !CIRCLES_KNOWN.contains(&package) {
+            let read = |file: &Path| std::fs::read_to_string(file).ok();
+            let found = circles::of(Path::new(source), &read).with_context(|| source.to_owned())?;
+            problems.extend(found.into_iter().map(|circle| format!("{package}: {circle}")));
+        }
+    }
+    ensure!(
+        problems.is_empty(),
+        "{} broken (the walls are in infra/xtask/src/walls.rs):\n  {}",
+        if problems.len() == 1 { "a wall is" } else { "walls are" },
+        problems.join("\n  ")
+    );
+    Ok(())
+}
+
+/// The workspace as cargo resolves it for this machine. Another platform's packages need not be here.
+fn metadata() -> Result<Value> {
+    let version = ask(command("rustc").arg("-vV")).context("`rustc -vV` failed")?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
+    let mut cargo = cargo();
+    cargo.args(["metadata", "--format-version", "1", "--filter-platform", host]).stderr(Stdio::inherit());
+    let output = cargo.output().context("cannot start cargo")?;
+    ensure!(output.status.success(), "`{}` failed", show(&cargo));
+    serde_json::from_slice(&output.stdout).context("`cargo metadata` wrote no JSON")
+}
