@@ -9,7 +9,7 @@ use sender_lambda::config::Config;
 mod input;
 mod local;
 mod logs;
-mod schema;
+pub mod schema;
 mod send;
 mod terminal;
 mod test;
@@ -137,6 +137,11 @@ fn parse_address(text: &str) -> Result<String, String> {
     }
 }
 
+/// The commands and options as data: docs/reference/command-line.md is written from them.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -169,7 +174,6 @@ mod tests {
 
     #[test]
     fn arguments_are_consistent() {
-        use clap::CommandFactory as _;
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 }
