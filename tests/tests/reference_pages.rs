@@ -1,4 +1,5 @@
-//! The tables of docs/reference are written from the code, so that no fact has a second home.
+//! The documentation holds: its links lead somewhere, and the tables of docs/reference are written from the code, so that
+//! no fact has a second home.
 //! `OWNPOST_WRITE=1 cargo test -p ownpost-tests --test reference_pages` writes them; without it, the test fails when a
 //! page and the code differ. A table stands between `<!-- table: NAME -->` and `<!-- end -->`; the rest of a page is
 //! written by hand.
@@ -263,4 +264,78 @@ fn every_document_and_its_parts_are_on_a_page() {
         let is_shown = shown.iter().any(|table| table.split_once(' ').is_some_and(|(_, of)| of == name));
         assert!(is_shown || BY_HAND.contains(&name.as_str()), "no page of docs/reference shows {name}");
     }
+}
+
+/// Files under `folder` that end in `.md`, what is built or installed left out.
+fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            if !name.starts_with('.')
+                && !["target", "node_modules", "dist", "corpora"].contains(&name.as_str())
+            {
+                documents(&path, found);
+            }
+        } else if name.ends_with(".md") {
+            found.push(path);
+        }
+    }
+}
+
+/// The anchors of a page's headings, as GitHub makes them.
+fn anchors(page: &str) -> Vec<String> {
+    let mut anchors = Vec::<String>::new();
+    let mut in_code = false;
+    for line in page.lines() {
+        in_code ^= line.starts_with("```");
+        if in_code || !line.starts_with('#') {
+            continue;
+        }
+        let heading = line.trim_start_matches('#').trim().to_lowercase();
+        let plain = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        let anchor: String = plain.map(|c| if c == ' ' { '-' } else { c }).collect();
+        let earlier = anchors.iter().filter(|known| **known == anchor).count();
+        anchors.push(if earlier == 0 { anchor } else { format!("{anchor}-{earlier}") });
+    }
+    anchors
+}
+
+/// The targets of a page's links and pictures, code left out.
+fn links(page: &str) -> Vec<String> {
+    let mut links = Vec::new();
+    for block in page.split("```").step_by(2) {
+        for (_, rest) in block.match_indices("](").map(|(at, mark)| block.split_at(at + mark.len())) {
+            links.extend(rest.split_once(')').map(|(target, _)| target.to_owned()));
+        }
+        for (_, rest) in block.match_indices("src=\"").map(|(at, mark)| block.split_at(at + mark.len())) {
+            links.extend(rest.split_once('"').map(|(target, _)| target.to_owned()));
+        }
+    }
+    links
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading() {
+    let mut pages = Vec::new();
+    documents(root(), &mut pages);
+    assert!(pages.len() > 20, "{pages:?}");
+    let mut dead = String::new();
+    for path in pages {
+        let page = fs::read_to_string(&path).unwrap();
+        for link in links(&page) {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
+            let is_there = target.exists()
+                && (anchor.is_empty()
+                    || anchors(&fs::read_to_string(&target).unwrap()).iter().any(|a| a == anchor));
+            if !is_there {
+                let _ = writeln!(dead, "{}: {link}", path.strip_prefix(root()).unwrap().display());
+            }
+        }
+    }
+    assert!(dead.is_empty(), "links that lead nowhere:\n{dead}");
 }
