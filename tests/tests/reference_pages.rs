@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use sender_lambda::config::{Config, Variable};
 use sender_lambda::domain::failure::{Failure, FailureCode, Stage};
 use sender_lambda::domain::outcome::{Verdict, verdict};
 use sender_lambda::smtp::catalogue::{catalogue, field};
@@ -28,6 +29,8 @@ fn table(name: &str) -> Option<String> {
         "issues" => issues(),
         "failures" => failures(),
         "event codes" => event_codes(),
+        "variables" => variables(true),
+        "variables of the functions" => variables(false),
         _ => match name.split_once(' ')? {
             ("command", name) => command(name)?,
             ("members", document) => members(document)?,
@@ -94,9 +97,17 @@ fn failures() -> String {
     rows(["code", "setting", "a mail becomes", "English message"], FailureCode::ALL.iter().map(row))
 }
 
+fn variables(in_terminal: bool) -> String {
+    let used = Config::VARIABLES.iter().filter(|variable| variable.in_terminal == in_terminal);
+    let row = |variable: &Variable| {
+        [format!("`{}`", variable.name), variable.default.to_owned(), variable.meaning.to_owned()]
+    };
+    rows(["variable", "default", "meaning"], used.map(row))
+}
+
 fn event_codes() -> String {
-    let row = |code: &EventCode| [format!("`{}`", code.code())];
-    rows(["code"], EventCode::ALL.iter().map(row))
+    let row = |code: &EventCode| [format!("`{}`", code.code()), code.meaning().to_owned()];
+    rows(["code", "meaning"], EventCode::ALL.iter().map(row))
 }
 
 /// A command of `ownpost` with its arguments and options.
@@ -254,8 +265,10 @@ fn every_document_and_its_parts_are_on_a_page() {
     }
     let commands = ownpost::cli::command();
     let commands = commands.get_subcommands().map(|command| format!("command {}", command.get_name()));
-    for required in
-        ["ports", "issues", "failures", "event codes"].map(str::to_owned).into_iter().chain(commands)
+    for required in ["ports", "issues", "failures", "event codes", "variables", "variables of the functions"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(commands)
     {
         assert!(shown.contains(&required), "no page has the table `{required}`");
     }
