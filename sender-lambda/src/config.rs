@@ -108,7 +108,11 @@ impl Config {
         ),
         function("OWNPOST_TABLE", "required", "DynamoDB table of the ledger"),
         function("OWNPOST_QUEUE_URL", "required", "URL of the SQS queue between router and sender"),
-        function("OWNPOST_EVENT_BUS", "the bus `default`", "EventBridge bus of the events that Ownpost emits"),
+        function(
+            "OWNPOST_EVENT_BUS",
+            "the bus `default`",
+            "EventBridge bus of the events that Ownpost emits",
+        ),
     ];
 
     /// Reads the environment through `get` (`std::env::var(..).ok()` in production). An empty value counts as

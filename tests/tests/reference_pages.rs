@@ -14,6 +14,7 @@ use sender_lambda::domain::failure::{Failure, FailureCode, Stage};
 use sender_lambda::domain::outcome::{Verdict, verdict};
 use sender_lambda::smtp::catalogue::{catalogue, field};
 use sender_lambda::wire::event::EventCode;
+use sender_lambda::wire::http::{Problem, ProblemCode};
 use serde_json::Value;
 use smtp_rules::PORTS;
 use smtp_rules::catalogue::{Code, Param, Scope};
@@ -29,6 +30,8 @@ fn table(name: &str) -> Option<String> {
         "issues" => issues(),
         "failures" => failures(),
         "event codes" => event_codes(),
+        "problems" => problems(Problem::CODES),
+        "problems of ownpost local" => problems(Problem::LOCAL_CODES),
         "variables" => variables(true),
         "variables of the functions" => variables(false),
         _ => match name.split_once(' ')? {
@@ -95,6 +98,12 @@ fn failures() -> String {
         [format!("`{}`", code.code()), field, becomes.to_owned(), message]
     };
     rows(["code", "setting", "a mail becomes", "English message"], FailureCode::ALL.iter().map(row))
+}
+
+fn problems(codes: &[ProblemCode]) -> String {
+    let row =
+        |code: &ProblemCode| [format!("`{}`", code.code), code.status.to_string(), code.meaning.to_owned()];
+    rows(["code", "status", "when"], codes.iter().map(row))
 }
 
 fn variables(in_terminal: bool) -> String {
@@ -265,10 +274,19 @@ fn every_document_and_its_parts_are_on_a_page() {
     }
     let commands = ownpost::cli::command();
     let commands = commands.get_subcommands().map(|command| format!("command {}", command.get_name()));
-    for required in ["ports", "issues", "failures", "event codes", "variables", "variables of the functions"]
-        .map(str::to_owned)
-        .into_iter()
-        .chain(commands)
+    for required in [
+        "ports",
+        "issues",
+        "failures",
+        "event codes",
+        "problems",
+        "problems of ownpost local",
+        "variables",
+        "variables of the functions",
+    ]
+    .map(str::to_owned)
+    .into_iter()
+    .chain(commands)
     {
         assert!(shown.contains(&required), "no page has the table `{required}`");
     }
