@@ -52,6 +52,19 @@ pub struct Config {
     pub senders_since: Option<Timestamp>,
 }
 
+/// A variable of the environment that [`Config::read`] reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value when it is not set, in words.
+    pub default: &'static str,
+    /// Its meaning, for the operator.
+    pub meaning: &'static str,
+    /// Whether `ownpost` uses it too, and not the Lambda functions alone.
+    pub in_terminal: bool,
+}
+
 /// An environment variable cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{variable}: {problem}")]
@@ -69,6 +82,41 @@ impl Config {
     pub const RETRY_FOR: Duration = Duration::from_hours(48);
     /// The longest that a Lambda can live: a `sending` older than that has no sender any more.
     pub const SENDING_LEASE: Duration = Duration::from_mins(15);
+
+    /// All that [`Config::read`] reads: for `ownpost --help` and docs/reference/environment.md.
+    pub const VARIABLES: &'static [Variable] = &[
+        shared(
+            "OWNPOST_ALLOW_NETWORKS",
+            "none",
+            "networks that may be dialled although private: 10.0.0.0/8,fd00::/8",
+        ),
+        shared("OWNPOST_ALLOW_PORTS", "none", "ports beside 25, 465, 587, 2465, 2525, 2587"),
+        shared("OWNPOST_EXTRA_CA_FILE", "none", "PEM file of CAs trusted beside the public ones"),
+        shared(
+            "OWNPOST_EHLO_NAME",
+            "the domain of the sender address",
+            "the fully qualified host name for EHLO and Message-IDs",
+        ),
+        shared("OWNPOST_TEMPLATES", "none", "folder whose files override templates of mails"),
+        shared("OWNPOST_DNS_SERVER", "the system's", "address:port of the DNS server to ask"),
+        function(
+            "OWNPOST_PLATFORM_SECRET",
+            "none",
+            "name of the secret with the platform's own SmtpSettings",
+        ),
+        function(
+            "OWNPOST_SECRET_PREFIX",
+            Self::SECRET_PREFIX,
+            "what the names of the tenants' secrets begin with",
+        ),
+        function("OWNPOST_TABLE", "required", "DynamoDB table of the ledger"),
+        function("OWNPOST_QUEUE_URL", "required", "URL of the SQS queue between router and sender"),
+        function(
+            "OWNPOST_EVENT_BUS",
+            "the bus `default`",
+            "EventBridge bus of the events that Ownpost emits",
+        ),
+    ];
 
     /// Reads the environment through `get` (`std::env::var(..).ok()` in production). An empty value counts as
     /// none, because templates pass parameters that were left empty.
@@ -143,6 +191,14 @@ impl Config {
     pub fn sending_lease(&self) -> Duration {
         self.sending_lease.unwrap_or(Self::SENDING_LEASE)
     }
+}
+
+const fn shared(name: &'static str, default: &'static str, meaning: &'static str) -> Variable {
+    Variable { name, default, meaning, in_terminal: true }
+}
+
+const fn function(name: &'static str, default: &'static str, meaning: &'static str) -> Variable {
+    Variable { name, default, meaning, in_terminal: false }
 }
 
 /// A value or what is wrong with it.
@@ -243,6 +299,21 @@ mod tests {
         assert_eq!(config.secret_prefix, "ownpost/");
         assert!(config.allow_networks.is_empty() && config.table.is_none() && config.dns_server.is_none());
         assert_eq!(config.retry_for(), Duration::from_hours(48));
+    }
+
+    #[test]
+    fn the_list_has_every_variable_that_is_read() {
+        let asked = std::cell::RefCell::new(Vec::new());
+        Config::read(|name| {
+            asked.borrow_mut().push(name.to_owned());
+            None
+        })
+        .unwrap();
+        let mut asked = asked.into_inner();
+        asked.sort();
+        let mut listed: Vec<_> = Config::VARIABLES.iter().map(|variable| variable.name).collect();
+        listed.sort_unstable();
+        assert_eq!(asked, listed);
     }
 
     #[test]

@@ -111,12 +111,12 @@ pub struct AttachmentDocument {
     pub base64: String,
 }
 
-/// Declares the codes once: variant, stable code.
+/// Declares the codes once: variant, stable code, meaning.
 macro_rules! event_codes {
-    ($($(#[$doc:meta])* $variant:ident = $code:literal,)+) => {
+    ($($variant:ident = $code:literal $meaning:literal,)+) => {
         /// Why an event is not accepted. Codes are added, never renamed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum EventCode { $($(#[$doc])* $variant,)+ }
+        pub enum EventCode { $(#[doc = $meaning] $variant,)+ }
         impl EventCode {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
@@ -124,47 +124,33 @@ macro_rules! event_codes {
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$variant => $code,)+ }
             }
+            /// What it means, for the developer of an event source.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)+ }
+            }
         }
     };
 }
 
 event_codes! {
-    /// Beyond the limit in bytes.
-    TooLarge = "event.too_large",
-    /// The bytes are no JSON.
-    NotJson = "event.not_json",
-    /// A wrong type, a missing key or one that nobody knows.
-    WrongShape = "event.wrong_shape",
-    /// The id cannot be used.
-    IdInvalid = "event.id_invalid",
-    /// The name cannot be a tenant's.
-    TenantInvalid = "event.tenant_invalid",
-    /// None of the four categories.
-    CategoryUnknown = "event.category_unknown",
-    /// The type is no template's name.
-    TypeInvalid = "event.type_invalid",
-    /// Nobody to tell.
-    RecipientsEmpty = "event.recipients_empty",
-    /// More than one event may have.
-    RecipientsTooMany = "event.recipients_too_many",
-    /// No mailbox address.
-    AddressInvalid = "event.address_invalid",
-    /// A line break in a one-line field, or NUL anywhere.
-    ControlCharacter = "event.control_character",
-    /// Text beyond its limit, or empty where it must not be.
-    LengthInvalid = "event.length_invalid",
-    /// More than one event may have.
-    AttachmentsTooMany = "event.attachments_too_many",
-    /// No MIME type, or one that is not a file's.
-    ContentTypeInvalid = "event.content_type_invalid",
-    /// The bytes are no base64.
-    Base64Invalid = "event.base64_invalid",
-    /// The event is of another tenant than the caller.
-    TenantForeign = "event.tenant_foreign",
-    /// The id was used for another event.
-    IdReused = "event.id_reused",
-    /// The store or queue is out of reach; the same event may be sent again.
-    Unavailable = "event.unavailable",
+    TooLarge = "event.too_large" "Larger than 1 MiB; with `ownpost send`, than 25 MiB.",
+    NotJson = "event.not_json" "No JSON.",
+    WrongShape = "event.wrong_shape" "A wrong type, a missing member or an unknown one.",
+    IdInvalid = "event.id_invalid" "`id` is not 1 to 128 printable ASCII characters without spaces.",
+    TenantInvalid = "event.tenant_invalid" "`tenant` is not 1 to 64 letters, digits, hyphens, underscores or dots that begin with a letter or digit.",
+    CategoryUnknown = "event.category_unknown" "`category` is none of the four.",
+    TypeInvalid = "event.type_invalid" "`type` is not 1 to 64 of `A-Z a-z 0-9 . _ -` that begin with a letter or digit, or it begins with `ownpost.`, which is reserved.",
+    RecipientsEmpty = "event.recipients_empty" "No recipient.",
+    RecipientsTooMany = "event.recipients_too_many" "More than 1000 recipients; send more events.",
+    AddressInvalid = "event.address_invalid" "No mailbox address, or one of more than 254 octets.",
+    ControlCharacter = "event.control_character" "A line break or another control character in a one-line member, or NUL anywhere.",
+    LengthInvalid = "event.length_invalid" "A text that is too long, or empty where it must not be.",
+    AttachmentsTooMany = "event.attachments_too_many" "More than 50 attachments.",
+    ContentTypeInvalid = "event.content_type_invalid" "No MIME type of a file.",
+    Base64Invalid = "event.base64_invalid" "The bytes of an attachment are no base64.",
+    TenantForeign = "event.tenant_foreign" "The event is of another tenant than the caller's.",
+    IdReused = "event.id_reused" "The id was used for an event with another content; nothing of this one is kept.",
+    Unavailable = "event.unavailable" "The store or the queue is out of reach; send the same event again.",
 }
 
 /// Why an event is not accepted, and where in it.

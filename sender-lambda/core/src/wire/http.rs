@@ -128,9 +128,90 @@ pub struct Problem {
     pub retry_after: Option<u32>,
 }
 
+/// A code of a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProblemCode {
+    /// The HTTP status that goes with it.
+    pub status: u16,
+    /// The stable code.
+    pub code: &'static str,
+    /// When it is answered, for the caller.
+    pub meaning: &'static str,
+}
+
+const fn of(status: u16, code: &'static str, meaning: &'static str) -> ProblemCode {
+    ProblemCode { status, code, meaning }
+}
+
 impl Problem {
+    /// The codes of the HTTP API. An event that is refused has those of [`EventCode`](super::event::EventCode).
+    pub const CODES: &'static [ProblemCode] = &[
+        of(404, "not_configured", "the tenant has no settings: the platform's server is in use"),
+        of(404, "never_triggered", "no event has led to this mail"),
+        of(404, "not_found", "nothing is at this path"),
+        of(405, "method.not_allowed", "the path does not take this method"),
+        of(400, "query.invalid", "`status` is no status"),
+        of(400, "cursor.invalid", "the cursor is not one of this list"),
+        of(400, "token.email_missing", "the token names no address for the test mail"),
+        of(403, "tenant.missing", "the token names no tenant (AWS)"),
+        of(400, "request.not_base64", "the body is marked as base64 and is not (AWS)"),
+        of(
+            409,
+            "settings.test_failed",
+            "the test did not pass; with `report`, and `activated` or `released`",
+        ),
+        of(409, "settings.conflict", "other settings were saved meanwhile; with `activated`"),
+        of(500, "settings.unreadable", "the stored settings cannot be read"),
+        of(409, "rollback.nothing_before", "there are no earlier settings"),
+        of(409, "rollback.unreadable", "the earlier settings cannot be read"),
+        of(
+            409,
+            "delivery.not_resendable",
+            "only mail that is `failed`, `unknown` or `queued` can be sent again",
+        ),
+        of(409, "delivery.changed", "the row changed at this moment"),
+        of(
+            429,
+            "test.rate_limited",
+            "30 tests in 10 minutes for a tenant, 300 of one server for all tenants; saving, rolling back and releasing count",
+        ),
+        of(503, "store.unavailable", "a service behind the API is out of reach"),
+        of(500, "store.failed", "a service behind the API refused; the operator's log says why"),
+        of(500, "randomness.missing", "the system has no source of randomness"),
+        of(500, "internal", "a bug; the operator's log says more"),
+    ];
+    /// The codes of `ownpost local` beside them.
+    pub const LOCAL_CODES: &'static [ProblemCode] = &[
+        of(401, "token.required", "no `Authorization` header, or more than one"),
+        of(401, "token.invalid", "not a token of this folder, or expired"),
+        of(421, "request.foreign_host", "the `Host` header names another server"),
+        of(403, "request.foreign_origin", "the request comes from another page"),
+        of(404, "request.not_found", "nothing is at this path"),
+        of(404, "mail.not_found", "no such mail was caught"),
+        of(405, "request.method_not_allowed", "the path takes another method"),
+        of(400, "request.query_invalid", "the query cannot be read"),
+        of(400, "request.not_json", "the body of `/dev/token` is no JSON"),
+        of(400, "request.incomplete", "the body broke off"),
+        of(408, "request.timeout", "the body took more than 30 s"),
+        of(413, "request.too_large", "more than 6 MiB to the API, 16 MiB of events, 64 KiB to `/dev/token`"),
+        of(422, "request.invalid", "`/dev/token` cannot use the members of the body"),
+        of(422, "tenant.invalid", "the name cannot be a tenant's"),
+        of(422, "email.invalid", "the address cannot be used"),
+    ];
+
     /// A problem; the status gives the title.
+    ///
+    /// # Panics
+    /// In debug builds, when neither list has the code with this status.
     pub fn new(status: u16, code: &str, detail: &str) -> Self {
+        debug_assert!(
+            code.starts_with("event.")
+                || Self::CODES
+                    .iter()
+                    .chain(Self::LOCAL_CODES)
+                    .any(|listed| listed.code == code && listed.status == status),
+            "{status} {code} is in no list of problem codes"
+        );
         let title = match status {
             400 => "Bad Request",
             401 => "Unauthorized",

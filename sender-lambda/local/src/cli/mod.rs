@@ -1,5 +1,6 @@
 //! The command line of CONTRACT §8.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,7 +10,7 @@ use ownpost_core::config::Config;
 mod input;
 mod local;
 mod logs;
-mod schema;
+pub mod schema;
 mod send;
 mod terminal;
 mod test;
@@ -24,21 +25,24 @@ const UNUSABLE: u8 = 2;
 
 /// Bring your own SMTP, for SaaS products: the command line and the one-machine server.
 #[derive(Parser)]
-#[command(name = "ownpost", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "ownpost", version, max_term_width = 100, after_help = after_help())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-const AFTER_HELP: &str = "\
-What may be dialled and trusted beside the defaults is set by the environment:
-  OWNPOST_ALLOW_NETWORKS  networks that may be dialled although private: 10.0.0.0/8,127.0.0.0/8
-  OWNPOST_ALLOW_PORTS     ports beside 25, 465, 587, 2465, 2525, 2587
-  OWNPOST_EXTRA_CA_FILE   PEM file of CAs trusted beside the public ones
-  OWNPOST_EHLO_NAME       the host name to introduce ourselves with
-  OWNPOST_DNS_SERVER      address:port of the DNS server to ask
-  RUST_LOG                what to log on standard error: info, debug, …
-  NO_COLOR                no colours";
+/// The variables of the environment, in aligned columns.
+fn after_help() -> String {
+    let mut text =
+        String::from("The environment sets what may be dialled and trusted beside the defaults:\n");
+    let used = Config::VARIABLES.iter().filter(|variable| variable.in_terminal);
+    let used = used.map(|variable| (variable.name, variable.meaning));
+    let logs = [("RUST_LOG", "what to log on standard error: info, debug, …"), ("NO_COLOR", "no colours")];
+    for (name, meaning) in used.chain(logs) {
+        let _ = writeln!(text, "  {name:<24}{meaning}");
+    }
+    text
+}
 
 #[derive(Subcommand)]
 enum Command {
@@ -137,6 +141,11 @@ fn parse_address(text: &str) -> Result<String, String> {
     }
 }
 
+/// The commands and options as data: docs/reference/command-line.md is written from them.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -169,7 +178,6 @@ mod tests {
 
     #[test]
     fn arguments_are_consistent() {
-        use clap::CommandFactory as _;
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 }

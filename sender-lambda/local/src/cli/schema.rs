@@ -62,8 +62,17 @@ fn schema(names: &[&str]) -> Value {
     })
 }
 
+/// All documents in one schema, as `ownpost schema` prints it: the pages of docs/reference are written from it.
+pub fn all() -> Value {
+    schema(&names())
+}
+
+fn names() -> Vec<&'static str> {
+    DOCUMENTS.iter().map(|(name, _)| *name).collect()
+}
+
 pub(super) fn run(args: &SchemaArgs) -> ExitCode {
-    let all: Vec<&str> = DOCUMENTS.iter().map(|(name, _)| *name).collect();
+    let all = names();
     let names = match args.name.as_deref() {
         None => all,
         Some(name) if all.contains(&name) => vec![name],
@@ -96,9 +105,8 @@ mod tests {
 
     #[test]
     fn parts_of_one_name_are_one_and_every_reference_leads_somewhere() {
-        let all: Vec<&str> = DOCUMENTS.iter().map(|(name, _)| *name).collect();
-        let whole = schema(&all);
-        for name in all {
+        let whole = all();
+        for name in names() {
             let alone = schema(&[name]);
             for (part, definition) in alone["$defs"].as_object().unwrap() {
                 assert_eq!(&whole["$defs"][part], definition, "{part} of {name}");
