@@ -33,10 +33,14 @@ afterEach(async () => {
 const button = (part) => form.locator(`[part~="${part}-button"]`);
 const field = (path) => form.locator(`[data-path="${path}"]`);
 const input = (path) => form.locator(`#f-${path.replaceAll('.', '-')}`);
-const codes = (path) => field(path).locator('.issue').evaluateAll((issues) => issues.map((issue) => issue.dataset.code));
+const codes = (path) =>
+  field(path)
+    .locator('.issue')
+    .evaluateAll((issues) => issues.map((issue) => issue.dataset.code));
 const stages = () => form.locator('li[data-stage]').evaluateAll((rows) => rows.map((row) => row.dataset.status));
 const value = () => form.evaluate((element) => element.value);
-const heard = (name) => page.evaluate((wanted) => window.heard.filter(([event]) => event === wanted).map(([, detail]) => detail), name);
+const heard = (name) =>
+  page.evaluate((wanted) => window.heard.filter(([event]) => event === wanted).map(([, detail]) => detail), name);
 const asked = (key) => server.calls.filter((call) => call.key === key);
 const focused = () => form.evaluate((element) => element.shadowRoot.activeElement?.id);
 
@@ -47,7 +51,14 @@ async function open({ active = false, locale = 'en' } = {}) {
 }
 
 async function fillIn(settings = {}) {
-  const values = { host: 'smtp.yourservice.com', port: '587', username: 'mailer', password: SECRET, senderAddress: 'noreply@yourservice.com', ...settings };
+  const values = {
+    host: 'smtp.yourservice.com',
+    port: '587',
+    username: 'mailer',
+    password: SECRET,
+    senderAddress: 'noreply@yourservice.com',
+    ...settings,
+  };
   for (const [path, text] of Object.entries(values)) await input(path).fill(text);
 }
 
@@ -71,7 +82,8 @@ test('an empty field is no error before one asks for a test, which then names al
   await input('username').focus();
   assert.equal(await form.locator('.issue.error').count(), 0);
   await button('activate').click();
-  for (const path of ['host', 'username', 'password', 'senderAddress']) assert.deepEqual(await codes(path), [`${path}.required`]);
+  for (const path of ['host', 'username', 'password', 'senderAddress'])
+    assert.deepEqual(await codes(path), [`${path}.required`]);
   assert.equal(await focused(), 'f-host');
   assert.deepEqual(asked('PUT /smtp'), []);
 });
@@ -95,7 +107,11 @@ test('one click applies a fix, cures the issue and leaves the focus in the field
 
 test('spaces around what was typed are pointed out and go by one click that says so', async () => {
   await open();
-  for (const [path, text] of [['host', 'smtp.yourservice.com'], ['username', 'mailer'], ['password', SECRET]]) {
+  for (const [path, text] of [
+    ['host', 'smtp.yourservice.com'],
+    ['username', 'mailer'],
+    ['password', SECRET],
+  ]) {
     await input(path).fill(` ${text} `);
     await input('senderName').focus();
     assert.deepEqual(await codes(path), [`${path}.whitespace`]);
@@ -176,14 +192,24 @@ test('activated settings leave no secret in the document, and the stored one is 
     const found = [];
     const look = (root) => {
       for (const element of root.querySelectorAll('*')) {
-        const texts = [element.value, ...[...element.attributes].map(({ value }) => value), ...[...element.childNodes].filter(({ nodeType }) => nodeType === 3).map(({ data }) => data)];
+        const texts = [
+          element.value,
+          ...[...element.attributes].map(({ value }) => value),
+          ...[...element.childNodes].filter(({ nodeType }) => nodeType === 3).map(({ data }) => data),
+        ];
         if (texts.some((text) => typeof text === 'string' && text.includes(secret))) found.push(element.outerHTML);
         if (element.shadowRoot) look(element.shadowRoot);
       }
     };
     look(document);
     const form = document.querySelector('smtp-settings-form');
-    found.push(...[JSON.stringify(form.value), new FormData(document.querySelector('#outer')).get('smtp'), JSON.stringify(window.heard)].filter((text) => text.includes(secret)));
+    found.push(
+      ...[
+        JSON.stringify(form.value),
+        new FormData(document.querySelector('#outer')).get('smtp'),
+        JSON.stringify(window.heard),
+      ].filter((text) => text.includes(secret)),
+    );
     return found;
   }, SECRET);
   assert.deepEqual(anywhere, []);
@@ -200,8 +226,25 @@ test('a failed activation says stage, reply, remedy and that the earlier setting
   const banner = form.locator('.banner.bad');
   await banner.waitFor();
   const text = await banner.innerText();
-  for (const part of ['535 5.7.8 Error: authentication failed', REFUSED.failure.message, REFUSED.failure.remedy, 'auth.rejected', 'The earlier settings are still active']) assert.ok(text.includes(part), part);
-  assert.deepEqual(await stages(), ['passed', 'passed', 'passed', 'passed', 'passed', 'failed', 'skipped', 'skipped', 'skipped']);
+  for (const part of [
+    '535 5.7.8 Error: authentication failed',
+    REFUSED.failure.message,
+    REFUSED.failure.remedy,
+    'auth.rejected',
+    'The earlier settings are still active',
+  ])
+    assert.ok(text.includes(part), part);
+  assert.deepEqual(await stages(), [
+    'passed',
+    'passed',
+    'passed',
+    'passed',
+    'passed',
+    'failed',
+    'skipped',
+    'skipped',
+    'skipped',
+  ]);
   await banner.getByRole('button', { name: /Password/ }).click();
   assert.equal(await focused(), 'f-password');
   assert.deepEqual(await heard('smtp-activated'), []);
@@ -240,7 +283,14 @@ test('a stored password is kept explicitly, and asked for anew when it would go 
 
 test('what only the server can say appears on its field', async () => {
   await open();
-  const issue = { field: 'password', code: 'password.reentry_required', severity: 'error', params: {}, message: 'Please enter the password again.', fix: null };
+  const issue = {
+    field: 'password',
+    code: 'password.reentry_required',
+    severity: 'error',
+    params: {},
+    message: 'Please enter the password again.',
+    fix: null,
+  };
   server.script['PUT /smtp'] = { status: 422, json: { valid: false, issues: [issue] } };
   await fillIn();
   await button('activate').click();
@@ -253,12 +303,27 @@ test('what only the server can say appears on its field', async () => {
 const problems = [
   [401, { code: 'unauthenticated', title: 'Unauthorized' }, {}, /session has ended.*Sign in again/s],
   [403, { code: 'forbidden', title: 'Forbidden' }, {}, /may not change/],
-  [409, { code: 'settings.conflict', title: 'Conflict', detail: 'Theirs are active.' }, {}, /Somebody else has changed/],
+  [
+    409,
+    { code: 'settings.conflict', title: 'Conflict', detail: 'Theirs are active.' },
+    {},
+    /Somebody else has changed/,
+  ],
   [409, { code: 'rollback.nothing_before', title: 'Conflict' }, {}, /no earlier settings/],
-  [503, { code: 'store.unavailable', title: 'Service Unavailable', detail: 'The store cannot be reached just now.' }, { 'Retry-After': '5' }, /cannot be reached just now/],
+  [
+    503,
+    { code: 'store.unavailable', title: 'Service Unavailable', detail: 'The store cannot be reached just now.' },
+    { 'Retry-After': '5' },
+    /cannot be reached just now/,
+  ],
   [429, { code: 'rate_limited', title: 'Too many' }, { 'Retry-After': '40' }, /Wait 40 seconds/],
   [429, { code: 'rate_limited', title: 'Too many' }, {}, /Wait a minute/],
-  [500, { code: 'internal', title: 'Internal error', detail: 'The store is not there.' }, {}, /service has a problem.*The store is not there/s],
+  [
+    500,
+    { code: 'internal', title: 'Internal error', detail: 'The store is not there.' },
+    {},
+    /service has a problem.*The store is not there/s,
+  ],
   [502, undefined, {}, /service has a problem/],
 ];
 for (const [status, json, headers, expected] of problems) {
@@ -281,7 +346,13 @@ test('no answer at all, and a stream that breaks off or is no JSON, are said as 
   await open();
   await fillIn();
   const [stage] = PASSED.stages;
-  for (const answer of [{ lines: [stage] }, { lines: [stage], drop: true }, { lines: [stage, '{"ok": tr'] }, { lines: [stage, '<html>\n'] }, { drop: true }]) {
+  for (const answer of [
+    { lines: [stage] },
+    { lines: [stage], drop: true },
+    { lines: [stage, '{"ok": tr'] },
+    { lines: [stage, '<html>\n'] },
+    { drop: true },
+  ]) {
     server.script['POST /smtp/test'] = answer;
     await button('test').click();
     await form.locator('[role=alert]').waitFor();
@@ -393,14 +464,26 @@ test('the keyboard alone fills in, tests and opens everything', async () => {
   assert.equal(asked('POST /smtp/test').length, 1);
   assert.equal(await focused(), 'f-senderName', 'the focus stays where it was');
   const [{ body }] = asked('POST /smtp/test');
-  assert.deepEqual([body.host, body.port, body.username, body.password.set, body.senderName], ['smtp.yourservice.com', 465, 'mailer', SECRET, 'Your Service']);
+  assert.deepEqual(
+    [body.host, body.port, body.username, body.password.set, body.senderName],
+    ['smtp.yourservice.com', 465, 'mailer', SECRET, 'Your Service'],
+  );
   const reached = new Set();
   await form.evaluate((element) => element.shadowRoot.querySelector('#f-replyTo').focus());
   for (let presses = 0; presses < 40 && !reached.has('Transcript'); presses += 1) {
     await page.keyboard.press('Tab');
     reached.add(await form.evaluate((element) => element.shadowRoot.activeElement?.textContent ?? ''));
   }
-  for (const name of ['Which mail goes through your server', 'Advanced', 'Test and activate', 'Test only', 'Go to “Password”', 'Encryption and certificate', 'Transcript']) assert.ok(reached.has(name), name);
+  for (const name of [
+    'Which mail goes through your server',
+    'Advanced',
+    'Test and activate',
+    'Test only',
+    'Go to “Password”',
+    'Encryption and certificate',
+    'Transcript',
+  ])
+    assert.ok(reached.has(name), name);
   await page.keyboard.press('Enter');
   await form.getByText('AUTH PLAIN <redacted>').waitFor();
 });
@@ -410,7 +493,11 @@ test('what happens is announced to those who do not see it', async () => {
   await page.evaluate(() => {
     window.said = [];
     const live = document.querySelector('smtp-settings-form').shadowRoot.querySelector('[aria-live]');
-    new MutationObserver(() => window.said.push(live.textContent)).observe(live, { childList: true, characterData: true, subtree: true });
+    new MutationObserver(() => window.said.push(live.textContent)).observe(live, {
+      childList: true,
+      characterData: true,
+      subtree: true,
+    });
   });
   const gates = [];
   const gate = (line) => new Promise((resolve) => gates.push(() => resolve(line)));
@@ -425,7 +512,9 @@ test('what happens is announced to those who do not see it', async () => {
   assert.match(said[0], /Testing smtp\.yourservice\.com/);
   assert.ok(said.some((text) => /: Passed/.test(text)));
   assert.ok(said.some((text) => /: Failed/.test(text)));
-  await until('the end', () => page.evaluate((message) => window.said.at(-1).includes(message), REFUSED.failure.message));
+  await until('the end', () =>
+    page.evaluate((message) => window.said.at(-1).includes(message), REFUSED.failure.message),
+  );
 });
 
 test('it is a part of the form around it', async () => {
@@ -438,7 +527,9 @@ test('it is a part of the form around it', async () => {
   assert.equal(await page.evaluate(() => document.querySelector('#outer').checkValidity()), false);
   await page.evaluate(() => document.querySelector('#outer').reset());
   assert.equal(await input('senderAddress').inputValue(), SETTINGS.senderAddress);
-  await page.evaluate(() => document.querySelector('#outer').append(Object.assign(document.createElement('fieldset'), { disabled: true })));
+  await page.evaluate(() =>
+    document.querySelector('#outer').append(Object.assign(document.createElement('fieldset'), { disabled: true })),
+  );
   await page.evaluate(() => document.querySelector('fieldset').append(document.querySelector('smtp-settings-form')));
   assert.equal(await input('host').isDisabled(), true);
 });
@@ -470,11 +561,14 @@ test('moved elsewhere it stays as it is, and another API is asked for its settin
 
 test('properties set before the element is there count, and the value takes and gives settings', async () => {
   await open();
-  const result = await page.evaluate((settings) => {
-    const element = document.querySelector('smtp-settings-form');
-    element.value = settings;
-    return element.value;
-  }, { ...SETTINGS, password: { set: SECRET }, authMethod: 'password' });
+  const result = await page.evaluate(
+    (settings) => {
+      const element = document.querySelector('smtp-settings-form');
+      element.value = settings;
+      return element.value;
+    },
+    { ...SETTINGS, password: { set: SECRET }, authMethod: 'password' },
+  );
   assert.deepEqual(result, { ...SETTINGS, password: { set: SECRET } });
   assert.equal(await input('host').inputValue(), SETTINGS.host);
   assert.equal(asked('GET /smtp')[0].headers.authorization, 'Bearer token-of-acme');
@@ -489,7 +583,12 @@ test('sign-in by OAuth 2 and without any ask for what they need, and for nothing
   await input('oauth2.refreshToken').fill(SECRET);
   await input('username').fill('noreply@yourservice.com');
   const { oauth2, password, username } = await value();
-  assert.deepEqual(oauth2, { grant: 'refresh_token', tokenUrl: 'https://login.example.com/token', clientId: 'client', refreshToken: { set: SECRET } });
+  assert.deepEqual(oauth2, {
+    grant: 'refresh_token',
+    tokenUrl: 'https://login.example.com/token',
+    clientId: 'client',
+    refreshToken: { set: SECRET },
+  });
   assert.equal(password, undefined);
   assert.equal(username, 'noreply@yourservice.com');
   await form.getByRole('radio', { name: 'Client credentials of an application' }).check();
@@ -510,13 +609,25 @@ test('each kind of mail takes its own way', async () => {
   assert.ok(!(await form.getByLabel('User invitations: If your server fails').isVisible()));
 });
 
-for (const [locale, label] of [['en', 'Server name'], ['fr-CA', 'Nom du serveur'], ['NL_be', 'Servernaam'], ['de', 'Servername'], ['es', 'Nombre del servidor'], ['pt', 'Server name']]) {
+for (const [locale, label] of [
+  ['en', 'Server name'],
+  ['fr-CA', 'Nom du serveur'],
+  ['NL_be', 'Servernaam'],
+  ['de', 'Servername'],
+  ['es', 'Nombre del servidor'],
+  ['pt', 'Server name'],
+]) {
   test(`it speaks ${locale}`, async () => {
     await open({ locale });
     assert.ok(await form.getByLabel(label).isVisible());
     const [{ headers }] = asked('GET /smtp');
     assert.equal(headers['accept-language'], locale === 'pt' ? 'en' : locale.slice(0, 2).toLowerCase());
-    const unknown = await form.evaluate((element) => [...element.shadowRoot.querySelectorAll('*')].flatMap((node) => [...node.childNodes]).filter(({ nodeType, data }) => nodeType === 3 && /^[a-zA-Z0-9-]+(\.[a-zA-Z-]+)+$/.test(data.trim())).map(({ data }) => data));
+    const unknown = await form.evaluate((element) =>
+      [...element.shadowRoot.querySelectorAll('*')]
+        .flatMap((node) => [...node.childNodes])
+        .filter(({ nodeType, data }) => nodeType === 3 && /^[a-zA-Z0-9-]+(\.[a-zA-Z-]+)+$/.test(data.trim()))
+        .map(({ data }) => data),
+    );
     assert.deepEqual(unknown, [], 'no key stands where a word should');
   });
 }

@@ -38,11 +38,16 @@ async function activate(page) {
   await page.locator('smtp-settings-form .banner.good').waitFor();
 }
 
-const row = (page, category) => page.locator('#ledger details', { has: page.locator('summary', { hasText: category }) }).first();
+const row = (page, category) =>
+  page.locator('#ledger details', { has: page.locator('summary', { hasText: category }) }).first();
 
 async function send(page, category) {
   await page.locator('#send').getByRole('button', { name: category }).click();
-  await until(`${category} sent`, async () => (await row(page, category).count()) === 1 && (await row(page, category).getAttribute('data-status')) === 'sent');
+  await until(
+    `${category} sent`,
+    async () =>
+      (await row(page, category).count()) === 1 && (await row(page, category).getAttribute('data-status')) === 'sent',
+  );
 }
 
 test('each kind of notification leaves by the customer’s server once it is active, and the ledger says why', async () => {
@@ -55,7 +60,8 @@ test('each kind of notification leaves by the customer’s server once it is act
   for (const kind of kinds) assert.match(await row(page, kind).locator('summary').innerText(), /Customer’s server/);
   await row(page, 'Notification').locator('summary').click();
   const story = await row(page, 'Notification').locator('.story').innerText();
-  for (const part of ['Triggered', 'comment.created', 'Settings of revision', 'Accepted', '250 2.0.0']) assert.ok(story.includes(part), part);
+  for (const part of ['Triggered', 'comment.created', 'Settings of revision', 'Accepted', '250 2.0.0'])
+    assert.ok(story.includes(part), part);
 
   const mail = page.locator('#mail details[data-relay="customer"]', { hasText: 'Processing of payroll data' });
   await mail.locator('summary').click();
@@ -71,11 +77,20 @@ test('each kind of notification leaves by the customer’s server once it is act
   if (process.env.PICTURES) {
     await mail.locator('summary').click();
     await page.locator('smtp-settings-form .test').evaluate((card) => card.scrollIntoView({ block: 'start' }));
-    await page.locator('.column').first().evaluate((column) => (column.scrollTop -= 16));
-    await page.locator('.column').last().evaluate((column) => (column.scrollTop = 0));
+    await page
+      .locator('.column')
+      .first()
+      .evaluate((column) => (column.scrollTop -= 16));
+    await page
+      .locator('.column')
+      .last()
+      .evaluate((column) => (column.scrollTop = 0));
     await page.screenshot({ path: PICTURE });
   }
-  assert.deepEqual(page.problems.filter((problem) => !problem.includes('404')), []);
+  assert.deepEqual(
+    page.problems.filter((problem) => !problem.includes('404')),
+    [],
+  );
   await page.context().close();
 });
 
@@ -94,9 +109,16 @@ test('an address that cannot be used is said beside the form, and signing out fo
 });
 
 for (const scheme of ['light', 'dark']) {
-  for (const [device, width] of [['desktop', 1440], ['phone', 360]]) {
+  for (const [device, width] of [
+    ['desktop', 1440],
+    ['phone', 360],
+  ]) {
     test(`nothing that axe finds, nothing wider than the page: ${scheme}, ${device}`, async () => {
-      const page = await signIn(`looks-${scheme}-${device}`, { colorScheme: scheme, viewport: { width, height: 900 }, bypassCSP: true });
+      const page = await signIn(`looks-${scheme}-${device}`, {
+        colorScheme: scheme,
+        viewport: { width, height: 900 },
+        bypassCSP: true,
+      });
       await activate(page);
       await send(page, 'Notification');
       await row(page, 'Notification').locator('summary').click();
@@ -104,8 +126,14 @@ for (const scheme of ['light', 'dark']) {
       await page.locator('#mail .opened pre').first().waitFor();
       await page.addScriptTag({ path: AXE });
       const { violations } = await page.evaluate(() => window.axe.run(document));
-      assert.deepEqual(violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]), []);
-      const [content, visible] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+      assert.deepEqual(
+        violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]),
+        [],
+      );
+      const [content, visible] = await page.evaluate(() => [
+        document.documentElement.scrollWidth,
+        document.documentElement.clientWidth,
+      ]);
       assert.ok(content <= visible, `${content} > ${visible}`);
       await page.context().close();
     });

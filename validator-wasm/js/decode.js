@@ -1,7 +1,7 @@
 // Decodes packed issues (smtp-rules' `report` module) into the issues of a ValidationReport.
 
-import { bytes, look, readText as readBytes } from "./memory.js";
-import { codes, fields, keys, params, severities } from "./tables.js";
+import { bytes, look, readText as readBytes } from './memory.js';
+import { codes, fields, keys, params, severities } from './tables.js';
 
 const TRUE = 2;
 const NUMBER = 3;
@@ -39,7 +39,7 @@ function readIssue(end, templates) {
     }
   }
   return {
-    field: path.length === 1 ? path[0] : path.join("."),
+    field: path.length === 1 ? path[0] : path.join('.'),
     code: codes[code],
     severity: severities[code],
     params: values,
@@ -66,7 +66,7 @@ function change(fix, path, value) {
   const last = path.length - 1;
   for (let i = 0; i < last; i++) object = object[path[i]] ??= {};
   const name = path[last];
-  if (name === "__proto__") {
+  if (name === '__proto__') {
     // Assigning to it would set the prototype and no member.
     Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
   } else {
@@ -101,7 +101,7 @@ function readText() {
   const start = at;
   at += length;
   if (length < 32) {
-    let text = "";
+    let text = '';
     for (let i = start; i < at; i++) {
       if (bytes[i] > 127) return readBytes(start, length);
       text += String.fromCharCode(bytes[i]);
@@ -113,7 +113,7 @@ function readText() {
 
 /** Fills a template: text, or texts and names of params in turn. A name in capitals gives its param in capitals. */
 function fill(template, values) {
-  if (typeof template === "string") return template;
+  if (typeof template === 'string') return template;
   let message = template[0];
   for (let i = 1; i < template.length; i += 2) {
     const name = template[i];

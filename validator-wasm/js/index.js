@@ -1,12 +1,12 @@
 // The façade of the npm package: packs JavaScript values into the module's memory, asks the rules once, and
 // decodes what they say only when they say something. No rule is written here.
 
-import * as glue from "./validator_wasm_bg.js";
-import { decodeIssues } from "./decode.js";
-import { loadLocale, templatesFor } from "./locales.js";
-import { useMemory } from "./memory.js";
-import { packDocument, packPlain, preparePacker, writeOptions } from "./pack.js";
-import { codes as allCodes, keys, needs } from "./tables.js";
+import * as glue from './validator_wasm_bg.js';
+import { decodeIssues } from './decode.js';
+import { loadLocale, templatesFor } from './locales.js';
+import { useMemory } from './memory.js';
+import { packDocument, packPlain, preparePacker, writeOptions } from './pack.js';
+import { codes as allCodes, keys, needs } from './tables.js';
 
 /** The document's own fields by their names. */
 const tops = new Map(keys.slice(0, needs.length).map((key, number) => [key, number]));
@@ -23,12 +23,12 @@ export default function init(options) {
     loading = undefined;
     throw error;
   });
-  const locales = options?.locales ?? ["fr", "nl", "de", "es"];
+  const locales = options?.locales ?? ['fr', 'nl', 'de', 'es'];
   return Promise.all([loading, ...locales.map(loadLocale)]).then(() => undefined);
 }
 
-async function load(source = new URL("./validator.wasm", import.meta.url)) {
-  const imports = { "./validator_wasm_bg.js": glue };
+async function load(source = new URL('./validator.wasm', import.meta.url)) {
+  const imports = { './validator_wasm_bg.js': glue };
   const { exports } = await instantiate(await source, imports);
   glue.__wbg_set_wasm(exports);
   exports.__wbindgen_start?.();
@@ -43,8 +43,8 @@ async function instantiate(source, imports) {
   if (ArrayBuffer.isView(source) || source instanceof ArrayBuffer) {
     return (await WebAssembly.instantiate(source, imports)).instance;
   }
-  if (source instanceof URL && source.protocol === "file:") {
-    const files = globalThis.process?.getBuiltinModule?.("node:fs");
+  if (source instanceof URL && source.protocol === 'file:') {
+    const files = globalThis.process?.getBuiltinModule?.('node:fs');
     if (files) return (await WebAssembly.instantiate(files.readFileSync(source), imports)).instance;
   }
   const response = source instanceof Response ? source : await fetch(source);
@@ -59,7 +59,7 @@ async function instantiate(source, imports) {
 }
 
 function needReady() {
-  if (!ready) throw new Error("@ownpost/validator: await init() first");
+  if (!ready) throw new Error('@ownpost/validator: await init() first');
 }
 
 /** All issues of the settings, or of one field. */
@@ -69,7 +69,7 @@ function check(settings, options, only) {
   let locale = options;
   let ports = 0;
   let networks = 0;
-  if (options && typeof options === "object") {
+  if (options && typeof options === 'object') {
     ({ locale, ports, networks } = writeOptions(options, length));
   }
   const issues = glue.run(length, ports, networks, only + 1);
@@ -78,12 +78,12 @@ function check(settings, options, only) {
 
 export function validate(settings, options) {
   const issues = check(settings, options, -1);
-  return { valid: issues.length === 0 || issues.every(({ severity }) => severity !== "error"), issues };
+  return { valid: issues.length === 0 || issues.every(({ severity }) => severity !== 'error'), issues };
 }
 
 export function validateField(settings, field, options) {
-  const path = typeof field === "string" ? field : "";
-  const dot = path.indexOf(".");
+  const path = typeof field === 'string' ? field : '';
+  const dot = path.indexOf('.');
   const top = tops.get(dot < 0 ? path : path.slice(0, dot)) ?? -1;
   const issues = check(settings, options, top);
   if (issues.length === 0 || (top >= 0 && dot < 0)) return issues;
@@ -92,7 +92,7 @@ export function validateField(settings, field, options) {
 
 export function suggest(emailOrHost) {
   needReady();
-  if (typeof emailOrHost !== "string" || emailOrHost.length > 320) return null;
+  if (typeof emailOrHost !== 'string' || emailOrHost.length > 320) return null;
   const found = glue.suggest(packPlain(emailOrHost, 0));
   return found === 0 ? null : decodeIssues(glue.output(), found, templatesFor())[0].fix;
 }

@@ -1,26 +1,26 @@
 // The messages by language. English is part of the package's main file; the others are modules of their own.
 
-import english from "./locales/en.js";
+import english from './locales/en.js';
 
 const load = {
-  fr: () => import("./locales/fr.js"),
-  nl: () => import("./locales/nl.js"),
-  de: () => import("./locales/de.js"),
-  es: () => import("./locales/es.js"),
+  fr: () => import('./locales/fr.js'),
+  nl: () => import('./locales/nl.js'),
+  de: () => import('./locales/de.js'),
+  es: () => import('./locales/es.js'),
 };
 
 const loaded = { __proto__: null, en: prepare(english) };
 
 /** Templates with params become texts and names in turn. */
 function prepare(messages) {
-  return messages.map((message) => (message.includes("{") ? message.split(/\{(\w+)\}/) : message));
+  return messages.map((message) => (message.includes('{') ? message.split(/\{(\w+)\}/) : message));
 }
 
 /** The language of a tag: its first part, without case; English when it is none of ours. */
 function language(tag) {
-  const first = typeof tag === "string" ? tag.slice(0, 3).toLowerCase() : "";
-  const name = first[2] === "-" || first[2] === "_" ? first.slice(0, 2) : first;
-  return name in load ? name : "en";
+  const first = typeof tag === 'string' ? tag.slice(0, 3).toLowerCase() : '';
+  const name = first[2] === '-' || first[2] === '_' ? first.slice(0, 2) : first;
+  return name in load ? name : 'en';
 }
 
 /** Loads the messages of a locale; a failure is forgotten, so that the next call tries again. */

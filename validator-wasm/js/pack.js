@@ -2,8 +2,8 @@
 // value is, nothing is thrown, nothing is changed, and the work is bounded. What writes takes the place to write at
 // and returns the place behind it, which an engine keeps in a register.
 
-import { memory, writeText } from "./memory.js";
-import { depth as deepest, keys, read } from "./tables.js";
+import { memory, writeText } from './memory.js';
+import { depth as deepest, keys, read } from './tables.js';
 
 const NULL = 0;
 const NUMBER = 3;
@@ -61,7 +61,7 @@ export function packDocument(settings, mask) {
   try {
     return mask ? packFields(settings, mask) : packValue(settings, 0, 0);
   } catch (trouble) {
-    if (!careful && typeof trouble !== "number") {
+    if (!careful && typeof trouble !== 'number') {
       // Once more, and carefully.
       careful = true;
       const length = packDocument(settings, mask);
@@ -70,13 +70,13 @@ export function packDocument(settings, mask) {
     }
     // What is thrown in here is a tag, or else the engine ran out of room.
     if (bytes.length === 0) view();
-    bytes[0] = typeof trouble === "number" ? trouble : TOO_LARGE;
+    bytes[0] = typeof trouble === 'number' ? trouble : TOO_LARGE;
     return 1;
   }
 }
 
 function packFields(settings, mask) {
-  if (settings === null || typeof settings !== "object") throw OTHER;
+  if (settings === null || typeof settings !== 'object') throw OTHER;
   let at = 5;
   for (let number = 0; mask >> number; number++) {
     if ((mask >> number) & 1) {
@@ -120,23 +120,23 @@ function ownMember(object, key, number) {
 const SHORT = 16;
 
 function packValue(value, at, depth) {
-  if (typeof value === "string") {
+  if (typeof value === 'string') {
     bytes[at] = TEXT;
     return packText(value, at + 1);
   }
   if (at + SHORT > room) grow(at + SHORT);
   switch (typeof value) {
-    case "number":
+    case 'number':
       bytes[at] = NUMBER;
       numbers.setFloat64(at + 1, value, true);
       return at + 9;
-    case "boolean":
+    case 'boolean':
       bytes[at] = value ? 2 : 1;
       return at + 1;
-    case "object":
+    case 'object':
       if (value !== null) return packContainer(value, at, depth);
     // falls through
-    case "undefined":
+    case 'undefined':
       bytes[at] = NULL;
       return at + 1;
   }
@@ -186,7 +186,7 @@ function packContainer(value, start, depth) {
   }
   if (depth === deepest) throw TOO_DEEP;
   let at = start + 5;
-  const count = isArray ? member(value, "length") : names.length;
+  const count = isArray ? member(value, 'length') : names.length;
   // Mostly the names come in the order of the table.
   let next = 0;
   for (let i = 0; i < count; i++) {
@@ -220,9 +220,9 @@ export function packPlain(text, at) {
 
 /** Writes the operator's lists behind the document; their lengths, and the locale. */
 export function writeOptions(options, length) {
-  const ports = packPlain(list(options, "allowPorts"), length);
-  const networks = packPlain(list(options, "allowNetworks"), length + ports);
-  return { locale: option(options, "locale"), ports, networks };
+  const ports = packPlain(list(options, 'allowPorts'), length);
+  const networks = packPlain(list(options, 'allowNetworks'), length + ports);
+  return { locale: option(options, 'locale'), ports, networks };
 }
 
 /** An option; one that throws is none. */
@@ -235,8 +235,8 @@ function option(options, key) {
 /** A list, given as an array or as text with commas. */
 function list(options, key) {
   try {
-    return String(option(options, key) ?? "");
+    return String(option(options, key) ?? '');
   } catch {
-    return "";
+    return '';
   }
 }

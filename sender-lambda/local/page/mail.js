@@ -1,37 +1,52 @@
 // The mail that the two embedded relays have caught.
 
-import { fill, h, time } from "./dom.js";
-import { readableText } from "./mime.js";
+import { fill, h, time } from './dom.js';
+import { readableText } from './mime.js';
 
-const RELAYS = { platform: "Platform", customer: "Customer" };
+const RELAYS = { platform: 'Platform', customer: 'Customer' };
 const AT_MOST = 50;
 
 /** The caught mail in this place; `refresh` looks again. */
 export function caughtMail(place) {
-  const list = h("ul", { class: "list" });
-  const note = h("p", { class: "empty" });
+  const list = h('ul', { class: 'list' });
+  const note = h('p', { class: 'empty' });
   const shown = new Map();
   place.append(list, note);
 
   async function refresh() {
-    const { mail } = await fetch("/dev/mail").then((response) => response.json());
+    const { mail } = await fetch('/dev/mail').then((response) => response.json());
     list.replaceChildren(...mail.slice(0, AT_MOST).map((entry) => draw(entry)));
-    note.textContent = mail.length === 0 ? "No mail yet." : mail.length > AT_MOST ? `The newest ${AT_MOST} of ${mail.length}.` : "";
-    note.hidden = note.textContent === "";
+    note.textContent =
+      mail.length === 0 ? 'No mail yet.' : mail.length > AT_MOST ? `The newest ${AT_MOST} of ${mail.length}.` : '';
+    note.hidden = note.textContent === '';
   }
 
   function draw(entry) {
     if (shown.has(entry.id)) return shown.get(entry.id);
-    const header = (name) => Object.entries(entry.headers).find(([key]) => key.toLowerCase() === name)?.[1] ?? "";
-    const body = h("div", { class: "opened" });
-    const details = h("details", { class: "row", "data-relay": entry.relay, on: { toggle: () => { if (details.open && !body.firstChild) open(entry, header, body); } } },
-      h("summary", {},
-        h("span", { class: `relay ${entry.relay}` }, RELAYS[entry.relay] ?? entry.relay),
-        h("span", { class: "what" }, header("subject") || "(no subject)"),
-        h("span", { class: "to" }, `${header("from")} → ${[entry.envelope.to].flat().join(", ")}`),
-        h("span", { class: "when" }, time(header("date")))),
-      body);
-    const item = h("li", {}, details);
+    const header = (name) => Object.entries(entry.headers).find(([key]) => key.toLowerCase() === name)?.[1] ?? '';
+    const body = h('div', { class: 'opened' });
+    const details = h(
+      'details',
+      {
+        class: 'row',
+        'data-relay': entry.relay,
+        on: {
+          toggle: () => {
+            if (details.open && !body.firstChild) open(entry, header, body);
+          },
+        },
+      },
+      h(
+        'summary',
+        {},
+        h('span', { class: `relay ${entry.relay}` }, RELAYS[entry.relay] ?? entry.relay),
+        h('span', { class: 'what' }, header('subject') || '(no subject)'),
+        h('span', { class: 'to' }, `${header('from')} → ${[entry.envelope.to].flat().join(', ')}`),
+        h('span', { class: 'when' }, time(header('date'))),
+      ),
+      body,
+    );
+    const item = h('li', {}, details);
     shown.set(entry.id, item);
     return item;
   }
@@ -42,18 +57,44 @@ async function open(entry, header, body) {
   const raw = await fetch(`/dev/mail/${encodeURIComponent(entry.id)}`).then((response) => response.arrayBuffer());
   const bytes = new Uint8Array(raw);
   const text = readableText(bytes);
-  const source = new TextDecoder("utf-8").decode(bytes);
-  const fields = [["From", header("from")], ["To", header("to")], ["Reply-To", header("reply-to")], ["Message-ID", header("message-id")], ["MAIL FROM", entry.envelope.from]];
-  const toggle = h("button", { type: "button", class: "button quiet", "aria-pressed": "false", on: { click: () => {
-    const asSource = toggle.getAttribute("aria-pressed") === "false";
-    toggle.setAttribute("aria-pressed", String(asSource));
-    show(asSource);
-  } } }, "Source");
-  const pre = h("pre", { tabindex: "0" });
+  const source = new TextDecoder('utf-8').decode(bytes);
+  const fields = [
+    ['From', header('from')],
+    ['To', header('to')],
+    ['Reply-To', header('reply-to')],
+    ['Message-ID', header('message-id')],
+    ['MAIL FROM', entry.envelope.from],
+  ];
+  const toggle = h(
+    'button',
+    {
+      type: 'button',
+      class: 'button quiet',
+      'aria-pressed': 'false',
+      on: {
+        click: () => {
+          const asSource = toggle.getAttribute('aria-pressed') === 'false';
+          toggle.setAttribute('aria-pressed', String(asSource));
+          show(asSource);
+        },
+      },
+    },
+    'Source',
+  );
+  const pre = h('pre', { tabindex: '0' });
   const show = (asSource) => {
-    pre.className = asSource ? "" : "text";
+    pre.className = asSource ? '' : 'text';
     pre.textContent = asSource ? source : text;
   };
   show(false);
-  fill(body, h("dl", {}, fields.filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])), pre, h("div", {}, toggle));
+  fill(
+    body,
+    h(
+      'dl',
+      {},
+      fields.filter(([, value]) => value).map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]),
+    ),
+    pre,
+    h('div', {}, toggle),
+  );
 }

@@ -2,22 +2,24 @@
 // server. One at a time; what came of the last one stays in view until the next. `form` gives the words (`t`), the
 // settings (`value`, `active`) and a way to the API (`call`), and is told what has changed.
 
-import { ApiError } from "./api.js";
-import { confirm, fill } from "./dom.js";
-import { banner, problemView } from "./report.js";
-import { Run } from "./run.js";
+import { ApiError } from './api.js';
+import { confirm, fill } from './dom.js';
+import { banner, problemView } from './report.js';
+import { Run } from './run.js';
 
 export class Actions {
   #form;
   #running = null;
-  #lastRun = "test";
+  #lastRun = 'test';
   #shown = null; // draws what came of the last action, so that it outlives a change of the language
 
   constructor(form) {
     this.#form = form;
   }
 
-  get running() { return this.#running !== null; }
+  get running() {
+    return this.#running !== null;
+  }
 
   stop() {
     this.#running?.abort();
@@ -37,10 +39,10 @@ export class Actions {
   /** Tests or activates what stands in the form. */
   async run(what) {
     const form = this.#form;
-    if (this.#running) return form.announce(form.t("action.running"));
+    if (this.#running) return form.announce(form.t('action.running'));
     this.#lastRun = what;
     if (!form.passes()) return;
-    const [method, path] = what === "activate" ? ["PUT", "/smtp"] : ["POST", "/smtp/test"];
+    const [method, path] = what === 'activate' ? ['PUT', '/smtp'] : ['POST', '/smtp/test'];
     await this.#perform(what, method, path, form.value);
   }
 
@@ -51,21 +53,32 @@ export class Actions {
 
   async rollback() {
     const { t, view } = this.#form;
-    const sure = await confirm(view.root, { title: t("rollback.title"), text: t("rollback.text"), yes: t("rollback.confirm"), no: t("form.cancel"), danger: false });
-    if (sure) await this.#perform("rollback", "POST", "/smtp/rollback");
+    const sure = await confirm(view.root, {
+      title: t('rollback.title'),
+      text: t('rollback.text'),
+      yes: t('rollback.confirm'),
+      no: t('form.cancel'),
+      danger: false,
+    });
+    if (sure) await this.#perform('rollback', 'POST', '/smtp/rollback');
   }
 
   async remove() {
     const form = this.#form;
     const { t, view } = form;
-    const sure = await confirm(view.root, { title: t("remove.title"), text: t("remove.text"), yes: t("remove.confirm"), no: t("form.cancel") });
+    const sure = await confirm(view.root, {
+      title: t('remove.title'),
+      text: t('remove.text'),
+      yes: t('remove.confirm'),
+      no: t('form.cancel'),
+    });
     if (!sure) return;
     try {
-      await form.call("DELETE", "/smtp");
+      await form.call('DELETE', '/smtp');
       form.removed();
-      this.#show(({ t }, outcome) => fill(outcome, banner("good", t("status.removed"))));
-      form.announce(form.t("status.removed"));
-      form.emit("smtp-activated", { revision: null, report: null });
+      this.#show(({ t }, outcome) => fill(outcome, banner('good', t('status.removed'))));
+      form.announce(form.t('status.removed'));
+      form.emit('smtp-activated', { revision: null, report: null });
     } catch (error) {
       this.#show(({ t }, outcome) => fill(outcome, problemView(t, error)));
     }
@@ -74,29 +87,39 @@ export class Actions {
   // Runs a test, an activation or the way back, and shows what came of it.
   async #perform(what, method, path, body) {
     const form = this.#form;
-    const run = new Run({ what, host: body?.host ?? form.active?.settings.host ?? "", security: form.security, sender: body?.senderAddress, locale: form.t.locale });
+    const run = new Run({
+      what,
+      host: body?.host ?? form.active?.settings.host ?? '',
+      security: form.security,
+      sender: body?.senderAddress,
+      locale: form.t.locale,
+    });
     this.#show((context, outcome) => run.draw(context, outcome));
     run.begin();
     this.#running = new AbortController();
     form.enable();
     try {
-      const { status, body: answer } = await form.call(method, path, { body, signal: this.#running.signal, onStage: (stage) => run.pass(stage) });
+      const { status, body: answer } = await form.call(method, path, {
+        body,
+        signal: this.#running.signal,
+        onStage: (stage) => run.pass(stage),
+      });
       if (status === 422) {
         run.leave();
         return form.take(answer.issues);
       }
       const report = Array.isArray(answer.stages) ? answer : answer.report;
-      const activated = what !== "test" && status === 200;
+      const activated = what !== 'test' && status === 200;
       if (activated) await form.activated();
       run.finish(report, activated, form.active);
-      form.emit("smtp-tested", { report });
-      if (activated) form.emit("smtp-activated", { report, revision: answer.revision ?? null });
+      form.emit('smtp-tested', { report });
+      if (activated) form.emit('smtp-activated', { report, revision: answer.revision ?? null });
     } catch (error) {
-      if (error?.name !== "AbortError" && !(error instanceof ApiError)) {
+      if (error?.name !== 'AbortError' && !(error instanceof ApiError)) {
         run.leave();
         throw error;
       }
-      run.stop(error?.name === "AbortError" ? null : error);
+      run.stop(error?.name === 'AbortError' ? null : error);
     } finally {
       this.#running = null;
       form.enable();

@@ -21,25 +21,34 @@ export class Api {
   #locale;
 
   constructor(base, getToken, locale) {
-    this.#base = base.replace(/\/+$/, "");
+    this.#base = base.replace(/\/+$/, '');
     this.#token = getToken;
     this.#locale = locale;
   }
 
   /** One call. `onStage` asks for the stream and gets each stage. The final document comes with its status. */
   async call(method, path, { body, onStage, signal } = {}) {
-    const headers = { "Accept-Language": this.#locale, Accept: onStage ? "application/x-ndjson, application/json;q=0.9" : "application/json" };
-    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const headers = {
+      'Accept-Language': this.#locale,
+      Accept: onStage ? 'application/x-ndjson, application/json;q=0.9' : 'application/json',
+    };
+    if (body !== undefined) headers['Content-Type'] = 'application/json';
     const token = await this.#token?.();
     if (token) headers.Authorization = `Bearer ${token}`;
     let response;
     try {
-      response = await fetch(this.#base + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal, cache: "no-store" });
-      const streamed = (response.headers.get("Content-Type") ?? "").startsWith("application/x-ndjson");
+      response = await fetch(this.#base + path, {
+        method,
+        headers,
+        body: body === undefined ? undefined : JSON.stringify(body),
+        signal,
+        cache: 'no-store',
+      });
+      const streamed = (response.headers.get('Content-Type') ?? '').startsWith('application/x-ndjson');
       const answer = streamed ? await readLines(response.body, onStage) : await readDocument(response);
       return settle(response, answer);
     } catch (error) {
-      if (error instanceof ApiError || error?.name === "AbortError") throw error;
+      if (error instanceof ApiError || error?.name === 'AbortError') throw error;
       throw new ApiError(0, {});
     }
   }
@@ -47,7 +56,7 @@ export class Api {
 
 async function readDocument(response) {
   const text = await response.text();
-  if (text === "") return null;
+  if (text === '') return null;
   try {
     return JSON.parse(text);
   } catch {
@@ -58,12 +67,12 @@ async function readDocument(response) {
 // One stage a line, the answer last. Stages have a `stage`, no answer has.
 async function readLines(stream, onStage) {
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
-  let buffer = "";
+  let buffer = '';
   let answer = null;
   const take = (line) => {
-    if (line.trim() === "") return;
+    if (line.trim() === '') return;
     const value = JSON.parse(line);
-    if (typeof value?.stage === "string" && typeof value.status === "string") onStage?.(value);
+    if (typeof value?.stage === 'string' && typeof value.status === 'string') onStage?.(value);
     else answer = value;
   };
   for (;;) {
@@ -71,7 +80,7 @@ async function readLines(stream, onStage) {
     if (done) break;
     buffer += value;
     if (buffer.length > MAX_CHARS) throw new ApiError(0, {});
-    const lines = buffer.split("\n");
+    const lines = buffer.split('\n');
     buffer = lines.pop();
     lines.forEach(take);
   }
@@ -86,11 +95,12 @@ function settle(response, answer) {
   if (status === 200 && answer !== null) {
     if (answer.activated === false) status = 409;
     else if (Array.isArray(answer.issues)) status = answer.valid === false ? 422 : 200;
-    else if (Number.isInteger(answer.status) && typeof answer.code === "string" && answer.status >= 400) status = answer.status;
+    else if (Number.isInteger(answer.status) && typeof answer.code === 'string' && answer.status >= 400)
+      status = answer.status;
   }
   const hasReport = Array.isArray(answer?.report?.stages) || Array.isArray(answer?.issues);
   if (status < 400 || ((status === 409 || status === 422) && hasReport)) return { status, body: answer };
   // A stream has sent its headers before it knew.
-  const retry = Number.parseInt(response.headers.get("Retry-After") ?? answer?.retryAfter ?? "", 10);
+  const retry = Number.parseInt(response.headers.get('Retry-After') ?? answer?.retryAfter ?? '', 10);
   throw new ApiError(status, answer, Number.isFinite(retry) ? retry : null);
 }

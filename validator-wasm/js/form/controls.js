@@ -1,8 +1,8 @@
 // The form's controls taken together: what is written into them, which of them are shown, and whose issues stand
 // where.
 
-import { SECRETS, getPath, sameDestination, setPath, toDraft } from "./draft.js";
-import { showIssues } from "./fields.js";
+import { SECRETS, getPath, sameDestination, setPath, toDraft } from './draft.js';
+import { showIssues } from './fields.js';
 
 export class Controls {
   #fields = new Map();
@@ -31,7 +31,7 @@ export class Controls {
 
   /** The control for a path, or for the nearest one above it. */
   nearest(path) {
-    for (let at = path; at !== ""; at = at.slice(0, Math.max(0, at.lastIndexOf(".")))) {
+    for (let at = path; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('.')))) {
       const field = this.#fields.get(at);
       if (field) return field;
     }
@@ -50,9 +50,9 @@ export class Controls {
   /** Shows only what the chosen sign-in and ways use. */
   showUsed({ authMethod, oauth2, routing, host }) {
     for (const part of this.#parts) part.showIf(authMethod);
-    this.get("oauth2.refreshToken").root.hidden = oauth2.grant !== "refresh_token";
+    this.get('oauth2.refreshToken').root.hidden = oauth2.grant !== 'refresh_token';
     for (const [category, { via }] of Object.entries(routing)) {
-      this.get(`routing.${category}.onFailure`).root.hidden = via === "platform";
+      this.get(`routing.${category}.onFailure`).root.hidden = via === 'platform';
     }
     this.hostChanged(host);
   }
@@ -87,7 +87,7 @@ export class Controls {
     for (const [path, field] of this.#fields) {
       const shown = met.has(path) ? byField.get(path) : [];
       showIssues(form, field, shown);
-      if (shown.some(({ severity }) => severity === "error")) wrong += 1;
+      if (shown.some(({ severity }) => severity === 'error')) wrong += 1;
     }
     return { general, wrong };
   }

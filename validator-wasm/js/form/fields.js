@@ -2,68 +2,100 @@
 // can be focused, and shows its issues beside it. `form` gives words (`t`), and hears of changes (`changed`) and
 // of fixes (`applyFix`).
 
-import { append, button, fill, h, icon } from "./dom.js";
-import { fixLabel } from "./fixes.js";
+import { append, button, fill, h, icon } from './dom.js';
+import { fixLabel } from './fixes.js';
 
-const idOf = (path) => `f-${path.replaceAll(".", "-")}`;
+const idOf = (path) => `f-${path.replaceAll('.', '-')}`;
 
 /** The frame around a control: label, hint, the control, its issues. */
 function frame(form, { path, label, hint, optional, group = false }, control) {
   const id = idOf(path);
-  const issues = h("div", { id: `${id}-issues`, class: "issues", part: "issues" });
-  const labelText = [label, optional ? [" ", h("span", { class: "optional" }, form.t("form.optional"))] : null];
+  const issues = h('div', { id: `${id}-issues`, class: 'issues', part: 'issues' });
+  const labelText = [label, optional ? [' ', h('span', { class: 'optional' }, form.t('form.optional'))] : null];
   const labelElement = group
-    ? h("span", { id: `${id}-label`, class: "label", part: "label" }, labelText)
-    : h("label", { for: id, class: "label", part: "label" }, labelText);
-  const root = h("div", { class: "field", part: "field", "data-path": path }, labelElement, control,
-    hint ? h("p", { id: `${id}-hint`, class: "hint", part: "hint" }, hint) : null, issues);
+    ? h('span', { id: `${id}-label`, class: 'label', part: 'label' }, labelText)
+    : h('label', { for: id, class: 'label', part: 'label' }, labelText);
+  const root = h(
+    'div',
+    { class: 'field', part: 'field', 'data-path': path },
+    labelElement,
+    control,
+    hint ? h('p', { id: `${id}-hint`, class: 'hint', part: 'hint' }, hint) : null,
+    issues,
+  );
   return { path, label, root, issues, described: hint ? [`${id}-hint`, `${id}-issues`] : [`${id}-issues`] };
 }
 
 /** Shows the issues of a field and ties them to it. */
 export function showIssues(form, field, issues) {
-  const errors = issues.some((issue) => issue.severity === "error");
-  field.root.toggleAttribute("data-error", errors);
+  const errors = issues.some((issue) => issue.severity === 'error');
+  field.root.toggleAttribute('data-error', errors);
   for (const target of field.targets()) {
-    if (errors) target.setAttribute("aria-invalid", "true");
-    else target.removeAttribute("aria-invalid");
+    if (errors) target.setAttribute('aria-invalid', 'true');
+    else target.removeAttribute('aria-invalid');
   }
   const key = JSON.stringify(issues);
   if (field.issues.dataset.key === key) return;
   field.issues.dataset.key = key;
-  fill(field.issues, issues.map((issue) => issueLine(form, issue)));
+  fill(
+    field.issues,
+    issues.map((issue) => issueLine(form, issue)),
+  );
 }
 
 /** One issue: its severity in words for those who see no colours, the message, and its fix. */
 export function issueLine(form, issue) {
   const { t } = form;
-  const error = issue.severity === "error";
+  const error = issue.severity === 'error';
   const label = issue.fix ? fixLabel(t, issue) : null;
-  return h("div", { class: `issue ${error ? "error" : "warning"}`, part: `issue ${issue.severity}`, "data-code": issue.code },
-    icon(error ? "alert" : "info"),
-    h("p", {}, h("span", { class: "sr" }, `${t(error ? "issue.error" : "issue.warning")}: `), h("span", { dir: "auto" }, issue.message)),
-    label ? button([icon("wand"), label], { look: "fix", "aria-label": `${label}. ${issue.message}`, click: () => form.applyFix(issue) }) : null);
+  return h(
+    'div',
+    { class: `issue ${error ? 'error' : 'warning'}`, part: `issue ${issue.severity}`, 'data-code': issue.code },
+    icon(error ? 'alert' : 'info'),
+    h(
+      'p',
+      {},
+      h('span', { class: 'sr' }, `${t(error ? 'issue.error' : 'issue.warning')}: `),
+      h('span', { dir: 'auto' }, issue.message),
+    ),
+    label
+      ? button([icon('wand'), label], {
+          look: 'fix',
+          'aria-label': `${label}. ${issue.message}`,
+          click: () => form.applyFix(issue),
+        })
+      : null,
+  );
 }
 
 /** A line of text. */
 export function textField(form, spec) {
-  const { path, type = "text", multiline = false, code = false } = spec;
+  const { path, type = 'text', multiline = false, code = false } = spec;
   const id = idOf(path);
-  const input = h(multiline ? "textarea" : "input", {
-    id, part: "input", class: code ? "code" : null, type: multiline ? null : type, rows: multiline ? 5 : null,
-    autocomplete: "off", autocapitalize: "none", autocorrect: "off", spellcheck: "false",
-    inputmode: spec.inputmode, "aria-required": spec.required ? "true" : null, dir: spec.ltr ? "ltr" : "auto",
+  const input = h(multiline ? 'textarea' : 'input', {
+    id,
+    part: 'input',
+    class: code ? 'code' : null,
+    type: multiline ? null : type,
+    rows: multiline ? 5 : null,
+    autocomplete: 'off',
+    autocapitalize: 'none',
+    autocorrect: 'off',
+    spellcheck: 'false',
+    inputmode: spec.inputmode,
+    'aria-required': spec.required ? 'true' : null,
+    dir: spec.ltr ? 'ltr' : 'auto',
     on: { input: () => form.changed(path) },
   });
-  const field = frame(form, spec, append(h("div", { class: "control" }), [input, spec.beside]));
-  input.setAttribute("aria-describedby", field.described.join(" "));
+  const field = frame(form, spec, append(h('div', { class: 'control' }), [input, spec.beside]));
+  input.setAttribute('aria-describedby', field.described.join(' '));
   const read = spec.read ?? ((text) => text);
   return Object.assign(field, {
     targets: () => [input],
     focus: () => input.focus(),
     get: () => read(input.value),
     set: (value) => {
-      const text = value === null || value === undefined ? "" : String(value);
+      const text = value === null || value === undefined ? '' : String(value);
       if (input.value !== text) input.value = text;
     },
     disable: (disabled) => (input.disabled = disabled),
@@ -74,17 +106,34 @@ export function textField(form, spec) {
 export function choiceField(form, spec) {
   const { path, choices } = spec;
   const id = idOf(path);
-  const inputs = choices.map(({ value, hint }, at) => h("input", {
-    type: "radio", name: id, id: `${id}-${at}`, value, "aria-describedby": hint ? `${id}-note` : null,
-    on: { change: () => { note(); form.changed(path); } },
-  }));
-  const labels = choices.map(({ label }, at) => h("label", { for: `${id}-${at}`, part: "choice" }, inputs[at], h("span", {}, label)));
-  const about = h("p", { id: `${id}-note`, class: "hint", part: "hint" });
-  const group = h("div", { class: "choices", part: "choices", role: "radiogroup", "aria-labelledby": `${id}-label`, tabindex: "-1" }, labels);
+  const inputs = choices.map(({ value, hint }, at) =>
+    h('input', {
+      type: 'radio',
+      name: id,
+      id: `${id}-${at}`,
+      value,
+      'aria-describedby': hint ? `${id}-note` : null,
+      on: {
+        change: () => {
+          note();
+          form.changed(path);
+        },
+      },
+    }),
+  );
+  const labels = choices.map(({ label }, at) =>
+    h('label', { for: `${id}-${at}`, part: 'choice' }, inputs[at], h('span', {}, label)),
+  );
+  const about = h('p', { id: `${id}-note`, class: 'hint', part: 'hint' });
+  const group = h(
+    'div',
+    { class: 'choices', part: 'choices', role: 'radiogroup', 'aria-labelledby': `${id}-label`, tabindex: '-1' },
+    labels,
+  );
   const field = frame(form, { ...spec, group: true }, [group, choices.some(({ hint }) => hint) ? about : null]);
-  group.setAttribute("aria-describedby", field.issues.id);
+  group.setAttribute('aria-describedby', field.issues.id);
   const checked = () => inputs.find((input) => input.checked);
-  const note = () => (about.textContent = choices[inputs.indexOf(checked())]?.hint ?? "");
+  const note = () => (about.textContent = choices[inputs.indexOf(checked())]?.hint ?? '');
   return Object.assign(field, {
     targets: () => [group],
     focus: () => (checked() ?? inputs[0]).focus(),
@@ -100,16 +149,28 @@ export function choiceField(form, spec) {
 /** One of some, as a list. */
 export function selectField(form, { path, label, labelledby, choices }) {
   const id = idOf(path);
-  const select = h("select", { id, part: "select", "aria-label": labelledby ? null : label, "aria-labelledby": labelledby, "aria-describedby": `${id}-issues`,
-    on: { change: () => form.changed(path) } },
-    choices.map((choice) => h("option", { value: choice.value }, choice.label)));
-  const issues = h("div", { id: `${id}-issues`, class: "issues", part: "issues" });
+  const select = h(
+    'select',
+    {
+      id,
+      part: 'select',
+      'aria-label': labelledby ? null : label,
+      'aria-labelledby': labelledby,
+      'aria-describedby': `${id}-issues`,
+      on: { change: () => form.changed(path) },
+    },
+    choices.map((choice) => h('option', { value: choice.value }, choice.label)),
+  );
+  const issues = h('div', { id: `${id}-issues`, class: 'issues', part: 'issues' });
   return {
-    path, label, issues, root: h("div", { class: "field", "data-path": path }, h("div", { class: "control" }, select), issues),
+    path,
+    label,
+    issues,
+    root: h('div', { class: 'field', 'data-path': path }, h('div', { class: 'control' }, select), issues),
     targets: () => [select],
     focus: () => select.focus(),
     get: () => select.value,
-    set: (value) => (select.value = value ?? ""),
+    set: (value) => (select.value = value ?? ''),
     disable: (disabled) => (select.disabled = disabled),
   };
 }
@@ -124,36 +185,55 @@ export function secretField(form, spec) {
   const id = idOf(path);
   let stored = false;
   let keep = false;
-  const input = h("input", { id, part: "input", type: "password", autocomplete: "new-password", autocapitalize: "none", spellcheck: "false", dir: "ltr",
-    "aria-required": spec.optional ? null : "true", on: { input: () => form.changed(path) } });
-  const eye = button(icon("eye"), { look: "inset", click: () => reveal(input.type === "password") });
+  const input = h('input', {
+    id,
+    part: 'input',
+    type: 'password',
+    autocomplete: 'new-password',
+    autocapitalize: 'none',
+    spellcheck: 'false',
+    dir: 'ltr',
+    'aria-required': spec.optional ? null : 'true',
+    on: { input: () => form.changed(path) },
+  });
+  const eye = button(icon('eye'), { look: 'inset', click: () => reveal(input.type === 'password') });
   const reveal = (show) => {
-    input.type = show ? "text" : "password";
-    eye.setAttribute("aria-label", t(show ? "secret.hide" : "secret.show", { label }));
-    eye.title = eye.getAttribute("aria-label");
-    eye.toggleAttribute("data-on", show);
+    input.type = show ? 'text' : 'password';
+    eye.setAttribute('aria-label', t(show ? 'secret.hide' : 'secret.show', { label }));
+    eye.title = eye.getAttribute('aria-label');
+    eye.toggleAttribute('data-on', show);
   };
   reveal(false);
-  const replace = button(t("secret.replace"), { look: "quiet small", "aria-label": t("secret.replace.label", { label }), click: () => choose(false, true) });
-  const kept = h("div", { class: "kept", part: "kept", id: `${id}-kept` }, icon("lock"), h("span", {}, t("secret.stored")), replace);
-  const back = button(t("secret.keep"), { look: "link", click: () => choose(true, true) });
-  const why = h("p", { class: "hint", id: `${id}-why`, hidden: true }, t("secret.reentry"));
-  const entry = h("div", { class: "control with-inset" }, input, eye);
+  const replace = button(t('secret.replace'), {
+    look: 'quiet small',
+    'aria-label': t('secret.replace.label', { label }),
+    click: () => choose(false, true),
+  });
+  const kept = h(
+    'div',
+    { class: 'kept', part: 'kept', id: `${id}-kept` },
+    icon('lock'),
+    h('span', {}, t('secret.stored')),
+    replace,
+  );
+  const back = button(t('secret.keep'), { look: 'link', click: () => choose(true, true) });
+  const why = h('p', { class: 'hint', id: `${id}-why`, hidden: true }, t('secret.reentry'));
+  const entry = h('div', { class: 'control with-inset' }, input, eye);
   const field = frame(form, spec, [kept, entry, why, back]);
-  input.setAttribute("aria-describedby", [...field.described, `${id}-why`].join(" "));
-  const labelElement = field.root.querySelector("label");
+  input.setAttribute('aria-describedby', [...field.described, `${id}-why`].join(' '));
+  const labelElement = field.root.querySelector('label');
 
   function show() {
     kept.hidden = !keep;
     entry.hidden = keep;
     back.hidden = keep || !stored;
-    labelElement.htmlFor = keep ? "" : id;
+    labelElement.htmlFor = keep ? '' : id;
     const hint = field.root.querySelector(`#${id}-hint`);
     if (hint) hint.hidden = keep;
   }
   function choose(value, byHand) {
     keep = value && stored;
-    if (keep) input.value = "";
+    if (keep) input.value = '';
     show();
     if (!byHand) return;
     form.changed(path);
@@ -163,10 +243,10 @@ export function secretField(form, spec) {
   return Object.assign(field, {
     targets: () => [input],
     focus: () => (keep ? replace : input).focus(),
-    get: () => (keep ? { keep: true } : input.value === "" ? null : { set: input.value }),
+    get: () => (keep ? { keep: true } : input.value === '' ? null : { set: input.value }),
     set: (value) => {
       choose(value?.keep === true, false);
-      if (!keep) input.value = value?.set ?? "";
+      if (!keep) input.value = value?.set ?? '';
     },
     /** Whether a secret is stored for this destination, and whether one is stored for another. */
     offer: (isStored, elsewhere) => {
@@ -174,12 +254,12 @@ export function secretField(form, spec) {
       stored = isStored;
       why.hidden = !elsewhere;
       if (!stored) choose(false, false);
-      else if (!wasStored && input.value === "") choose(true, false);
+      else if (!wasStored && input.value === '') choose(true, false);
       else show();
     },
     /** Takes the secret out of the document. */
     forget: () => {
-      input.value = "";
+      input.value = '';
       reveal(false);
     },
     disable: (disabled) => [input, replace, back, eye].forEach((element) => (element.disabled = disabled)),

@@ -1,35 +1,35 @@
 // A fix (JSON merge patch) in a few words.
 
-import { SECRETS, getPath } from "./draft.js";
+import { SECRETS, getPath } from './draft.js';
 
 /** What stands on the button that applies an issue's fix. */
 export function fixLabel(t, { code, fix }) {
   const spaces = SECRETS.map((path) => getPath(fix, path)?.spaces).find(Boolean);
   // What is set is what stands there already, to the eye: "Use mailer" would say nothing.
-  if (spaces || code.endsWith(".whitespace")) return t(`spaces.${spaces ?? "trim"}`);
+  if (spaces || code.endsWith('.whitespace')) return t(`spaces.${spaces ?? 'trim'}`);
   const value = describePatch(t, fix);
-  if (value !== "") return t("issue.use", { value });
-  return t(Object.values(fix).every((entry) => entry === null) ? "issue.remove" : "issue.fix");
+  if (value !== '') return t('issue.use', { value });
+  return t(Object.values(fix).every((entry) => entry === null) ? 'issue.remove' : 'issue.fix');
 }
 
 /** What it sets; empty when that cannot be said shortly. */
 export function describePatch(t, patch) {
   const say = {
-    port: (port) => t("issue.port", { port }),
+    port: (port) => t('issue.port', { port }),
     security: (value) => (t.has(`security.${value}`) ? t(`security.${value}`) : String(value)),
   };
   const parts = [];
   for (const [key, value] of Object.entries(patch)) {
-    if (typeof value === "object" || String(value).length > 48) return "";
+    if (typeof value === 'object' || String(value).length > 48) return '';
     parts.push(say[key] ? say[key](value) : String(value));
   }
-  return parts.join(", ");
+  return parts.join(', ');
 }
 
 /** The dotted paths that a patch touches. */
-export function patchedPaths(patch, prefix = "") {
+export function patchedPaths(patch, prefix = '') {
   return Object.entries(patch).flatMap(([key, value]) => {
-    const path = prefix === "" ? key : `${prefix}.${key}`;
-    return typeof value === "object" && value !== null ? patchedPaths(value, path) : [path];
+    const path = prefix === '' ? key : `${prefix}.${key}`;
+    return typeof value === 'object' && value !== null ? patchedPaths(value, path) : [path];
   });
 }

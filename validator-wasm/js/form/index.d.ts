@@ -1,4 +1,4 @@
-import type { Issue, Options, SmtpSettings, TestReport } from "../index.js";
+import type { Issue, Options, SmtpSettings, TestReport } from '../index.js';
 
 /** What `smtp-change` tells: never what was typed into a secret. */
 export interface ChangeDetail {
@@ -19,9 +19,9 @@ export interface ActivatedDetail extends TestedDetail {
 }
 
 export interface SmtpSettingsFormEventMap extends HTMLElementEventMap {
-  "smtp-change": CustomEvent<ChangeDetail>;
-  "smtp-tested": CustomEvent<TestedDetail>;
-  "smtp-activated": CustomEvent<ActivatedDetail>;
+  'smtp-change': CustomEvent<ChangeDetail>;
+  'smtp-tested': CustomEvent<TestedDetail>;
+  'smtp-activated': CustomEvent<ActivatedDetail>;
 }
 
 /** `<smtp-settings-form api="/api" locale="nl">`. */
@@ -35,7 +35,7 @@ export class SmtpSettingsForm extends HTMLElement {
   /** The settings as they stand in the form; what was typed into a secret included, until it is saved. */
   value: SmtpSettings;
   /** The operator's options, as the server has them. */
-  options: Pick<Options, "allowPorts" | "allowNetworks">;
+  options: Pick<Options, 'allowPorts' | 'allowNetworks'>;
   readonly form: HTMLFormElement | null;
   readonly name: string | null;
   readonly validity: ValidityState;
@@ -45,12 +45,20 @@ export class SmtpSettingsForm extends HTMLElement {
   reportValidity(): boolean;
   /** Loads the active settings anew, and forgets what was typed. */
   reload(): Promise<void>;
-  addEventListener<K extends keyof SmtpSettingsFormEventMap>(type: K, listener: (this: SmtpSettingsForm, event: SmtpSettingsFormEventMap[K]) => unknown, options?: boolean | AddEventListenerOptions): void;
-  addEventListener(type: string, listener: EventListenerOrEventListenerObject, options?: boolean | AddEventListenerOptions): void;
+  addEventListener<K extends keyof SmtpSettingsFormEventMap>(
+    type: K,
+    listener: (this: SmtpSettingsForm, event: SmtpSettingsFormEventMap[K]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
 }
 
 declare global {
   interface HTMLElementTagNameMap {
-    "smtp-settings-form": SmtpSettingsForm;
+    'smtp-settings-form': SmtpSettingsForm;
   }
 }

@@ -1,33 +1,33 @@
 // <smtp-settings-form>: the form of CONTRACT §7. Its state is here, what it looks like is in the modules
 // beside it. Needs no inline style and no eval: script-src 'self' 'wasm-unsafe-eval' is enough.
 
-import * as validator from "../index.js";
-import { Actions } from "./actions.js";
-import { Api } from "./api.js";
-import { Controls } from "./controls.js";
-import { fill, h } from "./dom.js";
-import { SECRETS, emptyDraft, getPath, mergePatch, setPath, toDraft, toSettings, withoutSecrets } from "./draft.js";
-import { issueLine } from "./fields.js";
-import { patchedPaths } from "./fixes.js";
-import { buildLayout, buildNothing, openUsed, placeIn, presetText, showPreset, takePlace } from "./layout.js";
-import { problemView } from "./report.js";
-import { readActive, statusView } from "./status.js";
-import { styles } from "./style.js";
-import { loadWords, pickLocale } from "./words.js";
+import * as validator from '../index.js';
+import { Actions } from './actions.js';
+import { Api } from './api.js';
+import { Controls } from './controls.js';
+import { fill, h } from './dom.js';
+import { SECRETS, emptyDraft, getPath, mergePatch, setPath, toDraft, toSettings, withoutSecrets } from './draft.js';
+import { issueLine } from './fields.js';
+import { patchedPaths } from './fixes.js';
+import { buildLayout, buildNothing, openUsed, placeIn, presetText, showPreset, takePlace } from './layout.js';
+import { problemView } from './report.js';
+import { readActive, statusView } from './status.js';
+import { styles } from './style.js';
+import { loadWords, pickLocale } from './words.js';
 
 // A change of one can make an issue of the other: who has met one has met both.
-const TOGETHER = { port: ["security"], host: ["port", "security"] };
+const TOGETHER = { port: ['security'], host: ['port', 'security'] };
 
 // Where pages are rendered on a server there are no elements: there the module loads and defines nothing.
 const Element = globalThis.HTMLElement ?? class {};
 
 export class SmtpSettingsForm extends Element {
   static formAssociated = true;
-  static observedAttributes = ["api", "locale"];
+  static observedAttributes = ['api', 'locale'];
 
   #internals = this.attachInternals();
-  #root = this.attachShadow({ mode: "open", delegatesFocus: true });
-  #live = h("div", { class: "sr", role: "status", "aria-live": "polite" });
+  #root = this.attachShadow({ mode: 'open', delegatesFocus: true });
+  #live = h('div', { class: 'sr', role: 'status', 'aria-live': 'polite' });
   #getToken = null;
   #options = {};
   #t = null;
@@ -50,12 +50,12 @@ export class SmtpSettingsForm extends Element {
   constructor() {
     super();
     this.#root.adoptedStyleSheets = [styles()];
-    this.#root.addEventListener("focusout", (event) => this.#left(event));
-    this.#root.addEventListener("pointerdown", () => (this.#pointerDown = true));
+    this.#root.addEventListener('focusout', (event) => this.#left(event));
+    this.#root.addEventListener('pointerdown', () => (this.#pointerDown = true));
   }
 
   connectedCallback() {
-    for (const name of ["getToken", "value", "options"]) {
+    for (const name of ['getToken', 'value', 'options']) {
       // Set before the element was defined: an own property that hides the accessor.
       if (Object.hasOwn(this, name)) {
         const value = this[name];
@@ -63,47 +63,61 @@ export class SmtpSettingsForm extends Element {
         this[name] = value;
       }
     }
-    addEventListener("pointerup", this.#pointerUp);
-    addEventListener("pointercancel", this.#pointerUp);
+    addEventListener('pointerup', this.#pointerUp);
+    addEventListener('pointercancel', this.#pointerUp);
     // An element that was only moved stays as it is.
     if (this.#t?.locale !== pickLocale(this.locale)) this.#start();
   }
 
   disconnectedCallback() {
-    removeEventListener("pointerup", this.#pointerUp);
-    removeEventListener("pointercancel", this.#pointerUp);
+    removeEventListener('pointerup', this.#pointerUp);
+    removeEventListener('pointercancel', this.#pointerUp);
     this.#actions.stop();
   }
 
   attributeChangedCallback(name, before, now) {
     if (before === now || !this.isConnected || !this.#t) return;
-    if (name === "api") this.#active = undefined;
+    if (name === 'api') this.#active = undefined;
     this.#start();
   }
 
   // --- properties -----------------------------------------------------------------------------------------------
 
-  get api() { return this.getAttribute("api") ?? ""; }
-  set api(value) { this.setAttribute("api", value); }
-  get locale() { return this.getAttribute("locale") ?? this.closest("[lang]")?.lang ?? navigator.language; }
-  set locale(value) { this.setAttribute("locale", value); }
+  get api() {
+    return this.getAttribute('api') ?? '';
+  }
+  set api(value) {
+    this.setAttribute('api', value);
+  }
+  get locale() {
+    return this.getAttribute('locale') ?? this.closest('[lang]')?.lang ?? navigator.language;
+  }
+  set locale(value) {
+    this.setAttribute('locale', value);
+  }
 
   /** An async function that gives the bearer token for each call. */
-  get getToken() { return this.#getToken; }
+  get getToken() {
+    return this.#getToken;
+  }
   set getToken(value) {
-    this.#getToken = typeof value === "function" ? value : null;
+    this.#getToken = typeof value === 'function' ? value : null;
     if (this.#t && this.isConnected && this.#active === undefined) this.#load();
   }
 
   /** The operator's `{allowPorts, allowNetworks}`, as the server has them. */
-  get options() { return { ...this.#options }; }
+  get options() {
+    return { ...this.#options };
+  }
   set options(value) {
     this.#options = { ...value };
     if (this.#t) this.#check();
   }
 
   /** The settings as they stand in the form; what was typed into a secret included, until it is saved. */
-  get value() { return toSettings(this.#draft); }
+  get value() {
+    return toSettings(this.#draft);
+  }
   set value(settings) {
     this.#given = true;
     this.#replaceDraft(toDraft(settings));
@@ -111,17 +125,31 @@ export class SmtpSettingsForm extends Element {
 
   // --- as a part of a <form> --------------------------------------------------------------------------------------
 
-  get form() { return this.#internals.form; }
-  get name() { return this.getAttribute("name"); }
-  get validity() { return this.#internals.validity; }
-  get validationMessage() { return this.#internals.validationMessage; }
-  get willValidate() { return this.#internals.willValidate; }
-  checkValidity() { return this.#internals.checkValidity(); }
+  get form() {
+    return this.#internals.form;
+  }
+  get name() {
+    return this.getAttribute('name');
+  }
+  get validity() {
+    return this.#internals.validity;
+  }
+  get validationMessage() {
+    return this.#internals.validationMessage;
+  }
+  get willValidate() {
+    return this.#internals.willValidate;
+  }
+  checkValidity() {
+    return this.#internals.checkValidity();
+  }
   reportValidity() {
     this.#meetAll();
     return this.#internals.checkValidity();
   }
-  formResetCallback() { this.#replaceDraft(this.#active ? toDraft(this.#active.settings) : emptyDraft()); }
+  formResetCallback() {
+    this.#replaceDraft(this.#active ? toDraft(this.#active.settings) : emptyDraft());
+  }
   formDisabledCallback(disabled) {
     this.#disabled = disabled;
     this.#enable();
@@ -139,12 +167,19 @@ export class SmtpSettingsForm extends Element {
   async #start() {
     const load = ++this.#loads;
     const locale = pickLocale(this.locale);
-    if (!this.#t) fill(this.#root, h("p", { class: "loading", role: "status" }, "…"));
+    if (!this.#t) fill(this.#root, h('p', { class: 'loading', role: 'status' }, '…'));
     const [words, rules] = await Promise.allSettled([loadWords(locale), loadRules(locale)]);
     if (load !== this.#loads || !this.isConnected) return;
     // Without the new words the old ones stay.
-    if (words.status === "rejected") return this.#t || fill(this.#root, buildNothing(() => this.#start()));
-    this.#checking = rules.status === "fulfilled";
+    if (words.status === 'rejected')
+      return (
+        this.#t ||
+        fill(
+          this.#root,
+          buildNothing(() => this.#start()),
+        )
+      );
+    this.#checking = rules.status === 'fulfilled';
     this.#t = words.value;
     this.#build();
     if (this.#active === undefined) await this.#load();
@@ -156,7 +191,7 @@ export class SmtpSettingsForm extends Element {
       return this.#showActive();
     }
     try {
-      const { body } = await this.#call("GET", "/smtp");
+      const { body } = await this.#call('GET', '/smtp');
       this.#active = readActive(body);
       this.#problem = null;
       // Meanwhile somebody may have begun to type.
@@ -209,11 +244,21 @@ export class SmtpSettingsForm extends Element {
   #hooks() {
     const form = this;
     return {
-      get t() { return form.#t; },
-      get view() { return form.#view; },
-      get value() { return form.value; },
-      get security() { return form.#draft.security; },
-      get active() { return form.#active; },
+      get t() {
+        return form.#t;
+      },
+      get view() {
+        return form.#view;
+      },
+      get value() {
+        return form.value;
+      },
+      get security() {
+        return form.#draft.security;
+      },
+      get active() {
+        return form.#active;
+      },
       call: (method, path, more) => form.#call(method, path, more),
       passes: () => form.#passes(),
       take: (issues) => form.#takeIssues(issues),
@@ -228,7 +273,12 @@ export class SmtpSettingsForm extends Element {
   #build() {
     this.#controls = new Controls();
     const context = this.#context();
-    const act = { test: () => this.#actions.run("test"), activate: () => this.#actions.run("activate"), stop: () => this.#actions.stop(), load: () => this.#start() };
+    const act = {
+      test: () => this.#actions.run('test'),
+      activate: () => this.#actions.run('activate'),
+      stop: () => this.#actions.stop(),
+      load: () => this.#start(),
+    };
     this.#view = { context, ...buildLayout(context, { checking: this.#checking, act }) };
     const place = placeIn(this.#root);
     this.#building = true;
@@ -247,11 +297,15 @@ export class SmtpSettingsForm extends Element {
     const { status } = this.#view;
     if (!status) return;
     const focused = status.contains(this.#root.activeElement) ? this.#root.activeElement.part.value : null;
-    if (this.#problem) fill(status, problemView(this.#t, this.#problem, { title: this.#t("status.unavailable"), retry: () => this.#load() }));
-    else if (this.#active === undefined) fill(status, h("p", { class: "loading" }, this.#t("form.loading")));
+    if (this.#problem)
+      fill(
+        status,
+        problemView(this.#t, this.#problem, { title: this.#t('status.unavailable'), retry: () => this.#load() }),
+      );
+    else if (this.#active === undefined) fill(status, h('p', { class: 'loading' }, this.#t('form.loading')));
     else fill(status, statusView(this.#view.context, this.#active));
     // The button that had the focus has gone: to the one in its place, or to what has become of it.
-    if (focused !== null) (status.querySelector(`[part="${focused}"]`) ?? status.querySelector("h3, h4"))?.focus();
+    if (focused !== null) (status.querySelector(`[part="${focused}"]`) ?? status.querySelector('h3, h4'))?.focus();
     this.#offerSecrets();
   }
 
@@ -261,7 +315,7 @@ export class SmtpSettingsForm extends Element {
       if (!element) continue;
       element.disabled = this.#disabled;
       // Not `disabled`, which would lose the focus while a test runs.
-      element.setAttribute("aria-disabled", String(this.#actions.running));
+      element.setAttribute('aria-disabled', String(this.#actions.running));
     }
     if (this.#view.stop) this.#view.stop.hidden = !this.#actions.running;
   }
@@ -331,25 +385,36 @@ export class SmtpSettingsForm extends Element {
     const { issues } = this.#report;
     const { context, general, summary, activate } = this.#view;
     const shown = this.#controls.showIssues(context, issues, this.#met);
-    fill(general, shown.general.map((issue) => issueLine(context, issue)));
+    fill(
+      general,
+      shown.general.map((issue) => issueLine(context, issue)),
+    );
     summary.hidden = shown.wrong === 0;
-    summary.textContent = shown.wrong === 0 ? "" : this.#t(shown.wrong === 1 ? "issue.summary.one" : "issue.summary.many", { count: shown.wrong });
-    const first = issues.find(({ severity }) => severity === "error");
-    if (first) this.#internals.setValidity({ customError: true }, first.message, this.#controls.nearest(first.field)?.targets()[0] ?? activate);
+    summary.textContent =
+      shown.wrong === 0
+        ? ''
+        : this.#t(shown.wrong === 1 ? 'issue.summary.one' : 'issue.summary.many', { count: shown.wrong });
+    const first = issues.find(({ severity }) => severity === 'error');
+    if (first)
+      this.#internals.setValidity(
+        { customError: true },
+        first.message,
+        this.#controls.nearest(first.field)?.targets()[0] ?? activate,
+      );
     else this.#internals.setValidity({});
   }
 
   #left(event) {
-    const path = event.target.closest?.("[data-path]")?.dataset.path;
+    const path = event.target.closest?.('[data-path]')?.dataset.path;
     // While the form is built anew, nobody leaves a field.
     if (this.#building || !path || !this.#typed.has(path)) return;
     const meet = () => {
       this.#met.add(path);
       this.#showReport();
-      if (path === "senderAddress" || path === "username" || path === "host") this.#offerPreset(path);
+      if (path === 'senderAddress' || path === 'username' || path === 'host') this.#offerPreset(path);
     };
     // An issue that appears between press and release would move the button away from under the pointer.
-    if (this.#pointerDown) addEventListener("pointerup", () => setTimeout(meet), { once: true });
+    if (this.#pointerDown) addEventListener('pointerup', () => setTimeout(meet), { once: true });
     else meet();
   }
 
@@ -364,7 +429,7 @@ export class SmtpSettingsForm extends Element {
 
   #applyFix(issue) {
     this.#patch(issue.fix);
-    this.#announce(this.#t("issue.fixed"));
+    this.#announce(this.#t('issue.fixed'));
     this.#focusField(issue.field);
   }
 
@@ -382,7 +447,11 @@ export class SmtpSettingsForm extends Element {
   }
 
   #notify() {
-    this.#emit("smtp-change", { valid: this.#report.valid, issues: this.#report.issues, settings: toSettings(withoutSecrets(this.#draft)) });
+    this.#emit('smtp-change', {
+      valid: this.#report.valid,
+      issues: this.#report.issues,
+      settings: toSettings(withoutSecrets(this.#draft)),
+    });
   }
 
   #emit(name, detail) {
@@ -396,15 +465,17 @@ export class SmtpSettingsForm extends Element {
   // After an address or host of a known provider: its settings, if they are not there already.
   #offerPreset(path) {
     const fragment = this.#suggest(getPath(this.#draft, path));
-    const differs = fragment && ["host", "port", "security"].some((key) => fragment[key] !== undefined && fragment[key] !== this.#draft[key]);
-    const wanted = path === "host" ? fragment?.host === this.#draft.host : this.#draft.host === "";
+    const differs =
+      fragment &&
+      ['host', 'port', 'security'].some((key) => fragment[key] !== undefined && fragment[key] !== this.#draft[key]);
+    const wanted = path === 'host' ? fragment?.host === this.#draft.host : this.#draft.host === '';
     showPreset(this.#view.context, this.#view.preset, fragment?.host && differs && wanted ? fragment : null);
   }
 
   #applyPreset(fragment) {
     fill(this.#view.preset);
     this.#patch(fragment);
-    this.#announce(presetText(this.#t, "provider.applied", fragment));
+    this.#announce(presetText(this.#t, 'provider.applied', fragment));
   }
 
   #applyProven(patch) {
@@ -415,7 +486,7 @@ export class SmtpSettingsForm extends Element {
   #focusField(path) {
     const field = this.#controls.nearest(path);
     if (!field) return;
-    const details = field.root.closest("details");
+    const details = field.root.closest('details');
     if (details) details.open = true;
     this.#met.add(field.path);
     this.#showReport();
@@ -433,7 +504,7 @@ export class SmtpSettingsForm extends Element {
   #passes() {
     this.#check();
     this.#meetAll();
-    const wrong = this.#report.issues.find(({ severity }) => severity === "error");
+    const wrong = this.#report.issues.find(({ severity }) => severity === 'error');
     if (!wrong) return true;
     this.#announce(`${this.#view.summary.textContent} ${wrong.message}`);
     this.#focusField(wrong.field);
@@ -461,7 +532,7 @@ export class SmtpSettingsForm extends Element {
       if (field) this.#met.add(field.path);
     }
     this.#meetAll();
-    const first = issues.find(({ severity }) => severity === "error") ?? issues[0];
+    const first = issues.find(({ severity }) => severity === 'error') ?? issues[0];
     if (!first) return;
     this.#focusField(first.field);
     this.#announce(first.message);
@@ -472,8 +543,8 @@ export class SmtpSettingsForm extends Element {
 // its imports are done, and has to come first.
 async function loadRules(locale) {
   await new Promise((turn) => setTimeout(turn));
-  return validator.default({ locales: locale === "en" ? [] : [locale] });
+  return validator.default({ locales: locale === 'en' ? [] : [locale] });
 }
 
 const registry = globalThis.customElements;
-if (registry && !registry.get("smtp-settings-form")) registry.define("smtp-settings-form", SmtpSettingsForm);
+if (registry && !registry.get('smtp-settings-form')) registry.define('smtp-settings-form', SmtpSettingsForm);

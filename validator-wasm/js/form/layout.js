@@ -1,62 +1,91 @@
 // The form as a whole, from the status on top to what came of the last action.
 
-import { button, fill, h, icon } from "./dom.js";
-import { buildSections } from "./sections.js";
+import { button, fill, h, icon } from './dom.js';
+import { buildSections } from './sections.js';
 
 /** Builds everything; `act` is what the buttons do. The parts that change are in the answer. */
 export function buildLayout(form, { checking, act }) {
   const { t } = form;
   const sections = buildSections(form);
   const view = {
-    status: h("div", { class: "slot" }),
-    general: h("div", { class: "issues general" }),
-    preset: h("div", { class: "slot" }),
-    summary: h("p", { class: "summary", hidden: true }),
-    outcome: h("div", { class: "outcome", part: "outcome" }),
+    status: h('div', { class: 'slot' }),
+    general: h('div', { class: 'issues general' }),
+    preset: h('div', { class: 'slot' }),
+    summary: h('p', { class: 'summary', hidden: true }),
+    outcome: h('div', { class: 'outcome', part: 'outcome' }),
     // Enter in a field does what changes nothing.
-    test: button(t("action.test"), { look: "plain", part: "button test-button", type: "submit" }),
-    activate: button(t("action.activate"), { look: "primary", part: "button activate-button", click: act.activate }),
-    stop: button(t("action.stop"), { look: "quiet", hidden: true, part: "button stop-button", click: act.stop }),
+    test: button(t('action.test'), { look: 'plain', part: 'button test-button', type: 'submit' }),
+    activate: button(t('action.activate'), { look: 'primary', part: 'button activate-button', click: act.activate }),
+    stop: button(t('action.stop'), { look: 'quiet', hidden: true, part: 'button stop-button', click: act.stop }),
   };
-  form.controls.get("host").root.append(view.preset);
+  form.controls.get('host').root.append(view.preset);
   const submit = (event) => {
     event.preventDefault();
     act.test();
   };
-  view.root = h("form", { class: "form", part: "form", "aria-label": t("form.label"), lang: t.locale, novalidate: true, autocomplete: "off", on: { submit } },
+  view.root = h(
+    'form',
+    {
+      class: 'form',
+      part: 'form',
+      'aria-label': t('form.label'),
+      lang: t.locale,
+      novalidate: true,
+      autocomplete: 'off',
+      on: { submit },
+    },
     view.status,
-    h("div", { class: "notice", part: "warning", role: "note" }, icon("warning"), h("div", {}, h("strong", {}, t("warning.title")), h("p", {}, t("warning.text")))),
-    checking ? null : h("div", { class: "no-rules" }, h("p", {}, t("problem.rules")), button(t("form.retry"), { look: "quiet small", click: act.load })),
+    h(
+      'div',
+      { class: 'notice', part: 'warning', role: 'note' },
+      icon('warning'),
+      h('div', {}, h('strong', {}, t('warning.title')), h('p', {}, t('warning.text'))),
+    ),
+    checking
+      ? null
+      : h(
+          'div',
+          { class: 'no-rules' },
+          h('p', {}, t('problem.rules')),
+          button(t('form.retry'), { look: 'quiet small', click: act.load }),
+        ),
     view.general,
     sections,
-    h("footer", { class: "footer", part: "footer" },
-      h("p", { class: "muted small" }, t("action.note")),
+    h(
+      'footer',
+      { class: 'footer', part: 'footer' },
+      h('p', { class: 'muted small' }, t('action.note')),
       view.summary,
-      h("div", { class: "actions" }, view.activate, view.test, view.stop)),
-    view.outcome);
+      h('div', { class: 'actions' }, view.activate, view.test, view.stop),
+    ),
+    view.outcome,
+  );
   return view;
 }
 
 /** Without words there is one English sentence. */
 export function buildNothing(retry) {
-  return [h("p", { class: "loading", role: "alert", lang: "en" }, "This form could not be loaded."), button("Try again", { lang: "en", click: retry })];
+  return [
+    h('p', { class: 'loading', role: 'alert', lang: 'en' }, 'This form could not be loaded.'),
+    button('Try again', { lang: 'en', click: retry }),
+  ];
 }
 
 /** A section that is folded away opens when something stands in it. */
 export function openUsed(root, { ehloName, caPem, routing }) {
   const open = (section) => (root.querySelector(`[data-section="${section}"]`).open = true);
-  if (ehloName || caPem) open("advanced");
-  if (Object.values(routing).some(({ via, onFailure }) => via !== "relay" || onFailure !== "hold")) open("routing");
+  if (ehloName || caPem) open('advanced');
+  if (Object.values(routing).some(({ via, onFailure }) => via !== 'relay' || onFailure !== 'hold')) open('routing');
 }
 
 /** Where the admin is: what is unfolded, and what has the focus. */
 export function placeIn(root) {
-  return { open: [...root.querySelectorAll("details")].map(({ open }) => open), focus: root.activeElement?.id };
+  return { open: [...root.querySelectorAll('details')].map(({ open }) => open), focus: root.activeElement?.id };
 }
 
 /** Takes the admin back there after everything was built anew. */
 export function takePlace(root, { open, focus }) {
-  root.querySelectorAll("details").forEach((details, at) => (details.open ||= open[at] === true));
+  root.querySelectorAll('details').forEach((details, at) => (details.open ||= open[at] === true));
   if (focus) root.getElementById(focus)?.focus();
 }
 
@@ -64,13 +93,24 @@ export function takePlace(root, { open, focus }) {
 export function showPreset(form, slot, fragment) {
   if (!fragment) return fill(slot);
   const { t } = form;
-  const found = t("provider.found", { host: fragment.host });
-  fill(slot, h("div", { class: "issue warning preset", part: "preset" }, icon("info"), h("p", {}, found),
-    button([icon("wand"), presetText(t, "provider.use", fragment)], { look: "fix", click: () => form.applyPreset(fragment) })));
+  const found = t('provider.found', { host: fragment.host });
+  fill(
+    slot,
+    h(
+      'div',
+      { class: 'issue warning preset', part: 'preset' },
+      icon('info'),
+      h('p', {}, found),
+      button([icon('wand'), presetText(t, 'provider.use', fragment)], {
+        look: 'fix',
+        click: () => form.applyPreset(fragment),
+      }),
+    ),
+  );
   form.announce(found);
 }
 
 /** A sentence about a provider's settings. */
 export function presetText(t, key, { host, port, security }) {
-  return t(key, { host, port, security: security ? t(`security.${security}`) : "" });
+  return t(key, { host, port, security: security ? t(`security.${security}`) : '' });
 }

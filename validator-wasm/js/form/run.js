@@ -1,8 +1,16 @@
 // One run of a test, from the first stage to what came of it.
 
-import { fill, h } from "./dom.js";
-import { arrivalView, banner, deliverabilityView, failureView, problemView, tlsView, transcriptView } from "./report.js";
-import { StageList, stageOrder } from "./stages.js";
+import { fill, h } from './dom.js';
+import {
+  arrivalView,
+  banner,
+  deliverabilityView,
+  failureView,
+  problemView,
+  tlsView,
+  transcriptView,
+} from './report.js';
+import { StageList, stageOrder } from './stages.js';
 
 export class Run {
   #about;
@@ -28,19 +36,24 @@ export class Run {
     this.#form = form;
     this.#outcome = outcome;
     this.#stages = new StageList(t, stageOrder(security));
-    this.#heading = h("h3", { id: "outcome-title" }, t("result.running", { host }));
-    this.#card = h("section", { class: "card test", part: "test", "aria-labelledby": "outcome-title", "aria-busy": "true" }, this.#heading, this.#stages.root);
-    this.#details = h("div", { class: "details" });
+    this.#heading = h('h3', { id: 'outcome-title' }, t('result.running', { host }));
+    this.#card = h(
+      'section',
+      { class: 'card test', part: 'test', 'aria-labelledby': 'outcome-title', 'aria-busy': 'true' },
+      this.#heading,
+      this.#stages.root,
+    );
+    this.#details = h('div', { class: 'details' });
     fill(outcome, this.#card, this.#details);
     for (const stage of this.#passed) this.#stages.pass(stage);
     this.#end?.();
-    if (this.#end) this.#card.setAttribute("aria-busy", "false");
+    if (this.#end) this.#card.setAttribute('aria-busy', 'false');
   }
 
   /** Brings it into view and says that it runs. */
   begin() {
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.#card.scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
+    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    this.#card.scrollIntoView({ block: 'nearest', behavior: still ? 'auto' : 'smooth' });
     this.#form.announce(this.#heading.textContent);
   }
 
@@ -55,7 +68,9 @@ export class Run {
   /** The answer is there. `active` is what is active now. */
   finish(report, activated, active) {
     this.#ended(() => this.#showAnswer(report, activated, active));
-    this.#form.announce([...this.#details.firstChild.querySelectorAll("h4, .lead")].map((element) => element.textContent).join(". "));
+    this.#form.announce(
+      [...this.#details.firstChild.querySelectorAll('h4, .lead')].map((element) => element.textContent).join('. '),
+    );
   }
 
   /** There will be no report: stopped by the admin, or by an error. */
@@ -66,7 +81,7 @@ export class Run {
       if (error) {
         this.#card.remove();
         fill(this.#details, problemView(t, error));
-      } else this.#heading.textContent = t("result.stopped");
+      } else this.#heading.textContent = t('result.stopped');
     });
     if (!error) this.#form.announce(this.#heading.textContent);
   }
@@ -80,7 +95,7 @@ export class Run {
   #ended(show) {
     this.#end = show;
     show();
-    this.#card.setAttribute("aria-busy", "false");
+    this.#card.setAttribute('aria-busy', 'false');
   }
 
   #showAnswer(report, activated, active) {
@@ -92,18 +107,34 @@ export class Run {
     if (report) {
       this.#stages.finish(report);
       const total = report.stages.reduce((sum, { ms }) => sum + (Number.isFinite(ms) ? ms : 0), 0);
-      fill(this.#heading, h("span", { dir: "ltr" }, host), h("span", { class: "total" }, t("result.total", { time: t.duration(total) })));
+      fill(
+        this.#heading,
+        h('span', { dir: 'ltr' }, host),
+        h('span', { class: 'total' }, t('result.total', { time: t.duration(total) })),
+      );
     } else this.#card.remove();
     if (report?.failure) {
-      const kept = what === "test" ? "" : t(active ? "result.kept" : "result.kept.platform");
+      const kept = what === 'test' ? '' : t(active ? 'result.kept' : 'result.kept.platform');
       parts.push(failureView(form, report.failure, kept, locale));
-    } else if (activated && !active) parts.push(banner("good", t("status.removed")));
+    } else if (activated && !active) parts.push(banner('good', t('status.removed')));
     else {
-      const title = activated ? t(what === "rollback" ? "status.rolledback" : "result.activated") : t("result.passed");
-      parts.push(banner("good", title, h("p", { class: "lead" }, activated ? t("result.activated.text", { host }) : t("result.passed.text"))));
-      if (report?.testMessage) parts.push(arrivalView(form, report.testMessage, sender ?? active?.settings.senderAddress ?? ""));
+      const title = activated ? t(what === 'rollback' ? 'status.rolledback' : 'result.activated') : t('result.passed');
+      parts.push(
+        banner(
+          'good',
+          title,
+          h('p', { class: 'lead' }, activated ? t('result.activated.text', { host }) : t('result.passed.text')),
+        ),
+      );
+      if (report?.testMessage)
+        parts.push(arrivalView(form, report.testMessage, sender ?? active?.settings.senderAddress ?? ''));
     }
-    if (report) parts.push(deliverabilityView(form, report.deliverability, locale), tlsView(form, report), transcriptView(form, report.transcript));
+    if (report)
+      parts.push(
+        deliverabilityView(form, report.deliverability, locale),
+        tlsView(form, report),
+        transcriptView(form, report.transcript),
+      );
     fill(this.#details, parts);
   }
 }

@@ -1,13 +1,16 @@
 // The stages of a test, one after another as they pass.
 
-import { fill, h, icon } from "./dom.js";
+import { fill, h, icon } from './dom.js';
 
-const MARKS = { passed: "check", failed: "cross", skipped: "dash", warned: "bang", running: "dot", pending: "dot" };
+const MARKS = { passed: 'check', failed: 'cross', skipped: 'dash', warned: 'bang', running: 'dot', pending: 'dot' };
 
 /** The order of the stages: with implicit TLS the encryption comes first (CONTRACT §3). */
 export function stageOrder(security) {
-  const opening = security === "tls" ? ["resolve", "connect", "tls", "greeting", "ehlo"] : ["resolve", "connect", "greeting", "ehlo", "tls"];
-  return [...opening, "auth", "sender", "recipient", "message"];
+  const opening =
+    security === 'tls'
+      ? ['resolve', 'connect', 'tls', 'greeting', 'ehlo']
+      : ['resolve', 'connect', 'greeting', 'ehlo', 'tls'];
+  return [...opening, 'auth', 'sender', 'recipient', 'message'];
 }
 
 /** The list. `pass` puts in a stage's result, `finish` the whole report, `stop` ends the waiting. */
@@ -18,17 +21,17 @@ export class StageList {
 
   constructor(t, order) {
     this.#t = t;
-    this.root = h("ol", { class: "stages", part: "stages", "aria-label": t("stages.label") });
+    this.root = h('ol', { class: 'stages', part: 'stages', 'aria-label': t('stages.label') });
     for (const name of order) this.#row(name);
     this.#await(order[0]);
   }
 
   #row(name) {
     if (!this.#rows.has(name)) {
-      const row = h("li", { "data-stage": name, part: "stage" });
+      const row = h('li', { 'data-stage': name, part: 'stage' });
       this.#rows.set(name, row);
       this.root.append(row);
-      this.#draw(name, { status: "pending" });
+      this.#draw(name, { status: 'pending' });
     }
     return this.#rows.get(name);
   }
@@ -37,27 +40,31 @@ export class StageList {
     const t = this.#t;
     const row = this.#rows.get(name);
     row.dataset.status = status;
-    row.setAttribute("part", `stage stage-${status}`);
+    row.setAttribute('part', `stage stage-${status}`);
     const facts = detailText(t, detail);
-    fill(row,
-      h("span", { class: "mark" }, icon(MARKS[status] ?? "dot")),
-      h("span", { class: "name" }, t(`stage.${name}`), h("span", { class: "sr" }, `: ${t(`state.${status}`)}`)),
-      facts ? h("span", { class: "facts", dir: "ltr" }, facts) : null,
-      Number.isFinite(ms) && status !== "skipped" ? h("span", { class: "ms" }, t.duration(ms)) : null);
+    fill(
+      row,
+      h('span', { class: 'mark' }, icon(MARKS[status] ?? 'dot')),
+      h('span', { class: 'name' }, t(`stage.${name}`), h('span', { class: 'sr' }, `: ${t(`state.${status}`)}`)),
+      facts ? h('span', { class: 'facts', dir: 'ltr' }, facts) : null,
+      Number.isFinite(ms) && status !== 'skipped' ? h('span', { class: 'ms' }, t.duration(ms)) : null,
+    );
   }
 
   #await(name) {
     const row = this.#rows.get(name);
-    if (row?.dataset.status === "pending") this.#draw(name, { status: "running" });
+    if (row?.dataset.status === 'pending') this.#draw(name, { status: 'running' });
   }
 
   /** A stage has come to its end; the next one runs. */
   pass(stage) {
     this.#row(stage.stage);
     this.#draw(stage.stage, stage);
-    if (stage.status === "failed") return;
+    if (stage.status === 'failed') return;
     const names = [...this.#rows.keys()];
-    const next = names.slice(names.indexOf(stage.stage) + 1).find((name) => this.#rows.get(name).dataset.status === "pending");
+    const next = names
+      .slice(names.indexOf(stage.stage) + 1)
+      .find((name) => this.#rows.get(name).dataset.status === 'pending');
     if (next) this.#await(next);
   }
 
@@ -71,7 +78,7 @@ export class StageList {
     const named = new Set((report.stages ?? []).map(({ stage }) => stage));
     for (const [name, row] of this.#rows) {
       if (named.has(name)) continue;
-      this.#draw(name, { status: "skipped" });
+      this.#draw(name, { status: 'skipped' });
       this.root.append(row);
     }
     this.stop();
@@ -80,19 +87,20 @@ export class StageList {
   /** Nothing runs any more. */
   stop() {
     for (const [name, row] of this.#rows) {
-      if (row.dataset.status === "running") this.#draw(name, { status: "pending" });
+      if (row.dataset.status === 'running') this.#draw(name, { status: 'pending' });
     }
   }
 }
 
 // One short fact beside a stage: what kind it is depends on the stage; only plain values are shown.
 function detailText(t, detail) {
-  if (typeof detail === "string") return clip(detail);
-  if (typeof detail !== "object" || detail === null) return null;
-  for (const key of ["address", "addresses", "version", "mechanism"]) {
+  if (typeof detail === 'string') return clip(detail);
+  if (typeof detail !== 'object' || detail === null) return null;
+  for (const key of ['address', 'addresses', 'version', 'mechanism']) {
     const value = detail[key];
-    if (typeof value === "string" || typeof value === "number") return clip(String(value));
-    if (Array.isArray(value) && value.length > 0 && value.every((entry) => typeof entry === "string")) return clip(value.join(", "));
+    if (typeof value === 'string' || typeof value === 'number') return clip(String(value));
+    if (Array.isArray(value) && value.length > 0 && value.every((entry) => typeof entry === 'string'))
+      return clip(value.join(', '));
   }
   return null;
 }
