@@ -148,7 +148,7 @@ test('stages pass one after another as they are streamed', async () => {
     assert.deepEqual((await stages()).slice(0, passed), Array(passed).fill('passed'));
   }
   assert.equal(await button('activate').getAttribute('aria-disabled'), 'true');
-  gates.slice(PASSED.stages.length - 1).forEach((open) => open());
+  for (const open of gates.slice(PASSED.stages.length - 1)) open();
   await form.locator('.banner.good').waitFor();
   assert.deepEqual(await stages(), Array(9).fill('passed'));
   assert.equal(await button('activate').getAttribute('aria-disabled'), 'false');

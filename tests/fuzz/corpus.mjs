@@ -17,7 +17,7 @@ const file = fileURLToPath(new URL(`corpus/${target}.txt`, import.meta.url));
 const LARGEST = 4096;
 const TOTAL = 100_000;
 
-const escape = (bytes) => {
+const toLine = (bytes) => {
   let line = '';
   for (const byte of bytes) {
     if (byte === 0x0a) line += '\\n';
@@ -29,12 +29,14 @@ const escape = (bytes) => {
   return line;
 };
 
-const unescape = (line) => {
+const fromLine = (line) => {
   const bytes = [];
   for (let at = 0; at < line.length; at++) {
     if (line[at] !== '\\') bytes.push(line.charCodeAt(at));
-    else if (line[++at] === 'x') bytes.push(parseInt(line.slice(at + 1, (at += 2) + 1), 16));
-    else bytes.push({ n: 0x0a, r: 0x0d, '\\': 0x5c }[line[at]]);
+    else if (line[++at] === 'x') {
+      bytes.push(Number.parseInt(line.slice(at + 1, at + 3), 16));
+      at += 2;
+    } else bytes.push({ n: 0x0a, r: 0x0d, '\\': 0x5c }[line[at]]);
   }
   return Uint8Array.from(bytes);
 };
@@ -42,7 +44,7 @@ const unescape = (line) => {
 if (verb === 'unpack') {
   mkdirSync(folder, { recursive: true });
   for (const line of readFileSync(file, 'latin1').split('\n').slice(0, -1)) {
-    const bytes = unescape(line);
+    const bytes = fromLine(line);
     writeFileSync(join(folder, createHash('sha1').update(bytes).digest('hex')), bytes);
   }
 } else {
@@ -50,9 +52,12 @@ if (verb === 'unpack') {
   const lines = inputs
     .filter(({ length }) => length <= LARGEST)
     .sort((a, b) => a.length - b.length)
-    .map(escape);
+    .map(toLine);
   let size = 0;
-  const kept = lines.filter((line) => (size += line.length + 1) <= TOTAL);
+  const kept = lines.filter((line) => {
+    size += line.length + 1;
+    return size <= TOTAL;
+  });
   writeFileSync(file, kept.map((line) => `${line}\n`).join(''));
   console.log(`${kept.length} of ${inputs.length} inputs, ${kept.join('').length} octets`);
 }

@@ -35,6 +35,7 @@ export function authority(folder) {
   );
   let serial = 1;
   const issue = (name, names) => {
+    serial += 1;
     key(at(`${name}.key`));
     openssl('req', '-new', '-key', at(`${name}.key`), '-out', at(`${name}.csr`), '-subj', `/CN=${name}`);
     writeFileSync(
@@ -56,7 +57,7 @@ export function authority(folder) {
       '-CAkey',
       at('ca.key'),
       '-set_serial',
-      String((serial += 1)),
+      String(serial),
       '-days',
       '2',
       '-extfile',

@@ -9,7 +9,7 @@ import type {
   TestReport,
   ValidationReport,
 } from '@ownpost/validator';
-import { SmtpSettingsForm } from '@ownpost/validator/form';
+import type { SmtpSettingsForm } from '@ownpost/validator/form';
 
 await init();
 await init({ wasm: new URL('./validator.wasm', import.meta.url), locales: ['nl'] });

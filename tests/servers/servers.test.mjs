@@ -151,9 +151,8 @@ function suite(name) {
     const mails = hundredMails();
     const outcomes = await throughPool({ settings: settings('starttls'), mails: mails.map(toSend) }, env);
     assert.equal(outcomes.length, mails.length);
-    outcomes.forEach((outcome, index) =>
-      assert.ok(outcome?.accepted, `${mails[index].kind}: ${JSON.stringify(outcome)}`),
-    );
+    for (const [index, outcome] of outcomes.entries())
+      assert.ok(outcome?.accepted, `${mails[index].kind}: ${JSON.stringify(outcome)}`);
     for (const mail of mails) await compare(mail, await stored(mail.messageId, mail.kind));
     const ids = server.mails().map((bytes) => idOf(unix(bytes)));
     for (const { messageId } of mails)

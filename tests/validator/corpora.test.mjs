@@ -80,7 +80,8 @@ test('in Chromium', async () => {
     async ([documents, source]) => {
       const { default: init, validate } = await import('/validator/index.js');
       await init();
-      return (0, eval)(source)(documents, validate);
+      // The same function as in Node: its source travels into the page, where only its two arguments are known.
+      return new Function('documents', 'validate', `return (${source})(documents, validate)`)(documents, validate);
     },
     [documents, check.toString()],
   );

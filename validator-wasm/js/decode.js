@@ -35,7 +35,8 @@ function readIssue(end, templates) {
     } else if (mark === CHANGE) {
       fix = change(fix ?? {}, readPath() ?? path, readScalar());
     } else if (mark === SUGGESTION) {
-      fix = change({}, path, (values.suggestion = readScalar()));
+      values.suggestion = readScalar();
+      fix = change({}, path, values.suggestion);
     }
   }
   return {

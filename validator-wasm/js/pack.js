@@ -18,7 +18,7 @@ const TOO_DEEP = 9;
 const MOST = 6 << 20;
 
 /** What a property that throws is worth: nothing that JSON has a word for. */
-const UNREADABLE = isNaN;
+const UNREADABLE = Symbol();
 
 const isOwn = Object.prototype.propertyIsEnumerable;
 
@@ -135,12 +135,8 @@ function packValue(value, at, depth) {
       return at + 1;
     case 'object':
       if (value !== null) return packContainer(value, at, depth);
-    // falls through
-    case 'undefined':
-      bytes[at] = NULL;
-      return at + 1;
   }
-  bytes[at] = OTHER;
+  bytes[at] = value == null ? NULL : OTHER;
   return at + 1;
 }
 

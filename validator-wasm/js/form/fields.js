@@ -142,7 +142,9 @@ export function choiceField(form, spec) {
       for (const input of inputs) input.checked = input.value === value;
       note();
     },
-    disable: (disabled) => inputs.forEach((input) => (input.disabled = disabled)),
+    disable: (disabled) => {
+      for (const input of inputs) input.disabled = disabled;
+    },
   });
 }
 
@@ -262,6 +264,8 @@ export function secretField(form, spec) {
       input.value = '';
       reveal(false);
     },
-    disable: (disabled) => [input, replace, back, eye].forEach((element) => (element.disabled = disabled)),
+    disable: (disabled) => {
+      for (const element of [input, replace, back, eye]) element.disabled = disabled;
+    },
   });
 }

@@ -85,7 +85,7 @@ export function placeIn(root) {
 
 /** Takes the admin back there after everything was built anew. */
 export function takePlace(root, { open, focus }) {
-  root.querySelectorAll('details').forEach((details, at) => (details.open ||= open[at] === true));
+  for (const [at, details] of root.querySelectorAll('details').entries()) details.open ||= open[at] === true;
   if (focus) root.getElementById(focus)?.focus();
 }
 

@@ -41,7 +41,7 @@ export class StageList {
     const row = this.#rows.get(name);
     row.dataset.status = status;
     row.setAttribute('part', `stage stage-${status}`);
-    const facts = detailText(t, detail);
+    const facts = detailText(detail);
     fill(
       row,
       h('span', { class: 'mark' }, icon(MARKS[status] ?? 'dot')),
@@ -93,7 +93,7 @@ export class StageList {
 }
 
 // One short fact beside a stage: what kind it is depends on the stage; only plain values are shown.
-function detailText(t, detail) {
+function detailText(detail) {
   if (typeof detail === 'string') return clip(detail);
   if (typeof detail !== 'object' || detail === null) return null;
   for (const key of ['address', 'addresses', 'version', 'mechanism']) {
