@@ -1,5 +1,10 @@
 // Decodes packed issues (smtp-rules' `report` module) into the issues of a ValidationReport.
 
+/**
+ * @import { Issue, IssueParam } from './index.js'
+ * @import { Template } from './locales.js'
+ */
+
 import { bytes, look, readText as readBytes } from './memory.js';
 import { codes, fields, keys, params, severities } from './tables.js';
 
@@ -13,7 +18,13 @@ const SUGGESTION = 255;
 
 let at = 0;
 
-/** The issues in these bytes of memory, with messages from these templates. */
+/**
+ * The issues in these bytes of memory, with messages from these templates.
+ * @param {number} start
+ * @param {number} length
+ * @param {readonly Template[]} templates
+ * @returns {Issue[]}
+ */
 export function decodeIssues(start, length, templates) {
   look();
   at = start;
@@ -23,19 +34,26 @@ export function decodeIssues(start, length, templates) {
   return issues;
 }
 
+/**
+ * @param {number} end
+ * @param {readonly Template[]} templates
+ * @returns {Issue}
+ */
 function readIssue(end, templates) {
   const code = bytes[at++];
   const path = readPath() ?? (fields[code] ? [fields[code]] : []);
+  /** @type {Record<string, IssueParam>} */
   const values = {};
+  /** @type {Issue['fix']} */
   let fix = null;
   while (at < end && bytes[at] >= PARAM) {
     const mark = bytes[at++];
     if (mark === PARAM) {
-      values[params[bytes[at++]]] = readScalar();
+      values[params[bytes[at++]]] = /** @type {IssueParam} */ (readScalar());
     } else if (mark === CHANGE) {
       fix = change(fix ?? {}, readPath() ?? path, readScalar());
     } else if (mark === SUGGESTION) {
-      values.suggestion = readScalar();
+      values.suggestion = /** @type {IssueParam} */ (readScalar());
       fix = change({}, path, values.suggestion);
     }
   }
@@ -53,6 +71,7 @@ function readIssue(end, templates) {
 function readPath() {
   let count = bytes[at++];
   if (count === 0) return undefined;
+  /** @type {string[]} */
   const path = [];
   while (count-- > 0) {
     const number = bytes[at++];
@@ -61,8 +80,14 @@ function readPath() {
   return path;
 }
 
-/** Sets one value of a merge patch. */
+/**
+ * Sets one value of a merge patch.
+ * @param {Record<string, unknown>} fix
+ * @param {string[]} path
+ * @param {unknown} value
+ */
 function change(fix, path, value) {
+  /** @type {Record<string, any>} */
   let object = fix;
   const last = path.length - 1;
   for (let i = 0; i < last; i++) object = object[path[i]] ??= {};
@@ -76,6 +101,7 @@ function change(fix, path, value) {
   return fix;
 }
 
+/** @returns {string | number | boolean | null} */
 function readScalar() {
   switch (bytes[at++]) {
     case TEXT:
@@ -112,7 +138,11 @@ function readText() {
   return readBytes(start, length);
 }
 
-/** Fills a template: text, or texts and names of params in turn. A name in capitals gives its param in capitals. */
+/**
+ * Fills a template. A name in capitals gives its param in capitals.
+ * @param {Template} template
+ * @param {Record<string, IssueParam>} values
+ */
 function fill(template, values) {
   if (typeof template === 'string') return template;
   let message = template[0];

@@ -3,7 +3,12 @@
 
 import { bytes, readText, writeText } from './memory.js';
 
-/** Replaces a name in the module's memory by its A-labels; the new length, 0 when it is no name. */
+/**
+ * Replaces a name in the module's memory by its A-labels; the new length, 0 when it is no name.
+ * @param {number} place
+ * @param {number} length
+ * @param {number} room
+ */
 export function idn(place, length, room) {
   try {
     // The last label keeps the parser from taking the name for an IPv4 address.

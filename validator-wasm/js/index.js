@@ -1,6 +1,8 @@
 // The façade of the npm package: packs JavaScript values into the module's memory, asks the rules once, and
 // decodes what they say only when they say something. No rule is written here.
 
+/** @import { InitOptions, Options } from './index.js' */
+
 import * as glue from './validator_wasm_bg.js';
 import { decodeIssues } from './decode.js';
 import { loadLocale, templatesFor } from './locales.js';
@@ -12,11 +14,12 @@ import { codes as allCodes, keys, needs } from './tables.js';
 const tops = new Map(keys.slice(0, needs.length).map((key, number) => [key, number]));
 
 let ready = false;
+/** @type {Promise<void> | undefined} */
 let loading;
 
 /**
  * Loads the module and the messages, once. A failed load is forgotten, so that the next call tries again.
- * @param {{wasm?: unknown, locales?: string[]}} [options]
+ * @type {typeof import('./index.js').default}
  */
 export default function init(options) {
   loading ??= load(options?.wasm).catch((error) => {
@@ -27,17 +30,22 @@ export default function init(options) {
   return Promise.all([loading, ...locales.map(loadLocale)]).then(() => undefined);
 }
 
+/** @param {InitOptions['wasm']} source */
 async function load(source = new URL('./validator.wasm', import.meta.url)) {
   const imports = { './validator_wasm_bg.js': glue };
   const { exports } = await instantiate(await source, imports);
   glue.__wbg_set_wasm(exports);
-  exports.__wbindgen_start?.();
-  useMemory(exports.memory);
+  /** @type {(() => void) | undefined} */ (exports.__wbindgen_start)?.();
+  useMemory(/** @type {WebAssembly.Memory} */ (exports.memory));
   preparePacker(glue.input);
   ready = true;
 }
 
-/** A module, its bytes, a response with them, or an address to fetch it from. */
+/**
+ * A module, its bytes, a response with them, or an address to fetch it from.
+ * @param {Awaited<NonNullable<InitOptions['wasm']>>} source
+ * @param {WebAssembly.Imports} imports
+ */
 async function instantiate(source, imports) {
   if (source instanceof WebAssembly.Module) return WebAssembly.instantiate(source, imports);
   if (ArrayBuffer.isView(source) || source instanceof ArrayBuffer) {
@@ -62,7 +70,12 @@ function needReady() {
   if (!ready) throw new Error('@ownpost/validator: await init() first');
 }
 
-/** All issues of the settings, or of one field. */
+/**
+ * All issues of the settings, or of one field.
+ * @param {unknown} settings
+ * @param {string | Options | undefined} options
+ * @param {number} only
+ */
 function check(settings, options, only) {
   needReady();
   const length = packDocument(settings, needs[only]);
@@ -76,11 +89,13 @@ function check(settings, options, only) {
   return issues === 0 ? [] : decodeIssues(glue.output(), issues, templatesFor(locale));
 }
 
+/** @type {typeof import('./index.js').validate} */
 export function validate(settings, options) {
   const issues = check(settings, options, -1);
   return { valid: issues.length === 0 || issues.every(({ severity }) => severity !== 'error'), issues };
 }
 
+/** @type {typeof import('./index.js').validateField} */
 export function validateField(settings, field, options) {
   const path = typeof field === 'string' ? field : '';
   const dot = path.indexOf('.');
@@ -90,6 +105,7 @@ export function validateField(settings, field, options) {
   return issues.filter((issue) => issue.field === path || (path && issue.field.startsWith(`${path}.`)));
 }
 
+/** @type {typeof import('./index.js').suggest} */
 export function suggest(emailOrHost) {
   needReady();
   if (typeof emailOrHost !== 'string' || emailOrHost.length > 320) return null;
@@ -97,6 +113,7 @@ export function suggest(emailOrHost) {
   return found === 0 ? null : decodeIssues(glue.output(), found, templatesFor())[0].fix;
 }
 
+/** @type {typeof import('./index.js').codes} */
 export function codes() {
   needReady();
   return [...allCodes];

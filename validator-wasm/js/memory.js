@@ -3,9 +3,11 @@
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** @type {WebAssembly.Memory} */
 export let memory;
 export let bytes = new Uint8Array(0);
 
+/** @param {WebAssembly.Memory} wasmMemory */
 export function useMemory(wasmMemory) {
   memory = wasmMemory;
 }
@@ -15,10 +17,18 @@ export function look() {
   if (bytes.length === 0) bytes = new Uint8Array(memory.buffer);
 }
 
+/**
+ * @param {number} start
+ * @param {number} length
+ */
 export function readText(start, length) {
   look();
   return decoder.decode(bytes.subarray(start, start + length));
 }
 
-/** Writes as much of the text as there is room for; how many bytes that are. */
+/**
+ * Writes as much of the text as there is room for; how many bytes that are.
+ * @param {string} text
+ * @param {Uint8Array} place
+ */
 export const writeText = (text, place) => encoder.encodeInto(text, place).written;

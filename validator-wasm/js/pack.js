@@ -2,6 +2,8 @@
 // value is, nothing is thrown, nothing is changed, and the work is bounded. What writes takes the place to write at
 // and returns the place behind it, which an engine keeps in a register.
 
+/** @import { Options } from './index.js' */
+
 import { memory, writeText } from './memory.js';
 import { depth as deepest, keys, read } from './tables.js';
 
@@ -24,21 +26,30 @@ const isOwn = Object.prototype.propertyIsEnumerable;
 
 const numberOf = new Map(keys.map((key, number) => [key, number]));
 
+/** @type {(count: number) => number} */
 let reserve;
 let base = 0;
 let room = 0;
 /** The room in the module's memory, as bytes and as numbers. */
+/** @type {Uint8Array} */
 let bytes;
+/** @type {DataView} */
 let numbers;
 
-/** Takes over the module's function that makes room. */
+/**
+ * Takes over the module's function that makes room.
+ * @param {(count: number) => number} makeRoom
+ */
 export function preparePacker(makeRoom) {
   reserve = makeRoom;
   base = room = 0;
   grow(4096);
 }
 
-/** Makes room for this many bytes in all, or more. */
+/**
+ * Makes room for this many bytes in all, or more.
+ * @param {number} count
+ */
 function grow(count) {
   const [from, used] = [base, room];
   room = Math.max(count, 2 * room);
@@ -55,7 +66,12 @@ function view() {
 /** Whether every property is read as if it could throw: once one has. */
 let careful = false;
 
-/** Packs a document, or those of its fields that the mask names; the length. */
+/**
+ * Packs a document, or those of its fields that the mask names; the length.
+ * @param {unknown} settings
+ * @param {number | undefined} mask
+ * @returns {number}
+ */
 export function packDocument(settings, mask) {
   if (bytes.length === 0) view();
   try {
@@ -75,6 +91,10 @@ export function packDocument(settings, mask) {
   }
 }
 
+/**
+ * @param {unknown} settings
+ * @param {number} mask
+ */
 function packFields(settings, mask) {
   if (settings === null || typeof settings !== 'object') throw OTHER;
   let at = 5;
@@ -90,14 +110,24 @@ function packFields(settings, mask) {
   return close(OBJECT, 0, at);
 }
 
-/** The tag and the length of what lies between two places. */
+/**
+ * The tag and the length of what lies between two places.
+ * @param {number} tag
+ * @param {number} start
+ * @param {number} at
+ */
 function close(tag, start, at) {
   bytes[start] = tag;
   numbers.setUint32(start + 1, at - start - 5, true);
   return at;
 }
 
-/** A property by its name, or quicker by the name's number. */
+/**
+ * A property by its name, or quicker by the name's number.
+ * @param {Record<PropertyKey, any>} object
+ * @param {PropertyKey} key
+ * @param {number} [number]
+ */
 function member(object, key, number) {
   if (!careful) return number === undefined ? object[key] : read(object, number);
   try {
@@ -107,6 +137,11 @@ function member(object, key, number) {
   }
 }
 
+/**
+ * @param {Record<PropertyKey, any>} object
+ * @param {string} key
+ * @param {number} number
+ */
 function ownMember(object, key, number) {
   if (!careful) return isOwn.call(object, key) ? read(object, number) : undefined;
   try {
@@ -119,6 +154,12 @@ function ownMember(object, key, number) {
 /** Whoever packs something leaves room for what is short: a name's number and a value of nine bytes. */
 const SHORT = 16;
 
+/**
+ * @param {unknown} value
+ * @param {number} at
+ * @param {number} depth
+ * @returns {number}
+ */
 function packValue(value, at, depth) {
   if (typeof value === 'string') {
     bytes[at] = TEXT;
@@ -140,7 +181,11 @@ function packValue(value, at, depth) {
   return at + 1;
 }
 
-/** A length and the text. */
+/**
+ * A length and the text.
+ * @param {string} text
+ * @param {number} at
+ */
 function packText(text, at) {
   const length = text.length;
   if (length > MOST || at > MOST) throw TOO_LARGE;
@@ -167,8 +212,14 @@ function packText(text, at) {
   return start + i;
 }
 
+/**
+ * @param {object} value
+ * @param {number} start
+ * @param {number} depth
+ */
 function packContainer(value, start, depth) {
   let isArray = false;
+  /** @type {string[] | undefined} */
   let names;
   try {
     isArray = Array.isArray(value);
@@ -182,18 +233,18 @@ function packContainer(value, start, depth) {
   }
   if (depth === deepest) throw TOO_DEEP;
   let at = start + 5;
-  const count = isArray ? member(value, 'length') : names.length;
+  const count = names ? names.length : member(value, 'length');
   // Mostly the names come in the order of the table.
   let next = 0;
   for (let i = 0; i < count; i++) {
     if (at > MOST) throw TOO_LARGE;
-    if (isArray) {
+    if (!names) {
       at = packValue(member(value, i), at, depth + 1);
       continue;
     }
     const name = names[i];
     const number = keys[next] === name ? next : numberOf.get(name);
-    next = number + 1;
+    if (number !== undefined) next = number + 1;
     const item = member(value, name, number);
     if (item === undefined) continue;
     if (number === undefined) {
@@ -204,31 +255,49 @@ function packContainer(value, start, depth) {
     }
     at = packValue(item, at, depth + 1);
   }
-  return close(isArray ? ARRAY : OBJECT, start, at);
+  return close(names ? OBJECT : ARRAY, start, at);
 }
 
-/** Packs a text without anything around it, behind what is packed already; its length. */
+/**
+ * Packs a text without anything around it, behind what is packed already; its length.
+ * @param {string} text
+ * @param {number} at
+ */
 export function packPlain(text, at) {
   if (bytes.length === 0) view();
   if (at + 3 * text.length > room) grow(at + 3 * text.length);
   return writeText(text, bytes.subarray(at));
 }
 
-/** Writes the operator's lists behind the document; their lengths, and the locale. */
+/**
+ * Writes the operator's lists behind the document; their lengths, and the locale.
+ * @param {Options} options
+ * @param {number} length
+ */
 export function writeOptions(options, length) {
   const ports = packPlain(list(options, 'allowPorts'), length);
   const networks = packPlain(list(options, 'allowNetworks'), length + ports);
   return { locale: option(options, 'locale'), ports, networks };
 }
 
-/** An option; one that throws is none. */
+/**
+ * An option; one that throws is none.
+ * @template {keyof Options} K
+ * @param {Options} options
+ * @param {K} key
+ * @returns {Options[K]}
+ */
 function option(options, key) {
   try {
     return options[key];
   } catch {}
 }
 
-/** A list, given as an array or as text with commas. */
+/**
+ * A list, given as an array or as text with commas.
+ * @param {Options} options
+ * @param {'allowPorts' | 'allowNetworks'} key
+ */
 function list(options, key) {
   try {
     return String(option(options, key) ?? '');

@@ -1,15 +1,38 @@
 // The ledger: a row per mail, and behind each its story: what triggered it, which way it took and why, what the
 // server said at each attempt, and where it stands.
 
+/** @import { SmtpWords } from '/validator/index.js' */
+
 import { announce, fill, h, time } from './dom.js';
 import { api } from './session.js';
 
+/**
+ * A row of the ledger, as the API gives it.
+ * @typedef {object} Delivery
+ * @property {string} id
+ * @property {string} event
+ * @property {string} type
+ * @property {string} category
+ * @property {string} recipient
+ * @property {string} status
+ * @property {string} reason
+ * @property {string | null} route
+ * @property {string | null} revision
+ * @property {string} messageId
+ * @property {string} queuedAt
+ * @property {string} updatedAt
+ * @property {string | null} nextAttemptAt
+ * @property {{ at: string, ms: number, outcome: string, stage: string, smtp: SmtpWords | null }[]} attempts
+ */
+
+/** @type {Record<string, string>} */
 const CATEGORIES = {
   notification: 'Notification',
   'rights-request': 'Rights request',
   'audit-invitation': 'Audit invitation',
   'user-invitation': 'User invitation',
 };
+/** @type {Record<string, string>} */
 const STATES = {
   queued: 'Queued',
   sending: 'Sending',
@@ -19,6 +42,7 @@ const STATES = {
   failed: 'Failed',
   unknown: 'Unknown',
 };
+/** @type {Record<string, string>} */
 const MEANING = {
   queued: 'It waits for a sender.',
   sending: 'A sender has it.',
@@ -29,10 +53,15 @@ const MEANING = {
   unknown:
     'The connection was lost after the last byte: it may have arrived. So that nobody gets it twice, a person decides.',
 };
+/** @type {Record<string, string>} */
 const ROUTES = { relay: 'Customer’s server', platform: 'Platform’s server' };
+/** @type {Record<string, string>} */
 const TONES = { sent: 'good', failed: 'bad', deferred: 'warn', held: 'warn', unknown: 'warn' };
 
-/** The ledger in this place; `refresh` looks again. */
+/**
+ * The ledger in this place; `refresh` looks again.
+ * @param {HTMLElement} place
+ */
 export function ledger(place) {
   const address = h('input', {
     type: 'search',
@@ -53,7 +82,9 @@ export function ledger(place) {
     { type: 'button', class: 'button quiet more', hidden: true, on: { click: () => look({ further: true }) } },
     'Earlier ones',
   );
+  /** @type {Map<string, { item: HTMLElement, updatedAt: string, status: string }>} */
   const shown = new Map();
+  /** @type {string | null} */
   let cursor = null;
   let latest = 0;
   place.append(h('div', { class: 'filters' }, address, status), list, empty, more);
@@ -64,6 +95,7 @@ export function ledger(place) {
     if (address.value.trim()) query.set('recipient', address.value.trim());
     if (status.value) query.set('status', status.value);
     if (further && cursor) query.set('cursor', cursor);
+    /** @type {{ deliveries: Delivery[], cursor: string | null } | null} */
     const page = await api('GET', `/deliveries?${query}`);
     if (turn !== latest || !page) return;
     const before = further ? [...list.children] : [];
@@ -81,12 +113,15 @@ export function ledger(place) {
           : 'Nothing yet. Send a notification above.';
   }
 
-  // The same row keeps its element, so that an open story stays open; it is drawn anew when it has changed.
+  /**
+   * The same row keeps its element, so that an open story stays open; it is drawn anew when it has changed.
+   * @param {Delivery} row
+   */
   function draw(row) {
     const known = shown.get(row.id);
     if (known?.updatedAt === row.updatedAt && known.status === row.status) return known.item;
     const item = known?.item ?? h('li', {});
-    const open = item.firstElementChild?.open ?? false;
+    const open = item.querySelector('details')?.open ?? false;
     fill(
       item,
       h(
@@ -99,7 +134,7 @@ export function ledger(place) {
           h('span', { class: 'what' }, CATEGORIES[row.category] ?? row.category),
           h('span', { class: 'to' }, row.recipient),
           h('span', { class: 'when' }, time(row.queuedAt)),
-          h('span', { class: 'by' }, ROUTES[row.route] ?? ''),
+          h('span', { class: 'by' }, ROUTES[row.route ?? ''] ?? ''),
         ),
         story(row, (text) => {
           announce(text);
@@ -113,7 +148,11 @@ export function ledger(place) {
   return { refresh: () => look() };
 }
 
-/** A row as a story. */
+/**
+ * A row as a story.
+ * @param {Delivery} row
+ * @param {(said: string) => void} done
+ */
 function story(row, done) {
   const steps = [
     h(
@@ -172,8 +211,18 @@ function story(row, done) {
   return h('ol', { class: 'story' }, steps);
 }
 
+/**
+ * @param {Delivery} row
+ * @param {(said: string) => void} done
+ */
 function actions(row, done) {
+  /**
+   * @param {string} label
+   * @param {string} path
+   * @param {(answer: any) => string} said
+   */
   const act = (label, path, said) => {
+    /** @type {HTMLButtonElement} */
     const button = h(
       'button',
       {

@@ -3,17 +3,32 @@
 import { fill, h, time } from './dom.js';
 import { readableText } from './mime.js';
 
+/**
+ * A mail that a relay has caught.
+ * @typedef {object} Mail
+ * @property {string} id
+ * @property {string} relay
+ * @property {Record<string, string>} headers
+ * @property {{ from: string, to: string | string[] }} envelope
+ */
+
+/** @type {Record<string, string>} */
 const RELAYS = { platform: 'Platform', customer: 'Customer' };
 const AT_MOST = 50;
 
-/** The caught mail in this place; `refresh` looks again. */
+/**
+ * The caught mail in this place; `refresh` looks again.
+ * @param {HTMLElement} place
+ */
 export function caughtMail(place) {
   const list = h('ul', { class: 'list' });
   const note = h('p', { class: 'empty' });
+  /** @type {Map<string, HTMLElement>} */
   const shown = new Map();
   place.append(list, note);
 
   async function refresh() {
+    /** @type {{ mail: Mail[] }} */
     const { mail } = await fetch('/dev/mail').then((response) => response.json());
     list.replaceChildren(...mail.slice(0, AT_MOST).map((entry) => draw(entry)));
     note.textContent =
@@ -21,10 +36,14 @@ export function caughtMail(place) {
     note.hidden = note.textContent === '';
   }
 
+  /** @param {Mail} entry */
   function draw(entry) {
-    if (shown.has(entry.id)) return shown.get(entry.id);
-    const header = (name) => Object.entries(entry.headers).find(([key]) => key.toLowerCase() === name)?.[1] ?? '';
+    const known = shown.get(entry.id);
+    if (known) return known;
+    const header = (/** @type {string} */ name) =>
+      Object.entries(entry.headers).find(([key]) => key.toLowerCase() === name)?.[1] ?? '';
     const body = h('div', { class: 'opened' });
+    /** @type {HTMLDetailsElement} */
     const details = h(
       'details',
       {
@@ -53,6 +72,11 @@ export function caughtMail(place) {
   return { refresh };
 }
 
+/**
+ * @param {Mail} entry
+ * @param {(name: string) => string} header
+ * @param {HTMLElement} body
+ */
 async function open(entry, header, body) {
   const raw = await fetch(`/dev/mail/${encodeURIComponent(entry.id)}`).then((response) => response.arrayBuffer());
   const bytes = new Uint8Array(raw);
@@ -65,6 +89,7 @@ async function open(entry, header, body) {
     ['Message-ID', header('message-id')],
     ['MAIL FROM', entry.envelope.from],
   ];
+  /** @type {HTMLButtonElement} */
   const toggle = h(
     'button',
     {
@@ -82,7 +107,7 @@ async function open(entry, header, body) {
     'Source',
   );
   const pre = h('pre', { tabindex: '0' });
-  const show = (asSource) => {
+  const show = (/** @type {boolean} */ asSource) => {
     pre.className = asSource ? '' : 'text';
     pre.textContent = asSource ? source : text;
   };

@@ -1,32 +1,34 @@
 // The page of `ownpost local`: sign in, then the form, the events, the ledger and the caught mail.
 
-import { h } from './dom.js';
+/** @import { SmtpSettingsForm } from '/validator/form/index.js' */
+
+import { at, h, typed } from './dom.js';
 import { ledger } from './ledger.js';
 import { caughtMail } from './mail.js';
 import { sendPanel } from './send.js';
 import { session, signIn, signOut } from './session.js';
-
-const at = (id) => document.getElementById(id);
 
 function enter() {
   at('enter').hidden = false;
   at('enter-form').addEventListener('submit', async (event) => {
     event.preventDefault();
     try {
-      await signIn(at('tenant').value.trim(), at('email').value.trim());
+      await signIn(typed('tenant'), typed('email'));
       location.reload();
     } catch (error) {
-      at('enter-error').textContent = error.message;
+      at('enter-error').textContent = /** @type {Error} */ (error).message;
       at('enter-error').hidden = false;
     }
   });
 }
 
+/** @param {{ tenant: string, email: string }} session */
 async function work({ tenant, email }) {
   at('session').hidden = false;
   at('who').append(h('strong', {}, tenant), ` · ${email}`);
   at('leave').addEventListener('click', signOut);
 
+  /** @type {{ relays: any[], allow: { networks: string[], ports: number[] } }} */
   const { relays, allow } = await fetch('/dev/relays').then((response) => response.json());
   const form = h('smtp-settings-form', { api: '/api', id: 'form' });
   form.getToken = async () => session()?.token;
@@ -60,11 +62,12 @@ async function work({ tenant, email }) {
   keepFresh([rows, mail]);
 }
 
+/** @param {SmtpSettingsForm} form */
 function language(form) {
-  const select = at('language');
+  const select = /** @type {HTMLSelectElement} */ (at('language'));
   const known = [...select.options].map(({ value }) => value);
   const wanted = [localStorage.getItem('ownpost-language'), ...navigator.languages.map((tag) => tag.split('-')[0])];
-  select.value = wanted.find((tag) => known.includes(tag)) ?? 'en';
+  select.value = wanted.find((tag) => tag !== null && known.includes(tag)) ?? 'en';
   form.setAttribute('locale', select.value);
   select.addEventListener('change', () => {
     localStorage.setItem('ownpost-language', select.value);
@@ -72,7 +75,10 @@ function language(form) {
   });
 }
 
-// Ledger and mail change by themselves; nobody looks while the tab is hidden.
+/**
+ * Ledger and mail change by themselves; nobody looks while the tab is hidden.
+ * @param {{ refresh: () => Promise<void> }[]} parts
+ */
 async function keepFresh(parts) {
   for (;;) {
     if (!document.hidden) await Promise.allSettled(parts.map((part) => part.refresh()));

@@ -1,13 +1,21 @@
 // The plain text of a mail, for reading: our own mails and what other programs commonly send. Not a parser for
 // every mail there is; the source is one click away.
 
-/** The first text/plain part, else the whole body. */
+/**
+ * The first text/plain part, else the whole body.
+ * @param {Uint8Array} bytes
+ */
 export function readableText(bytes) {
   // A character a byte, so that every transfer encoding can be undone.
   const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
   return part(text, 0) ?? decode(split(text).body, {});
 }
 
+/**
+ * @param {string} text
+ * @param {number} depth
+ * @returns {string | null}
+ */
 function part(text, depth) {
   const { headers, body } = split(text);
   const type = headers['content-type'] ?? 'text/plain';
@@ -26,10 +34,12 @@ function part(text, depth) {
   return /^text\/plain/i.test(type) ? decode(body, headers) : null;
 }
 
+/** @param {string} text */
 function split(text) {
   const unix = text.replaceAll('\r\n', '\n');
   const end = unix.indexOf('\n\n');
   const head = end === -1 ? unix : unix.slice(0, end);
+  /** @type {Record<string, string>} */
   const headers = {};
   for (const line of head.replace(/\n[ \t]+/g, ' ').split('\n')) {
     const colon = line.indexOf(':');
@@ -38,6 +48,10 @@ function split(text) {
   return { headers, body: end === -1 ? '' : unix.slice(end + 2) };
 }
 
+/**
+ * @param {string} body
+ * @param {Record<string, string>} headers
+ */
 function decode(body, headers) {
   const encoding = (headers['content-transfer-encoding'] ?? '').toLowerCase();
   let text = body;

@@ -1,6 +1,6 @@
 // Fires an event of each of the four categories, as the product would (CONTRACT §5).
 
-import { announce, fill, h } from './dom.js';
+import { announce, fill, h, typed } from './dom.js';
 import { api } from './session.js';
 
 const KINDS = [
@@ -52,7 +52,11 @@ const KINDS = [
   },
 ];
 
-/** The panel. `sent` is called once an event has been accepted. */
+/**
+ * The panel. `sent` is called once an event has been accepted.
+ * @param {HTMLElement} place
+ * @param {{ tenant: string, email: string, sent: () => Promise<void> }} options
+ */
 export function sendPanel(place, { tenant, email, sent }) {
   const recipient = h('input', {
     id: 'recipient',
@@ -61,7 +65,7 @@ export function sendPanel(place, { tenant, email, sent }) {
     autocomplete: 'off',
   });
   const note = h('p', { class: 'muted' });
-  const fire = async (kind) => {
+  const fire = async (/** @type {typeof KINDS[number]} */ kind) => {
     const id = `evt_${crypto.randomUUID()}`;
     const address = recipient.value.trim();
     try {
@@ -70,7 +74,7 @@ export function sendPanel(place, { tenant, email, sent }) {
         tenant,
         category: kind.category,
         type: kind.type,
-        recipients: [{ address, locale: document.querySelector('#language').value }],
+        recipients: [{ address, locale: typed('language') }],
         ...(kind.thread ? { thread: kind.thread } : {}),
         data: { ...kind.data, url: `https://app.example.com/${kind.path}` },
       });
@@ -78,7 +82,7 @@ export function sendPanel(place, { tenant, email, sent }) {
       fill(note, `${kind.name} to ${address}: accepted as `, h('code', {}, id.slice(0, 12)), '…');
     } catch (error) {
       note.className = 'error';
-      fill(note, `${kind.name}: ${error.message}`);
+      fill(note, `${kind.name}: ${/** @type {Error} */ (error).message}`);
     }
     announce(note.textContent);
     await sent();

@@ -2,17 +2,29 @@
 // server. One at a time; what came of the last one stays in view until the next. `form` gives the words (`t`), the
 // settings (`value`, `active`) and a way to the API (`call`), and is told what has changed.
 
-import { ApiError } from './api.js';
+/**
+ * @import { SmtpSettings } from '../index.js'
+ * @import { FormContext, Hooks, Problem, RunAbout } from '../../types/form.js'
+ */
+
+import { ApiError, isAbort } from './api.js';
 import { confirm, fill } from './dom.js';
 import { banner, problemView } from './report.js';
 import { Run } from './run.js';
 
 export class Actions {
   #form;
+  /** @type {AbortController | null} */
   #running = null;
+  /** @type {'test' | 'activate'} */
   #lastRun = 'test';
-  #shown = null; // draws what came of the last action, so that it outlives a change of the language
+  /**
+   * Draws what came of the last action, so that it outlives a change of the language.
+   * @type {((context: FormContext, outcome: HTMLElement) => void) | null}
+   */
+  #shown = null;
 
+  /** @param {Hooks} form */
   constructor(form) {
     this.#form = form;
   }
@@ -31,12 +43,16 @@ export class Actions {
     this.#shown?.(context, outcome);
   }
 
+  /** @param {(context: FormContext, outcome: HTMLElement) => void} draw */
   #show(draw) {
     this.#shown = draw;
     this.draw();
   }
 
-  /** Tests or activates what stands in the form. */
+  /**
+   * Tests or activates what stands in the form.
+   * @param {'test' | 'activate'} what
+   */
   async run(what) {
     const form = this.#form;
     if (this.#running) return form.announce(form.t('action.running'));
@@ -80,11 +96,18 @@ export class Actions {
       form.announce(form.t('status.removed'));
       form.emit('smtp-activated', { revision: null, report: null });
     } catch (error) {
-      this.#show(({ t }, outcome) => fill(outcome, problemView(t, error)));
+      const problem = /** @type {Problem} */ (error);
+      this.#show(({ t }, outcome) => fill(outcome, problemView(t, problem)));
     }
   }
 
   // Runs a test, an activation or the way back, and shows what came of it.
+  /**
+   * @param {RunAbout['what']} what
+   * @param {string} method
+   * @param {string} path
+   * @param {SmtpSettings} [body]
+   */
   async #perform(what, method, path, body) {
     const form = this.#form;
     const run = new Run({
@@ -115,11 +138,12 @@ export class Actions {
       form.emit('smtp-tested', { report });
       if (activated) form.emit('smtp-activated', { report, revision: answer.revision ?? null });
     } catch (error) {
-      if (error?.name !== 'AbortError' && !(error instanceof ApiError)) {
+      if (error instanceof ApiError) run.stop(error);
+      else if (isAbort(error)) run.stop(null);
+      else {
         run.leave();
         throw error;
       }
-      run.stop(error?.name === 'AbortError' ? null : error);
     } finally {
       this.#running = null;
       form.enable();

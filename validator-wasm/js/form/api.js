@@ -1,8 +1,14 @@
 // The HTTP API as the form sees it.
 
+/** @import { Answer, CallOptions } from '../../types/form.js' */
+
 /** An answer that is no success: a problem of the API, or of the way to it. */
 export class ApiError extends Error {
-  /** @param {number} status HTTP status, 0 when there was no answer. @param {object} body what came. */
+  /**
+   * @param {number} status HTTP status, 0 when there was no answer
+   * @param {any} body what came
+   * @param {number | null} [retryAfter] in seconds
+   */
   constructor(status, body, retryAfter = null) {
     super(body?.code ?? `http_${status}`);
     this.status = status;
@@ -20,14 +26,26 @@ export class Api {
   #token;
   #locale;
 
+  /**
+   * @param {string} base
+   * @param {(() => Promise<string | null | undefined>) | null} getToken
+   * @param {string} locale
+   */
   constructor(base, getToken, locale) {
     this.#base = base.replace(/\/+$/, '');
     this.#token = getToken;
     this.#locale = locale;
   }
 
-  /** One call. `onStage` asks for the stream and gets each stage. The final document comes with its status. */
+  /**
+   * One call. `onStage` asks for the stream and gets each stage. The final document comes with its status.
+   * @param {string} method
+   * @param {string} path
+   * @param {CallOptions} [options]
+   * @returns {Promise<Answer>}
+   */
   async call(method, path, { body, onStage, signal } = {}) {
+    /** @type {Record<string, string>} */
     const headers = {
       'Accept-Language': this.#locale,
       Accept: onStage ? 'application/x-ndjson, application/json;q=0.9' : 'application/json',
@@ -45,15 +63,24 @@ export class Api {
         cache: 'no-store',
       });
       const streamed = (response.headers.get('Content-Type') ?? '').startsWith('application/x-ndjson');
-      const answer = streamed ? await readLines(response.body, onStage) : await readDocument(response);
+      const answer = streamed ? await readLines(response, onStage) : await readDocument(response);
       return settle(response, answer);
     } catch (error) {
-      if (error instanceof ApiError || error?.name === 'AbortError') throw error;
+      if (error instanceof ApiError || isAbort(error)) throw error;
       throw new ApiError(0, {});
     }
   }
 }
 
+/**
+ * Whether a call was stopped by its signal.
+ * @param {unknown} error
+ */
+export function isAbort(error) {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
+/** @param {Response} response */
 async function readDocument(response) {
   const text = await response.text();
   if (text === '') return null;
@@ -65,10 +92,16 @@ async function readDocument(response) {
 }
 
 // One stage a line, the answer last. Stages have a `stage`, no answer has.
-async function readLines(stream, onStage) {
-  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+/**
+ * @param {Response} response
+ * @param {CallOptions['onStage']} onStage
+ */
+async function readLines({ body }, onStage) {
+  if (body === null) throw new ApiError(0, {});
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let buffer = '';
   let answer = null;
+  /** @param {string} line */
   const take = (line) => {
     if (line.trim() === '') return;
     const value = JSON.parse(line);
@@ -81,7 +114,7 @@ async function readLines(stream, onStage) {
     buffer += value;
     if (buffer.length > MAX_CHARS) throw new ApiError(0, {});
     const lines = buffer.split('\n');
-    buffer = lines.pop();
+    buffer = lines.pop() ?? '';
     lines.forEach(take);
   }
   take(buffer);
@@ -90,6 +123,11 @@ async function readLines(stream, onStage) {
 }
 
 // A stream has said 200 before it knew its end: the answer itself then tells what it is.
+/**
+ * @param {Response} response
+ * @param {any} answer
+ * @returns {Answer}
+ */
 function settle(response, answer) {
   let status = response.status;
   if (status === 200 && answer !== null) {

@@ -1,35 +1,56 @@
 // Builds elements without innerHTML, so that nothing a server says can become markup and a page may require
 // Trusted Types.
 
+/** @import { ButtonProps, Child, Props, Question } from '../../types/form.js' */
+
 const SVG = 'http://www.w3.org/2000/svg';
 
 /**
  * An element. `props` are attributes; `on` holds listeners, `text` the text content. `null`, `undefined` and
  * `false` leave an attribute out, `true` makes it empty.
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Props | null} [props]
+ * @param {...Child} children
  */
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props ?? {})) {
     if (value === null || value === undefined || value === false) continue;
     if (name === 'on') {
-      for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
-    } else if (name === 'text') element.textContent = value;
+      for (const [event, listener] of Object.entries(props?.on ?? {})) {
+        if (listener) element.addEventListener(event, listener);
+      }
+    } else if (name === 'text') element.textContent = String(value);
     else element.setAttribute(name, value === true ? '' : String(value));
   }
   append(element, children);
   return element;
 }
 
-/** Appends nodes and strings, however nested; leaves out what is empty. */
+/**
+ * Appends nodes and strings, however nested; leaves out what is empty.
+ * @template {ParentNode} P
+ * @param {P} parent
+ * @param {Child} children
+ */
 export function append(parent, children) {
-  for (const child of [children].flat(Infinity)) {
+  /** @type {unknown[]} */
+  const nested = [children];
+  const flat = /** @type {Exclude<Child, Child[]>[]} */ (nested.flat(Infinity));
+  for (const child of flat) {
     if (child === null || child === undefined || child === false || child === '') continue;
     parent.append(child);
   }
   return parent;
 }
 
-/** Replaces all children. */
+/**
+ * Replaces all children.
+ * @template {ParentNode} P
+ * @param {P} parent
+ * @param {...Child} children
+ */
 export function fill(parent, ...children) {
   parent.replaceChildren();
   return append(parent, children);
@@ -54,7 +75,10 @@ const PATHS = {
   chevron: ['M9 6l6 6-6 6'],
 };
 
-/** A line icon. It is decoration: what it means stands in words beside it. */
+/**
+ * A line icon. It is decoration: what it means stands in words beside it.
+ * @param {keyof typeof PATHS} name
+ */
 export function icon(name) {
   const svg = document.createElementNS(SVG, 'svg');
   for (const [key, value] of Object.entries({
@@ -72,7 +96,11 @@ export function icon(name) {
   return svg;
 }
 
-/** A button of the given looks: `primary`, `quiet`, `danger`, or plain. */
+/**
+ * A button of the given looks: `primary`, `quiet`, `danger`, or plain.
+ * @param {Child} label
+ * @param {ButtonProps} [props]
+ */
 export function button(label, { look = 'plain', part, click, ...rest } = {}) {
   return h(
     'button',
@@ -81,7 +109,12 @@ export function button(label, { look = 'plain', part, click, ...rest } = {}) {
   );
 }
 
-/** A disclosure. */
+/**
+ * A disclosure.
+ * @param {Child} summary
+ * @param {Props} props
+ * @param {...Child} children
+ */
 export function disclosure(summary, props, ...children) {
   return h(
     'details',
@@ -91,9 +124,15 @@ export function disclosure(summary, props, ...children) {
   );
 }
 
-/** Asks before something is done. Resolves to whether it shall be. */
+/**
+ * Asks before something is done. Resolves to whether it shall be.
+ * @param {ParentNode} root
+ * @param {Question} question
+ * @returns {Promise<boolean>}
+ */
 export function confirm(root, { title, text, yes, no, danger = true }) {
   const titleId = 'confirm-title';
+  /** @type {HTMLDialogElement} */
   const dialog = h(
     'dialog',
     { part: 'dialog', 'aria-labelledby': titleId, 'aria-describedby': 'confirm-text' },

@@ -2,12 +2,23 @@
 // can be focused, and shows its issues beside it. `form` gives words (`t`), and hears of changes (`changed`) and
 // of fixes (`applyFix`).
 
+/**
+ * @import { Issue } from '../index.js'
+ * @import { Child, Choice, DraftSecret, Field, FieldSpec, FormContext, SecretField } from '../../types/form.js'
+ */
+
 import { append, button, fill, h, icon } from './dom.js';
 import { fixLabel } from './fixes.js';
 
+/** @param {string} path */
 const idOf = (path) => `f-${path.replaceAll('.', '-')}`;
 
-/** The frame around a control: label, hint, the control, its issues. */
+/**
+ * The frame around a control: label, hint, the control, its issues.
+ * @param {FormContext} form
+ * @param {FieldSpec} spec
+ * @param {Child} control
+ */
 function frame(form, { path, label, hint, optional, group = false }, control) {
   const id = idOf(path);
   const issues = h('div', { id: `${id}-issues`, class: 'issues', part: 'issues' });
@@ -26,7 +37,12 @@ function frame(form, { path, label, hint, optional, group = false }, control) {
   return { path, label, root, issues, described: hint ? [`${id}-hint`, `${id}-issues`] : [`${id}-issues`] };
 }
 
-/** Shows the issues of a field and ties them to it. */
+/**
+ * Shows the issues of a field and ties them to it.
+ * @param {FormContext} form
+ * @param {Field} field
+ * @param {Issue[]} issues
+ */
 export function showIssues(form, field, issues) {
   const errors = issues.some((issue) => issue.severity === 'error');
   field.root.toggleAttribute('data-error', errors);
@@ -43,11 +59,15 @@ export function showIssues(form, field, issues) {
   );
 }
 
-/** One issue: its severity in words for those who see no colours, the message, and its fix. */
+/**
+ * One issue: its severity in words for those who see no colours, the message, and its fix.
+ * @param {FormContext} form
+ * @param {Issue} issue
+ */
 export function issueLine(form, issue) {
   const { t } = form;
   const error = issue.severity === 'error';
-  const label = issue.fix ? fixLabel(t, issue) : null;
+  const label = issue.fix ? fixLabel(t, { code: issue.code, fix: issue.fix }) : null;
   return h(
     'div',
     { class: `issue ${error ? 'error' : 'warning'}`, part: `issue ${issue.severity}`, 'data-code': issue.code },
@@ -68,7 +88,12 @@ export function issueLine(form, issue) {
   );
 }
 
-/** A line of text. */
+/**
+ * A line of text.
+ * @param {FormContext} form
+ * @param {FieldSpec} spec
+ * @returns {Field}
+ */
 export function textField(form, spec) {
   const { path, type = 'text', multiline = false, code = false } = spec;
   const id = idOf(path);
@@ -89,20 +114,27 @@ export function textField(form, spec) {
   });
   const field = frame(form, spec, append(h('div', { class: 'control' }), [input, spec.beside]));
   input.setAttribute('aria-describedby', field.described.join(' '));
-  const read = spec.read ?? ((text) => text);
+  const read = spec.read ?? ((/** @type {string} */ text) => text);
   return Object.assign(field, {
     targets: () => [input],
     focus: () => input.focus(),
     get: () => read(input.value),
-    set: (value) => {
+    set: (/** @type {unknown} */ value) => {
       const text = value === null || value === undefined ? '' : String(value);
       if (input.value !== text) input.value = text;
     },
-    disable: (disabled) => (input.disabled = disabled),
+    disable: (/** @type {boolean} */ disabled) => {
+      input.disabled = disabled;
+    },
   });
 }
 
-/** One of a few, as radio buttons side by side. Each may explain itself. */
+/**
+ * One of a few, as radio buttons side by side. Each may explain itself.
+ * @param {FormContext} form
+ * @param {FieldSpec & { choices: Choice[] }} spec
+ * @returns {Field}
+ */
 export function choiceField(form, spec) {
   const { path, choices } = spec;
   const id = idOf(path);
@@ -133,31 +165,37 @@ export function choiceField(form, spec) {
   const field = frame(form, { ...spec, group: true }, [group, choices.some(({ hint }) => hint) ? about : null]);
   group.setAttribute('aria-describedby', field.issues.id);
   const checked = () => inputs.find((input) => input.checked);
-  const note = () => (about.textContent = choices[inputs.indexOf(checked())]?.hint ?? '');
+  const note = () => {
+    about.textContent = choices.find(({ value }) => value === checked()?.value)?.hint ?? '';
+  };
   return Object.assign(field, {
     targets: () => [group],
     focus: () => (checked() ?? inputs[0]).focus(),
     get: () => checked()?.value ?? null,
-    set: (value) => {
+    set: (/** @type {unknown} */ value) => {
       for (const input of inputs) input.checked = input.value === value;
       note();
     },
-    disable: (disabled) => {
+    disable: (/** @type {boolean} */ disabled) => {
       for (const input of inputs) input.disabled = disabled;
     },
   });
 }
 
-/** One of some, as a list. */
-export function selectField(form, { path, label, labelledby, choices }) {
+/**
+ * One of some, as a list.
+ * @param {FormContext} form
+ * @param {{ path: string, label: string, choices: Choice[] }} spec
+ * @returns {Field}
+ */
+export function selectField(form, { path, label, choices }) {
   const id = idOf(path);
   const select = h(
     'select',
     {
       id,
       part: 'select',
-      'aria-label': labelledby ? null : label,
-      'aria-labelledby': labelledby,
+      'aria-label': label,
       'aria-describedby': `${id}-issues`,
       on: { change: () => form.changed(path) },
     },
@@ -172,14 +210,21 @@ export function selectField(form, { path, label, labelledby, choices }) {
     targets: () => [select],
     focus: () => select.focus(),
     get: () => select.value,
-    set: (value) => (select.value = value ?? ''),
-    disable: (disabled) => (select.disabled = disabled),
+    set: (value) => {
+      select.value = String(value ?? '');
+    },
+    disable: (disabled) => {
+      select.disabled = disabled;
+    },
   };
 }
 
 /**
  * A secret: typed anew, or the stored one kept. What is stored never reaches the browser; what was typed leaves
  * the document with `forget`.
+ * @param {FormContext} form
+ * @param {FieldSpec} spec
+ * @returns {SecretField}
  */
 export function secretField(form, spec) {
   const { t } = form;
@@ -199,10 +244,12 @@ export function secretField(form, spec) {
     on: { input: () => form.changed(path) },
   });
   const eye = button(icon('eye'), { look: 'inset', click: () => reveal(input.type === 'password') });
+  /** @param {boolean} show */
   const reveal = (show) => {
     input.type = show ? 'text' : 'password';
-    eye.setAttribute('aria-label', t(show ? 'secret.hide' : 'secret.show', { label }));
-    eye.title = eye.getAttribute('aria-label');
+    const name = t(show ? 'secret.hide' : 'secret.show', { label });
+    eye.setAttribute('aria-label', name);
+    eye.title = name;
     eye.toggleAttribute('data-on', show);
   };
   reveal(false);
@@ -223,16 +270,20 @@ export function secretField(form, spec) {
   const entry = h('div', { class: 'control with-inset' }, input, eye);
   const field = frame(form, spec, [kept, entry, why, back]);
   input.setAttribute('aria-describedby', [...field.described, `${id}-why`].join(' '));
-  const labelElement = field.root.querySelector('label');
+  const labelElement = /** @type {HTMLLabelElement} */ (field.root.querySelector('label'));
+  const hint = /** @type {HTMLElement | null} */ (field.root.querySelector(`#${id}-hint`));
 
   function show() {
     kept.hidden = !keep;
     entry.hidden = keep;
     back.hidden = keep || !stored;
     labelElement.htmlFor = keep ? '' : id;
-    const hint = field.root.querySelector(`#${id}-hint`);
     if (hint) hint.hidden = keep;
   }
+  /**
+   * @param {boolean} value
+   * @param {boolean} byHand
+   */
   function choose(value, byHand) {
     keep = value && stored;
     if (keep) input.value = '';
@@ -245,13 +296,13 @@ export function secretField(form, spec) {
   return Object.assign(field, {
     targets: () => [input],
     focus: () => (keep ? replace : input).focus(),
-    get: () => (keep ? { keep: true } : input.value === '' ? null : { set: input.value }),
-    set: (value) => {
+    get: () => (keep ? { keep: /** @type {const} */ (true) } : input.value === '' ? null : { set: input.value }),
+    set: (/** @type {DraftSecret} */ value) => {
       choose(value?.keep === true, false);
       if (!keep) input.value = value?.set ?? '';
     },
     /** Whether a secret is stored for this destination, and whether one is stored for another. */
-    offer: (isStored, elsewhere) => {
+    offer: (/** @type {boolean} */ isStored, /** @type {boolean} */ elsewhere) => {
       const wasStored = stored;
       stored = isStored;
       why.hidden = !elsewhere;
@@ -264,7 +315,7 @@ export function secretField(form, spec) {
       input.value = '';
       reveal(false);
     },
-    disable: (disabled) => {
+    disable: (/** @type {boolean} */ disabled) => {
       for (const element of [input, replace, back, eye]) element.disabled = disabled;
     },
   });

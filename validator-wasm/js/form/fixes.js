@@ -1,8 +1,17 @@
 // A fix (JSON merge patch) in a few words.
 
+/**
+ * @import { Issue } from '../index.js'
+ * @import { Messages, Patch } from '../../types/form.js'
+ */
+
 import { SECRETS, getPath } from './draft.js';
 
-/** What stands on the button that applies an issue's fix. */
+/**
+ * What stands on the button that applies an issue's fix.
+ * @param {Messages} t
+ * @param {{ code: Issue['code'], fix: Patch }} issue
+ */
 export function fixLabel(t, { code, fix }) {
   const spaces = SECRETS.map((path) => getPath(fix, path)?.spaces).find(Boolean);
   // What is set is what stands there already, to the eye: "Use mailer" would say nothing.
@@ -12,8 +21,13 @@ export function fixLabel(t, { code, fix }) {
   return t(Object.values(fix).every((entry) => entry === null) ? 'issue.remove' : 'issue.fix');
 }
 
-/** What it sets; empty when that cannot be said shortly. */
+/**
+ * What it sets; empty when that cannot be said shortly.
+ * @param {Messages} t
+ * @param {Patch} patch
+ */
 export function describePatch(t, patch) {
+  /** @type {Record<string, (value: unknown) => string>} */
   const say = {
     port: (port) => t('issue.port', { port }),
     security: (value) => (t.has(`security.${value}`) ? t(`security.${value}`) : String(value)),
@@ -26,7 +40,11 @@ export function describePatch(t, patch) {
   return parts.join(', ');
 }
 
-/** The dotted paths that a patch touches. */
+/**
+ * The dotted paths that a patch touches.
+ * @param {object} patch
+ * @returns {string[]}
+ */
 export function patchedPaths(patch, prefix = '') {
   return Object.entries(patch).flatMap(([key, value]) => {
     const path = prefix === '' ? key : `${prefix}.${key}`;

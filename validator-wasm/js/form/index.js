@@ -1,6 +1,12 @@
 // <smtp-settings-form>: the form of CONTRACT §7. Its state is here, what it looks like is in the modules
 // beside it. Needs no inline style and no eval: script-src 'self' 'wasm-unsafe-eval' is enough.
 
+/**
+ * @import { Issue, SmtpSettings, ValidationReport } from '../index.js'
+ * @import * as published from './index.js'
+ * @import { Active, CallOptions, Draft, FormContext, Hooks, Messages, Patch, Problem, View } from '../../types/form.js'
+ */
+
 import * as validator from '../index.js';
 import { Actions } from './actions.js';
 import { Api } from './api.js';
@@ -16,11 +22,13 @@ import { styles } from './style.js';
 import { loadWords, pickLocale } from './words.js';
 
 // A change of one can make an issue of the other: who has met one has met both.
+/** @type {Record<string, string[]>} */
 const TOGETHER = { port: ['security'], host: ['port', 'security'] };
 
 // Where pages are rendered on a server there are no elements: there the module loads and defines nothing.
-const Element = globalThis.HTMLElement ?? class {};
+const Element = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (/** @type {unknown} */ (class {}));
 
+/** @implements {published.SmtpSettingsForm} */
 export class SmtpSettingsForm extends Element {
   static formAssociated = true;
   static observedAttributes = ['api', 'locale'];
@@ -28,19 +36,45 @@ export class SmtpSettingsForm extends Element {
   #internals = this.attachInternals();
   #root = this.attachShadow({ mode: 'open', delegatesFocus: true });
   #live = h('div', { class: 'sr', role: 'status', 'aria-live': 'polite' });
+  /** @type {(() => Promise<string | null | undefined>) | null} */
   #getToken = null;
+  /** @type {published.SmtpSettingsForm['options']} */
   #options = {};
-  #t = null;
+  /**
+   * The messages in use; null until the first are loaded.
+   * @type {Messages | null}
+   */
+  #messages = null;
   #draft = emptyDraft();
-  #active = undefined; // undefined: not known; null: the platform's server
+  /**
+   * What is active: undefined is not known, null the platform's server.
+   * @type {Active | null | undefined}
+   */
+  #active = undefined;
+  /** @type {Problem | null} */
   #problem = null;
   #controls = new Controls();
-  #met = new Set(); // fields that the admin has left, or whose issues were asked for
-  #typed = new Set(); // fields that the admin has changed
-  #given = false; // whether the page has set the value: what is active does not replace that
+  /**
+   * The fields that the admin has left, or whose issues were asked for.
+   * @type {Set<string>}
+   */
+  #met = new Set();
+  /**
+   * The fields that the admin has changed.
+   * @type {Set<string>}
+   */
+  #typed = new Set();
+  /** Whether the page has set the value: what is active does not replace that. */
+  #given = false;
+  /** @type {ValidationReport} */
   #report = { valid: false, issues: [] };
-  #checking = true; // whether the rules are in this browser
-  #view = {};
+  /** Whether the rules are in this browser. */
+  #checking = true;
+  /**
+   * The form as it is built; null until it is.
+   * @type {View | null}
+   */
+  #built = null;
   #building = false;
   #actions = new Actions(this.#hooks());
   #pointerDown = false;
@@ -50,23 +84,24 @@ export class SmtpSettingsForm extends Element {
   constructor() {
     super();
     this.#root.adoptedStyleSheets = [styles()];
-    this.#root.addEventListener('focusout', (event) => this.#left(event));
-    this.#root.addEventListener('pointerdown', () => (this.#pointerDown = true));
+    this.#root.addEventListener('focusout', (event) => this.#left(/** @type {FocusEvent} */ (event)));
+    this.#root.addEventListener('pointerdown', () => {
+      this.#pointerDown = true;
+    });
   }
 
   connectedCallback() {
     for (const name of ['getToken', 'value', 'options']) {
       // Set before the element was defined: an own property that hides the accessor.
-      if (Object.hasOwn(this, name)) {
-        const value = this[name];
-        delete this[name];
-        this[name] = value;
-      }
+      const own = Object.getOwnPropertyDescriptor(this, name);
+      if (!own) continue;
+      Reflect.deleteProperty(this, name);
+      Reflect.set(this, name, own.value);
     }
     addEventListener('pointerup', this.#pointerUp);
     addEventListener('pointercancel', this.#pointerUp);
     // An element that was only moved stays as it is.
-    if (this.#t?.locale !== pickLocale(this.locale)) this.#start();
+    if (this.#messages?.locale !== pickLocale(this.locale)) this.#start();
   }
 
   disconnectedCallback() {
@@ -75,8 +110,13 @@ export class SmtpSettingsForm extends Element {
     this.#actions.stop();
   }
 
+  /**
+   * @param {string} name
+   * @param {string | null} before
+   * @param {string | null} now
+   */
   attributeChangedCallback(name, before, now) {
-    if (before === now || !this.isConnected || !this.#t) return;
+    if (before === now || !this.isConnected || !this.#messages) return;
     if (name === 'api') this.#active = undefined;
     this.#start();
   }
@@ -90,7 +130,8 @@ export class SmtpSettingsForm extends Element {
     this.setAttribute('api', value);
   }
   get locale() {
-    return this.getAttribute('locale') ?? this.closest('[lang]')?.lang ?? navigator.language;
+    const inherited = /** @type {HTMLElement | null} */ (this.closest('[lang]'));
+    return this.getAttribute('locale') ?? inherited?.lang ?? navigator.language;
   }
   set locale(value) {
     this.setAttribute('locale', value);
@@ -102,7 +143,7 @@ export class SmtpSettingsForm extends Element {
   }
   set getToken(value) {
     this.#getToken = typeof value === 'function' ? value : null;
-    if (this.#t && this.isConnected && this.#active === undefined) this.#load();
+    if (this.#messages && this.isConnected && this.#active === undefined) this.#load();
   }
 
   /** The operator's `{allowPorts, allowNetworks}`, as the server has them. */
@@ -111,7 +152,7 @@ export class SmtpSettingsForm extends Element {
   }
   set options(value) {
     this.#options = { ...value };
-    if (this.#t) this.#check();
+    if (this.#messages) this.#check();
   }
 
   /** The settings as they stand in the form; what was typed into a secret included, until it is saved. */
@@ -150,10 +191,12 @@ export class SmtpSettingsForm extends Element {
   formResetCallback() {
     this.#replaceDraft(this.#active ? toDraft(this.#active.settings) : emptyDraft());
   }
+  /** @param {boolean} disabled */
   formDisabledCallback(disabled) {
     this.#disabled = disabled;
     this.#enable();
   }
+  /** @param {string} state */
   formStateRestoreCallback(state) {
     try {
       this.#replaceDraft(toDraft(JSON.parse(state)));
@@ -167,20 +210,16 @@ export class SmtpSettingsForm extends Element {
   async #start() {
     const load = ++this.#loads;
     const locale = pickLocale(this.locale);
-    if (!this.#t) fill(this.#root, h('p', { class: 'loading', role: 'status' }, '…'));
+    if (!this.#messages) fill(this.#root, h('p', { class: 'loading', role: 'status' }, '…'));
     const [words, rules] = await Promise.allSettled([loadWords(locale), loadRules(locale)]);
     if (load !== this.#loads || !this.isConnected) return;
     // Without the new words the old ones stay.
-    if (words.status === 'rejected')
-      return (
-        this.#t ||
-        fill(
-          this.#root,
-          buildNothing(() => this.#start()),
-        )
-      );
+    if (words.status === 'rejected') {
+      if (!this.#messages) fill(this.#root, ...buildNothing(() => this.#start()));
+      return;
+    }
     this.#checking = rules.status === 'fulfilled';
-    this.#t = words.value;
+    this.#messages = words.value;
     this.#build();
     if (this.#active === undefined) await this.#load();
   }
@@ -198,12 +237,13 @@ export class SmtpSettingsForm extends Element {
       const untouched = this.#typed.size === 0 && !this.#given;
       if (untouched && this.#active) this.#replaceDraft(toDraft(this.#active.settings));
     } catch (error) {
-      if (error.status === 404) {
+      const problem = /** @type {Problem} */ (error);
+      if (problem.status === 404) {
         // Settings that were active are no draft for anything now.
         if (this.#active && this.#typed.size === 0) this.#replaceDraft(emptyDraft());
         this.#active = null;
         this.#problem = null;
-      } else this.#problem = error;
+      } else this.#problem = problem;
     }
     this.#showActive();
   }
@@ -215,13 +255,31 @@ export class SmtpSettingsForm extends Element {
     await this.#load();
   }
 
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {CallOptions} [more]
+   */
   #call(method, path, more) {
     return new Api(this.api, this.#getToken, this.#t.locale).call(method, path, more);
   }
 
   // --- building -----------------------------------------------------------------------------------------------------
 
-  // What the modules beside this one need of the form.
+  get #t() {
+    if (!this.#messages) throw new Error('no messages are loaded yet');
+    return this.#messages;
+  }
+
+  get #view() {
+    if (!this.#built) throw new Error('the form is not built yet');
+    return this.#built;
+  }
+
+  /**
+   * What the modules beside this one need of the form.
+   * @returns {FormContext}
+   */
   #context() {
     return {
       t: this.#t,
@@ -240,7 +298,10 @@ export class SmtpSettingsForm extends Element {
     };
   }
 
-  // What the actions need of it: how it stands at the moment, and how to go on.
+  /**
+   * What the actions need of it: how it stands at the moment, and how to go on.
+   * @returns {Hooks}
+   */
   #hooks() {
     const form = this;
     return {
@@ -279,7 +340,7 @@ export class SmtpSettingsForm extends Element {
       stop: () => this.#actions.stop(),
       load: () => this.#start(),
     };
-    this.#view = { context, ...buildLayout(context, { checking: this.#checking, act }) };
+    this.#built = { context, ...buildLayout(context, { checking: this.#checking, act }) };
     const place = placeIn(this.#root);
     this.#building = true;
     fill(this.#root, this.#view.root, this.#live);
@@ -294,9 +355,10 @@ export class SmtpSettingsForm extends Element {
   }
 
   #showActive() {
+    if (!this.#built) return;
     const { status } = this.#view;
-    if (!status) return;
-    const focused = status.contains(this.#root.activeElement) ? this.#root.activeElement.part.value : null;
+    const active = this.#root.activeElement;
+    const focused = active && status.contains(active) ? active.part.value : null;
     if (this.#problem)
       fill(
         status,
@@ -305,19 +367,22 @@ export class SmtpSettingsForm extends Element {
     else if (this.#active === undefined) fill(status, h('p', { class: 'loading' }, this.#t('form.loading')));
     else fill(status, statusView(this.#view.context, this.#active));
     // The button that had the focus has gone: to the one in its place, or to what has become of it.
-    if (focused !== null) (status.querySelector(`[part="${focused}"]`) ?? status.querySelector('h3, h4'))?.focus();
+    if (focused !== null) {
+      const next = status.querySelector(`[part="${focused}"]`) ?? status.querySelector('h3, h4');
+      /** @type {HTMLElement | null} */ (next)?.focus();
+    }
     this.#offerSecrets();
   }
 
   #enable() {
     this.#controls.disable(this.#disabled);
+    if (!this.#built) return;
     for (const element of [this.#view.test, this.#view.activate]) {
-      if (!element) continue;
       element.disabled = this.#disabled;
       // Not `disabled`, which would lose the focus while a test runs.
       element.setAttribute('aria-disabled', String(this.#actions.running));
     }
-    if (this.#view.stop) this.#view.stop.hidden = !this.#actions.running;
+    this.#view.stop.hidden = !this.#actions.running;
   }
 
   // --- the draft ------------------------------------------------------------------------------------------------------
@@ -328,24 +393,30 @@ export class SmtpSettingsForm extends Element {
     this.#met.clear();
   }
 
+  /** @param {Draft} draft */
   #replaceDraft(draft) {
     this.#draft = draft;
     this.#typed.clear();
     this.#met.clear();
-    if (!this.#t) return;
+    if (!this.#messages) return;
     this.#controls.write(this.#draft);
     this.#offerSecrets();
     openUsed(this.#root, this.#draft);
     this.#check();
   }
 
+  /**
+   * @param {string} path
+   * @param {unknown} value
+   */
   #setValue(path, value) {
     setPath(this.#draft, path, value);
-    this.#controls.get(path)?.set(value);
+    this.#controls.get(path).set(value);
     this.#met.add(path);
     this.#changed(path);
   }
 
+  /** @param {string} path */
   #changed(path) {
     setPath(this.#draft, path, this.#controls.get(path).get());
     this.#typed.add(path);
@@ -374,7 +445,7 @@ export class SmtpSettingsForm extends Element {
   // --- the rules --------------------------------------------------------------------------------------------------------
 
   #check() {
-    if (!this.#t) return;
+    if (!this.#messages) return;
     if (this.#checking) this.#report = validator.validate(this.value, { locale: this.#t.locale, ...this.#options });
     else this.#report = { valid: true, issues: [] };
     this.#setFormValue();
@@ -404,8 +475,10 @@ export class SmtpSettingsForm extends Element {
     else this.#internals.setValidity({});
   }
 
+  /** @param {FocusEvent} event */
   #left(event) {
-    const path = event.target.closest?.('[data-path]')?.dataset.path;
+    const target = /** @type {Element | null} */ (event.target);
+    const path = target?.closest('[data-path]')?.getAttribute('data-path');
     // While the form is built anew, nobody leaves a field.
     if (this.#building || !path || !this.#typed.has(path)) return;
     const meet = () => {
@@ -418,7 +491,9 @@ export class SmtpSettingsForm extends Element {
     else meet();
   }
 
-  #pointerUp = () => (this.#pointerDown = false);
+  #pointerUp = () => {
+    this.#pointerDown = false;
+  };
 
   #meetAll() {
     for (const path of this.#controls.paths) this.#met.add(path);
@@ -427,12 +502,14 @@ export class SmtpSettingsForm extends Element {
 
   // --- fixes and presets ------------------------------------------------------------------------------------------------
 
+  /** @param {Issue} issue */
   #applyFix(issue) {
-    this.#patch(issue.fix);
+    this.#patch(issue.fix ?? {});
     this.#announce(this.#t('issue.fixed'));
     this.#focusField(issue.field);
   }
 
+  /** @param {Patch} patch */
   #patch(patch) {
     this.#draft = toDraft(mergePatch(this.#draft, patch));
     for (const touched of patchedPaths(patch)) {
@@ -454,35 +531,51 @@ export class SmtpSettingsForm extends Element {
     });
   }
 
+  /**
+   * @param {string} name
+   * @param {object} detail
+   */
   #emit(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { bubbles: true, composed: true, detail }));
   }
 
+  /**
+   * @param {string} text
+   * @returns {Partial<SmtpSettings> | null}
+   */
   #suggest(text) {
     return this.#checking && text ? validator.suggest(text) : null;
   }
 
-  // After an address or host of a known provider: its settings, if they are not there already.
+  /**
+   * After an address or host of a known provider: its settings, if they are not there already.
+   * @param {'senderAddress' | 'username' | 'host'} path
+   */
   #offerPreset(path) {
     const fragment = this.#suggest(getPath(this.#draft, path));
     const differs =
       fragment &&
-      ['host', 'port', 'security'].some((key) => fragment[key] !== undefined && fragment[key] !== this.#draft[key]);
+      /** @type {const} */ (['host', 'port', 'security']).some(
+        (key) => fragment[key] !== undefined && fragment[key] !== this.#draft[key],
+      );
     const wanted = path === 'host' ? fragment?.host === this.#draft.host : this.#draft.host === '';
     showPreset(this.#view.context, this.#view.preset, fragment?.host && differs && wanted ? fragment : null);
   }
 
+  /** @param {Partial<SmtpSettings>} fragment */
   #applyPreset(fragment) {
     fill(this.#view.preset);
     this.#patch(fragment);
     this.#announce(presetText(this.#t, 'provider.applied', fragment));
   }
 
+  /** @param {Patch} patch */
   #applyProven(patch) {
     this.#patch(patch);
     this.#actions.again();
   }
 
+  /** @param {string} path */
   #focusField(path) {
     const field = this.#controls.nearest(path);
     if (!field) return;
@@ -493,6 +586,7 @@ export class SmtpSettingsForm extends Element {
     field.focus();
   }
 
+  /** @param {string} text */
   #announce(text) {
     // The same words twice are two announcements only if something changed between them.
     this.#live.textContent = this.#live.textContent === text ? `${text}\u00a0` : text;
@@ -524,7 +618,10 @@ export class SmtpSettingsForm extends Element {
     this.#showActive();
   }
 
-  // What only the server can say, on its fields.
+  /**
+   * What only the server can say, on its fields.
+   * @param {Issue[]} issues
+   */
   #takeIssues(issues) {
     this.#report = { valid: false, issues };
     for (const issue of issues) {
@@ -539,8 +636,10 @@ export class SmtpSettingsForm extends Element {
   }
 }
 
-// Languages beside English are loaded when they are asked for. A page that says where the WASM is does so as soon as
-// its imports are done, and has to come first.
+/**
+ * Loads the rules. A page that says where the WASM is does so as soon as its imports are done, and has to come first.
+ * @param {string} locale
+ */
 async function loadRules(locale) {
   await new Promise((turn) => setTimeout(turn));
   return validator.default({ locales: locale === 'en' ? [] : [locale] });

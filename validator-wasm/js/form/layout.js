@@ -1,13 +1,23 @@
 // The form as a whole, from the status on top to what came of the last action.
 
+/**
+ * @import { SmtpSettings } from '../index.js'
+ * @import { Acts, Draft, FormContext, Layout, Messages } from '../../types/form.js'
+ */
+
 import { button, fill, h, icon } from './dom.js';
 import { buildSections } from './sections.js';
 
-/** Builds everything; `act` is what the buttons do. The parts that change are in the answer. */
+/**
+ * Builds everything; `act` is what the buttons do. The parts that change are in the answer.
+ * @param {FormContext} form
+ * @param {{ checking: boolean, act: Acts }} options
+ * @returns {Layout}
+ */
 export function buildLayout(form, { checking, act }) {
   const { t } = form;
   const sections = buildSections(form);
-  const view = {
+  const parts = {
     status: h('div', { class: 'slot' }),
     general: h('div', { class: 'issues general' }),
     preset: h('div', { class: 'slot' }),
@@ -18,12 +28,12 @@ export function buildLayout(form, { checking, act }) {
     activate: button(t('action.activate'), { look: 'primary', part: 'button activate-button', click: act.activate }),
     stop: button(t('action.stop'), { look: 'quiet', hidden: true, part: 'button stop-button', click: act.stop }),
   };
-  form.controls.get('host').root.append(view.preset);
-  const submit = (event) => {
+  form.controls.get('host').root.append(parts.preset);
+  const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     act.test();
   };
-  view.root = h(
+  const root = h(
     'form',
     {
       class: 'form',
@@ -34,7 +44,7 @@ export function buildLayout(form, { checking, act }) {
       autocomplete: 'off',
       on: { submit },
     },
-    view.status,
+    parts.status,
     h(
       'div',
       { class: 'notice', part: 'warning', role: 'note' },
@@ -49,21 +59,24 @@ export function buildLayout(form, { checking, act }) {
           h('p', {}, t('problem.rules')),
           button(t('form.retry'), { look: 'quiet small', click: act.load }),
         ),
-    view.general,
+    parts.general,
     sections,
     h(
       'footer',
       { class: 'footer', part: 'footer' },
       h('p', { class: 'muted small' }, t('action.note')),
-      view.summary,
-      h('div', { class: 'actions' }, view.activate, view.test, view.stop),
+      parts.summary,
+      h('div', { class: 'actions' }, parts.activate, parts.test, parts.stop),
     ),
-    view.outcome,
+    parts.outcome,
   );
-  return view;
+  return { root, ...parts };
 }
 
-/** Without words there is one English sentence. */
+/**
+ * Without words there is one English sentence.
+ * @param {() => void} retry
+ */
 export function buildNothing(retry) {
   return [
     h('p', { class: 'loading', role: 'alert', lang: 'en' }, 'This form could not be loaded.'),
@@ -71,25 +84,44 @@ export function buildNothing(retry) {
   ];
 }
 
-/** A section that is folded away opens when something stands in it. */
+/**
+ * A section that is folded away opens when something stands in it.
+ * @param {ParentNode} root
+ * @param {Draft} draft
+ */
 export function openUsed(root, { ehloName, caPem, routing }) {
-  const open = (section) => (root.querySelector(`[data-section="${section}"]`).open = true);
+  const open = (/** @type {string} */ section) => {
+    const details = root.querySelector(`details[data-section="${section}"]`);
+    if (details) /** @type {HTMLDetailsElement} */ (details).open = true;
+  };
   if (ehloName || caPem) open('advanced');
   if (Object.values(routing).some(({ via, onFailure }) => via !== 'relay' || onFailure !== 'hold')) open('routing');
 }
 
-/** Where the admin is: what is unfolded, and what has the focus. */
+/**
+ * Where the admin is: what is unfolded, and what has the focus.
+ * @param {ShadowRoot} root
+ */
 export function placeIn(root) {
   return { open: [...root.querySelectorAll('details')].map(({ open }) => open), focus: root.activeElement?.id };
 }
 
-/** Takes the admin back there after everything was built anew. */
+/**
+ * Takes the admin back there after everything was built anew.
+ * @param {ShadowRoot} root
+ * @param {ReturnType<typeof placeIn>} place
+ */
 export function takePlace(root, { open, focus }) {
   for (const [at, details] of root.querySelectorAll('details').entries()) details.open ||= open[at] === true;
   if (focus) root.getElementById(focus)?.focus();
 }
 
-/** Shows a known provider, whose settings one click fills in; `fragment` is null when there is none to offer. */
+/**
+ * Shows a known provider, whose settings one click fills in; `fragment` is null when there is none to offer.
+ * @param {FormContext} form
+ * @param {HTMLElement} slot
+ * @param {Partial<SmtpSettings> | null} fragment
+ */
 export function showPreset(form, slot, fragment) {
   if (!fragment) return fill(slot);
   const { t } = form;
@@ -110,7 +142,12 @@ export function showPreset(form, slot, fragment) {
   form.announce(found);
 }
 
-/** A sentence about a provider's settings. */
+/**
+ * A sentence about a provider's settings.
+ * @param {Messages} t
+ * @param {string} key
+ * @param {Partial<SmtpSettings>} fragment
+ */
 export function presetText(t, key, { host, port, security }) {
   return t(key, { host, port, security: security ? t(`security.${security}`) : '' });
 }

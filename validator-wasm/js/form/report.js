@@ -1,25 +1,39 @@
 // What came of a test: the failure with its remedy, or the way to check that the mail arrived; the certificate,
 // the deliverability and the transcript behind disclosures.
 
+/**
+ * @import { Deliverability, Speaker, TestFailure, TestMessage, TestReport, TranscriptLine } from '../index.js'
+ * @import { Child, FormContext, Messages, Problem } from '../../types/form.js'
+ */
+
 import { button, disclosure, h, icon } from './dom.js';
 import { describePatch } from './fixes.js';
 
-/** A banner: what happened, in a line and a sentence. */
+/**
+ * A banner: what happened, in a line and a sentence.
+ * @param {'good' | 'bad'} kind
+ * @param {Child} title
+ * @param {...Child} content
+ */
 export function banner(kind, title, ...content) {
-  const marks = { good: 'check', bad: 'cross' };
   return h(
     'div',
     { class: `banner ${kind}`, part: `banner banner-${kind}` },
-    h('span', { class: 'mark' }, icon(marks[kind])),
+    h('span', { class: 'mark' }, icon(kind === 'good' ? 'check' : 'cross')),
     h('div', {}, h('h4', { tabindex: '-1' }, title), content),
   );
 }
 
-/** A line to be copied. */
+/**
+ * A line to be copied.
+ * @param {FormContext} form
+ * @param {string} text
+ */
 function copyable(form, text) {
   return h('span', { class: 'copyable' }, h('code', { dir: 'ltr' }, text), copyButton(form, text));
 }
 
+/** @param {[name: string, value: Child][]} rows */
 function facts(rows) {
   return h(
     'dl',
@@ -35,10 +49,14 @@ function facts(rows) {
 /**
  * The failure: stage, the server's words, what to do, and the fix that was tried out. `lang` is the language that the
  * test was asked in, whatever the form's is now.
+ * @param {FormContext} form
+ * @param {TestFailure} failure
+ * @param {string} note
+ * @param {string} lang
  */
 export function failureView(form, failure, note, lang) {
   const { t } = form;
-  const { smtp } = failure;
+  const { smtp, fix } = failure;
   const field = failure.field ? form.labelOf(failure.field) : null;
   const reply = smtp
     ? h(
@@ -60,14 +78,14 @@ export function failureView(form, failure, note, lang) {
     h('p', { class: 'lead', dir: 'auto', lang }, failure.message),
     reply,
     failure.remedy ? [h('h5', {}, t('result.remedy')), h('p', { dir: 'auto', lang }, failure.remedy)] : null,
-    failure.fix
+    fix
       ? h(
           'div',
           { class: 'proven', part: 'proven' },
           h('p', {}, icon('check'), t('result.proven')),
-          button(t('result.proven.apply', { value: describePatch(t, failure.fix) }), {
+          button(t('result.proven.apply', { value: describePatch(t, fix) }), {
             look: 'primary',
-            click: () => form.applyProven(failure.fix),
+            click: () => form.applyProven(fix),
           }),
         )
       : null,
@@ -82,7 +100,12 @@ export function failureView(form, failure, note, lang) {
   );
 }
 
-/** The test mail: how to see that it arrived, and as whom. */
+/**
+ * The test mail: how to see that it arrived, and as whom.
+ * @param {FormContext} form
+ * @param {TestMessage} message
+ * @param {string} sender
+ */
 export function arrivalView(form, message, sender) {
   const { t } = form;
   const id = message.messageId.replace(/^<|>$/g, '');
@@ -108,21 +131,29 @@ export function arrivalView(form, message, sender) {
   );
 }
 
-/** SPF, DKIM and DMARC as seen in DNS, and the advice. */
+/**
+ * SPF, DKIM and DMARC as seen in DNS, and the advice.
+ * @param {FormContext} form
+ * @param {Deliverability | null} deliverability
+ * @param {string} lang
+ */
 export function deliverabilityView(form, deliverability, lang) {
   if (!deliverability) return null;
   const { t } = form;
   const advice = deliverability.advice ?? [];
-  const checks = ['spf', 'dkim', 'dmarc']
+  const names = /** @type {const} */ (['spf', 'dkim', 'dmarc']);
+  const checks = names
     .filter((name) => deliverability[name])
     .map((name) => {
       const { result, record } = deliverability[name];
       // Beside these words, the name of a policy stands for itself.
       const word = t.has(`deliverability.result.${result}`) ? t(`deliverability.result.${result}`) : String(result);
-      return [
+      /** @type {[string, Child]} */
+      const row = [
         name.toUpperCase(),
         h('span', {}, h('span', { class: 'chip' }, word), record ? h('code', { dir: 'ltr' }, record) : null),
       ];
+      return row;
     });
   if (checks.length === 0 && advice.length === 0) return null;
   return disclosure(
@@ -139,15 +170,19 @@ export function deliverabilityView(form, deliverability, lang) {
   );
 }
 
-/** TLS version, cipher, certificate, and what the server offers. */
+/**
+ * TLS version, cipher, certificate, and what the server offers.
+ * @param {FormContext} form
+ * @param {TestReport} report
+ */
 export function tlsView(form, report) {
   const { tls, capabilities } = report;
   if (!tls) return null;
   const { t } = form;
-  const certificate = tls.certificate ?? {};
-  const days = Math.floor((new Date(certificate.notAfter) - Date.now()) / 86_400_000);
-  const code = (text) => (text ? h('code', { dir: 'ltr' }, text) : null);
-  const chips = (list) =>
+  const { certificate } = tls;
+  const days = Math.floor((Date.parse(certificate?.notAfter ?? '') - Date.now()) / 86_400_000);
+  const code = (/** @type {string | null | undefined} */ text) => (text ? h('code', { dir: 'ltr' }, text) : null);
+  const chips = (/** @type {string[] | null | undefined} */ list) =>
     list?.length
       ? h(
           'span',
@@ -161,12 +196,12 @@ export function tlsView(form, report) {
     facts([
       [t('tls.version'), code(tls.version)],
       [t('tls.cipher'), code(tls.cipher)],
-      [t('tls.subject'), code(certificate.subject)],
-      [t('tls.issuer'), code(certificate.issuer)],
-      [t('tls.names'), chips(certificate.names)],
+      [t('tls.subject'), code(certificate?.subject)],
+      [t('tls.issuer'), code(certificate?.issuer)],
+      [t('tls.names'), chips(certificate?.names)],
       [
         t('tls.valid'),
-        certificate.notAfter
+        certificate?.notAfter
           ? h(
               'span',
               {},
@@ -175,21 +210,25 @@ export function tlsView(form, report) {
             )
           : null,
       ],
-      [t('tls.sha256'), code(certificate.sha256)],
+      [t('tls.sha256'), code(certificate?.sha256)],
       [t('capabilities.before'), chips(capabilities?.beforeTls)],
       [t('capabilities.after'), chips(capabilities?.afterTls)],
     ]),
   );
 }
 
-/** Every line of the session, secrets left out by the server. */
+/**
+ * Every line of the session, secrets left out by the server.
+ * @param {FormContext} form
+ * @param {TranscriptLine[] | null} transcript
+ */
 export function transcriptView(form, transcript) {
   if (!transcript?.length) return null;
   const { t } = form;
   const text = transcript
     .map(({ ms, from, line }) => `${String(ms).padStart(8)} ${from === 'server' ? 'S' : 'C'} ${line}`)
     .join('\n');
-  const who = (from) => t(`transcript.${from}`);
+  const who = (/** @type {Speaker} */ from) => t(`transcript.${from}`);
   return disclosure(
     t('transcript.title'),
     { class: 'card transcript', part: 'disclosure transcript' },
@@ -227,8 +266,13 @@ export function transcriptView(form, transcript) {
   );
 }
 
+/**
+ * @param {FormContext} form
+ * @param {string} text
+ */
 function copyButton(form, text) {
   const { t } = form;
+  /** @type {HTMLButtonElement} */
   const copy = button(t('form.copy'), {
     look: 'quiet small',
     click: async () => {
@@ -241,15 +285,26 @@ function copyButton(form, text) {
 }
 
 /**
+ * The kinds of problems by HTTP status; 0 is no answer.
+ * @type {Map<number | undefined, string>}
+ */
+const PROBLEMS = new Map([
+  [0, 'offline'],
+  [401, 'unauthorized'],
+  [403, 'forbidden'],
+  [429, 'busy'],
+]);
+
+/**
  * A problem of the API: what it is and what to do in the admin's words, the server's words, and the code. `title`
  * says what could not be done, `retry` does it again.
+ * @param {Messages} t
+ * @param {Problem} error
+ * @param {{ title?: string, retry?: () => void }} [options]
  */
 export function problemView(t, error, { title, retry } = {}) {
   const code = error.body?.code;
-  const kind =
-    code === 'settings.conflict'
-      ? 'conflict'
-      : ({ 0: 'offline', 401: 'unauthorized', 403: 'forbidden', 429: 'busy' }[error.status] ?? 'server');
+  const kind = code === 'settings.conflict' ? 'conflict' : (PROBLEMS.get(error.status) ?? 'server');
   const known = code && t.has(`problem.${code}`) ? t(`problem.${code}`) : null;
   // The title says in English what the kind says in the admin's language.
   const said = known ? null : (error.body?.detail ?? (kind === 'server' ? error.body?.title : null));

@@ -1,5 +1,11 @@
 // One run of a test, from the first stage to what came of it.
 
+/**
+ * @import { StageResult, TestReport } from '../index.js'
+ * @import { Active, FormContext, RunAbout } from '../../types/form.js'
+ * @import { ApiError } from './api.js'
+ */
+
 import { fill, h } from './dom.js';
 import {
   arrivalView,
@@ -14,22 +20,34 @@ import { StageList, stageOrder } from './stages.js';
 
 export class Run {
   #about;
+  /** @type {StageResult[]} */
   #passed = [];
+  /** @type {(() => void) | null} */
   #end = null;
   // What it is drawn with, and into: anew when the language changes.
+  /** @type {FormContext} */
   #form;
+  /** @type {HTMLElement} */
   #outcome;
+  /** @type {StageList} */
   #stages;
+  /** @type {HTMLElement} */
   #heading;
+  /** @type {HTMLElement} */
   #card;
+  /** @type {HTMLElement} */
   #details;
 
-  /** `about`: what is done (`test`, `activate`, `rollback`), with which host, and in which locale the server answers. */
+  /** @param {RunAbout} about */
   constructor(about) {
     this.#about = about;
   }
 
-  /** Draws it as it stands into `outcome`. */
+  /**
+   * Draws it as it stands into `outcome`.
+   * @param {FormContext} form
+   * @param {HTMLElement} outcome
+   */
   draw(form, outcome) {
     const { t } = form;
     const { host, security } = this.#about;
@@ -57,7 +75,10 @@ export class Run {
     this.#form.announce(this.#heading.textContent);
   }
 
-  /** A stage has come to its end. */
+  /**
+   * A stage has come to its end.
+   * @param {StageResult} stage
+   */
   pass(stage) {
     const { t, announce } = this.#form;
     this.#passed.push(stage);
@@ -65,15 +86,25 @@ export class Run {
     announce(`${t(`stage.${stage.stage}`)}: ${t(`state.${stage.status}`)}`);
   }
 
-  /** The answer is there. `active` is what is active now. */
+  /**
+   * The answer is there. `active` is what is active now.
+   * @param {TestReport | null} report
+   * @param {boolean} activated
+   * @param {Active | null | undefined} active
+   */
   finish(report, activated, active) {
     this.#ended(() => this.#showAnswer(report, activated, active));
     this.#form.announce(
-      [...this.#details.firstChild.querySelectorAll('h4, .lead')].map((element) => element.textContent).join('. '),
+      [...(this.#details.firstElementChild?.querySelectorAll('h4, .lead') ?? [])]
+        .map((element) => element.textContent)
+        .join('. '),
     );
   }
 
-  /** There will be no report: stopped by the admin, or by an error. */
+  /**
+   * There will be no report: stopped by the admin, or by an error.
+   * @param {ApiError | null} error
+   */
   stop(error) {
     this.#ended(() => {
       const { t } = this.#form;
@@ -92,12 +123,18 @@ export class Run {
     this.#end();
   }
 
+  /** @param {() => void} show */
   #ended(show) {
     this.#end = show;
     show();
     this.#card.setAttribute('aria-busy', 'false');
   }
 
+  /**
+   * @param {TestReport | null} report
+   * @param {boolean} activated
+   * @param {Active | null | undefined} active
+   */
   #showAnswer(report, activated, active) {
     const form = this.#form;
     const { t } = form;

@@ -1,5 +1,10 @@
 // The form's sections and what stands in them, in the order of the settings.
 
+/**
+ * @import { Child, Field, FieldSpec, FormContext } from '../../types/form.js'
+ * @import { AuthMethod } from '../index.js'
+ */
+
 import { CATEGORIES, readPort } from './draft.js';
 import { button, disclosure, h } from './dom.js';
 import { choiceField, secretField, selectField, textField } from './fields.js';
@@ -21,6 +26,11 @@ const PROVIDERS = [
   ['Zoho', 'smtp.zoho.eu'],
 ];
 
+/**
+ * @param {FormContext} form
+ * @param {string} name
+ * @param {...Child} content
+ */
 function section(form, name, ...content) {
   const { t } = form;
   return h(
@@ -42,10 +52,17 @@ function section(form, name, ...content) {
   );
 }
 
-/** Builds all sections, and registers each control. */
+/**
+ * Builds all sections, and registers each control.
+ * @param {FormContext} form
+ */
 export function buildSections(form) {
   const { t } = form;
-  const add = (field) => form.controls.add(field);
+  const add = (/** @type {Field} */ field) => form.controls.add(field);
+  /**
+   * @param {string} path
+   * @param {Partial<FieldSpec>} spec
+   */
   const text = (path, spec) =>
     add(
       textField(form, {
@@ -55,6 +72,10 @@ export function buildSections(form) {
         ...spec,
       }),
     ).root;
+  /**
+   * @param {string} path
+   * @param {Partial<FieldSpec>} spec
+   */
   const secret = (path, spec) =>
     add(
       secretField(form, {
@@ -64,6 +85,10 @@ export function buildSections(form) {
         ...spec,
       }),
     ).root;
+  /**
+   * @param {string} path
+   * @param {string[]} values
+   */
   const choice = (path, values) =>
     add(
       choiceField(form, {
@@ -165,6 +190,11 @@ export function buildSections(form) {
 
 // What only some ways to sign in use. It leaves the document meanwhile: a password field that nobody sees is one
 // that password managers fill.
+/**
+ * @param {FormContext} form
+ * @param {AuthMethod[]} methods
+ * @param {HTMLElement} element
+ */
 function part(form, methods, element) {
   const place = document.createComment('');
   const here = [element, place];
@@ -177,6 +207,11 @@ function part(form, methods, element) {
   return element;
 }
 
+/**
+ * @param {FormContext} form
+ * @param {string} name
+ * @param {...Child} content
+ */
 function optionalSection(form, name, ...content) {
   const { t } = form;
   return disclosure(
@@ -187,10 +222,15 @@ function optionalSection(form, name, ...content) {
   );
 }
 
+/** @param {FormContext} form */
 function providerList(form) {
   const { t } = form;
-  const known = PROVIDERS.map(([name, host]) => [name, form.suggest(host)]).filter(([, fragment]) => fragment?.host);
+  const known = PROVIDERS.flatMap(([name, host]) => {
+    const fragment = form.suggest(host);
+    return fragment?.host ? [{ name, fragment }] : [];
+  });
   if (known.length === 0) return null;
+  /** @type {HTMLSelectElement} */
   const select = h(
     'select',
     {
@@ -199,15 +239,16 @@ function providerList(form) {
       'aria-describedby': 'provider-hint',
       on: {
         change: () => {
-          if (select.value !== '') form.applyPreset(known[Number(select.value)][1]);
+          if (select.value !== '') form.applyPreset(known[Number(select.value)].fragment);
         },
       },
     },
     h('option', { value: '' }, t('provider.own')),
-    known.map(([name], at) => h('option', { value: at }, name)),
+    known.map(({ name }, at) => h('option', { value: at }, name)),
   );
-  form.controls.hostChanged = (host) =>
-    (select.value = String(known.findIndex(([, fragment]) => fragment.host === host)).replace('-1', ''));
+  form.controls.hostChanged = (host) => {
+    select.value = String(known.findIndex(({ fragment }) => fragment.host === host)).replace('-1', '');
+  };
   return h(
     'div',
     { class: 'field', part: 'field' },
@@ -217,11 +258,20 @@ function providerList(form) {
   );
 }
 
+/** @param {FormContext} form */
 function routingTable(form) {
   const { t } = form;
+  /**
+   * @param {'via' | 'onFailure'} kind
+   * @param {string[]} values
+   */
   const choices = (kind, values) => values.map((value) => ({ value, label: t(`routing.${kind}.${value}`) }));
   const rows = CATEGORIES.map((category) => {
     const id = `r-${category}`;
+    /**
+     * @param {'via' | 'onFailure'} kind
+     * @param {string[]} values
+     */
     const cell = (kind, values) =>
       h(
         'td',
@@ -263,8 +313,10 @@ function routingTable(form) {
   );
 }
 
+/** @param {FormContext} form */
 function caFile(form) {
   const { t } = form;
+  /** @type {HTMLInputElement} */
   const picker = h('input', {
     type: 'file',
     accept: '.pem,.crt,.cer',
@@ -272,7 +324,7 @@ function caFile(form) {
     tabindex: '-1',
     on: {
       change: async () => {
-        const [file] = picker.files;
+        const file = picker.files?.[0];
         picker.value = '';
         if (!file) return;
         // The rules allow 32 KiB; a little more lets them say so.

@@ -1,10 +1,27 @@
 // The stages of a test, one after another as they pass.
 
+/**
+ * @import { Security, StageResult, TestReport } from '../index.js'
+ * @import { Messages } from '../../types/form.js'
+ */
+
 import { fill, h, icon } from './dom.js';
 
-const MARKS = { passed: 'check', failed: 'cross', skipped: 'dash', warned: 'bang', running: 'dot', pending: 'dot' };
+/** @typedef {StageResult['status'] | 'running' | 'pending'} Status */
 
-/** The order of the stages: with implicit TLS the encryption comes first (CONTRACT §3). */
+const MARKS = /** @type {const} */ ({
+  passed: 'check',
+  failed: 'cross',
+  skipped: 'dash',
+  warned: 'bang',
+  running: 'dot',
+  pending: 'dot',
+});
+
+/**
+ * The order of the stages: with implicit TLS the encryption comes first (CONTRACT §3).
+ * @param {Security} security
+ */
 export function stageOrder(security) {
   const opening =
     security === 'tls'
@@ -16,9 +33,13 @@ export function stageOrder(security) {
 /** The list. `pass` puts in a stage's result, `finish` the whole report, `stop` ends the waiting. */
 export class StageList {
   #t;
+  /** @type {Map<string, HTMLElement>} */
   #rows = new Map();
-  root;
 
+  /**
+   * @param {Messages} t
+   * @param {string[]} order
+   */
   constructor(t, order) {
     this.#t = t;
     this.root = h('ol', { class: 'stages', part: 'stages', 'aria-label': t('stages.label') });
@@ -26,19 +47,28 @@ export class StageList {
     this.#await(order[0]);
   }
 
+  /**
+   * The row of a stage. The first time it is asked for it is added.
+   * @param {string} name
+   */
   #row(name) {
-    if (!this.#rows.has(name)) {
-      const row = h('li', { 'data-stage': name, part: 'stage' });
+    let row = this.#rows.get(name);
+    if (!row) {
+      row = h('li', { 'data-stage': name, part: 'stage' });
       this.#rows.set(name, row);
       this.root.append(row);
       this.#draw(name, { status: 'pending' });
     }
-    return this.#rows.get(name);
+    return row;
   }
 
+  /**
+   * @param {string} name
+   * @param {{ status: Status, ms?: number, detail?: unknown }} stage
+   */
   #draw(name, { status, ms, detail }) {
     const t = this.#t;
-    const row = this.#rows.get(name);
+    const row = this.#row(name);
     row.dataset.status = status;
     row.setAttribute('part', `stage stage-${status}`);
     const facts = detailText(detail);
@@ -47,34 +77,42 @@ export class StageList {
       h('span', { class: 'mark' }, icon(MARKS[status] ?? 'dot')),
       h('span', { class: 'name' }, t(`stage.${name}`), h('span', { class: 'sr' }, `: ${t(`state.${status}`)}`)),
       facts ? h('span', { class: 'facts', dir: 'ltr' }, facts) : null,
-      Number.isFinite(ms) && status !== 'skipped' ? h('span', { class: 'ms' }, t.duration(ms)) : null,
+      ms !== undefined && Number.isFinite(ms) && status !== 'skipped'
+        ? h('span', { class: 'ms' }, t.duration(ms))
+        : null,
     );
   }
 
+  /** @param {string} name */
   #await(name) {
     const row = this.#rows.get(name);
     if (row?.dataset.status === 'pending') this.#draw(name, { status: 'running' });
   }
 
-  /** A stage has come to its end; the next one runs. */
+  /**
+   * A stage has come to its end; the next one runs.
+   * @param {StageResult} stage
+   */
   pass(stage) {
-    this.#row(stage.stage);
     this.#draw(stage.stage, stage);
     if (stage.status === 'failed') return;
     const names = [...this.#rows.keys()];
     const next = names
       .slice(names.indexOf(stage.stage) + 1)
-      .find((name) => this.#rows.get(name).dataset.status === 'pending');
+      .find((name) => this.#row(name).dataset.status === 'pending');
     if (next) this.#await(next);
   }
 
-  /** The report is there: its stages, in its order; what it does not name was not reached. */
+  /**
+   * The report is there: its stages, in its order; what it does not name was not reached.
+   * @param {TestReport} report
+   */
   finish(report) {
     for (const stage of report.stages ?? []) {
-      this.#row(stage.stage);
       this.#draw(stage.stage, stage);
-      this.root.append(this.#rows.get(stage.stage));
+      this.root.append(this.#row(stage.stage));
     }
+    /** @type {Set<string>} */
     const named = new Set((report.stages ?? []).map(({ stage }) => stage));
     for (const [name, row] of this.#rows) {
       if (named.has(name)) continue;
@@ -93,11 +131,12 @@ export class StageList {
 }
 
 // One short fact beside a stage: what kind it is depends on the stage; only plain values are shown.
+/** @param {unknown} detail */
 function detailText(detail) {
   if (typeof detail === 'string') return clip(detail);
   if (typeof detail !== 'object' || detail === null) return null;
   for (const key of ['address', 'addresses', 'version', 'mechanism']) {
-    const value = detail[key];
+    const value = /** @type {Record<string, unknown>} */ (detail)[key];
     if (typeof value === 'string' || typeof value === 'number') return clip(String(value));
     if (Array.isArray(value) && value.length > 0 && value.every((entry) => typeof entry === 'string'))
       return clip(value.join(', '));
@@ -105,6 +144,7 @@ function detailText(detail) {
   return null;
 }
 
+/** @param {string} text */
 function clip(text) {
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }

@@ -1,8 +1,16 @@
 // What is active now, and the two ways back.
 
+/**
+ * @import { Active, Child, FormContext } from '../../types/form.js'
+ */
+
 import { button, h, icon } from './dom.js';
 
-/** What `GET /smtp` said, as the form keeps it: `null` stands for the platform's server. */
+/**
+ * What `GET /smtp` said, as the form keeps it: `null` stands for the platform's server.
+ * @param {any} body
+ * @returns {Active | null}
+ */
 export function readActive(body) {
   if (!body) return null;
   const health = body.health ?? {};
@@ -15,7 +23,11 @@ export function readActive(body) {
   };
 }
 
-/** The card on top of the form. */
+/**
+ * The card on top of the form.
+ * @param {FormContext} form
+ * @param {Active | null} active
+ */
 export function statusView(form, active) {
   const { t } = form;
   if (!active) {
@@ -33,6 +45,10 @@ export function statusView(form, active) {
   }
   const { settings } = active;
   const bad = active.health === 'unhealthy';
+  /**
+   * @param {string} name
+   * @param {Child} value
+   */
   const fact = (name, value) => (value ? h('div', {}, h('dt', {}, name), h('dd', {}, value)) : null);
   return h(
     'section',

@@ -265,6 +265,7 @@ dialog .actions { justify-content: flex-end; }
 }
 `;
 
+/** @type {CSSStyleSheet | null} */
 let sheet = null;
 
 /** The sheet, shared by all forms of a page. */
