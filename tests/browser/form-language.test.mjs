@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch } from '../harness/browser.mjs';
-import { until } from '../harness/wait.mjs';
+import { becomes, until } from '../harness/wait.mjs';
 import { MISMATCH, PASSED, REFUSED } from './form-samples.mjs';
 import { SECRET, withForm } from './form-page.mjs';
 
@@ -24,9 +24,12 @@ test('what was typed, what is unfolded and the focus', () =>
     await form.getByText('Advanced', { exact: true }).click();
     await input('ehloName').fill('mail.yourservice.com');
     await german(at);
-    assert.equal(await focused(), 'f-ehloName');
-    assert.ok(await input('ehloName').isVisible());
-    assert.deepEqual([(await value()).ehloName, (await value()).password.set], ['mail.yourservice.com', SECRET]);
+    await becomes(focused, 'f-ehloName');
+    await becomes(() => input('ehloName').isVisible(), true);
+    await becomes(
+      async () => [(await value()).ehloName, (await value()).password.set],
+      ['mail.yourservice.com', SECRET],
+    );
   }));
 
 test('a failed activation, whose server keeps its words and their language', () =>
@@ -43,10 +46,10 @@ test('a failed activation, whose server keeps its words and their language', () 
       const text = await banner.innerText();
       for (const part of ['Der Test ist gescheitert: Anmelden', REFUSED.failure.message, '535 5.7.8'])
         assert.match(text, new RegExp(part));
-      assert.equal(await banner.getByText(REFUSED.failure.message).getAttribute('lang'), 'en');
-      assert.equal(await form.locator('[data-stage=auth]').getAttribute('data-status'), 'failed');
-      assert.equal(await form.locator('.transcript').getAttribute('open'), '');
-      assert.ok(await form.getByText('AUTH PLAIN <redacted>').isVisible());
+      await becomes(() => banner.getByText(REFUSED.failure.message).getAttribute('lang'), 'en');
+      await becomes(() => form.locator('[data-stage=auth]').getAttribute('data-status'), 'failed');
+      await becomes(() => form.locator('.transcript').getAttribute('open'), '');
+      await becomes(() => form.getByText('AUTH PLAIN <redacted>').isVisible(), true);
     },
   ));
 
@@ -87,14 +90,14 @@ test('a test that still runs', () =>
     const status = (stage) => form.locator(`[data-stage=${stage}]`).getAttribute('data-status');
     await until('the third stage', async () => (await status('greeting')) === 'passed');
     await german(at);
-    assert.deepEqual(
-      [await status('greeting'), await status('ehlo'), await status('tls')],
+    await becomes(
+      async () => [await status('greeting'), await status('ehlo'), await status('tls')],
       ['passed', 'running', 'pending'],
     );
-    assert.ok(await button('stop').isVisible());
+    await becomes(() => button('stop').isVisible(), true);
     go();
     await form.locator('.banner.good').waitFor();
-    assert.match(await form.locator('.banner.good').innerText(), /Der Test/);
+    await becomes(() => form.locator('.banner.good').innerText(), /Der Test/);
   }));
 
 test('that the platform’s server is in use again', () =>
@@ -104,5 +107,5 @@ test('that the platform’s server is in use again', () =>
     await form.getByRole('button', { name: 'Use the platform’s server' }).click();
     await form.locator('.banner.good').waitFor();
     await german(at);
-    assert.match(await form.locator('.banner.good').innerText(), /Plattform/);
+    await becomes(() => form.locator('.banner.good').innerText(), /Plattform/);
   }));

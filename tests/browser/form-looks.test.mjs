@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { launch, newPage } from '../harness/browser.mjs';
+import { becomes } from '../harness/wait.mjs';
 import { misplaced } from './geometry.mjs';
 import { ACTIVE, MISMATCH, PASSED, REFUSED } from './form-samples.mjs';
 import { start } from './form-server.mjs';
@@ -155,7 +156,7 @@ const OTHERWISE = {
 };
 
 async function assertInPlace(page, form, how) {
-  assert.deepEqual(await misplaced(form), [], how);
+  await becomes(() => misplaced(form), [], how);
   const [content, visible] = await page.evaluate(() => [
     document.documentElement.scrollWidth,
     document.documentElement.clientWidth,

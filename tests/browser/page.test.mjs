@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { launch, newPage } from '../harness/browser.mjs';
 import { startLocal } from '../harness/ownpost.mjs';
-import { until } from '../harness/wait.mjs';
+import { becomes, until } from '../harness/wait.mjs';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const PICTURE = fileURLToPath(new URL('../../docs/screenshots/local.png', import.meta.url));
@@ -56,8 +56,8 @@ test('each kind of notification leaves by the customer’s server once it is act
   await activate(page);
   const kinds = ['Audit invitation', 'Rights request', 'Notification'];
   for (const kind of kinds) await send(page, kind);
-  assert.match(await row(page, 'User invitation').locator('summary').innerText(), /Platform’s server/);
-  for (const kind of kinds) assert.match(await row(page, kind).locator('summary').innerText(), /Customer’s server/);
+  await becomes(() => row(page, 'User invitation').locator('summary').innerText(), /Platform’s server/);
+  for (const kind of kinds) await becomes(() => row(page, kind).locator('summary').innerText(), /Customer’s server/);
   await row(page, 'Notification').locator('summary').click();
   const story = await row(page, 'Notification').locator('.story').innerText();
   for (const part of ['Triggered', 'comment.created', 'Settings of revision', 'Accepted', '250 2.0.0'])
@@ -67,7 +67,7 @@ test('each kind of notification leaves by the customer’s server once it is act
   await mail.locator('summary').click();
   await mail.getByText('Could you confirm the retention period?').waitFor();
   await mail.getByRole('button', { name: 'Source' }).click();
-  assert.match(await mail.locator('pre').innerText(), /^Message-ID: /m);
+  await becomes(() => mail.locator('pre').innerText(), /^Message-ID: /m);
   await page.locator('#mail').getByText('Platform', { exact: true }).first().waitFor();
 
   await page.getByLabel('Recipient', { exact: true }).last().fill('nobody@acme.test');
@@ -104,7 +104,7 @@ test('an address that cannot be used is said beside the form, and signing out fo
   await page.getByRole('button', { name: 'Start' }).click();
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('button', { name: 'Start' }).waitFor();
-  assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+  await becomes(() => page.evaluate(() => sessionStorage.length), 0);
   await page.context().close();
 });
 
