@@ -121,6 +121,32 @@ test('spaces around what was typed are pointed out and go by one click that says
   }
 });
 
+test('the fix for white space in a password cures it, whichever white space the rules mean', async () => {
+  await open();
+  // JavaScript's own trim() knows one of the two: U+0085 is white space to the rules alone.
+  for (const space of ['\ufeff', '\u0085']) {
+    await input('password').fill(`${space}${SECRET}${space}`);
+    await input('senderName').focus();
+    await becomes(async () => (await codes('password')).includes('password.whitespace'), true);
+    await field('password').getByRole('button', { name: 'Remove the spaces at the ends' }).click();
+    await becomes(() => codes('password'), []);
+    await becomes(async () => (await value()).password, { set: SECRET });
+  }
+});
+
+test('a stored password stays as long as the server is the same, whatever the case of its name', async () => {
+  await open({ active: true });
+  for (const [host, kept] of [
+    [SETTINGS.host.toUpperCase(), true],
+    ['mail.yourservice.com', false],
+    [`${SETTINGS.host}.`, true],
+    [`x${SETTINGS.host}`, false],
+  ]) {
+    await input('host').fill(host);
+    await becomes(async () => (await value()).password?.keep === true, kept, `the password at ${host}`);
+  }
+});
+
 test('the address of a known provider brings its settings, and so does the list', async () => {
   await open();
   await input('senderAddress').fill('jan@gmail.com');

@@ -1,4 +1,4 @@
-import type { Issue, IssueCode, Routing, SmtpSettings, ValidationReport } from './types.js';
+import type { Issue, IssueCode, Routing, SecretInput, SmtpSettings, ValidationReport } from './types.js';
 
 export type * from './types.js';
 
@@ -44,6 +44,15 @@ export function validateField(settings: unknown, field: string, options?: string
 
 /** The server, port and TLS mode of the provider that an address or host belongs to. */
 export function suggest(emailOrHost: string): Partial<SmtpSettings> | null;
+
+/** The text of a secret as the server stores it, with its `spaces` carried out; empty when it sets none. */
+export function secretText(secret: SecretInput): string;
+
+/**
+ * Whether a secret that is stored with the one document may be kept (`{ keep: true }`) in the other: it may as long as
+ * it goes to the same server and account. `stored` may be what `GET /smtp` shows.
+ */
+export function sameDestination(settings: unknown, stored: unknown): boolean;
 
 /** The stable codes of all issues. */
 export function codes(): IssueCode[];

@@ -6,7 +6,7 @@
 import * as glue from './validator_wasm_bg.js';
 import { decodeIssues } from './decode.js';
 import { loadLocale, templatesFor } from './locales.js';
-import { useMemory } from './memory.js';
+import { readText, useMemory } from './memory.js';
 import { packDocument, packPlain, preparePacker, writeOptions } from './pack.js';
 import { codes as allCodes, keys, needs } from './tables.js';
 
@@ -111,6 +111,20 @@ export function suggest(emailOrHost) {
   if (typeof emailOrHost !== 'string' || emailOrHost.length > 320) return null;
   const found = glue.suggest(packPlain(emailOrHost, 0));
   return found === 0 ? null : decodeIssues(glue.output(), found, templatesFor())[0].fix;
+}
+
+/** @type {typeof import('./index.js').secretText} */
+export function secretText(secret) {
+  needReady();
+  const length = glue.secret(packDocument(secret, 0));
+  return readText(glue.output(), length);
+}
+
+/** @type {typeof import('./index.js').sameDestination} */
+export function sameDestination(settings, stored) {
+  needReady();
+  const first = packDocument(settings, 0);
+  return glue.same_destination(first, packDocument(stored, 0, first) - first);
 }
 
 /** @type {typeof import('./index.js').codes} */

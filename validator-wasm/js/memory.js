@@ -1,7 +1,8 @@
 // The module's memory, as bytes. It moves when it grows.
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+// A byte order mark is a character like any other: it may be what an issue is about.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** @type {WebAssembly.Memory} */
 export let memory;

@@ -67,27 +67,28 @@ function view() {
 let careful = false;
 
 /**
- * Packs a document, or those of its fields that the mask names; the length.
+ * Packs a document, or those of its fields that the mask names, at this place; the place behind it.
  * @param {unknown} settings
  * @param {number | undefined} mask
+ * @param {number} [at]
  * @returns {number}
  */
-export function packDocument(settings, mask) {
+export function packDocument(settings, mask, at = 0) {
   if (bytes.length === 0) view();
   try {
-    return mask ? packFields(settings, mask) : packValue(settings, 0, 0);
+    return mask ? packFields(settings, mask) : packValue(settings, at, 0);
   } catch (trouble) {
     if (!careful && typeof trouble !== 'number') {
       // Once more, and carefully.
       careful = true;
-      const length = packDocument(settings, mask);
+      const end = packDocument(settings, mask, at);
       careful = false;
-      return length;
+      return end;
     }
     // What is thrown in here is a tag, or else the engine ran out of room.
     if (bytes.length === 0) view();
-    bytes[0] = typeof trouble === 'number' ? trouble : TOO_LARGE;
-    return 1;
+    bytes[at] = typeof trouble === 'number' ? trouble : TOO_LARGE;
+    return at + 1;
   }
 }
 

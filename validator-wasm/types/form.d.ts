@@ -8,6 +8,7 @@ import type {
   OnFailure,
   Security,
   SmtpSettings,
+  Spaces,
   StageResult,
   Via,
 } from '../js/index.js';
@@ -26,7 +27,10 @@ export interface Messages {
 export type Patch = Record<string, unknown>;
 
 /** A secret as it stands in the form. */
-export type DraftSecret = { keep: true; set?: undefined } | { set: string; keep?: undefined } | null;
+export type DraftSecret =
+  | { keep: true; set?: undefined; spaces?: undefined }
+  | { set: string; spaces?: Spaces; keep?: undefined }
+  | null;
 
 /** The settings as they stand in the form: every field is there, and what was typed may be wrong. */
 export interface Draft {

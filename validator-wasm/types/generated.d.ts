@@ -21,6 +21,8 @@ declare module '*/validator_wasm_bg.js' {
   export function input(length: number): number;
   export function run(document: number, ports: number, networks: number, only: number): number;
   export function suggest(length: number): number;
+  export function secret(length: number): number;
+  export function same_destination(settings: number, stored: number): boolean;
   export function output(): number;
 }
 

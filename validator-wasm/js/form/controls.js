@@ -6,7 +6,7 @@
  * @import { Draft, Field, FormContext, Part, SecretField, StoredSettings } from '../../types/form.js'
  */
 
-import { SECRETS, getPath, sameDestination, setPath, toDraft } from './draft.js';
+import { SECRETS, getPath, setPath } from './draft.js';
 import { showIssues } from './fields.js';
 
 export class Controls {
@@ -94,12 +94,12 @@ export class Controls {
   }
 
   /**
-   * Whether each secret may be kept depends on where it would go; `stored` are the active settings.
+   * Offers to keep the stored secrets, where they may be kept; `stored` are the active settings.
    * @param {Draft} draft
    * @param {StoredSettings | null} stored
+   * @param {boolean} same whether the draft goes to the same server and account as they do
    */
-  offerSecrets(draft, stored) {
-    const same = stored !== null && sameDestination(draft, toDraft(stored));
+  offerSecrets(draft, stored, same) {
     for (const path of SECRETS) {
       const field = this.#secret(path);
       const isSet = stored !== null && getPath(stored, path)?.isSet === true;

@@ -1,18 +1,12 @@
 // The draft: SmtpSettings as they stand in the form. Pure functions, no DOM.
 
 /**
- * @import { Category, SmtpSettings } from '../index.js'
+ * @import { Category, SmtpSettings, Spaces } from '../index.js'
  * @import { Draft, DraftSecret } from '../../types/form.js'
  */
 
-/** @type {Category[]} */
-export const CATEGORIES = ['notification', 'rights-request', 'audit-invitation', 'user-invitation'];
-
 /** The secrets, by path. */
 export const SECRETS = ['password', 'oauth2.clientSecret', 'oauth2.refreshToken'];
-
-// A stored secret may only go where it was stored for (CONTRACT §1).
-const DESTINATION = ['host', 'port', 'security', 'authMethod', 'username', 'oauth2.tokenUrl'];
 
 /**
  * An empty draft with the defaults.
@@ -32,11 +26,17 @@ export function emptyDraft() {
     replyTo: '',
     ehloName: '',
     caPem: '',
-    routing: /** @type {Draft['routing']} */ (
-      Object.fromEntries(CATEGORIES.map((category) => [category, { via: 'relay', onFailure: 'hold' }]))
-    ),
+    routing: {
+      notification: { via: 'relay', onFailure: 'hold' },
+      'rights-request': { via: 'relay', onFailure: 'hold' },
+      'audit-invitation': { via: 'relay', onFailure: 'hold' },
+      'user-invitation': { via: 'relay', onFailure: 'hold' },
+    },
   };
 }
+
+/** The categories: the type check fails when one of the schema is missing in the draft. */
+export const CATEGORIES = /** @type {Category[]} */ (Object.keys(emptyDraft().routing));
 
 /**
  * What stands at a dotted path: of settings from anywhere, that may be anything.
@@ -115,21 +115,13 @@ export function toDraft(settings) {
 
 /**
  * A secret of any origin: one that is stored is kept.
- * @param {{ isSet?: unknown, keep?: unknown, set?: unknown, spaces?: unknown } | null} secret
+ * @param {{ isSet?: unknown, keep?: unknown, set?: unknown, spaces?: Spaces | null } | null} secret
  * @returns {DraftSecret}
  */
 function toSecret(secret) {
   if (secret?.isSet || secret?.keep) return { keep: true };
-  return typeof secret?.set === 'string' ? { set: spaced(secret.set, secret.spaces) } : null;
-}
-
-// A fix never holds a secret: it says what becomes of its white space. Here it becomes of it what one sees.
-/**
- * @param {string} set
- * @param {unknown} spaces
- */
-function spaced(set, spaces) {
-  return spaces === 'trim' ? set.trim() : spaces === 'remove' ? set.replace(/\s+/gu, '') : set;
+  if (typeof secret?.set !== 'string') return null;
+  return secret.spaces ? { set: secret.set, spaces: secret.spaces } : { set: secret.set };
 }
 
 /** @param {unknown} value */
@@ -187,23 +179,6 @@ export function withoutSecrets(draft) {
     if (getPath(copy, path)?.set !== undefined) setPath(copy, path, null);
   }
   return copy;
-}
-
-/**
- * Whether a secret stored with `stored` may be kept for `draft`.
- * @param {Draft} draft
- * @param {Draft} stored
- */
-export function sameDestination(draft, stored) {
-  return DESTINATION.every((path) => {
-    if (path === 'oauth2.tokenUrl' && draft.authMethod !== 'oauth2') return true;
-    return normal(getPath(draft, path)) === normal(getPath(stored, path));
-  });
-}
-
-/** @param {unknown} value */
-function normal(value) {
-  return value === null || value === undefined ? '' : String(value);
 }
 
 /**

@@ -3,7 +3,7 @@
 // of fixes (`applyFix`).
 
 /**
- * @import { Issue } from '../index.js'
+ * @import { Issue, Spaces } from '../index.js'
  * @import { Child, Choice, DraftSecret, Field, FieldSpec, FormContext, SecretField } from '../../types/form.js'
  */
 
@@ -232,6 +232,11 @@ export function secretField(form, spec) {
   const id = idOf(path);
   let stored = false;
   let keep = false;
+  /**
+   * What becomes of the white space in the text, as long as nobody types.
+   * @type {Spaces | undefined}
+   */
+  let spaces;
   const input = h('input', {
     id,
     part: 'input',
@@ -241,7 +246,12 @@ export function secretField(form, spec) {
     spellcheck: 'false',
     dir: 'ltr',
     'aria-required': spec.optional ? null : 'true',
-    on: { input: () => form.changed(path) },
+    on: {
+      input: () => {
+        spaces = undefined;
+        form.changed(path);
+      },
+    },
   });
   const eye = button(icon('eye'), { look: 'inset', click: () => reveal(input.type === 'password') });
   /** @param {boolean} show */
@@ -296,10 +306,17 @@ export function secretField(form, spec) {
   return Object.assign(field, {
     targets: () => [input],
     focus: () => (keep ? replace : input).focus(),
-    get: () => (keep ? { keep: /** @type {const} */ (true) } : input.value === '' ? null : { set: input.value }),
+    get: /** @returns {DraftSecret} */ () => {
+      if (keep) return { keep: true };
+      const set = input.value;
+      if (set === '') return null;
+      return spaces ? { set, spaces } : { set };
+    },
     set: (/** @type {DraftSecret} */ value) => {
       choose(value?.keep === true, false);
-      if (!keep) input.value = value?.set ?? '';
+      if (keep) return;
+      input.value = value?.set ?? '';
+      spaces = value?.spaces;
     },
     /** Whether a secret is stored for this destination, and whether one is stored for another. */
     offer: (/** @type {boolean} */ isStored, /** @type {boolean} */ elsewhere) => {

@@ -68,8 +68,11 @@ export class SmtpSettingsForm extends Element {
   #given = false;
   /** @type {ValidationReport} */
   #report = { valid: false, issues: [] };
-  /** Whether the rules are in this browser. */
-  #checking = true;
+  /**
+   * The rules; null until they are loaded, or when they cannot be.
+   * @type {typeof validator | null}
+   */
+  #rules = null;
   /**
    * The form as it is built; null until it is.
    * @type {View | null}
@@ -218,7 +221,7 @@ export class SmtpSettingsForm extends Element {
       if (!this.#messages) fill(this.#root, ...buildNothing(() => this.#start()));
       return;
     }
-    this.#checking = rules.status === 'fulfilled';
+    this.#rules = rules.status === 'fulfilled' ? validator : null;
     this.#messages = words.value;
     this.#build();
     if (this.#active === undefined) await this.#load();
@@ -340,7 +343,7 @@ export class SmtpSettingsForm extends Element {
       stop: () => this.#actions.stop(),
       load: () => this.#start(),
     };
-    this.#built = { context, ...buildLayout(context, { checking: this.#checking, act }) };
+    this.#built = { context, ...buildLayout(context, { checking: this.#rules !== null, act }) };
     const place = placeIn(this.#root);
     this.#building = true;
     fill(this.#root, this.#view.root, this.#live);
@@ -396,6 +399,7 @@ export class SmtpSettingsForm extends Element {
   /** @param {Draft} draft */
   #replaceDraft(draft) {
     this.#draft = draft;
+    this.#applySpaces();
     this.#typed.clear();
     this.#met.clear();
     if (!this.#messages) return;
@@ -428,7 +432,10 @@ export class SmtpSettingsForm extends Element {
   }
 
   #offerSecrets() {
-    this.#controls.offerSecrets(this.#draft, this.#active ? this.#active.settings : null);
+    const stored = this.#active?.settings ?? null;
+    // Without the rules the server alone knows, and says so when a secret may not be kept.
+    const same = this.#rules?.sameDestination(this.value, stored) ?? true;
+    this.#controls.offerSecrets(this.#draft, stored, same);
   }
 
   #forgetSecrets() {
@@ -446,8 +453,8 @@ export class SmtpSettingsForm extends Element {
 
   #check() {
     if (!this.#messages) return;
-    if (this.#checking) this.#report = validator.validate(this.value, { locale: this.#t.locale, ...this.#options });
-    else this.#report = { valid: true, issues: [] };
+    const options = { locale: this.#t.locale, ...this.#options };
+    this.#report = this.#rules?.validate(this.value, options) ?? { valid: true, issues: [] };
     this.#setFormValue();
     this.#showReport();
   }
@@ -512,6 +519,7 @@ export class SmtpSettingsForm extends Element {
   /** @param {Patch} patch */
   #patch(patch) {
     this.#draft = toDraft(mergePatch(this.#draft, patch));
+    this.#applySpaces();
     for (const touched of patchedPaths(patch)) {
       const path = this.#controls.nearest(touched)?.path ?? touched;
       this.#typed.add(path);
@@ -521,6 +529,15 @@ export class SmtpSettingsForm extends Element {
     this.#offerSecrets();
     this.#check();
     this.#notify();
+  }
+
+  // A fix never holds a secret: it says what becomes of the white space in it. The field shows the result.
+  #applySpaces() {
+    if (!this.#rules) return;
+    for (const path of SECRETS) {
+      const secret = getPath(this.#draft, path);
+      if (secret?.spaces) setPath(this.#draft, path, { set: this.#rules.secretText(secret) });
+    }
   }
 
   #notify() {
@@ -544,7 +561,7 @@ export class SmtpSettingsForm extends Element {
    * @returns {Partial<SmtpSettings> | null}
    */
   #suggest(text) {
-    return this.#checking && text ? validator.suggest(text) : null;
+    return (text && this.#rules?.suggest(text)) || null;
   }
 
   /**
