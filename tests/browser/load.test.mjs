@@ -102,7 +102,7 @@ test('the form loads the checks again by a button, and what was typed stays', ()
 
 test('the form itself loads again by a button', () =>
   withForm(browser, {}, async ({ page, form }) => {
-    await failFirst(page, '**/form/words/en.js');
+    await failFirst(page, '**/form/messages/en.js');
     await page.reload();
     await form.getByText('This form could not be loaded').waitFor();
     await form.getByRole('button', { name: 'Try again' }).click();

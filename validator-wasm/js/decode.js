@@ -5,7 +5,7 @@
  * @import { Template } from './locales.js'
  */
 
-import { bytes, look, readText as readBytes } from './memory.js';
+import { bytes, readText as readBytes, refreshView } from './memory.js';
 import { codes, fields, keys, params, severities } from './tables.js';
 
 const TRUE = 2;
@@ -19,14 +19,14 @@ const SUGGESTION = 255;
 let at = 0;
 
 /**
- * The issues in these bytes of memory, with messages from these templates.
+ * Reads the issues from these bytes of memory; their messages are filled from these templates.
  * @param {number} start
  * @param {number} length
  * @param {readonly Template[]} templates
  * @returns {Issue[]}
  */
 export function decodeIssues(start, length, templates) {
-  look();
+  refreshView();
   at = start;
   const end = start + length;
   const issues = [];
@@ -67,7 +67,7 @@ function readIssue(end, templates) {
   };
 }
 
-/** A path; nothing for the field that the code is named after. */
+/** Reads a path; undefined stands for the field in the name of the code. */
 function readPath() {
   let count = bytes[at++];
   if (count === 0) return undefined;
@@ -93,7 +93,7 @@ function change(fix, path, value) {
   for (let i = 0; i < last; i++) object = object[path[i]] ??= {};
   const name = path[last];
   if (name === '__proto__') {
-    // Assigning to it would set the prototype and no member.
+    // An assignment would set the prototype instead of adding a member.
     Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
   } else {
     object[name] = value;

@@ -1,10 +1,10 @@
 // The IDN step of the rules: UTS 46 as the browser's URL parser has it. The rules have made sure that the name
-// holds no ASCII but letters, digits, hyphens and dots, and look at what comes out.
+// holds no ASCII but letters, digits, hyphens and dots, and check the result.
 
 import { bytes, readText, writeText } from './memory.js';
 
 /**
- * Replaces a name in the module's memory by its A-labels; the new length, 0 when it is no name.
+ * Replaces a name in the module's memory by its A-labels; returns the new length, 0 when the text is no name.
  * @param {number} place
  * @param {number} length
  * @param {number} room

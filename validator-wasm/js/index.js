@@ -1,5 +1,5 @@
 // The façade of the npm package: packs JavaScript values into the module's memory, asks the rules once, and
-// decodes what they say only when they say something. No rule is written here.
+// decodes the issues, if there are any. No rule is written here.
 
 /** @import { InitOptions, Options } from './index.js' */
 
@@ -10,7 +10,7 @@ import { readText, useMemory } from './memory.js';
 import { packDocument, packPlain, preparePacker, writeOptions } from './pack.js';
 import { codes as allCodes, keys, needs } from './tables.js';
 
-/** The document's own fields by their names. */
+/** The numbers of the document's fields by name. */
 const tops = new Map(keys.slice(0, needs.length).map((key, number) => [key, number]));
 
 let ready = false;
@@ -42,7 +42,7 @@ async function load(source = new URL('./validator.wasm', import.meta.url)) {
 }
 
 /**
- * A module, its bytes, a response with them, or an address to fetch it from.
+ * Instantiates a module, given as itself, as bytes, as a response, or as an address to fetch it from.
  * @param {Awaited<NonNullable<InitOptions['wasm']>>} source
  * @param {WebAssembly.Imports} imports
  */
@@ -71,7 +71,7 @@ function needReady() {
 }
 
 /**
- * All issues of the settings, or of one field.
+ * Returns all issues of the settings, or of the field with the number `only`; -1 stands for all.
  * @param {unknown} settings
  * @param {string | Options | undefined} options
  * @param {number} only

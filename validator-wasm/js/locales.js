@@ -3,7 +3,7 @@
 import english from './locales/en.js';
 
 /**
- * A message: text, or texts and names of params in turn.
+ * A message: a text, or an array in which texts and names of params alternate.
  * @typedef {string | string[]} Template
  */
 
@@ -19,7 +19,7 @@ const load = {
 const loaded = { en: prepare(english) };
 
 /**
- * Templates with params become texts and names in turn.
+ * Splits messages with params into texts and names.
  * @param {string[]} messages
  * @returns {Template[]}
  */
@@ -28,7 +28,7 @@ function prepare(messages) {
 }
 
 /**
- * The language of a tag: its first part, without case; English when it is none of ours.
+ * The language of a tag: its first part in lower case, or English where there are no messages in that language.
  * @param {unknown} tag
  */
 function language(tag) {
@@ -47,7 +47,7 @@ export async function loadLocale(tag) {
 }
 
 /**
- * The templates of a locale, in English as long as it is not loaded.
+ * The templates of a locale, or the English ones until it is loaded.
  * @param {unknown} [tag]
  * @returns {readonly Template[]}
  */

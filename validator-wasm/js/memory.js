@@ -1,4 +1,4 @@
-// The module's memory, as bytes. It moves when it grows.
+// The module's memory as bytes. The view has to be renewed when the memory has grown.
 
 const encoder = new TextEncoder();
 // A byte order mark is a character like any other: it may be what an issue is about.
@@ -13,8 +13,8 @@ export function useMemory(wasmMemory) {
   memory = wasmMemory;
 }
 
-/** The bytes where they are now. */
-export function look() {
+/** Renews the view if the memory has grown since. */
+export function refreshView() {
   if (bytes.length === 0) bytes = new Uint8Array(memory.buffer);
 }
 
@@ -23,12 +23,12 @@ export function look() {
  * @param {number} length
  */
 export function readText(start, length) {
-  look();
+  refreshView();
   return decoder.decode(bytes.subarray(start, start + length));
 }
 
 /**
- * Writes as much of the text as there is room for; how many bytes that are.
+ * Writes as much of the text as there is room for; returns the number of bytes written.
  * @param {string} text
  * @param {Uint8Array} place
  */

@@ -1,6 +1,6 @@
-// Packs JavaScript values into the module's memory, in the encoding of smtp-rules' `packed` module. Whatever the
-// value is, nothing is thrown, nothing is changed, and the work is bounded. What writes takes the place to write at
-// and returns the place behind it, which an engine keeps in a register.
+// Packs JavaScript values into the module's memory, in the encoding of smtp-rules' `packed` module. No value
+// makes it throw, no value is changed, and the work is bounded. Every function that writes takes the position to write
+// at and returns the position behind: an engine keeps that in a register.
 
 /** @import { Options } from './index.js' */
 
@@ -16,10 +16,10 @@ const OTHER = 7;
 const TOO_LARGE = 8;
 const TOO_DEEP = 9;
 
-/** More packed bytes than any document within the limits has. */
+/** The limit of packed bytes: no document within the limits of the rules needs as many. */
 const MOST = 6 << 20;
 
-/** What a property that throws is worth: nothing that JSON has a word for. */
+/** Stands for a property that throws: packed as a value that JSON does not know. */
 const UNREADABLE = Symbol();
 
 const isOwn = Object.prototype.propertyIsEnumerable;
@@ -30,14 +30,14 @@ const numberOf = new Map(keys.map((key, number) => [key, number]));
 let reserve;
 let base = 0;
 let room = 0;
-/** The room in the module's memory, as bytes and as numbers. */
+/** The reserved part of the module's memory, as bytes and as numbers. */
 /** @type {Uint8Array} */
 let bytes;
 /** @type {DataView} */
 let numbers;
 
 /**
- * Takes over the module's function that makes room.
+ * Sets the function of the module that reserves memory.
  * @param {(count: number) => number} makeRoom
  */
 export function preparePacker(makeRoom) {
@@ -47,7 +47,7 @@ export function preparePacker(makeRoom) {
 }
 
 /**
- * Makes room for this many bytes in all, or more.
+ * Reserves this many bytes in all, or more.
  * @param {number} count
  */
 function grow(count) {
@@ -63,11 +63,11 @@ function view() {
   numbers = new DataView(memory.buffer, base, room);
 }
 
-/** Whether every property is read as if it could throw: once one has. */
+/** Whether each property is read inside a try block: only after one has thrown. */
 let careful = false;
 
 /**
- * Packs a document, or those of its fields that the mask names, at this place; the place behind it.
+ * Packs a document, or only the fields in the mask, at this position; returns the position behind.
  * @param {unknown} settings
  * @param {number | undefined} mask
  * @param {number} [at]
@@ -79,13 +79,13 @@ export function packDocument(settings, mask, at = 0) {
     return mask ? packFields(settings, mask) : packValue(settings, at, 0);
   } catch (trouble) {
     if (!careful && typeof trouble !== 'number') {
-      // Once more, and carefully.
+      // Again, with each property read inside a try block.
       careful = true;
       const end = packDocument(settings, mask, at);
       careful = false;
       return end;
     }
-    // What is thrown in here is a tag, or else the engine ran out of room.
+    // The functions here throw tags; any other error means that the engine ran out of memory.
     if (bytes.length === 0) view();
     bytes[at] = typeof trouble === 'number' ? trouble : TOO_LARGE;
     return at + 1;
@@ -112,7 +112,7 @@ function packFields(settings, mask) {
 }
 
 /**
- * The tag and the length of what lies between two places.
+ * Writes the tag and the length of the content between two positions.
  * @param {number} tag
  * @param {number} start
  * @param {number} at
@@ -124,7 +124,7 @@ function close(tag, start, at) {
 }
 
 /**
- * A property by its name, or quicker by the name's number.
+ * Reads a property by its name, or by the number of the name, which is quicker.
  * @param {Record<PropertyKey, any>} object
  * @param {PropertyKey} key
  * @param {number} [number]
@@ -152,7 +152,7 @@ function ownMember(object, key, number) {
   }
 }
 
-/** Whoever packs something leaves room for what is short: a name's number and a value of nine bytes. */
+/** The bytes that every function leaves free behind its own: room for the number of a name and a value of 9 bytes. */
 const SHORT = 16;
 
 /**
@@ -183,7 +183,7 @@ function packValue(value, at, depth) {
 }
 
 /**
- * A length and the text.
+ * Packs a length and the text.
  * @param {string} text
  * @param {number} at
  */
@@ -193,7 +193,7 @@ function packText(text, at) {
   if (at + 3 * length + SHORT > room) grow(at + 3 * length + SHORT);
   let start = at + 1;
   let i = 0;
-  // Most texts are short and ASCII; at most 254 bytes, and one byte tells the length.
+  // Most texts are short and ASCII. Up to 254 bytes, one byte holds the length.
   if (length < 85) {
     for (; i < length; i++) {
       const code = text.charCodeAt(i);
@@ -235,7 +235,7 @@ function packContainer(value, start, depth) {
   if (depth === deepest) throw TOO_DEEP;
   let at = start + 5;
   const count = names ? names.length : member(value, 'length');
-  // Mostly the names come in the order of the table.
+  // Most documents have their names in the order of the table.
   let next = 0;
   for (let i = 0; i < count; i++) {
     if (at > MOST) throw TOO_LARGE;
@@ -260,7 +260,7 @@ function packContainer(value, start, depth) {
 }
 
 /**
- * Packs a text without anything around it, behind what is packed already; its length.
+ * Writes a text without tag and length at this position; returns its length.
  * @param {string} text
  * @param {number} at
  */
@@ -271,7 +271,7 @@ export function packPlain(text, at) {
 }
 
 /**
- * Writes the operator's lists behind the document; their lengths, and the locale.
+ * Writes the operator's lists behind the document; returns their lengths and the locale.
  * @param {Options} options
  * @param {number} length
  */
@@ -282,7 +282,7 @@ export function writeOptions(options, length) {
 }
 
 /**
- * An option; one that throws is none.
+ * Reads an option; one that throws counts as absent.
  * @template {keyof Options} K
  * @param {Options} options
  * @param {K} key
@@ -295,7 +295,7 @@ function option(options, key) {
 }
 
 /**
- * A list, given as an array or as text with commas.
+ * Reads a list, given as an array or as text with commas, as text.
  * @param {Options} options
  * @param {'allowPorts' | 'allowNetworks'} key
  */

@@ -45,19 +45,19 @@ declare module '*/locales/es.js' {
 }
 
 /** The messages of the form, by key. */
-declare module '*/words/en.js' {
+declare module '*/messages/en.js' {
   const messages: Record<string, string>;
   export default messages;
 }
-declare module '*/words/fr.js' {
-  export { default } from '*/words/en.js';
+declare module '*/messages/fr.js' {
+  export { default } from '*/messages/en.js';
 }
-declare module '*/words/nl.js' {
-  export { default } from '*/words/en.js';
+declare module '*/messages/nl.js' {
+  export { default } from '*/messages/en.js';
 }
-declare module '*/words/de.js' {
-  export { default } from '*/words/en.js';
+declare module '*/messages/de.js' {
+  export { default } from '*/messages/en.js';
 }
-declare module '*/words/es.js' {
-  export { default } from '*/words/en.js';
+declare module '*/messages/es.js' {
+  export { default } from '*/messages/en.js';
 }

@@ -1,5 +1,5 @@
-// The ledger: a row per mail, and behind each its story: what triggered it, which way it took and why, what the
-// server said at each attempt, and where it stands.
+// The ledger: a row for each mail, which opens to its timeline: the event, the route and the reason for it, the server's
+// reply to each attempt, and the present state.
 
 /** @import { SmtpWords } from '/validator/index.js' */
 
@@ -114,7 +114,7 @@ export function ledger(place) {
   }
 
   /**
-   * The same row keeps its element, so that an open story stays open; it is drawn anew when it has changed.
+   * The same row keeps its element, so that an open one stays open; it is redrawn when it has changed.
    * @param {Delivery} row
    */
   function draw(row) {
@@ -136,7 +136,7 @@ export function ledger(place) {
           h('span', { class: 'when' }, time(row.queuedAt)),
           h('span', { class: 'by' }, ROUTES[row.route ?? ''] ?? ''),
         ),
-        story(row, (text) => {
+        timeline(row, (text) => {
           announce(text);
           look();
         }),
@@ -149,11 +149,11 @@ export function ledger(place) {
 }
 
 /**
- * A row as a story.
+ * The timeline of a row.
  * @param {Delivery} row
  * @param {(said: string) => void} done
  */
-function story(row, done) {
+function timeline(row, done) {
   const steps = [
     h(
       'li',

@@ -1,4 +1,4 @@
-// Fires an event of each of the four categories, as the product would (CONTRACT §5).
+// Sends an event of each of the four categories, as the product would.
 
 import { announce, fill, h, typed } from './dom.js';
 import { api } from './session.js';

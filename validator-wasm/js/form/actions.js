@@ -1,6 +1,6 @@
-// What an admin has the form do with the settings: test, activate, go back to the ones before or to the platform's
-// server. One at a time; what came of the last one stays in view until the next. `form` gives the words (`t`), the
-// settings (`value`, `active`) and a way to the API (`call`), and is told what has changed.
+// The actions: test the settings, activate them, go back to the earlier ones or to the platform's server. One runs at a
+// time, and its result stays in view until the next. `form` gives the messages (`t`), the settings (`value`, `active`)
+// and the API (`call`), and is called when something has changed.
 
 /**
  * @import { SmtpSettings } from '../index.js'
@@ -19,7 +19,7 @@ export class Actions {
   /** @type {'test' | 'activate'} */
   #lastRun = 'test';
   /**
-   * Draws what came of the last action, so that it outlives a change of the language.
+   * Draws the result of the last action, again after a change of the language.
    * @type {((context: FormContext, outcome: HTMLElement) => void) | null}
    */
   #shown = null;
@@ -37,7 +37,7 @@ export class Actions {
     this.#running?.abort();
   }
 
-  /** Draws what came of the last action, into a form that was built anew. */
+  /** Draws the result of the last action into a form that was rebuilt. */
   draw() {
     const { context, outcome } = this.#form.view;
     this.#shown?.(context, outcome);
@@ -50,7 +50,7 @@ export class Actions {
   }
 
   /**
-   * Tests or activates what stands in the form.
+   * Tests or activates the settings in the form.
    * @param {'test' | 'activate'} what
    */
   async run(what) {
@@ -62,7 +62,7 @@ export class Actions {
     await this.#perform(what, method, path, form.value);
   }
 
-  /** Does again what was done last. */
+  /** Repeats the last test or activation. */
   again() {
     return this.run(this.#lastRun);
   }
@@ -101,7 +101,7 @@ export class Actions {
     }
   }
 
-  // Runs a test, an activation or the way back, and shows what came of it.
+  // Runs a test, an activation or a rollback, and shows the result.
   /**
    * @param {RunAbout['what']} what
    * @param {string} method

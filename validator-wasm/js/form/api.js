@@ -1,12 +1,12 @@
-// The HTTP API as the form sees it.
+// The HTTP API, as the form calls it.
 
 /** @import { Answer, CallOptions } from '../../types/form.js' */
 
-/** An answer that is no success: a problem of the API, or of the way to it. */
+/** A call that did not succeed: the API answered with a problem, or did not answer. */
 export class ApiError extends Error {
   /**
    * @param {number} status HTTP status, 0 when there was no answer
-   * @param {any} body what came
+   * @param {any} body the answer's document
    * @param {number | null} [retryAfter] in seconds
    */
   constructor(status, body, retryAfter = null) {
@@ -17,7 +17,7 @@ export class ApiError extends Error {
   }
 }
 
-// A report is at most 1 MB; an answer beyond that is not one of ours.
+// A report has at most 1 MB: a longer answer does not come from this API.
 const MAX_CHARS = 4 * 1024 * 1024;
 
 /** Calls the API of one form. */
@@ -38,7 +38,7 @@ export class Api {
   }
 
   /**
-   * One call. `onStage` asks for the stream and gets each stage. The final document comes with its status.
+   * Calls the API; with `onStage` it asks for a stream and passes each stage on. Returns the document and its status.
    * @param {string} method
    * @param {string} path
    * @param {CallOptions} [options]
@@ -91,7 +91,7 @@ async function readDocument(response) {
   }
 }
 
-// One stage a line, the answer last. Stages have a `stage`, no answer has.
+// Reads a stream: a stage on each line, the answer on the last. Only stages have a member `stage`.
 /**
  * @param {Response} response
  * @param {CallOptions['onStage']} onStage
@@ -122,7 +122,8 @@ async function readLines({ body }, onStage) {
   return answer;
 }
 
-// A stream has said 200 before it knew its end: the answer itself then tells what it is.
+// The status of an answer. The headers of a stream are sent before its end is known, with 200: then the document shows
+// the status.
 /**
  * @param {Response} response
  * @param {any} answer
@@ -138,7 +139,7 @@ function settle(response, answer) {
   }
   const hasReport = Array.isArray(answer?.report?.stages) || Array.isArray(answer?.issues);
   if (status < 400 || ((status === 409 || status === 422) && hasReport)) return { status, body: answer };
-  // A stream has sent its headers before it knew.
+  // For the same reason a stream has `retryAfter` in its document instead of the header.
   const retry = Number.parseInt(response.headers.get('Retry-After') ?? answer?.retryAfter ?? '', 10);
   throw new ApiError(status, answer, Number.isFinite(retry) ? retry : null);
 }

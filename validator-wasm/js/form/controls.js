@@ -1,5 +1,4 @@
-// The form's controls taken together: what is written into them, which of them are shown, and whose issues stand
-// where.
+// All controls of the form: writes the draft into them, shows those that are used, and shows the issues at them.
 
 /**
  * @import { Issue } from '../index.js'
@@ -15,7 +14,7 @@ export class Controls {
   /** @type {Part[]} */
   #parts = [];
   /**
-   * Tells the list of providers which host is in the form.
+   * Called with the host in the form: the list of providers selects by it.
    * @type {(host: string) => void}
    */
   hostChanged = () => {};
@@ -31,7 +30,7 @@ export class Controls {
   }
 
   /**
-   * Registers what only some ways to sign in use.
+   * Registers a part that only some sign-in methods use.
    * @param {Part} part
    */
   addPart(part) {
@@ -81,7 +80,7 @@ export class Controls {
   }
 
   /**
-   * Shows only what the chosen sign-in and ways use.
+   * Shows only the controls that the chosen sign-in and routes use.
    * @param {Draft} draft
    */
   showUsed({ authMethod, oauth2, routing, host }) {
@@ -94,7 +93,7 @@ export class Controls {
   }
 
   /**
-   * Offers to keep the stored secrets, where they may be kept; `stored` are the active settings.
+   * Offers to keep each stored secret that may be kept; `stored` are the active settings.
    * @param {Draft} draft
    * @param {StoredSettings | null} stored
    * @param {boolean} same whether the draft goes to the same server and account as they do
@@ -109,7 +108,7 @@ export class Controls {
   }
 
   /**
-   * Takes what was typed into secrets out of the document and out of the draft.
+   * Removes typed secrets from the document and from the draft.
    * @param {Draft} draft
    */
   forgetSecrets(draft) {
@@ -120,19 +119,19 @@ export class Controls {
   }
 
   /**
-   * Shows the issues of the fields in `met`. Answers those that belong to no field, and how many fields show an error.
+   * Shows the issues of the touched fields. Returns the issues without a field, and the number of fields with an error.
    * @param {FormContext} form
    * @param {Issue[]} issues
-   * @param {Set<string>} met
+   * @param {Set<string>} touched
    */
-  showIssues(form, issues, met) {
+  showIssues(form, issues, touched) {
     const byField = new Map(this.paths.map((path) => [path, /** @type {Issue[]} */ ([])]));
     /** @type {Issue[]} */
     const general = [];
     for (const issue of issues) (byField.get(this.nearest(issue.field)?.path ?? '') ?? general).push(issue);
     let wrong = 0;
     for (const [path, field] of this.#fields) {
-      const shown = (met.has(path) && byField.get(path)) || [];
+      const shown = (touched.has(path) && byField.get(path)) || [];
       showIssues(form, field, shown);
       if (shown.some(({ severity }) => severity === 'error')) wrong += 1;
     }

@@ -1,12 +1,11 @@
-// Builds elements without innerHTML, so that nothing a server says can become markup and a page may require
-// Trusted Types.
+// Builds elements without innerHTML: no text of a server can become markup, and a page may require Trusted Types.
 
 /** @import { ButtonProps, Child, Props, Question } from '../../types/form.js' */
 
 const SVG = 'http://www.w3.org/2000/svg';
 
 /**
- * An element. `props` are attributes; `on` holds listeners, `text` the text content. `null`, `undefined` and
+ * Makes an element. `props` are attributes; `on` holds listeners, `text` the text content. `null`, `undefined` and
  * `false` leave an attribute out, `true` makes it empty.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
@@ -29,7 +28,7 @@ export function h(tag, props = {}, ...children) {
 }
 
 /**
- * Appends nodes and strings, however nested; leaves out what is empty.
+ * Appends nodes and strings, also nested in arrays; leaves out empty ones.
  * @template {ParentNode} P
  * @param {P} parent
  * @param {Child} children
@@ -76,7 +75,7 @@ const PATHS = {
 };
 
 /**
- * A line icon. It is decoration: what it means stands in words beside it.
+ * A line icon. It is decoration: the text beside it has the meaning.
  * @param {keyof typeof PATHS} name
  */
 export function icon(name) {
@@ -110,7 +109,7 @@ export function button(label, { look = 'plain', part, click, ...rest } = {}) {
 }
 
 /**
- * A disclosure.
+ * A disclosure: a summary that shows or hides the children.
  * @param {Child} summary
  * @param {Props} props
  * @param {...Child} children
@@ -125,7 +124,7 @@ export function disclosure(summary, props, ...children) {
 }
 
 /**
- * Asks before something is done. Resolves to whether it shall be.
+ * Asks for a confirmation; resolves to whether it was given.
  * @param {ParentNode} root
  * @param {Question} question
  * @returns {Promise<boolean>}

@@ -1,4 +1,4 @@
-// The draft: SmtpSettings as they stand in the form. Pure functions, no DOM.
+// The draft: the SmtpSettings in the form. Pure functions, no DOM and no rule: those are in the rules alone.
 
 /**
  * @import { Category, SmtpSettings, Spaces } from '../index.js'
@@ -35,11 +35,11 @@ export function emptyDraft() {
   };
 }
 
-/** The categories: the type check fails when one of the schema is missing in the draft. */
+/** The categories. The type check fails when the draft lacks one of the schema. */
 export const CATEGORIES = /** @type {Category[]} */ (Object.keys(emptyDraft().routing));
 
 /**
- * What stands at a dotted path: of settings from anywhere, that may be anything.
+ * The value at a dotted path. It may have any type, as the settings may come from anywhere.
  * @param {any} object
  * @param {string} path
  * @returns {any}
@@ -49,7 +49,7 @@ export function getPath(object, path) {
 }
 
 /**
- * Sets what stands at a dotted path.
+ * Sets the value at a dotted path.
  * @param {object} object
  * @param {string} path
  * @param {unknown} value
@@ -93,7 +93,7 @@ export function mergePatch(target, patch) {
 }
 
 /**
- * Settings of any origin, the API's included, as a draft: what is missing takes its default.
+ * Makes a draft of settings, also of those that the API shows: a missing field takes its default.
  * @param {unknown} settings
  */
 export function toDraft(settings) {
@@ -114,7 +114,7 @@ export function toDraft(settings) {
 }
 
 /**
- * A secret of any origin: one that is stored is kept.
+ * Makes a secret of the draft: a stored one is kept.
  * @param {{ isSet?: unknown, keep?: unknown, set?: unknown, spaces?: Spaces | null } | null} secret
  * @returns {DraftSecret}
  */
@@ -132,13 +132,13 @@ function dropNulls(value) {
 }
 
 /**
- * The document to send: what the chosen sign-in does not use and what is empty is left out.
+ * Makes the document to send. Fields that the chosen sign-in does not use and empty ones are left out.
  * @param {Draft} draft
  * @returns {SmtpSettings}
  */
 export function toSettings(draft) {
   const { host, security, authMethod } = draft;
-  // Where the port is no number the rules say so.
+  // The rules report a port that is no number.
   const port = /** @type {number | null} */ (draft.port);
   /** @type {Omit<SmtpSettings, 'senderAddress'>} */
   const settings = { host, port, security, authMethod };
@@ -170,7 +170,7 @@ export function toSettings(draft) {
 }
 
 /**
- * The same without what was typed into secrets: fit to be stored by a browser, or to be shown.
+ * The draft without typed secrets: a browser may store it, and it may be shown.
  * @param {Draft} draft
  */
 export function withoutSecrets(draft) {
@@ -182,7 +182,7 @@ export function withoutSecrets(draft) {
 }
 
 /**
- * A port as typed: a number when it looks like one, else the text for the rules to judge.
+ * Reads a typed port: a number, or the text where it is none; the rules report that.
  * @param {string} text
  */
 export function readPort(text) {

@@ -1,6 +1,5 @@
-// The form's controls. Each has a path into the settings, says what stands in it (`get`), takes a value (`set`),
-// can be focused, and shows its issues beside it. `form` gives words (`t`), and hears of changes (`changed`) and
-// of fixes (`applyFix`).
+// The form's controls. Each has a path into the settings and a value (`get`, `set`), can be focused, and shows its
+// issues. `form` gives the messages (`t`), and is called on changes (`changed`) and for fixes (`applyFix`).
 
 /**
  * @import { Issue, Spaces } from '../index.js'
@@ -60,7 +59,7 @@ export function showIssues(form, field, issues) {
 }
 
 /**
- * One issue: its severity in words for those who see no colours, the message, and its fix.
+ * One issue: its severity as text for people who see no colours, the message, and a button for the fix.
  * @param {FormContext} form
  * @param {Issue} issue
  */
@@ -89,7 +88,7 @@ export function issueLine(form, issue) {
 }
 
 /**
- * A line of text.
+ * A text field.
  * @param {FormContext} form
  * @param {FieldSpec} spec
  * @returns {Field}
@@ -130,7 +129,7 @@ export function textField(form, spec) {
 }
 
 /**
- * One of a few, as radio buttons side by side. Each may explain itself.
+ * A choice of a few values, as radio buttons side by side. Each may have a hint.
  * @param {FormContext} form
  * @param {FieldSpec & { choices: Choice[] }} spec
  * @returns {Field}
@@ -183,7 +182,7 @@ export function choiceField(form, spec) {
 }
 
 /**
- * One of some, as a list.
+ * A choice of several values, as a list.
  * @param {FormContext} form
  * @param {{ path: string, label: string, choices: Choice[] }} spec
  * @returns {Field}
@@ -220,8 +219,8 @@ export function selectField(form, { path, label, choices }) {
 }
 
 /**
- * A secret: typed anew, or the stored one kept. What is stored never reaches the browser; what was typed leaves
- * the document with `forget`.
+ * A secret: a typed one, or the stored one to keep. The stored one never reaches the browser; `forget` removes the
+ * typed one from the document.
  * @param {FormContext} form
  * @param {FieldSpec} spec
  * @returns {SecretField}
@@ -233,7 +232,7 @@ export function secretField(form, spec) {
   let stored = false;
   let keep = false;
   /**
-   * What becomes of the white space in the text, as long as nobody types.
+   * What the server does with the white space in the text; unset by typing.
    * @type {Spaces | undefined}
    */
   let spaces;
@@ -318,7 +317,7 @@ export function secretField(form, spec) {
       input.value = value?.set ?? '';
       spaces = value?.spaces;
     },
-    /** Whether a secret is stored for this destination, and whether one is stored for another. */
+    /** Offers the secret that is stored for this destination, or says that one is stored for another. */
     offer: (/** @type {boolean} */ isStored, /** @type {boolean} */ elsewhere) => {
       const wasStored = stored;
       stored = isStored;
@@ -327,7 +326,7 @@ export function secretField(form, spec) {
       else if (!wasStored && input.value === '') choose(true, false);
       else show();
     },
-    /** Takes the secret out of the document. */
+    /** Removes the typed secret from the document. */
     forget: () => {
       input.value = '';
       reveal(false);

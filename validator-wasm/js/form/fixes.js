@@ -1,4 +1,4 @@
-// A fix (JSON merge patch) in a few words.
+// Labels for fixes (JSON merge patches).
 
 /**
  * @import { Issue } from '../index.js'
@@ -8,13 +8,13 @@
 import { SECRETS, getPath } from './draft.js';
 
 /**
- * What stands on the button that applies an issue's fix.
+ * The label of the button that applies the fix of an issue.
  * @param {Messages} t
  * @param {{ code: Issue['code'], fix: Patch }} issue
  */
 export function fixLabel(t, { code, fix }) {
   const spaces = SECRETS.map((path) => getPath(fix, path)?.spaces).find(Boolean);
-  // What is set is what stands there already, to the eye: "Use mailer" would say nothing.
+  // White space is invisible: "Use mailer" would name the text that the field already seems to have.
   if (spaces || code.endsWith('.whitespace')) return t(`spaces.${spaces ?? 'trim'}`);
   const value = describePatch(t, fix);
   if (value !== '') return t('issue.use', { value });
@@ -22,7 +22,7 @@ export function fixLabel(t, { code, fix }) {
 }
 
 /**
- * What it sets; empty when that cannot be said shortly.
+ * The values that a patch sets, in a few words; empty when they are too long or too many.
  * @param {Messages} t
  * @param {Patch} patch
  */
@@ -41,7 +41,7 @@ export function describePatch(t, patch) {
 }
 
 /**
- * The dotted paths that a patch touches.
+ * The dotted paths that a patch changes.
  * @param {object} patch
  * @returns {string[]}
  */

@@ -1,5 +1,5 @@
-// <smtp-settings-form>: the form of CONTRACT §7. Its state is here, what it looks like is in the modules
-// beside it. Needs no inline style and no eval: script-src 'self' 'wasm-unsafe-eval' is enough.
+// <smtp-settings-form>: its state. The modules beside this one draw it. It needs no inline style and no eval:
+// script-src 'self' 'wasm-unsafe-eval' is enough.
 
 /**
  * @import { Issue, SmtpSettings, ValidationReport } from '../index.js'
@@ -15,17 +15,17 @@ import { fill, h } from './dom.js';
 import { SECRETS, emptyDraft, getPath, mergePatch, setPath, toDraft, toSettings, withoutSecrets } from './draft.js';
 import { issueLine } from './fields.js';
 import { patchedPaths } from './fixes.js';
-import { buildLayout, buildNothing, openUsed, placeIn, presetText, showPreset, takePlace } from './layout.js';
+import { buildLayout, buildLoadError, openUsed, saveFocus, presetText, showPreset, restoreFocus } from './layout.js';
 import { problemView } from './report.js';
 import { readActive, statusView } from './status.js';
 import { styles } from './style.js';
-import { loadWords, pickLocale } from './words.js';
+import { loadMessages, pickLocale } from './messages.js';
 
-// A change of one can make an issue of the other: who has met one has met both.
+// A change of the first can cause an issue of the others: theirs show as soon as both were changed.
 /** @type {Record<string, string[]>} */
-const TOGETHER = { port: ['security'], host: ['port', 'security'] };
+const DEPENDENT = { port: ['security'], host: ['port', 'security'] };
 
-// Where pages are rendered on a server there are no elements: there the module loads and defines nothing.
+// A server that renders pages has no elements: there the module loads and defines nothing.
 const Element = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (/** @type {unknown} */ (class {}));
 
 /** @implements {published.SmtpSettingsForm} */
@@ -47,7 +47,7 @@ export class SmtpSettingsForm extends Element {
   #messages = null;
   #draft = emptyDraft();
   /**
-   * What is active: undefined is not known, null the platform's server.
+   * The active settings: undefined while they are not known, null for the platform's server.
    * @type {Active | null | undefined}
    */
   #active = undefined;
@@ -55,26 +55,26 @@ export class SmtpSettingsForm extends Element {
   #problem = null;
   #controls = new Controls();
   /**
-   * The fields that the admin has left, or whose issues were asked for.
+   * The fields whose issues are shown: the admin has left them, or has asked for a test.
    * @type {Set<string>}
    */
-  #met = new Set();
+  #touched = new Set();
   /**
    * The fields that the admin has changed.
    * @type {Set<string>}
    */
-  #typed = new Set();
-  /** Whether the page has set the value: what is active does not replace that. */
-  #given = false;
+  #dirty = new Set();
+  /** Whether the page has set the value: then the active settings do not replace it. */
+  #preset = false;
   /** @type {ValidationReport} */
   #report = { valid: false, issues: [] };
   /**
-   * The rules; null until they are loaded, or when they cannot be.
+   * The rules; null until they are loaded, and when they cannot be loaded.
    * @type {typeof validator | null}
    */
   #rules = null;
   /**
-   * The form as it is built; null until it is.
+   * The parts of the form; null until it is built.
    * @type {View | null}
    */
   #built = null;
@@ -95,7 +95,7 @@ export class SmtpSettingsForm extends Element {
 
   connectedCallback() {
     for (const name of ['getToken', 'value', 'options']) {
-      // Set before the element was defined: an own property that hides the accessor.
+      // A property that was set before the element was defined is an own one and hides the accessor.
       const own = Object.getOwnPropertyDescriptor(this, name);
       if (!own) continue;
       Reflect.deleteProperty(this, name);
@@ -103,7 +103,7 @@ export class SmtpSettingsForm extends Element {
     }
     addEventListener('pointerup', this.#pointerUp);
     addEventListener('pointercancel', this.#pointerUp);
-    // An element that was only moved stays as it is.
+    // An element that was only moved is not rebuilt.
     if (this.#messages?.locale !== pickLocale(this.locale)) this.#start();
   }
 
@@ -124,7 +124,7 @@ export class SmtpSettingsForm extends Element {
     this.#start();
   }
 
-  // --- properties -----------------------------------------------------------------------------------------------
+  // --- properties ----------------------------------------------------------------------------------------------------
 
   get api() {
     return this.getAttribute('api') ?? '';
@@ -158,16 +158,16 @@ export class SmtpSettingsForm extends Element {
     if (this.#messages) this.#check();
   }
 
-  /** The settings as they stand in the form; what was typed into a secret included, until it is saved. */
+  /** The settings in the form, with typed secrets until they are saved. */
   get value() {
     return toSettings(this.#draft);
   }
   set value(settings) {
-    this.#given = true;
+    this.#preset = true;
     this.#replaceDraft(toDraft(settings));
   }
 
-  // --- as a part of a <form> --------------------------------------------------------------------------------------
+  // --- as a part of a <form> -----------------------------------------------------------------------------------------
 
   get form() {
     return this.#internals.form;
@@ -188,7 +188,7 @@ export class SmtpSettingsForm extends Element {
     return this.#internals.checkValidity();
   }
   reportValidity() {
-    this.#meetAll();
+    this.#touchAll();
     return this.#internals.checkValidity();
   }
   formResetCallback() {
@@ -204,25 +204,25 @@ export class SmtpSettingsForm extends Element {
     try {
       this.#replaceDraft(toDraft(JSON.parse(state)));
     } catch {
-      // A state of another version: the form stays as it is.
+      // The browser has kept the state of another version, which this one cannot read.
     }
   }
 
-  // --- loading ------------------------------------------------------------------------------------------------------
+  // --- loading -------------------------------------------------------------------------------------------------------
 
   async #start() {
     const load = ++this.#loads;
     const locale = pickLocale(this.locale);
     if (!this.#messages) fill(this.#root, h('p', { class: 'loading', role: 'status' }, '…'));
-    const [words, rules] = await Promise.allSettled([loadWords(locale), loadRules(locale)]);
+    const [messages, rules] = await Promise.allSettled([loadMessages(locale), loadRules(locale)]);
     if (load !== this.#loads || !this.isConnected) return;
-    // Without the new words the old ones stay.
-    if (words.status === 'rejected') {
-      if (!this.#messages) fill(this.#root, ...buildNothing(() => this.#start()));
+    // Without the new messages the old ones stay.
+    if (messages.status === 'rejected') {
+      if (!this.#messages) fill(this.#root, ...buildLoadError(() => this.#start()));
       return;
     }
     this.#rules = rules.status === 'fulfilled' ? validator : null;
-    this.#messages = words.value;
+    this.#messages = messages.value;
     this.#build();
     if (this.#active === undefined) await this.#load();
   }
@@ -236,14 +236,14 @@ export class SmtpSettingsForm extends Element {
       const { body } = await this.#call('GET', '/smtp');
       this.#active = readActive(body);
       this.#problem = null;
-      // Meanwhile somebody may have begun to type.
-      const untouched = this.#typed.size === 0 && !this.#given;
+      // The admin may have begun to type while the settings were loaded.
+      const untouched = this.#dirty.size === 0 && !this.#preset;
       if (untouched && this.#active) this.#replaceDraft(toDraft(this.#active.settings));
     } catch (error) {
       const problem = /** @type {Problem} */ (error);
       if (problem.status === 404) {
-        // Settings that were active are no draft for anything now.
-        if (this.#active && this.#typed.size === 0) this.#replaceDraft(emptyDraft());
+        // The settings in the form were the active ones, which have been removed.
+        if (this.#active && this.#dirty.size === 0) this.#replaceDraft(emptyDraft());
         this.#active = null;
         this.#problem = null;
       } else this.#problem = problem;
@@ -251,7 +251,7 @@ export class SmtpSettingsForm extends Element {
     this.#showActive();
   }
 
-  /** Loads the active settings anew, and forgets what was typed. */
+  /** Loads the active settings again, and drops the changes in the form. */
   async reload() {
     this.#active = undefined;
     this.#untouch();
@@ -267,7 +267,7 @@ export class SmtpSettingsForm extends Element {
     return new Api(this.api, this.#getToken, this.#t.locale).call(method, path, more);
   }
 
-  // --- building -----------------------------------------------------------------------------------------------------
+  // --- building ------------------------------------------------------------------------------------------------------
 
   get #t() {
     if (!this.#messages) throw new Error('no messages are loaded yet');
@@ -280,7 +280,7 @@ export class SmtpSettingsForm extends Element {
   }
 
   /**
-   * What the modules beside this one need of the form.
+   * The part of the form that the modules beside this one use.
    * @returns {FormContext}
    */
   #context() {
@@ -302,7 +302,7 @@ export class SmtpSettingsForm extends Element {
   }
 
   /**
-   * What the actions need of it: how it stands at the moment, and how to go on.
+   * The part of the form that the actions use: its state, and functions to change it.
    * @returns {Hooks}
    */
   #hooks() {
@@ -344,7 +344,7 @@ export class SmtpSettingsForm extends Element {
       load: () => this.#start(),
     };
     this.#built = { context, ...buildLayout(context, { checking: this.#rules !== null, act }) };
-    const place = placeIn(this.#root);
+    const focus = saveFocus(this.#root);
     this.#building = true;
     fill(this.#root, this.#view.root, this.#live);
     this.#building = false;
@@ -354,7 +354,7 @@ export class SmtpSettingsForm extends Element {
     this.#check();
     this.#enable();
     this.#actions.draw();
-    takePlace(this.#root, place);
+    restoreFocus(this.#root, focus);
   }
 
   #showActive() {
@@ -369,7 +369,7 @@ export class SmtpSettingsForm extends Element {
       );
     else if (this.#active === undefined) fill(status, h('p', { class: 'loading' }, this.#t('form.loading')));
     else fill(status, statusView(this.#view.context, this.#active));
-    // The button that had the focus has gone: to the one in its place, or to what has become of it.
+    // The button with the focus was removed: the focus moves to the button in its place, or to the title.
     if (focused !== null) {
       const next = status.querySelector(`[part="${focused}"]`) ?? status.querySelector('h3, h4');
       /** @type {HTMLElement | null} */ (next)?.focus();
@@ -382,26 +382,26 @@ export class SmtpSettingsForm extends Element {
     if (!this.#built) return;
     for (const element of [this.#view.test, this.#view.activate]) {
       element.disabled = this.#disabled;
-      // Not `disabled`, which would lose the focus while a test runs.
+      // Not `disabled`: a disabled button would lose the focus while a test runs.
       element.setAttribute('aria-disabled', String(this.#actions.running));
     }
     this.#view.stop.hidden = !this.#actions.running;
   }
 
-  // --- the draft ------------------------------------------------------------------------------------------------------
+  // --- the draft -----------------------------------------------------------------------------------------------------
 
   #untouch() {
-    this.#given = false;
-    this.#typed.clear();
-    this.#met.clear();
+    this.#preset = false;
+    this.#dirty.clear();
+    this.#touched.clear();
   }
 
   /** @param {Draft} draft */
   #replaceDraft(draft) {
     this.#draft = draft;
     this.#applySpaces();
-    this.#typed.clear();
-    this.#met.clear();
+    this.#dirty.clear();
+    this.#touched.clear();
     if (!this.#messages) return;
     this.#controls.write(this.#draft);
     this.#offerSecrets();
@@ -416,15 +416,15 @@ export class SmtpSettingsForm extends Element {
   #setValue(path, value) {
     setPath(this.#draft, path, value);
     this.#controls.get(path).set(value);
-    this.#met.add(path);
+    this.#touched.add(path);
     this.#changed(path);
   }
 
   /** @param {string} path */
   #changed(path) {
     setPath(this.#draft, path, this.#controls.get(path).get());
-    this.#typed.add(path);
-    for (const other of TOGETHER[path] ?? []) if (this.#typed.has(other)) this.#met.add(other);
+    this.#dirty.add(path);
+    for (const other of DEPENDENT[path] ?? []) if (this.#dirty.has(other)) this.#touched.add(other);
     this.#controls.showUsed(this.#draft);
     this.#offerSecrets();
     this.#check();
@@ -433,14 +433,14 @@ export class SmtpSettingsForm extends Element {
 
   #offerSecrets() {
     const stored = this.#active?.settings ?? null;
-    // Without the rules the server alone knows, and says so when a secret may not be kept.
+    // Without the rules the form offers to keep secrets, and the server reports one that may not be kept.
     const same = this.#rules?.sameDestination(this.value, stored) ?? true;
     this.#controls.offerSecrets(this.#draft, stored, same);
   }
 
   #forgetSecrets() {
     this.#controls.forgetSecrets(this.#draft);
-    for (const path of SECRETS) this.#typed.delete(path);
+    for (const path of SECRETS) this.#dirty.delete(path);
     this.#setFormValue();
   }
 
@@ -449,7 +449,7 @@ export class SmtpSettingsForm extends Element {
     this.#internals.setFormValue(JSON.stringify(this.value), state);
   }
 
-  // --- the rules --------------------------------------------------------------------------------------------------------
+  // --- the rules -----------------------------------------------------------------------------------------------------
 
   #check() {
     if (!this.#messages) return;
@@ -462,7 +462,7 @@ export class SmtpSettingsForm extends Element {
   #showReport() {
     const { issues } = this.#report;
     const { context, general, summary, activate } = this.#view;
-    const shown = this.#controls.showIssues(context, issues, this.#met);
+    const shown = this.#controls.showIssues(context, issues, this.#touched);
     fill(
       general,
       shown.general.map((issue) => issueLine(context, issue)),
@@ -486,28 +486,28 @@ export class SmtpSettingsForm extends Element {
   #left(event) {
     const target = /** @type {Element | null} */ (event.target);
     const path = target?.closest('[data-path]')?.getAttribute('data-path');
-    // While the form is built anew, nobody leaves a field.
-    if (this.#building || !path || !this.#typed.has(path)) return;
-    const meet = () => {
-      this.#met.add(path);
+    // A rebuild takes the focus away too, but then the admin has not left the field.
+    if (this.#building || !path || !this.#dirty.has(path)) return;
+    const touch = () => {
+      this.#touched.add(path);
       this.#showReport();
       if (path === 'senderAddress' || path === 'username' || path === 'host') this.#offerPreset(path);
     };
-    // An issue that appears between press and release would move the button away from under the pointer.
-    if (this.#pointerDown) addEventListener('pointerup', () => setTimeout(meet), { once: true });
-    else meet();
+    // An issue that appeared between press and release would move the button away from under the pointer.
+    if (this.#pointerDown) addEventListener('pointerup', () => setTimeout(touch), { once: true });
+    else touch();
   }
 
   #pointerUp = () => {
     this.#pointerDown = false;
   };
 
-  #meetAll() {
-    for (const path of this.#controls.paths) this.#met.add(path);
+  #touchAll() {
+    for (const path of this.#controls.paths) this.#touched.add(path);
     this.#showReport();
   }
 
-  // --- fixes and presets ------------------------------------------------------------------------------------------------
+  // --- fixes and presets ---------------------------------------------------------------------------------------------
 
   /** @param {Issue} issue */
   #applyFix(issue) {
@@ -520,10 +520,10 @@ export class SmtpSettingsForm extends Element {
   #patch(patch) {
     this.#draft = toDraft(mergePatch(this.#draft, patch));
     this.#applySpaces();
-    for (const touched of patchedPaths(patch)) {
-      const path = this.#controls.nearest(touched)?.path ?? touched;
-      this.#typed.add(path);
-      this.#met.add(path);
+    for (const changed of patchedPaths(patch)) {
+      const path = this.#controls.nearest(changed)?.path ?? changed;
+      this.#dirty.add(path);
+      this.#touched.add(path);
     }
     this.#controls.write(this.#draft);
     this.#offerSecrets();
@@ -531,7 +531,7 @@ export class SmtpSettingsForm extends Element {
     this.#notify();
   }
 
-  // A fix never holds a secret: it says what becomes of the white space in it. The field shows the result.
+  // A fix for a secret does not contain the secret, only `spaces`. Applies that, so that the field shows the result.
   #applySpaces() {
     if (!this.#rules) return;
     for (const path of SECRETS) {
@@ -565,7 +565,7 @@ export class SmtpSettingsForm extends Element {
   }
 
   /**
-   * After an address or host of a known provider: its settings, if they are not there already.
+   * Offers the settings of the provider that an address or host belongs to, unless the form has them already.
    * @param {'senderAddress' | 'username' | 'host'} path
    */
   #offerPreset(path) {
@@ -598,23 +598,23 @@ export class SmtpSettingsForm extends Element {
     if (!field) return;
     const details = field.root.closest('details');
     if (details) details.open = true;
-    this.#met.add(field.path);
+    this.#touched.add(field.path);
     this.#showReport();
     field.focus();
   }
 
   /** @param {string} text */
   #announce(text) {
-    // The same words twice are two announcements only if something changed between them.
+    // A screen reader announces a text again only if it has changed.
     this.#live.textContent = this.#live.textContent === text ? `${text}\u00a0` : text;
   }
 
-  // --- before and after an action ---------------------------------------------------------------------------------------
+  // --- before and after an action ------------------------------------------------------------------------------------
 
-  // Whether nothing is wrong that the rules know of; where something is, it says so.
+  // Whether the rules find no error; otherwise announces the first and focuses its field.
   #passes() {
     this.#check();
-    this.#meetAll();
+    this.#touchAll();
     const wrong = this.#report.issues.find(({ severity }) => severity === 'error');
     if (!wrong) return true;
     this.#announce(`${this.#view.summary.textContent} ${wrong.message}`);
@@ -636,16 +636,16 @@ export class SmtpSettingsForm extends Element {
   }
 
   /**
-   * What only the server can say, on its fields.
+   * Shows the issues of the server at their fields.
    * @param {Issue[]} issues
    */
   #takeIssues(issues) {
     this.#report = { valid: false, issues };
     for (const issue of issues) {
       const field = this.#controls.nearest(issue.field);
-      if (field) this.#met.add(field.path);
+      if (field) this.#touched.add(field.path);
     }
-    this.#meetAll();
+    this.#touchAll();
     const first = issues.find(({ severity }) => severity === 'error') ?? issues[0];
     if (!first) return;
     this.#focusField(first.field);
@@ -654,7 +654,7 @@ export class SmtpSettingsForm extends Element {
 }
 
 /**
- * Loads the rules. A page that says where the WASM is does so as soon as its imports are done, and has to come first.
+ * Loads the rules, one task later: a page that names the place of the WASM calls `init` right after its imports.
  * @param {string} locale
  */
 async function loadRules(locale) {

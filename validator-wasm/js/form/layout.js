@@ -1,4 +1,4 @@
-// The form as a whole, from the status on top to what came of the last action.
+// The layout of the form, from the status on top to the result of the last action.
 
 /**
  * @import { SmtpSettings } from '../index.js'
@@ -9,7 +9,7 @@ import { button, fill, h, icon } from './dom.js';
 import { buildSections } from './sections.js';
 
 /**
- * Builds everything; `act` is what the buttons do. The parts that change are in the answer.
+ * Builds the form; `act` has the functions of the buttons. Returns the parts that change later.
  * @param {FormContext} form
  * @param {{ checking: boolean, act: Acts }} options
  * @returns {Layout}
@@ -23,7 +23,7 @@ export function buildLayout(form, { checking, act }) {
     preset: h('div', { class: 'slot' }),
     summary: h('p', { class: 'summary', hidden: true }),
     outcome: h('div', { class: 'outcome', part: 'outcome' }),
-    // Enter in a field does what changes nothing.
+    // Enter in a field runs the test, which changes nothing.
     test: button(t('action.test'), { look: 'plain', part: 'button test-button', type: 'submit' }),
     activate: button(t('action.activate'), { look: 'primary', part: 'button activate-button', click: act.activate }),
     stop: button(t('action.stop'), { look: 'quiet', hidden: true, part: 'button stop-button', click: act.stop }),
@@ -74,10 +74,10 @@ export function buildLayout(form, { checking, act }) {
 }
 
 /**
- * Without words there is one English sentence.
+ * The error when the messages cannot be loaded: one English sentence.
  * @param {() => void} retry
  */
-export function buildNothing(retry) {
+export function buildLoadError(retry) {
   return [
     h('p', { class: 'loading', role: 'alert', lang: 'en' }, 'This form could not be loaded.'),
     button('Try again', { lang: 'en', click: retry }),
@@ -85,7 +85,7 @@ export function buildNothing(retry) {
 }
 
 /**
- * A section that is folded away opens when something stands in it.
+ * Opens the folded sections that hold values.
  * @param {ParentNode} root
  * @param {Draft} draft
  */
@@ -99,25 +99,25 @@ export function openUsed(root, { ehloName, caPem, routing }) {
 }
 
 /**
- * Where the admin is: what is unfolded, and what has the focus.
+ * Saves which sections are open and which element has the focus.
  * @param {ShadowRoot} root
  */
-export function placeIn(root) {
+export function saveFocus(root) {
   return { open: [...root.querySelectorAll('details')].map(({ open }) => open), focus: root.activeElement?.id };
 }
 
 /**
- * Takes the admin back there after everything was built anew.
+ * Restores both after a rebuild.
  * @param {ShadowRoot} root
- * @param {ReturnType<typeof placeIn>} place
+ * @param {ReturnType<typeof saveFocus>} place
  */
-export function takePlace(root, { open, focus }) {
+export function restoreFocus(root, { open, focus }) {
   for (const [at, details] of root.querySelectorAll('details').entries()) details.open ||= open[at] === true;
   if (focus) root.getElementById(focus)?.focus();
 }
 
 /**
- * Shows a known provider, whose settings one click fills in; `fragment` is null when there is none to offer.
+ * Offers the settings of a known provider, which one click fills in; null removes the offer.
  * @param {FormContext} form
  * @param {HTMLElement} slot
  * @param {Partial<SmtpSettings> | null} fragment
@@ -143,7 +143,7 @@ export function showPreset(form, slot, fragment) {
 }
 
 /**
- * A sentence about a provider's settings.
+ * A sentence with the settings of a provider.
  * @param {Messages} t
  * @param {string} key
  * @param {Partial<SmtpSettings>} fragment

@@ -1,5 +1,5 @@
-// What came of a test: the failure with its remedy, or the way to check that the mail arrived; the certificate,
-// the deliverability and the transcript behind disclosures.
+// The result of a test: the failure with its remedy, or how to check that the mail arrived; certificate, deliverability
+// and transcript in disclosures.
 
 /**
  * @import { Deliverability, Speaker, TestFailure, TestMessage, TestReport, TranscriptLine } from '../index.js'
@@ -10,7 +10,7 @@ import { button, disclosure, h, icon } from './dom.js';
 import { describePatch } from './fixes.js';
 
 /**
- * A banner: what happened, in a line and a sentence.
+ * A banner: the result in a line and a sentence.
  * @param {'good' | 'bad'} kind
  * @param {Child} title
  * @param {...Child} content
@@ -25,7 +25,7 @@ export function banner(kind, title, ...content) {
 }
 
 /**
- * A line to be copied.
+ * A line with a button that copies it.
  * @param {FormContext} form
  * @param {string} text
  */
@@ -47,8 +47,8 @@ function facts(rows) {
 }
 
 /**
- * The failure: stage, the server's words, what to do, and the fix that was tried out. `lang` is the language that the
- * test was asked in, whatever the form's is now.
+ * The failure: the stage, the server's reply, the remedy, and the fix that the server has proven. `lang` is the
+ * language of the test's texts; the form may have changed to another since.
  * @param {FormContext} form
  * @param {TestFailure} failure
  * @param {string} note
@@ -101,7 +101,7 @@ export function failureView(form, failure, note, lang) {
 }
 
 /**
- * The test mail: how to see that it arrived, and as whom.
+ * The test mail: its sender, and how to check that it arrived.
  * @param {FormContext} form
  * @param {TestMessage} message
  * @param {string} sender
@@ -132,7 +132,7 @@ export function arrivalView(form, message, sender) {
 }
 
 /**
- * SPF, DKIM and DMARC as seen in DNS, and the advice.
+ * SPF, DKIM and DMARC in DNS, and the advice.
  * @param {FormContext} form
  * @param {Deliverability | null} deliverability
  * @param {string} lang
@@ -146,7 +146,7 @@ export function deliverabilityView(form, deliverability, lang) {
     .filter((name) => deliverability[name])
     .map((name) => {
       const { result, record } = deliverability[name];
-      // Beside these words, the name of a policy stands for itself.
+      // A result without a message is the name of a DMARC policy, which is shown as it is.
       const word = t.has(`deliverability.result.${result}`) ? t(`deliverability.result.${result}`) : String(result);
       /** @type {[string, Child]} */
       const row = [
@@ -218,7 +218,7 @@ export function tlsView(form, report) {
 }
 
 /**
- * Every line of the session, secrets left out by the server.
+ * Every line of the session; the server has removed the secrets.
  * @param {FormContext} form
  * @param {TranscriptLine[] | null} transcript
  */
@@ -285,7 +285,7 @@ function copyButton(form, text) {
 }
 
 /**
- * The kinds of problems by HTTP status; 0 is no answer.
+ * The kinds of problems by HTTP status; 0 stands for no answer.
  * @type {Map<number | undefined, string>}
  */
 const PROBLEMS = new Map([
@@ -296,8 +296,8 @@ const PROBLEMS = new Map([
 ]);
 
 /**
- * A problem of the API: what it is and what to do in the admin's words, the server's words, and the code. `title`
- * says what could not be done, `retry` does it again.
+ * A problem of the API: the cause and the remedy in the admin's language, the server's text, and the code. `title`
+ * names the action that failed, `retry` repeats it.
  * @param {Messages} t
  * @param {Problem} error
  * @param {{ title?: string, retry?: () => void }} [options]
@@ -306,7 +306,7 @@ export function problemView(t, error, { title, retry } = {}) {
   const code = error.body?.code;
   const kind = code === 'settings.conflict' ? 'conflict' : (PROBLEMS.get(error.status) ?? 'server');
   const known = code && t.has(`problem.${code}`) ? t(`problem.${code}`) : null;
-  // The title says in English what the kind says in the admin's language.
+  // The server's title is the English of what the kind says, so only an unknown problem shows it.
   const said = known ? null : (error.body?.detail ?? (kind === 'server' ? error.body?.title : null));
   const remedy =
     kind === 'busy' && !error.retryAfter

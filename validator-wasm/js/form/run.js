@@ -1,4 +1,4 @@
-// One run of a test, from the first stage to what came of it.
+// One run of a test, from the first stage to the result.
 
 /**
  * @import { StageResult, TestReport } from '../index.js'
@@ -24,7 +24,7 @@ export class Run {
   #passed = [];
   /** @type {(() => void) | null} */
   #end = null;
-  // What it is drawn with, and into: anew when the language changes.
+  // The parts of the drawing. A change of the language draws them again.
   /** @type {FormContext} */
   #form;
   /** @type {HTMLElement} */
@@ -44,7 +44,7 @@ export class Run {
   }
 
   /**
-   * Draws it as it stands into `outcome`.
+   * Draws the present state of the run into `outcome`.
    * @param {FormContext} form
    * @param {HTMLElement} outcome
    */
@@ -68,7 +68,7 @@ export class Run {
     if (this.#end) this.#card.setAttribute('aria-busy', 'false');
   }
 
-  /** Brings it into view and says that it runs. */
+  /** Scrolls the run into view and announces it. */
   begin() {
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
     this.#card.scrollIntoView({ block: 'nearest', behavior: still ? 'auto' : 'smooth' });
@@ -76,7 +76,7 @@ export class Run {
   }
 
   /**
-   * A stage has come to its end.
+   * Shows and announces a finished stage.
    * @param {StageResult} stage
    */
   pass(stage) {
@@ -87,7 +87,7 @@ export class Run {
   }
 
   /**
-   * The answer is there. `active` is what is active now.
+   * Shows the answer. `active` are the settings that are active now.
    * @param {TestReport | null} report
    * @param {boolean} activated
    * @param {Active | null | undefined} active
@@ -102,7 +102,7 @@ export class Run {
   }
 
   /**
-   * There will be no report: stopped by the admin, or by an error.
+   * Ends the run without a report: the admin has stopped it, or an error (`null` stands for the admin).
    * @param {ApiError | null} error
    */
   stop(error) {
@@ -117,7 +117,7 @@ export class Run {
     if (!error) this.#form.announce(this.#heading.textContent);
   }
 
-  /** Nothing to show here. */
+  /** Removes the run: its result is shown elsewhere. */
   leave() {
     this.#end = () => fill(this.#outcome);
     this.#end();

@@ -1,4 +1,4 @@
-// The form's sections and what stands in them, in the order of the settings.
+// The sections of the form with their controls, in the order of the settings.
 
 /**
  * @import { Child, Field, FieldSpec, FormContext } from '../../types/form.js'
@@ -9,7 +9,7 @@ import { CATEGORIES, readPort } from './draft.js';
 import { button, disclosure, h } from './dom.js';
 import { choiceField, secretField, selectField, textField } from './fields.js';
 
-// Asked of `suggest` by a host that stands for the provider: what it does not know is not offered.
+// The list of providers, each with a host that `suggest` finds it by; one that it does not know is not offered.
 const PROVIDERS = [
   ['Amazon SES (eu-west-1)', 'email-smtp.eu-west-1.amazonaws.com'],
   ['Brevo', 'smtp-relay.brevo.com'],
@@ -117,7 +117,7 @@ export function buildSections(form) {
     form,
     'server',
     providerList(form),
-    // The port's column is too narrow for sentences.
+    // The column of the port is too narrow for its issues, so they have a row.
     h('div', { class: 'row host-row' }, host, port.root, port.issues),
     choice('security', ['starttls', 'tls']),
   );
@@ -188,8 +188,8 @@ export function buildSections(form) {
   ];
 }
 
-// What only some ways to sign in use. It leaves the document meanwhile: a password field that nobody sees is one
-// that password managers fill.
+// A part that only some sign-in methods use. For the others it leaves the document, because password managers fill
+// hidden password fields.
 /**
  * @param {FormContext} form
  * @param {AuthMethod[]} methods
@@ -327,7 +327,7 @@ function caFile(form) {
         const file = picker.files?.[0];
         picker.value = '';
         if (!file) return;
-        // The rules allow 32 KiB; a little more lets them say so.
+        // The rules allow 32 KiB: of a larger file enough is read for them to report it.
         const text = await file
           .slice(0, 40 * 1024)
           .text()

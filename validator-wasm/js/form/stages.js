@@ -1,4 +1,4 @@
-// The stages of a test, one after another as they pass.
+// The list of the stages of a test, which fills as they pass.
 
 /**
  * @import { Security, StageResult, TestReport } from '../index.js'
@@ -19,7 +19,7 @@ const MARKS = /** @type {const} */ ({
 });
 
 /**
- * The order of the stages: with implicit TLS the encryption comes first (CONTRACT §3).
+ * The order of the stages: with implicit TLS the stage `tls` comes before `greeting`.
  * @param {Security} security
  */
 export function stageOrder(security) {
@@ -30,7 +30,7 @@ export function stageOrder(security) {
   return [...opening, 'auth', 'sender', 'recipient', 'message'];
 }
 
-/** The list. `pass` puts in a stage's result, `finish` the whole report, `stop` ends the waiting. */
+/** The list. `pass` shows the result of a stage, `finish` those of a report, `stop` ends the waiting. */
 export class StageList {
   #t;
   /** @type {Map<string, HTMLElement>} */
@@ -48,7 +48,7 @@ export class StageList {
   }
 
   /**
-   * The row of a stage. The first time it is asked for it is added.
+   * The row of a stage; added on first use.
    * @param {string} name
    */
   #row(name) {
@@ -90,7 +90,7 @@ export class StageList {
   }
 
   /**
-   * A stage has come to its end; the next one runs.
+   * Shows a finished stage; the next one runs.
    * @param {StageResult} stage
    */
   pass(stage) {
@@ -104,7 +104,7 @@ export class StageList {
   }
 
   /**
-   * The report is there: its stages, in its order; what it does not name was not reached.
+   * Shows the stages of a report in its order; a stage that it lacks was not reached.
    * @param {TestReport} report
    */
   finish(report) {
@@ -122,7 +122,7 @@ export class StageList {
     this.stop();
   }
 
-  /** Nothing runs any more. */
+  /** Shows no stage as running. */
   stop() {
     for (const [name, row] of this.#rows) {
       if (row.dataset.status === 'running') this.#draw(name, { status: 'pending' });
@@ -130,7 +130,7 @@ export class StageList {
   }
 }
 
-// One short fact beside a stage: what kind it is depends on the stage; only plain values are shown.
+// A short fact beside a stage, such as the address. Only plain values are shown.
 /** @param {unknown} detail */
 function detailText(detail) {
   if (typeof detail === 'string') return clip(detail);

@@ -1,4 +1,4 @@
-// What is active now, and the two ways back.
+// The status: which server is in use, and the buttons that go back to another.
 
 /**
  * @import { Active, Child, FormContext } from '../../types/form.js'
@@ -7,7 +7,7 @@
 import { button, h, icon } from './dom.js';
 
 /**
- * What `GET /smtp` said, as the form keeps it: `null` stands for the platform's server.
+ * Reads the answer to `GET /smtp`; `null` stands for the platform's server.
  * @param {any} body
  * @returns {Active | null}
  */

@@ -1,19 +1,19 @@
-// The form's words. Each language is a module of its own that is loaded when it is asked for; the package build
-// makes them from `validator-wasm/locales/*/form.json`.
+// The form's messages. Each language is a module of its own, loaded on demand; the package build makes them from
+// `validator-wasm/locales/*/form.json`.
 
 /** @import { Messages } from '../../types/form.js' */
 
 /** @type {Record<string, () => Promise<{ default: Record<string, string> }>>} */
 const LOADERS = {
-  en: () => import('./words/en.js'),
-  fr: () => import('./words/fr.js'),
-  nl: () => import('./words/nl.js'),
-  de: () => import('./words/de.js'),
-  es: () => import('./words/es.js'),
+  en: () => import('./messages/en.js'),
+  fr: () => import('./messages/fr.js'),
+  nl: () => import('./messages/nl.js'),
+  de: () => import('./messages/de.js'),
+  es: () => import('./messages/es.js'),
 };
 
 /**
- * The language that serves a tag: no case, `_` is `-`, a region falls back to its language, the rest to English.
+ * The language for a tag: case does not matter, `_` is `-`, a region falls back to its language, others to English.
  * @param {unknown} tag
  */
 export function pickLocale(tag) {
@@ -25,27 +25,27 @@ export function pickLocale(tag) {
 }
 
 /**
- * Loads a language.
+ * Loads the messages of a language.
  * @param {string} locale
  */
-export async function loadWords(locale) {
-  const { default: words } = await LOADERS[locale]();
-  return makeWords(locale, words);
+export async function loadMessages(locale) {
+  const { default: messages } = await LOADERS[locale]();
+  return makeMessages(locale, messages);
 }
 
 /**
- * The words of a language: a function from key and parameters to text, with formats beside it.
+ * The messages of a language: a function from key and parameters to text, with formats beside it.
  * @param {string} locale
- * @param {Record<string, string>} words
+ * @param {Record<string, string>} messages
  * @returns {Messages}
  */
-function makeWords(locale, words) {
+function makeMessages(locale, messages) {
   /**
    * @param {string} key
    * @param {Record<string, unknown>} [params]
    */
   const text = (key, params = {}) =>
-    (words[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) =>
+    (messages[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) =>
       Object.hasOwn(params, name) ? String(params[name]) : whole,
     );
   const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
@@ -58,7 +58,7 @@ function makeWords(locale, words) {
   };
   return Object.assign(text, {
     locale,
-    has: (/** @type {string} */ key) => Object.hasOwn(words, key),
+    has: (/** @type {string} */ key) => Object.hasOwn(messages, key),
     date: at(date),
     dateTime: at(dateTime),
     duration: (/** @type {number} */ ms) =>
