@@ -9,7 +9,7 @@ use smtp_rules::render::LOCALES;
 
 /// Writes the form's part of `package` into `target`.
 pub(crate) fn build(package: &Path, target: &Path) -> Result<()> {
-    fs::create_dir_all(target.join("words"))?;
+    fs::create_dir_all(target.join("messages"))?;
     for entry in fs::read_dir(package.join("js/form"))? {
         let entry = entry?;
         fs::copy(entry.path(), target.join(entry.file_name()))?;
@@ -17,7 +17,7 @@ pub(crate) fn build(package: &Path, target: &Path) -> Result<()> {
     for locale in LOCALES {
         let words = words(&package.join("locales").join(locale))?;
         let module = format!("export default {};\n", serde_json::to_string_pretty(&words)?);
-        fs::write(target.join(format!("words/{locale}.js")), module)?;
+        fs::write(target.join(format!("messages/{locale}.js")), module)?;
     }
     Ok(())
 }

@@ -288,21 +288,12 @@ impl<'a, S: Shell> Rules<'a, S> {
     }
 
     fn effective_port(&self) -> Option<u16> {
-        match self.field(Key::Port) {
-            Value::Null => Some(DEFAULT_PORT),
-            Value::Number(number) => whole_port(number),
-            _ => None,
-        }
+        port_of(self.field(Key::Port))
     }
 
     /// The TLS mode; `None` when what is there is none.
     fn effective_tls(&self) -> Option<bool> {
-        match self.field(Key::Security) {
-            Value::Null => Some(false),
-            Value::Text(text) if text == mode(false) => Some(false),
-            Value::Text(text) if text == mode(true) => Some(true),
-            _ => None,
-        }
+        tls_of(self.field(Key::Security))
     }
 
     pub(crate) fn is_allowed_port(&self, port: u16) -> bool {
@@ -347,10 +338,7 @@ impl<'a, S: Shell> Rules<'a, S> {
     /// How the session will authenticate; what is no method counts as the one it was probably meant to be, so
     /// that its fix brings up nothing new.
     pub(crate) fn method(&self) -> Method {
-        match self.field(Key::AuthMethod) {
-            Value::Text(text) => meant_method(text).unwrap_or(Method::Password),
-            _ => Method::Password,
-        }
+        method_of(self.field(Key::AuthMethod))
     }
 
     /// What the host is to the providers we know; nothing when it is no plain name.
@@ -485,6 +473,33 @@ impl<'a, S: Shell> Rules<'a, S> {
             _ => Code::RoutingWrongType,
         };
         self.report.add_at(code, &[Key::Routing, category, key]);
+    }
+}
+
+/// The port of settings whose field holds this value; `None` when it is no port.
+pub(crate) fn port_of(field: Value<'_>) -> Option<u16> {
+    match field {
+        Value::Null => Some(DEFAULT_PORT),
+        Value::Number(number) => whole_port(number),
+        _ => None,
+    }
+}
+
+/// Whether settings whose field holds this value begin with TLS; `None` when it is no mode.
+pub(crate) fn tls_of(field: Value<'_>) -> Option<bool> {
+    match field {
+        Value::Null => Some(false),
+        Value::Text(text) if text == mode(false) => Some(false),
+        Value::Text(text) if text == mode(true) => Some(true),
+        _ => None,
+    }
+}
+
+/// The method of settings whose field holds this value: the one that was probably meant when it is none.
+pub(crate) fn method_of(field: Value<'_>) -> Method {
+    match field {
+        Value::Text(text) => meant_method(text).unwrap_or(Method::Password),
+        _ => Method::Password,
     }
 }
 
