@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use sender_lambda::smtp::testing::Client;
-use sender_lambda::smtp::{Gate, Mail, Timeouts};
+use sender_lambda::smtp::{BeforeCommit, Mail, Timeouts};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 struct Open;
 
 #[async_trait]
-impl Gate for Open {
+impl BeforeCommit for Open {
     async fn commit(&self, _: usize) -> bool {
         true
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use async_trait::async_trait;
 use sender_lambda::smtp::testing::Client;
-use sender_lambda::smtp::{Gate, Mail, Timeouts};
+use sender_lambda::smtp::{BeforeCommit, Mail, Timeouts};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 /// Counts the octets that are allocated, and the most there ever were.
@@ -39,7 +39,7 @@ static ALLOCATOR: Counting = Counting;
 struct Open;
 
 #[async_trait]
-impl Gate for Open {
+impl BeforeCommit for Open {
     async fn commit(&self, _: usize) -> bool {
         true
     }

@@ -35,7 +35,7 @@ use sender_lambda::domain::failure::FailureCode;
 use sender_lambda::domain::secret::Secret;
 use sender_lambda::domain::settings::{Auth, Grant, OAuth2, Security, Settings};
 use sender_lambda::smtp::probe::{order, probe};
-use sender_lambda::smtp::{Gate, Mail, Network, Plan, Pool, RelayKey, Timeouts};
+use sender_lambda::smtp::{BeforeCommit, Mail, Network, Pool, ProbeOptions, RelayKey, Timeouts};
 use sender_lambda::wire::test_report::{StageStatus, TestReport};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -204,14 +204,14 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<C
     };
     let settings = dialogue.settings(port, token_port, certificates);
     let network = dialogue.network(&[port, elsewhere, token_port], dns, certificates);
-    let plan = Plan {
+    let options = ProbeOptions {
         recipient: dialogue.get("to"),
         deadline: Duration::from_secs(dialogue.get("deadline").map_or(60, |s| s.parse().unwrap())),
         locale: "en",
         look_for_fix: dialogue.get("fix").is_some(),
     };
     let mut told = Vec::new();
-    let report = probe(&network, &settings, &plan, &mut |stage| told.push(stage.clone())).await;
+    let report = probe(&network, &settings, &options, &mut |stage| told.push(stage.clone())).await;
     check_report(&report, &settings);
     assert_eq!(told, report.stages, "what was told on the way");
     let shown = serde_json::to_string_pretty(&report).unwrap();
@@ -275,7 +275,7 @@ async fn full_port() -> (u16, Vec<Box<dyn Send>>) {
 struct LeaveOut(Vec<usize>);
 
 #[async_trait]
-impl Gate for LeaveOut {
+impl BeforeCommit for LeaveOut {
     async fn commit(&self, index: usize) -> bool {
         !self.0.contains(&index)
     }
@@ -285,13 +285,13 @@ impl Gate for LeaveOut {
 struct Over(AtomicUsize);
 
 #[async_trait]
-impl Gate for Over {
+impl BeforeCommit for Over {
     async fn commit(&self, _: usize) -> bool {
         self.0.fetch_sub(1, Relaxed);
         true
     }
 
-    fn is_over(&self) -> bool {
+    fn deadline_passed(&self) -> bool {
         self.0.load(Relaxed) == 0
     }
 }
@@ -312,7 +312,7 @@ async fn check_send(dialogue: &Dialogue, server: &Scripted, certificates: &Certi
     let key = RelayKey { tenant: Some("acme".into()), revision: "1".into() };
     let left_out = dialogue.get("left-out").map_or(Vec::new(), |n| vec![n.parse().unwrap()]);
     let over = Over(dialogue.get("over-after").map_or(usize::MAX, |n| n.parse().unwrap()).into());
-    let gate: &dyn Gate = if left_out.is_empty() { &over } else { &LeaveOut(left_out) };
+    let gate: &dyn BeforeCommit = if left_out.is_empty() { &over } else { &LeaveOut(left_out) };
     let calls: usize = dialogue.get("calls").map_or(1, |n| n.parse().unwrap());
     let mut results = Vec::new();
     for part in mails.chunks(mails.len().div_ceil(calls)) {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::Relays;
 use crate::domain::failure::{Failure, Reply};
 use crate::domain::settings::Settings;
-use crate::smtp::{Gate, Mail, Plan, RelayKey};
+use crate::smtp::{BeforeCommit, Mail, ProbeOptions, RelayKey};
 use crate::wire::test_report::{StageResult, TestReport};
 
 /// A relay that speaks no SMTP. Whatever is one is [`Relays`] too.
@@ -38,7 +38,7 @@ pub trait Fake: Send + Sync {
     async fn test(
         &self,
         _settings: &Settings,
-        _plan: &Plan<'_>,
+        _options: &ProbeOptions<'_>,
         _on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> TestReport {
         unreachable!("nothing here tests")
@@ -52,7 +52,7 @@ impl<F: Fake> Relays for F {
         key: &RelayKey,
         _settings: &Settings,
         mails: &[Mail],
-        gate: &dyn Gate,
+        gate: &dyn BeforeCommit,
     ) -> Vec<Option<Result<Reply, Failure>>> {
         self.enter(key).await;
         let mut results = Vec::with_capacity(mails.len());
@@ -70,10 +70,10 @@ impl<F: Fake> Relays for F {
     async fn probe(
         &self,
         settings: &Settings,
-        plan: &Plan<'_>,
+        options: &ProbeOptions<'_>,
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> TestReport {
-        self.test(settings, plan, on_stage).await
+        self.test(settings, options, on_stage).await
     }
 }
 

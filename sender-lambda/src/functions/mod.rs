@@ -10,7 +10,7 @@ use crate::domain::failure::{Failure, Reply};
 use crate::domain::settings::Settings;
 use crate::effects::{Effects, Emitted};
 use crate::mail::templates::Templates;
-use crate::smtp::{Gate, Mail, Network, Plan, Pool, RelayKey};
+use crate::smtp::{BeforeCommit, Mail, Network, Pool, ProbeOptions, RelayKey};
 use crate::wire::test_report::{StageResult, TestReport};
 
 mod active;
@@ -90,13 +90,13 @@ pub trait Relays: Send + Sync {
         key: &RelayKey,
         settings: &Settings,
         mails: &[Mail],
-        gate: &dyn Gate,
+        gate: &dyn BeforeCommit,
     ) -> Vec<Option<Result<Reply, Failure>>>;
     /// See [`probe`](crate::smtp::probe::probe).
     async fn probe(
         &self,
         settings: &Settings,
-        plan: &Plan<'_>,
+        options: &ProbeOptions<'_>,
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> TestReport;
 }
@@ -114,7 +114,7 @@ impl Relays for Smtp {
         key: &RelayKey,
         settings: &Settings,
         mails: &[Mail],
-        gate: &dyn Gate,
+        gate: &dyn BeforeCommit,
     ) -> Vec<Option<Result<Reply, Failure>>> {
         self.pool.send(key, settings, mails, gate).await
     }
@@ -122,10 +122,10 @@ impl Relays for Smtp {
     async fn probe(
         &self,
         settings: &Settings,
-        plan: &Plan<'_>,
+        options: &ProbeOptions<'_>,
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> TestReport {
-        crate::smtp::probe::probe(&self.network, settings, plan, on_stage).await
+        crate::smtp::probe::probe(&self.network, settings, options, on_stage).await
     }
 }
 

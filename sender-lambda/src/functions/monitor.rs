@@ -18,7 +18,7 @@ use crate::domain::outcome::{self, Observation};
 use crate::domain::settings::Settings;
 use crate::domain::tenant::Tenant;
 use crate::effects::{Emitted, Filter, Order, Result};
-use crate::smtp::Plan;
+use crate::smtp::ProbeOptions;
 use crate::wire::test_report::TestReport;
 
 /// The ledger's key for what `monitor` knows of a tenant.
@@ -120,8 +120,8 @@ async fn look_after(app: &App, tenant: &Tenant) -> Result<(bool, usize)> {
     if !due {
         return Ok((false, expired));
     }
-    let plan = Plan { recipient: None, deadline: DEADLINE, locale: "en", look_for_fix: false };
-    let report = app.relays.probe(settings, &plan, &mut |_| {}).await;
+    let options = ProbeOptions { recipient: None, deadline: DEADLINE, locale: "en", look_for_fix: false };
+    let report = app.relays.probe(settings, &options, &mut |_| {}).await;
     let released = learn(app, tenant, revision, settings, &health, &report).await?;
     Ok((true, expired + released))
 }

@@ -18,7 +18,7 @@ use crate::domain::settings::{Auth, Security, Settings};
 use crate::domain::tenant::Tenant;
 use crate::effects::SecretStage;
 use crate::effects::memory::Memory;
-use crate::smtp::{Mail, Plan, RelayKey};
+use crate::smtp::{Mail, ProbeOptions, RelayKey};
 use crate::wire::settings::to_document;
 use crate::wire::test_report::{
     Capabilities, CertificateFacts, StageResult, StageStatus, TestFailure, TestMessage, TestReport, TlsFacts,
@@ -228,10 +228,10 @@ impl Fake for Script {
     async fn test(
         &self,
         settings: &Settings,
-        plan: &Plan<'_>,
+        options: &ProbeOptions<'_>,
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> TestReport {
-        let recipient = plan.recipient.map(str::to_owned);
+        let recipient = options.recipient.map(str::to_owned);
         self.tested.lock().unwrap().push((settings.host.clone(), recipient.clone()));
         let meanwhile = self.meanwhile.lock().unwrap().take();
         if let Some(meanwhile) = meanwhile {

@@ -45,7 +45,7 @@ pub(crate) async fn authenticate(
         Auth::Password { username, password } => Credentials::Password { username, password },
         Auth::OAuth2(oauth2) => {
             let token = oauth::token(network, oauth2, session.limits).await.map_err(fail)?;
-            session.wire.hide(token.expose());
+            session.connection.hide(token.expose());
             Credentials::Token { username: &oauth2.username, token }
         }
     };
@@ -142,9 +142,9 @@ async fn answer(session: &mut Secure, line: &str) -> Result<Reply, Failure> {
 async fn send(session: &mut Secure, line: &str, shown: &str) -> Result<Reply, Failure> {
     let until = session.limits.until(session.limits.timeouts.auth);
     session
-        .wire
+        .connection
         .secret(line, shown, until)
         .await
-        .map_err(|trouble| classify::trouble(Stage::Auth, trouble))?;
+        .map_err(|error| classify::read_error(Stage::Auth, error))?;
     session.reply(Stage::Auth, until).await
 }

@@ -1,18 +1,18 @@
 //! One table: what happened at which stage → the failure code. It follows "How to choose where two could fit" of
 //! CONTRACT §3 line by line. What to do about a failure is decided elsewhere.
 
-use super::line::Trouble;
+use super::line::ReadError;
 use crate::domain::failure::{EnhancedCode, Failure, FailureCode, Reply, Stage};
 
 /// A failure without a readable reply.
-pub(crate) fn trouble(stage: Stage, trouble: Trouble) -> Failure {
-    let code = match (stage, trouble) {
-        (Stage::Greeting, Trouble::Timeout) => FailureCode::GreetingTimeout,
-        (Stage::Greeting, Trouble::Malformed | Trouble::TooLong) => FailureCode::GreetingNotSmtp,
-        (_, Trouble::Closed) => FailureCode::ProtocolDisconnected,
-        (_, Trouble::Timeout) => FailureCode::ProtocolTimeout,
-        (_, Trouble::Malformed) => FailureCode::ProtocolMalformed,
-        (_, Trouble::TooLong) => FailureCode::ProtocolTooLong,
+pub(crate) fn read_error(stage: Stage, error: ReadError) -> Failure {
+    let code = match (stage, error) {
+        (Stage::Greeting, ReadError::Timeout) => FailureCode::GreetingTimeout,
+        (Stage::Greeting, ReadError::Malformed | ReadError::TooLong) => FailureCode::GreetingNotSmtp,
+        (_, ReadError::Closed) => FailureCode::ProtocolDisconnected,
+        (_, ReadError::Timeout) => FailureCode::ProtocolTimeout,
+        (_, ReadError::Malformed) => FailureCode::ProtocolMalformed,
+        (_, ReadError::TooLong) => FailureCode::ProtocolTooLong,
     };
     Failure { stage, code, reply: None }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::session::{Limits, TlsSetup, Unwatched, open};
+use super::session::{Limits, NoObserver, TlsSetup, open};
 use super::{Network, Timeouts};
 use crate::domain::failure::{Failure, FailureCode, Stage};
 use crate::domain::settings::{Auth, Security, Settings};
@@ -140,7 +140,7 @@ pub(crate) async fn is_old(network: &Network, settings: &Settings, limits: Limit
     // No secret comes of it, so a system without randomness does no harm.
     let _ = getrandom::fill(&mut random);
     let setup = TlsSetup::Old(random);
-    let opened = open(network, settings, &setup, guess(limits), None, &mut Unwatched).await;
+    let opened = open(network, settings, &setup, guess(limits), None, &mut NoObserver).await;
     opened.is_err_and(|failure| failure.code == FailureCode::TlsLegacy)
 }
 
@@ -206,7 +206,7 @@ async fn works(network: &Network, settings: &Settings, found: Found, limits: Lim
     let candidate = Settings { port: found.port, security: found.security, ..settings.clone() };
     let trust = network.trust_for(&candidate);
     let setup = TlsSetup::Examine(&trust);
-    let opened = open(network, &candidate, &setup, limits, None, &mut Unwatched).await;
+    let opened = open(network, &candidate, &setup, limits, None, &mut NoObserver).await;
     let Ok(session) = opened else { return false };
     let fits = candidate.auth == Auth::None || session.offer.auth.is_some();
     session.quit().await;

@@ -17,7 +17,7 @@ use crate::wire::test_report::Speaker;
 
 /// Why no reply came, or a write did not get through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum ReadError {
     /// The server closed the connection, or it broke.
     Closed,
     /// The deadline passed.
@@ -28,7 +28,7 @@ pub(crate) enum Trouble {
     TooLong,
 }
 
-impl From<Unreadable> for Trouble {
+impl From<Unreadable> for ReadError {
     fn from(unreadable: Unreadable) -> Self {
         match unreadable {
             Unreadable::Malformed => Self::Malformed,
@@ -38,7 +38,7 @@ impl From<Unreadable> for Trouble {
 }
 
 /// A connection as lines. Dropping it in mid-reply loses the replies' step, so whoever cancels must drop it.
-pub(crate) struct Wire<S> {
+pub(crate) struct Connection<S> {
     stream: S,
     input: Vec<u8>,
     /// What of `input` is taken already.
@@ -53,7 +53,7 @@ const READ: usize = 4096;
 /// The most plaintext that one TLS record holds (RFC 8446 §5.1).
 const TLS_RECORD: usize = 16 * 1024;
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Takes the stream over.
     pub(crate) fn new(stream: S, redactor: Redactor, transcript: Option<Transcript>) -> Self {
         let input = Vec::with_capacity(READ);
@@ -84,40 +84,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Writes one command with CRLF, shown as it is.
-    pub(crate) async fn command(&mut self, line: &str, until: Instant) -> Result<(), Trouble> {
-        self.note(line);
+    pub(crate) async fn command(&mut self, line: &str, until: Instant) -> Result<(), ReadError> {
+        self.record(line);
         self.write(format!("{line}\r\n").as_bytes(), until).await
     }
 
     /// Writes one line with CRLF, of which the transcript shows only `shown`.
-    pub(crate) async fn secret(&mut self, line: &str, shown: &str, until: Instant) -> Result<(), Trouble> {
-        self.note(shown);
+    pub(crate) async fn secret(&mut self, line: &str, shown: &str, until: Instant) -> Result<(), ReadError> {
+        self.record(shown);
         let line = zeroize::Zeroizing::new(format!("{line}\r\n"));
         self.write(line.as_bytes(), until).await
     }
 
     /// Notes what we say.
-    pub(crate) fn note(&self, line: &str) {
+    pub(crate) fn record(&self, line: &str) {
         if let Some(transcript) = &self.transcript {
             transcript.add(Speaker::Client, &self.redactor.clean(line));
         }
     }
 
     /// Whether anybody reads the notes.
-    pub(crate) fn is_noting(&self) -> bool {
+    pub(crate) fn is_recording(&self) -> bool {
         self.transcript.is_some()
     }
 
     /// Writes bytes as one group and flushes.
-    pub(crate) async fn write(&mut self, bytes: &[u8], until: Instant) -> Result<(), Trouble> {
+    pub(crate) async fn write(&mut self, bytes: &[u8], until: Instant) -> Result<(), ReadError> {
         let written = async {
             self.stream.write_all(bytes).await?;
             self.stream.flush().await
         };
         match timeout_at(until, written).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Trouble::Closed),
-            Err(_) => Err(Trouble::Timeout),
+            Ok(Err(_)) => Err(ReadError::Closed),
+            Err(_) => Err(ReadError::Timeout),
         }
     }
 
@@ -128,14 +128,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         bytes: &[u8],
         last: usize,
         until: Instant,
-    ) -> Result<(), (Trouble, bool)> {
+    ) -> Result<(), (ReadError, bool)> {
         // A TLS record or a segment may be half out when an error is reported, so whatever goes with that octet in
         // one record counts as having left with it. What fits more than one record goes ahead without it.
         let ahead = last.min(bytes.len().saturating_sub(TLS_RECORD));
         if ahead > 0 {
-            self.write(&bytes[..ahead], until).await.map_err(|trouble| (trouble, false))?;
+            self.write(&bytes[..ahead], until).await.map_err(|error| (error, false))?;
         }
-        self.write(&bytes[ahead..], until).await.map_err(|trouble| (trouble, true))
+        self.write(&bytes[ahead..], until).await.map_err(|error| (error, true))
     }
 
     /// Waits until `until` for the server to speak or close, when it has no reason to. `true` when the
@@ -146,14 +146,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// The same without waiting: whether nothing has come so far.
     pub(crate) async fn is_quiet_now(&mut self) -> bool {
-        !is_over_now(self.unasked()).await
+        !is_ready_now(self.unasked()).await
     }
 
     /// Whether more than this many replies have come so far, without waiting: the last of them answers nothing that
     /// was asked. To be called between replies.
-    pub(crate) async fn has_said_more_than(&mut self, replies: usize) -> bool {
+    pub(crate) async fn has_more_replies_than(&mut self, replies: usize) -> bool {
         if self.input.len() - self.taken <= MAX_LINE + 2 {
-            is_over_now(self.fill()).await;
+            is_ready_now(self.fill()).await;
         }
         let lines = self.input[self.taken..].split_inclusive(|&byte| byte == b'\n');
         lines.filter(|line| line.ends_with(b"\n") && line.get(3) != Some(&b'-')).count() > replies
@@ -174,15 +174,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Reads one reply.
-    pub(crate) async fn raw_reply(&mut self, until: Instant) -> Result<RawReply, Trouble> {
+    pub(crate) async fn raw_reply(&mut self, until: Instant) -> Result<RawReply, ReadError> {
         match timeout_at(until, self.read_reply()).await {
             Ok(result) => result,
-            Err(_) => Err(Trouble::Timeout),
+            Err(_) => Err(ReadError::Timeout),
         }
     }
 
     /// Reads one reply, its text without secrets.
-    pub(crate) async fn reply(&mut self, until: Instant) -> Result<Reply, Trouble> {
+    pub(crate) async fn reply(&mut self, until: Instant) -> Result<Reply, ReadError> {
         let mut reply = self.raw_reply(until).await?.into_reply();
         reply.text = self.redactor.clean(&reply.text);
         Ok(reply)
@@ -190,14 +190,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Reads one reply. When its code is in `wanted` the code alone is given: nobody reads the words with which a
     /// server agrees, and putting them together would be most of the work for a mail.
-    pub(crate) async fn nod(
+    pub(crate) async fn expect(
         &mut self,
         wanted: &RangeInclusive<u16>,
         until: Instant,
-    ) -> Result<Result<u16, Reply>, Trouble> {
+    ) -> Result<Result<u16, Reply>, ReadError> {
         if self.transcript.is_none() && self.parser.is_between_replies() {
             while memchr::memchr(b'\n', &self.input[self.taken..]).is_none() {
-                timeout_at(until, self.fill()).await.unwrap_or(Err(Trouble::Timeout))?;
+                timeout_at(until, self.fill()).await.unwrap_or(Err(ReadError::Timeout))?;
             }
             if let Some((code, end)) = one_line(&self.input[self.taken..])
                 && wanted.contains(&code)
@@ -210,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Ok(if wanted.contains(&reply.code) { Ok(reply.code) } else { Err(reply) })
     }
 
-    async fn read_reply(&mut self) -> Result<RawReply, Trouble> {
+    async fn read_reply(&mut self) -> Result<RawReply, ReadError> {
         loop {
             while let Some(end) = memchr::memchr(b'\n', &self.input[self.taken..]) {
                 let line = &self.input[self.taken..self.taken + end];
@@ -230,9 +230,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Reads what comes next of a line whose end is not there yet.
-    async fn fill(&mut self) -> Result<(), Trouble> {
+    async fn fill(&mut self) -> Result<(), ReadError> {
         if self.input.len() - self.taken > MAX_LINE + 2 {
-            return Err(Trouble::TooLong);
+            return Err(ReadError::TooLong);
         }
         if self.taken > 0 {
             self.input.drain(..self.taken);
@@ -241,10 +241,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.input.reserve(READ);
         loop {
             match self.stream.read_buf(&mut self.input).await {
-                Ok(0) => return Err(Trouble::Closed),
+                Ok(0) => return Err(ReadError::Closed),
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Err(Trouble::Closed),
+                Err(_) => return Err(ReadError::Closed),
             }
         }
     }
@@ -258,7 +258,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 }
 
 /// Goes on with the future as far as it gets without waiting: whether that is its end.
-async fn is_over_now(future: impl Future) -> bool {
+async fn is_ready_now(future: impl Future) -> bool {
     let mut future = pin!(future);
     poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await
 }

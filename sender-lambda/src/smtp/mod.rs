@@ -170,7 +170,7 @@ pub struct Mail {
 }
 
 /// What was asked of [`probe::probe`].
-pub struct Plan<'a> {
+pub struct ProbeOptions<'a> {
     /// Who gets the test mail; `None` ends the test after MAIL FROM.
     pub recipient: Option<&'a str>,
     /// When the whole test ends, whatever stage it is in.
@@ -183,21 +183,21 @@ pub struct Plan<'a> {
 
 /// Asked before a mail's final dot can leave.
 #[async_trait]
-pub trait Gate: Send + Sync {
+pub trait BeforeCommit: Send + Sync {
     /// The mail with this index of the batch is about to be committed. `false` leaves it out: its result is
     /// `None`.
     async fn commit(&self, index: usize) -> bool;
 
     /// Whether it is too late to begin another mail, because whoever sends may soon be ended: what is left is left
     /// out. From its commit on a mail takes up to [`Timeouts::data`] and [`Timeouts::done`].
-    fn is_over(&self) -> bool {
+    fn deadline_passed(&self) -> bool {
         false
     }
 }
 
 /// What came of one mail: the server's reply when it was accepted, the failure when not, `None` when the gate left it
 /// out.
-pub type Outcome = Option<Result<Reply, Failure>>;
+pub type MailResult = Option<Result<Reply, Failure>>;
 
 /// A relay as the pool knows it: whose, and which version of its settings. The same key always means the same
 /// settings.

@@ -12,9 +12,9 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
-use super::batch::{Connection, Connections, Manners, deliver};
-use super::session::{Limits, Secure, TlsSetup, Unwatched, open};
-use super::{Gate, Mail, Network, Outcome, RelayKey};
+use super::batch::{OpenSession, Quirks, SessionSource, deliver};
+use super::session::{Limits, NoObserver, Secure, TlsSetup, open};
+use super::{BeforeCommit, Mail, MailResult, Network, RelayKey};
 use crate::domain::failure::{Failure, FailureCode, Stage};
 use crate::domain::limits;
 use crate::domain::settings::Settings;
@@ -28,6 +28,8 @@ const PLATFORM_CONNECTIONS: usize = 16;
 const FRESH: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept. Servers close after five minutes (RFC 5321 §4.5.3.2.7), many sooner.
 const KEPT: Duration = Duration::from_mins(1);
+/// The time that a sending connection has as a whole: in effect no limit, as each step has its own.
+pub(crate) const NO_DEADLINE: Duration = Duration::from_hours(24);
 /// The most relays remembered. Beyond it those without a connection in use are forgotten.
 const RELAYS: usize = 512;
 
@@ -42,7 +44,7 @@ struct Relay {
     slots: Semaphore,
     idle: Mutex<Vec<Idle>>,
     tls: Option<Arc<ClientConfig>>,
-    manners: Mutex<Manners>,
+    quirks: Mutex<Quirks>,
 }
 
 struct Idle {
@@ -84,8 +86,8 @@ impl Pool {
         key: &RelayKey,
         settings: &Settings,
         mails: &[Mail],
-        gate: &dyn Gate,
-    ) -> Vec<Outcome> {
+        gate: &dyn BeforeCommit,
+    ) -> Vec<MailResult> {
         let relay = self.relay(key, settings);
         // The semaphore is never closed.
         let Ok(_slot) = relay.slots.acquire().await else { return vec![None; mails.len()] };
@@ -108,7 +110,7 @@ impl Pool {
             slots: Semaphore::new(connections),
             idle: Mutex::default(),
             tls: self.network.trust_for(settings).strict().ok(),
-            manners: Mutex::default(),
+            quirks: Mutex::default(),
         });
         relays.insert(key.clone(), Arc::clone(&relay));
         relay
@@ -118,9 +120,9 @@ impl Pool {
         let Some(tls) = relay.tls.clone() else {
             return Err(Failure { stage: Stage::Tls, code: FailureCode::TlsFailed, reply: None });
         };
-        let limits = Limits { timeouts: self.network.send_timeouts, overall: far_away() };
+        let limits = Limits { timeouts: self.network.send_timeouts, overall: Instant::now() + NO_DEADLINE };
         let mut session =
-            open(&self.network, settings, &TlsSetup::Send(tls), limits, None, &mut Unwatched).await?;
+            open(&self.network, settings, &TlsSetup::Send(tls), limits, None, &mut NoObserver).await?;
         session.authenticate(&self.network, settings).await?;
         Ok(session)
     }
@@ -133,39 +135,34 @@ struct ToRelay<'a> {
     settings: &'a Settings,
 }
 
-impl Connections for ToRelay<'_> {
+impl SessionSource for ToRelay<'_> {
     type Stream = TlsStream<TcpStream>;
 
-    async fn take(&mut self) -> Result<Connection<Self::Stream>, Failure> {
+    async fn take(&mut self) -> Result<OpenSession<Self::Stream>, Failure> {
         if let Some(mut idle) = self.relay.take() {
-            idle.session.limits.overall = far_away();
+            idle.session.limits.overall = Instant::now() + NO_DEADLINE;
             let stale = idle.stale || idle.age() > FRESH;
-            return Ok(Connection { session: idle.session, stale, reused: true });
+            return Ok(OpenSession { session: idle.session, stale, reused: true });
         }
         let session = self.pool.connect(self.relay, self.settings).await?;
-        Ok(Connection { session, stale: false, reused: false })
+        Ok(OpenSession { session, stale: false, reused: false })
     }
 
     fn put(&mut self, session: Secure, stale: bool) {
         self.relay.put(session, stale);
     }
 
-    fn manners(&self) -> Manners {
-        *self.relay.manners.lock().unwrap_or_else(PoisonError::into_inner)
+    fn quirks(&self) -> Quirks {
+        *self.relay.quirks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn learn(&mut self, manners: Manners) {
-        *self.relay.manners.lock().unwrap_or_else(PoisonError::into_inner) = manners;
+    fn learn(&mut self, quirks: Quirks) {
+        *self.relay.quirks.lock().unwrap_or_else(PoisonError::into_inner) = quirks;
     }
 
     fn window(&self) -> usize {
         self.pool.window.get()
     }
-}
-
-/// Each step of a send has its own end; a batch as a whole may take long.
-pub(crate) fn far_away() -> Instant {
-    Instant::now() + Duration::from_hours(24)
 }
 
 impl Relay {
@@ -180,7 +177,7 @@ impl Relay {
     }
 
     fn put(&self, session: Secure, stale: bool) {
-        if session.room == 0 {
+        if session.remaining == 0 {
             return;
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use super::capabilities::Offer;
 use super::catalogue::{catalogue, field};
 use super::envelope::Envelope;
-use super::session::{Limits, Secure, TlsSetup, Watch, open, redactor};
+use super::session::{Limits, Observer, Secure, TlsSetup, open, redactor};
 use super::transcript::{Transcript, milliseconds};
-use super::{Mail, Network, Plan, deliverability, fix};
+use super::{Mail, Network, ProbeOptions, deliverability, fix};
 use crate::domain::delivery::SmtpWords;
 use crate::domain::failure::{Failure, FailureCode, Reply, Stage};
 use crate::domain::settings::{Auth, Security, Settings};
@@ -36,11 +36,11 @@ const MAX_TEXT: usize = 8 * 1024;
 pub async fn probe(
     network: &Network,
     settings: &Settings,
-    plan: &Plan<'_>,
+    options: &ProbeOptions<'_>,
     on_stage: &mut (dyn FnMut(&StageResult) + Send),
 ) -> TestReport {
     let start = Instant::now();
-    let limits = Limits { timeouts: network.test_timeouts, overall: start + plan.deadline };
+    let limits = Limits { timeouts: network.test_timeouts, overall: start + options.deadline };
     let transcript = Transcript::new(start);
     let mut run = Run {
         stages: Vec::new(),
@@ -56,8 +56,8 @@ pub async fn probe(
     let silence = Box::pin(fix::behind_silence(network, settings, limits, run.at.subscribe()));
     let (result, mismatch) = tokio::select! {
         biased;
-        result = run.test(network, settings, plan, limits, transcript.clone()) => (result, None),
-        found = silence, if plan.look_for_fix => {
+        result = run.test(network, settings, options, limits, transcript.clone()) => (result, None),
+        found = silence, if options.look_for_fix => {
             let silent =
                 Failure { stage: Stage::Greeting, code: FailureCode::GreetingTimeout, reply: None };
             (Err(silent), Some(found))
@@ -74,22 +74,22 @@ pub async fn probe(
     let failure = match failure {
         Some(mut failure) => {
             let found = match mismatch {
-                None if plan.look_for_fix => fix::look(network, settings, &failure, limits).await,
+                None if options.look_for_fix => fix::look(network, settings, &failure, limits).await,
                 found => found,
             };
             if found.is_none()
                 && run.refused
                 && failure.code == FailureCode::TlsFailed
-                && plan.look_for_fix
+                && options.look_for_fix
                 && fix::is_old(network, settings, limits).await
             {
                 failure.code = FailureCode::TlsLegacy;
             }
-            Some(explain(network, settings, plan, run.tls.as_ref(), failure, found))
+            Some(explain(network, settings, options, run.tls.as_ref(), failure, found))
         }
         None => None,
     };
-    let deliverability = run.deliverability(network, settings, plan, limits).await;
+    let deliverability = run.deliverability(network, settings, options, limits).await;
     TestReport {
         ok: failure.is_none(),
         stages: run.stages,
@@ -125,7 +125,7 @@ struct Run<'a> {
     refused: bool,
 }
 
-impl Watch for Run<'_> {
+impl Observer for Run<'_> {
     fn resolved(&mut self, addresses: &[IpAddr]) {
         self.addresses = addresses.to_vec();
     }
@@ -214,7 +214,7 @@ impl Run<'_> {
         &mut self,
         network: &Network,
         settings: &Settings,
-        plan: &Plan<'_>,
+        options: &ProbeOptions<'_>,
         limits: Limits,
     ) -> Option<Deliverability> {
         if self.addresses.is_empty() || self.addresses.iter().any(|&address| is_forbidden(address)) {
@@ -222,14 +222,14 @@ impl Run<'_> {
         }
         let until = limits.until(LOOK_AT_DNS);
         let (sender, host) = (&settings.sender_address, &settings.host);
-        deliverability::look(network, sender, host, &self.addresses, plan.locale, until).await
+        deliverability::look(network, sender, host, &self.addresses, options.locale, until).await
     }
 
     async fn test(
         &mut self,
         network: &Network,
         settings: &Settings,
-        plan: &Plan<'_>,
+        options: &ProbeOptions<'_>,
         limits: Limits,
         transcript: Transcript,
     ) -> Result<Option<TestMessage>, Failure> {
@@ -243,7 +243,7 @@ impl Run<'_> {
             let mechanism = session.authenticate(network, settings).await?;
             self.pass(json!({ "mechanism": mechanism }));
         }
-        let message = self.transaction(&mut session, settings, plan).await?;
+        let message = self.transaction(&mut session, settings, options).await?;
         session.quit().await;
         Ok(message)
     }
@@ -252,14 +252,15 @@ impl Run<'_> {
         &mut self,
         session: &mut Secure,
         settings: &Settings,
-        plan: &Plan<'_>,
+        options: &ProbeOptions<'_>,
     ) -> Result<Option<TestMessage>, Failure> {
         self.begin(Stage::Sender);
         // Without a recipient the envelope needs one all the same; it is not written.
-        let recipient = plan.recipient.unwrap_or(&settings.sender_address);
+        let recipient = options.recipient.unwrap_or(&settings.sender_address);
         let unique = random();
-        let test_mail = test_message::build(settings, recipient, plan.locale, SystemTime::now(), unique)
-            .ok_or(Failure { stage: Stage::Sender, code: FailureCode::SenderRejected, reply: None })?;
+        let test_mail =
+            test_message::build(settings, recipient, options.locale, SystemTime::now(), unique)
+                .ok_or(Failure { stage: Stage::Sender, code: FailureCode::SenderRejected, reply: None })?;
         let mail = Mail {
             from: settings.sender_address.clone(),
             to: recipient.to_owned(),
@@ -274,7 +275,7 @@ impl Run<'_> {
         };
         let reply = session.mail(&envelope).await?;
         self.pass(json!({ "address": mail.from, "reply": words(&reply) }));
-        if plan.recipient.is_none() {
+        if options.recipient.is_none() {
             return Ok(None);
         }
         self.begin(Stage::Recipient);
@@ -296,7 +297,7 @@ impl Run<'_> {
 fn explain(
     network: &Network,
     settings: &Settings,
-    plan: &Plan<'_>,
+    options: &ProbeOptions<'_>,
     tls: Option<&TlsFacts>,
     mut failure: Failure,
     found: Option<fix::Found>,
@@ -320,12 +321,12 @@ fn explain(
         ("host", settings.host.as_str()),
         ("port", port.as_str()),
         ("sender", settings.sender_address.as_str()),
-        ("recipient", plan.recipient.unwrap_or("–")),
+        ("recipient", options.recipient.unwrap_or("–")),
         ("username", username),
         ("ehlo", ehlo.as_str()),
         ("names", names.as_deref().unwrap_or("–")),
     ];
-    let (message, remedy) = catalogue(plan.locale).failure(failure.code, &values);
+    let (message, remedy) = catalogue(options.locale).failure(failure.code, &values);
     TestFailure {
         stage: failure.stage,
         code: failure.code,

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
 use super::capabilities::Offer;
-use super::line::{Trouble, Wire};
+use super::line::{Connection, ReadError};
 use super::redact::Redactor;
 use super::tls::{self, TlsFailure, Trust};
 use super::transcript::Transcript;
@@ -26,7 +26,7 @@ use crate::domain::settings::{Auth, Security, Settings};
 use crate::wire::test_report::TlsFacts;
 
 /// Sees a session come about. The sender does not look; the probe fills its report.
-pub(crate) trait Watch: Send {
+pub(crate) trait Observer: Send {
     /// A stage begins.
     fn begin(&mut self, _stage: Stage) {}
     /// The stage that began last has passed.
@@ -42,8 +42,8 @@ pub(crate) trait Watch: Send {
 }
 
 /// Does not look.
-pub(crate) struct Unwatched;
-impl Watch for Unwatched {}
+pub(crate) struct NoObserver;
+impl Observer for NoObserver {}
 
 /// How long things may take: each step, and all of it.
 #[derive(Clone, Copy)]
@@ -73,15 +73,15 @@ pub(crate) enum TlsSetup<'a> {
 
 /// A session with a server that has greeted.
 pub(crate) struct Session<S> {
-    pub(crate) wire: Wire<S>,
+    pub(crate) connection: Connection<S>,
     pub(crate) offer: Offer,
     pub(crate) limits: Limits,
     /// How many more mails the server takes on this connection (RFC 9422).
-    pub(crate) room: u64,
+    pub(crate) remaining: u64,
     /// Whether the server takes an envelope that goes ahead with the body before it.
-    pub(crate) takes_ahead: bool,
+    pub(crate) pipelines_envelope: bool,
     /// What is being written; kept for its room.
-    pub(crate) group: Vec<u8>,
+    pub(crate) out: Vec<u8>,
 }
 
 /// A session that is encrypted and whose server is verified.
@@ -114,49 +114,49 @@ pub(crate) async fn open(
     setup: &TlsSetup<'_>,
     limits: Limits,
     transcript: Option<Transcript>,
-    watch: &mut dyn Watch,
+    observer: &mut dyn Observer,
 ) -> Result<Secure, Failure> {
     let fail = |stage| move |code| Failure { stage, code, reply: None };
 
-    watch.begin(Stage::Resolve);
+    observer.begin(Stage::Resolve);
     let allowed = |endpoint| network.allowed.relay(endpoint);
     let until = limits.until(limits.timeouts.resolve);
     let endpoints = dial::resolve(&network.resolver, &settings.host, settings.port, allowed, until)
         .await
         .map_err(fail(Stage::Resolve))?;
     let addresses: Vec<_> = endpoints.iter().map(|checked| checked.endpoint().ip()).collect();
-    watch.resolved(&addresses);
-    watch.pass(json!({ "addresses": addresses }));
+    observer.resolved(&addresses);
+    observer.pass(json!({ "addresses": addresses }));
 
-    watch.begin(Stage::Connect);
+    observer.begin(Stage::Connect);
     let until = limits.until(limits.timeouts.connect.saturating_mul(2));
     let (stream, peer) =
         dial::connect(&endpoints, limits.timeouts.connect, until).await.map_err(fail(Stage::Connect))?;
-    watch.pass(json!({ "address": peer.ip().to_string(), "port": peer.port() }));
+    observer.pass(json!({ "address": peer.ip().to_string(), "port": peer.port() }));
 
     let redactor = redactor(settings);
     let name = network.ehlo_name(settings);
     match settings.security {
         Security::Tls => {
-            watch.begin(Stage::Tls);
-            let stream = handshake(setup, settings, stream, limits, watch)
+            observer.begin(Stage::Tls);
+            let stream = handshake(setup, settings, stream, limits, observer)
                 .await
                 .map_err(|failure| failure.code)
                 .map_err(fail(Stage::Tls))?;
-            watch.pass(json!({}));
-            let mut session = Session::new(Wire::new(stream, redactor, transcript), limits);
-            session.greeting(watch).await?;
-            session.ehlo(Stage::Ehlo, &name, true, watch).await?;
+            observer.pass(json!({}));
+            let mut session = Session::new(Connection::new(stream, redactor, transcript), limits);
+            session.greeting(observer).await?;
+            session.ehlo(Stage::Ehlo, &name, true, observer).await?;
             Ok(session)
         }
         Security::StartTls => {
-            let mut session = Session::new(Wire::new(stream, redactor, transcript), limits);
-            session.greeting(watch).await?;
-            session.ehlo(Stage::Ehlo, &name, false, watch).await?;
-            watch.begin(Stage::Tls);
-            let mut session = session.starttls(setup, settings, watch).await?;
-            session.hello(Stage::Tls, &name, true, watch).await?;
-            watch.pass(json!({}));
+            let mut session = Session::new(Connection::new(stream, redactor, transcript), limits);
+            session.greeting(observer).await?;
+            session.ehlo(Stage::Ehlo, &name, false, observer).await?;
+            observer.begin(Stage::Tls);
+            let mut session = session.starttls(setup, settings, observer).await?;
+            session.hello(Stage::Tls, &name, true, observer).await?;
+            observer.pass(json!({}));
             Ok(session)
         }
     }
@@ -167,7 +167,7 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     settings: &Settings,
     stream: S,
     limits: Limits,
-    watch: &mut dyn Watch,
+    observer: &mut dyn Observer,
 ) -> Result<TlsStream<S>, TlsFailure> {
     let until = limits.until(limits.timeouts.tls);
     match setup {
@@ -175,10 +175,10 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
         TlsSetup::Examine(trust) => {
             let (result, facts) = tls::examine(trust, &settings.host, stream, until).await;
             if let Some(facts) = facts {
-                watch.tls(facts);
+                observer.tls(facts);
             }
             if result.as_ref().is_err_and(|failure| failure.refused) {
-                watch.refused();
+                observer.refused();
             }
             result
         }
@@ -190,20 +190,20 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    pub(crate) fn new(wire: Wire<S>, limits: Limits) -> Self {
+    pub(crate) fn new(connection: Connection<S>, limits: Limits) -> Self {
         let offer = Offer::default();
-        Self { wire, offer, limits, room: u64::MAX, takes_ahead: true, group: Vec::new() }
+        Self { connection, offer, limits, remaining: u64::MAX, pipelines_envelope: true, out: Vec::new() }
     }
 
-    pub(crate) async fn greeting(&mut self, watch: &mut dyn Watch) -> Result<(), Failure> {
-        watch.begin(Stage::Greeting);
+    pub(crate) async fn greeting(&mut self, observer: &mut dyn Observer) -> Result<(), Failure> {
+        observer.begin(Stage::Greeting);
         let until = self.limits.until(self.limits.timeouts.greeting);
         let reply = self.reply(Stage::Greeting, until).await?;
         if reply.code != 220 {
             return Err(classify::refusal(Stage::Greeting, reply, false));
         }
-        self.wire.greeted();
-        watch.pass(json!({ "banner": reply.text }));
+        self.connection.greeted();
+        observer.pass(json!({ "banner": reply.text }));
         Ok(())
     }
 
@@ -212,11 +212,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         stage: Stage,
         name: &str,
         after_tls: bool,
-        watch: &mut dyn Watch,
+        observer: &mut dyn Observer,
     ) -> Result<(), Failure> {
-        watch.begin(stage);
-        self.hello(stage, name, after_tls, watch).await?;
-        watch.pass(json!({ "name": name }));
+        observer.begin(stage);
+        self.hello(stage, name, after_tls, observer).await?;
+        observer.pass(json!({ "name": name }));
         Ok(())
     }
 
@@ -225,14 +225,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         stage: Stage,
         name: &str,
         after_tls: bool,
-        watch: &mut dyn Watch,
+        observer: &mut dyn Observer,
     ) -> Result<(), Failure> {
         let until = self.limits.until(self.limits.timeouts.command);
-        let trouble = |trouble| classify::trouble(stage, trouble);
-        self.wire.command(&format!("EHLO {name}"), until).await.map_err(trouble)?;
-        let mut reply = self.wire.raw_reply(until).await.map_err(trouble)?;
+        let failure = |error| classify::read_error(stage, error);
+        self.connection.command(&format!("EHLO {name}"), until).await.map_err(failure)?;
+        let mut reply = self.connection.raw_reply(until).await.map_err(failure)?;
         for line in &mut reply.lines {
-            *line = self.wire.clean(line);
+            *line = self.connection.clean(line);
         }
         if reply.code != 250 {
             let mut failure = classify::refusal(stage, reply.into_reply(), false);
@@ -243,43 +243,43 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return Err(failure);
         }
         self.offer = Offer::parse(&reply);
-        self.room = self.offer.mail_max.unwrap_or(u64::MAX);
-        watch.offer(after_tls, &self.offer);
+        self.remaining = self.offer.mail_max.unwrap_or(u64::MAX);
+        observer.offer(after_tls, &self.offer);
         Ok(())
     }
 
     /// Reads one reply; anything else is this stage's failure.
     pub(crate) async fn reply(&mut self, stage: Stage, until: Instant) -> Result<Reply, Failure> {
-        self.wire.reply(until).await.map_err(|trouble| classify::trouble(stage, trouble))
+        self.connection.reply(until).await.map_err(|error| classify::read_error(stage, error))
     }
 
     /// One command and its reply.
     pub(crate) async fn exchange(&mut self, stage: Stage, line: &str) -> Result<Reply, Failure> {
         let until = self.limits.until(self.limits.timeouts.command);
-        if self.wire.has_input() {
+        if self.connection.has_input() {
             // What was said unasked would be taken for the answer to this command.
             let reply = self.reply(stage, until).await?;
             return Err(if reply.is_positive() {
-                classify::trouble(stage, Trouble::Malformed)
+                classify::read_error(stage, ReadError::Malformed)
             } else {
                 classify::refusal(stage, reply, false)
             });
         }
-        match self.wire.command(line, until).await {
+        match self.connection.command(line, until).await {
             Ok(()) => self.reply(stage, until).await,
             // The server may have said why before it closed.
-            Err(Trouble::Closed) => match self.wire.reply(until).await {
+            Err(ReadError::Closed) => match self.connection.reply(until).await {
                 Ok(reply) if !reply.is_positive() => Err(classify::refusal(stage, reply, false)),
-                _ => Err(classify::trouble(stage, Trouble::Closed)),
+                _ => Err(classify::read_error(stage, ReadError::Closed)),
             },
-            Err(trouble) => Err(classify::trouble(stage, trouble)),
+            Err(error) => Err(classify::read_error(stage, error)),
         }
     }
 
     /// Ends the session politely, without waiting for the answer.
     pub(crate) async fn quit(self) {
         let until = self.limits.until(Duration::from_millis(500));
-        self.wire.quit(until).await;
+        self.connection.quit(until).await;
     }
 }
 
@@ -289,7 +289,7 @@ impl Session<TcpStream> {
         mut self,
         setup: &TlsSetup<'_>,
         settings: &Settings,
-        watch: &mut dyn Watch,
+        observer: &mut dyn Observer,
     ) -> Result<Secure, Failure> {
         let fail = |code| Failure { stage: Stage::Tls, code, reply: None };
         if !self.offer.starttls {
@@ -303,12 +303,12 @@ impl Session<TcpStream> {
         // the first words of the encrypted side is the STARTTLS injection (RFC 3207 §6, CVE-2011-0411).
         let limits = self.limits;
         let (stream, redactor, transcript) =
-            self.wire.into_stream().ok_or_else(|| fail(FailureCode::TlsInjected))?;
-        let stream = handshake(setup, settings, stream, limits, watch).await.map_err(|failure| {
+            self.connection.into_stream().ok_or_else(|| fail(FailureCode::TlsInjected))?;
+        let stream = handshake(setup, settings, stream, limits, observer).await.map_err(|failure| {
             // The same, a moment later: plaintext where the ServerHello should be.
             fail(if failure.not_tls { FailureCode::TlsInjected } else { failure.code })
         })?;
-        Ok(Session::new(Wire::new(stream, redactor, transcript), limits))
+        Ok(Session::new(Connection::new(stream, redactor, transcript), limits))
     }
 }
 

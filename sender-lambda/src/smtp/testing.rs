@@ -9,13 +9,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
-use super::batch::{Connection, Connections, Manners, deliver};
-use super::line::Wire;
-use super::pool::far_away;
+use super::batch::{OpenSession, Quirks, SessionSource, deliver};
+use super::line::Connection;
+use super::pool::NO_DEADLINE;
 use super::redact::Redactor;
-use super::session::{Carrier, Limits, Session, Unwatched};
-use super::{Gate, Mail, Outcome, Timeouts};
+use super::session::{Carrier, Limits, NoObserver, Session};
+use super::{BeforeCommit, Mail, MailResult, Timeouts};
 use crate::domain::failure::{Failure, FailureCode, Stage};
 
 /// A client whose connections are made by `connect`: each must be a stream to an SMTP server that has not spoken yet.
@@ -25,7 +26,7 @@ pub struct Client<S, F> {
     ehlo_name: String,
     timeouts: Timeouts,
     idle: Option<(Session<Unprotected<S>>, bool)>,
-    manners: Manners,
+    quirks: Quirks,
     window: NonZeroUsize,
 }
 
@@ -42,7 +43,7 @@ where
             ehlo_name: ehlo_name.to_owned(),
             timeouts,
             idle: None,
-            manners: Manners::default(),
+            quirks: Quirks::default(),
             window: NonZeroUsize::MIN,
         }
     }
@@ -55,7 +56,7 @@ where
     }
 
     /// Sends a batch, as [`super::Pool::send`] does.
-    pub async fn send(&mut self, mails: &[Mail], gate: &dyn Gate) -> Vec<Outcome> {
+    pub async fn send(&mut self, mails: &[Mail], gate: &dyn BeforeCommit) -> Vec<MailResult> {
         deliver(self, mails, gate).await
     }
 
@@ -67,7 +68,7 @@ where
     }
 }
 
-impl<S, F, Connecting> Connections for Client<S, F>
+impl<S, F, Connecting> SessionSource for Client<S, F>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     F: FnMut() -> Connecting,
@@ -75,32 +76,33 @@ where
 {
     type Stream = Unprotected<S>;
 
-    async fn take(&mut self) -> Result<Connection<Self::Stream>, Failure> {
+    async fn take(&mut self) -> Result<OpenSession<Self::Stream>, Failure> {
         if let Some((session, stale)) = self.idle.take() {
-            return Ok(Connection { session, stale, reused: true });
+            return Ok(OpenSession { session, stale, reused: true });
         }
         let refused = Failure { stage: Stage::Connect, code: FailureCode::ConnectRefused, reply: None };
         let stream = (self.connect)().await.map_err(|_| refused)?;
-        let limits = Limits { timeouts: self.timeouts, overall: far_away() };
-        let mut session = Session::new(Wire::new(Unprotected(stream), Redactor::default(), None), limits);
-        session.greeting(&mut Unwatched).await?;
-        session.ehlo(Stage::Ehlo, &self.ehlo_name, true, &mut Unwatched).await?;
-        Ok(Connection { session, stale: false, reused: false })
+        let limits = Limits { timeouts: self.timeouts, overall: Instant::now() + NO_DEADLINE };
+        let mut session =
+            Session::new(Connection::new(Unprotected(stream), Redactor::default(), None), limits);
+        session.greeting(&mut NoObserver).await?;
+        session.ehlo(Stage::Ehlo, &self.ehlo_name, true, &mut NoObserver).await?;
+        Ok(OpenSession { session, stale: false, reused: false })
     }
 
     fn put(&mut self, session: Session<Self::Stream>, stale: bool) {
         // As the pool does: a connection that takes no more mail is dropped.
-        if session.room > 0 {
+        if session.remaining > 0 {
             self.idle = Some((session, stale));
         }
     }
 
-    fn manners(&self) -> Manners {
-        self.manners
+    fn quirks(&self) -> Quirks {
+        self.quirks
     }
 
-    fn learn(&mut self, manners: Manners) {
-        self.manners = manners;
+    fn learn(&mut self, quirks: Quirks) {
+        self.quirks = quirks;
     }
 
     fn window(&self) -> usize {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::encode::Encoder;
 use super::envelope::Envelope;
-use super::line::Trouble;
+use super::line::ReadError;
 use super::session::{Carrier, Session};
 use super::{Mail, classify};
 use crate::domain::failure::{Failure, FailureCode, Reply, Stage};
@@ -26,9 +26,9 @@ pub(crate) enum Body {
     Data,
     /// By BDAT, if the server takes an empty chunk. A server that offers CHUNKING and does not have it would take the
     /// body for commands, so no body goes before that is known.
-    Asking,
+    BdatProbe,
     /// By BDAT: the envelope ends with RCPT, and no word of the body means anything.
-    Chunks,
+    Bdat,
 }
 
 impl Body {
@@ -36,18 +36,18 @@ impl Body {
     pub(crate) fn command(self) -> &'static str {
         match self {
             Self::Data => "DATA\r\n",
-            Self::Asking => "BDAT 0\r\n",
-            Self::Chunks => "",
+            Self::BdatProbe => "BDAT 0\r\n",
+            Self::Bdat => "",
         }
     }
 }
 
 /// How one mail's envelope went.
-pub(crate) enum Opened {
+pub(crate) enum EnvelopeResult {
     /// The body is due.
     Ready,
     /// The mail is fine and BDAT is not: it is to be opened anew, for DATA.
-    NoChunks,
+    NoBdat,
     /// Refused; the connection is in step.
     Refused(Failure),
     /// Refused, and the connection is of no further use.
@@ -77,39 +77,39 @@ impl<S: Carrier> Session<S> {
     /// Waiting until `quiet` between the two tells a server that went away after its 354 from one that went away
     /// after the dot, which costs time that only a test has.
     pub(crate) async fn body(&mut self, mail: &Mail, quiet: Instant) -> Result<Reply, Failure> {
-        let trouble = |trouble| classify::trouble(Stage::Message, trouble);
+        let failure = |error| classify::read_error(Stage::Message, error);
         let mut encoder = Encoder::for_data(&mail.message);
-        if self.wire.is_noting() {
-            self.wire.note(&format!("<message, {} octets>", encoder.len()));
+        if self.connection.is_recording() {
+            self.connection.record(&format!("<message, {} octets>", encoder.len()));
         }
         let until = self.limits.until(self.limits.timeouts.data);
         let (mut piece, mut more) = (Vec::new(), true);
         while more {
             piece.clear();
             more = encoder.fill(&mut piece, PIECE);
-            self.wire.write(&piece, until).await.map_err(trouble)?;
+            self.connection.write(&piece, until).await.map_err(failure)?;
         }
-        if !self.wire.is_quiet(quiet).await {
-            return Err(self.spoke_too_soon(Stage::Message).await);
+        if !self.connection.is_quiet(quiet).await {
+            return Err(self.unsolicited(Stage::Message).await);
         }
-        self.wire.note(".");
-        self.wire.write(b".\r\n", until).await.map_err(|_| unknown())?;
+        self.connection.record(".");
+        self.connection.write(b".\r\n", until).await.map_err(|_| unknown())?;
         self.final_reply().await
     }
 
     /// The server spoke or closed where it should have listened: nothing has left that it could deliver.
-    pub(crate) async fn spoke_too_soon(&mut self, stage: Stage) -> Failure {
+    pub(crate) async fn unsolicited(&mut self, stage: Stage) -> Failure {
         let until = self.limits.until(self.limits.timeouts.command);
-        match self.wire.reply(until).await {
+        match self.connection.reply(until).await {
             Ok(reply) => classify::refusal(stage, reply, false),
-            Err(trouble) => classify::trouble(stage, trouble),
+            Err(error) => classify::read_error(stage, error),
         }
     }
 
     /// The reply after a mail's last octet. Without a readable one nobody knows what became of the mail.
     pub(crate) async fn final_reply(&mut self) -> Result<Reply, Failure> {
         let until = self.limits.until(self.limits.timeouts.done);
-        let reply = self.wire.reply(until).await.map_err(|_| unknown())?;
+        let reply = self.connection.reply(until).await.map_err(|_| unknown())?;
         match reply.code {
             200..=299 => Ok(reply),
             400..=599 => Err(classify::refusal(Stage::Message, reply, false)),
@@ -122,7 +122,7 @@ impl<S: Carrier> Session<S> {
         &mut self,
         envelope: &Envelope,
         stale: bool,
-    ) -> Result<Opened, Failure> {
+    ) -> Result<EnvelopeResult, Failure> {
         if stale {
             accept(Stage::Sender, self.exchange(Stage::Sender, "RSET").await?)?;
         }
@@ -135,7 +135,7 @@ impl<S: Carrier> Session<S> {
         // A word that nobody asked for is no answer to DATA: as before MAIL and RCPT it ends the connection.
         let reply = self.exchange(Stage::Message, "DATA").await?;
         if reply.code == 354 {
-            return Ok(Opened::Ready);
+            return Ok(EnvelopeResult::Ready);
         }
         Ok(sort(classify::refusal(Stage::Message, reply, false)))
     }
@@ -148,56 +148,58 @@ impl<S: Carrier> Session<S> {
         body: Body,
         in_flight: bool,
         stale: bool,
-    ) -> Result<Opened, Failure> {
-        let trouble = |stage| move |trouble: Trouble| classify::trouble(stage, trouble);
+    ) -> Result<EnvelopeResult, Failure> {
+        let failed = |stage| move |error: ReadError| classify::read_error(stage, error);
         let until = self.limits.until(self.limits.timeouts.command);
         if !in_flight {
             let reset: &[u8] = if stale { b"RSET\r\n" } else { b"" };
             let group = [reset, envelope.lines(), body.command().as_bytes()].concat();
-            self.wire.write(&group, until).await.map_err(trouble(Stage::Sender))?;
+            self.connection.write(&group, until).await.map_err(failed(Stage::Sender))?;
             if stale {
-                let reply = self.wire.reply(until).await.map_err(trouble(Stage::Sender))?;
+                let reply = self.connection.reply(until).await.map_err(failed(Stage::Sender))?;
                 if !reply.is_positive() {
                     return Err(classify::refusal(Stage::Sender, reply, false));
                 }
             }
         }
         let refusal = |stage| move |reply: Reply| classify::refusal(stage, reply, false);
-        let mail = self.wire.nod(&POSITIVE, until).await.map_err(trouble(Stage::Sender))?;
+        let mail = self.connection.expect(&POSITIVE, until).await.map_err(failed(Stage::Sender))?;
         let mail = mail.map_err(refusal(Stage::Sender));
         if let Err(failure) = &mail
             && is_closing(failure)
         {
             // Nothing follows but the end of the connection.
-            return Ok(Opened::RefusedAndBroken(failure.clone()));
+            return Ok(EnvelopeResult::RefusedAndBroken(failure.clone()));
         }
-        let rcpt = self.wire.nod(&POSITIVE, until).await.map_err(trouble(Stage::Recipient))?;
+        let rcpt = self.connection.expect(&POSITIVE, until).await.map_err(failed(Stage::Recipient))?;
         let rcpt = rcpt.map_err(refusal(Stage::Recipient));
         let closing = rcpt.as_ref().is_err_and(is_closing);
         let refused = mail.and(rcpt).err();
         let last = match body {
             _ if closing => None,
-            Body::Chunks => None,
-            Body::Data => Some(self.wire.nod(&GO_ON, until).await),
-            Body::Asking => Some(self.wire.nod(&POSITIVE, until).await),
+            Body::Bdat => None,
+            Body::Data => Some(self.connection.expect(&GO_ON, until).await),
+            Body::BdatProbe => Some(self.connection.expect(&POSITIVE, until).await),
         };
-        let last = last.transpose().map_err(trouble(Stage::Message))?;
+        let last = last.transpose().map_err(failed(Stage::Message))?;
         Ok(match (refused, last) {
-            (Some(failure), _) if closing => Opened::RefusedAndBroken(failure),
-            (None, None | Some(Ok(_))) => Opened::Ready,
-            (None, Some(Err(reply))) if body == Body::Asking && reply.code != 421 => Opened::NoChunks,
+            (Some(failure), _) if closing => EnvelopeResult::RefusedAndBroken(failure),
+            (None, None | Some(Ok(_))) => EnvelopeResult::Ready,
+            (None, Some(Err(reply))) if body == Body::BdatProbe && reply.code != 421 => {
+                EnvelopeResult::NoBdat
+            }
             (None, Some(Err(reply))) => sort(classify::refusal(Stage::Message, reply, false)),
             // Without a recipient there is nothing to deliver: a lone dot ends what the server has opened (RFC
             // 2920 §3.1), whatever it answers.
             (Some(failure), Some(Ok(_))) if body == Body::Data && failure.stage == Stage::Recipient => {
-                self.wire.write(b".\r\n", until).await.map_err(trouble(Stage::Message))?;
-                match self.wire.reply(until).await {
+                self.connection.write(b".\r\n", until).await.map_err(failed(Stage::Message))?;
+                match self.connection.reply(until).await {
                     Ok(_) => sort(failure),
-                    Err(_) => Opened::RefusedAndBroken(failure),
+                    Err(_) => EnvelopeResult::RefusedAndBroken(failure),
                 }
             }
             // A server that refuses the sender and asks for the body all the same has lost its way.
-            (Some(failure), Some(Ok(_))) if body == Body::Data => Opened::RefusedAndBroken(failure),
+            (Some(failure), Some(Ok(_))) if body == Body::Data => EnvelopeResult::RefusedAndBroken(failure),
             (Some(failure), _) => sort(failure),
         })
     }
@@ -205,11 +207,11 @@ impl<S: Carrier> Session<S> {
 
 /// A refusal that leaves the two sides out of step, as an unexpected class does, ends the connection; a 421
 /// says that it does.
-fn sort(failure: Failure) -> Opened {
+fn sort(failure: Failure) -> EnvelopeResult {
     if is_closing(&failure) || failure.code == FailureCode::ProtocolMalformed {
-        Opened::RefusedAndBroken(failure)
+        EnvelopeResult::RefusedAndBroken(failure)
     } else {
-        Opened::Refused(failure)
+        EnvelopeResult::Refused(failure)
     }
 }
 

@@ -5,10 +5,10 @@
 use std::collections::VecDeque;
 use std::io::Write as _;
 
-use super::batch::{Batch, Ending, Manners, came_ahead, not_understood};
+use super::batch::{Batch, BatchEnd, Quirks, is_bad_sequence, is_unsupported_command};
 use super::classify;
 use super::encode::Encoder;
-use super::line::Trouble;
+use super::line::ReadError;
 use super::session::{Carrier, Session};
 use super::transaction::{PIECE, POSITIVE, is_closing, unknown};
 use crate::domain::failure::{Failure, FailureCode, Reply, Stage};
@@ -28,11 +28,11 @@ impl<S: Carrier> Session<S> {
     pub(super) async fn send_window(
         mut self,
         batch: &mut Batch<'_>,
-        manners: &mut Manners,
+        quirks: &mut Quirks,
         window: usize,
         mut stale: bool,
         mut answered: usize,
-    ) -> Ending<S> {
+    ) -> BatchEnd<S> {
         let mut flight: VecDeque<usize> = VecDeque::new();
         // The mail that a failed write has cut short.
         let mut lost = None;
@@ -44,17 +44,17 @@ impl<S: Carrier> Session<S> {
                 for index in again.drain(..).rev() {
                     batch.queue.push_front(index);
                 }
-                if batch.queue.is_empty() || batch.gate.is_over() {
-                    return Ending { session: Some(self), stale, lost: None, answered };
+                if batch.queue.is_empty() || batch.gate.deadline_passed() {
+                    return BatchEnd { session: Some(self), stale, lost: None, answered };
                 }
-                if self.room == 0 {
+                if self.remaining == 0 {
                     self.quit().await;
-                    return Ending { session: None, stale, lost: None, answered };
+                    return BatchEnd { session: None, stale, lost: None, answered };
                 }
-                if !self.wire.is_quiet_now().await
+                if !self.connection.is_quiet_now().await
                     || (stale && self.exchange(Stage::Sender, "RSET").await.is_err())
                 {
-                    return Ending::broken(None, answered);
+                    return BatchEnd::broken(None, answered);
                 }
                 (stale, after_refusal) = (false, false);
             }
@@ -62,13 +62,13 @@ impl<S: Carrier> Session<S> {
             // answers in front of them; then the connection is found not to be quiet.
             if again.is_empty()
                 && lost.is_none()
-                && !self.wire.has_said_more_than(REPLIES * flight.len()).await
+                && !self.connection.has_more_replies_than(REPLIES * flight.len()).await
             {
                 lost = self.top_up(batch, &mut flight, window).await.err();
             }
             let Some(index) = flight.pop_front() else {
                 if lost.is_some() {
-                    return Ending::broken(lost, answered);
+                    return BatchEnd::broken(lost, answered);
                 }
                 continue;
             };
@@ -78,17 +78,17 @@ impl<S: Carrier> Session<S> {
                     if in_step
                         && after_refusal
                         && failure.stage != Stage::Message
-                        && came_ahead(&failure) =>
+                        && is_bad_sequence(&failure) =>
                 {
                     again.push(index);
-                    self.room = self.room.saturating_add(1);
+                    self.remaining = self.remaining.saturating_add(1);
                     stale = true;
                 }
-                Err(failure) if failure.stage == Stage::Message && not_understood(&failure) => {
-                    manners.no_chunks = true;
+                Err(failure) if failure.stage == Stage::Message && is_unsupported_command(&failure) => {
+                    quirks.no_bdat = true;
                     give_up(batch, &flight, lost.map(|(index, _)| index));
                     requeue(batch, &again);
-                    return Ending::broken(Some((index, failure)), answered);
+                    return BatchEnd::broken(Some((index, failure)), answered);
                 }
                 result => {
                     after_refusal = result.is_err();
@@ -102,7 +102,7 @@ impl<S: Carrier> Session<S> {
             if !in_step || (lost.is_some() && flight.is_empty()) {
                 give_up(batch, &flight, None);
                 requeue(batch, &again);
-                return Ending::broken(lost, answered);
+                return BatchEnd::broken(lost, answered);
             }
         }
     }
@@ -115,14 +115,14 @@ impl<S: Carrier> Session<S> {
         flight: &mut VecDeque<usize>,
         window: usize,
     ) -> Result<(), (usize, Failure)> {
-        let mut group = std::mem::take(&mut self.group);
+        let mut group = std::mem::take(&mut self.out);
         group.clear();
-        while flight.len() < window && self.room > 0 && !batch.gate.is_over() {
+        while flight.len() < window && self.remaining > 0 && !batch.gate.deadline_passed() {
             let Some((index, envelope)) = self.next_envelope(batch) else { break };
             if !batch.gate.commit(index).await {
                 continue;
             }
-            self.room -= 1;
+            self.remaining -= 1;
             group.extend_from_slice(envelope.lines());
             let mut encoder = Encoder::for_chunk(&batch.mails[index].message);
             // Writing to a vector cannot fail.
@@ -130,23 +130,23 @@ impl<S: Carrier> Session<S> {
             while encoder.fill(&mut group, PIECE) {
                 self.flush_group(&mut group)
                     .await
-                    .map_err(|trouble| (index, classify::trouble(Stage::Message, trouble)))?;
+                    .map_err(|error| (index, classify::read_error(Stage::Message, error)))?;
             }
             flight.push_back(index);
         }
         // Mails that are all in the group count as having left, whether or not the write says that it failed: their
         // replies, or the silence, will tell.
         let _ = self.flush_group(&mut group).await;
-        self.group = group;
+        self.out = group;
         Ok(())
     }
 
-    async fn flush_group(&mut self, group: &mut Vec<u8>) -> Result<(), Trouble> {
+    async fn flush_group(&mut self, group: &mut Vec<u8>) -> Result<(), ReadError> {
         if group.is_empty() {
             return Ok(());
         }
         let until = self.limits.until(self.limits.timeouts.data);
-        let written = self.wire.write(group, until).await;
+        let written = self.connection.write(group, until).await;
         group.clear();
         written
     }
@@ -156,7 +156,7 @@ impl<S: Carrier> Session<S> {
         let until = self.limits.until(self.limits.timeouts.done);
         let mut refused: Option<Failure> = None;
         for stage in [Stage::Sender, Stage::Recipient] {
-            match self.wire.nod(&POSITIVE, until).await {
+            match self.connection.expect(&POSITIVE, until).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(reply)) => {
                     let failure = classify::refusal(stage, reply, false);

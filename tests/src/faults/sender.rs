@@ -14,7 +14,7 @@ use sender_lambda::domain::failure::{Failure, Reply};
 use sender_lambda::domain::settings::Settings;
 use sender_lambda::functions::sender::{self, Record};
 use sender_lambda::functions::{App, Relays};
-use sender_lambda::smtp::{Gate, Mail, Network, Plan, Pool, RelayKey, probe};
+use sender_lambda::smtp::{BeforeCommit, Mail, Network, Pool, ProbeOptions, RelayKey, probe};
 use sender_lambda::wire::test_report::{StageResult, TestReport};
 use tokio::sync::{Semaphore, watch};
 
@@ -38,13 +38,13 @@ struct Journaled {
 }
 
 struct JournaledGate<'a> {
-    gate: &'a dyn Gate,
+    gate: &'a dyn BeforeCommit,
     mails: &'a [Mail],
     journal: &'a Mutex<File>,
 }
 
 #[async_trait]
-impl Gate for JournaledGate<'_> {
+impl BeforeCommit for JournaledGate<'_> {
     async fn commit(&self, index: usize) -> bool {
         // Before the row can be `sending`, so that no mark is missing.
         let message_id = message_id(&self.mails[index].message);
@@ -61,7 +61,7 @@ impl Relays for Journaled {
         key: &RelayKey,
         settings: &Settings,
         mails: &[Mail],
-        gate: &dyn Gate,
+        gate: &dyn BeforeCommit,
     ) -> Vec<Option<Result<Reply, Failure>>> {
         let gate = JournaledGate { gate, mails, journal: &self.journal };
         self.pool.send(key, settings, mails, &gate).await
@@ -70,10 +70,10 @@ impl Relays for Journaled {
     async fn probe(
         &self,
         settings: &Settings,
-        plan: &Plan<'_>,
+        options: &ProbeOptions<'_>,
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> TestReport {
-        probe::probe(&self.network, settings, plan, on_stage).await
+        probe::probe(&self.network, settings, options, on_stage).await
     }
 }
 

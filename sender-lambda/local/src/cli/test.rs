@@ -8,7 +8,7 @@ use sender_lambda::config::Config;
 use sender_lambda::domain::failure::Stage;
 use sender_lambda::domain::settings::{Auth, Security, Settings};
 use sender_lambda::smtp::probe::probe;
-use sender_lambda::smtp::{Network, Plan};
+use sender_lambda::smtp::{Network, ProbeOptions};
 use sender_lambda::wire::test_report::{
     CertificateFacts, Deliverability, DnsFinding, StageResult, StageStatus, TestFailure, TestReport,
 };
@@ -41,14 +41,15 @@ pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
         Ok(network) => network,
         Err(error) => return complain(UNUSABLE, &error.to_string()),
     };
-    let plan = Plan { recipient: args.to.as_deref(), deadline: DEADLINE, locale, look_for_fix: true };
+    let options =
+        ProbeOptions { recipient: args.to.as_deref(), deadline: DEADLINE, locale, look_for_fix: true };
     let report = if args.output.json {
-        let report = probe(&network, &settings, &plan, &mut |_| {}).await;
+        let report = probe(&network, &settings, &options, &mut |_| {}).await;
         say(&pretty(&report));
         report
     } else {
         say(&heading(&settings));
-        let report = probe(&network, &settings, &plan, &mut |stage| say(&row(stage))).await;
+        let report = probe(&network, &settings, &options, &mut |stage| say(&row(stage))).await;
         say(&summary(&report));
         report
     };

@@ -20,7 +20,7 @@ use crate::domain::words;
 use crate::functions::{App, active, random_unit, relay_health};
 use crate::mail::build::{Parts, build};
 use crate::mail::ids;
-use crate::smtp::{Gate, Mail, RelayKey};
+use crate::smtp::{BeforeCommit, Mail, RelayKey};
 
 /// How many attempts a row keeps: the first, and the last ones.
 const ATTEMPTS_KEPT: usize = 30;
@@ -72,7 +72,7 @@ impl Group {
         let outcomes = app.relays.send(&key, &settings, &mails, &gate).await;
         let ms = u64::try_from((app.now)().duration_since(began).as_millis()).unwrap_or_default();
         let mut sent: Vec<(Item, Outcome)> = Vec::new();
-        let over = gate.is_over();
+        let over = gate.deadline_passed();
         for (slot, outcome) in gate.slots.into_iter().zip(outcomes) {
             let slot = slot.into_inner();
             if let Some(outcome) = outcome {
@@ -303,7 +303,7 @@ struct RowGate<'a> {
 }
 
 #[async_trait]
-impl Gate for RowGate<'_> {
+impl BeforeCommit for RowGate<'_> {
     async fn commit(&self, index: usize) -> bool {
         let Some(slot) = self.slots.get(index) else { return false };
         let mut slot = slot.lock().await;
@@ -327,7 +327,7 @@ impl Gate for RowGate<'_> {
         }
     }
 
-    fn is_over(&self) -> bool {
+    fn deadline_passed(&self) -> bool {
         (self.app.now)() >= self.until
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::settings::Settings;
 use crate::domain::tenant::Tenant;
 use crate::functions::active::{self, Active};
 use crate::functions::shared::{self, Tokens};
-use crate::smtp::Plan;
+use crate::smtp::ProbeOptions;
 use crate::wire::settings::{Checked, check};
 use crate::wire::test_report::TestReport;
 
@@ -55,10 +55,10 @@ pub(super) async fn probe(
     recipient: Option<&str>,
     progress: Progress<'_>,
 ) -> TestReport {
-    let plan = Plan { recipient, deadline: DEADLINE, locale: call.locale, look_for_fix: true };
+    let options = ProbeOptions { recipient, deadline: DEADLINE, locale: call.locale, look_for_fix: true };
     let mut unheard = |_| {};
     let progress = progress.unwrap_or(&mut unheard);
-    call.app.relays.probe(settings, &plan, &mut |stage| progress(json!(stage))).await
+    call.app.relays.probe(settings, &options, &mut |stage| progress(json!(stage))).await
 }
 
 /// Takes the tokens for a test. A test connects to whatever host a form names: it must neither be worth a scanner's

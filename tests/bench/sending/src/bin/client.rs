@@ -19,7 +19,7 @@ use sender_lambda::config::Config;
 use sender_lambda::domain::category::Routing;
 use sender_lambda::domain::settings::{Auth, Security, Settings};
 use sender_lambda::smtp::testing::Client;
-use sender_lambda::smtp::{Gate, Mail, Network, Outcome, Pool, RelayKey, Timeouts};
+use sender_lambda::smtp::{BeforeCommit, Mail, Network, MailResult, Pool, RelayKey, Timeouts};
 use tokio::net::TcpStream;
 
 const FROM: &str = "noreply@example.org";
@@ -79,7 +79,7 @@ fn processor_time() -> Result<f64> {
 struct Open;
 
 #[async_trait]
-impl Gate for Open {
+impl BeforeCommit for Open {
     async fn commit(&self, _: usize) -> bool {
         true
     }
@@ -92,7 +92,7 @@ fn batch(task: &Task) -> Vec<Mail> {
     vec![mail; task.count]
 }
 
-fn all_accepted(results: &[Outcome]) -> Result<()> {
+fn all_accepted(results: &[MailResult]) -> Result<()> {
     match results.iter().find(|result| !matches!(result, Some(Ok(_)))) {
         None => Ok(()),
         Some(other) => bail!("not accepted: {other:?}"),
