@@ -1,7 +1,6 @@
-//! A session, from the dial to AUTH. The probe and the sender open it by the same function. Its type says how
-//! far it is: only one on a TLS stream, which [`super::tls`] alone makes and only after the certificate was
-//! verified, has AUTH, and only a
-//! [`Carrier`] has the transaction's commands.
+//! An SMTP session from the dial to AUTH, opened by one function for the test and for sending. Its type says what it may
+//! do: only `Session<TlsStream<TcpStream>>`, which [`super::tls`] makes after it has verified the certificate, has
+//! AUTH, and only a session over a [`Carrier`] has MAIL, RCPT and DATA.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -25,25 +24,34 @@ use crate::domain::secret::Secret;
 use crate::domain::settings::{Auth, Security, Settings};
 use crate::wire::test_report::TlsFacts;
 
-/// Sees a session come about. The sender does not look; the probe fills its report.
+/// Follows a session while it opens. The probe fills its report by it; the sender has no use for it.
 pub(crate) trait Observer: Send {
-    /// A stage begins.
+    /// The test comes to this stage.
     fn begin(&mut self, _stage: Stage) {}
-    /// The stage that began last has passed.
+    /// The stage that began last has passed, with this detail for the report.
     fn pass(&mut self, _detail: serde_json::Value) {}
-    /// The relay's addresses.
+    /// The relay's name has these addresses.
     fn resolved(&mut self, _addresses: &[IpAddr]) {}
-    /// What the server offers.
-    fn offer(&mut self, _after_tls: bool, _offer: &Offer) {}
-    /// What the handshake showed.
+    /// The server offers these extensions in its reply to EHLO.
+    fn offer(&mut self, _channel: Channel, _offer: &Offer) {}
+    /// The handshake has shown this version, cipher and certificate.
     fn tls(&mut self, _facts: TlsFacts) {}
     /// The server refused the handshake without a reason.
     fn refused(&mut self) {}
 }
 
-/// Does not look.
+/// The observer that does nothing, for sending.
 pub(crate) struct NoObserver;
 impl Observer for NoObserver {}
+
+/// The channel that an EHLO goes over. A server may offer other extensions on each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// The plaintext one, before STARTTLS.
+    Plaintext,
+    /// The encrypted one, after the TLS handshake.
+    Encrypted,
+}
 
 /// How long things may take: each step, and all of it.
 #[derive(Clone, Copy)]
@@ -60,15 +68,15 @@ impl Limits {
     }
 }
 
-/// How TLS is set up.
+/// The kind of TLS handshake that a session makes.
 pub(crate) enum TlsSetup<'a> {
-    /// For a test: what the server shows is kept.
+    /// For a test: the version, the cipher and the certificate are reported.
     Examine(&'a Trust),
-    /// For sending: sessions are resumed.
+    /// For sending: TLS sessions are resumed.
     Send(Arc<ClientConfig>),
-    /// For a server that has refused a handshake: one of old, with this for its randomness, which ends the session
-    /// in any case; `tls.legacy` when the server took it.
-    Old([u8; 32]),
+    /// For a server that has refused a handshake: only asks whether it accepts a legacy one, with these random octets.
+    /// The session always ends there, with `tls.legacy` if the server accepts.
+    Legacy([u8; 32]),
 }
 
 /// A session with a server that has greeted.
@@ -76,23 +84,25 @@ pub(crate) struct Session<S> {
     pub(crate) connection: Connection<S>,
     pub(crate) offer: Offer,
     pub(crate) limits: Limits,
-    /// How many more mails the server takes on this connection (RFC 9422).
+    /// How many more mails the server takes on this connection (the MAILMAX of RFC 9422).
     pub(crate) remaining: u64,
-    /// Whether the server takes an envelope that goes ahead with the body before it.
+    /// Whether a transaction may be open, or the connection is old, so that RSET must come before the next MAIL.
+    pub(crate) needs_rset: bool,
+    /// Whether the server takes an envelope that leaves with the body before it.
     pub(crate) pipelines_envelope: bool,
-    /// What is being written; kept for its room.
+    /// The octets that are being written. Kept to allocate them once.
     pub(crate) out: Vec<u8>,
 }
 
 /// A session that is encrypted and whose server is verified.
 pub(crate) type Secure = Session<TlsStream<TcpStream>>;
 
-/// A stream that mail may travel on: the encrypted one alone, and behind the feature `testing` whatever
-/// [`super::testing`] is given. A plain `TcpStream` is none, so that nothing can be sent before TLS.
+/// A stream that mail may be sent over: the encrypted one, and with the feature `testing` any stream given to
+/// [`super::testing`]. A plain `TcpStream` is no carrier, so that nothing can be sent before TLS.
 pub(crate) trait Carrier: AsyncRead + AsyncWrite + Unpin {}
 impl Carrier for TlsStream<TcpStream> {}
 
-/// The secrets of these settings, to be kept out of everything shown.
+/// The redactor of these settings' secrets, which keeps them out of reports and replies.
 pub(crate) fn redactor(settings: &Settings) -> Redactor {
     match &settings.auth {
         Auth::None => Redactor::default(),
@@ -146,16 +156,16 @@ pub(crate) async fn open(
             observer.pass(json!({}));
             let mut session = Session::new(Connection::new(stream, redactor, transcript), limits);
             session.greeting(observer).await?;
-            session.ehlo(Stage::Ehlo, &name, true, observer).await?;
+            session.ehlo(Stage::Ehlo, &name, Channel::Encrypted, observer).await?;
             Ok(session)
         }
         Security::StartTls => {
             let mut session = Session::new(Connection::new(stream, redactor, transcript), limits);
             session.greeting(observer).await?;
-            session.ehlo(Stage::Ehlo, &name, false, observer).await?;
+            session.ehlo(Stage::Ehlo, &name, Channel::Plaintext, observer).await?;
             observer.begin(Stage::Tls);
             let mut session = session.starttls(setup, settings, observer).await?;
-            session.hello(Stage::Tls, &name, true, observer).await?;
+            session.hello(Stage::Tls, &name, Channel::Encrypted, observer).await?;
             observer.pass(json!({}));
             Ok(session)
         }
@@ -182,7 +192,7 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
             }
             result
         }
-        TlsSetup::Old(random) => {
+        TlsSetup::Legacy(random) => {
             let taken = old_tls::is_answered(stream, &settings.host, *random, until).await;
             Err(TlsFailure::new(if taken { FailureCode::TlsLegacy } else { FailureCode::TlsFailed }))
         }
@@ -192,7 +202,15 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     pub(crate) fn new(connection: Connection<S>, limits: Limits) -> Self {
         let offer = Offer::default();
-        Self { connection, offer, limits, remaining: u64::MAX, pipelines_envelope: true, out: Vec::new() }
+        Self {
+            connection,
+            offer,
+            limits,
+            remaining: u64::MAX,
+            needs_rset: false,
+            pipelines_envelope: true,
+            out: Vec::new(),
+        }
     }
 
     pub(crate) async fn greeting(&mut self, observer: &mut dyn Observer) -> Result<(), Failure> {
@@ -200,7 +218,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let until = self.limits.until(self.limits.timeouts.greeting);
         let reply = self.reply(Stage::Greeting, until).await?;
         if reply.code != 220 {
-            return Err(classify::refusal(Stage::Greeting, reply, false));
+            return Err(classify::refusal(Stage::Greeting, reply));
         }
         self.connection.greeted();
         observer.pass(json!({ "banner": reply.text }));
@@ -211,11 +229,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         &mut self,
         stage: Stage,
         name: &str,
-        after_tls: bool,
+        channel: Channel,
         observer: &mut dyn Observer,
     ) -> Result<(), Failure> {
         observer.begin(stage);
-        self.hello(stage, name, after_tls, observer).await?;
+        self.hello(stage, name, channel, observer).await?;
         observer.pass(json!({ "name": name }));
         Ok(())
     }
@@ -224,7 +242,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         &mut self,
         stage: Stage,
         name: &str,
-        after_tls: bool,
+        channel: Channel,
         observer: &mut dyn Observer,
     ) -> Result<(), Failure> {
         let until = self.limits.until(self.limits.timeouts.command);
@@ -235,48 +253,48 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             *line = self.connection.clean(line);
         }
         if reply.code != 250 {
-            let mut failure = classify::refusal(stage, reply.into_reply(), false);
+            let mut failure = classify::refusal(stage, reply.into_reply());
             if failure.code == FailureCode::TlsNotOffered {
-                // TLS is there; it is the name that is refused on its far side.
+                // The handshake has worked. The server refuses the name after it.
                 failure.code = FailureCode::EhloRejected;
             }
             return Err(failure);
         }
         self.offer = Offer::parse(&reply);
         self.remaining = self.offer.mail_max.unwrap_or(u64::MAX);
-        observer.offer(after_tls, &self.offer);
+        observer.offer(channel, &self.offer);
         Ok(())
     }
 
-    /// Reads one reply; anything else is this stage's failure.
+    /// Reads one reply. Without a readable one the stage fails.
     pub(crate) async fn reply(&mut self, stage: Stage, until: Instant) -> Result<Reply, Failure> {
         self.connection.reply(until).await.map_err(|error| classify::read_error(stage, error))
     }
 
-    /// One command and its reply.
+    /// Sends one command and reads its reply.
     pub(crate) async fn exchange(&mut self, stage: Stage, line: &str) -> Result<Reply, Failure> {
         let until = self.limits.until(self.limits.timeouts.command);
         if self.connection.has_input() {
-            // What was said unasked would be taken for the answer to this command.
+            // An unsolicited reply in the buffer would count as the reply to this command.
             let reply = self.reply(stage, until).await?;
             return Err(if reply.is_positive() {
                 classify::read_error(stage, ReadError::Malformed)
             } else {
-                classify::refusal(stage, reply, false)
+                classify::refusal(stage, reply)
             });
         }
         match self.connection.command(line, until).await {
             Ok(()) => self.reply(stage, until).await,
-            // The server may have said why before it closed.
+            // The server may have sent its reason before it closed.
             Err(ReadError::Closed) => match self.connection.reply(until).await {
-                Ok(reply) if !reply.is_positive() => Err(classify::refusal(stage, reply, false)),
+                Ok(reply) if !reply.is_positive() => Err(classify::refusal(stage, reply)),
                 _ => Err(classify::read_error(stage, ReadError::Closed)),
             },
             Err(error) => Err(classify::read_error(stage, error)),
         }
     }
 
-    /// Ends the session politely, without waiting for the answer.
+    /// Ends the session with QUIT, without waiting for the reply.
     pub(crate) async fn quit(self) {
         let until = self.limits.until(Duration::from_millis(500));
         self.connection.quit(until).await;
@@ -284,7 +302,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 }
 
 impl Session<TcpStream> {
-    /// STARTTLS (RFC 3207). There is no way to go on without it.
+    /// Sends STARTTLS (RFC 3207) and makes the handshake. A plaintext session cannot go on without them.
     async fn starttls(
         mut self,
         setup: &TlsSetup<'_>,
@@ -297,15 +315,15 @@ impl Session<TcpStream> {
         }
         let reply = self.exchange(Stage::Tls, "STARTTLS").await?;
         if reply.code != 220 {
-            return Err(classify::refusal(Stage::Tls, reply, false));
+            return Err(classify::refusal(Stage::Tls, reply));
         }
-        // Whatever came along with the 220 came from whoever can write into the unencrypted side; taking it for
-        // the first words of the encrypted side is the STARTTLS injection (RFC 3207 §6, CVE-2011-0411).
+        // Input behind the 220 was sent in plaintext, perhaps by an attacker on the network. To read it as the first
+        // reply after the handshake is the STARTTLS injection (RFC 3207 §6, CVE-2011-0411).
         let limits = self.limits;
         let (stream, redactor, transcript) =
             self.connection.into_stream().ok_or_else(|| fail(FailureCode::TlsInjected))?;
         let stream = handshake(setup, settings, stream, limits, observer).await.map_err(|failure| {
-            // The same, a moment later: plaintext where the ServerHello should be.
+            // The same injection a moment later: plaintext in place of the ServerHello.
             fail(if failure.not_tls { FailureCode::TlsInjected } else { failure.code })
         })?;
         Ok(Session::new(Connection::new(stream, redactor, transcript), limits))
@@ -313,7 +331,7 @@ impl Session<TcpStream> {
 }
 
 impl Secure {
-    /// Authenticates, if the settings say so. The mechanism used.
+    /// Authenticates, if the settings have credentials. Gives the name of the mechanism used.
     pub(crate) async fn authenticate(
         &mut self,
         network: &Network,

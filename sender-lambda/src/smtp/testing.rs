@@ -1,6 +1,5 @@
-//! A door for benchmarks and fuzz targets: the client over any stream, without TLS and AUTH. Everything from the
-//! greeting on is the code that [`super::Pool`] sends by. Only there with the feature `testing`, which nothing that
-//! ships has on.
+//! A client for benchmarks and fuzz targets, over any stream and without TLS and AUTH. From the greeting on it runs the
+//! same code as [`super::Pool`]. It needs the feature `testing`, which no shipped artefact has on.
 
 use std::future::Future;
 use std::io;
@@ -15,7 +14,7 @@ use super::batch::{OpenSession, Quirks, SessionSource, deliver};
 use super::line::Connection;
 use super::pool::NO_DEADLINE;
 use super::redact::Redactor;
-use super::session::{Carrier, Limits, NoObserver, Session};
+use super::session::{Carrier, Channel, Limits, NoObserver, Session};
 use super::{BeforeCommit, Mail, MailResult, Timeouts};
 use crate::domain::failure::{Failure, FailureCode, Stage};
 
@@ -25,7 +24,7 @@ pub struct Client<S, F> {
     connect: F,
     ehlo_name: String,
     timeouts: Timeouts,
-    idle: Option<(Session<Unprotected<S>>, bool)>,
+    idle: Option<Session<Unprotected<S>>>,
     quirks: Quirks,
     window: NonZeroUsize,
 }
@@ -36,7 +35,7 @@ where
     F: FnMut() -> Connecting,
     Connecting: Future<Output = io::Result<S>>,
 {
-    /// Opens nothing yet.
+    /// Makes a client. It connects on the first [`Client::send`].
     pub fn new(connect: F, ehlo_name: &str, timeouts: Timeouts) -> Self {
         Self {
             connect,
@@ -48,7 +47,7 @@ where
         }
     }
 
-    /// As [`super::Pool::with_window`].
+    /// Lets up to `window` mails be in flight, as [`super::Pool::with_window`] does.
     #[must_use]
     pub fn with_window(mut self, window: NonZeroUsize) -> Self {
         self.window = window;
@@ -62,7 +61,7 @@ where
 
     /// Ends the kept connection, if there is one, with QUIT.
     pub async fn quit(&mut self) {
-        if let Some((session, _)) = self.idle.take() {
+        if let Some(session) = self.idle.take() {
             session.quit().await;
         }
     }
@@ -77,8 +76,8 @@ where
     type Stream = Unprotected<S>;
 
     async fn take(&mut self) -> Result<OpenSession<Self::Stream>, Failure> {
-        if let Some((session, stale)) = self.idle.take() {
-            return Ok(OpenSession { session, stale, reused: true });
+        if let Some(session) = self.idle.take() {
+            return Ok(OpenSession { session, reused: true });
         }
         let refused = Failure { stage: Stage::Connect, code: FailureCode::ConnectRefused, reply: None };
         let stream = (self.connect)().await.map_err(|_| refused)?;
@@ -86,14 +85,14 @@ where
         let mut session =
             Session::new(Connection::new(Unprotected(stream), Redactor::default(), None), limits);
         session.greeting(&mut NoObserver).await?;
-        session.ehlo(Stage::Ehlo, &self.ehlo_name, true, &mut NoObserver).await?;
-        Ok(OpenSession { session, stale: false, reused: false })
+        session.ehlo(Stage::Ehlo, &self.ehlo_name, Channel::Encrypted, &mut NoObserver).await?;
+        Ok(OpenSession { session, reused: false })
     }
 
-    fn put(&mut self, session: Session<Self::Stream>, stale: bool) {
-        // As the pool does: a connection that takes no more mail is dropped.
+    fn put(&mut self, session: Session<Self::Stream>) {
+        // A connection that takes no more mails is dropped, as in the pool.
         if session.remaining > 0 {
-            self.idle = Some((session, stale));
+            self.idle = Some(session);
         }
     }
 
