@@ -1,5 +1,5 @@
-//! The connectivity test: the same session and commands as sending, one stage after the other, with the time of
-//! each and a transcript without secrets.
+//! The connectivity test: the session and commands of sending, one stage after the other, with the time of each stage and
+//! a transcript without secrets.
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::capabilities::Offer;
 use super::catalogue::{catalogue, field};
 use super::envelope::Envelope;
-use super::session::{Limits, Observer, Secure, TlsSetup, open, redactor};
+use super::session::{Channel, Limits, Observer, Secure, TlsSetup, open, redactor};
 use super::transcript::{Transcript, milliseconds};
 use super::{Mail, Network, ProbeOptions, deliverability, fix};
 use crate::domain::delivery::SmtpWords;
@@ -25,14 +25,14 @@ use crate::wire::test_report::{
     Capabilities, StageResult, StageStatus, TestFailure, TestMessage, TestReport,
 };
 
-/// How long the server is listened to between the body and the final dot.
+/// The time to listen to the server between the body and the final dot.
 const LISTEN_BEFORE_DOT: Duration = Duration::from_millis(50);
-/// How long DNS is asked about deliverability.
+/// The time for the DNS queries about deliverability.
 const LOOK_AT_DNS: Duration = Duration::from_secs(3);
 /// The most octets of a server's text in the failure; the transcript has more.
 const MAX_TEXT: usize = 8 * 1024;
 
-/// Tests settings. `on_stage` hears of each stage when it is over, in order.
+/// Tests settings, and calls `on_stage` at the end of each stage, in order.
 pub async fn probe(
     network: &Network,
     settings: &Settings,
@@ -54,7 +54,7 @@ pub async fn probe(
         refused: false,
     };
     let silence = Box::pin(fix::behind_silence(network, settings, limits, run.at.subscribe()));
-    let (result, mismatch) = tokio::select! {
+    let (result, proven) = tokio::select! {
         biased;
         result = run.test(network, settings, options, limits, transcript.clone()) => (result, None),
         found = silence, if options.look_for_fix => {
@@ -63,31 +63,13 @@ pub async fn probe(
             (Err(silent), Some(found))
         }
     };
+    if result.is_err() {
+        run.fail();
+    }
+    run.skip_the_rest(settings.security);
     let (test_message, failure) = match result {
         Ok(message) => (message, None),
-        Err(failure) => {
-            run.fail();
-            (None, Some(failure))
-        }
-    };
-    run.skip_the_rest(settings.security);
-    let failure = match failure {
-        Some(mut failure) => {
-            let found = match mismatch {
-                None if options.look_for_fix => fix::look(network, settings, &failure, limits).await,
-                found => found,
-            };
-            if found.is_none()
-                && run.refused
-                && failure.code == FailureCode::TlsFailed
-                && options.look_for_fix
-                && fix::is_old(network, settings, limits).await
-            {
-                failure.code = FailureCode::TlsLegacy;
-            }
-            Some(explain(network, settings, options, run.tls.as_ref(), failure, found))
-        }
-        None => None,
+        Err(failure) => (None, Some(run.diagnose(network, settings, options, limits, failure, proven).await)),
     };
     let deliverability = run.deliverability(network, settings, options, limits).await;
     TestReport {
@@ -111,6 +93,7 @@ pub fn order(security: Security) -> [Stage; 9] {
     }
 }
 
+/// A test that is under way, and its report so far.
 struct Run<'a> {
     stages: Vec<StageResult>,
     current: Option<(Stage, Instant)>,
@@ -119,7 +102,7 @@ struct Run<'a> {
     capabilities: Capabilities,
     addresses: Vec<IpAddr>,
     redactor: super::redact::Redactor,
-    /// The stage that is under way, for who waits beside.
+    /// The stage that is under way, for [`fix::behind_silence`].
     at: watch::Sender<Option<Stage>>,
     /// Whether the server refused the handshake without a reason.
     refused: bool,
@@ -155,14 +138,16 @@ impl Observer for Run<'_> {
         }
     }
 
-    fn offer(&mut self, after_tls: bool, offer: &Offer) {
-        let list =
-            if after_tls { &mut self.capabilities.after_tls } else { &mut self.capabilities.before_tls };
+    fn offer(&mut self, channel: Channel, offer: &Offer) {
+        let list = match channel {
+            Channel::Plaintext => &mut self.capabilities.before_tls,
+            Channel::Encrypted => &mut self.capabilities.after_tls,
+        };
         *list = Some(offer.lines.clone());
     }
 
     fn tls(&mut self, mut facts: TlsFacts) {
-        // A certificate's names are the server's words too.
+        // The server chooses the texts in its certificate, so they could echo a secret too.
         if let Some(certificate) = &mut facts.certificate {
             for text in [&mut certificate.subject, &mut certificate.issuer] {
                 *text = self.redactor.clean(text);
@@ -185,7 +170,7 @@ impl Run<'_> {
         self.stages.push(result);
     }
 
-    /// The stage that is under way has failed.
+    /// Ends the stage that is under way as failed.
     fn fail(&mut self) {
         if let Some((stage, began)) = self.current.take() {
             let ms = milliseconds(began.elapsed());
@@ -209,7 +194,33 @@ impl Run<'_> {
         }
     }
 
-    /// What DNS says of it. Of a relay that is not on the public Internet it says nothing that counts.
+    /// The failure for the report: with an alternative that works, if one is looked for and found, and with
+    /// `tls.legacy` for a server that accepts only a legacy handshake.
+    async fn diagnose(
+        &mut self,
+        network: &Network,
+        settings: &Settings,
+        options: &ProbeOptions<'_>,
+        limits: Limits,
+        mut failure: Failure,
+        proven: Option<fix::Alternative>,
+    ) -> TestFailure {
+        let found = match proven {
+            None if options.look_for_fix => fix::look(network, settings, &failure, limits).await,
+            found => found,
+        };
+        if found.is_none()
+            && self.refused
+            && failure.code == FailureCode::TlsFailed
+            && options.look_for_fix
+            && fix::accepts_legacy_tls(network, settings, limits).await
+        {
+            failure.code = FailureCode::TlsLegacy;
+        }
+        explain(network, settings, options, self.tls.as_ref(), failure, found)
+    }
+
+    /// Looks up SPF, DKIM and DMARC. For a relay in a private network they mean nothing, so there it gives `None`.
     async fn deliverability(
         &mut self,
         network: &Network,
@@ -255,7 +266,7 @@ impl Run<'_> {
         options: &ProbeOptions<'_>,
     ) -> Result<Option<TestMessage>, Failure> {
         self.begin(Stage::Sender);
-        // Without a recipient the envelope needs one all the same; it is not written.
+        // An envelope needs a recipient even if the test ends after MAIL FROM. RCPT TO is not sent then.
         let recipient = options.recipient.unwrap_or(&settings.sender_address);
         let unique = random();
         let test_mail =
@@ -274,33 +285,33 @@ impl Run<'_> {
             }
         };
         let reply = session.mail(&envelope).await?;
-        self.pass(json!({ "address": mail.from, "reply": words(&reply) }));
+        self.pass(json!({ "address": mail.from, "reply": one_line(&reply) }));
         if options.recipient.is_none() {
             return Ok(None);
         }
         self.begin(Stage::Recipient);
         let reply = session.rcpt(&envelope).await?;
-        self.pass(json!({ "address": mail.to, "reply": words(&reply) }));
+        self.pass(json!({ "address": mail.to, "reply": one_line(&reply) }));
         self.begin(Stage::Message);
         session.data().await?;
         let reply = session.body(&mail, Instant::now() + LISTEN_BEFORE_DOT).await?;
-        self.pass(json!({ "octets": mail.message.len(), "reply": words(&reply) }));
+        self.pass(json!({ "octets": mail.message.len(), "reply": one_line(&reply) }));
         Ok(Some(TestMessage {
             message_id: test_mail.message_id,
             recipient: recipient.to_owned(),
-            reply: words(&reply),
+            reply: one_line(&reply),
         }))
     }
 }
 
-/// The failure in the admin's words, with the fix that was proven.
+/// The failure with its message and remedy in the admin's language, and with the alternative that works.
 fn explain(
     network: &Network,
     settings: &Settings,
     options: &ProbeOptions<'_>,
     tls: Option<&TlsFacts>,
     mut failure: Failure,
-    found: Option<fix::Found>,
+    found: Option<fix::Alternative>,
 ) -> TestFailure {
     let fix = found.map(|found| {
         if found.port == settings.port {
@@ -342,8 +353,8 @@ fn explain(
     }
 }
 
-/// The reply as a line.
-fn words(reply: &Reply) -> String {
+/// The reply in one line.
+fn one_line(reply: &Reply) -> String {
     let mut line = reply.code.to_string();
     if let Some(enhanced) = reply.enhanced {
         line.push(' ');
@@ -356,7 +367,7 @@ fn words(reply: &Reply) -> String {
     line
 }
 
-/// A number for the Message-ID. Should the system have no randomness, the clock does: it need not be secret.
+/// A number for the Message-ID: random, or the time if the system has no randomness. It need not be secret.
 fn random() -> u128 {
     let mut octets = [0; 16];
     if getrandom::fill(&mut octets).is_err() {
