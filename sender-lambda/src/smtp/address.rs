@@ -1,4 +1,4 @@
-//! Which addresses may be dialled.
+//! The addresses and ports that may be dialled.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,7 +7,7 @@ use smtp_rules::address::{Network, is_forbidden};
 
 use crate::config::{Config, ConfigError};
 
-/// What the operator allows beside the public Internet.
+/// The networks, ports and endpoints that the operator allows beside the public Internet.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Allowed {
     networks: Vec<Network>,
