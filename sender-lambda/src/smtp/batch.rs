@@ -441,6 +441,9 @@ impl<S: Carrier> BatchRun<'_, '_, S> {
         }
         let in_doubt = matches!(&result, Err(failure) if failure.code == FailureCode::MessageUnknown);
         self.after_refusal = self.body == Body::Bdat && result.is_err();
+        // Behind a refused chunk a strict server wants RSET (RFC 3030 §2). An envelope that has left with the chunk is
+        // answered first, and its 503 asks for RSET then.
+        self.session.needs_rset |= self.after_refusal && self.ahead.is_none();
         self.batch.results[index] = Some(result);
         self.answered += 1;
         if in_doubt { Step::End(End::Broken(None)) } else { Step::Take }
