@@ -19,7 +19,7 @@ use sender_lambda::config::Config;
 use sender_lambda::domain::category::Routing;
 use sender_lambda::domain::settings::{Auth, Security, Settings};
 use sender_lambda::smtp::testing::Client;
-use sender_lambda::smtp::{BeforeCommit, Mail, Network, MailResult, Pool, RelayKey, Timeouts};
+use sender_lambda::smtp::{BeforeCommit, Mail, MailResult, Network, Pool, RelayKey, Timeouts};
 use tokio::net::TcpStream;
 
 const FROM: &str = "noreply@example.org";
