@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use ownpost_smtp::client::Client;
-use ownpost_smtp::{Gate, Mail, Timeouts};
+use ownpost_smtp::{BeforeCommit, Mail, Timeouts};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 struct Open;
 
 #[async_trait]
-impl Gate for Open {
+impl BeforeCommit for Open {
     async fn commit(&self, _: usize) -> bool {
         true
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use async_trait::async_trait;
 use ownpost_smtp::client::Client;
-use ownpost_smtp::{Gate, Mail, Timeouts};
+use ownpost_smtp::{BeforeCommit, Mail, Timeouts};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 /// Counts the octets that are allocated, and the most there ever were.
@@ -39,7 +39,7 @@ static ALLOCATOR: Counting = Counting;
 struct Open;
 
 #[async_trait]
-impl Gate for Open {
+impl BeforeCommit for Open {
     async fn commit(&self, _: usize) -> bool {
         true
     }

@@ -37,7 +37,7 @@ use ownpost_domain::report::StageStatus;
 use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Auth, Grant, OAuth2, Security, Settings};
 use ownpost_smtp::probe::{order, probe};
-use ownpost_smtp::{Gate, Mail, Network, Plan, Pool, RelayKey, Timeouts};
+use ownpost_smtp::{BeforeCommit, Mail, Network, Pool, ProbeOptions, RelayKey, Timeouts};
 use ownpost_tests::certificates::Certificates;
 use ownpost_tests::dns;
 use ownpost_tests::scripted::Scripted;
@@ -210,14 +210,14 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<C
     let network = dialogue.network(&[port, elsewhere, token_port], dns, certificates);
     let recipient = dialogue.get("to");
     let test_mail = test_message::build(&settings, recipient, "en", Timestamp::now(), 1);
-    let plan = Plan {
+    let options = ProbeOptions {
         recipient,
         test_mail,
         deadline: Duration::from_secs(dialogue.get("deadline").map_or(60, |s| s.parse().unwrap())),
         look_for_fix: dialogue.get("fix").is_some(),
     };
     let mut told = Vec::new();
-    let found = probe(&network, &settings, &plan, &mut |stage| told.push(stage.clone())).await;
+    let found = probe(&network, &settings, &options, &mut |stage| told.push(stage.clone())).await;
     let report = explain(found, &settings, recipient, "en");
     check_report(&report, &settings);
     assert_eq!(told, report.stages, "what was told on the way");
@@ -282,7 +282,7 @@ async fn full_port() -> (u16, Vec<Box<dyn Send>>) {
 struct LeaveOut(Vec<usize>);
 
 #[async_trait]
-impl Gate for LeaveOut {
+impl BeforeCommit for LeaveOut {
     async fn commit(&self, index: usize) -> bool {
         !self.0.contains(&index)
     }
@@ -292,13 +292,13 @@ impl Gate for LeaveOut {
 struct Over(AtomicUsize);
 
 #[async_trait]
-impl Gate for Over {
+impl BeforeCommit for Over {
     async fn commit(&self, _: usize) -> bool {
         self.0.fetch_sub(1, Relaxed);
         true
     }
 
-    fn is_over(&self) -> bool {
+    fn deadline_passed(&self) -> bool {
         self.0.load(Relaxed) == 0
     }
 }
@@ -319,7 +319,7 @@ async fn check_send(dialogue: &Dialogue, server: &Scripted, certificates: &Certi
     let key = RelayKey { tenant: Some("acme".into()), revision: "1".into() };
     let left_out = dialogue.get("left-out").map_or(Vec::new(), |n| vec![n.parse().unwrap()]);
     let over = Over(dialogue.get("over-after").map_or(usize::MAX, |n| n.parse().unwrap()).into());
-    let gate: &dyn Gate = if left_out.is_empty() { &over } else { &LeaveOut(left_out) };
+    let gate: &dyn BeforeCommit = if left_out.is_empty() { &over } else { &LeaveOut(left_out) };
     let calls: usize = dialogue.get("calls").map_or(1, |n| n.parse().unwrap());
     let mut results = Vec::new();
     for part in mails.chunks(mails.len().div_ceil(calls)) {

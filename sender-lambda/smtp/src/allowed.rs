@@ -1,11 +1,11 @@
-//! Which addresses may be dialled.
+//! The addresses and ports that may be dialled.
 
 use std::net::{IpAddr, SocketAddr};
 
 use smtp_rules::PORTS;
 use smtp_rules::address::{Network, is_forbidden};
 
-/// What the operator allows beside the public Internet.
+/// The networks, ports and endpoints that the operator allows beside the public Internet.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Allowed {
     networks: Vec<Network>,

@@ -1,5 +1,5 @@
-//! SASL over SMTP (RFC 4954): PLAIN, LOGIN, XOAUTH2, OAUTHBEARER. Callable on an encrypted and verified session
-//! alone; there is no other in the signature.
+//! SASL over SMTP (RFC 4954): PLAIN, LOGIN, XOAUTH2 and OAUTHBEARER. The signature takes an encrypted and verified
+//! session only.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +9,7 @@ use ownpost_domain::settings::{Auth, Settings};
 use zeroize::Zeroizing;
 
 use super::capabilities::Mechanism;
+use super::classify::Credential;
 use super::session::Secure;
 use super::{Network, classify, oauth};
 
@@ -21,7 +22,7 @@ enum Credentials<'a> {
     Token { username: &'a str, token: Secret },
 }
 
-/// Authenticates as the settings say. The name of the mechanism used; `None` when they say not to.
+/// Authenticates with the settings' credentials. Gives the name of the mechanism used, `None` without credentials.
 pub(crate) async fn authenticate(
     session: &mut Secure,
     network: &Network,
@@ -45,22 +46,25 @@ pub(crate) async fn authenticate(
         Auth::Password { username, password } => Credentials::Password { username, password },
         Auth::OAuth2(oauth2) => {
             let token = oauth::token(network, oauth2, session.limits).await.map_err(fail)?;
-            session.wire.hide(token.expose());
+            session.connection.hide(token.expose());
             Credentials::Token { username: &oauth2.username, token }
         }
     };
     let mut refused = None;
     for mechanism in mechanisms {
         match attempt(session, mechanism, &credentials, settings).await? {
-            // 235 alone says yes; any other positive reply means that the two sides are out of step.
+            // Only 235 accepts. Any other positive reply means that the two sides are out of step.
             reply if reply.code == 235 => return Ok(Some(mechanism.name())),
             reply if classify::is_mechanism_refused(&reply) => refused = Some(reply),
             reply => {
-                let oauth = matches!(credentials, Credentials::Token { .. });
-                if let Auth::OAuth2(oauth2) = &settings.auth {
-                    network.tokens.forget(oauth2);
-                }
-                return Err(classify::refusal(Stage::Auth, reply, oauth));
+                let credential = match &settings.auth {
+                    Auth::OAuth2(oauth2) => {
+                        network.tokens.forget(oauth2);
+                        Credential::Token
+                    }
+                    _ => Credential::Password,
+                };
+                return Err(classify::auth_refusal(reply, credential));
             }
         }
     }
@@ -112,7 +116,7 @@ async fn attempt(
     }
 }
 
-/// A 235 that comes before the password was asked for proves nothing.
+/// Turns a 235 that comes before the password was sent into a reply that accepts nothing.
 fn out_of_step(reply: Reply) -> Reply {
     if reply.code == 235 { Reply { code: 250, ..reply } } else { reply }
 }
@@ -142,9 +146,9 @@ async fn answer(session: &mut Secure, line: &str) -> Result<Reply, Failure> {
 async fn send(session: &mut Secure, line: &str, shown: &str) -> Result<Reply, Failure> {
     let until = session.limits.until(session.limits.timeouts.auth);
     session
-        .wire
+        .connection
         .secret(line, shown, until)
         .await
-        .map_err(|trouble| classify::trouble(Stage::Auth, trouble))?;
+        .map_err(|error| classify::read_error(Stage::Auth, error))?;
     session.reply(Stage::Auth, until).await
 }

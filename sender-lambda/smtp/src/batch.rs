@@ -1,101 +1,124 @@
-//! A batch over one connection after the other: in groups (RFC 2920) where the server takes them, a mail's body and the
-//! next envelope being one group, so that a mail costs one round trip.
+//! A batch of mails over one connection after another. Where the server offers PIPELINING (RFC 2920) a mail's body and
+//! the next mail's envelope leave in one write, so that a mail costs one round trip.
 
 use std::collections::VecDeque;
 
 use ownpost_domain::failure::{Failure, FailureCode, Stage};
 
-use super::connection::Trouble;
+use super::connection::BodyWriteError;
 use super::encode::Encoder;
 use super::envelope::Envelope;
 use super::session::{Carrier, Session};
-use super::transaction::{Body, Opened, PIECE, is_closing, unknown};
-use super::{Gate, Mail, Outcome, classify};
+use super::transaction::{Body, EnvelopeResult, PIECE, is_closing, unknown};
+use super::{BeforeCommit, Mail, MailResult, classify};
 
-/// Where a batch gets its connections from, and leaves them.
-pub(crate) trait Connections {
-    /// What they run over.
+/// Gives a batch its sessions and takes them back: the pool, or a client for tests.
+pub(crate) trait SessionSource {
+    /// The stream under each session.
     type Stream: Carrier;
 
-    /// A kept connection, or else a new one.
-    async fn take(&mut self) -> Result<Connection<Self::Stream>, Failure>;
+    /// A kept session, or else a new one.
+    async fn take(&mut self) -> Result<OpenSession<Self::Stream>, Failure>;
 
-    /// Takes back a connection whose replies are in step.
-    fn put(&mut self, session: Session<Self::Stream>, stale: bool);
+    /// Takes back a session whose replies are in step with its commands.
+    fn put(&mut self, session: Session<Self::Stream>);
 
-    /// What is known of the server from earlier batches.
-    fn manners(&self) -> Manners;
+    /// The server's quirks as earlier batches have found them.
+    fn quirks(&self) -> Quirks;
 
-    /// More is known now.
-    fn learn(&mut self, manners: Manners);
+    /// Keeps the quirks for later batches.
+    fn learn(&mut self, quirks: Quirks);
 
     /// The most mails in flight at a time where the server takes BDAT.
     fn window(&self) -> usize;
 }
 
-/// A connection to send over.
-pub(crate) struct Connection<S> {
+/// A session to send over.
+pub(crate) struct OpenSession<S> {
     pub(crate) session: Session<S>,
-    /// Whether RSET must come first.
-    pub(crate) stale: bool,
-    /// Whether it was kept from an earlier batch.
+    /// Whether it was kept from an earlier batch, so that the server may have closed it since.
     pub(crate) reused: bool,
 }
 
-/// What a server has shown not to keep to, of what it offers.
+/// The extensions that a server offers and does not keep to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Manners {
-    /// PIPELINING: every command waits for its reply.
-    pub(crate) stepwise: bool,
-    /// CHUNKING: bodies go by DATA.
-    pub(crate) no_chunks: bool,
+pub(crate) struct Quirks {
+    /// PIPELINING fails: every command waits for its reply.
+    pub(crate) no_pipelining: bool,
+    /// CHUNKING fails: bodies go by DATA.
+    pub(crate) no_bdat: bool,
 }
 
-/// The mails of a batch and how far they are.
+/// The mails of a batch, and the results so far.
 pub(crate) struct Batch<'a> {
     pub(super) mails: &'a [Mail],
-    pub(super) gate: &'a dyn Gate,
-    /// Those that are neither answered nor lost.
+    pub(super) gate: &'a dyn BeforeCommit,
+    /// The mails that have no result yet and are not under way, in the order in which they leave.
     pub(super) queue: VecDeque<usize>,
-    pub(super) results: Vec<Outcome>,
+    pub(super) results: Vec<MailResult>,
+}
+
+/// A mail that was under way when its connection failed. Its last octet has not left, so it may be sent again.
+pub(crate) struct Lost {
+    pub(crate) index: usize,
+    pub(crate) failure: Failure,
 }
 
 /// How a batch ended on one connection.
-pub(crate) struct Ending<S> {
-    /// The connection, if another mail may go over it.
+pub(crate) struct BatchEnd<S> {
+    /// The session, if another mail may go over it.
     pub(crate) session: Option<Session<S>>,
-    /// Whether a transaction may be open, so that RSET must come first.
-    pub(crate) stale: bool,
-    /// The mail that was under way when the connection failed, and how. Its last octet has not left.
-    pub(crate) lost: Option<(usize, Failure)>,
+    pub(crate) lost: Option<Lost>,
     /// How many mails were accepted or refused by the server.
     pub(crate) answered: usize,
 }
 
-impl<S> Ending<S> {
-    /// With a connection that is of no further use.
-    pub(super) fn broken(lost: Option<(usize, Failure)>, answered: usize) -> Self {
-        Self { session: None, stale: true, lost, answered }
+/// Why a batch leaves a connection.
+pub(super) enum End {
+    /// No mail is left, or none may begin any more. The session is kept.
+    Idle,
+    /// The server takes no more mails on this connection (RFC 9422). The others take another one.
+    Full,
+    /// The connection is of no further use.
+    Broken(Option<Lost>),
+}
+
+impl End {
+    /// A broken connection that loses this mail.
+    pub(super) fn lost(index: usize, failure: Failure) -> Self {
+        Self::Broken(Some(Lost { index, failure }))
+    }
+
+    /// Keeps, quits or drops the session, as this end requires.
+    pub(super) async fn leave<S: Carrier>(self, session: Session<S>, answered: usize) -> BatchEnd<S> {
+        match self {
+            Self::Idle => BatchEnd { session: Some(session), lost: None, answered },
+            Self::Full => {
+                session.quit().await;
+                BatchEnd { session: None, lost: None, answered }
+            }
+            Self::Broken(lost) => BatchEnd { session: None, lost, answered },
+        }
     }
 }
 
-/// Sends a batch: one result a mail, in their order. A lost connection fails what it carried; the rest goes over a
-/// new one.
-pub(crate) async fn deliver<C: Connections>(
-    connections: &mut C,
+/// Sends a batch: one result for each mail, in their order. A connection that fails takes at most the mail under way
+/// with it; the other mails go over a new one.
+pub(crate) async fn deliver<C: SessionSource>(
+    source: &mut C,
     mails: &[Mail],
-    gate: &dyn Gate,
-) -> Vec<Outcome> {
+    gate: &dyn BeforeCommit,
+) -> Vec<MailResult> {
     let mut batch =
         Batch { mails, gate, queue: (0..mails.len()).collect(), results: vec![None; mails.len()] };
-    // A mail whose envelope was lost gets one more try, without pipelining.
+    // A mail that was lost gets one more try.
     let mut tried_again = vec![false; mails.len()];
-    let known = connections.manners();
-    let mut manners = known;
+    let known = source.quirks();
+    let mut quirks = known;
 
-    while !batch.queue.is_empty() && !gate.is_over() {
-        let Connection { session, stale, reused } = match connections.take().await {
-            Ok(connection) => connection,
+    while !batch.queue.is_empty() && !gate.deadline_passed() {
+        let OpenSession { session, reused } = match source.take().await {
+            Ok(session) => session,
             Err(failure) => {
                 for index in batch.queue.drain(..) {
                     batch.results[index] = Some(Err(failure.clone()));
@@ -103,225 +126,153 @@ pub(crate) async fn deliver<C: Connections>(
                 break;
             }
         };
-        let ending = session.send(&mut batch, &mut manners, connections.window(), stale).await;
-        if let Some(session) = ending.session {
-            connections.put(session, ending.stale);
+        let end = session.send(&mut batch, &mut quirks, source.window()).await;
+        if let Some(session) = end.session {
+            source.put(session);
         }
-        let Some((index, failure)) = ending.lost else { continue };
-        // A kept connection that was closed meanwhile says nothing about the mail or the server.
-        if reused && ending.answered == 0 {
+        let Some(Lost { index, failure }) = end.lost else { continue };
+        // A kept connection that the server has closed since says nothing about the mail or the server.
+        if reused && end.answered == 0 {
             batch.queue.push_front(index);
             continue;
         }
         if std::mem::replace(&mut tried_again[index], true) {
             batch.results[index] = Some(Err(failure));
         } else {
-            // Without a reply to its first group the server may not have read all of it, whatever it offers; one that
-            // has answered some keeps to it, and only goes away.
+            // A server that never replied to its first group may not have read all of it, whatever it offers. A server
+            // that has replied to one takes groups, and only closes early.
             let silent =
                 matches!(failure.code, FailureCode::ProtocolTimeout | FailureCode::ProtocolDisconnected);
-            manners.stepwise |= silent && ending.answered == 0;
+            quirks.no_pipelining |= silent && end.answered == 0;
             batch.queue.push_front(index);
         }
     }
-    if manners != known && batch.results.iter().any(|result| matches!(result, Some(Ok(_)))) {
-        connections.learn(manners);
+    if quirks != known && batch.results.iter().any(|result| matches!(result, Some(Ok(_)))) {
+        source.learn(quirks);
     }
     batch.results
 }
 
+/// The next step of a batch on its connection. A mail goes through [`Step::Envelope`] (or [`Step::EnvelopeAhead`]),
+/// [`Step::Gate`], [`Step::Body`] and [`Step::Reply`], and every step says which one comes after it.
+enum Step {
+    /// Take the next mail from the queue.
+    Take,
+    /// Write this mail's envelope and read the replies to it.
+    Envelope(usize, Envelope),
+    /// Read the replies to an envelope that has left with the body before it.
+    EnvelopeAhead(usize),
+    /// Ask the gate whether the mail may be committed.
+    Gate(usize),
+    /// Write the body, and the next envelope behind it.
+    Body(usize),
+    /// Read the reply to the body.
+    Reply(usize),
+    /// Send the others with several in flight.
+    Window,
+    /// Leave the connection for this reason.
+    End(End),
+}
+
+/// A batch on one connection.
+struct BatchRun<'a, 'b, S> {
+    session: Session<S>,
+    batch: &'a mut Batch<'b>,
+    quirks: &'a mut Quirks,
+    /// The most mails in flight at a time where the server takes BDAT.
+    window: usize,
+    /// Whether an envelope is written as one group (RFC 2920).
+    pipelines: bool,
+    /// How the next body goes.
+    body: Body,
+    /// The mail whose envelope has left with the body before it.
+    ahead: Option<usize>,
+    /// Whether the server has refused the body before, which went by BDAT.
+    after_refusal: bool,
+    /// How many mails were accepted or refused by the server.
+    answered: usize,
+}
+
 impl<S: Carrier> Session<S> {
-    /// Sends the mails of the batch until there are no more or the connection is of no further use. Mails that are
-    /// neither answered nor lost stay in its queue.
-    pub(crate) async fn send(
-        mut self,
-        batch: &mut Batch<'_>,
-        manners: &mut Manners,
-        window: usize,
-        mut stale: bool,
-    ) -> Ending<S> {
-        let pipeline = !manners.stepwise && self.offer.pipelining;
-        let mut body = self.body_for(batch, *manners);
-        let mut answered = 0;
-        // The mail whose envelope is written already, together with the body before it.
-        let mut ahead: Option<usize> = None;
-        // Whether the body before it was refused.
-        let mut after_refusal = false;
+    /// Sends the mails of the batch until none is left or the connection is of no further use. The mails that are
+    /// neither answered nor lost stay in the batch's queue.
+    pub(crate) async fn send(self, batch: &mut Batch<'_>, quirks: &mut Quirks, window: usize) -> BatchEnd<S> {
+        let pipelines = !quirks.no_pipelining && self.offer.pipelining;
+        let body = self.body_for(batch, *quirks);
+        let mut run = BatchRun {
+            session: self,
+            batch,
+            quirks,
+            window,
+            pipelines,
+            body,
+            ahead: None,
+            after_refusal: false,
+            answered: 0,
+        };
+        let mut step = Step::Take;
         loop {
-            if body == Body::Chunks && window > 1 {
-                return self.send_window(batch, manners, window, stale, answered).await;
-            }
-            let (index, in_flight) = match ahead.take() {
-                Some(index) => (index, true),
-                None if batch.gate.is_over() => {
-                    return Ending { session: Some(self), stale, lost: None, answered };
+            step = match step {
+                Step::Take => run.take(),
+                Step::Envelope(index, envelope) => run.envelope(index, &envelope).await,
+                Step::EnvelopeAhead(index) => run.envelope_ahead(index).await,
+                Step::Gate(index) => run.gate(index).await,
+                Step::Body(index) => run.body(index).await,
+                Step::Reply(index) => run.reply(index).await,
+                Step::Window => {
+                    return run.session.send_window(run.batch, run.quirks, window, run.answered).await;
                 }
-                None => match batch.queue.pop_front() {
-                    Some(index) if self.room > 0 => (index, false),
-                    Some(index) => {
-                        // The server's own limit is reached (RFC 9422): the rest takes another connection.
-                        batch.queue.push_front(index);
-                        self.quit().await;
-                        return Ending { session: None, stale, lost: None, answered };
+                Step::End(end) => {
+                    if let Some(index) = run.ahead {
+                        // Its envelope is lost without consequences.
+                        run.batch.queue.push_front(index);
                     }
-                    None => return Ending { session: Some(self), stale, lost: None, answered },
-                },
-            };
-            let envelope = match Envelope::new(&batch.mails[index], &self.offer) {
-                Ok(envelope) => envelope,
-                Err(failure) => {
-                    batch.results[index] = Some(Err(failure));
-                    continue;
+                    return end.leave(run.session, run.answered).await;
                 }
             };
-            self.room = self.room.saturating_sub(1);
-            // Whatever a server says unasked answers nothing: with it in the buffer every reply would count for
-            // the command before its own. A kept connection that was closed shows here too.
-            if !in_flight && !self.wire.is_quiet_now().await {
-                let failure = self.spoke_too_soon(Stage::Sender).await;
-                return Ending::broken(Some((index, failure)), answered);
-            }
-            let opened = if pipeline {
-                self.open_grouped(&envelope, body, in_flight, std::mem::take(&mut stale)).await
-            } else {
-                self.open_stepwise(&envelope, std::mem::take(&mut stale)).await
-            };
-            match opened {
-                Err(failure) => return Ending::broken(Some((index, failure)), answered),
-                // After some mails a 421 is the server's way to say that they are enough for one connection.
-                Ok(Opened::Refused(failure) | Opened::RefusedAndBroken(failure))
-                    if answered > 0 && is_closing(&failure) =>
-                {
-                    return Ending::broken(Some((index, failure)), answered);
-                }
-                // It has said nothing of this mail, only of the one before: behind a refused chunk a strict server
-                // wants RSET (RFC 3030 §2), and Haraka runs no command that it got before it had answered the body
-                // (GHSA-rp4q-8m6x-c43c), RFC 2920 or not.
-                Ok(Opened::Refused(failure)) if in_flight && came_ahead(&failure) => {
-                    if std::mem::take(&mut after_refusal) {
-                        stale = true;
-                    } else {
-                        self.takes_ahead = false;
-                    }
-                    batch.queue.push_front(index);
-                    self.room = self.room.saturating_add(1);
-                    continue;
-                }
-                Ok(Opened::Refused(failure)) => {
-                    answered += 1;
-                    batch.results[index] = Some(Err(failure));
-                    stale = true;
-                    continue;
-                }
-                Ok(Opened::RefusedAndBroken(failure)) => {
-                    batch.results[index] = Some(Err(failure));
-                    return Ending::broken(None, answered + 1);
-                }
-                Ok(Opened::NoChunks) => {
-                    (body, manners.no_chunks) = (Body::Data, true);
-                    batch.queue.push_front(index);
-                    self.room = self.room.saturating_add(1);
-                    stale = true;
-                    continue;
-                }
-                Ok(Opened::Ready) if body == Body::Asking => body = Body::Chunks,
-                Ok(Opened::Ready) => {}
-            }
-            // Asked as late as can be, so that what counts as under way has hardly begun to leave.
-            if batch.gate.is_over() || !batch.gate.commit(index).await {
-                if body == Body::Chunks {
-                    stale = true;
-                    continue;
-                }
-                // DATA is open: a mail that may not leave now can only be left out by giving the connection up.
-                return Ending::broken(None, answered);
-            }
-            // The gate took its time; a server that went away meanwhile has not got the mail.
-            if !self.wire.is_quiet_now().await {
-                let failure = self.spoke_too_soon(Stage::Message).await;
-                return Ending::broken(Some((index, failure)), answered);
-            }
-            let mut tail = Vec::new();
-            if pipeline
-                && self.takes_ahead
-                && self.room > 0
-                && !batch.gate.is_over()
-                && (body == Body::Data || window == 1)
-                && let Some((next, envelope)) = self.next_envelope(batch)
-            {
-                (tail, ahead) = (envelope.group(body), Some(next));
-            }
-            if let Err((trouble, may_have_left)) = self.write_body(&batch.mails[index], body, &tail).await {
-                put_back(&mut batch.queue, ahead);
-                if may_have_left {
-                    batch.results[index] = Some(Err(unknown()));
-                    return Ending::broken(None, answered);
-                }
-                let failure = classify::trouble(Stage::Message, trouble);
-                return Ending::broken(Some((index, failure)), answered);
-            }
-            let result = self.final_reply().await;
-            if body == Body::Chunks
-                && let Err(failure) = &result
-                && not_understood(failure)
-            {
-                // Whatever it has made of the body, it has not taken the mail; nor may it get more to misread.
-                manners.no_chunks = true;
-                put_back(&mut batch.queue, ahead);
-                return Ending::broken(Some((index, failure.clone())), answered);
-            }
-            let broken = matches!(&result, Err(failure) if failure.code == FailureCode::MessageUnknown);
-            after_refusal = body == Body::Chunks && result.is_err();
-            batch.results[index] = Some(result);
-            answered += 1;
-            if broken {
-                put_back(&mut batch.queue, ahead);
-                return Ending::broken(None, answered);
-            }
         }
     }
 
-    /// How the bodies of this batch go. A mail alone goes by DATA, as the test has proven that it can.
-    fn body_for(&self, batch: &Batch<'_>, manners: Manners) -> Body {
-        let takes_chunks = self.offer.chunking && self.offer.pipelining;
-        if takes_chunks && manners == Manners::default() && batch.mails.len() > 1 {
-            Body::Asking
+    /// How the bodies of this batch go. A single mail goes by DATA, which the test of the settings has proven.
+    fn body_for(&self, batch: &Batch<'_>, quirks: Quirks) -> Body {
+        let offers_bdat = self.offer.chunking && self.offer.pipelining;
+        if offers_bdat && quirks == Quirks::default() && batch.mails.len() > 1 {
+            Body::BdatProbe
         } else {
             Body::Data
         }
     }
 
-    /// Writes a message piece by piece, and `tail`, the next envelope, along with its last piece. On failure also says
-    /// whether the message's last octet may have left.
-    async fn write_body(&mut self, mail: &Mail, body: Body, tail: &[u8]) -> Result<(), (Trouble, bool)> {
+    /// Writes a message piece by piece, and `tail`, the next envelope, along with its last piece.
+    async fn write_body(&mut self, mail: &Mail, body: Body, tail: &[u8]) -> Result<(), BodyWriteError> {
         let until = self.limits.until(self.limits.timeouts.data);
-        let mut group = std::mem::take(&mut self.group);
-        group.clear();
-        let mut encoder = if body == Body::Chunks {
+        let mut out = std::mem::take(&mut self.out);
+        out.clear();
+        let mut encoder = if body == Body::Bdat {
             let encoder = Encoder::for_chunk(&mail.message);
-            group.extend_from_slice(format!("BDAT {} LAST\r\n", encoder.len()).as_bytes());
+            out.extend_from_slice(format!("BDAT {} LAST\r\n", encoder.len()).as_bytes());
             encoder
         } else {
             Encoder::for_data(&mail.message)
         };
-        while encoder.fill(&mut group, PIECE) {
-            self.wire.write(&group, until).await.map_err(|trouble| (trouble, false))?;
-            group.clear();
+        while encoder.fill(&mut out, PIECE) {
+            self.connection.write(&out, until).await.map_err(BodyWriteError::Incomplete)?;
+            out.clear();
         }
-        if body != Body::Chunks {
-            group.push(b'.');
+        if body != Body::Bdat {
+            out.push(b'.');
         }
-        let last = group.len().saturating_sub(1);
-        if body != Body::Chunks {
-            group.extend_from_slice(b"\r\n");
+        let last = out.len().saturating_sub(1);
+        if body != Body::Bdat {
+            out.extend_from_slice(b"\r\n");
         }
-        group.extend_from_slice(tail);
-        let written = self.wire.write_with_end(&group, last, until).await;
-        self.group = group;
+        out.extend_from_slice(tail);
+        let written = self.connection.write_with_end(&out, last, until).await;
+        self.out = out;
         written
     }
 
-    /// The next mail whose envelope can be written, and that.
+    /// The next mail of the queue that has an envelope for this server. A mail without one gets its failure.
     pub(super) fn next_envelope(&self, batch: &mut Batch<'_>) -> Option<(usize, Envelope)> {
         while let Some(index) = batch.queue.pop_front() {
             match Envelope::new(&batch.mails[index], &self.offer) {
@@ -333,19 +284,185 @@ impl<S: Carrier> Session<S> {
     }
 }
 
-/// Whether an envelope was refused not for itself but for where it came.
-pub(super) fn came_ahead(failure: &Failure) -> bool {
+impl<S: Carrier> BatchRun<'_, '_, S> {
+    /// Takes the next mail: the one whose envelope has left already, or the first of the queue.
+    fn take(&mut self) -> Step {
+        if self.body == Body::Bdat && self.window > 1 {
+            return Step::Window;
+        }
+        if let Some(index) = self.ahead.take() {
+            return Step::EnvelopeAhead(index);
+        }
+        if self.batch.gate.deadline_passed() {
+            return Step::End(End::Idle);
+        }
+        let Some(index) = self.batch.queue.pop_front() else { return Step::End(End::Idle) };
+        if self.session.remaining == 0 {
+            self.batch.queue.push_front(index);
+            return Step::End(End::Full);
+        }
+        match Envelope::new(&self.batch.mails[index], &self.session.offer) {
+            Ok(envelope) => Step::Envelope(index, envelope),
+            Err(failure) => {
+                self.batch.results[index] = Some(Err(failure));
+                Step::Take
+            }
+        }
+    }
+
+    async fn envelope(&mut self, index: usize, envelope: &Envelope) -> Step {
+        self.session.remaining = self.session.remaining.saturating_sub(1);
+        // An unsolicited reply in the buffer would count for this mail's first command, and every later reply for the
+        // command before its own. A kept connection that the server has closed shows here too.
+        if !self.session.connection.is_quiet_now().await {
+            let failure = self.session.unsolicited(Stage::Sender).await;
+            return Step::End(End::lost(index, failure));
+        }
+        let result = if self.pipelines {
+            self.session.open_grouped(envelope, self.body).await
+        } else {
+            self.session.open_stepwise(envelope).await
+        };
+        self.after_envelope(index, result)
+    }
+
+    async fn envelope_ahead(&mut self, index: usize) -> Step {
+        self.session.remaining = self.session.remaining.saturating_sub(1);
+        let until = self.session.limits.until(self.session.limits.timeouts.command);
+        match self.session.envelope_replies(self.body, until).await {
+            // 503 to an envelope that went ahead means "not after the body before", so this mail goes again by itself.
+            // Behind a refused chunk a strict server wants RSET first (RFC 3030 §2). Otherwise the server runs no
+            // command that it got before it had answered the body, as Haraka does (GHSA-rp4q-8m6x-c43c), whatever RFC
+            // 2920 says.
+            Ok(EnvelopeResult::Refused(failure)) if is_bad_sequence(&failure) => {
+                if std::mem::take(&mut self.after_refusal) {
+                    self.session.needs_rset = true;
+                } else {
+                    self.session.pipelines_envelope = false;
+                }
+                self.put_back(index);
+                Step::Take
+            }
+            result => self.after_envelope(index, result),
+        }
+    }
+
+    /// The step after the replies to an envelope.
+    fn after_envelope(&mut self, index: usize, result: Result<EnvelopeResult, Failure>) -> Step {
+        match result {
+            Err(failure) => Step::End(End::lost(index, failure)),
+            // After some mails 421 means that they are enough for one connection.
+            Ok(EnvelopeResult::Refused(failure) | EnvelopeResult::RefusedAndBroken(failure))
+                if self.answered > 0 && is_closing(&failure) =>
+            {
+                Step::End(End::lost(index, failure))
+            }
+            Ok(EnvelopeResult::Refused(failure)) => {
+                self.batch.results[index] = Some(Err(failure));
+                self.answered += 1;
+                self.session.needs_rset = true;
+                Step::Take
+            }
+            Ok(EnvelopeResult::RefusedAndBroken(failure)) => {
+                self.batch.results[index] = Some(Err(failure));
+                self.answered += 1;
+                Step::End(End::Broken(None))
+            }
+            Ok(EnvelopeResult::NoBdat) => {
+                (self.body, self.quirks.no_bdat) = (Body::Data, true);
+                self.put_back(index);
+                self.session.needs_rset = true;
+                Step::Take
+            }
+            Ok(EnvelopeResult::Ready) => {
+                if self.body == Body::BdatProbe {
+                    self.body = Body::Bdat;
+                }
+                Step::Gate(index)
+            }
+        }
+    }
+
+    /// Asks the gate as late as possible: a mail that counts as committed leaves at once.
+    async fn gate(&mut self, index: usize) -> Step {
+        if self.batch.gate.deadline_passed() || !self.batch.gate.commit(index).await {
+            if self.body == Body::Bdat {
+                self.session.needs_rset = true;
+                return Step::Take;
+            }
+            // After DATA the server waits for a message: to leave this one out, the connection must go.
+            return Step::End(End::Broken(None));
+        }
+        // The gate took its time. A server that has closed meanwhile does not have the mail.
+        if !self.session.connection.is_quiet_now().await {
+            let failure = self.session.unsolicited(Stage::Message).await;
+            return Step::End(End::lost(index, failure));
+        }
+        Step::Body(index)
+    }
+
+    async fn body(&mut self, index: usize) -> Step {
+        let tail = self.next_group();
+        match self.session.write_body(&self.batch.mails[index], self.body, &tail).await {
+            Ok(()) => Step::Reply(index),
+            Err(BodyWriteError::Incomplete(error)) => {
+                Step::End(End::lost(index, classify::read_error(Stage::Message, error)))
+            }
+            Err(BodyWriteError::InDoubt) => {
+                self.batch.results[index] = Some(Err(unknown()));
+                Step::End(End::Broken(None))
+            }
+        }
+    }
+
+    /// The next envelope's group, if it may leave with the body; empty if not.
+    fn next_group(&mut self) -> Vec<u8> {
+        if self.pipelines
+            && self.session.pipelines_envelope
+            && self.session.remaining > 0
+            && !self.batch.gate.deadline_passed()
+            && (self.body == Body::Data || self.window == 1)
+            && let Some((next, envelope)) = self.session.next_envelope(self.batch)
+        {
+            self.ahead = Some(next);
+            return envelope.group(self.body);
+        }
+        Vec::new()
+    }
+
+    async fn reply(&mut self, index: usize) -> Step {
+        let result = self.session.final_reply().await;
+        if self.body == Body::Bdat
+            && let Err(failure) = &result
+            && is_unsupported_command(failure)
+        {
+            // The server may have read the body as commands. It has not taken the mail, and it gets no more to misread.
+            self.quirks.no_bdat = true;
+            return Step::End(End::lost(index, failure.clone()));
+        }
+        let in_doubt = matches!(&result, Err(failure) if failure.code == FailureCode::MessageUnknown);
+        self.after_refusal = self.body == Body::Bdat && result.is_err();
+        // Behind a refused chunk a strict server wants RSET (RFC 3030 §2). An envelope that has left with the chunk is
+        // answered first, and its 503 asks for RSET then.
+        self.session.needs_rset |= self.after_refusal && self.ahead.is_none();
+        self.batch.results[index] = Some(result);
+        self.answered += 1;
+        if in_doubt { Step::End(End::Broken(None)) } else { Step::Take }
+    }
+
+    /// Puts a mail that the server has not judged back in front of the queue.
+    fn put_back(&mut self, index: usize) {
+        self.batch.queue.push_front(index);
+        self.session.remaining = self.session.remaining.saturating_add(1);
+    }
+}
+
+/// Whether an envelope was refused for its place among the commands: 503, "bad sequence of commands".
+pub(super) fn is_bad_sequence(failure: &Failure) -> bool {
     failure.reply.as_ref().is_some_and(|reply| reply.code == 503)
 }
 
-/// Whether a chunk was refused as a command that the server does not know or expect: not the mail, BDAT itself.
-pub(super) fn not_understood(failure: &Failure) -> bool {
+/// Whether BDAT itself was refused and not the mail: the server does not know or expect the command (500 to 504).
+pub(super) fn is_unsupported_command(failure: &Failure) -> bool {
     failure.reply.as_ref().is_some_and(|reply| (500..=504).contains(&reply.code))
-}
-
-/// Puts a mail whose envelope is lost without consequences back in front.
-fn put_back(queue: &mut VecDeque<usize>, index: Option<usize>) {
-    if let Some(index) = index {
-        queue.push_front(index);
-    }
 }

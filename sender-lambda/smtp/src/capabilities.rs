@@ -2,21 +2,21 @@
 
 use super::reply::RawReply;
 
-/// The SASL mechanisms we speak, in the order we prefer them.
+/// The SASL mechanisms of this client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mechanism {
-    /// RFC 4616.
+    /// PLAIN (RFC 4616).
     Plain,
-    /// The old two-question exchange; some servers offer nothing else.
+    /// LOGIN, which asks for username and password one by one. Some servers offer nothing else.
     Login,
-    /// Google's and Microsoft's.
+    /// XOAUTH2, the mechanism of Google and Microsoft.
     XOauth2,
-    /// RFC 7628.
+    /// OAUTHBEARER (RFC 7628).
     OauthBearer,
 }
 
 impl Mechanism {
-    /// The name on the wire.
+    /// The mechanism's name in EHLO and AUTH.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Plain => "PLAIN",
@@ -27,8 +27,8 @@ impl Mechanism {
     }
 }
 
-/// The most mechanisms remembered. No server has a dozen, and a hostile one could name thousands, each to be looked for
-/// among all before it.
+/// The most mechanisms kept. No server has a dozen. A hostile one could name thousands, and each is compared with all
+/// before it.
 const MOST_MECHANISMS: usize = 64;
 
 /// The extensions of an EHLO reply.
@@ -37,27 +37,27 @@ const MOST_MECHANISMS: usize = 64;
 pub struct Offer {
     /// The lines as they came, without the first, which names the server.
     pub lines: Vec<String>,
-    /// RFC 3207.
+    /// STARTTLS (RFC 3207).
     pub starttls: bool,
-    /// RFC 2920.
+    /// PIPELINING (RFC 2920).
     pub pipelining: bool,
-    /// RFC 3030.
+    /// CHUNKING, which is BDAT (RFC 3030).
     pub chunking: bool,
-    /// RFC 6152.
+    /// 8BITMIME (RFC 6152).
     pub eight_bit: bool,
-    /// RFC 6531.
+    /// SMTPUTF8 (RFC 6531).
     pub smtputf8: bool,
-    /// RFC 1870; the largest message taken, 0 without a limit.
+    /// SIZE (RFC 1870): the largest message in octets, 0 without a limit.
     pub size: Option<u64>,
-    /// RFC 4954: the mechanisms' names in upper case; `None` when AUTH is not offered.
+    /// AUTH (RFC 4954): the mechanisms' names in upper case; `None` when AUTH is not offered.
     pub auth: Option<Vec<String>>,
-    /// RFC 9422: the most messages in one connection. The other limits, RCPTMAX and RCPTDOMAINMAX, are of one mail's
-    /// recipients, of which we have one.
+    /// MAILMAX (RFC 9422): the most mails on one connection. Its other limits, RCPTMAX and RCPTDOMAINMAX, count the
+    /// recipients of one mail, which here has one.
     pub mail_max: Option<u64>,
 }
 
 impl Offer {
-    /// Reads the reply. Words it does not know are kept in `lines` and otherwise ignored.
+    /// Reads the reply. Unknown extensions stay in `lines` and are otherwise ignored.
     pub fn parse(reply: &RawReply) -> Self {
         let mut offer = Self::default();
         for line in reply.lines.iter().skip(1) {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn offers() {
+    fn an_ehlo_reply_is_read() {
         let seen = offer(&[
             "PIPELINING",
             "size 1000",

@@ -1,4 +1,4 @@
-//! What a certificate says of itself.
+//! Reads a certificate: its facts for the report, and the reasons against it that webpki does not name.
 
 use ownpost_domain::report::CertificateFacts;
 use rustls::pki_types::CertificateDer;
@@ -61,7 +61,7 @@ pub(crate) fn signed_itself(der: &CertificateDer<'_>) -> bool {
     })
 }
 
-/// Whether the key is too weak for any TLS that we speak: RSA below 2048 bits.
+/// Whether the key is too weak for TLS 1.2 and 1.3 as rustls has them: RSA below 2048 bits.
 pub(crate) fn has_weak_key(der: &CertificateDer<'_>) -> bool {
     X509Certificate::from_der(der).is_ok_and(|(_, certificate)| {
         matches!(certificate.public_key().parsed(), Ok(PublicKey::RSA(key)) if key.key_size() < 2048)

@@ -3,25 +3,43 @@
 
 use ownpost_domain::failure::{EnhancedCode, Failure, FailureCode, Reply, Stage};
 
-use super::connection::Trouble;
+use super::connection::ReadError;
 
-/// A failure without a readable reply.
-pub(crate) fn trouble(stage: Stage, trouble: Trouble) -> Failure {
-    let code = match (stage, trouble) {
-        (Stage::Greeting, Trouble::Timeout) => FailureCode::GreetingTimeout,
-        (Stage::Greeting, Trouble::Malformed | Trouble::TooLong) => FailureCode::GreetingNotSmtp,
-        (_, Trouble::Closed) => FailureCode::ProtocolDisconnected,
-        (_, Trouble::Timeout) => FailureCode::ProtocolTimeout,
-        (_, Trouble::Malformed) => FailureCode::ProtocolMalformed,
-        (_, Trouble::TooLong) => FailureCode::ProtocolTooLong,
+/// The failure of a stage that has got no readable reply.
+pub(crate) fn read_error(stage: Stage, error: ReadError) -> Failure {
+    let code = match (stage, error) {
+        (Stage::Greeting, ReadError::Timeout) => FailureCode::GreetingTimeout,
+        (Stage::Greeting, ReadError::Malformed | ReadError::TooLong) => FailureCode::GreetingNotSmtp,
+        (_, ReadError::Closed) => FailureCode::ProtocolDisconnected,
+        (_, ReadError::Timeout) => FailureCode::ProtocolTimeout,
+        (_, ReadError::Malformed) => FailureCode::ProtocolMalformed,
+        (_, ReadError::TooLong) => FailureCode::ProtocolTooLong,
     };
     Failure { stage, code, reply: None }
 }
 
-/// A failure by a reply that is not the one hoped for. With AUTH, `oauth` says whether a token was refused.
-pub(crate) fn refusal(stage: Stage, reply: Reply, oauth: bool) -> Failure {
-    let code = refusal_code(stage, &reply, oauth);
-    // Until the greeting is valid, the server's bytes are not shown.
+/// The credential that AUTH has sent. Servers refuse both with the same codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Credential {
+    /// A password.
+    Password,
+    /// An OAuth access token.
+    Token,
+}
+
+/// The failure of a stage whose reply is not the expected one.
+pub(crate) fn refusal(stage: Stage, reply: Reply) -> Failure {
+    refused(stage, reply, Credential::Password)
+}
+
+/// The failure of AUTH with this credential.
+pub(crate) fn auth_refusal(reply: Reply, credential: Credential) -> Failure {
+    refused(Stage::Auth, reply, credential)
+}
+
+fn refused(stage: Stage, reply: Reply, credential: Credential) -> Failure {
+    let code = refusal_code(stage, &reply, credential);
+    // The text of an invalid or refusing greeting is not shown: the server may be no mail server.
     let reply = match stage {
         Stage::Greeting if code == FailureCode::GreetingNotSmtp => None,
         Stage::Greeting => Some(Reply { text: String::new(), ..reply }),
@@ -30,7 +48,7 @@ pub(crate) fn refusal(stage: Stage, reply: Reply, oauth: bool) -> Failure {
     Failure { stage, code, reply }
 }
 
-fn refusal_code(stage: Stage, reply: &Reply, oauth: bool) -> FailureCode {
+fn refusal_code(stage: Stage, reply: &Reply, credential: Credential) -> FailureCode {
     if stage == Stage::Greeting {
         return match reply.code {
             500..=599 => FailureCode::GreetingRejected,
@@ -58,13 +76,16 @@ fn refusal_code(stage: Stage, reply: &Reply, oauth: bool) -> FailureCode {
         return FailureCode::AuthRequired;
     }
     if enhanced == Some(EnhancedCode(5, 7, 30)) {
-        return if oauth { FailureCode::AuthOauthFailed } else { FailureCode::AuthBasicDisabled };
+        return match credential {
+            Credential::Password => FailureCode::AuthBasicDisabled,
+            Credential::Token => FailureCode::AuthOauthFailed,
+        };
     }
 
     match stage {
         Stage::Ehlo => FailureCode::EhloRejected,
         Stage::Tls => FailureCode::TlsNotOffered,
-        Stage::Auth => auth_code(reply, &says, oauth),
+        Stage::Auth => auth_code(reply, &says, credential),
         Stage::Sender | Stage::Recipient if says(&["helo command rejected", "ehlo command rejected"]) => {
             FailureCode::EhloRejected
         }
@@ -80,7 +101,7 @@ fn refusal_code(stage: Stage, reply: &Reply, oauth: bool) -> FailureCode {
 }
 
 /// How servers say that this account may not send as this address: Postfix (which says it at RCPT), OpenSMTPD (with
-/// 530, as if nobody had signed in), Exchange, Amazon SES, Gmail's and Zoho's relays.
+/// 530, as if AUTH were missing), Exchange, Amazon SES, Gmail's and Zoho's relays.
 const SENDER_NOT_ALLOWED: &[&str] = &[
     "sender address rejected",
     "sender rejected",
@@ -95,7 +116,7 @@ const SENDER_NOT_ALLOWED: &[&str] = &[
     "sender is not allowed to relay",
 ];
 
-fn auth_code(reply: &Reply, says: &dyn Fn(&[&str]) -> bool, oauth: bool) -> FailureCode {
+fn auth_code(reply: &Reply, says: &dyn Fn(&[&str]) -> bool, credential: Credential) -> FailureCode {
     // Not known, not enabled, not expected: the server does not do AUTH here at all.
     if matches!(reply.code, 500 | 502 | 503) {
         return FailureCode::AuthNotOffered;
@@ -103,7 +124,7 @@ fn auth_code(reply: &Reply, says: &dyn Fn(&[&str]) -> bool, oauth: bool) -> Fail
     if is_mechanism_refused(reply) {
         return FailureCode::AuthMechanismUnsupported;
     }
-    if oauth {
+    if credential == Credential::Token {
         return FailureCode::AuthOauthFailed;
     }
     let enhanced = reply.enhanced;
@@ -130,7 +151,7 @@ fn auth_code(reply: &Reply, says: &dyn Fn(&[&str]) -> bool, oauth: bool) -> Fail
     ]) {
         return FailureCode::AuthBasicDisabled;
     }
-    // Microsoft has one code for "switched off" and for "wrong password"; only the words tell them apart.
+    // Microsoft has one code for "switched off" and for "wrong password"; only the text tells them apart.
     if enhanced == Some(EnhancedCode(5, 7, 139))
         && !says(&["credentials were incorrect", "account is locked"])
     {
@@ -148,18 +169,21 @@ pub(crate) fn is_mechanism_refused(reply: &Reply) -> bool {
 mod tests {
     use super::*;
 
-    fn check(stage: Stage, reply: &str, want: FailureCode) {
-        check_as(stage, reply, false, want);
+    fn parsed(reply: &str) -> Reply {
+        let mut parser = super::super::reply::ReplyParser::default();
+        parser.push(reply.as_bytes()).unwrap().unwrap().into_reply()
     }
 
-    fn check_as(stage: Stage, reply: &str, oauth: bool, want: FailureCode) {
-        let mut parser = super::super::reply::ReplyParser::default();
-        let parsed = parser.push(reply.as_bytes()).unwrap().unwrap().into_reply();
-        assert_eq!(refusal(stage, parsed, oauth).code, want, "{stage:?} {reply}");
+    fn check(stage: Stage, reply: &str, want: FailureCode) {
+        assert_eq!(refusal(stage, parsed(reply)).code, want, "{stage:?} {reply}");
+    }
+
+    fn check_token(reply: &str, want: FailureCode) {
+        assert_eq!(auth_refusal(parsed(reply), Credential::Token).code, want, "{reply}");
     }
 
     #[test]
-    fn refusals() {
+    fn each_refusal_has_its_code() {
         use FailureCode as F;
         check(Stage::Greeting, "554 5.7.1 go away", F::GreetingRejected);
         check(Stage::Greeting, "421 4.3.2 later", F::SmtpTemporary);
@@ -199,8 +223,8 @@ mod tests {
         check(Stage::Auth, "550 5.7.30 Basic authentication is not supported", F::AuthBasicDisabled);
         check(Stage::Sender, "550 5.7.30 Basic authentication is not supported", F::AuthBasicDisabled);
         check(Stage::Auth, "235 fine", F::ProtocolMalformed);
-        check_as(Stage::Auth, "535 5.7.8 bad token", true, F::AuthOauthFailed);
-        check_as(Stage::Auth, "454 4.7.0 later", true, F::AuthTemporary);
+        check_token("535 5.7.8 bad token", F::AuthOauthFailed);
+        check_token("454 4.7.0 later", F::AuthTemporary);
 
         check(Stage::Sender, "530 5.7.57 Client not authenticated", F::AuthRequired);
         check(Stage::Sender, "530 Sender rejected", F::SenderRejected);
@@ -236,9 +260,9 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_greeting_keeps_its_text_to_itself() {
+    fn the_text_of_a_refusing_greeting_is_not_shown() {
         let reply = Reply { code: 554, enhanced: Some(EnhancedCode(5, 7, 1)), text: "secret banner".into() };
-        let failure = refusal(Stage::Greeting, reply, false);
+        let failure = refusal(Stage::Greeting, reply);
         assert_eq!(failure.reply.map(|r| (r.code, r.text)), Some((554, String::new())));
     }
 }

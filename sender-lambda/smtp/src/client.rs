@@ -6,14 +6,15 @@ use std::io;
 use std::num::NonZeroUsize;
 
 use ownpost_domain::failure::{Failure, FailureCode, Stage};
+use tokio::time::Instant;
 
-use super::batch::{Connection, Connections, Manners, deliver};
-use super::connection::Wire;
+use super::batch::{OpenSession, Quirks, SessionSource, deliver};
+use super::connection::Connection;
 use super::limits::Limits;
-use super::pool::far_away;
+use super::pool::NO_DEADLINE;
 use super::redact::Redactor;
-use super::session::{Carrier, Session, Unwatched};
-use super::{Gate, Mail, Outcome, Timeouts};
+use super::session::{Carrier, Channel, NoObserver, Session};
+use super::{BeforeCommit, Mail, MailResult, Timeouts};
 
 /// A client whose connections are made by `connect`: each must be a stream to an SMTP server that has not spoken yet.
 /// Connections in step are kept from one [`Client::send`] to the next, as the pool keeps them.
@@ -21,8 +22,8 @@ pub struct Client<S, F> {
     connect: F,
     ehlo_name: String,
     timeouts: Timeouts,
-    idle: Option<(Session<S>, bool)>,
-    manners: Manners,
+    idle: Option<Session<S>>,
+    quirks: Quirks,
     window: NonZeroUsize,
 }
 
@@ -32,19 +33,19 @@ where
     F: FnMut() -> Connecting,
     Connecting: Future<Output = io::Result<S>>,
 {
-    /// Opens nothing yet.
+    /// Makes a client. It connects on the first [`Client::send`].
     pub fn new(connect: F, ehlo_name: &str, timeouts: Timeouts) -> Self {
         Self {
             connect,
             ehlo_name: ehlo_name.to_owned(),
             timeouts,
             idle: None,
-            manners: Manners::default(),
+            quirks: Quirks::default(),
             window: NonZeroUsize::MIN,
         }
     }
 
-    /// As [`super::Pool::with_window`].
+    /// Lets up to `window` mails be in flight, as [`super::Pool::with_window`] does.
     #[must_use]
     pub fn with_window(mut self, window: NonZeroUsize) -> Self {
         self.window = window;
@@ -52,19 +53,19 @@ where
     }
 
     /// Sends a batch, as [`super::Pool::send`] does.
-    pub async fn send(&mut self, mails: &[Mail], gate: &dyn Gate) -> Vec<Outcome> {
+    pub async fn send(&mut self, mails: &[Mail], gate: &dyn BeforeCommit) -> Vec<MailResult> {
         deliver(self, mails, gate).await
     }
 
     /// Ends the kept connection, if there is one, with QUIT.
     pub async fn quit(&mut self) {
-        if let Some((session, _)) = self.idle.take() {
+        if let Some(session) = self.idle.take() {
             session.quit().await;
         }
     }
 }
 
-impl<S, F, Connecting> Connections for Client<S, F>
+impl<S, F, Connecting> SessionSource for Client<S, F>
 where
     S: Carrier,
     F: FnMut() -> Connecting,
@@ -72,32 +73,32 @@ where
 {
     type Stream = S;
 
-    async fn take(&mut self) -> Result<Connection<Self::Stream>, Failure> {
-        if let Some((session, stale)) = self.idle.take() {
-            return Ok(Connection { session, stale, reused: true });
+    async fn take(&mut self) -> Result<OpenSession<Self::Stream>, Failure> {
+        if let Some(session) = self.idle.take() {
+            return Ok(OpenSession { session, reused: true });
         }
         let refused = Failure { stage: Stage::Connect, code: FailureCode::ConnectRefused, reply: None };
         let stream = (self.connect)().await.map_err(|_| refused)?;
-        let limits = Limits { timeouts: self.timeouts, overall: far_away() };
-        let mut session = Session::new(Wire::new(stream, Redactor::default(), None), limits);
-        session.greeting(&mut Unwatched).await?;
-        session.ehlo(Stage::Ehlo, &self.ehlo_name, true, &mut Unwatched).await?;
-        Ok(Connection { session, stale: false, reused: false })
+        let limits = Limits { timeouts: self.timeouts, overall: Instant::now() + NO_DEADLINE };
+        let mut session = Session::new(Connection::new(stream, Redactor::default(), None), limits);
+        session.greeting(&mut NoObserver).await?;
+        session.ehlo(Stage::Ehlo, &self.ehlo_name, Channel::Encrypted, &mut NoObserver).await?;
+        Ok(OpenSession { session, reused: false })
     }
 
-    fn put(&mut self, session: Session<Self::Stream>, stale: bool) {
-        // As the pool does: a connection that takes no more mail is dropped.
-        if session.room > 0 {
-            self.idle = Some((session, stale));
+    fn put(&mut self, session: Session<Self::Stream>) {
+        // A connection that takes no more mails is dropped, as in the pool.
+        if session.remaining > 0 {
+            self.idle = Some(session);
         }
     }
 
-    fn manners(&self) -> Manners {
-        self.manners
+    fn quirks(&self) -> Quirks {
+        self.quirks
     }
 
-    fn learn(&mut self, manners: Manners) {
-        self.manners = manners;
+    fn learn(&mut self, quirks: Quirks) {
+        self.quirks = quirks;
     }
 
     fn window(&self) -> usize {

@@ -16,9 +16,9 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-/// The most addresses of one name that are tried. Nobody's relay has more, and each costs a connection.
+/// The most addresses of one name that are tried. No known relay has more, and each costs a connection.
 const MAX_ADDRESSES: usize = 16;
-/// How long an address has the field for itself before the next is tried too (RFC 8305 §8).
+/// How long one address is tried alone before the next is tried too (RFC 8305 §8).
 const STAGGER: Duration = Duration::from_millis(250);
 
 /// An endpoint that has passed the check: the only thing that [`connect`] dials.
@@ -26,7 +26,7 @@ const STAGGER: Duration = Duration::from_millis(250);
 pub(crate) struct Checked(SocketAddr);
 
 impl Checked {
-    /// The endpoint.
+    /// The checked address and port.
     pub(crate) fn endpoint(self) -> SocketAddr {
         self.0
     }
@@ -53,7 +53,7 @@ pub(crate) fn resolver(server: Option<SocketAddr>) -> Result<TokioResolver, NetE
     options.timeout = Duration::from_secs(2);
     options.attempts = 2;
     options.cache_size = 64;
-    // An admin who has just mended a record tests again at once.
+    // An admin who has just corrected a record tests again at once.
     options.negative_max_ttl = Some(Duration::ZERO);
     options.positive_max_ttl = Some(Duration::from_mins(1));
     if server.is_some() {
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_failed_connection_says() {
+    fn each_connect_error_has_its_code() {
         for (port, kind, want) in [
             (587, io::ErrorKind::ConnectionRefused, FailureCode::ConnectRefused),
             (25, io::ErrorKind::ConnectionRefused, FailureCode::ConnectRefused),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn families_take_turns() {
+    fn ipv6_and_ipv4_alternate() {
         let endpoints =
             |texts: &[&str]| -> Vec<SocketAddr> { texts.iter().map(|t| t.parse().unwrap()).collect() };
         let mixed = endpoints(&["192.0.2.1:25", "192.0.2.2:25", "192.0.2.1:25", "[2001:db8::1]:25"]);

@@ -7,6 +7,12 @@ const MAX_LINE: usize = 998;
 /// Appends the message to `out` as it goes after DATA, up to and including the CRLF that the final dot needs before it.
 /// Whatever ended the lines, CRLF does now; a line that is too long goes on behind CRLF and a space, as a folded header
 /// does.
+///
+/// ```
+/// let mut out = Vec::new();
+/// sender_lambda::smtp::encode::encode(b"Hi\n.dot", &mut out);
+/// assert_eq!(out, b"Hi\r\n..dot\r\n");
+/// ```
 pub fn encode(message: &[u8], out: &mut Vec<u8>) {
     Encoder::for_data(message).fill(out, usize::MAX);
 }
@@ -29,12 +35,12 @@ struct Piece<'a> {
 }
 
 impl<'a> Encoder<'a> {
-    /// As it goes after DATA.
+    /// Encodes for DATA: a dot that begins a line is doubled.
     pub(crate) fn for_data(message: &'a [u8]) -> Self {
         Self { rest: message, folded: false, dots: true }
     }
 
-    /// As it goes after BDAT (RFC 3030), whose octets are counted, so that no dot means anything.
+    /// Encodes for BDAT (RFC 3030). Its octets are counted, so no dot is doubled.
     pub(crate) fn for_chunk(message: &'a [u8]) -> Self {
         Self { rest: message, folded: false, dots: false }
     }

@@ -15,15 +15,14 @@ use super::transaction::Body;
 pub(crate) struct Envelope {
     /// MAIL FROM and RCPT TO with their CRLF.
     lines: String,
-    /// Where the second begins.
+    /// The index of RCPT TO.
     second: usize,
 }
 
-/// An address as it goes between angle brackets, and whether that needs SMTPUTF8. `None` when it cannot go
-/// there at all.
+/// An address as it goes between angle brackets, and whether it needs SMTPUTF8. `None` when no envelope can hold it.
 fn path(address: &str) -> Option<(Cow<'_, str>, bool)> {
     let parsed = Address::from_str(address).ok()?;
-    // lettre takes a quoted local part; what would end the line or the path inside one goes nowhere.
+    // lettre takes a quoted local part, which could hold characters that end the line or the path.
     let stays_in = |text: &str| !text.chars().any(|c| c.is_control() || matches!(c, '<' | '>'));
     let (local, domain) = (parsed.user(), parsed.domain());
     if domain.is_ascii() {
@@ -68,23 +67,23 @@ impl Envelope {
         Ok(Self { lines, second })
     }
 
-    /// MAIL FROM, without CRLF.
+    /// The MAIL FROM command, without CRLF.
     pub(crate) fn mail(&self) -> &str {
         self.lines[..self.second].trim_end()
     }
 
-    /// RCPT TO, without CRLF.
+    /// The RCPT TO command, without CRLF.
     pub(crate) fn rcpt(&self) -> &str {
         self.lines[self.second..].trim_end()
     }
 
-    /// The whole group, with what follows RCPT.
+    /// The whole group, with the command that follows RCPT.
     pub(crate) fn group(mut self, body: Body) -> Vec<u8> {
         self.lines.push_str(body.command());
         self.lines.into_bytes()
     }
 
-    /// Both, with CRLF.
+    /// MAIL FROM and RCPT TO, each with CRLF.
     pub(crate) fn lines(&self) -> &[u8] {
         self.lines.as_bytes()
     }
@@ -108,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn envelopes() {
+    fn an_envelope_has_the_parameters_that_the_server_offers() {
         let plain = Offer::default();
         let full = Offer { size: Some(0), eight_bit: true, smtputf8: true, ..Offer::default() };
         let check = |from, to, message, offer: &Offer, want: Result<&str, FailureCode>| {

@@ -1,5 +1,5 @@
-//! Looks for a combination of port and security that works where this one does not, and proves it by a
-//! connection of its own before it is offered.
+//! Looks for another port and security where the settings' own fail. An alternative is offered only after a connection
+//! over it has worked.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::limits::Limits;
-use super::session::{TlsSetup, Unwatched, open};
+use super::session::{NoObserver, TlsSetup, open};
 use super::{Network, Timeouts};
 
 /// A combination of port and security that a second connection has proven to work.
@@ -23,7 +23,7 @@ pub struct Fix {
     pub security: Security,
 }
 
-/// The usual combinations, the better ones first (RFC 8314 §3.3).
+/// The usual ports with their security, the better ones first (RFC 8314 §3.3).
 const USUAL: [(u16, Security); 6] = [
     (587, Security::StartTls),
     (465, Security::Tls),
@@ -34,29 +34,29 @@ const USUAL: [(u16, Security); 6] = [
 ];
 /// The most of the operator's own ports that are tried.
 const MAX_EXTRA: usize = 4;
-/// How long a second connection may take at each step: it is a guess, and the admin is waiting.
+/// The most time for each step of a second connection, which is a guess while the admin waits.
 const STEP: Duration = Duration::from_secs(3);
-/// How long a server may keep silent before a second connection asks whether it is waiting for a ClientHello.
+/// The time without a greeting after which a second connection tries whether the server expects TLS at once.
 const SILENCE: Duration = Duration::from_millis(2500);
 
-/// A combination that works, if this failure is one that another combination could cure.
+/// Looks for an alternative that works, if another port or security could cure this failure.
 pub(crate) async fn look(
     network: &Network,
     settings: &Settings,
     failure: &Failure,
     limits: Limits,
 ) -> Option<Fix> {
-    // The same port with the other kind of TLS: what answered did not speak as expected. A server that was silent
-    // for long was asked meanwhile.
-    let asked = failure.code == FailureCode::GreetingTimeout && limits.timeouts.greeting > SILENCE;
-    let limits = guess(limits);
-    if is_mismatch(settings.security, failure) && !asked {
-        let other = flipped(settings);
+    // The server may expect the other kind of TLS on this port. One that was silent for longer than `SILENCE` has been
+    // tried by `behind_silence` already.
+    let tried = failure.code == FailureCode::GreetingTimeout && limits.timeouts.greeting > SILENCE;
+    let limits = shortened(limits);
+    if is_mismatch(settings.security, failure) && !tried {
+        let other = other_security(settings);
         if works(network, settings, other, limits).await {
             return Some(other);
         }
     }
-    if !is_dead(failure) {
+    if !is_curable_by_port(failure) {
         return None;
     }
     let mut candidates = Vec::new();
@@ -69,7 +69,7 @@ pub(crate) async fn look(
         }
     }
     candidates.retain(|found| found.port != settings.port);
-    // All at once, and the best of those that work: a filtered port takes as long as it is given.
+    // All are tried at once, because a filtered port takes its whole time, and the best that works wins.
     let mut tries: FuturesUnordered<_> = candidates
         .iter()
         .enumerate()
@@ -89,8 +89,8 @@ pub(crate) async fn look(
     best.map(|index| candidates[index])
 }
 
-/// Comes to an end once a server that should greet and does not has proven, over a second connection, to be waiting for
-/// TLS. A server that greets late on purpose (Postfix' postscreen by 6 seconds) has all the time it had.
+/// Ends when the server does not greet and a second connection has proven that it expects TLS at once. Otherwise it stays
+/// pending, so that a server that greets late on purpose (Postfix' postscreen by 6 seconds) keeps its whole time.
 pub(crate) async fn behind_silence(
     network: &Network,
     settings: &Settings,
@@ -102,9 +102,9 @@ pub(crate) async fn behind_silence(
         && stage.wait_for(is_greeting).await.is_ok()
         && timeout(SILENCE, stage.wait_for(|stage| !is_greeting(stage))).await.is_err()
     {
-        let other = flipped(settings);
+        let other = other_security(settings);
         let proven = tokio::select! {
-            proven = works(network, settings, other, guess(limits)) => proven,
+            proven = works(network, settings, other, shortened(limits)) => proven,
             _ = stage.wait_for(|stage| !is_greeting(stage)) => false,
         };
         if proven {
@@ -115,26 +115,27 @@ pub(crate) async fn behind_silence(
 }
 
 /// The same port with the other kind of TLS.
-fn flipped(settings: &Settings) -> Fix {
+fn other_security(settings: &Settings) -> Fix {
     Fix { port: settings.port, security: flip(settings.security) }
 }
 
-/// The limits of a connection that is a guess.
-fn guess(limits: Limits) -> Limits {
+/// The limits of a second connection.
+fn shortened(limits: Limits) -> Limits {
     let overall = limits.overall.min(Instant::now() + STEP * 4);
     Limits { timeouts: shorter(limits.timeouts), overall }
 }
 
-/// Whether a server that refused our handshake without a reason takes one of old.
-pub(crate) async fn is_old(network: &Network, settings: &Settings, limits: Limits) -> bool {
+/// Whether a server that has refused the handshake without a reason accepts a legacy one.
+pub(crate) async fn accepts_legacy_tls(network: &Network, settings: &Settings, limits: Limits) -> bool {
     let mut random = [0; 32];
-    // No secret comes of it, so a system without randomness does no harm.
+    // The handshake ends before it makes a key, so it is safe even without randomness.
     let _ = getrandom::fill(&mut random);
-    let setup = TlsSetup::Old(random);
-    let opened = open(network, settings, &setup, guess(limits), None, &mut Unwatched).await;
+    let setup = TlsSetup::Legacy(random);
+    let opened = open(network, settings, &setup, shortened(limits), None, &mut NoObserver).await;
     opened.is_err_and(|failure| failure.code == FailureCode::TlsLegacy)
 }
 
+/// The other kind of TLS.
 fn flip(security: Security) -> Security {
     match security {
         Security::StartTls => Security::Tls,
@@ -142,14 +143,14 @@ fn flip(security: Security) -> Security {
     }
 }
 
+/// Whether the server may expect the other kind of TLS on this port.
 fn is_mismatch(security: Security, failure: &Failure) -> bool {
     match security {
         Security::Tls => {
             failure.stage == Stage::Tls
                 && matches!(failure.code, FailureCode::TlsFailed | FailureCode::ProtocolTimeout)
         }
-        // A server that waits for a ClientHello is silent, or soon tired of waiting, or says in a TLS alert that
-        // it has read no TLS.
+        // A server that expects a ClientHello is silent, or closes early, or sends a TLS alert.
         Security::StartTls => {
             failure.stage == Stage::Greeting
                 && matches!(
@@ -162,8 +163,8 @@ fn is_mismatch(security: Security, failure: &Failure) -> bool {
     }
 }
 
-/// Whether another port of the same host may do better.
-fn is_dead(failure: &Failure) -> bool {
+/// Whether another port of the same host may work.
+fn is_curable_by_port(failure: &Failure) -> bool {
     matches!(
         failure.code,
         FailureCode::ConnectRefused
@@ -177,6 +178,7 @@ fn is_dead(failure: &Failure) -> bool {
     )
 }
 
+/// The timeouts of a second connection.
 fn shorter(timeouts: Timeouts) -> Timeouts {
     let short = |step: Duration| step.min(STEP);
     Timeouts {
@@ -191,13 +193,13 @@ fn shorter(timeouts: Timeouts) -> Timeouts {
     }
 }
 
-/// Whether these settings with this port and security lead to an encrypted, verified session that offers AUTH if
-/// AUTH is wanted. No credentials are sent: a wrong guess must not count against the account.
+/// Whether the settings with this port and security lead to an encrypted and verified session, with AUTH if they have
+/// credentials. No credentials are sent, because a wrong guess must not count against the account.
 async fn works(network: &Network, settings: &Settings, found: Fix, limits: Limits) -> bool {
     let candidate = Settings { port: found.port, security: found.security, ..settings.clone() };
     let trust = network.trust_for(&candidate);
     let setup = TlsSetup::Examine(&trust);
-    let opened = open(network, &candidate, &setup, limits, None, &mut Unwatched).await;
+    let opened = open(network, &candidate, &setup, limits, None, &mut NoObserver).await;
     let Ok(session) = opened else { return false };
     let fits = candidate.auth == Auth::None || session.offer.auth.is_some();
     session.quit().await;

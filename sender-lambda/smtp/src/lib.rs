@@ -60,42 +60,40 @@ pub struct TestMail {
     pub message: Arc<[u8]>,
 }
 
-/// What was asked of [`probe::probe`].
-pub struct Plan<'a> {
-    /// Who gets the test mail; `None` ends the test after MAIL FROM.
+/// The options of one run of [`probe::probe`].
+pub struct ProbeOptions<'a> {
+    /// The recipient of the test mail. `None` ends the test after MAIL FROM.
     pub recipient: Option<&'a str>,
-    /// When the whole test ends, whatever stage it is in.
-    pub deadline: Duration,
     /// The test mail; `None` when the settings make none, which fails the test at MAIL FROM.
     pub test_mail: Option<TestMail>,
+    /// The time that the whole test has, from its start.
+    pub deadline: Duration,
     /// Whether to look for a combination of port and security that works, when this one does not.
     pub look_for_fix: bool,
 }
 
-/// Asked before a mail's final dot can leave.
+/// A gate that each mail of a batch passes before its last octet can leave: the caller's last chance to keep it back.
 #[async_trait]
-pub trait Gate: Send + Sync {
-    /// The mail with this index of the batch is about to be committed. `false` leaves it out: its result is
-    /// `None`.
+pub trait BeforeCommit: Send + Sync {
+    /// Asks whether the mail with this index of the batch may be committed. `false` leaves it out: its result is `None`.
     async fn commit(&self, index: usize) -> bool;
 
-    /// Whether it is too late to begin another mail, because whoever sends may soon be ended: what is left is left
-    /// out. From its commit on a mail takes up to [`Timeouts::data`] and [`Timeouts::done`].
-    fn is_over(&self) -> bool {
+    /// Whether the caller's own deadline has passed, such as that of a Lambda function: no other mail begins, and the
+    /// rest of the batch is left out. From its commit on a mail takes up to [`Timeouts::data`] and [`Timeouts::done`].
+    fn deadline_passed(&self) -> bool {
         false
     }
 }
 
-/// What came of one mail: the server's reply when it was accepted, the failure when not, `None` when the gate left it
-/// out.
-pub type Outcome = Option<Result<Reply, Failure>>;
+/// The result of one mail: the server's reply when it was accepted, the failure when it was not, `None` when the gate
+/// left it out.
+pub type MailResult = Option<Result<Reply, Failure>>;
 
-/// A relay as the pool knows it: whose, and which version of its settings. The same key always means the same
-/// settings.
+/// The pool's key of a relay: its owner and the revision of its settings. The same key always means the same settings.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RelayKey {
     /// The tenant's name, or `None` for the platform's relay.
     pub tenant: Option<String>,
-    /// The version of the settings.
+    /// The settings' revision.
     pub revision: String,
 }

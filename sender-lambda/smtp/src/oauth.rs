@@ -18,7 +18,9 @@ use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Grant, OAuth2};
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
+use tokio_rustls::client::TlsStream;
 use zeroize::Zeroizing;
 
 use super::limits::Limits;
@@ -55,7 +57,7 @@ impl Tokens {
         }
     }
 
-    /// Forgets the token of these settings: the relay refused it.
+    /// Forgets the token of these settings, because the relay has refused it.
     pub(crate) fn forget(&self, settings: &OAuth2) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(settings));
     }
@@ -82,8 +84,8 @@ fn key(settings: &OAuth2) -> Key {
     hash.finalize().into()
 }
 
-/// Gives an access token, remembered or fetched. A refusal is `auth.oauth_failed`; an endpoint that cannot answer
-/// just now is `auth.temporary`.
+/// Gives an access token, from the cache or fetched. A refusal is `auth.oauth_failed`; an endpoint that cannot answer now
+/// is `auth.temporary`.
 pub(crate) async fn token(
     network: &Network,
     settings: &OAuth2,
@@ -101,6 +103,7 @@ pub(crate) async fn token(
     Ok(token)
 }
 
+/// Fetches a token: dials the endpoint, posts the grant, reads the answer.
 async fn fetch(
     network: &Network,
     settings: &OAuth2,
@@ -108,64 +111,77 @@ async fn fetch(
 ) -> Result<(Secret, Duration), FailureCode> {
     let refused = FailureCode::AuthOauthFailed;
     let url: Uri = settings.token_url.parse().map_err(|_| refused)?;
-    let host = url.host().filter(|_| url.scheme_str() == Some("https")).ok_or(refused)?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let port = url.port_u16().unwrap_or(443);
-    let until = limits.until(limits.timeouts.auth);
-    let allowed = |endpoint| network.allowed.https(endpoint);
-    let unreachable = |code| match code {
-        FailureCode::ResolveTimeout
-        | FailureCode::ResolveFailed
-        | FailureCode::ConnectTimeout
-        | FailureCode::ConnectUnreachable => FailureCode::AuthTemporary,
-        // A name that is gone, an address that may not be dialled, nobody listening: the URL is wrong.
-        _ => refused,
-    };
-    let endpoints =
-        dial::resolve(&network.resolver, host, port, allowed, until).await.map_err(unreachable)?;
-    let (stream, _) = dial::connect(&endpoints, limits.timeouts.connect, until).await.map_err(unreachable)?;
-    let config = network.trust.strict().map_err(|_| refused)?;
-    let stream = tls::handshake(config, host, stream, until).await.map_err(|_| refused)?;
-
+    let stream = connect(network, &url, limits).await?;
+    let request = request(settings, &url)?;
     let (mut sender, connection) =
         http1::handshake(Io(stream)).await.map_err(|_| FailureCode::AuthTemporary)?;
-    let authority = url.authority().map(ToString::to_string).unwrap_or_default();
-    let path = url.path_and_query().map_or("/", |path| path.as_str());
-    let request = Request::post(path)
-        .header(HOST, authority.rsplit_once('@').map_or(authority.as_str(), |(_, host)| host))
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .header(ACCEPT, "application/json")
-        .body(Full::new(Bytes::from(form(settings).as_bytes().to_vec())))
-        .map_err(|_| refused)?;
     let exchange = async {
-        let answer = sender.send_request(request).await.map_err(|_| FailureCode::AuthTemporary)?;
-        let status = answer.status();
-        // A redirect is not followed: secrets go where the settings say, and nowhere else.
+        let response = sender.send_request(request).await.map_err(|_| FailureCode::AuthTemporary)?;
+        let status = response.status();
         if status.is_server_error() || status.as_u16() == 429 {
             return Err(FailureCode::AuthTemporary);
         }
+        // A redirect is not followed: secrets go to the URL of the settings and nowhere else.
         if !status.is_success() {
             return Err(refused);
         }
-        let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await.map_err(|_| refused)?;
-        let answer: Answer = serde_json::from_slice(&body.to_bytes()).map_err(|_| refused)?;
-        let usable = !answer.access_token.is_empty()
-            && answer.access_token.bytes().all(|b| b.is_ascii_graphic())
-            && answer.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
-        if !usable {
-            return Err(refused);
-        }
-        let life = Duration::from_secs(answer.expires_in.unwrap_or(0));
-        Ok((Secret::new(answer.access_token), life))
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|_| refused)?;
+        read_answer(&body.to_bytes()).ok_or(refused)
     };
-    // The connection moves only while it is polled; both end when the answer is there.
+    // hyper's connection makes progress only while it is polled. Both futures end with the answer.
     tokio::select! {
         result = exchange => result,
         _ = connection => Err(FailureCode::AuthTemporary),
     }
 }
 
-/// RFC 6749 §5.1, as far as it matters.
+/// Connects to the endpoint by https.
+async fn connect(network: &Network, url: &Uri, limits: Limits) -> Result<TlsStream<TcpStream>, FailureCode> {
+    let refused = FailureCode::AuthOauthFailed;
+    let unreachable = |code| match code {
+        FailureCode::ResolveTimeout
+        | FailureCode::ResolveFailed
+        | FailureCode::ConnectTimeout
+        | FailureCode::ConnectUnreachable => FailureCode::AuthTemporary,
+        // The name does not exist, the address may not be dialled or nothing listens there: the URL is wrong.
+        _ => refused,
+    };
+    let host = url.host().filter(|_| url.scheme_str() == Some("https")).ok_or(refused)?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let port = url.port_u16().unwrap_or(443);
+    let until = limits.until(limits.timeouts.auth);
+    let allowed = |endpoint| network.allowed.https(endpoint);
+    let endpoints =
+        dial::resolve(&network.resolver, host, port, allowed, until).await.map_err(unreachable)?;
+    let (stream, _) = dial::connect(&endpoints, limits.timeouts.connect, until).await.map_err(unreachable)?;
+    let config = network.trust.strict().map_err(|_| refused)?;
+    tls::handshake(config, host, stream, until).await.map_err(|_| refused)
+}
+
+/// The POST of the grant.
+fn request(settings: &OAuth2, url: &Uri) -> Result<Request<Full<Bytes>>, FailureCode> {
+    let authority = url.authority().map(ToString::to_string).unwrap_or_default();
+    let path = url.path_and_query().map_or("/", |path| path.as_str());
+    Request::post(path)
+        .header(HOST, authority.rsplit_once('@').map_or(authority.as_str(), |(_, host)| host))
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(ACCEPT, "application/json")
+        .body(Full::new(Bytes::from(form(settings).as_bytes().to_vec())))
+        .map_err(|_| FailureCode::AuthOauthFailed)
+}
+
+/// The token of an answer and how long it is good for. `None` when the answer has no bearer token that a SASL response
+/// can hold.
+fn read_answer(body: &[u8]) -> Option<(Secret, Duration)> {
+    let answer: Answer = serde_json::from_slice(body).ok()?;
+    let usable = !answer.access_token.is_empty()
+        && answer.access_token.bytes().all(|b| b.is_ascii_graphic())
+        && answer.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
+    let life = Duration::from_secs(answer.expires_in.unwrap_or(0));
+    usable.then(|| (Secret::new(answer.access_token), life))
+}
+
+/// The fields of a token response (RFC 6749 §5.1) that matter here.
 #[derive(Deserialize)]
 struct Answer {
     access_token: String,
@@ -173,7 +189,8 @@ struct Answer {
     expires_in: Option<u64>,
 }
 
-/// RFC 6749 §4.4.2 and §6, with the client's credentials in the body (§2.3.1), which Google and Microsoft take.
+/// The form of a token request (RFC 6749 §4.4.2 and §6), with the client's credentials in the body (§2.3.1), which Google
+/// and Microsoft accept.
 fn form(settings: &OAuth2) -> Zeroizing<String> {
     let mut form = Zeroizing::new(String::new());
     let mut add = |name: &str, value: &str| {

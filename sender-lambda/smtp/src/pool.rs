@@ -1,5 +1,5 @@
-//! Connections to relays, kept for the next mail. A connection is taken out while it is used and put back only
-//! when its replies are in step, so cancelling at any await drops it.
+//! A pool of connections to relays. A connection leaves the pool while it is used and comes back only when its replies
+//! are in step with its commands, so a send that is cancelled at any await drops it.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -15,24 +15,60 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
-use super::batch::{Connection, Connections, Manners, deliver};
+use super::batch::{OpenSession, Quirks, SessionSource, deliver};
 use super::limits::Limits;
-use super::session::{Secure, TlsSetup, Unwatched, open};
-use super::{Gate, Mail, Network, Outcome, RelayKey};
+use super::session::{NoObserver, Secure, TlsSetup, open};
+use super::{BeforeCommit, Mail, MailResult, Network, RelayKey};
 
-/// The most connections to one relay at a time. Microsoft 365 takes three for an account; two leave one to the
-/// customer.
+/// The most connections to one relay at a time. Microsoft 365 allows three for an account; two leave one for the
+/// customer's own use.
 const CONNECTIONS: usize = 2;
-/// The same for the platform's relay, which takes the mail of all tenants, unless its provider counts.
+/// The most connections to the platform's relay, which carries the mail of all tenants. A provider with a known limit
+/// gets [`CONNECTIONS`] here too.
 const PLATFORM_CONNECTIONS: usize = 16;
-/// How long an idle connection is trusted to be in step and alive without asking.
+/// How long an idle connection counts as alive. An older one gets RSET first, which shows whether it is.
 const FRESH: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept. Servers close after five minutes (RFC 5321 §4.5.3.2.7), many sooner.
 const KEPT: Duration = Duration::from_mins(1);
-/// The most relays remembered. Beyond it those without a connection in use are forgotten.
+/// The time that a sending connection has as a whole: in effect no limit, as each step has its own.
+pub(crate) const NO_DEADLINE: Duration = Duration::from_hours(24);
+/// The most relays remembered. When there are more, the relays without a connection in use are forgotten.
 const RELAYS: usize = 512;
 
-/// Connections to relays, kept for the next mail.
+/// A pool of connections to relays, each kept for the next mail.
+///
+/// One pool serves all tenants. Its connections are encrypted, verified and authenticated.
+///
+/// ```no_run
+/// use sender_lambda::domain::settings::Settings;
+/// use sender_lambda::smtp::{BeforeCommit, Mail, Pool, RelayKey};
+///
+/// /// Commits every mail.
+/// struct Open;
+///
+/// #[async_trait::async_trait]
+/// impl BeforeCommit for Open {
+///     async fn commit(&self, _index: usize) -> bool {
+///         true
+///     }
+/// }
+///
+/// # async fn example(pool: &Pool, settings: &Settings) {
+/// let key = RelayKey { tenant: Some("acme".into()), revision: "7".into() };
+/// let mail = Mail {
+///     from: "noreply@example.org".into(),
+///     to: "kim@example.net".into(),
+///     message: (*b"Subject: Hello\n\nHello Kim\n").into(),
+/// };
+/// for result in pool.send(&key, settings, &[mail], &Open).await {
+///     match result {
+///         Some(Ok(reply)) => println!("accepted: {}", reply.text),
+///         Some(Err(failure)) => println!("failed: {}", failure.code.code()),
+///         None => println!("left out by the gate"),
+///     }
+/// }
+/// # }
+/// ```
 pub struct Pool {
     network: Arc<Network>,
     relays: Mutex<HashMap<RelayKey, Arc<Relay>>>,
@@ -43,50 +79,48 @@ struct Relay {
     slots: Semaphore,
     idle: Mutex<Vec<Idle>>,
     tls: Option<Arc<ClientConfig>>,
-    manners: Mutex<Manners>,
+    quirks: Mutex<Quirks>,
 }
 
 struct Idle {
     session: Secure,
     since: Instant,
-    /// The wall clock beside the monotonic one: a frozen Lambda's monotonic clock may stand still.
+    /// The same moment by the wall clock: the monotonic one may stand still while a Lambda is frozen.
     wall: SystemTime,
-    stale: bool,
 }
 
 impl Idle {
     fn age(&self) -> Duration {
-        // A clock that was set back makes the age unknown, so the connection counts as old.
+        // After the wall clock was set back the age is unknown, and the connection counts as old.
         let wall = self.wall.elapsed().unwrap_or(Duration::MAX);
         self.since.elapsed().max(wall)
     }
 }
 
 impl Pool {
-    /// An empty pool.
+    /// Makes a pool without connections.
     pub fn new(network: Arc<Network>) -> Self {
         Self { network, relays: Mutex::default(), window: NonZeroUsize::MIN }
     }
 
-    /// The same with up to `window` mails of a batch in flight on a connection, where the server takes BDAT
-    /// (RFC 3030). It is 1 unless asked for more: all that is in flight when a connection breaks is
-    /// `message.unknown`.
+    /// Lets up to `window` mails of a batch be in flight on a connection where the server takes BDAT (RFC 3030). The
+    /// default is 1, because every mail in flight when a connection breaks is `message.unknown`.
     #[must_use]
     pub fn with_window(mut self, window: NonZeroUsize) -> Self {
         self.window = window;
         self
     }
 
-    /// Sends a batch through one relay, pipelined on one connection as far as the server allows. One result a
-    /// mail, in their order: the server's reply when it was accepted, the failure when not, `None` when the gate
-    /// left it out. A lost connection fails what it carried; the rest goes over a new one.
+    /// Sends a batch through one relay, pipelined on one connection as far as the server allows. Gives one result for
+    /// each mail, in their order. A connection that fails takes at most the mails in flight with it; the others go over
+    /// a new one.
     pub async fn send(
         &self,
         key: &RelayKey,
         settings: &Settings,
         mails: &[Mail],
-        gate: &dyn Gate,
-    ) -> Vec<Outcome> {
+        gate: &dyn BeforeCommit,
+    ) -> Vec<MailResult> {
         let relay = self.relay(key, settings);
         // The semaphore is never closed.
         let Ok(_slot) = relay.slots.acquire().await else { return vec![None; mails.len()] };
@@ -101,7 +135,7 @@ impl Pool {
         if relays.len() >= RELAYS {
             relays.retain(|_, relay| Arc::strong_count(relay) > 1);
         }
-        // The tenant's earlier revisions are history; their idle connections go with them.
+        // The tenant's earlier revisions are not used again. Their idle connections are closed.
         relays.retain(|known, relay| known.tenant != key.tenant || Arc::strong_count(relay) > 1);
         let counted = key.tenant.is_some() || limits::provider(&settings.host).is_some();
         let connections = if counted { CONNECTIONS } else { PLATFORM_CONNECTIONS };
@@ -109,7 +143,7 @@ impl Pool {
             slots: Semaphore::new(connections),
             idle: Mutex::default(),
             tls: self.network.trust_for(settings).strict().ok(),
-            manners: Mutex::default(),
+            quirks: Mutex::default(),
         });
         relays.insert(key.clone(), Arc::clone(&relay));
         relay
@@ -119,54 +153,49 @@ impl Pool {
         let Some(tls) = relay.tls.clone() else {
             return Err(Failure { stage: Stage::Tls, code: FailureCode::TlsFailed, reply: None });
         };
-        let limits = Limits { timeouts: self.network.send_timeouts, overall: far_away() };
+        let limits = Limits { timeouts: self.network.send_timeouts, overall: Instant::now() + NO_DEADLINE };
         let mut session =
-            open(&self.network, settings, &TlsSetup::Send(tls), limits, None, &mut Unwatched).await?;
+            open(&self.network, settings, &TlsSetup::Send(tls), limits, None, &mut NoObserver).await?;
         session.authenticate(&self.network, settings).await?;
         Ok(session)
     }
 }
 
-/// One batch's way to a relay.
+/// The sessions of one batch to a relay.
 struct ToRelay<'a> {
     pool: &'a Pool,
     relay: &'a Relay,
     settings: &'a Settings,
 }
 
-impl Connections for ToRelay<'_> {
+impl SessionSource for ToRelay<'_> {
     type Stream = TlsStream<TcpStream>;
 
-    async fn take(&mut self) -> Result<Connection<Self::Stream>, Failure> {
+    async fn take(&mut self) -> Result<OpenSession<Self::Stream>, Failure> {
         if let Some(mut idle) = self.relay.take() {
-            idle.session.limits.overall = far_away();
-            let stale = idle.stale || idle.age() > FRESH;
-            return Ok(Connection { session: idle.session, stale, reused: true });
+            idle.session.limits.overall = Instant::now() + NO_DEADLINE;
+            idle.session.needs_rset |= idle.age() > FRESH;
+            return Ok(OpenSession { session: idle.session, reused: true });
         }
         let session = self.pool.connect(self.relay, self.settings).await?;
-        Ok(Connection { session, stale: false, reused: false })
+        Ok(OpenSession { session, reused: false })
     }
 
-    fn put(&mut self, session: Secure, stale: bool) {
-        self.relay.put(session, stale);
+    fn put(&mut self, session: Secure) {
+        self.relay.put(session);
     }
 
-    fn manners(&self) -> Manners {
-        *self.relay.manners.lock().unwrap_or_else(PoisonError::into_inner)
+    fn quirks(&self) -> Quirks {
+        *self.relay.quirks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn learn(&mut self, manners: Manners) {
-        *self.relay.manners.lock().unwrap_or_else(PoisonError::into_inner) = manners;
+    fn learn(&mut self, quirks: Quirks) {
+        *self.relay.quirks.lock().unwrap_or_else(PoisonError::into_inner) = quirks;
     }
 
     fn window(&self) -> usize {
         self.pool.window.get()
     }
-}
-
-/// Each step of a send has its own end; a batch as a whole may take long.
-pub(crate) fn far_away() -> Instant {
-    Instant::now() + Duration::from_hours(24)
 }
 
 impl Relay {
@@ -180,12 +209,12 @@ impl Relay {
         None
     }
 
-    fn put(&self, session: Secure, stale: bool) {
-        if session.room == 0 {
+    fn put(&self, session: Secure) {
+        if session.remaining == 0 {
             return;
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|connection| connection.age() < KEPT);
-        idle.push(Idle { session, since: Instant::now(), wall: SystemTime::now(), stale });
+        idle.push(Idle { session, since: Instant::now(), wall: SystemTime::now() });
     }
 }

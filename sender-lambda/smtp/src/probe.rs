@@ -1,5 +1,5 @@
-//! The connectivity test: the same session and commands as sending, one stage after the other, with the time of
-//! each and a transcript without secrets.
+//! The connectivity test: the session and commands of sending, one stage after the other, with the time of each stage and
+//! a transcript without secrets.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use super::capabilities::Offer;
 use super::envelope::Envelope;
 use super::fix::{self, Fix};
 use super::limits::Limits;
-use super::session::{Secure, TlsSetup, Watch, open, redactor};
+use super::session::{Channel, Observer, Secure, TlsSetup, open, redactor};
 use super::transcript::{Transcript, milliseconds};
-use super::{Mail, Network, Plan, deliverability};
+use super::{Mail, Network, ProbeOptions, deliverability};
 
-/// How long the server is listened to between the body and the final dot.
+/// The time to listen to the server between the body and the final dot.
 const LISTEN_BEFORE_DOT: Duration = Duration::from_millis(50);
-/// How long DNS is asked about deliverability.
+/// The time for the DNS queries about deliverability.
 const LOOK_AT_DNS: Duration = Duration::from_secs(3);
 /// What a connectivity test found, as facts: no sentence, no language.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,15 +56,15 @@ impl Probe {
     }
 }
 
-/// Tests settings. `on_stage` hears of each stage when it is over, in order.
+/// Tests settings, and calls `on_stage` at the end of each stage, in order.
 pub async fn probe(
     network: &Network,
     settings: &Settings,
-    plan: &Plan<'_>,
+    options: &ProbeOptions<'_>,
     on_stage: &mut (dyn FnMut(&StageResult) + Send),
 ) -> Probe {
     let start = Instant::now();
-    let limits = Limits { timeouts: network.test_timeouts, overall: start + plan.deadline };
+    let limits = Limits { timeouts: network.test_timeouts, overall: start + options.deadline };
     let transcript = Transcript::new(start);
     let mut run = Run {
         stages: Vec::new(),
@@ -78,45 +78,26 @@ pub async fn probe(
         refused: false,
     };
     let silence = Box::pin(fix::behind_silence(network, settings, limits, run.at.subscribe()));
-    let (result, mismatch) = tokio::select! {
+    let (result, proven) = tokio::select! {
         biased;
-        result = run.test(network, settings, plan, limits, transcript.clone()) => (result, None),
-        found = silence, if plan.look_for_fix => {
+        result = run.test(network, settings, options, limits, transcript.clone()) => (result, None),
+        found = silence, if options.look_for_fix => {
             let silent =
                 Failure { stage: Stage::Greeting, code: FailureCode::GreetingTimeout, reply: None };
             (Err(silent), Some(found))
         }
     };
+    if result.is_err() {
+        run.fail();
+    }
+    run.skip_the_rest(settings.security);
     let (test_message, failure) = match result {
         Ok(message) => (message, None),
-        Err(failure) => {
-            run.fail();
-            (None, Some(failure))
-        }
-    };
-    run.skip_the_rest(settings.security);
-    let (failure, fix) = match failure {
-        Some(mut failure) => {
-            let found = match mismatch {
-                None if plan.look_for_fix => fix::look(network, settings, &failure, limits).await,
-                found => found,
-            };
-            if found.is_none()
-                && run.refused
-                && failure.code == FailureCode::TlsFailed
-                && plan.look_for_fix
-                && fix::is_old(network, settings, limits).await
-            {
-                failure.code = FailureCode::TlsLegacy;
-            }
-            if found.is_some_and(|found| found.port == settings.port) {
-                failure.code = FailureCode::TlsModeMismatch;
-            }
-            (Some(failure), found)
-        }
-        None => (None, None),
+        Err(failure) => (None, Some(run.diagnose(network, settings, options, limits, failure, proven).await)),
     };
     let dns = look_at_dns(network, settings, &run.addresses, limits).await;
+    let (failure, fix) = failure.unzip();
+    let fix = fix.flatten();
     Probe {
         stages: run.stages,
         failure,
@@ -139,6 +120,7 @@ pub fn order(security: Security) -> [Stage; 9] {
     }
 }
 
+/// A test that is under way, and its report so far.
 struct Run<'a> {
     stages: Vec<StageResult>,
     current: Option<(Stage, Instant)>,
@@ -147,13 +129,13 @@ struct Run<'a> {
     capabilities: Capabilities,
     addresses: Vec<IpAddr>,
     redactor: super::redact::Redactor,
-    /// The stage that is under way, for who waits beside.
+    /// The stage that is under way, for [`fix::behind_silence`].
     at: watch::Sender<Option<Stage>>,
     /// Whether the server refused the handshake without a reason.
     refused: bool,
 }
 
-impl Watch for Run<'_> {
+impl Observer for Run<'_> {
     fn resolved(&mut self, addresses: &[IpAddr]) {
         self.addresses = addresses.to_vec();
     }
@@ -179,14 +161,16 @@ impl Watch for Run<'_> {
         }
     }
 
-    fn offer(&mut self, after_tls: bool, offer: &Offer) {
-        let list =
-            if after_tls { &mut self.capabilities.after_tls } else { &mut self.capabilities.before_tls };
+    fn offer(&mut self, channel: Channel, offer: &Offer) {
+        let list = match channel {
+            Channel::Plaintext => &mut self.capabilities.before_tls,
+            Channel::Encrypted => &mut self.capabilities.after_tls,
+        };
         *list = Some(offer.lines.clone());
     }
 
     fn tls(&mut self, mut facts: TlsFacts) {
-        // A certificate's names are the server's words too.
+        // The server chooses the texts in its certificate, so they could echo a secret too.
         if let Some(certificate) = &mut facts.certificate {
             for text in [&mut certificate.subject, &mut certificate.issuer] {
                 *text = self.redactor.clean(text);
@@ -209,7 +193,7 @@ impl Run<'_> {
         self.stages.push(result);
     }
 
-    /// The stage that is under way has failed.
+    /// Ends the stage that is under way as failed.
     fn fail(&mut self) {
         if let Some((stage, began)) = self.current.take() {
             let ms = milliseconds(began.elapsed());
@@ -230,11 +214,40 @@ impl Run<'_> {
         }
     }
 
+    /// The failure for the report: with an alternative that works, if one is looked for and found, and with
+    /// `tls.legacy` for a server that accepts only a legacy handshake.
+    async fn diagnose(
+        &mut self,
+        network: &Network,
+        settings: &Settings,
+        options: &ProbeOptions<'_>,
+        limits: Limits,
+        mut failure: Failure,
+        proven: Option<Fix>,
+    ) -> (Failure, Option<Fix>) {
+        let found = match proven {
+            None if options.look_for_fix => fix::look(network, settings, &failure, limits).await,
+            found => found,
+        };
+        if found.is_none()
+            && self.refused
+            && failure.code == FailureCode::TlsFailed
+            && options.look_for_fix
+            && fix::accepts_legacy_tls(network, settings, limits).await
+        {
+            failure.code = FailureCode::TlsLegacy;
+        }
+        if found.is_some_and(|found| found.port == settings.port) {
+            failure.code = FailureCode::TlsModeMismatch;
+        }
+        (failure, found)
+    }
+
     async fn test(
         &mut self,
         network: &Network,
         settings: &Settings,
-        plan: &Plan<'_>,
+        options: &ProbeOptions<'_>,
         limits: Limits,
         transcript: Transcript,
     ) -> Result<Option<TestMessage>, Failure> {
@@ -248,7 +261,7 @@ impl Run<'_> {
             let mechanism = session.authenticate(network, settings).await?;
             self.pass(StageDetail { mechanism: mechanism.map(str::to_owned), ..StageDetail::default() });
         }
-        let message = self.transaction(&mut session, settings, plan).await?;
+        let message = self.transaction(&mut session, settings, options).await?;
         session.quit().await;
         Ok(message)
     }
@@ -257,12 +270,12 @@ impl Run<'_> {
         &mut self,
         session: &mut Secure,
         settings: &Settings,
-        plan: &Plan<'_>,
+        options: &ProbeOptions<'_>,
     ) -> Result<Option<TestMessage>, Failure> {
         self.begin(Stage::Sender);
-        // Without a recipient the envelope needs one all the same; it is not written.
-        let recipient = plan.recipient.unwrap_or(&settings.sender_address);
-        let test_mail = plan.test_mail.as_ref().ok_or(Failure {
+        // An envelope needs a recipient even if the test ends after MAIL FROM. RCPT TO is not sent then.
+        let recipient = options.recipient.unwrap_or(&settings.sender_address);
+        let test_mail = options.test_mail.as_ref().ok_or(Failure {
             stage: Stage::Sender,
             code: FailureCode::SenderRejected,
             reply: None,
@@ -281,7 +294,7 @@ impl Run<'_> {
         };
         let reply = session.mail(&envelope).await?;
         self.pass(answered(&mail.from, &reply));
-        if plan.recipient.is_none() {
+        if options.recipient.is_none() {
             return Ok(None);
         }
         self.begin(Stage::Recipient);
@@ -292,18 +305,18 @@ impl Run<'_> {
         let reply = session.body(&mail, Instant::now() + LISTEN_BEFORE_DOT).await?;
         self.pass(StageDetail {
             octets: Some(mail.message.len()),
-            reply: Some(line(&reply)),
+            reply: Some(one_line(&reply)),
             ..StageDetail::default()
         });
         Ok(Some(TestMessage {
             message_id: test_mail.message_id.clone(),
             recipient: recipient.to_owned(),
-            reply: line(&reply),
+            reply: one_line(&reply),
         }))
     }
 }
 
-/// What DNS says of mail sent this way. Of a relay that is not on the public Internet it says nothing that counts.
+/// Looks up SPF, DKIM and DMARC. For a relay in a private network they mean nothing, so there it gives `None`.
 async fn look_at_dns(
     network: &Network,
     settings: &Settings,
@@ -319,11 +332,11 @@ async fn look_at_dns(
 
 /// The detail of a stage that gave the server a mail address.
 fn answered(address: &str, reply: &Reply) -> StageDetail {
-    StageDetail { address: Some(address.to_owned()), reply: Some(line(reply)), ..StageDetail::default() }
+    StageDetail { address: Some(address.to_owned()), reply: Some(one_line(reply)), ..StageDetail::default() }
 }
 
-/// The reply as a line.
-fn line(reply: &Reply) -> String {
+/// The reply in one line.
+fn one_line(reply: &Reply) -> String {
     let mut line = reply.code.to_string();
     if let Some(enhanced) = reply.enhanced {
         line.push(' ');

@@ -1,14 +1,15 @@
-//! Keeps secrets out of everything a server may echo back to us.
+//! Keeps secrets out of texts that a server may echo them in.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, general_purpose};
 use zeroize::Zeroizing;
 
-/// What stands in a secret's place.
+/// The text in a secret's place.
 pub const REDACTED: &str = "<redacted>";
 
-/// A secret this short would give itself away by the gaps it leaves, so the whole text goes instead.
+/// The shortest secret, in octets, that is cut out of a text. For a shorter one the whole text is replaced, because the
+/// gaps would show where the secret stood.
 const TOO_SHORT_TO_CUT_OUT: usize = 4;
 
 /// Takes base64 with and without padding, and with stray bits: an echo need not be clean.
@@ -19,17 +20,24 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The secrets of one relay, in the forms in which a server could show them.
+/// The secrets of one relay, in the forms in which a server could send them back.
+///
+/// ```
+/// use sender_lambda::smtp::redact::Redactor;
+///
+/// let redactor = Redactor::new(["hunter2"]);
+/// assert_eq!(redactor.clean("535 bad password HUNTER2"), "535 bad password <redacted>");
+/// ```
 #[derive(Clone, Default)]
 pub struct Redactor {
-    /// As they are.
+    /// The secrets themselves.
     secrets: Vec<Zeroizing<String>>,
-    /// In base64, hex and percent encoding, alone.
+    /// Each secret in base64, hex and percent encoding.
     encoded: Vec<Zeroizing<String>>,
 }
 
 impl Redactor {
-    /// For these secrets; empty ones do not count.
+    /// Makes a redactor of these secrets. Empty ones do not count.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let mut redactor = Self::default();
         for secret in secrets {
@@ -67,7 +75,7 @@ impl Redactor {
         if percent != secret {
             self.encoded.push(Zeroizing::new(percent));
         }
-        // Longest first: a secret that contains another goes whole.
+        // Longest first, so that a secret that contains another one is replaced as a whole.
         self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         self.encoded.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
@@ -131,7 +139,7 @@ impl std::fmt::Debug for Redactor {
     }
 }
 
-/// Replaces all of `needle` in ASCII-case-insensitive comparison.
+/// Replaces each `needle`, compared without ASCII case.
 fn replace_any_case(text: String, needle: &str) -> String {
     let (hay, needle) = (text.as_bytes(), needle.as_bytes());
     if needle.is_empty() || hay.len() < needle.len() {
@@ -167,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_of_a_secret_goes() {
+    fn every_form_of_a_secret_is_replaced() {
         let redactor = Redactor::new(["hunter2"]);
         let plain = general_purpose::STANDARD.encode("\0mailer\0hunter2");
         let shifted = general_purpose::STANDARD.encode("x\0mailer\0hunter2!");
@@ -185,13 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn a_short_secret_takes_the_whole_text_along() {
+    fn for_a_short_secret_the_whole_text_is_replaced() {
         assert_eq!(Redactor::new(["a"]).clean("authentication failed"), REDACTED);
         assert_eq!(Redactor::new(["a"]).clean("no"), "no");
     }
 
     #[test]
-    fn punctuation_is_percent_encoded() {
+    fn a_percent_encoded_secret_is_replaced() {
         assert_eq!(Redactor::new(["p@ss word"]).clean("u=p%40ss%20word"), format!("u={REDACTED}"));
     }
 }

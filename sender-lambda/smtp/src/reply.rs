@@ -22,13 +22,22 @@ pub enum Unreadable {
 /// A reply as it stands on the wire: the code and each line's text after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawReply {
-    /// 200 to 599.
+    /// The reply code, 200 to 599.
     pub code: u16,
     /// The text of each line; at least one. Octets that are not UTF-8 are U+FFFD.
     pub lines: Vec<String>,
 }
 
 /// Collects the lines of one reply.
+///
+/// ```
+/// use sender_lambda::smtp::reply::ReplyParser;
+///
+/// let mut parser = ReplyParser::default();
+/// assert_eq!(parser.push(b"550-5.1.1 No such user"), Ok(None));
+/// let reply = parser.push(b"550 5.1.1 here").unwrap().unwrap().into_reply();
+/// assert_eq!((reply.code, reply.text.as_str()), (550, "No such user\nhere"));
+/// ```
 #[derive(Debug, Default)]
 pub struct ReplyParser {
     code: Option<u16>,
@@ -49,7 +58,7 @@ impl ReplyParser {
             return Err(Unreadable::TooLong);
         }
         let (code, more, text) = split(line).ok_or(Unreadable::Malformed)?;
-        // A code that changes in mid-reply means that one of the two is not what the server meant.
+        // All lines of a reply have one code (RFC 5321 §4.2.1). With two of them the server's meaning is not known.
         if *self.code.get_or_insert(code) != code {
             return Err(Unreadable::Malformed);
         }
@@ -67,7 +76,7 @@ impl ReplyParser {
 pub(crate) fn split(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     let (digits, rest) = line.split_at_checked(3)?;
     let [first @ b'2'..=b'5', b'0'..=b'9', b'0'..=b'9'] = digits else { return None };
-    // NUL is where a C program's idea of the line ends and ours does not; a bare CR is the same for terminals.
+    // C programs end the line at a NUL and terminals overwrite it after a bare CR, where this parser reads on.
     if rest.iter().any(|&b| b == 0 || b == b'\r') {
         return None;
     }
@@ -123,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn replies() {
+    fn a_reply_has_a_code_an_enhanced_code_and_a_text() {
         let reply = |wire| parse(wire).unwrap().unwrap().into_reply();
         let check = |wire, code, enhanced: Option<&str>, text: &str| {
             let got = reply(wire);
@@ -140,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply() {
+    fn malformed_and_too_long_replies_are_refused() {
         for bad in [
             "25 OK",
             "650 OK",

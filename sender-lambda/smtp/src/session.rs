@@ -1,7 +1,6 @@
-//! A session, from the dial to AUTH. The probe and the sender open it by the same function. Its type says how
-//! far it is: only one on a TLS stream, which [`super::tls`] alone makes and only after the certificate was
-//! verified, has AUTH, and only a
-//! [`Carrier`] has the transaction's commands.
+//! An SMTP session from the dial to AUTH, opened by one function for the test and for sending. Its type says what it may
+//! do: only `Session<TlsStream<TcpStream>>`, which [`super::tls`] makes after it has verified the certificate, has
+//! AUTH, and only a session over a [`Carrier`] has MAIL, RCPT and DATA.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,55 +17,66 @@ use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
 use super::capabilities::Offer;
-use super::connection::{Trouble, Wire};
+use super::connection::{Connection, ReadError};
 use super::limits::Limits;
 use super::redact::Redactor;
 use super::tls::{self, TlsFailure, Trust};
 use super::transcript::Transcript;
 use super::{Network, auth, classify, dial, legacy_tls};
 
-/// Sees a session come about. The sender does not look; the probe fills its report.
-pub(crate) trait Watch: Send {
-    /// A stage begins.
+/// Follows a session while it opens. The probe fills its report by it; the sender has no use for it.
+pub(crate) trait Observer: Send {
+    /// The test comes to this stage.
     fn begin(&mut self, _stage: Stage) {}
-    /// The stage that began last has passed.
+    /// The stage that began last has passed, with this detail for the report.
     fn pass(&mut self, _detail: StageDetail) {}
-    /// The relay's addresses.
+    /// The relay's name has these addresses.
     fn resolved(&mut self, _addresses: &[IpAddr]) {}
-    /// What the server offers.
-    fn offer(&mut self, _after_tls: bool, _offer: &Offer) {}
-    /// What the handshake showed.
+    /// The server offers these extensions in its reply to EHLO.
+    fn offer(&mut self, _channel: Channel, _offer: &Offer) {}
+    /// The handshake has shown this version, cipher and certificate.
     fn tls(&mut self, _facts: TlsFacts) {}
     /// The server refused the handshake without a reason.
     fn refused(&mut self) {}
 }
 
-/// Does not look.
-pub(crate) struct Unwatched;
-impl Watch for Unwatched {}
+/// The observer that does nothing, for sending.
+pub(crate) struct NoObserver;
+impl Observer for NoObserver {}
 
-/// How TLS is set up.
+/// The channel that an EHLO goes over. A server may offer other extensions on each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// The plaintext one, before STARTTLS.
+    Plaintext,
+    /// The encrypted one, after the TLS handshake.
+    Encrypted,
+}
+
+/// The kind of TLS handshake that a session makes.
 pub(crate) enum TlsSetup<'a> {
-    /// For a test: what the server shows is kept.
+    /// For a test: the version, the cipher and the certificate are reported.
     Examine(&'a Trust),
-    /// For sending: sessions are resumed.
+    /// For sending: TLS sessions are resumed.
     Send(Arc<ClientConfig>),
-    /// For a server that has refused a handshake: one of old, with this for its randomness, which ends the session
-    /// in any case; `tls.legacy` when the server took it.
-    Old([u8; 32]),
+    /// For a server that has refused a handshake: only asks whether it accepts a legacy one, with these random octets.
+    /// The session always ends there, with `tls.legacy` if the server accepts.
+    Legacy([u8; 32]),
 }
 
 /// A session with a server that has greeted.
 pub(crate) struct Session<S> {
-    pub(crate) wire: Wire<S>,
+    pub(crate) connection: Connection<S>,
     pub(crate) offer: Offer,
     pub(crate) limits: Limits,
-    /// How many more mails the server takes on this connection (RFC 9422).
-    pub(crate) room: u64,
-    /// Whether the server takes an envelope that goes ahead with the body before it.
-    pub(crate) takes_ahead: bool,
-    /// What is being written; kept for its room.
-    pub(crate) group: Vec<u8>,
+    /// How many more mails the server takes on this connection (the MAILMAX of RFC 9422).
+    pub(crate) remaining: u64,
+    /// Whether a transaction may be open, or the connection is old, so that RSET must come before the next MAIL.
+    pub(crate) needs_rset: bool,
+    /// Whether the server takes an envelope that leaves with the body before it.
+    pub(crate) pipelines_envelope: bool,
+    /// The octets that are being written. Kept to allocate them once.
+    pub(crate) out: Vec<u8>,
 }
 
 /// A session that is encrypted and whose server is verified.
@@ -80,7 +90,7 @@ impl Carrier for TlsStream<TcpStream> {}
 /// A pipe inside one process leads to no network.
 impl Carrier for DuplexStream {}
 
-/// The secrets of these settings, to be kept out of everything shown.
+/// The redactor of these settings' secrets, which keeps them out of reports and replies.
 pub(crate) fn redactor(settings: &Settings) -> Redactor {
     match &settings.auth {
         Auth::None => Redactor::default(),
@@ -102,28 +112,28 @@ pub(crate) async fn open(
     setup: &TlsSetup<'_>,
     limits: Limits,
     transcript: Option<Transcript>,
-    watch: &mut dyn Watch,
+    observer: &mut dyn Observer,
 ) -> Result<Secure, Failure> {
     let fail = |stage| move |code| Failure { stage, code, reply: None };
 
-    watch.begin(Stage::Resolve);
+    observer.begin(Stage::Resolve);
     let allowed = |endpoint| network.allowed.relay(endpoint);
     let until = limits.until(limits.timeouts.resolve);
     let endpoints = dial::resolve(&network.resolver, &settings.host, settings.port, allowed, until)
         .await
         .map_err(fail(Stage::Resolve))?;
     let addresses: Vec<_> = endpoints.iter().map(|checked| checked.endpoint().ip()).collect();
-    watch.resolved(&addresses);
-    watch.pass(StageDetail {
+    observer.resolved(&addresses);
+    observer.pass(StageDetail {
         addresses: addresses.iter().map(IpAddr::to_string).collect(),
         ..StageDetail::default()
     });
 
-    watch.begin(Stage::Connect);
+    observer.begin(Stage::Connect);
     let until = limits.until(limits.timeouts.connect.saturating_mul(2));
     let (stream, peer) =
         dial::connect(&endpoints, limits.timeouts.connect, until).await.map_err(fail(Stage::Connect))?;
-    watch.pass(StageDetail {
+    observer.pass(StageDetail {
         address: Some(peer.ip().to_string()),
         port: Some(peer.port()),
         ..StageDetail::default()
@@ -133,25 +143,25 @@ pub(crate) async fn open(
     let name = network.ehlo_name(settings);
     match settings.security {
         Security::Tls => {
-            watch.begin(Stage::Tls);
-            let stream = handshake(setup, settings, stream, limits, watch)
+            observer.begin(Stage::Tls);
+            let stream = handshake(setup, settings, stream, limits, observer)
                 .await
                 .map_err(|failure| failure.code)
                 .map_err(fail(Stage::Tls))?;
-            watch.pass(StageDetail::default());
-            let mut session = Session::new(Wire::new(stream, redactor, transcript), limits);
-            session.greeting(watch).await?;
-            session.ehlo(Stage::Ehlo, &name, true, watch).await?;
+            observer.pass(StageDetail::default());
+            let mut session = Session::new(Connection::new(stream, redactor, transcript), limits);
+            session.greeting(observer).await?;
+            session.ehlo(Stage::Ehlo, &name, Channel::Encrypted, observer).await?;
             Ok(session)
         }
         Security::StartTls => {
-            let mut session = Session::new(Wire::new(stream, redactor, transcript), limits);
-            session.greeting(watch).await?;
-            session.ehlo(Stage::Ehlo, &name, false, watch).await?;
-            watch.begin(Stage::Tls);
-            let mut session = session.starttls(setup, settings, watch).await?;
-            session.hello(Stage::Tls, &name, true, watch).await?;
-            watch.pass(StageDetail::default());
+            let mut session = Session::new(Connection::new(stream, redactor, transcript), limits);
+            session.greeting(observer).await?;
+            session.ehlo(Stage::Ehlo, &name, Channel::Plaintext, observer).await?;
+            observer.begin(Stage::Tls);
+            let mut session = session.starttls(setup, settings, observer).await?;
+            session.hello(Stage::Tls, &name, Channel::Encrypted, observer).await?;
+            observer.pass(StageDetail::default());
             Ok(session)
         }
     }
@@ -162,7 +172,7 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     settings: &Settings,
     stream: S,
     limits: Limits,
-    watch: &mut dyn Watch,
+    observer: &mut dyn Observer,
 ) -> Result<TlsStream<S>, TlsFailure> {
     let until = limits.until(limits.timeouts.tls);
     match setup {
@@ -170,14 +180,14 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
         TlsSetup::Examine(trust) => {
             let (result, facts) = tls::examine(trust, &settings.host, stream, until).await;
             if let Some(facts) = facts {
-                watch.tls(facts);
+                observer.tls(facts);
             }
             if result.as_ref().is_err_and(|failure| failure.refused) {
-                watch.refused();
+                observer.refused();
             }
             result
         }
-        TlsSetup::Old(random) => {
+        TlsSetup::Legacy(random) => {
             let taken = legacy_tls::is_answered(stream, &settings.host, *random, until).await;
             Err(TlsFailure::new(if taken { FailureCode::TlsLegacy } else { FailureCode::TlsFailed }))
         }
@@ -185,20 +195,28 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    pub(crate) fn new(wire: Wire<S>, limits: Limits) -> Self {
+    pub(crate) fn new(connection: Connection<S>, limits: Limits) -> Self {
         let offer = Offer::default();
-        Self { wire, offer, limits, room: u64::MAX, takes_ahead: true, group: Vec::new() }
+        Self {
+            connection,
+            offer,
+            limits,
+            remaining: u64::MAX,
+            needs_rset: false,
+            pipelines_envelope: true,
+            out: Vec::new(),
+        }
     }
 
-    pub(crate) async fn greeting(&mut self, watch: &mut dyn Watch) -> Result<(), Failure> {
-        watch.begin(Stage::Greeting);
+    pub(crate) async fn greeting(&mut self, observer: &mut dyn Observer) -> Result<(), Failure> {
+        observer.begin(Stage::Greeting);
         let until = self.limits.until(self.limits.timeouts.greeting);
         let reply = self.reply(Stage::Greeting, until).await?;
         if reply.code != 220 {
-            return Err(classify::refusal(Stage::Greeting, reply, false));
+            return Err(classify::refusal(Stage::Greeting, reply));
         }
-        self.wire.greeted();
-        watch.pass(StageDetail { banner: Some(reply.text), ..StageDetail::default() });
+        self.connection.greeted();
+        observer.pass(StageDetail { banner: Some(reply.text), ..StageDetail::default() });
         Ok(())
     }
 
@@ -206,12 +224,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         &mut self,
         stage: Stage,
         name: &str,
-        after_tls: bool,
-        watch: &mut dyn Watch,
+        channel: Channel,
+        observer: &mut dyn Observer,
     ) -> Result<(), Failure> {
-        watch.begin(stage);
-        self.hello(stage, name, after_tls, watch).await?;
-        watch.pass(StageDetail { name: Some(name.to_owned()), ..StageDetail::default() });
+        observer.begin(stage);
+        self.hello(stage, name, channel, observer).await?;
+        observer.pass(StageDetail { name: Some(name.to_owned()), ..StageDetail::default() });
         Ok(())
     }
 
@@ -219,72 +237,72 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         &mut self,
         stage: Stage,
         name: &str,
-        after_tls: bool,
-        watch: &mut dyn Watch,
+        channel: Channel,
+        observer: &mut dyn Observer,
     ) -> Result<(), Failure> {
         let until = self.limits.until(self.limits.timeouts.command);
-        let trouble = |trouble| classify::trouble(stage, trouble);
-        self.wire.command(&format!("EHLO {name}"), until).await.map_err(trouble)?;
-        let mut reply = self.wire.raw_reply(until).await.map_err(trouble)?;
+        let failure = |error| classify::read_error(stage, error);
+        self.connection.command(&format!("EHLO {name}"), until).await.map_err(failure)?;
+        let mut reply = self.connection.raw_reply(until).await.map_err(failure)?;
         for line in &mut reply.lines {
-            *line = self.wire.clean(line);
+            *line = self.connection.clean(line);
         }
         if reply.code != 250 {
-            let mut failure = classify::refusal(stage, reply.into_reply(), false);
+            let mut failure = classify::refusal(stage, reply.into_reply());
             if failure.code == FailureCode::TlsNotOffered {
-                // TLS is there; it is the name that is refused on its far side.
+                // The handshake has worked. The server refuses the name after it.
                 failure.code = FailureCode::EhloRejected;
             }
             return Err(failure);
         }
         self.offer = Offer::parse(&reply);
-        self.room = self.offer.mail_max.unwrap_or(u64::MAX);
-        watch.offer(after_tls, &self.offer);
+        self.remaining = self.offer.mail_max.unwrap_or(u64::MAX);
+        observer.offer(channel, &self.offer);
         Ok(())
     }
 
-    /// Reads one reply; anything else is this stage's failure.
+    /// Reads one reply. Without a readable one the stage fails.
     pub(crate) async fn reply(&mut self, stage: Stage, until: Instant) -> Result<Reply, Failure> {
-        self.wire.reply(until).await.map_err(|trouble| classify::trouble(stage, trouble))
+        self.connection.reply(until).await.map_err(|error| classify::read_error(stage, error))
     }
 
-    /// One command and its reply.
+    /// Sends one command and reads its reply.
     pub(crate) async fn exchange(&mut self, stage: Stage, line: &str) -> Result<Reply, Failure> {
         let until = self.limits.until(self.limits.timeouts.command);
-        if self.wire.has_input() {
-            // What was said unasked would be taken for the answer to this command.
+        if self.connection.has_input() {
+            // An unsolicited reply in the buffer would count as the reply to this command.
             let reply = self.reply(stage, until).await?;
             return Err(if reply.is_positive() {
-                classify::trouble(stage, Trouble::Malformed)
+                classify::read_error(stage, ReadError::Malformed)
             } else {
-                classify::refusal(stage, reply, false)
+                classify::refusal(stage, reply)
             });
         }
-        match self.wire.command(line, until).await {
+        match self.connection.command(line, until).await {
             Ok(()) => self.reply(stage, until).await,
-            // The server may have said why before it closed.
-            Err(Trouble::Closed) => match self.wire.reply(until).await {
-                Ok(reply) if !reply.is_positive() => Err(classify::refusal(stage, reply, false)),
-                _ => Err(classify::trouble(stage, Trouble::Closed)),
+            // The server may have sent its reason before it closed.
+            Err(ReadError::Closed) => match self.connection.reply(until).await {
+                Ok(reply) if !reply.is_positive() => Err(classify::refusal(stage, reply)),
+                _ => Err(classify::read_error(stage, ReadError::Closed)),
             },
-            Err(trouble) => Err(classify::trouble(stage, trouble)),
+            Err(error) => Err(classify::read_error(stage, error)),
         }
     }
 
-    /// Ends the session politely, without waiting for the answer.
+    /// Ends the session with QUIT, without waiting for the reply.
     pub(crate) async fn quit(self) {
         let until = self.limits.until(Duration::from_millis(500));
-        self.wire.quit(until).await;
+        self.connection.quit(until).await;
     }
 }
 
 impl Session<TcpStream> {
-    /// STARTTLS (RFC 3207). There is no way to go on without it.
+    /// Sends STARTTLS (RFC 3207) and makes the handshake. A plaintext session cannot go on without them.
     async fn starttls(
         mut self,
         setup: &TlsSetup<'_>,
         settings: &Settings,
-        watch: &mut dyn Watch,
+        observer: &mut dyn Observer,
     ) -> Result<Secure, Failure> {
         let fail = |code| Failure { stage: Stage::Tls, code, reply: None };
         if !self.offer.starttls {
@@ -292,23 +310,23 @@ impl Session<TcpStream> {
         }
         let reply = self.exchange(Stage::Tls, "STARTTLS").await?;
         if reply.code != 220 {
-            return Err(classify::refusal(Stage::Tls, reply, false));
+            return Err(classify::refusal(Stage::Tls, reply));
         }
-        // Whatever came along with the 220 came from whoever can write into the unencrypted side; taking it for
-        // the first words of the encrypted side is the STARTTLS injection (RFC 3207 §6, CVE-2011-0411).
+        // Input behind the 220 was sent in plaintext, perhaps by an attacker on the network. To read it as the first
+        // reply after the handshake is the STARTTLS injection (RFC 3207 §6, CVE-2011-0411).
         let limits = self.limits;
         let (stream, redactor, transcript) =
-            self.wire.into_stream().ok_or_else(|| fail(FailureCode::TlsInjected))?;
-        let stream = handshake(setup, settings, stream, limits, watch).await.map_err(|failure| {
-            // The same, a moment later: plaintext where the ServerHello should be.
+            self.connection.into_stream().ok_or_else(|| fail(FailureCode::TlsInjected))?;
+        let stream = handshake(setup, settings, stream, limits, observer).await.map_err(|failure| {
+            // The same injection a moment later: plaintext in place of the ServerHello.
             fail(if failure.not_tls { FailureCode::TlsInjected } else { failure.code })
         })?;
-        Ok(Session::new(Wire::new(stream, redactor, transcript), limits))
+        Ok(Session::new(Connection::new(stream, redactor, transcript), limits))
     }
 }
 
 impl Secure {
-    /// Authenticates, if the settings say so. The mechanism used.
+    /// Authenticates, if the settings have credentials. Gives the name of the mechanism used.
     pub(crate) async fn authenticate(
         &mut self,
         network: &Network,

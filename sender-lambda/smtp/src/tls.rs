@@ -1,5 +1,5 @@
-//! TLS 1.2 and later by rustls with ring. A recording verifier keeps the certificate and the reason, so that a
-//! failed handshake still explains itself.
+//! TLS 1.2 and 1.3 by rustls with ring. For a test the verifier records the certificate and the reason against it, so that
+//! the report can explain a failed handshake.
 
 use std::cmp::Ordering;
 use std::io;
@@ -24,30 +24,30 @@ use tokio_rustls::client::TlsStream;
 
 use super::certificate;
 
-/// Whom we trust: the public roots, the operator's and the relay's own.
+/// The certificates that a relay's certificate may end in: the public roots, the operator's and the relay's own.
 #[derive(Clone)]
 pub(crate) struct Trust {
     roots: Arc<RootCertStore>,
-    /// The relay's own certificates as given. A leaf that is one of them is trusted as it is: self-signed
-    /// certificates are often marked as a CA, which no chain may end in.
+    /// The relay's own certificates as given. A leaf that is one of them is trusted without a chain: self-signed
+    /// certificates are often marked as a CA, and webpki refuses a CA as a leaf.
     pinned: Arc<Vec<CertificateDer<'static>>>,
 }
 
-/// The provider: ring, by value, so that no process-wide default is needed.
+/// The crypto provider, ring. Passed to each configuration, so that no process-wide default is needed.
 fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::ring::default_provider())))
 }
 
 impl Trust {
-    /// The public roots and those of the operator's PEM.
+    /// Trusts the public roots and the operator's.
     pub(crate) fn new(extra: &[CertificateDer<'static>]) -> Self {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         roots.add_parsable_certificates(extra.iter().cloned());
         Self { roots: Arc::new(roots), pinned: Arc::new(Vec::new()) }
     }
 
-    /// The same with a relay's own certificates. What does not parse was refused by the rules and is left out.
+    /// Adds a relay's own certificates. One that does not parse is left out; the settings' rules refuse it before.
     pub(crate) fn with_pem(&self, pem: &str) -> Self {
         let own: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes()).filter_map(Result::ok).collect();
         let mut roots = RootCertStore::clone(&self.roots);
@@ -55,51 +55,61 @@ impl Trust {
         Self { roots: Arc::new(roots), pinned: Arc::new(own) }
     }
 
-    fn verifier(&self, lenient: bool) -> Result<Verifier, Error> {
+    fn verifier(&self, mode: Mode) -> Result<Verifier, Error> {
         let inner = WebPkiServerVerifier::builder_with_provider(Arc::clone(&self.roots), provider())
             .build()
             .map_err(|error| Error::General(error.to_string()))?;
-        Ok(Verifier { inner, pinned: Arc::clone(&self.pinned), lenient, seen: Mutex::default() })
+        Ok(Verifier { inner, pinned: Arc::clone(&self.pinned), mode, seen: Mutex::default() })
     }
 
-    /// For many connections to one relay: sessions are resumed, and a bad certificate ends the handshake.
+    /// The configuration for sending: TLS sessions are resumed, and a certificate that is not trusted fails the handshake.
     pub(crate) fn strict(&self) -> Result<Arc<ClientConfig>, Error> {
-        config(Arc::new(self.verifier(false)?))
+        config(Arc::new(self.verifier(Mode::Enforce)?))
     }
 }
 
 fn config(verifier: Arc<Verifier>) -> Result<Arc<ClientConfig>, Error> {
-    let lenient = verifier.lenient;
+    let mode = verifier.mode;
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    if lenient {
-        // A resumed session is not verified again, so a lenient handshake must neither leave nor take one.
+    if mode == Mode::Record {
+        // A resumed session is not verified again, so an unverified handshake must neither leave nor take one.
         config.resumption = Resumption::disabled();
     }
     Ok(Arc::new(config))
 }
 
-/// Why a certificate is not taken.
+/// What a verifier does with a certificate that is not trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Fails the handshake.
+    Enforce,
+    /// Records it and finishes the handshake, so that version and cipher are known. [`examine`] then closes the
+    /// connection before a command is sent.
+    Record,
+}
+
+/// The reason why a certificate is not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.code())]
-struct Verdict(FailureCode);
+struct Rejected(FailureCode);
 
+/// The server's certificate and the reason against it, as [`Mode::Record`] keeps them.
 #[derive(Debug, Default)]
 struct Seen {
     leaf: Option<CertificateDer<'static>>,
-    verdict: Option<Verdict>,
+    rejected: Option<Rejected>,
 }
 
-/// Verifies as webpki does, and keeps what it saw. A lenient one lets the handshake finish all the same, so
-/// that version and cipher are known; [`examine`] then ends the connection before a word is said.
+/// Verifies a certificate as webpki does, or as one of the relay's own.
 #[derive(Debug)]
 struct Verifier {
     inner: Arc<WebPkiServerVerifier>,
     pinned: Arc<Vec<CertificateDer<'static>>>,
-    lenient: bool,
+    mode: Mode,
     seen: Mutex<Seen>,
 }
 
@@ -121,17 +131,18 @@ impl Verifier {
                 Some(Ordering::Greater) => Err(FailureCode::TlsExpired),
                 _ => ParsedCertificate::try_from(leaf)
                     .and_then(|parsed| verify_server_name(&parsed, name))
-                    .map_err(|error| verdict(&error, leaf)),
+                    .map_err(|error| code_of(&error, leaf)),
             };
         }
         match self.inner.verify_server_cert(leaf, intermediates, name, &[], now) {
             Ok(_) => Ok(()),
-            Err(error) => Err(verdict(&error, leaf)),
+            Err(error) => Err(code_of(&error, leaf)),
         }
     }
 }
 
-fn verdict(error: &Error, leaf: &CertificateDer<'_>) -> FailureCode {
+/// The failure code of a certificate that webpki does not trust.
+fn code_of(error: &Error, leaf: &CertificateDer<'_>) -> FailureCode {
     let Error::InvalidCertificate(error) = error else { return FailureCode::TlsUntrusted };
     match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => FailureCode::TlsExpired,
@@ -141,7 +152,7 @@ fn verdict(error: &Error, leaf: &CertificateDer<'_>) -> FailureCode {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             FailureCode::TlsNameMismatch
         }
-        // The digest or the key of a signature in the chain is one that nobody takes any more, such as SHA-1.
+        // A signature in the chain has a digest or key that is no longer accepted, such as SHA-1.
         CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => FailureCode::TlsLegacy,
         CertificateError::BadEncoding => FailureCode::TlsFailed,
@@ -159,14 +170,14 @@ impl ServerCertVerifier for Verifier {
         _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verdict = self.judge(leaf, intermediates, name, now).err().map(Verdict);
-        if self.lenient {
+        let rejected = self.judge(leaf, intermediates, name, now).err().map(Rejected);
+        if self.mode == Mode::Record {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            *seen = Seen { leaf: Some(leaf.clone().into_owned()), verdict };
+            *seen = Seen { leaf: Some(leaf.clone().into_owned()), rejected };
         }
-        match verdict {
-            Some(verdict) if !self.lenient => {
-                Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(verdict)))))
+        match rejected {
+            Some(reason) if self.mode == Mode::Enforce => {
+                Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(reason)))))
             }
             _ => Ok(ServerCertVerified::assertion()),
         }
@@ -203,11 +214,11 @@ fn server_name(host: &str) -> Result<ServerName<'static>, FailureCode> {
 /// A handshake that did not lead to an encrypted and verified connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TlsFailure {
-    /// Why.
+    /// The failure code to report.
     pub(crate) code: FailureCode,
-    /// Whether what answered does not speak TLS at all.
+    /// Whether the server's answer is no TLS at all.
     pub(crate) not_tls: bool,
-    /// Whether it refused without a reason, as it does when it has no version or cipher in common with us.
+    /// Whether the server refused without a reason, as it does when it has no version or cipher in common with rustls.
     pub(crate) refused: bool,
 }
 
@@ -217,16 +228,16 @@ impl TlsFailure {
     }
 }
 
-/// What a handshake showed.
+/// The result of a handshake for a test, and the facts that the report shows.
 pub(crate) type Examined<S> = (Result<TlsStream<S>, TlsFailure>, Option<TlsFacts>);
 
-/// A handshake for a test: on failure, too, it tells what the server showed.
+/// Makes a handshake for a test: gives the facts also when it fails.
 pub(crate) async fn examine<S>(trust: &Trust, host: &str, stream: S, until: Instant) -> Examined<S>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let setup = || {
-        let verifier = Arc::new(trust.verifier(true)?);
+        let verifier = Arc::new(trust.verifier(Mode::Record)?);
         Ok::<_, Error>((Arc::clone(&verifier), config(verifier)?))
     };
     let Ok((verifier, config)) = setup() else {
@@ -252,17 +263,17 @@ where
     match result {
         Ok(stream) => {
             let facts = facts(Some(&stream));
-            // No verdict and no leaf would mean that nothing was verified.
-            match (seen.leaf.is_some(), seen.verdict) {
+            // Without a recorded leaf nothing was verified.
+            match (seen.leaf.is_some(), seen.rejected) {
                 (true, None) => (Ok(stream), facts),
-                (_, verdict) => {
-                    let code = verdict.map_or(FailureCode::TlsFailed, |Verdict(code)| code);
+                (_, reason) => {
+                    let code = reason.map_or(FailureCode::TlsFailed, |Rejected(code)| code);
                     (Err(TlsFailure::new(code)), facts)
                 }
             }
         }
         Err(mut failure) => {
-            if let Some(Verdict(code)) = seen.verdict {
+            if let Some(Rejected(code)) = seen.rejected {
                 failure.code = code;
             }
             (Err(failure), facts(None))
@@ -270,7 +281,7 @@ where
     }
 }
 
-/// A handshake for sending.
+/// Makes a handshake and verifies the certificate.
 pub(crate) async fn handshake<S>(
     config: Arc<ClientConfig>,
     host: &str,
@@ -291,19 +302,19 @@ where
 fn handshake_failure(error: &io::Error) -> TlsFailure {
     let refused = TlsFailure { refused: true, ..TlsFailure::new(FailureCode::TlsFailed) };
     let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
-        // It has closed.
+        // The server has closed.
         return refused;
     };
     match error {
         Error::InvalidCertificate(CertificateError::Other(OtherError(other))) => {
-            TlsFailure::new(other.downcast_ref::<Verdict>().map_or(FailureCode::TlsUntrusted, |Verdict(code)| *code))
+            TlsFailure::new(other.downcast_ref::<Rejected>().map_or(FailureCode::TlsUntrusted, |Rejected(code)| *code))
         }
         Error::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::InsufficientSecurity)
         | Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         )
-        // An old server answers with a record of its own version, which rustls takes for no record at all.
+        // A legacy server answers with a record of its own version, which rustls does not know.
         | Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => {
             TlsFailure::new(FailureCode::TlsLegacy)
         }

@@ -1,227 +1,232 @@
-//! Mail transactions up to the body: step by step for a test or a server without PIPELINING, MAIL, RCPT and what
-//! follows them in one group (RFC 2920) otherwise.
+//! The commands of a mail transaction: one at a time for a test or a server without PIPELINING, otherwise MAIL, RCPT and
+//! DATA (or BDAT) as one group (RFC 2920).
 
 use std::ops::RangeInclusive;
 
 use ownpost_domain::failure::{Failure, FailureCode, Reply, Stage};
 use tokio::time::Instant;
 
-use super::connection::Trouble;
+use super::connection::ReadError;
 use super::encode::Encoder;
 use super::envelope::Envelope;
 use super::session::{Carrier, Session};
 use super::{Mail, classify};
 
-/// How much of a message is encoded at a time: what a connection holds of a message, however long it is.
+/// The octets of a message that are encoded at a time, so that a connection needs no more memory for a longer message.
 pub(crate) const PIECE: usize = 64 * 1024;
-/// A reply that accepts.
+/// The codes of a positive reply.
 pub(crate) const POSITIVE: RangeInclusive<u16> = 200..=299;
-/// A reply that asks for the body.
+/// The code of the reply that asks for the body after DATA.
 const GO_ON: RangeInclusive<u16> = 354..=354;
 
-/// How bodies go over a connection.
+/// How the bodies of a batch go over a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
     /// After DATA, up to a dot.
     Data,
-    /// By BDAT, if the server takes an empty chunk. A server that offers CHUNKING and does not have it would take the
-    /// body for commands, so no body goes before that is known.
-    Asking,
-    /// By BDAT: the envelope ends with RCPT, and no word of the body means anything.
-    Chunks,
+    /// By BDAT, if the server takes an empty chunk first. A server that offers CHUNKING and does not know BDAT would run
+    /// the body's lines as commands, so no body leaves before the reply.
+    BdatProbe,
+    /// By BDAT. The envelope ends with RCPT, and nothing in the body can end it.
+    Bdat,
 }
 
 impl Body {
-    /// What an envelope ends with.
+    /// The command that ends an envelope's group.
     pub(crate) fn command(self) -> &'static str {
         match self {
             Self::Data => "DATA\r\n",
-            Self::Asking => "BDAT 0\r\n",
-            Self::Chunks => "",
+            Self::BdatProbe => "BDAT 0\r\n",
+            Self::Bdat => "",
         }
     }
 }
 
-/// How one mail's envelope went.
-pub(crate) enum Opened {
+/// The server's answer to one mail's envelope.
+pub(crate) enum EnvelopeResult {
     /// The body is due.
     Ready,
-    /// The mail is fine and BDAT is not: it is to be opened anew, for DATA.
-    NoChunks,
-    /// Refused; the connection is in step.
+    /// The server takes the mail but not BDAT. The envelope is to be sent again, for DATA.
+    NoBdat,
+    /// Refused. The replies are in step with the commands.
     Refused(Failure),
     /// Refused, and the connection is of no further use.
     RefusedAndBroken(Failure),
 }
 
 impl<S: Carrier> Session<S> {
-    /// MAIL FROM alone.
+    /// Sends MAIL FROM and reads its reply.
     pub(crate) async fn mail(&mut self, envelope: &Envelope) -> Result<Reply, Failure> {
         let reply = self.exchange(Stage::Sender, envelope.mail()).await?;
         accept(Stage::Sender, reply)
     }
 
-    /// RCPT TO alone.
+    /// Sends RCPT TO and reads its reply.
     pub(crate) async fn rcpt(&mut self, envelope: &Envelope) -> Result<Reply, Failure> {
         let reply = self.exchange(Stage::Recipient, envelope.rcpt()).await?;
         accept(Stage::Recipient, reply)
     }
 
-    /// DATA alone.
+    /// Sends DATA and reads the 354.
     pub(crate) async fn data(&mut self) -> Result<(), Failure> {
         let reply = self.exchange(Stage::Message, "DATA").await?;
-        if reply.code == 354 { Ok(()) } else { Err(classify::refusal(Stage::Message, reply, false)) }
+        if reply.code == 354 { Ok(()) } else { Err(classify::refusal(Stage::Message, reply)) }
     }
 
-    /// The body, then, if the server is still listening, the dot, for a single mail after [`Session::data`].
-    /// Waiting until `quiet` between the two tells a server that went away after its 354 from one that went away
-    /// after the dot, which costs time that only a test has.
+    /// The body and the dot of a single mail, after [`Session::data`]. Between the two it listens until `quiet`: a server
+    /// that closes there does not have the mail, where one that closes after the dot may have it. Only a test has time
+    /// for that.
     pub(crate) async fn body(&mut self, mail: &Mail, quiet: Instant) -> Result<Reply, Failure> {
-        let trouble = |trouble| classify::trouble(Stage::Message, trouble);
+        let failure = |error| classify::read_error(Stage::Message, error);
         let mut encoder = Encoder::for_data(&mail.message);
-        if self.wire.is_noting() {
-            self.wire.note(&format!("<message, {} octets>", encoder.len()));
+        if self.connection.is_recording() {
+            self.connection.record(&format!("<message, {} octets>", encoder.len()));
         }
         let until = self.limits.until(self.limits.timeouts.data);
         let (mut piece, mut more) = (Vec::new(), true);
         while more {
             piece.clear();
             more = encoder.fill(&mut piece, PIECE);
-            self.wire.write(&piece, until).await.map_err(trouble)?;
+            self.connection.write(&piece, until).await.map_err(failure)?;
         }
-        if !self.wire.is_quiet(quiet).await {
-            return Err(self.spoke_too_soon(Stage::Message).await);
+        if !self.connection.is_quiet(quiet).await {
+            return Err(self.unsolicited(Stage::Message).await);
         }
-        self.wire.note(".");
-        self.wire.write(b".\r\n", until).await.map_err(|_| unknown())?;
+        self.connection.record(".");
+        self.connection.write(b".\r\n", until).await.map_err(|_| unknown())?;
         self.final_reply().await
     }
 
-    /// The server spoke or closed where it should have listened: nothing has left that it could deliver.
-    pub(crate) async fn spoke_too_soon(&mut self, stage: Stage) -> Failure {
+    /// The failure of a server that has sent something, or closed, where it should wait for the client. At no such place
+    /// does the server have a whole mail.
+    pub(crate) async fn unsolicited(&mut self, stage: Stage) -> Failure {
         let until = self.limits.until(self.limits.timeouts.command);
-        match self.wire.reply(until).await {
-            Ok(reply) => classify::refusal(stage, reply, false),
-            Err(trouble) => classify::trouble(stage, trouble),
+        match self.connection.reply(until).await {
+            Ok(reply) => classify::refusal(stage, reply),
+            Err(error) => classify::read_error(stage, error),
         }
     }
 
-    /// The reply after a mail's last octet. Without a readable one nobody knows what became of the mail.
+    /// The reply after a mail's last octet. Without a readable one the mail is `message.unknown`: it may be delivered.
     pub(crate) async fn final_reply(&mut self) -> Result<Reply, Failure> {
         let until = self.limits.until(self.limits.timeouts.done);
-        let reply = self.wire.reply(until).await.map_err(|_| unknown())?;
+        let reply = self.connection.reply(until).await.map_err(|_| unknown())?;
         match reply.code {
             200..=299 => Ok(reply),
-            400..=599 => Err(classify::refusal(Stage::Message, reply, false)),
+            400..=599 => Err(classify::refusal(Stage::Message, reply)),
             _ => Err(unknown()),
         }
     }
 
-    /// One command after the other. `Err` when the connection failed.
-    pub(crate) async fn open_stepwise(
-        &mut self,
-        envelope: &Envelope,
-        stale: bool,
-    ) -> Result<Opened, Failure> {
-        if stale {
+    /// Sends an envelope one command at a time. `Err` when the connection failed.
+    pub(crate) async fn open_stepwise(&mut self, envelope: &Envelope) -> Result<EnvelopeResult, Failure> {
+        if std::mem::take(&mut self.needs_rset) {
             accept(Stage::Sender, self.exchange(Stage::Sender, "RSET").await?)?;
         }
         for (stage, line) in [(Stage::Sender, envelope.mail()), (Stage::Recipient, envelope.rcpt())] {
             let reply = self.exchange(stage, line).await?;
             if let Err(failure) = accept(stage, reply) {
-                return Ok(sort(failure));
+                return Ok(refused(failure));
             }
         }
-        // A word that nobody asked for is no answer to DATA: as before MAIL and RCPT it ends the connection.
+        // An unsolicited reply is no answer to DATA. As before MAIL and RCPT, `exchange` fails the connection for it.
         let reply = self.exchange(Stage::Message, "DATA").await?;
         if reply.code == 354 {
-            return Ok(Opened::Ready);
+            return Ok(EnvelopeResult::Ready);
         }
-        Ok(sort(classify::refusal(Stage::Message, reply, false)))
+        Ok(refused(classify::refusal(Stage::Message, reply)))
     }
 
-    /// An envelope in one group, unless it is in flight already. All its replies are read before anything is decided, so
-    /// that the two sides stay in step whatever the server makes of the group.
+    /// Sends an envelope as one group (RFC 2920), behind RSET where that is due. `Err` when the connection failed.
     pub(crate) async fn open_grouped(
         &mut self,
         envelope: &Envelope,
         body: Body,
-        in_flight: bool,
-        stale: bool,
-    ) -> Result<Opened, Failure> {
-        let trouble = |stage| move |trouble: Trouble| classify::trouble(stage, trouble);
+    ) -> Result<EnvelopeResult, Failure> {
+        let failed = |error| classify::read_error(Stage::Sender, error);
         let until = self.limits.until(self.limits.timeouts.command);
-        if !in_flight {
-            let reset: &[u8] = if stale { b"RSET\r\n" } else { b"" };
-            let group = [reset, envelope.lines(), body.command().as_bytes()].concat();
-            self.wire.write(&group, until).await.map_err(trouble(Stage::Sender))?;
-            if stale {
-                let reply = self.wire.reply(until).await.map_err(trouble(Stage::Sender))?;
-                if !reply.is_positive() {
-                    return Err(classify::refusal(Stage::Sender, reply, false));
-                }
-            }
+        let needs_rset = std::mem::take(&mut self.needs_rset);
+        let reset: &[u8] = if needs_rset { b"RSET\r\n" } else { b"" };
+        let group = [reset, envelope.lines(), body.command().as_bytes()].concat();
+        self.connection.write(&group, until).await.map_err(failed)?;
+        if needs_rset {
+            let reply = self.connection.reply(until).await.map_err(failed)?;
+            accept(Stage::Sender, reply)?;
         }
-        let refusal = |stage| move |reply: Reply| classify::refusal(stage, reply, false);
-        let mail = self.wire.nod(&POSITIVE, until).await.map_err(trouble(Stage::Sender))?;
+        self.envelope_replies(body, until).await
+    }
+
+    /// Reads the replies to an envelope's group. All of them are read before any of them counts, so that the replies stay
+    /// in step with the commands whatever the server makes of the group.
+    pub(crate) async fn envelope_replies(
+        &mut self,
+        body: Body,
+        until: Instant,
+    ) -> Result<EnvelopeResult, Failure> {
+        let failed = |stage| move |error: ReadError| classify::read_error(stage, error);
+        let refusal = |stage| move |reply: Reply| classify::refusal(stage, reply);
+        let mail = self.connection.expect(&POSITIVE, until).await.map_err(failed(Stage::Sender))?;
         let mail = mail.map_err(refusal(Stage::Sender));
         if let Err(failure) = &mail
             && is_closing(failure)
         {
-            // Nothing follows but the end of the connection.
-            return Ok(Opened::RefusedAndBroken(failure.clone()));
+            // The server closes now. There is no other reply to read.
+            return Ok(EnvelopeResult::RefusedAndBroken(failure.clone()));
         }
-        let rcpt = self.wire.nod(&POSITIVE, until).await.map_err(trouble(Stage::Recipient))?;
+        let rcpt = self.connection.expect(&POSITIVE, until).await.map_err(failed(Stage::Recipient))?;
         let rcpt = rcpt.map_err(refusal(Stage::Recipient));
         let closing = rcpt.as_ref().is_err_and(is_closing);
-        let refused = mail.and(rcpt).err();
+        let refused_by = mail.and(rcpt).err();
         let last = match body {
             _ if closing => None,
-            Body::Chunks => None,
-            Body::Data => Some(self.wire.nod(&GO_ON, until).await),
-            Body::Asking => Some(self.wire.nod(&POSITIVE, until).await),
+            Body::Bdat => None,
+            Body::Data => Some(self.connection.expect(&GO_ON, until).await),
+            Body::BdatProbe => Some(self.connection.expect(&POSITIVE, until).await),
         };
-        let last = last.transpose().map_err(trouble(Stage::Message))?;
-        Ok(match (refused, last) {
-            (Some(failure), _) if closing => Opened::RefusedAndBroken(failure),
-            (None, None | Some(Ok(_))) => Opened::Ready,
-            (None, Some(Err(reply))) if body == Body::Asking && reply.code != 421 => Opened::NoChunks,
-            (None, Some(Err(reply))) => sort(classify::refusal(Stage::Message, reply, false)),
-            // Without a recipient there is nothing to deliver: a lone dot ends what the server has opened (RFC
-            // 2920 §3.1), whatever it answers.
+        let last = last.transpose().map_err(failed(Stage::Message))?;
+        Ok(match (refused_by, last) {
+            (Some(failure), _) if closing => EnvelopeResult::RefusedAndBroken(failure),
+            (None, None | Some(Ok(_))) => EnvelopeResult::Ready,
+            (None, Some(Err(reply))) if body == Body::BdatProbe && reply.code != 421 => {
+                EnvelopeResult::NoBdat
+            }
+            (None, Some(Err(reply))) => refused(classify::refusal(Stage::Message, reply)),
+            // Without a recipient there is nothing to deliver: a single dot ends the message that the server has asked
+            // for (RFC 2920 §3.1), whatever the reply to it.
             (Some(failure), Some(Ok(_))) if body == Body::Data && failure.stage == Stage::Recipient => {
-                self.wire.write(b".\r\n", until).await.map_err(trouble(Stage::Message))?;
-                match self.wire.reply(until).await {
-                    Ok(_) => sort(failure),
-                    Err(_) => Opened::RefusedAndBroken(failure),
+                self.connection.write(b".\r\n", until).await.map_err(failed(Stage::Message))?;
+                match self.connection.reply(until).await {
+                    Ok(_) => refused(failure),
+                    Err(_) => EnvelopeResult::RefusedAndBroken(failure),
                 }
             }
-            // A server that refuses the sender and asks for the body all the same has lost its way.
-            (Some(failure), Some(Ok(_))) if body == Body::Data => Opened::RefusedAndBroken(failure),
-            (Some(failure), _) => sort(failure),
+            // A server that refuses the sender and still asks for the body is out of step.
+            (Some(failure), Some(Ok(_))) if body == Body::Data => EnvelopeResult::RefusedAndBroken(failure),
+            (Some(failure), _) => refused(failure),
         })
     }
 }
 
-/// A refusal that leaves the two sides out of step, as an unexpected class does, ends the connection; a 421
-/// says that it does.
-fn sort(failure: Failure) -> Opened {
+/// Sorts a refusal by what it does to the connection: after a reply of an unexpected class the two sides are out of step,
+/// and after 421 the server closes.
+fn refused(failure: Failure) -> EnvelopeResult {
     if is_closing(&failure) || failure.code == FailureCode::ProtocolMalformed {
-        Opened::RefusedAndBroken(failure)
+        EnvelopeResult::RefusedAndBroken(failure)
     } else {
-        Opened::Refused(failure)
+        EnvelopeResult::Refused(failure)
     }
 }
 
-/// Whether the server has announced the end of the connection (RFC 5321 §3.8).
+/// Whether the server has announced that it closes the connection: 421 (RFC 5321 §3.8).
 pub(crate) fn is_closing(failure: &Failure) -> bool {
     failure.reply.as_ref().is_some_and(|reply| reply.code == 421)
 }
 
 fn accept(stage: Stage, reply: Reply) -> Result<Reply, Failure> {
-    if reply.is_positive() { Ok(reply) } else { Err(classify::refusal(stage, reply, false)) }
+    if reply.is_positive() { Ok(reply) } else { Err(classify::refusal(stage, reply)) }
 }
 
+/// The failure of a mail that the server may or may not have.
 pub(crate) fn unknown() -> Failure {
     Failure { stage: Stage::Message, code: FailureCode::MessageUnknown, reply: None }
 }

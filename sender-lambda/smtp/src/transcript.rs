@@ -1,4 +1,4 @@
-//! What was said, line by line, for the report. Bounded; secrets never get in.
+//! The transcript of a test: the lines of both sides, bounded and without secrets.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,9 +8,9 @@ use tokio::time::Instant;
 /// The most octets of text a transcript keeps; with JSON's escapes and the rest of the report this stays well
 /// below the megabyte that a report may have.
 const MAX_OCTETS: usize = 128 * 1024;
-/// The most lines.
+/// The most lines in a transcript.
 const MAX_LINES: usize = 1000;
-/// The longest line shown.
+/// The most characters of a line that are shown.
 const MAX_LINE: usize = 1024;
 
 /// A transcript that several connections write to, in the order of events.
@@ -27,7 +27,7 @@ struct Inner {
 }
 
 impl Transcript {
-    /// Begins now.
+    /// Makes an empty transcript whose times count from `start`.
     pub(crate) fn new(start: Instant) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             start,
@@ -38,7 +38,7 @@ impl Transcript {
         })))
     }
 
-    /// Adds a line, already without secrets.
+    /// Adds a line. Its secrets have been taken out before.
     pub(crate) fn add(&self, from: Speaker, line: &str) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.octets > MAX_OCTETS || inner.lines.len() >= MAX_LINES {
@@ -51,8 +51,8 @@ impl Transcript {
         inner.octets += shown.len() + 32;
         let ms = milliseconds(inner.start.elapsed());
         let line = TranscriptLine { ms, from, line: shown };
-        // Until the greeting is known to be valid, nothing that the server said is shown: whatever answers on
-        // that port, the test is no way to read it.
+        // Until the greeting was valid, the server's lines are withheld: the test must not show the answers of a service
+        // that is no mail server.
         if from == Speaker::Server && !inner.greeted {
             inner.withheld.push(line);
         } else {
@@ -60,7 +60,7 @@ impl Transcript {
         }
     }
 
-    /// The greeting was valid: what the server said until now may be shown.
+    /// Shows the lines withheld so far, once the greeting was valid.
     pub(crate) fn greeted(&self) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.greeted = true;
@@ -68,13 +68,13 @@ impl Transcript {
         inner.lines.extend(withheld);
     }
 
-    /// All lines.
+    /// Takes all lines out.
     pub(crate) fn take(&self) -> Vec<TranscriptLine> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).lines)
     }
 }
 
-/// Milliseconds with one decimal.
+/// The duration in milliseconds, with one decimal.
 pub(crate) fn milliseconds(duration: std::time::Duration) -> f64 {
     (duration.as_secs_f64() * 10_000.0).round() / 10.0
 }

@@ -1,153 +1,219 @@
-//! Several mails in flight on one connection, whole: MAIL, RCPT and BDAT with the body are one group (RFC 3030 §4.2), and
-//! up to a window's worth of them waits for its replies. Only where it was asked for, because whatever is in flight when
-//! a connection breaks is `message.unknown`.
+//! Several mails in flight on one connection. MAIL, RCPT and BDAT with the body leave as one group (RFC 3030 §4.2), and
+//! up to `window` such groups wait for their replies. Off unless asked for: every mail in flight when a connection breaks
+//! is `message.unknown`.
 
 use std::collections::VecDeque;
 use std::io::Write as _;
 
 use ownpost_domain::failure::{Failure, FailureCode, Reply, Stage};
 
-use super::batch::{Batch, Ending, Manners, came_ahead, not_understood};
+use super::batch::{Batch, BatchEnd, End, Lost, Quirks, is_bad_sequence, is_unsupported_command};
 use super::classify;
-use super::connection::Trouble;
+use super::connection::ReadError;
 use super::encode::Encoder;
 use super::session::{Carrier, Session};
 use super::transaction::{PIECE, POSITIVE, is_closing, unknown};
 
-/// What a mail in flight is answered with: to MAIL, to RCPT, to its chunk.
+/// The number of replies to a mail in flight: to MAIL, to RCPT and to its chunk.
 const REPLIES: usize = 3;
 
-/// What came of one mail in flight.
+/// The server's answer to one mail in flight.
 struct Answer {
     result: Result<Reply, Failure>,
-    /// Whether the replies to the mails behind it can still be told apart.
+    /// Whether the next replies still belong to the next mails.
     in_step: bool,
 }
 
+/// The next step of a batch with several mails in flight.
+enum Step {
+    /// Nothing is in flight: end, or make the session ready for more.
+    Start,
+    /// Write mails until the window is full.
+    Fill,
+    /// Read the replies to the oldest mail in flight.
+    Reply,
+    /// Leave the connection for this reason.
+    End(End),
+}
+
+/// A batch on one connection with up to `window` mails in flight.
+struct WindowRun<'a, 'b, S> {
+    session: Session<S>,
+    batch: &'a mut Batch<'b>,
+    quirks: &'a mut Quirks,
+    /// The most mails in flight at a time.
+    window: usize,
+    /// The mails whose replies are due, oldest first.
+    in_flight: VecDeque<usize>,
+    /// The mail that a failed write has cut short. Nothing is written after it.
+    cut_short: Option<Lost>,
+    /// Mails refused only for coming behind a refused one. They go again after RSET, once nothing is in flight.
+    after_rset: Vec<usize>,
+    /// Whether the server has refused the mail before.
+    after_refusal: bool,
+    /// How many mails were accepted or refused by the server.
+    answered: usize,
+}
+
 impl<S: Carrier> Session<S> {
-    /// As [`Session::send`], on a connection that has taken BDAT.
+    /// Sends the mails as [`Session::send`] does, with several in flight. The server has taken an empty BDAT before.
     pub(super) async fn send_window(
-        mut self,
+        self,
         batch: &mut Batch<'_>,
-        manners: &mut Manners,
+        quirks: &mut Quirks,
         window: usize,
-        mut stale: bool,
-        mut answered: usize,
-    ) -> Ending<S> {
-        let mut flight: VecDeque<usize> = VecDeque::new();
-        // The mail that a failed write has cut short.
-        let mut lost = None;
-        // Mails that were refused for coming behind a refused one. They go again after RSET, once nothing is in flight.
-        let mut again: Vec<usize> = Vec::new();
-        let mut after_refusal = false;
+        answered: usize,
+    ) -> BatchEnd<S> {
+        let mut run = WindowRun {
+            session: self,
+            batch,
+            quirks,
+            window,
+            in_flight: VecDeque::new(),
+            cut_short: None,
+            after_rset: Vec::new(),
+            after_refusal: false,
+            answered,
+        };
+        let mut step = Step::Start;
         loop {
-            if flight.is_empty() {
-                for index in again.drain(..).rev() {
-                    batch.queue.push_front(index);
+            step = match step {
+                Step::Start => run.start().await,
+                Step::Fill => run.fill().await,
+                Step::Reply => run.reply().await,
+                Step::End(end) => {
+                    for index in run.in_flight.drain(..) {
+                        run.batch.results[index] = Some(Err(unknown()));
+                    }
+                    run.requeue();
+                    return end.leave(run.session, run.answered).await;
                 }
-                if batch.queue.is_empty() || batch.gate.is_over() {
-                    return Ending { session: Some(self), stale, lost: None, answered };
-                }
-                if self.room == 0 {
-                    self.quit().await;
-                    return Ending { session: None, stale, lost: None, answered };
-                }
-                if !self.wire.is_quiet_now().await
-                    || (stale && self.exchange(Stage::Sender, "RSET").await.is_err())
-                {
-                    return Ending::broken(None, answered);
-                }
-                (stale, after_refusal) = (false, false);
-            }
-            // Words that nobody asked for would count as the answer to what goes next. What is in flight has its
-            // answers in front of them; then the connection is found not to be quiet.
-            if again.is_empty()
-                && lost.is_none()
-                && !self.wire.has_said_more_than(REPLIES * flight.len()).await
-            {
-                lost = self.top_up(batch, &mut flight, window).await.err();
-            }
-            let Some(index) = flight.pop_front() else {
-                if lost.is_some() {
-                    return Ending::broken(lost, answered);
-                }
-                continue;
             };
-            let Answer { result, in_step } = self.answer().await;
-            match result {
-                Err(failure)
-                    if in_step
-                        && after_refusal
-                        && failure.stage != Stage::Message
-                        && came_ahead(&failure) =>
-                {
-                    again.push(index);
-                    self.room = self.room.saturating_add(1);
-                    stale = true;
-                }
-                Err(failure) if failure.stage == Stage::Message && not_understood(&failure) => {
-                    manners.no_chunks = true;
-                    give_up(batch, &flight, lost.map(|(index, _)| index));
-                    requeue(batch, &again);
-                    return Ending::broken(Some((index, failure)), answered);
-                }
-                result => {
-                    after_refusal = result.is_err();
-                    stale |= after_refusal;
-                    answered += usize::from(
-                        !matches!(&result, Err(failure) if failure.code == FailureCode::MessageUnknown),
-                    );
-                    batch.results[index] = Some(result);
-                }
-            }
-            if !in_step || (lost.is_some() && flight.is_empty()) {
-                give_up(batch, &flight, None);
-                requeue(batch, &again);
-                return Ending::broken(lost, answered);
-            }
+        }
+    }
+}
+
+impl<S: Carrier> WindowRun<'_, '_, S> {
+    async fn start(&mut self) -> Step {
+        self.requeue();
+        if self.batch.queue.is_empty() || self.batch.gate.deadline_passed() {
+            return Step::End(End::Idle);
+        }
+        if self.session.remaining == 0 {
+            return Step::End(End::Full);
+        }
+        if !self.session.connection.is_quiet_now().await
+            || (self.session.needs_rset && self.session.exchange(Stage::Sender, "RSET").await.is_err())
+        {
+            return Step::End(End::Broken(None));
+        }
+        (self.session.needs_rset, self.after_refusal) = (false, false);
+        Step::Fill
+    }
+
+    async fn fill(&mut self) -> Step {
+        // Nothing more is written once the buffer holds more replies than are due: the extra one is unsolicited, and
+        // would count for the next mail. The replies due come first, and then the connection is found not to be quiet.
+        if self.after_rset.is_empty()
+            && self.cut_short.is_none()
+            && !self.session.connection.has_more_replies_than(REPLIES * self.in_flight.len()).await
+        {
+            self.cut_short = self.top_up().await.err();
+        }
+        if !self.in_flight.is_empty() {
+            return Step::Reply;
+        }
+        match self.cut_short.take() {
+            Some(lost) => Step::End(End::Broken(Some(lost))),
+            None => Step::Start,
         }
     }
 
-    /// Writes mails until the window is full. `Err` with the mail that a failed write has cut short, if it has; those
-    /// before it are in flight.
-    async fn top_up(
-        &mut self,
-        batch: &mut Batch<'_>,
-        flight: &mut VecDeque<usize>,
-        window: usize,
-    ) -> Result<(), (usize, Failure)> {
-        let mut group = std::mem::take(&mut self.group);
-        group.clear();
-        while flight.len() < window && self.room > 0 && !batch.gate.is_over() {
-            let Some((index, envelope)) = self.next_envelope(batch) else { break };
-            if !batch.gate.commit(index).await {
+    async fn reply(&mut self) -> Step {
+        let Some(index) = self.in_flight.pop_front() else { return Step::Start };
+        let Answer { result, in_step } = self.session.answer().await;
+        match result {
+            Err(failure)
+                if in_step
+                    && self.after_refusal
+                    && failure.stage != Stage::Message
+                    && is_bad_sequence(&failure) =>
+            {
+                self.after_rset.push(index);
+                self.session.remaining = self.session.remaining.saturating_add(1);
+                self.session.needs_rset = true;
+            }
+            Err(failure) if failure.stage == Stage::Message && is_unsupported_command(&failure) => {
+                self.quirks.no_bdat = true;
+                if let Some(Lost { index, .. }) = self.cut_short.take() {
+                    self.batch.queue.push_front(index);
+                }
+                return Step::End(End::lost(index, failure));
+            }
+            result => {
+                self.after_refusal = result.is_err();
+                self.session.needs_rset |= self.after_refusal;
+                let in_doubt = matches!(&result, Err(failure) if failure.code == FailureCode::MessageUnknown);
+                self.answered += usize::from(!in_doubt);
+                self.batch.results[index] = Some(result);
+            }
+        }
+        let is_last = self.in_flight.is_empty();
+        if !in_step || (is_last && self.cut_short.is_some()) {
+            return Step::End(End::Broken(self.cut_short.take()));
+        }
+        if is_last { Step::Start } else { Step::Fill }
+    }
+
+    /// Writes mails until the window is full. `Err` with the mail that a failed write has cut short, if there is one;
+    /// the mails before it are in flight.
+    async fn top_up(&mut self) -> Result<(), Lost> {
+        let mut out = std::mem::take(&mut self.session.out);
+        out.clear();
+        while self.in_flight.len() < self.window
+            && self.session.remaining > 0
+            && !self.batch.gate.deadline_passed()
+        {
+            let Some((index, envelope)) = self.session.next_envelope(self.batch) else { break };
+            if !self.batch.gate.commit(index).await {
                 continue;
             }
-            self.room -= 1;
-            group.extend_from_slice(envelope.lines());
-            let mut encoder = Encoder::for_chunk(&batch.mails[index].message);
+            self.session.remaining -= 1;
+            out.extend_from_slice(envelope.lines());
+            let mut encoder = Encoder::for_chunk(&self.batch.mails[index].message);
             // Writing to a vector cannot fail.
-            let _ = write!(group, "BDAT {} LAST\r\n", encoder.len());
-            while encoder.fill(&mut group, PIECE) {
-                self.flush_group(&mut group)
+            let _ = write!(out, "BDAT {} LAST\r\n", encoder.len());
+            while encoder.fill(&mut out, PIECE) {
+                self.session
+                    .flush(&mut out)
                     .await
-                    .map_err(|trouble| (index, classify::trouble(Stage::Message, trouble)))?;
+                    .map_err(|error| Lost { index, failure: classify::read_error(Stage::Message, error) })?;
             }
-            flight.push_back(index);
+            self.in_flight.push_back(index);
         }
-        // Mails that are all in the group count as having left, whether or not the write says that it failed: their
-        // replies, or the silence, will tell.
-        let _ = self.flush_group(&mut group).await;
-        self.group = group;
+        // The mails in this last group count as having left even if the write fails: the replies, or their absence,
+        // decide.
+        let _ = self.session.flush(&mut out).await;
+        self.session.out = out;
         Ok(())
     }
 
-    async fn flush_group(&mut self, group: &mut Vec<u8>) -> Result<(), Trouble> {
+    /// Puts the mails that wait for RSET back in front of the queue, in their order.
+    fn requeue(&mut self) {
+        for index in self.after_rset.drain(..).rev() {
+            self.batch.queue.push_front(index);
+        }
+    }
+}
+
+impl<S: Carrier> Session<S> {
+    /// Writes the group, if there is one, and clears it.
+    async fn flush(&mut self, group: &mut Vec<u8>) -> Result<(), ReadError> {
         if group.is_empty() {
             return Ok(());
         }
         let until = self.limits.until(self.limits.timeouts.data);
-        let written = self.wire.write(group, until).await;
+        let written = self.connection.write(group, until).await;
         group.clear();
         written
     }
@@ -157,12 +223,12 @@ impl<S: Carrier> Session<S> {
         let until = self.limits.until(self.limits.timeouts.done);
         let mut refused: Option<Failure> = None;
         for stage in [Stage::Sender, Stage::Recipient] {
-            match self.wire.nod(&POSITIVE, until).await {
+            match self.connection.expect(&POSITIVE, until).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(reply)) => {
-                    let failure = classify::refusal(stage, reply, false);
+                    let failure = classify::refusal(stage, reply);
                     if failure.code == FailureCode::ProtocolMalformed {
-                        // Neither yes nor no, and the body is there.
+                        // Neither yes nor no, and the body has left.
                         return Answer { result: Err(refused.unwrap_or_else(unknown)), in_step: false };
                     }
                     let closing = is_closing(&failure);
@@ -180,24 +246,8 @@ impl<S: Carrier> Session<S> {
             .is_err_and(|failure| is_closing(failure) || failure.code == FailureCode::MessageUnknown);
         match refused {
             None => Answer { result: last, in_step: !closing },
-            // A server that takes the body of what it has refused has lost its way.
+            // A server that takes the body of a mail that it has refused is out of step.
             Some(failure) => Answer { in_step: !closing && last.is_err(), result: Err(failure) },
         }
-    }
-}
-
-/// What is in flight when the connection is given up is unknown; what was cut short goes again.
-fn give_up(batch: &mut Batch<'_>, flight: &VecDeque<usize>, cut_short: Option<usize>) {
-    for &index in flight {
-        batch.results[index] = Some(Err(unknown()));
-    }
-    if let Some(index) = cut_short {
-        batch.queue.push_front(index);
-    }
-}
-
-fn requeue(batch: &mut Batch<'_>, again: &[usize]) {
-    for &index in again.iter().rev() {
-        batch.queue.push_front(index);
     }
 }

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ownpost_core::config::Config;
 use ownpost_core::wire::settings::check;
-use ownpost_smtp::{Gate, Mail, Pool, RelayKey};
+use ownpost_smtp::{BeforeCommit, Mail, Pool, RelayKey};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ struct Meant {
 struct Open;
 
 #[async_trait]
-impl Gate for Open {
+impl BeforeCommit for Open {
     async fn commit(&self, _: usize) -> bool {
         true
     }

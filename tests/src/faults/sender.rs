@@ -16,7 +16,7 @@ use ownpost_domain::failure::{Failure, Reply};
 use ownpost_domain::report::StageResult;
 use ownpost_domain::settings::Settings;
 use ownpost_smtp::probe::{Probe, probe};
-use ownpost_smtp::{Gate, Mail, Network, Plan, Pool, RelayKey};
+use ownpost_smtp::{BeforeCommit, Mail, Network, Pool, ProbeOptions, RelayKey};
 use tokio::sync::{Semaphore, watch};
 
 use super::dice::Dice;
@@ -39,13 +39,13 @@ struct Journaled {
 }
 
 struct JournaledGate<'a> {
-    gate: &'a dyn Gate,
+    gate: &'a dyn BeforeCommit,
     mails: &'a [Mail],
     journal: &'a Mutex<File>,
 }
 
 #[async_trait]
-impl Gate for JournaledGate<'_> {
+impl BeforeCommit for JournaledGate<'_> {
     async fn commit(&self, index: usize) -> bool {
         // Before the row can be `sending`, so that no mark is missing.
         let message_id = message_id(&self.mails[index].message);
@@ -62,7 +62,7 @@ impl Relays for Journaled {
         key: &RelayKey,
         settings: &Settings,
         mails: &[Mail],
-        gate: &dyn Gate,
+        gate: &dyn BeforeCommit,
     ) -> Vec<Option<Result<Reply, Failure>>> {
         let gate = JournaledGate { gate, mails, journal: &self.journal };
         self.pool.send(key, settings, mails, &gate).await
@@ -71,10 +71,10 @@ impl Relays for Journaled {
     async fn probe(
         &self,
         settings: &Settings,
-        plan: &Plan<'_>,
+        options: &ProbeOptions<'_>,
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> Probe {
-        probe(&self.network, settings, plan, on_stage).await
+        probe(&self.network, settings, options, on_stage).await
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ownpost_domain::failure::{Failure, FailureCode, Reply};
 use ownpost_smtp::client::Client;
-use ownpost_smtp::{Gate, Mail, Outcome, Timeouts};
+use ownpost_smtp::{BeforeCommit, Mail, MailResult, Timeouts};
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 
@@ -32,7 +32,7 @@ const CONNECTIONS: usize = 12;
 #[derive(Debug, PartialEq)]
 pub struct Run {
     /// A result for each mail.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<MailResult>,
     /// What the client has written, by connection.
     pub written: Vec<Vec<u8>>,
 }
@@ -177,7 +177,7 @@ impl Door {
 }
 
 #[async_trait]
-impl Gate for Door {
+impl BeforeCommit for Door {
     async fn commit(&self, index: usize) -> bool {
         if self.refuse == Some(index) {
             return false;

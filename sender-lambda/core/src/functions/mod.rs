@@ -9,7 +9,7 @@ use ownpost_domain::failure::{Failure, Reply};
 use ownpost_domain::report::StageResult;
 use ownpost_domain::settings::Settings;
 use ownpost_smtp::probe::{Probe, probe};
-use ownpost_smtp::{Gate, Mail, Network, Plan, Pool, RelayKey};
+use ownpost_smtp::{BeforeCommit, Mail, Network, Pool, ProbeOptions, RelayKey};
 
 use crate::config::{Config, ConfigError};
 use crate::effects::{Effects, Emitted};
@@ -88,13 +88,13 @@ pub trait Relays: Send + Sync {
         key: &RelayKey,
         settings: &Settings,
         mails: &[Mail],
-        gate: &dyn Gate,
+        gate: &dyn BeforeCommit,
     ) -> Vec<Option<Result<Reply, Failure>>>;
     /// See [`probe`].
     async fn probe(
         &self,
         settings: &Settings,
-        plan: &Plan<'_>,
+        options: &ProbeOptions<'_>,
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> Probe;
 }
@@ -112,7 +112,7 @@ impl Relays for Smtp {
         key: &RelayKey,
         settings: &Settings,
         mails: &[Mail],
-        gate: &dyn Gate,
+        gate: &dyn BeforeCommit,
     ) -> Vec<Option<Result<Reply, Failure>>> {
         self.pool.send(key, settings, mails, gate).await
     }
@@ -120,10 +120,10 @@ impl Relays for Smtp {
     async fn probe(
         &self,
         settings: &Settings,
-        plan: &Plan<'_>,
+        options: &ProbeOptions<'_>,
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> Probe {
-        probe(&self.network, settings, plan, on_stage).await
+        probe(&self.network, settings, options, on_stage).await
     }
 }
 

@@ -12,7 +12,7 @@ use ownpost_domain::health::{Health, HealthStatus};
 use ownpost_domain::outcome::{self, Observation};
 use ownpost_domain::settings::Settings;
 use ownpost_domain::tenant::Tenant;
-use ownpost_smtp::Plan;
+use ownpost_smtp::ProbeOptions;
 use ownpost_smtp::probe::Probe;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -123,8 +123,8 @@ async fn look_after(app: &App, tenant: &Tenant) -> Result<(bool, usize)> {
         return Ok((false, expired));
     }
     let test_mail = test_message::build(settings, None, "en", now, random_bits());
-    let plan = Plan { recipient: None, test_mail, deadline: DEADLINE, look_for_fix: false };
-    let report = app.relays.probe(settings, &plan, &mut |_| {}).await;
+    let options = ProbeOptions { recipient: None, test_mail, deadline: DEADLINE, look_for_fix: false };
+    let report = app.relays.probe(settings, &options, &mut |_| {}).await;
     let released = learn(app, tenant, revision, settings, &health, &report).await?;
     Ok((true, expired + released))
 }

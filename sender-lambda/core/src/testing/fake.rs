@@ -7,7 +7,7 @@ use ownpost_domain::failure::{Failure, Reply};
 use ownpost_domain::report::StageResult;
 use ownpost_domain::settings::Settings;
 use ownpost_smtp::probe::Probe;
-use ownpost_smtp::{Gate, Mail, Plan, RelayKey};
+use ownpost_smtp::{BeforeCommit, Mail, ProbeOptions, RelayKey};
 
 use crate::functions::Relays;
 
@@ -39,7 +39,7 @@ pub trait Fake: Send + Sync {
     async fn test(
         &self,
         _settings: &Settings,
-        _plan: &Plan<'_>,
+        _options: &ProbeOptions<'_>,
         _on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> Probe {
         unreachable!("nothing here tests")
@@ -53,7 +53,7 @@ impl<F: Fake> Relays for F {
         key: &RelayKey,
         _settings: &Settings,
         mails: &[Mail],
-        gate: &dyn Gate,
+        gate: &dyn BeforeCommit,
     ) -> Vec<Option<Result<Reply, Failure>>> {
         self.enter(key).await;
         let mut results = Vec::with_capacity(mails.len());
@@ -71,10 +71,10 @@ impl<F: Fake> Relays for F {
     async fn probe(
         &self,
         settings: &Settings,
-        plan: &Plan<'_>,
+        options: &ProbeOptions<'_>,
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> Probe {
-        self.test(settings, plan, on_stage).await
+        self.test(settings, options, on_stage).await
     }
 }
 

@@ -16,7 +16,7 @@ use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Auth, Security, Settings};
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::probe::Probe;
-use ownpost_smtp::{Mail, Plan, RelayKey};
+use ownpost_smtp::{Mail, ProbeOptions, RelayKey};
 
 use super::fake::{Fake, reply};
 use crate::config::Config;
@@ -229,10 +229,10 @@ impl Fake for Script {
     async fn test(
         &self,
         settings: &Settings,
-        plan: &Plan<'_>,
+        options: &ProbeOptions<'_>,
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> Probe {
-        let recipient = plan.recipient.map(str::to_owned);
+        let recipient = options.recipient.map(str::to_owned);
         self.tested.lock().unwrap().push((settings.host.clone(), recipient.clone()));
         let meanwhile = self.meanwhile.lock().unwrap().take();
         if let Some(meanwhile) = meanwhile {

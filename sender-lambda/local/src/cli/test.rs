@@ -13,7 +13,7 @@ use ownpost_core::wire::test_report::{Deliverability, TestFailure, TestReport};
 use ownpost_domain::failure::Stage;
 use ownpost_domain::report::{CertificateFacts, DnsFinding, StageDetail, StageResult, StageStatus};
 use ownpost_domain::settings::{Auth, Security, Settings};
-use ownpost_smtp::Plan;
+use ownpost_smtp::ProbeOptions;
 use ownpost_smtp::probe::probe;
 
 use super::terminal::{BAD, BOLD, DIM, GOOD, Styled, WARN, clean, complain, pretty, say};
@@ -45,15 +45,15 @@ pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
     };
     let recipient = args.to.as_deref();
     let test_mail = test_message::build(&settings, recipient, locale, Timestamp::now(), random_bits());
-    let plan = Plan { recipient, test_mail, deadline: DEADLINE, look_for_fix: true };
+    let options = ProbeOptions { recipient, test_mail, deadline: DEADLINE, look_for_fix: true };
     let report = if args.output.json {
-        let found = probe(&network, &settings, &plan, &mut |_| {}).await;
+        let found = probe(&network, &settings, &options, &mut |_| {}).await;
         let report = explain(found, &settings, recipient, locale);
         say(&pretty(&report));
         report
     } else {
         say(&heading(&settings));
-        let found = probe(&network, &settings, &plan, &mut |stage| say(&row(stage))).await;
+        let found = probe(&network, &settings, &options, &mut |stage| say(&row(stage))).await;
         let report = explain(found, &settings, recipient, locale);
         say(&summary(&report));
         report

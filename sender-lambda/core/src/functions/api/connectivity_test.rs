@@ -6,7 +6,7 @@ use std::time::Duration;
 use ownpost_domain::limits::{Limit, TESTS_PER_TARGET, TESTS_PER_TENANT};
 use ownpost_domain::settings::Settings;
 use ownpost_domain::tenant::Tenant;
-use ownpost_smtp::Plan;
+use ownpost_smtp::ProbeOptions;
 use serde_json::json;
 
 use super::answer::{Answered, Response, json, problem, problem_for};
@@ -60,10 +60,10 @@ pub(super) async fn probe(
 ) -> TestReport {
     let now = (call.app.now)();
     let test_mail = test_message::build(settings, recipient, call.locale, now, random_bits());
-    let plan = Plan { recipient, test_mail, deadline: DEADLINE, look_for_fix: true };
+    let options = ProbeOptions { recipient, test_mail, deadline: DEADLINE, look_for_fix: true };
     let mut unheard = |_| {};
     let progress = progress.unwrap_or(&mut unheard);
-    let probe = call.app.relays.probe(settings, &plan, &mut |stage| progress(json!(stage))).await;
+    let probe = call.app.relays.probe(settings, &options, &mut |stage| progress(json!(stage))).await;
     explain(probe, settings, recipient, call.locale)
 }
 

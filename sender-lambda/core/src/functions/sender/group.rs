@@ -13,7 +13,7 @@ use ownpost_domain::failure::{Failure, Reply, Stage, Verdict};
 use ownpost_domain::outcome::{self, Observation};
 use ownpost_domain::settings::Settings;
 use ownpost_domain::tenant::Tenant;
-use ownpost_smtp::{Gate, Mail, RelayKey};
+use ownpost_smtp::{BeforeCommit, Mail, RelayKey};
 use tokio::sync::Mutex;
 
 use super::settle::{defer, fail, settle};
@@ -72,7 +72,7 @@ impl Group {
         let outcomes = app.relays.send(&key, &settings, &mails, &gate).await;
         let ms = u64::try_from((app.now)().duration_since(began).as_millis()).unwrap_or_default();
         let mut sent: Vec<(Item, Outcome)> = Vec::new();
-        let over = gate.is_over();
+        let over = gate.deadline_passed();
         for (slot, outcome) in gate.slots.into_iter().zip(outcomes) {
             let slot = slot.into_inner();
             if let Some(outcome) = outcome {
@@ -302,7 +302,7 @@ struct RowGate<'a> {
 }
 
 #[async_trait]
-impl Gate for RowGate<'_> {
+impl BeforeCommit for RowGate<'_> {
     async fn commit(&self, index: usize) -> bool {
         let Some(slot) = self.slots.get(index) else { return false };
         let mut slot = slot.lock().await;
@@ -326,7 +326,7 @@ impl Gate for RowGate<'_> {
         }
     }
 
-    fn is_over(&self) -> bool {
+    fn deadline_passed(&self) -> bool {
         (self.app.now)() >= self.until
     }
 }

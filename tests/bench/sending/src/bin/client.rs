@@ -20,7 +20,7 @@ use rustls::pki_types::pem::PemObject as _;
 use ownpost_domain::category::Routing;
 use ownpost_domain::settings::{Auth, Security, Settings};
 use ownpost_smtp::client::Client;
-use ownpost_smtp::{Carrier, Gate, Mail, Network, NetworkOptions, Outcome, Pool, RelayKey, Timeouts};
+use ownpost_smtp::{Carrier, BeforeCommit, Mail, Network, NetworkOptions, MailResult, Pool, RelayKey, Timeouts};
 use smtp_rules::address::Network as Cidr;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -82,7 +82,7 @@ fn processor_time() -> Result<f64> {
 struct Open;
 
 #[async_trait]
-impl Gate for Open {
+impl BeforeCommit for Open {
     async fn commit(&self, _: usize) -> bool {
         true
     }
@@ -95,7 +95,7 @@ fn batch(task: &Task) -> Vec<Mail> {
     vec![mail; task.count]
 }
 
-fn all_accepted(results: &[Outcome]) -> Result<()> {
+fn all_accepted(results: &[MailResult]) -> Result<()> {
     match results.iter().find(|result| !matches!(result, Some(Ok(_)))) {
         None => Ok(()),
         Some(other) => bail!("not accepted: {other:?}"),
