@@ -176,7 +176,7 @@ enum Step {
 
 /// A batch on one connection.
 struct BatchRun<'a, 'b, S> {
-    session: Session<S>,
+    session: &'a mut Session<S>,
     batch: &'a mut Batch<'b>,
     quirks: &'a mut Quirks,
     /// The most mails in flight at a time where the server takes BDAT.
@@ -196,11 +196,16 @@ struct BatchRun<'a, 'b, S> {
 impl<S: Carrier> Session<S> {
     /// Sends the mails of the batch until none is left or the connection is of no further use. The mails that are
     /// neither answered nor lost stay in the batch's queue.
-    pub(crate) async fn send(self, batch: &mut Batch<'_>, quirks: &mut Quirks, window: usize) -> BatchEnd<S> {
+    pub(crate) async fn send(
+        mut self,
+        batch: &mut Batch<'_>,
+        quirks: &mut Quirks,
+        window: usize,
+    ) -> BatchEnd<S> {
         let pipelines = !quirks.no_pipelining && self.offer.pipelining;
         let body = self.body_for(batch, *quirks);
         let mut run = BatchRun {
-            session: self,
+            session: &mut self,
             batch,
             quirks,
             window,
@@ -211,7 +216,7 @@ impl<S: Carrier> Session<S> {
             answered: 0,
         };
         let mut step = Step::Take;
-        loop {
+        let end = loop {
             step = match step {
                 Step::Take => run.take(),
                 Step::Envelope(index, envelope) => run.envelope(index, &envelope).await,
@@ -219,18 +224,19 @@ impl<S: Carrier> Session<S> {
                 Step::Gate(index) => run.gate(index).await,
                 Step::Body(index) => run.body(index).await,
                 Step::Reply(index) => run.reply(index).await,
-                Step::Window => {
-                    return run.session.send_window(run.batch, run.quirks, window, run.answered).await;
-                }
-                Step::End(end) => {
-                    if let Some(index) = run.ahead {
-                        // Its envelope is lost without consequences.
-                        run.batch.queue.push_front(index);
-                    }
-                    return end.leave(run.session, run.answered).await;
-                }
+                Step::Window => break None,
+                Step::End(end) => break Some(end),
             };
+        };
+        let (ahead, answered) = (run.ahead, run.answered);
+        let Some(end) = end else {
+            return self.send_window(batch, quirks, window, answered).await;
+        };
+        if let Some(index) = ahead {
+            // Its envelope is lost without consequences.
+            batch.queue.push_front(index);
         }
+        end.leave(self, answered).await
     }
 
     /// How the bodies of this batch go. A single mail goes by DATA, which the test of the settings has proven.

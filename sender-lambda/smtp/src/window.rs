@@ -38,7 +38,7 @@ enum Step {
 
 /// A batch on one connection with up to `window` mails in flight.
 struct WindowRun<'a, 'b, S> {
-    session: Session<S>,
+    session: &'a mut Session<S>,
     batch: &'a mut Batch<'b>,
     quirks: &'a mut Quirks,
     /// The most mails in flight at a time.
@@ -58,14 +58,14 @@ struct WindowRun<'a, 'b, S> {
 impl<S: Carrier> Session<S> {
     /// Sends the mails as [`Session::send`] does, with several in flight. The server has taken an empty BDAT before.
     pub(super) async fn send_window(
-        self,
+        mut self,
         batch: &mut Batch<'_>,
         quirks: &mut Quirks,
         window: usize,
         answered: usize,
     ) -> BatchEnd<S> {
         let mut run = WindowRun {
-            session: self,
+            session: &mut self,
             batch,
             quirks,
             window,
@@ -76,20 +76,20 @@ impl<S: Carrier> Session<S> {
             answered,
         };
         let mut step = Step::Start;
-        loop {
+        let end = loop {
             step = match step {
                 Step::Start => run.start().await,
                 Step::Fill => run.fill().await,
                 Step::Reply => run.reply().await,
-                Step::End(end) => {
-                    for index in run.in_flight.drain(..) {
-                        run.batch.results[index] = Some(Err(unknown()));
-                    }
-                    run.requeue();
-                    return end.leave(run.session, run.answered).await;
-                }
+                Step::End(end) => break end,
             };
+        };
+        for index in run.in_flight.drain(..) {
+            run.batch.results[index] = Some(Err(unknown()));
         }
+        run.requeue();
+        let answered = run.answered;
+        end.leave(self, answered).await
     }
 }
 
