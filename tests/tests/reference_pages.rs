@@ -9,12 +9,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sender_lambda::config::{Config, Variable};
-use sender_lambda::domain::failure::{Failure, FailureCode, Stage};
-use sender_lambda::domain::outcome::{Verdict, verdict};
-use sender_lambda::smtp::catalogue::{catalogue, field};
-use sender_lambda::wire::event::EventCode;
-use sender_lambda::wire::http::{Problem, ProblemCode};
+use ownpost_core::catalogue::catalogue;
+use ownpost_core::config::{Config, Variable};
+use ownpost_core::wire::event::EventCode;
+use ownpost_core::wire::http::{Problem, ProblemCode};
+use ownpost_domain::failure::{FailureCode, Verdict};
 use serde_json::Value;
 use smtp_rules::PORTS;
 use smtp_rules::catalogue::{Code, Param, Scope};
@@ -82,12 +81,11 @@ fn issues() -> String {
 fn failures() -> String {
     let english = catalogue("en");
     let row = |code: &FailureCode| {
-        let field = match field(*code) {
+        let field = match code.field() {
             "" => String::new(),
             field => format!("`{field}`"),
         };
-        let failure = Failure { stage: Stage::Message, code: *code, reply: None };
-        let becomes = match verdict(&Err(failure)) {
+        let becomes = match code.verdict() {
             Verdict::Sent => "`sent`",
             Verdict::Failed => "`failed`",
             Verdict::Retry => "`deferred`",
