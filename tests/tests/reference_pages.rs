@@ -295,6 +295,19 @@ fn every_document_and_its_parts_are_on_a_page() {
     }
 }
 
+#[test]
+fn every_function_of_the_npm_package_is_on_its_page() {
+    let types = fs::read_to_string(root().join("validator-wasm/js/index.d.ts")).unwrap();
+    let page = fs::read_to_string(root().join("docs/reference/package.md")).unwrap();
+    let functions =
+        types.split("function ").skip(1).filter_map(|rest| rest.split_once('(')).map(|(name, _)| name);
+    let functions: Vec<_> = functions.collect();
+    assert!(functions.contains(&"validate"), "{functions:?}");
+    for name in functions {
+        assert!(page.contains(&format!("{name}(")), "docs/reference/package.md does not name {name}");
+    }
+}
+
 /// Files under `folder` that end in `.md`, what is built or installed left out.
 fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -306,7 +319,7 @@ fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
             {
                 documents(&path, found);
             }
-        } else if name.ends_with(".md") {
+        } else if path.extension().is_some_and(|extension| extension == "md") {
             found.push(path);
         }
     }
