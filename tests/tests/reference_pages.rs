@@ -13,8 +13,7 @@ use ownpost_core::catalogue::catalogue;
 use ownpost_core::config::{Config, Variable};
 use ownpost_core::wire::event::EventCode;
 use ownpost_core::wire::http::{Problem, ProblemCode};
-use ownpost_domain::failure::{Failure, FailureCode, Stage, Verdict};
-use ownpost_domain::outcome::verdict;
+use ownpost_domain::failure::{FailureCode, Verdict};
 use serde_json::Value;
 use smtp_rules::PORTS;
 use smtp_rules::catalogue::{Code, Param, Scope};
@@ -86,8 +85,7 @@ fn failures() -> String {
             "" => String::new(),
             field => format!("`{field}`"),
         };
-        let failure = Failure { stage: Stage::Message, code: *code, reply: None };
-        let becomes = match verdict(&Err(failure)) {
+        let becomes = match code.verdict() {
             Verdict::Sent => "`sent`",
             Verdict::Failed => "`failed`",
             Verdict::Retry => "`deferred`",
@@ -297,6 +295,19 @@ fn every_document_and_its_parts_are_on_a_page() {
     }
 }
 
+#[test]
+fn every_function_of_the_npm_package_is_on_its_page() {
+    let types = fs::read_to_string(root().join("validator-wasm/js/index.d.ts")).unwrap();
+    let page = fs::read_to_string(root().join("docs/reference/package.md")).unwrap();
+    let functions =
+        types.split("function ").skip(1).filter_map(|rest| rest.split_once('(')).map(|(name, _)| name);
+    let functions: Vec<_> = functions.collect();
+    assert!(functions.contains(&"validate"), "{functions:?}");
+    for name in functions {
+        assert!(page.contains(&format!("{name}(")), "docs/reference/package.md does not name {name}");
+    }
+}
+
 /// Files under `folder` that end in `.md`, what is built or installed left out.
 fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -308,7 +319,7 @@ fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
             {
                 documents(&path, found);
             }
-        } else if name.ends_with(".md") {
+        } else if path.extension().is_some_and(|extension| extension == "md") {
             found.push(path);
         }
     }
