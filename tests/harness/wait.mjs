@@ -30,16 +30,17 @@ export async function until(what, ask, check = () => {}) {
 export async function becomes(read, expected, message, patience = PATIENCE_MS) {
   const end = Date.now() + patience;
   for (;;) {
-    let failure;
     try {
       const state = await read();
-      if (expected instanceof RegExp) assert.match(state, expected, message);
-      else assert.deepEqual(state, expected, message);
+      if (expected instanceof RegExp) assert.match(state, expected);
+      else assert.deepEqual(state, expected);
       return;
     } catch (error) {
-      failure = error;
+      if (Date.now() > end) {
+        if (message) error.message = `${message}: ${error.message}`;
+        throw error;
+      }
     }
-    if (Date.now() > end) throw failure;
     await pause(50);
   }
 }

@@ -49,6 +49,7 @@ pub(crate) fn build() -> Result<()> {
             .with_context(|| format!("cannot copy {licence}"))?;
     }
     form::build(&package, &dist.join("form"))?;
+    compact(&package, &dist.join("form"))?;
     manifest(&package, &dist)
 }
 
@@ -186,6 +187,22 @@ fn bundle(package: &Path, work: &Path, dist: &Path) -> Result<()> {
         ])
         .arg(format!("--outfile={}", dist.join("index.js").display()));
     run(&mut esbuild)
+}
+
+/// Removes comments and white space from the modules in `folder`: a page without a bundler loads them as they are.
+fn compact(package: &Path, folder: &Path) -> Result<()> {
+    let mut esbuild = command("node");
+    esbuild.arg(package.join("node_modules/esbuild/bin/esbuild"));
+    for entry in fs::read_dir(folder)? {
+        let file = entry?.path();
+        if file.extension().is_some_and(|extension| extension == "js") {
+            esbuild.arg(file);
+        }
+    }
+    esbuild.args(["--format=esm", "--minify-whitespace", "--target=es2022", "--charset=utf8"]);
+    run(esbuild
+        .args(["--allow-overwrite", "--log-level=warning"])
+        .arg(format!("--outdir={}", folder.display())))
 }
 
 /// The package's manifest without what only building it needs.
