@@ -101,7 +101,7 @@ fn optimise(package: &Path, work: &Path, dist: &Path) -> Result<()> {
 /// What the façade packs and decodes by, from the catalogue: numbers there are places here.
 fn tables(file: &Path) -> Result<()> {
     let words = |names: &[&str]| format!("{:?}.split(\" \")", names.join(" "));
-    let needs: Vec<u32> = Key::ALL.iter().take(Key::TOP).map(|key| smtp_rules::needs(*key)).collect();
+    let needs: Vec<u32> = Key::ALL.iter().take(Key::FIELDS).map(|key| smtp_rules::needs(*key)).collect();
     // An engine learns where each property lies when each has a place of its own in the code.
     let reads: Vec<String> =
         (0..).zip(Key::NAMES).map(|(number, key)| format!("case {number}: return o[{key:?}];")).collect();

@@ -12,7 +12,7 @@ use smtp_rules::catalogue::Code;
 use smtp_rules::packed::{ARRAY, FALSE, MAX_BYTES, MAX_DEPTH, NULL, Name, OBJECT, Packer, TOO_DEEP, TRUE};
 use smtp_rules::pem::Certificate;
 use smtp_rules::report::{Issue as PackedIssue, Report, Scalar};
-use smtp_rules::{CertificateProblem, Directory, Idn, Options, Shell};
+use smtp_rules::{CertificateProblem, Directory, Idn, Options, Platform};
 use zeroize::Zeroizing;
 
 use super::locale::issue_template;
@@ -35,7 +35,7 @@ pub(super) struct Server<'a> {
 
 static DIRECTORY: LazyLock<Directory> = LazyLock::new(Directory::new);
 
-impl Shell for Server<'_> {
+impl Platform for Server<'_> {
     fn directory(&self) -> &Directory {
         &DIRECTORY
     }

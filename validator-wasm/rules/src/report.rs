@@ -64,7 +64,7 @@ impl Report {
         self.unknown = 0;
     }
 
-    /// The issues, for a shell to decode.
+    /// The issues, for a platform to decode.
     pub fn issues(&self) -> impl Iterator<Item = Issue<'_>> {
         let mut reader = Reader(&self.bytes);
         core::iter::from_fn(move || read_issue(&mut reader))

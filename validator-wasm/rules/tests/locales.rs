@@ -51,7 +51,7 @@ fn placeholders(message: &str) -> BTreeSet<&str> {
 #[test]
 fn codes_are_a_field_and_a_reason() {
     let fields: BTreeSet<&str> =
-        smtp_rules::packed::Key::NAMES.iter().take(smtp_rules::packed::Key::TOP).copied().collect();
+        smtp_rules::packed::Key::NAMES.iter().take(smtp_rules::packed::Key::FIELDS).copied().collect();
     let mut seen = BTreeSet::new();
     for code in Code::ALL {
         let (field, reason) = code.name().split_once('.').expect("a dot");
