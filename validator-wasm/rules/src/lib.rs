@@ -23,6 +23,7 @@ pub mod pem;
 mod platform;
 mod ports;
 mod presets;
+pub mod providers;
 pub mod render;
 pub mod report;
 mod rules;

@@ -6,12 +6,10 @@ use crate::report::Report;
 use crate::text::{find, split_once};
 use crate::typo;
 
-/// One provider a line. What is special (`o`, `a`, `e`: below; `t`: the submission port is 465, by implicit TLS;
-/// `2`: it is 2525; else 587). Behind a colon the name people know. Behind another the server, where `*` stands for
-/// one label such as a region, and the mail domains, none for services that send for any domain; with a dot in front,
-/// a domain that servers stand in but no mailboxes. The last line has no server, and the mail domains of everybody
-/// else: targets of corrections, and never corrected.
-pub(crate) const TABLE: &[u8] = include_bytes!("presets.txt");
+/// The rules' columns of `providers.txt`, written by `build.rs`: a server each line. In front the flags (`t`: port 465
+/// and implicit TLS; `2`: port 2525; `o`, `a`, `e`: below), behind a colon the provider's name, behind another the server
+/// and its mail domains, those of services with a dot in front. The last line has the mail domains without a server.
+pub(crate) const TABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/presets.txt"));
 
 /// A provider's SMTP server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,25 +17,24 @@ pub(crate) struct Preset {
     /// The server; `*` stands for one label.
     pub(crate) host: &'static [u8],
     pub(crate) flags: &'static [u8],
-    /// The name people know.
+    /// The provider's name.
     pub(crate) name: &'static [u8],
     /// Whether it has mail domains of its own.
     pub(crate) has_domains: bool,
 }
 
 impl Preset {
-    /// Whether it has mailboxes for everybody, at the provider's own domains alone: the server takes no other
-    /// sender.
+    /// Whether the server takes no sender outside the provider's mail domains.
     pub(crate) fn own_domains_only(&self) -> bool {
         self.has(b'o')
     }
 
-    /// Whether the account's own password is refused and an application password of 16 letters wanted.
+    /// Whether the server wants an application password of 16 letters in place of the account's own.
     pub(crate) fn app_password(&self) -> bool {
         self.has(b'a')
     }
 
-    /// Whether the provider retires password authentication.
+    /// Whether the provider retires passwords.
     pub(crate) fn password_ending(&self) -> bool {
         self.has(b'e')
     }
@@ -46,7 +43,7 @@ impl Preset {
         find(self.flags, flag).is_some()
     }
 
-    /// Whether its host is a pattern, which is no name to propose.
+    /// Whether the server is a pattern, which is no name to propose.
     pub(crate) fn is_pattern(&self) -> bool {
         typo::is_pattern(self.host)
     }
