@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use ownpost_i18n::{Locale, catalogue};
 use sender_lambda::domain::failure::FailureCode;
 use sender_lambda::domain::settings::Security;
 use sender_lambda::smtp::Timeouts;
-use sender_lambda::smtp::catalogue::{catalogue, field};
+use sender_lambda::smtp::catalogue::field;
 use sender_lambda::smtp::probe::order;
 
 fn page() -> String {
-    let english = catalogue("en");
+    let english = catalogue(Locale::English);
     let mut page = String::from(
         "# Stages and failure codes\n\n\
          Written by a test from `domain/failure.rs` and `validator-wasm/locales/en/stages.json`; change those, then \

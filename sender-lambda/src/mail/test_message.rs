@@ -4,10 +4,10 @@ use std::time::SystemTime;
 
 use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, Message};
+use ownpost_i18n::{Locale, catalogue, fill};
 
 use super::auto_submitted::AutoSubmitted;
 use crate::domain::settings::Settings;
-use crate::smtp::catalogue::{catalogue, fill};
 
 /// A test mail ready to leave.
 pub struct TestMail {
@@ -25,7 +25,7 @@ pub fn build(
     now: SystemTime,
     unique: u128,
 ) -> Option<TestMail> {
-    let words = &catalogue(locale).test_message;
+    let words = &catalogue(Locale::of(locale)).test_message;
     let sender = settings.sender_address.parse::<lettre::Address>().ok()?;
     let message_id = format!("ownpost-test.{unique:032x}@{}", sender.domain());
     let message = Message::builder()

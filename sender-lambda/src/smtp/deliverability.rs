@@ -10,11 +10,11 @@ use mail_auth::common::parse::TxtRecordParser as _;
 use mail_auth::dmarc::{Dmarc, Policy};
 use mail_auth::spf::verify::SpfParameters;
 use mail_auth::{MessageAuthenticator, SpfResult};
+use ownpost_i18n::{Catalogue, Locale, catalogue, fill};
 use smtp_rules::providers::{Selectors, is_within, of_relay};
 use tokio::time::{Instant, timeout_at};
 
 use super::Network;
-use super::catalogue::{Catalogue, catalogue, fill};
 use crate::wire::test_report::{Deliverability, DnsFinding};
 
 /// The longest record shown.
@@ -38,7 +38,7 @@ pub async fn look(
     let known = |finding: Result<_, _>| finding.unwrap_or_else(|_| DnsFinding::unknown());
     let mut found =
         Deliverability { spf: known(spf), dkim: known(dkim), dmarc: known(dmarc), advice: Vec::new() };
-    found.advice = advice(&found, &domain, catalogue(locale));
+    found.advice = advice(&found, &domain, catalogue(Locale::of(locale)));
     Some(found)
 }
 

@@ -4,13 +4,14 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
+use ownpost_i18n::{Locale, catalogue};
 use serde_json::{Map, Value, json};
 use smtp_rules::address::is_forbidden;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::capabilities::Offer;
-use super::catalogue::{catalogue, field};
+use super::catalogue::field;
 use super::envelope::Envelope;
 use super::session::{Limits, Secure, TlsSetup, Watch, open, redactor};
 use super::transcript::{Transcript, milliseconds};
@@ -325,7 +326,7 @@ fn explain(
         ("ehlo", ehlo.as_str()),
         ("names", names.as_deref().unwrap_or("–")),
     ];
-    let (message, remedy) = catalogue(plan.locale).failure(failure.code, &values);
+    let (message, remedy) = catalogue(Locale::of(plan.locale)).failure(failure.code.code(), &values);
     TestFailure {
         stage: failure.stage,
         code: failure.code,

@@ -24,7 +24,6 @@ mod platform;
 mod ports;
 mod presets;
 pub mod providers;
-pub mod render;
 pub mod report;
 mod rules;
 mod secret;

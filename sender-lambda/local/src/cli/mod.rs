@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use ownpost_i18n::Locale;
 use sender_lambda::config::Config;
 
 mod input;
@@ -125,9 +126,13 @@ struct Output {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// The language of messages and remedies: en, fr, nl, de, es
-    #[arg(long, value_name = "L", default_value = "en")]
+    #[arg(long, value_name = "L", default_value = "en", help = locale_help())]
     locale: String,
+}
+
+fn locale_help() -> String {
+    let tags: Vec<&str> = Locale::ALL.iter().map(|locale| locale.tag()).collect();
+    format!("The language of messages and remedies: {}", tags.join(", "))
 }
 
 fn parse_address(text: &str) -> Result<String, String> {
