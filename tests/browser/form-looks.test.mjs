@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { launch, newPage } from '../harness/browser.mjs';
+import { becomes } from '../harness/wait.mjs';
 import { misplaced } from './geometry.mjs';
 import { ACTIVE, MISMATCH, PASSED, REFUSED } from './form-samples.mjs';
 import { start } from './form-server.mjs';
@@ -23,14 +24,23 @@ before(async () => {
 after(() => browser?.close());
 
 const fillIn = async (form) => {
-  const values = { host: 'smtp.yourservice.com', port: '587', username: 'mailer', password: 'a-password', senderAddress: 'noreply@yourservice.com', senderName: 'Your Service' };
+  const values = {
+    host: 'smtp.yourservice.com',
+    port: '587',
+    username: 'mailer',
+    password: 'a-password',
+    senderAddress: 'noreply@yourservice.com',
+    senderName: 'Your Service',
+  };
   for (const [path, text] of Object.entries(values)) await form.locator(`#f-${path}`).fill(text);
 };
-const run = (key, answer, part = 'test') => async ({ form, server }) => {
-  server.script[key] = answer;
-  if ((await form.locator('#f-host').inputValue()) === '') await fillIn(form);
-  await form.locator(`[part~="${part}-button"]`).click();
-};
+const run =
+  (key, answer, part = 'test') =>
+  async ({ form, server }) => {
+    server.script[key] = answer;
+    if ((await form.locator('#f-host').inputValue()) === '') await fillIn(form);
+    await form.locator(`[part~="${part}-button"]`).click();
+  };
 const settled = ({ form }) => form.locator('.banner').waitFor();
 
 // `reach` leads to the state; `shot` is what its picture shows, if not all of the page.
@@ -74,20 +84,26 @@ const STATES = {
     reach: async (at) => {
       await run('POST /smtp/test', { json: PASSED })(at);
       await settled(at);
-      for (const name of ['In Gmail', 'Encryption and certificate']) await at.form.getByText(name, { exact: true }).click();
+      for (const name of ['In Gmail', 'Encryption and certificate'])
+        await at.form.getByText(name, { exact: true }).click();
     },
   },
   activated: {
     reach: async (at) => {
-      await run('PUT /smtp', () => {
-        at.server.script['GET /smtp'] = { json: ACTIVE };
-        return { json: { activated: true, revision: ACTIVE.revision, report: PASSED } };
-      }, 'activate')(at);
+      await run(
+        'PUT /smtp',
+        () => {
+          at.server.script['GET /smtp'] = { json: ACTIVE };
+          return { json: { activated: true, revision: ACTIVE.revision, report: PASSED } };
+        },
+        'activate',
+      )(at);
       await settled(at);
     },
   },
   failed: {
-    active: true, shot: '.outcome',
+    active: true,
+    shot: '.outcome',
     reach: async (at) => {
       await run('PUT /smtp', { status: 409, json: { activated: false, report: REFUSED } }, 'activate')(at);
       await settled(at);
@@ -102,12 +118,28 @@ const STATES = {
     },
   },
   active: { active: true },
-  unhealthy: { active: { ...ACTIVE, health: { status: 'unhealthy', since: '2026-11-24T09:30:00Z', failures: 4, code: 'auth.rejected', message: 'The server refused the username or the password.', probeAt: null } } },
+  unhealthy: {
+    active: {
+      ...ACTIVE,
+      health: {
+        status: 'unhealthy',
+        since: '2026-11-24T09:30:00Z',
+        failures: 4,
+        code: 'auth.rejected',
+        message: 'The server refused the username or the password.',
+        probeAt: null,
+      },
+    },
+  },
   confirm: { active: true, shot: 'page', reach: ({ form }) => form.locator('[part~="remove-button"]').click() },
   busy: {
     shot: '.outcome',
     reach: async (at) => {
-      await run('POST /smtp/test', { status: 429, json: { code: 'rate_limited', status: 429, title: 'Too many tests' }, headers: { 'Retry-After': '40' } })(at);
+      await run('POST /smtp/test', {
+        status: 429,
+        json: { code: 'rate_limited', status: 429, title: 'Too many tests' },
+        headers: { 'Retry-After': '40' },
+      })(at);
       await settled(at);
     },
   },
@@ -119,12 +151,16 @@ const OTHERWISE = {
   'in forced colours': (page) => page.emulateMedia({ forcedColors: 'active' }),
   'from left to right again': (page) => page.evaluate(() => (document.documentElement.dir = 'ltr')),
   'with text of twice the size': (page) => page.addStyleTag({ content: ':root { font-size: 30px !important; }' }),
-  'at half the width, which is 200 % zoom': (page, width) => page.setViewportSize({ width: Math.max(320, width / 2), height: 400 }),
+  'at half the width, which is 200 % zoom': (page, width) =>
+    page.setViewportSize({ width: Math.max(320, width / 2), height: 400 }),
 };
 
 async function assertInPlace(page, form, how) {
-  assert.deepEqual(await misplaced(form), [], how);
-  const [content, visible] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+  await becomes(() => misplaced(form), [], how);
+  const [content, visible] = await page.evaluate(() => [
+    document.documentElement.scrollWidth,
+    document.documentElement.clientWidth,
+  ]);
   assert.ok(content <= visible, `${how}, nothing is wider than the page: ${content} > ${visible}`);
 }
 
@@ -133,7 +169,12 @@ for (const [name, { reach, active, shot }] of Object.entries(STATES)) {
     for (const [device, width] of Object.entries(WIDTHS)) {
       test(`${name}, ${scheme}, ${device}`, async () => {
         const server = await start();
-        const page = await newPage(browser, { viewport: { width, height: 800 }, colorScheme: scheme, reducedMotion: 'reduce', bypassCSP: true });
+        const page = await newPage(browser, {
+          viewport: { width, height: 800 },
+          colorScheme: scheme,
+          reducedMotion: 'reduce',
+          bypassCSP: true,
+        });
         page.setDefaultTimeout(60_000);
         try {
           if (active) server.script['GET /smtp'] = { json: active === true ? ACTIVE : active };
@@ -142,8 +183,18 @@ for (const [name, { reach, active, shot }] of Object.entries(STATES)) {
           await form.locator('.status').waitFor();
           await reach?.({ form, server, page });
           await page.addScriptTag({ path: AXE });
-          const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
-          assert.deepEqual(violations.map(({ id, nodes }) => [id, ...nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`)]), []);
+          const { violations } = await page.evaluate(() =>
+            window.axe.run(document, {
+              runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+            }),
+          );
+          assert.deepEqual(
+            violations.map(({ id, nodes }) => [
+              id,
+              ...nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`),
+            ]),
+            [],
+          );
           await assertInPlace(page, form, 'as it is');
           if (process.env.PICTURES) {
             await form.evaluate((element) => element.shadowRoot.activeElement?.blur());

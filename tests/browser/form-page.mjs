@@ -5,13 +5,23 @@ import { ACTIVE } from './form-samples.mjs';
 import { start } from './form-server.mjs';
 
 export const SECRET = 'correct-horse-7Q';
-const VALUES = { host: 'smtp.yourservice.com', port: '587', username: 'mailer', password: SECRET, senderAddress: 'noreply@yourservice.com' };
+const VALUES = {
+  host: 'smtp.yourservice.com',
+  port: '587',
+  username: 'mailer',
+  password: SECRET,
+  senderAddress: 'noreply@yourservice.com',
+};
 
 /**
  * Opens the page in `browser`, gives it to `use`, and asks at the end whether anything went wrong in it. `script`
  * is what the API answers, `dir` the direction of the page, `context` what Playwright needs to know.
  */
-export async function withForm(browser, { active = false, locale = 'en', dir = 'ltr', script = {}, context = {}, ready = '.status' }, use) {
+export async function withForm(
+  browser,
+  { active = false, locale = 'en', dir = 'ltr', script = {}, context = {}, ready = '.status' },
+  use,
+) {
   const server = await start();
   const page = await newPage(browser, { reducedMotion: 'reduce', ...context });
   page.setDefaultTimeout(60_000);
@@ -22,21 +32,33 @@ export async function withForm(browser, { active = false, locale = 'en', dir = '
     await form.locator(ready).waitFor();
     const input = (path) => form.locator(`#f-${path.replaceAll('.', '-')}`);
     await use({
-      page, form, server, input,
+      page,
+      form,
+      server,
+      input,
       button: (part) => form.locator(`[part~="${part}-button"]`),
       field: (path) => form.locator(`[data-path="${path}"]`),
       value: () => form.evaluate((element) => element.value),
       /** What has the focus: an id, or the words on it. */
-      focused: () => form.evaluate((element) => {
-        const { id, textContent } = element.shadowRoot.activeElement ?? {};
-        return id || textContent?.trim();
-      }),
+      focused: () =>
+        form.evaluate((element) => {
+          const { id, textContent } = element.shadowRoot.activeElement ?? {};
+          return id || textContent?.trim();
+        }),
       async fillIn(settings = {}) {
         for (const [path, text] of Object.entries({ ...VALUES, ...settings })) await input(path).fill(text);
       },
     });
-    assert.deepEqual(await page.evaluate(() => window.blocked), [], 'nothing breaks the page’s Content-Security-Policy');
-    assert.deepEqual(page.problems.filter((problem) => !problem.startsWith('Failed to load resource')), [], 'no error on the console');
+    assert.deepEqual(
+      await page.evaluate(() => window.blocked),
+      [],
+      'nothing breaks the page’s Content-Security-Policy',
+    );
+    assert.deepEqual(
+      page.problems.filter((problem) => !problem.startsWith('Failed to load resource')),
+      [],
+      'no error on the console',
+    );
   } finally {
     await page.context().close();
     await server.close();

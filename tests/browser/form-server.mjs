@@ -6,8 +6,14 @@ import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const DIST = fileURLToPath(new URL('../../validator-wasm/dist/', import.meta.url));
-const TYPES = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm', '.json': 'application/json' };
-export const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'";
+const TYPES = {
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+  '.json': 'application/json',
+};
+export const CSP =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 const page = ({ locale, dir }) => `<!doctype html>
 <html lang="${locale}" dir="${dir}">
@@ -42,13 +48,26 @@ export async function start({ csp = CSP } = {}) {
   const script = {};
   const calls = [];
   const server = createServer((request, response) => {
-    answer(request, response).catch((error) => response.headersSent ? response.destroy() : response.writeHead(500).end(String(error)));
+    answer(request, response).catch((error) =>
+      response.headersSent ? response.destroy() : response.writeHead(500).end(String(error)),
+    );
   });
   async function answer(request, response) {
     const url = new URL(request.url, 'http://127.0.0.1');
-    const send = (type, body) => response.writeHead(200, { 'Content-Type': type, 'Cache-Control': 'no-store', 'Content-Security-Policy': csp }).end(body);
-    if (url.pathname === '/') return send('text/html', page({ locale: url.searchParams.get('locale') ?? 'en', dir: url.searchParams.get('dir') ?? 'ltr' }));
-    if (url.pathname === '/module') return send('text/html', '<!doctype html><html lang="en"><title>Module</title><script type="module" src="/module.js"></script></html>');
+    const send = (type, body) =>
+      response
+        .writeHead(200, { 'Content-Type': type, 'Cache-Control': 'no-store', 'Content-Security-Policy': csp })
+        .end(body);
+    if (url.pathname === '/')
+      return send(
+        'text/html',
+        page({ locale: url.searchParams.get('locale') ?? 'en', dir: url.searchParams.get('dir') ?? 'ltr' }),
+      );
+    if (url.pathname === '/module')
+      return send(
+        'text/html',
+        '<!doctype html><html lang="en"><title>Module</title><script type="module" src="/module.js"></script></html>',
+      );
     if (url.pathname === '/module.js') return send('text/javascript', MODULE);
     if (url.pathname === '/page.css') return send('text/css', STYLE);
     if (url.pathname === '/page.js') return send('text/javascript', SCRIPT);
@@ -63,7 +82,14 @@ export async function start({ csp = CSP } = {}) {
     const key = `${request.method} ${url.pathname.replace(/^\/api/, '')}`;
     calls.push({ key, headers: request.headers, body: text === '' ? null : JSON.parse(text) });
     const scripted = typeof script[key] === 'function' ? script[key](calls.at(-1)) : script[key];
-    const { status = 200, json, lines, drop = false, wait, headers = {} } = scripted ?? { status: 404, json: { code: 'not_configured', status: 404, title: 'Not configured' } };
+    const {
+      status = 200,
+      json,
+      lines,
+      drop = false,
+      wait,
+      headers = {},
+    } = scripted ?? { status: 404, json: { code: 'not_configured', status: 404, title: 'Not configured' } };
     await wait;
     if (lines) {
       response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
@@ -74,7 +100,10 @@ export async function start({ csp = CSP } = {}) {
     }
     if (drop) return response.destroy();
     if (lines) return response.end();
-    response.writeHead(status, { 'Content-Type': status < 400 || json?.report || json?.issues ? 'application/json' : 'application/problem+json', ...headers });
+    response.writeHead(status, {
+      'Content-Type': status < 400 || json?.report || json?.issues ? 'application/json' : 'application/problem+json',
+      ...headers,
+    });
     response.end(json === undefined ? '' : JSON.stringify(json));
   }
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -82,9 +111,10 @@ export async function start({ csp = CSP } = {}) {
     origin: `http://127.0.0.1:${server.address().port}`,
     script,
     calls,
-    close: () => new Promise((resolve) => {
-      server.close(resolve);
-      server.closeAllConnections();
-    }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(resolve);
+        server.closeAllConnections();
+      }),
   };
 }

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-const words = (locale) => JSON.parse(readFileSync(new URL(`../../validator-wasm/locales/${locale}/form.json`, import.meta.url), 'utf8'));
+const words = (locale) =>
+  JSON.parse(readFileSync(new URL(`../../validator-wasm/locales/${locale}/form.json`, import.meta.url), 'utf8'));
 const parameters = (text) => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
 const english = words('en');
 

@@ -4,16 +4,23 @@
 function look(host) {
   const found = [];
   const root = host.shadowRoot;
-  const name = (element) => `${element.localName}.${element.className.baseVal ?? element.className} “${(element.getAttribute('aria-label') ?? element.textContent).trim().slice(0, 40)}”`;
-  const shown = (element) => element.checkVisibility({ visibilityProperty: true, opacityProperty: false }) && !element.closest('.sr') && element.getClientRects().length > 0;
+  const name = (element) =>
+    `${element.localName}.${element.className.baseVal ?? element.className} “${(element.getAttribute('aria-label') ?? element.textContent).trim().slice(0, 40)}”`;
+  const shown = (element) =>
+    element.checkVisibility({ visibilityProperty: true, opacityProperty: false }) &&
+    !element.closest('.sr') &&
+    element.getClientRects().length > 0;
   const all = (selector) => [...root.querySelectorAll(selector)].filter(shown);
   const width = document.documentElement.clientWidth;
   for (const element of all('*')) {
     const { left, right } = element.getBoundingClientRect();
     // What lies in a box that scrolls by itself may be wider than it.
-    if ((left < -1 || right > width + 1) && !element.closest('.scroll') && !element.closest('svg')) found.push(`${name(element)} reaches from ${left} to ${right} of ${width}`);
+    if ((left < -1 || right > width + 1) && !element.closest('.scroll') && !element.closest('svg'))
+      found.push(`${name(element)} reaches from ${left} to ${right} of ${width}`);
   }
-  const controls = all('button, input:not([type=radio]), select, textarea, summary, .choices label').filter((element) => !element.closest('.scroll'));
+  const controls = all('button, input:not([type=radio]), select, textarea, summary, .choices label').filter(
+    (element) => !element.closest('.scroll'),
+  );
   const open = root.querySelector('dialog[open]');
   const reachable = open ? controls.filter((element) => open.contains(element)) : controls;
   for (const [at, one] of reachable.entries()) {
@@ -27,8 +34,15 @@ function look(host) {
     const { width: wide, height: high } = one.getBoundingClientRect();
     if (wide < 24 || high < 24) found.push(`${name(one)} is a target of ${wide} × ${high} only`);
   }
-  for (const element of all('button, label, summary, .choices span, h3, h4, h5, p, dt, dd, th, li .name, .chip, figcaption')) {
-    if (element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0 && getComputedStyle(element).display !== 'inline') found.push(`${name(element)} needs ${element.scrollWidth} of ${element.clientWidth}`);
+  for (const element of all(
+    'button, label, summary, .choices span, h3, h4, h5, p, dt, dd, th, li .name, .chip, figcaption',
+  )) {
+    if (
+      element.scrollWidth > element.clientWidth + 1 &&
+      element.clientWidth > 0 &&
+      getComputedStyle(element).display !== 'inline'
+    )
+      found.push(`${name(element)} needs ${element.scrollWidth} of ${element.clientWidth}`);
   }
   return found;
 }

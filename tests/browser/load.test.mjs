@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch, newPage } from '../harness/browser.mjs';
+import { becomes } from '../harness/wait.mjs';
 import { PASSED } from './form-samples.mjs';
 import { CSP, start } from './form-server.mjs';
 import { withForm } from './form-page.mjs';
@@ -33,13 +34,15 @@ async function failFirst(page, pattern) {
   return () => count;
 }
 
-const check = () => window.validator.validate({ host: 'https://smtp.example.org' }, 'nl').issues.map(({ code }) => code);
+const check = () =>
+  window.validator.validate({ host: 'https://smtp.example.org' }, 'nl').issues.map(({ code }) => code);
 
-test('init and validate alone need no more than wasm-unsafe-eval', () => withModule({}, async (page) => {
-  await page.evaluate(() => window.validator.default());
-  assert.ok((await page.evaluate(check)).includes('host.url'));
-  assert.deepEqual(await page.evaluate(() => window.blocked), []);
-}));
+test('init and validate alone need no more than wasm-unsafe-eval', () =>
+  withModule({}, async (page) => {
+    await page.evaluate(() => window.validator.default());
+    assert.ok((await page.evaluate(check)).includes('host.url'));
+    assert.deepEqual(await page.evaluate(() => window.blocked), []);
+  }));
 
 test('without wasm-unsafe-eval init says so, and the form leaves the checks to the server', async () => {
   const csp = CSP.replace(" 'wasm-unsafe-eval'", '');
@@ -63,33 +66,45 @@ test('without wasm-unsafe-eval init says so, and the form leaves the checks to t
   }
 });
 
-test('init can be tried again after the network has failed, and loads once for all who ask', () => withModule({}, async (page) => {
-  const asked = await failFirst(page, '**/validator.wasm');
-  const init = () => page.evaluate(() => window.validator.default().then(() => 'loaded', () => 'failed'));
-  assert.equal(await init(), 'failed');
-  await assert.rejects(page.evaluate(check), /init/);
-  assert.equal(await page.evaluate(() => Promise.all([1, 2, 3].map(() => window.validator.default())).then(() => 'loaded')), 'loaded');
-  assert.equal(await init(), 'loaded');
-  assert.equal(asked(), 2);
-  assert.ok((await page.evaluate(check)).includes('host.url'));
-}));
+test('init can be tried again after the network has failed, and loads once for all who ask', () =>
+  withModule({}, async (page) => {
+    const asked = await failFirst(page, '**/validator.wasm');
+    const init = () =>
+      page.evaluate(() =>
+        window.validator.default().then(
+          () => 'loaded',
+          () => 'failed',
+        ),
+      );
+    assert.equal(await init(), 'failed');
+    await assert.rejects(page.evaluate(check), /init/);
+    assert.equal(
+      await page.evaluate(() => Promise.all([1, 2, 3].map(() => window.validator.default())).then(() => 'loaded')),
+      'loaded',
+    );
+    assert.equal(await init(), 'loaded');
+    assert.equal(asked(), 2);
+    assert.ok((await page.evaluate(check)).includes('host.url'));
+  }));
 
-test('the form loads the checks again by a button, and what was typed stays', () => withForm(browser, {}, async ({ page, form, input, field }) => {
-  await failFirst(page, '**/validator.wasm');
-  await page.reload();
-  await form.getByText('The instant checks could not be loaded').waitFor();
-  await input('host').fill('https://smtp.example.org/');
-  await input('port').focus();
-  assert.equal(await field('host').locator('.issue').count(), 0);
-  await form.getByRole('button', { name: 'Try again' }).click();
-  await field('host').locator('[data-code="host.url"]').waitFor();
-  assert.equal(await form.getByText('The instant checks could not be loaded').count(), 0);
-}));
+test('the form loads the checks again by a button, and what was typed stays', () =>
+  withForm(browser, {}, async ({ page, form, input, field }) => {
+    await failFirst(page, '**/validator.wasm');
+    await page.reload();
+    await form.getByText('The instant checks could not be loaded').waitFor();
+    await input('host').fill('https://smtp.example.org/');
+    await input('port').focus();
+    await becomes(() => field('host').locator('.issue').count(), 0);
+    await form.getByRole('button', { name: 'Try again' }).click();
+    await field('host').locator('[data-code="host.url"]').waitFor();
+    await becomes(() => form.getByText('The instant checks could not be loaded').count(), 0);
+  }));
 
-test('the form itself loads again by a button', () => withForm(browser, {}, async ({ page, form }) => {
-  await failFirst(page, '**/form/words/en.js');
-  await page.reload();
-  await form.getByText('This form could not be loaded').waitFor();
-  await form.getByRole('button', { name: 'Try again' }).click();
-  await form.locator('.status').waitFor();
-}));
+test('the form itself loads again by a button', () =>
+  withForm(browser, {}, async ({ page, form }) => {
+    await failFirst(page, '**/form/messages/en.js');
+    await page.reload();
+    await form.getByText('This form could not be loaded').waitFor();
+    await form.getByRole('button', { name: 'Try again' }).click();
+    await form.locator('.status').waitFor();
+  }));

@@ -7,17 +7,41 @@ import { readableText } from '../../sender-lambda/local/page/mime.js';
 const bytes = (text) => new TextEncoder().encode(text.replaceAll('\n', '\r\n'));
 const plain = (text) => text.replaceAll('\r\n', '\n').trim();
 
-const alternative = (boundary, inner) => `Subject: x\nContent-Type: multipart/alternative;\n boundary=${boundary}\n\npreamble\n${inner}`;
+const alternative = (boundary, inner) =>
+  `Subject: x\nContent-Type: multipart/alternative;\n boundary=${boundary}\n\npreamble\n${inner}`;
 const mails = [
   ['no header', 'Hello', ''],
   ['no MIME', 'Subject: x\n\nHello', 'Hello'],
   ['UTF-8', 'Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\nGrüße', 'Grüße'],
-  ['quoted-printable', 'Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\nGr=C3=BC=C3=9Fe, soft=\n line =3D', 'Grüße, soft line ='],
+  [
+    'quoted-printable',
+    'Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\nGr=C3=BC=C3=9Fe, soft=\n line =3D',
+    'Grüße, soft line =',
+  ],
   ['base64', 'Content-Type: text/plain; charset="utf-8"\nContent-Transfer-Encoding: base64\n\nR3LDvMOf\nZQ==', 'Grüße'],
-  ['Latin-1', 'Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\nGr=FC=DFe', 'Grüße'],
-  ['alternatives', alternative('"b"', '--b\nContent-Type: text/plain\n\nplain\n--b\nContent-Type: text/html\n\n<p>html</p>\n--b--\n'), 'plain'],
-  ['HTML first', alternative('b', '--b\nContent-Type: text/html\n\n<p>html</p>\n--b\nContent-Type: text/plain\n\nplain\n--b--\n'), 'plain'],
-  ['nested', alternative('a', '--a\nContent-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/plain\n\ndeep\n--b--\n--a--\n'), 'deep'],
+  [
+    'Latin-1',
+    'Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\nGr=FC=DFe',
+    'Grüße',
+  ],
+  [
+    'alternatives',
+    alternative('"b"', '--b\nContent-Type: text/plain\n\nplain\n--b\nContent-Type: text/html\n\n<p>html</p>\n--b--\n'),
+    'plain',
+  ],
+  [
+    'HTML first',
+    alternative('b', '--b\nContent-Type: text/html\n\n<p>html</p>\n--b\nContent-Type: text/plain\n\nplain\n--b--\n'),
+    'plain',
+  ],
+  [
+    'nested',
+    alternative(
+      'a',
+      '--a\nContent-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/plain\n\ndeep\n--b--\n--a--\n',
+    ),
+    'deep',
+  ],
   ['HTML alone', 'Content-Type: text/html\n\n<p>html</p>', '<p>html</p>'],
   ['no such charset', 'Content-Type: text/plain; charset=nonsense\n\nHello', 'Hello'],
   ['broken base64', 'Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n***', '***'],
@@ -28,7 +52,10 @@ for (const [name, mail, expected] of mails) {
 }
 
 test('multipart in multipart without end, and bytes of no kind', () => {
-  const deep = Array.from({ length: 1000 }, (_, at) => `Content-Type: multipart/mixed; boundary=b${at}\n\n--b${at}\n`).join('');
+  const deep = Array.from(
+    { length: 1000 },
+    (_, at) => `Content-Type: multipart/mixed; boundary=b${at}\n\n--b${at}\n`,
+  ).join('');
   assert.equal(typeof readableText(bytes(deep)), 'string');
   assert.equal(typeof readableText(Uint8Array.from({ length: 65_536 }, (_, at) => (at * 7919) % 256)), 'string');
   assert.equal(readableText(new Uint8Array()), '');

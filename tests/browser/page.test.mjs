@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { launch, newPage } from '../harness/browser.mjs';
 import { startLocal } from '../harness/ownpost.mjs';
-import { until } from '../harness/wait.mjs';
+import { becomes, until } from '../harness/wait.mjs';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const PICTURE = fileURLToPath(new URL('../../docs/screenshots/local.png', import.meta.url));
@@ -38,11 +38,16 @@ async function activate(page) {
   await page.locator('smtp-settings-form .banner.good').waitFor();
 }
 
-const row = (page, category) => page.locator('#ledger details', { has: page.locator('summary', { hasText: category }) }).first();
+const row = (page, category) =>
+  page.locator('#ledger details', { has: page.locator('summary', { hasText: category }) }).first();
 
 async function send(page, category) {
   await page.locator('#send').getByRole('button', { name: category }).click();
-  await until(`${category} sent`, async () => (await row(page, category).count()) === 1 && (await row(page, category).getAttribute('data-status')) === 'sent');
+  await until(
+    `${category} sent`,
+    async () =>
+      (await row(page, category).count()) === 1 && (await row(page, category).getAttribute('data-status')) === 'sent',
+  );
 }
 
 test('each kind of notification leaves by the customer’s server once it is active, and the ledger says why', async () => {
@@ -51,17 +56,18 @@ test('each kind of notification leaves by the customer’s server once it is act
   await activate(page);
   const kinds = ['Audit invitation', 'Rights request', 'Notification'];
   for (const kind of kinds) await send(page, kind);
-  assert.match(await row(page, 'User invitation').locator('summary').innerText(), /Platform’s server/);
-  for (const kind of kinds) assert.match(await row(page, kind).locator('summary').innerText(), /Customer’s server/);
+  await becomes(() => row(page, 'User invitation').locator('summary').innerText(), /Platform’s server/);
+  for (const kind of kinds) await becomes(() => row(page, kind).locator('summary').innerText(), /Customer’s server/);
   await row(page, 'Notification').locator('summary').click();
   const story = await row(page, 'Notification').locator('.story').innerText();
-  for (const part of ['Triggered', 'comment.created', 'Settings of revision', 'Accepted', '250 2.0.0']) assert.ok(story.includes(part), part);
+  for (const part of ['Triggered', 'comment.created', 'Settings of revision', 'Accepted', '250 2.0.0'])
+    assert.ok(story.includes(part), part);
 
   const mail = page.locator('#mail details[data-relay="customer"]', { hasText: 'Processing of payroll data' });
   await mail.locator('summary').click();
   await mail.getByText('Could you confirm the retention period?').waitFor();
   await mail.getByRole('button', { name: 'Source' }).click();
-  assert.match(await mail.locator('pre').innerText(), /^Message-ID: /m);
+  await becomes(() => mail.locator('pre').innerText(), /^Message-ID: /m);
   await page.locator('#mail').getByText('Platform', { exact: true }).first().waitFor();
 
   await page.getByLabel('Recipient', { exact: true }).last().fill('nobody@acme.test');
@@ -71,11 +77,20 @@ test('each kind of notification leaves by the customer’s server once it is act
   if (process.env.PICTURES) {
     await mail.locator('summary').click();
     await page.locator('smtp-settings-form .test').evaluate((card) => card.scrollIntoView({ block: 'start' }));
-    await page.locator('.column').first().evaluate((column) => (column.scrollTop -= 16));
-    await page.locator('.column').last().evaluate((column) => (column.scrollTop = 0));
+    await page
+      .locator('.column')
+      .first()
+      .evaluate((column) => (column.scrollTop -= 16));
+    await page
+      .locator('.column')
+      .last()
+      .evaluate((column) => (column.scrollTop = 0));
     await page.screenshot({ path: PICTURE });
   }
-  assert.deepEqual(page.problems.filter((problem) => !problem.includes('404')), []);
+  assert.deepEqual(
+    page.problems.filter((problem) => !problem.includes('404')),
+    [],
+  );
   await page.context().close();
 });
 
@@ -89,14 +104,21 @@ test('an address that cannot be used is said beside the form, and signing out fo
   await page.getByRole('button', { name: 'Start' }).click();
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('button', { name: 'Start' }).waitFor();
-  assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+  await becomes(() => page.evaluate(() => sessionStorage.length), 0);
   await page.context().close();
 });
 
 for (const scheme of ['light', 'dark']) {
-  for (const [device, width] of [['desktop', 1440], ['phone', 360]]) {
+  for (const [device, width] of [
+    ['desktop', 1440],
+    ['phone', 360],
+  ]) {
     test(`nothing that axe finds, nothing wider than the page: ${scheme}, ${device}`, async () => {
-      const page = await signIn(`looks-${scheme}-${device}`, { colorScheme: scheme, viewport: { width, height: 900 }, bypassCSP: true });
+      const page = await signIn(`looks-${scheme}-${device}`, {
+        colorScheme: scheme,
+        viewport: { width, height: 900 },
+        bypassCSP: true,
+      });
       await activate(page);
       await send(page, 'Notification');
       await row(page, 'Notification').locator('summary').click();
@@ -104,8 +126,14 @@ for (const scheme of ['light', 'dark']) {
       await page.locator('#mail .opened pre').first().waitFor();
       await page.addScriptTag({ path: AXE });
       const { violations } = await page.evaluate(() => window.axe.run(document));
-      assert.deepEqual(violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]), []);
-      const [content, visible] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+      assert.deepEqual(
+        violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]),
+        [],
+      );
+      const [content, visible] = await page.evaluate(() => [
+        document.documentElement.scrollWidth,
+        document.documentElement.clientWidth,
+      ]);
       assert.ok(content <= visible, `${content} > ${visible}`);
       await page.context().close();
     });

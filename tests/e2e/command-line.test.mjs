@@ -67,17 +67,27 @@ test('ownpost send: a mail for each recipient through the given settings', async
   const file = join(folder, 'settings.json');
   writeFileSync(file, JSON.stringify(settings('starttls', PASSWORD)), { mode: 0o600 });
   const event = {
-    id: 'evt_1', tenant: 'acme', category: 'rights-request', type: 'request.received',
+    id: 'evt_1',
+    tenant: 'acme',
+    category: 'rights-request',
+    type: 'request.received',
     recipients: [{ address: 'jan@example.org', name: 'Jan' }, { address: 'ann@example.org' }],
     data: { actor: 'Ann', title: 'Access to my data', url: 'https://app.example/requests/1' },
   };
-  const { code, stdout, stderr } = await ownpost(['send', '-', '--json', '--settings', file],
-    { env, input: JSON.stringify(event) });
+  const { code, stdout, stderr } = await ownpost(['send', '-', '--json', '--settings', file], {
+    env,
+    input: JSON.stringify(event),
+  });
   rmSync(folder, { recursive: true });
   assert.equal(code, 0, stderr);
   const { deliveries } = JSON.parse(stdout);
-  assert.deepEqual(deliveries.map(({ recipient, status }) => [recipient, status]),
-    [['jan@example.org', 'sent'], ['ann@example.org', 'sent']]);
+  assert.deepEqual(
+    deliveries.map(({ recipient, status }) => [recipient, status]),
+    [
+      ['jan@example.org', 'sent'],
+      ['ann@example.org', 'sent'],
+    ],
+  );
   const ids = new Set(deliveries.map(({ messageId }) => messageId.replace(/^<|>$/g, '')));
   assert.equal(ids.size, 2);
   const mails = await until('both mails', async () => {

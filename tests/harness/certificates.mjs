@@ -5,8 +5,7 @@ import { join } from 'node:path';
 
 const openssl = (...words) => execFileSync('openssl', words, { stdio: ['ignore', 'ignore', 'pipe'] });
 
-const key = (file) =>
-  openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', file);
+const key = (file) => openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', file);
 
 /**
  * Makes an authority in `folder`.
@@ -17,22 +16,55 @@ const key = (file) =>
 export function authority(folder) {
   const at = (name) => join(folder, name);
   key(at('ca.key'));
-  openssl('req', '-x509', '-new', '-key', at('ca.key'), '-out', at('ca.pem'), '-days', '2',
-    '-subj', '/CN=Example customer CA',
-    '-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign,cRLSign');
+  openssl(
+    'req',
+    '-x509',
+    '-new',
+    '-key',
+    at('ca.key'),
+    '-out',
+    at('ca.pem'),
+    '-days',
+    '2',
+    '-subj',
+    '/CN=Example customer CA',
+    '-addext',
+    'basicConstraints=critical,CA:TRUE',
+    '-addext',
+    'keyUsage=critical,keyCertSign,cRLSign',
+  );
   let serial = 1;
   const issue = (name, names) => {
+    serial += 1;
     key(at(`${name}.key`));
     openssl('req', '-new', '-key', at(`${name}.key`), '-out', at(`${name}.csr`), '-subj', `/CN=${name}`);
-    writeFileSync(at(`${name}.ext`), [
-      `subjectAltName=${names.join(',')}`,
-      'basicConstraints=critical,CA:FALSE',
-      'keyUsage=critical,digitalSignature',
-      'extendedKeyUsage=serverAuth',
-    ].join('\n'));
-    openssl('x509', '-req', '-in', at(`${name}.csr`), '-CA', at('ca.pem'), '-CAkey', at('ca.key'),
-      '-set_serial', String((serial += 1)), '-days', '2', '-extfile', at(`${name}.ext`),
-      '-out', at(`${name}.pem`));
+    writeFileSync(
+      at(`${name}.ext`),
+      [
+        `subjectAltName=${names.join(',')}`,
+        'basicConstraints=critical,CA:FALSE',
+        'keyUsage=critical,digitalSignature',
+        'extendedKeyUsage=serverAuth',
+      ].join('\n'),
+    );
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      at(`${name}.csr`),
+      '-CA',
+      at('ca.pem'),
+      '-CAkey',
+      at('ca.key'),
+      '-set_serial',
+      String(serial),
+      '-days',
+      '2',
+      '-extfile',
+      at(`${name}.ext`),
+      '-out',
+      at(`${name}.pem`),
+    );
     return { cert: at(`${name}.pem`), key: at(`${name}.key`) };
   };
   return { pem: readFileSync(at('ca.pem'), 'utf8'), file: at('ca.pem'), issue };

@@ -56,5 +56,6 @@ export async function enterPassword(page, password) {
 
 /** The stages of the last test that have come to an end, in their order: `[[stage, status], …]`. */
 export const stages = (page) =>
-  page.locator('smtp-settings-form li[data-stage]').evaluateAll((rows) =>
-    rows.map((row) => [row.dataset.stage, row.dataset.status]));
+  page
+    .locator('smtp-settings-form li[data-stage]')
+    .evaluateAll((rows) => rows.map((row) => [row.dataset.stage, row.dataset.status]));

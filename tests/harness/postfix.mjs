@@ -6,8 +6,17 @@
 // input ends.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync }
-  from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { authority } from './certificates.mjs';
@@ -44,13 +53,22 @@ export async function startPostfix({ username = 'mailer', password, sender, reci
 
   const ports = { submission: await freePort(), smtps: await freePort() };
   const login = dovecot ? username : `${username}@${HOSTNAME}`;
-  const inboxes = recipients ? `inline:{ ${recipients.map((address) => `{ ${address} = inbox/ }`).join(', ')} }` : 'static:inbox/';
+  const inboxes = recipients
+    ? `inline:{ ${recipients.map((address) => `{ ${address} = inbox/ }`).join(', ')} }`
+    : 'static:inbox/';
   const sasl = dovecot ? `smtpd_sasl_type = dovecot\nsmtpd_sasl_path = inet:127.0.0.1:${dovecot}` : CYRUS;
   writeFileSync(at('config/main.cf'), mainCf({ folder, tls, sender, login, inboxes, sasl }));
   writeFileSync(at('config/master.cf'), masterCf(ports));
-  writeFileSync(at('config/sasl/smtpd.conf'), [
-    'pwcheck_method: auxprop', 'auxprop_plugin: sasldb', 'mech_list: PLAIN LOGIN', `sasldb_path: ${at('sasldb2')}`, '',
-  ].join('\n'));
+  writeFileSync(
+    at('config/sasl/smtpd.conf'),
+    [
+      'pwcheck_method: auxprop',
+      'auxprop_plugin: sasldb',
+      'mech_list: PLAIN LOGIN',
+      `sasldb_path: ${at('sasldb2')}`,
+      '',
+    ].join('\n'),
+  );
 
   const log = () => (existsSync(at('mail.log')) ? readFileSync(at('mail.log'), 'utf8') : '');
   const daemon = spawn('postfix', ['-c', at('config'), 'start-fg'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -66,9 +84,13 @@ export async function startPostfix({ username = 'mailer', password, sender, reci
   };
   process.on('exit', end);
   for (const port of Object.values(ports)) {
-    await until(`Postfix on port ${port}`, () => greets(port, { silent: port === ports.smtps }), () => {
-      if (daemon.exitCode !== null) throw new Error(`postfix ended: ${said}${log()}`);
-    });
+    await until(
+      `Postfix on port ${port}`,
+      () => greets(port, { silent: port === ports.smtps }),
+      () => {
+        if (daemon.exitCode !== null) throw new Error(`postfix ended: ${said}${log()}`);
+      },
+    );
   }
 
   const inbox = at('mail/inbox/new');
@@ -96,7 +118,8 @@ export async function startPostfix({ username = 'mailer', password, sender, reci
 
 const CYRUS = `smtpd_sasl_type = cyrus\nsmtpd_sasl_path = smtpd\nsmtpd_sasl_local_domain = ${HOSTNAME}`;
 
-const mainCf = ({ folder, tls, sender, login, inboxes, sasl }) => `
+const mainCf = ({ folder, tls, sender, login, inboxes, sasl }) =>
+  `
 compatibility_level = 3.6
 config_directory = ${folder}/config
 queue_directory = ${folder}/queue
@@ -127,7 +150,8 @@ smtpd_relay_restrictions = permit_sasl_authenticated, reject
 smtpd_error_sleep_time = 0
 `.trimStart();
 
-const masterCf = ({ submission, smtps }) => `
+const masterCf = ({ submission, smtps }) =>
+  `
 127.0.0.1:${submission} inet n - n - - smtpd -o smtpd_tls_security_level=encrypt
 127.0.0.1:${smtps} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes
 cleanup unix n - n - 0 cleanup

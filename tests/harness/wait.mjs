@@ -1,4 +1,5 @@
 // Waiting for what comes, and ports to wait at.
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -14,6 +15,31 @@ export async function until(what, ask, check = () => {}) {
     const answer = await ask();
     if (answer) return answer;
     if (Date.now() > end) throw new Error(`${what}: waited for in vain`);
+    await pause(50);
+  }
+}
+
+/**
+ * Waits until the state that `read` gives is `expected`: a page reaches it some time after the click or the key, not
+ * before the next line of the test. `expected` is a value, or a pattern for a text. Where the state stays another one,
+ * the test fails with the difference to the last state; where `read` fails, with its error.
+ * @param {() => unknown} read
+ * @param {unknown} expected
+ * @param {string} [message] says what the state means
+ */
+export async function becomes(read, expected, message, patience = PATIENCE_MS) {
+  const end = Date.now() + patience;
+  for (;;) {
+    let failure;
+    try {
+      const state = await read();
+      if (expected instanceof RegExp) assert.match(state, expected, message);
+      else assert.deepEqual(state, expected, message);
+      return;
+    } catch (error) {
+      failure = error;
+    }
+    if (Date.now() > end) throw failure;
     await pause(50);
   }
 }

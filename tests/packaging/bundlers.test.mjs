@@ -27,7 +27,9 @@ await init(${where});
 const { valid, issues } = validate({ host: 'smtp.gmial.com', port: 587, username: 'jan', password: { set: 'secret' }, senderAddress: 'jan@example.org' }, 'nl');
 document.body.dataset.found = JSON.stringify([valid, issues.map(({ code, fix }) => [code, fix]), issues[0].message]);
 `;
-const page = (src) => `<!doctype html><html lang="en"><meta charset="utf-8"><title>Page</title><link rel="icon" href="data:,">
+const page = (
+  src,
+) => `<!doctype html><html lang="en"><meta charset="utf-8"><title>Page</title><link rel="icon" href="data:,">
 <body><smtp-settings-form api="/api" locale="fr"></smtp-settings-form><script type="module" src="${src}"></script></body></html>`;
 
 /** Opens the page and checks that all of the package has come: rules, messages, form and words. */
@@ -70,7 +72,12 @@ test('Vite builds it', async () => {
 
 test('Vite serves it while one develops', async () => {
   const path = await project({ files: installed });
-  const server = await vite.createServer({ root: path, configFile: false, logLevel: 'error', server: { host: '127.0.0.1', port: 0, strictPort: false, watch: null } });
+  const server = await vite.createServer({
+    root: path,
+    configFile: false,
+    logLevel: 'error',
+    server: { host: '127.0.0.1', port: 0, strictPort: false, watch: null },
+  });
   try {
     await server.listen();
     await use(`http://127.0.0.1:${server.httpServer.address().port}`);
@@ -80,9 +87,19 @@ test('Vite serves it while one develops', async () => {
 });
 
 test('webpack builds it', async () => {
-  const path = await project({ files: { ...installed, 'index.html': page('/main.js').replace('type="module"', 'defer') } });
-  const compiler = webpack({ mode: 'production', context: path, entry: './main.js', performance: { hints: false }, output: { path: join(path, 'dist'), filename: 'main.js' } });
-  const stats = await new Promise((resolve, reject) => compiler.run((error, done) => (error ? reject(error) : resolve(done))));
+  const path = await project({
+    files: { ...installed, 'index.html': page('/main.js').replace('type="module"', 'defer') },
+  });
+  const compiler = webpack({
+    mode: 'production',
+    context: path,
+    entry: './main.js',
+    performance: { hints: false },
+    output: { path: join(path, 'dist'), filename: 'main.js' },
+  });
+  const stats = await new Promise((resolve, reject) =>
+    compiler.run((error, done) => (error ? reject(error) : resolve(done))),
+  );
   await new Promise((resolve) => compiler.close(resolve));
   const { errors, warnings } = stats.toJson({ all: false, errors: true, warnings: true });
   assert.deepEqual([errors, warnings], [[], []]);
@@ -92,16 +109,36 @@ test('webpack builds it', async () => {
 
 test('esbuild builds it, with the rules copied beside', async () => {
   const path = await project({ files: installed });
-  await esbuild.build({ absWorkingDir: path, entryPoints: ['main.js'], bundle: true, splitting: true, format: 'esm', outdir: 'dist', logLevel: 'error' });
+  await esbuild.build({
+    absWorkingDir: path,
+    entryPoints: ['main.js'],
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    outdir: 'dist',
+    logLevel: 'error',
+  });
   await copyFile(join(path, 'node_modules', PACKAGE, 'validator.wasm'), join(path, 'dist/validator.wasm'));
   await copyFile(join(path, 'index.html'), join(path, 'dist/index.html'));
   await served(join(path, 'dist'), use);
 });
 
 test('esbuild builds it, with the rules as a file that the page names', async () => {
-  const named = { before: `import wasm from '${PACKAGE}/validator.wasm';`, where: '{ wasm: new URL(wasm, import.meta.url) }' };
+  const named = {
+    before: `import wasm from '${PACKAGE}/validator.wasm';`,
+    where: '{ wasm: new URL(wasm, import.meta.url) }',
+  };
   const path = await project({ files: { ...installed, 'main.js': script(PACKAGE, `${PACKAGE}/form`, named) } });
-  await esbuild.build({ absWorkingDir: path, entryPoints: ['main.js'], bundle: true, splitting: true, format: 'esm', outdir: 'dist', logLevel: 'error', loader: { '.wasm': 'file' } });
+  await esbuild.build({
+    absWorkingDir: path,
+    entryPoints: ['main.js'],
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    outdir: 'dist',
+    logLevel: 'error',
+    loader: { '.wasm': 'file' },
+  });
   await copyFile(join(path, 'index.html'), join(path, 'dist/index.html'));
   await served(join(path, 'dist'), use);
 });
@@ -110,16 +147,35 @@ test('a folder of a CDN on another origin, without any bundler', async () => {
   const cdn = await folder();
   await unpacked(cdn);
   const site = await folder();
-  await served(cdn, async (origin) => {
-    await mkdir(site, { recursive: true });
-    await writeFile(join(site, 'main.js'), script(`${origin}/package/index.js`, `${origin}/package/form/index.js`));
-    await writeFile(join(site, 'index.html'), page('/main.js'));
-    await served(site, use);
-  }, { headers: { 'Access-Control-Allow-Origin': '*' } });
+  await served(
+    cdn,
+    async (origin) => {
+      await mkdir(site, { recursive: true });
+      await writeFile(join(site, 'main.js'), script(`${origin}/package/index.js`, `${origin}/package/form/index.js`));
+      await writeFile(join(site, 'index.html'), page('/main.js'));
+      await served(site, use);
+    },
+    { headers: { 'Access-Control-Allow-Origin': '*' } },
+  );
 });
 
 test('the tarball holds what is used, and nothing else', async () => {
   const files = await filesIn(await unpacked(await folder()));
-  assert.deepEqual(files.filter((file) => !/^(form|locales)\//.test(file)), ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'index.d.ts', 'index.js', 'package.json', 'types.d.ts', 'validator.wasm']);
-  assert.deepEqual(files.filter((file) => file.startsWith('locales/')), ['de', 'es', 'fr', 'nl'].map((locale) => `locales/${locale}.js`));
+  assert.deepEqual(
+    files.filter((file) => !/^(form|locales)\//.test(file)),
+    [
+      'LICENSE-APACHE',
+      'LICENSE-MIT',
+      'README.md',
+      'index.d.ts',
+      'index.js',
+      'package.json',
+      'types.d.ts',
+      'validator.wasm',
+    ],
+  );
+  assert.deepEqual(
+    files.filter((file) => file.startsWith('locales/')),
+    ['de', 'es', 'fr', 'nl'].map((locale) => `locales/${locale}.js`),
+  );
 });

@@ -1,59 +1,75 @@
 // Type-checked against the package as it is published: what a TypeScript project may write, and what it may not.
-import init, { codes, suggest, validate, validateField } from "@ownpost/validator";
-import type { Category, Issue, IssueCode, SecretInput, SmtpSettings, TestReport, ValidationReport } from "@ownpost/validator";
-import { SmtpSettingsForm } from "@ownpost/validator/form";
+import init, { codes, suggest, validate, validateField } from '@ownpost/validator';
+import type {
+  Category,
+  Issue,
+  IssueCode,
+  SecretInput,
+  SmtpSettings,
+  TestReport,
+  ValidationReport,
+} from '@ownpost/validator';
+import type { SmtpSettingsForm } from '@ownpost/validator/form';
 
 await init();
-await init({ wasm: new URL("./validator.wasm", import.meta.url), locales: ["nl"] });
+await init({ wasm: new URL('./validator.wasm', import.meta.url), locales: ['nl'] });
 
 const settings: SmtpSettings = {
-  host: "smtp.example.org",
+  host: 'smtp.example.org',
   port: 587,
-  security: "starttls",
-  username: "jan",
-  password: { set: "secret", spaces: "trim" },
-  senderAddress: "jan@example.org",
-  routing: { "rights-request": { via: "relay", onFailure: "hold" }, "user-invitation": { via: "platform" } },
+  security: 'starttls',
+  username: 'jan',
+  password: { set: 'secret', spaces: 'trim' },
+  senderAddress: 'jan@example.org',
+  routing: { 'rights-request': { via: 'relay', onFailure: 'hold' }, 'user-invitation': { via: 'platform' } },
 };
 const kept: SecretInput = { keep: true };
-const report: ValidationReport = validate({ ...settings, password: kept }, { locale: "nl", allowPorts: [2526] });
-const issues: Issue[] = validateField(settings, "oauth2.tokenUrl", "de");
-const fixed: Partial<SmtpSettings> | null = suggest("jan@gmail.com");
+const report: ValidationReport = validate({ ...settings, password: kept }, { locale: 'nl', allowPorts: [2526] });
+const issues: Issue[] = validateField(settings, 'oauth2.tokenUrl', 'de');
+const fixed: Partial<SmtpSettings> | null = suggest('jan@gmail.com');
 const all: IssueCode[] = codes();
-const category: Category = "audit-invitation";
+const category: Category = 'audit-invitation';
 
 // A union is checked for completeness, without an enum that would have to exist at run time.
-function sentence(severity: Issue["severity"]): string {
+function sentence(severity: Issue['severity']): string {
   switch (severity) {
-    case "error": return "cannot be used";
-    case "warning": return "look at it";
+    case 'error':
+      return 'cannot be used';
+    case 'warning':
+      return 'look at it';
   }
 }
-const hint = report.issues.filter(({ code }) => code === "host.typo").map(({ fix, params, message }) => [fix?.["host"], params["suggestion"], message, sentence("error")]);
+const hint = report.issues
+  .filter(({ code }) => code === 'host.typo')
+  .map(({ fix, params, message }) => [fix?.['host'], params['suggestion'], message, sentence('error')]);
 
 function remedy(test: TestReport): string {
-  if (test.failure === null) return test.testMessage?.messageId ?? "";
+  if (test.failure === null) return test.testMessage?.messageId ?? '';
   const { stage, code, smtp } = test.failure;
-  return `${stage} ${code} ${smtp === null ? "silent" : `${smtp.code} ${smtp.enhanced ?? ""} ${smtp.text}`}`;
+  return `${stage} ${code} ${smtp === null ? 'silent' : `${smtp.code} ${smtp.enhanced ?? ''} ${smtp.text}`}`;
 }
 
-const form: SmtpSettingsForm = document.createElement("smtp-settings-form");
-form.getToken = async () => "token";
+const form: SmtpSettingsForm = document.createElement('smtp-settings-form');
+form.getToken = async () => 'token';
 form.value = settings;
-form.options = { allowNetworks: ["10.0.0.0/8"] };
-form.addEventListener("smtp-change", ({ detail }) => console.log(detail.valid, detail.issues.length, detail.settings.host));
-form.addEventListener("smtp-tested", ({ detail }) => detail.report && remedy(detail.report));
-form.addEventListener("smtp-activated", function ({ detail: { revision } }) { this.dataset["revision"] = revision ?? ""; });
+form.options = { allowNetworks: ['10.0.0.0/8'] };
+form.addEventListener('smtp-change', ({ detail }) =>
+  console.log(detail.valid, detail.issues.length, detail.settings.host),
+);
+form.addEventListener('smtp-tested', ({ detail }) => detail.report && remedy(detail.report));
+form.addEventListener('smtp-activated', function ({ detail: { revision } }) {
+  this.dataset['revision'] = revision ?? '';
+});
 
 // @ts-expect-error: there is no "none".
-const plain: SmtpSettings = { ...settings, security: "none" };
+const plain: SmtpSettings = { ...settings, security: 'none' };
 // @ts-expect-error: a secret is set or kept, never both.
-const both: SecretInput = { set: "secret", keep: true };
+const both: SecretInput = { set: 'secret', keep: true };
 // @ts-expect-error: not a code of the catalogue.
-const unknown: IssueCode = "host.misspelt";
+const unknown: IssueCode = 'host.misspelt';
 // @ts-expect-error: what is required stays required.
-const incomplete: SmtpSettings = { host: "smtp.example.org" };
+const incomplete: SmtpSettings = { host: 'smtp.example.org' };
 // @ts-expect-error: nothing but the four kinds of mail.
-const other: Category = "newsletter";
+const other: Category = 'newsletter';
 
 export { all, both, category, fixed, hint, incomplete, issues, other, plain, unknown };

@@ -35,8 +35,16 @@ async function use(origin, tenant) {
     await page.goto(`${origin}/`);
     const form = page.locator('smtp-settings-form');
     await form.locator('.status.platform').waitFor();
-    await fill(page, { host: customer.host, port: customer.ports.starttls, security: 'starttls', username: customer.username, password: 'wrong', senderAddress: customer.senderAddress,
-      senderName: 'Example customer', caPem: customer.caPem });
+    await fill(page, {
+      host: customer.host,
+      port: customer.ports.starttls,
+      security: 'starttls',
+      username: customer.username,
+      password: 'wrong',
+      senderAddress: customer.senderAddress,
+      senderName: 'Example customer',
+      caPem: customer.caPem,
+    });
     await shows('errors', '0');
     await form.getByRole('button', { name: 'Test only' }).click();
     await shows('tested', 'auth\\.rejected');
@@ -63,7 +71,8 @@ for (const name of ['react', 'vue', 'svelte']) {
     const { '@ownpost/validator': own, ...others } = { ...dependencies, ...devDependencies };
     assert.equal(own, 'file:../../dist');
     const here = (await manifest(import.meta.dirname)).devDependencies;
-    for (const [other, version] of Object.entries(others)) assert.equal(version, here[other], `${other} is what is tried here`);
+    for (const [other, version] of Object.entries(others))
+      assert.equal(version, here[other], `${other} is what is tried here`);
     const path = await project({ from: join(examples, name), uses: Object.keys(others) });
     if (others.typescript) {
       const tsc = join(import.meta.dirname, 'node_modules/typescript/bin/tsc');

@@ -23,7 +23,10 @@ test('Node takes it as an ES module, and from a CommonJS module by import()', as
     const { stdout, stderr } = await run(process.execPath, [file], { cwd: path });
     assert.equal(stderr, '');
     const [issues, count, host, known] = JSON.parse(stdout);
-    assert.deepEqual(issues.find(([code]) => code === 'host.typo'), ['host.typo', DUTCH]);
+    assert.deepEqual(
+      issues.find(([code]) => code === 'host.typo'),
+      ['host.typo', DUTCH],
+    );
     assert.deepEqual([count, host, known], [1, 'smtp.gmail.com', true]);
   }
 });
@@ -35,10 +38,24 @@ test('the form’s module can be imported where there is no browser, so that pag
 
 for (const resolution of [{ module: 'nodenext' }, { module: 'esnext', moduleResolution: 'bundler' }]) {
   test(`strict TypeScript, ${resolution.moduleResolution ?? resolution.module}`, async () => {
-    const compilerOptions = { strict: true, noEmit: true, target: 'es2022', lib: ['es2022', 'dom'], types: [], exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true,
-      noPropertyAccessFromIndexSignature: true, verbatimModuleSyntax: true, skipLibCheck: false, ...resolution };
+    const compilerOptions = {
+      strict: true,
+      noEmit: true,
+      target: 'es2022',
+      lib: ['es2022', 'dom'],
+      types: [],
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      noPropertyAccessFromIndexSignature: true,
+      verbatimModuleSyntax: true,
+      skipLibCheck: false,
+      ...resolution,
+    };
     const path = await project({
-      files: { 'consumer.ts': await readFile(join(import.meta.dirname, 'consumer.ts'), 'utf8'), 'tsconfig.json': JSON.stringify({ compilerOptions, include: ['consumer.ts'] }) },
+      files: {
+        'consumer.ts': await readFile(join(import.meta.dirname, 'consumer.ts'), 'utf8'),
+        'tsconfig.json': JSON.stringify({ compilerOptions, include: ['consumer.ts'] }),
+      },
     });
     const tsc = join(import.meta.dirname, 'node_modules/typescript/bin/tsc');
     await run(process.execPath, [tsc, '--project', path]).catch(({ stdout }) => assert.fail(stdout));

@@ -19,23 +19,45 @@ after(async () => {
 
 async function snippets(file) {
   const text = await readFile(join(root, file), 'utf8');
-  return [...text.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([whole, language, code]) => ({ language, code, line: text.slice(0, text.indexOf(whole)).split('\n').length }));
+  return [...text.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([whole, language, code]) => ({
+    language,
+    code,
+    line: text.slice(0, text.indexOf(whole)).split('\n').length,
+  }));
 }
 
 /** In Node; what a comment says of the report is what the report says. */
 async function js(code) {
-  const path = await project({ files: { 'snippet.mjs': `${code}\nexport { report };\n`, 'print.mjs': `import { report } from './snippet.mjs'; console.log(JSON.stringify(report));` } });
+  const path = await project({
+    files: {
+      'snippet.mjs': `${code}\nexport { report };\n`,
+      'print.mjs': `import { report } from './snippet.mjs'; console.log(JSON.stringify(report));`,
+    },
+  });
   const report = JSON.parse((await run(process.execPath, ['print.mjs'], { cwd: path })).stdout);
   const [, valid] = /\/\/ \{ valid: (true|false)/.exec(code);
   assert.equal(String(report.valid), valid);
-  for (const [, wanted] of code.matchAll(/code: "([^"]+)"/g)) assert.ok(report.issues.some((issue) => issue.code === wanted), wanted);
+  for (const [, wanted] of code.matchAll(/code: "([^"]+)"/g))
+    assert.ok(
+      report.issues.some((issue) => issue.code === wanted),
+      wanted,
+    );
 }
 
 /** Strictly type-checked. */
 async function ts(code) {
-  const compilerOptions = { strict: true, noEmit: true, target: 'es2022', module: 'nodenext', lib: ['es2022', 'dom'], types: [] };
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    target: 'es2022',
+    module: 'nodenext',
+    lib: ['es2022', 'dom'],
+    types: [],
+  };
   const path = await project({ files: { 'snippet.ts': code, 'tsconfig.json': JSON.stringify({ compilerOptions }) } });
-  await run(process.execPath, [join(import.meta.dirname, 'node_modules/typescript/bin/tsc'), '--project', path]).catch(({ stdout }) => assert.fail(stdout));
+  await run(process.execPath, [join(import.meta.dirname, 'node_modules/typescript/bin/tsc'), '--project', path]).catch(
+    ({ stdout }) => assert.fail(stdout),
+  );
 }
 
 /** In a page whose `myToken` gives a token, with `ownpost local` behind it. */
@@ -44,7 +66,10 @@ async function html(code) {
   await unpacked(path);
   const imports = { '@ownpost/validator': '/package/index.js', '@ownpost/validator/form': '/package/form/index.js' };
   const token = `window.myToken = async () => (await (await fetch('/dev/token', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"tenant":"readme","email":"admin@acme.test"}' })).json()).token;`;
-  await writeFile(join(path, 'index.html'), `<!doctype html><html lang="en"><meta charset="utf-8"><title>Page</title><script>${token}</script><script type="importmap">${JSON.stringify({ imports })}</script><body>${code}</body></html>`);
+  await writeFile(
+    join(path, 'index.html'),
+    `<!doctype html><html lang="en"><meta charset="utf-8"><title>Page</title><script>${token}</script><script type="importmap">${JSON.stringify({ imports })}</script><body>${code}</body></html>`,
+  );
   const server = await serve(path, { api: local.url });
   const page = await newPage(browser);
   try {
@@ -63,17 +88,41 @@ async function html(code) {
 async function sh(code) {
   const path = await folder();
   const customer = (await local.relays()).relays.find(({ name }) => name === 'customer');
-  const settings = { host: customer.host, port: customer.ports.starttls, username: customer.username, password: { set: customer.password }, senderAddress: customer.senderAddress, caPem: customer.caPem };
-  const event = { id: 'evt-readme', tenant: 'readme', category: 'notification', type: 'comment.created', recipients: [{ address: 'jan@example.org' }], data: { actor: 'Jan', title: 'A title', excerpt: 'A comment.', url: 'https://example.org/' } };
+  const settings = {
+    host: customer.host,
+    port: customer.ports.starttls,
+    username: customer.username,
+    password: { set: customer.password },
+    senderAddress: customer.senderAddress,
+    caPem: customer.caPem,
+  };
+  const event = {
+    id: 'evt-readme',
+    tenant: 'readme',
+    category: 'notification',
+    type: 'comment.created',
+    recipients: [{ address: 'jan@example.org' }],
+    data: { actor: 'Jan', title: 'A title', excerpt: 'A comment.', url: 'https://example.org/' },
+  };
   const files = { 'settings.json': settings, 'event.json': event };
   for (const [name, document] of Object.entries(files)) await writeFile(join(path, name), JSON.stringify(document));
   const env = { OWNPOST_ALLOW_NETWORKS: '127.0.0.0/8', OWNPOST_ALLOW_PORTS: String(customer.ports.starttls) };
   const { stdout: tasks } = await run('cargo', ['xtask', 'help'], { cwd: root });
-  for (const line of code.split('\n').map((text) => text.replace(/#.*/, '').trim()).filter(Boolean)) {
+  for (const line of code
+    .split('\n')
+    .map((text) => text.replace(/#.*/, '').trim())
+    .filter(Boolean)) {
     const [program, ...words] = line.split(/\s+/);
     if (program === 'cargo' && words[0] === 'xtask') assert.match(tasks, new RegExp(`^  ${words[1]} `, 'm'), line);
     else if (program === 'ownpost') {
-      const { code: status, stdout, stderr } = await ownpost(words.map((word) => (word in files ? join(path, word) : word)), { env });
+      const {
+        code: status,
+        stdout,
+        stderr,
+      } = await ownpost(
+        words.map((word) => (word in files ? join(path, word) : word)),
+        { env },
+      );
       assert.equal(status, 0, `${line}\n${stdout}${stderr}`);
     } else assert.fail(`nothing here can run \`${line}\``);
   }

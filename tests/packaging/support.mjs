@@ -20,13 +20,16 @@ process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 let packed;
 /** The tarball that would be published. */
 export function tarball() {
-  packed ??= run('npm', ['pack', '--silent', '--pack-destination', work], { cwd: join(root, 'validator-wasm/dist') })
-    .then(({ stdout }) => join(work, stdout.trim()));
+  packed ??= run('npm', ['pack', '--silent', '--pack-destination', work], {
+    cwd: join(root, 'validator-wasm/dist'),
+  }).then(({ stdout }) => join(work, stdout.trim()));
   return packed;
 }
 
 /** What the package shall say of the host `smtp.gmial.com` in Dutch. */
-export const DUTCH = JSON.parse(await readFile(join(root, 'validator-wasm/locales/nl/issues.json'), 'utf8'))['host.typo'].replace('{suggestion}', 'smtp.gmail.com');
+export const DUTCH = JSON.parse(await readFile(join(root, 'validator-wasm/locales/nl/issues.json'), 'utf8'))[
+  'host.typo'
+].replace('{suggestion}', 'smtp.gmail.com');
 
 let count = 0;
 /** An empty folder that goes away with the tests. */
@@ -44,7 +47,11 @@ export async function project({ files = {}, from, uses = [] }) {
   const path = await folder();
   if (from) await cp(from, path, { recursive: true });
   await write(path, { 'package.json': '{ "private": true, "type": "module" }', ...(from ? {} : files) });
-  await run('npm', ['install', '--offline', '--ignore-scripts', '--no-save', '--no-audit', '--no-fund', await tarball()], { cwd: path });
+  await run(
+    'npm',
+    ['install', '--offline', '--ignore-scripts', '--no-save', '--no-audit', '--no-fund', await tarball()],
+    { cwd: path },
+  );
   for (const name of uses) {
     const link = join(path, 'node_modules', name);
     await mkdir(dirname(link), { recursive: true });
@@ -69,10 +76,20 @@ export async function unpacked(path) {
 /** All files below a folder, by their paths in it. */
 export async function filesIn(path) {
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1)).sort();
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1))
+    .sort();
 }
 
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.json': 'application/json' };
+const TYPES = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.css': 'text/css',
+  '.wasm': 'application/wasm',
+  '.json': 'application/json',
+};
 
 /**
  * Serves a folder on a port of the system's. `api` is the address of an `ownpost local` that answers /api and /dev;
@@ -82,7 +99,10 @@ export async function serve(path, { api, headers = {} } = {}) {
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, 'http://127.0.0.1');
     if (/^\/(api|dev)\//.test(pathname)) {
-      if (!api) return response.writeHead(404, { 'Content-Type': 'application/problem+json' }).end('{"code":"not_configured","status":404}');
+      if (!api)
+        return response
+          .writeHead(404, { 'Content-Type': 'application/problem+json' })
+          .end('{"code":"not_configured","status":404}');
       // It refuses what comes from pages of another origin.
       const headers = { ...request.headers, host: new URL(api).host, origin: api };
       const forward = ask(api + request.url, { method: request.method, headers }, (answer) => {
@@ -95,16 +115,21 @@ export async function serve(path, { api, headers = {} } = {}) {
     if (pathname === '/favicon.ico') return response.writeHead(204).end();
     const file = join(path, normalize(pathname.endsWith('/') ? `${pathname}index.html` : pathname));
     if (!existsSync(file)) return response.writeHead(404).end();
-    response.writeHead(200, { 'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream', 'Cache-Control': 'no-store', ...headers });
+    response.writeHead(200, {
+      'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream',
+      'Cache-Control': 'no-store',
+      ...headers,
+    });
     response.end(await readFile(file));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     origin: `http://127.0.0.1:${server.address().port}`,
-    close: () => new Promise((closed) => {
-      server.close(closed);
-      server.closeAllConnections();
-    }),
+    close: () =>
+      new Promise((closed) => {
+        server.close(closed);
+        server.closeAllConnections();
+      }),
   };
 }

@@ -3,10 +3,14 @@
 import { RECIPIENT, RECIPIENT_UTF8, SENDER } from '../harness/servers/account.mjs';
 
 const COUNT = 100;
-const b64 = (bytes) => Buffer.from(bytes).toString('base64').replace(/(.{76})(?!$)/g, '$1\r\n');
+const b64 = (bytes) =>
+  Buffer.from(bytes)
+    .toString('base64')
+    .replace(/(.{76})(?!$)/g, '$1\r\n');
 const encodedWord = (text) => `=?utf-8?b?${Buffer.from(text).toString('base64')}?=`;
 /** Octets that look like noise and are the same in every run. */
-const octets = (length, seed) => Buffer.from(Array.from({ length }, (_, at) => (at * at + seed * 31 + (at >> 3)) & 0xff));
+const octets = (length, seed) =>
+  Buffer.from(Array.from({ length }, (_, at) => (at * at + seed * 31 + (at >> 3)) & 0xff));
 
 /** Each kind: what comes behind the common fields, and what a reader must find in it. */
 const KINDS = {
@@ -23,31 +27,51 @@ const KINDS = {
   'white space': (n) => plain(`trailing  \r\n\ttab\t\r\n\r\n\r\n\r\n  ${n}\r\n\r\n\r\n`),
   'quoted-printable, text and HTML': (n) => {
     const [text, html] = [`Größe ${n} = 1`, `<p>Größe ${n} = 1</p>`];
-    const quote = (part) => part.replace(/[=ö-ÿ]/g, (c) => [...Buffer.from(c)].map((b) => `=${b.toString(16).toUpperCase().padStart(2, '0')}`).join(''));
+    const quote = (part) =>
+      part.replace(/[=ö-ÿ]/g, (c) =>
+        [...Buffer.from(c)].map((b) => `=${b.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
+      );
     const part = (type, body) =>
       `Content-Type: text/${type}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n${quote(body)}\r\n`;
-    return multipart('alternative', [part('plain', text), part('html', html)], { text: `${text}\n`, html: `${html}\n` });
+    return multipart('alternative', [part('plain', text), part('html', html)], {
+      text: `${text}\n`,
+      html: `${html}\n`,
+    });
   },
   attachments: (n) => {
-    const files = [['plan.pdf', octets(3000 + n, n)], ['Übersicht.bin', octets(n, n)], ['empty.txt', Buffer.alloc(0)]];
-    const name = (file) => (/^[ -~]*$/.test(file) ? `filename="${file}"` : `filename*=utf-8''${encodeURIComponent(file)}`);
-    const parts = files.map(([file, bytes]) =>
-      'Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n' +
-      `Content-Disposition: attachment; ${name(file)}\r\n\r\n${b64(bytes)}\r\n`);
-    return multipart('mixed', [`Content-Type: text/plain; charset=utf-8\r\n\r\nSee ${n}.\r\n`, ...parts],
-      { text: `See ${n}.\n`, attachments: files.map(([filename, content]) => ({ filename, content })) });
+    const files = [
+      ['plan.pdf', octets(3000 + n, n)],
+      ['Übersicht.bin', octets(n, n)],
+      ['empty.txt', Buffer.alloc(0)],
+    ];
+    const name = (file) =>
+      /^[ -~]*$/.test(file) ? `filename="${file}"` : `filename*=utf-8''${encodeURIComponent(file)}`;
+    const parts = files.map(
+      ([file, bytes]) =>
+        'Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n' +
+        `Content-Disposition: attachment; ${name(file)}\r\n\r\n${b64(bytes)}\r\n`,
+    );
+    return multipart('mixed', [`Content-Type: text/plain; charset=utf-8\r\n\r\nSee ${n}.\r\n`, ...parts], {
+      text: `See ${n}.\n`,
+      attachments: files.map(([filename, content]) => ({ filename, content })),
+    });
   },
   'a long folded header': (n) =>
-    plain(`${n}\r\n`, { more: `References:${Array.from({ length: 40 }, (_, at) => `\r\n <${n}.${at}@thread.customer.test>`).join('')}\r\n` }),
+    plain(`${n}\r\n`, {
+      more: `References:${Array.from({ length: 40 }, (_, at) => `\r\n <${n}.${at}@thread.customer.test>`).join('')}\r\n`,
+    }),
 };
 
 function plain(text, { encoding = '7bit', charset = 'us-ascii', bytes = Buffer.from(text), more = '' } = {}) {
   const fields = `${more}Content-Type: text/plain; charset=${charset}\r\nContent-Transfer-Encoding: ${encoding}\r\n`;
-  return { bytes: Buffer.concat([Buffer.from(`${fields}\r\n`), bytes]), means: { text: text.replaceAll('\r\n', '\n') } };
+  return {
+    bytes: Buffer.concat([Buffer.from(`${fields}\r\n`), bytes]),
+    means: { text: text.replaceAll('\r\n', '\n') },
+  };
 }
 
 function multipart(kind, parts, means) {
-  const boundary = 'a-boundary/of\'theirs';
+  const boundary = "a-boundary/of'theirs";
   const body = parts.map((part) => `--${boundary}\r\n${part}`).join('');
   return {
     bytes: Buffer.from(`Content-Type: multipart/${kind}; boundary="${boundary}"\r\n\r\n${body}--${boundary}--\r\n`),
@@ -59,8 +83,13 @@ function multipart(kind, parts, means) {
 function mail(n, kind, { to = RECIPIENT, subject = `Nº ${n}: ${kind}`, word = encodedWord } = {}, { bytes, means }) {
   const messageId = `<${n}@mails.customer.test>`;
   const fields = [
-    `From: ${word('Kundenservice Süd')} <${SENDER}>`, `To: ${to}`, `Message-ID: ${messageId}`,
-    'Date: Fri, 01 May 2026 12:00:00 +0000', `Subject: ${word(subject)}`, 'MIME-Version: 1.0', '',
+    `From: ${word('Kundenservice Süd')} <${SENDER}>`,
+    `To: ${to}`,
+    `Message-ID: ${messageId}`,
+    'Date: Fri, 01 May 2026 12:00:00 +0000',
+    `Subject: ${word(subject)}`,
+    'MIME-Version: 1.0',
+    '',
   ];
   return {
     kind,
@@ -85,5 +114,9 @@ export function hundredMails() {
 
 /** A mail to an address that takes SMTPUTF8, with a header in plain UTF-8. */
 export const utf8Mail = () =>
-  mail(COUNT, 'SMTPUTF8', { to: RECIPIENT_UTF8, subject: 'Grüße', word: (text) => text },
-    plain('Grüße\r\n', { encoding: '8bit', charset: 'utf-8' }));
+  mail(
+    COUNT,
+    'SMTPUTF8',
+    { to: RECIPIENT_UTF8, subject: 'Grüße', word: (text) => text },
+    plain('Grüße\r\n', { encoding: '8bit', charset: 'utf-8' }),
+  );

@@ -21,12 +21,21 @@ a mail (Received, Return-Path and the like).
 /** A server's row. */
 export function row({ name, version }, { starttls, tls }, passed) {
   const offered = starttls?.capabilities.afterTls ?? [];
-  const mechanisms = offered.find((line) => /^AUTH /i.test(line))?.split(' ').slice(1).sort().join(', ') ?? '–';
+  const mechanisms =
+    offered
+      .find((line) => /^AUTH /i.test(line))
+      ?.split(' ')
+      .slice(1)
+      .sort()
+      .join(', ') ?? '–';
   const has = (extension) => (offered.some((line) => line.split(' ')[0].toUpperCase() === extension) ? 'yes' : 'no');
   return {
     name,
     cells: [
-      name, version, tls?.tls.version ?? '–', mechanisms,
+      name,
+      version,
+      tls?.tls.version ?? '–',
+      mechanisms,
       ...['PIPELINING', 'CHUNKING', '8BITMIME', 'SMTPUTF8'].map(has),
       passed ? 'yes' : 'no',
     ],

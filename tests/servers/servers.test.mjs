@@ -42,10 +42,15 @@ before(async () => {
   const ca = authority(folder);
   const files = ca.issue('server', ['DNS:smtp.customer.test', 'DNS:localhost', 'IP:127.0.0.1']);
   const tls = { cert: readFileSync(files.cert), key: readFileSync(files.key) };
-  await Promise.all(Object.entries(STARTS).map(async ([name, start]) => {
-    // One that does not start fails its own tests.
-    servers[name] = await start({ tls }).then((server) => ({ caPem: ca.pem, ...server }), (error) => ({ error }));
-  }));
+  await Promise.all(
+    Object.entries(STARTS).map(async ([name, start]) => {
+      // One that does not start fails its own tests.
+      servers[name] = await start({ tls }).then(
+        (server) => ({ caPem: ca.pem, ...server }),
+        (error) => ({ error }),
+      );
+    }),
+  );
 });
 after(async () => {
   await Promise.all(Object.values(servers).map((server) => server.stop?.()));
@@ -93,7 +98,10 @@ function suite(name) {
   });
 
   const connectivity = async (draft, to) => {
-    const { code, stdout, stderr } = await ownpost(['test', '-', '--json', '--to', to], { env, input: JSON.stringify(draft) });
+    const { code, stdout, stderr } = await ownpost(['test', '-', '--json', '--to', to], {
+      env,
+      input: JSON.stringify(draft),
+    });
     const report = stdout === '' ? assert.fail(stderr) : JSON.parse(stdout);
     assert.equal(code, report.ok ? 0 : 1);
     return report;
@@ -143,10 +151,12 @@ function suite(name) {
     const mails = hundredMails();
     const outcomes = await throughPool({ settings: settings('starttls'), mails: mails.map(toSend) }, env);
     assert.equal(outcomes.length, mails.length);
-    outcomes.forEach((outcome, index) => assert.ok(outcome?.accepted, `${mails[index].kind}: ${JSON.stringify(outcome)}`));
+    for (const [index, outcome] of outcomes.entries())
+      assert.ok(outcome?.accepted, `${mails[index].kind}: ${JSON.stringify(outcome)}`);
     for (const mail of mails) await compare(mail, await stored(mail.messageId, mail.kind));
     const ids = server.mails().map((bytes) => idOf(unix(bytes)));
-    for (const { messageId } of mails) assert.equal(ids.filter((id) => id === messageId).length, 1, `${messageId} is there once`);
+    for (const { messageId } of mails)
+      assert.equal(ids.filter((id) => id === messageId).length, 1, `${messageId} is there once`);
   });
 
   check('an address in SMTPUTF8 is reached where that is offered, and refused where not', async () => {
@@ -165,13 +175,20 @@ function suite(name) {
     writeFileSync(file, JSON.stringify(settings('starttls')), { mode: 0o600 });
     const attachment = Buffer.from(Array.from({ length: 5000 }, (_, at) => (at * 7) & 0xff));
     const event = {
-      id: 'evt_1', tenant: 'acme', category: 'rights-request', type: 'request.received',
+      id: 'evt_1',
+      tenant: 'acme',
+      category: 'rights-request',
+      type: 'request.received',
       recipients: [{ address: RECIPIENT, name: 'Jan Wiśniewski' }],
       content: { subject: 'Einsicht: Größe', text: 'Grüße\n.\n..dots\nFrom here\n', html: '<p>Grüße</p>' },
-      attachments: [{ filename: 'Übersicht.pdf', contentType: 'application/pdf', base64: attachment.toString('base64') }],
+      attachments: [
+        { filename: 'Übersicht.pdf', contentType: 'application/pdf', base64: attachment.toString('base64') },
+      ],
     };
-    const { code, stdout, stderr } =
-      await ownpost(['send', '-', '--json', '--settings', file], { env, input: JSON.stringify(event) });
+    const { code, stdout, stderr } = await ownpost(['send', '-', '--json', '--settings', file], {
+      env,
+      input: JSON.stringify(event),
+    });
     assert.equal(code, 0, stdout + stderr);
     const [{ messageId }] = JSON.parse(stdout).deliveries;
     const read = await PostalMime.parse(await stored(`<${messageId.replace(/^<|>$/g, '')}>`));
@@ -179,7 +196,10 @@ function suite(name) {
     assert.deepEqual([read.from.address, read.to[0].address, read.to[0].name], [SENDER, RECIPIENT, 'Jan Wiśniewski']);
     assert.equal(read.text.trimEnd(), event.content.text.trimEnd());
     assert.equal(read.html.trimEnd(), event.content.html);
-    assert.deepEqual(read.attachments.map(({ filename, content }) => [filename, Buffer.from(content)]), [['Übersicht.pdf', attachment]]);
+    assert.deepEqual(
+      read.attachments.map(({ filename, content }) => [filename, Buffer.from(content)]),
+      [['Übersicht.pdf', attachment]],
+    );
   });
 
   after(() => {
@@ -198,7 +218,11 @@ test('no password was written anywhere', () => {
 });
 
 /** A mail that is only half written may have none yet. */
-const idOf = (bytes) => bytes.subarray(0, 16384).toString('latin1').match(/^Message-ID: (.*)$/m)?.[1];
+const idOf = (bytes) =>
+  bytes
+    .subarray(0, 16384)
+    .toString('latin1')
+    .match(/^Message-ID: (.*)$/m)?.[1];
 
 const toSend = ({ to, bytes }) => ({ to, message: bytes.toString('base64') });
 
@@ -216,17 +240,33 @@ async function compare({ kind, bytes, means }, stored) {
     assert.equal(below.toString('latin1').slice(0, 4000), meant.toString('latin1').slice(0, 4000), kind);
     assert.fail(`${kind}: differs behind its first 4000 octets`);
   }
-  const fields = top.toString('latin1').replace(/\n[ \t]/g, ' ').split('\n').slice(0, -1).map((line) => line.split(':')[0]);
-  assert.deepEqual(fields.filter((field) => !ON_TOP.includes(field)), [], `${kind}: ${top}`);
+  const fields = top
+    .toString('latin1')
+    .replace(/\n[ \t]/g, ' ')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => line.split(':')[0]);
+  assert.deepEqual(
+    fields.filter((field) => !ON_TOP.includes(field)),
+    [],
+    `${kind}: ${top}`,
+  );
 
   const read = await PostalMime.parse(stored);
   const { subject, from, to, text, html, attachments = [] } = means;
   assert.equal(read.subject, subject, kind);
   assert.equal(read.from.address, from, kind);
-  assert.deepEqual(read.to.map(({ address }) => address), [to], kind);
+  assert.deepEqual(
+    read.to.map(({ address }) => address),
+    [to],
+    kind,
+  );
   const trimmed = (text) => (text ?? '').trimEnd();
   assert.equal(trimmed(read.text), trimmed(text), kind);
   assert.equal(trimmed(read.html), trimmed(html), kind);
-  assert.deepEqual(read.attachments.map(({ filename, content }) => [filename, Buffer.from(content)]),
-    attachments.map(({ filename, content }) => [filename, content]), kind);
+  assert.deepEqual(
+    read.attachments.map(({ filename, content }) => [filename, Buffer.from(content)]),
+    attachments.map(({ filename, content }) => [filename, content]),
+    kind,
+  );
 }

@@ -1,15 +1,17 @@
 // The browser's report is the server's, byte for byte.
 
-import assert from "node:assert/strict";
-import { test } from "node:test";
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
 
-import { base, serverOnly, serverReports, validator, vectors } from "./support.mjs";
+import { base, serverOnly, serverReports, validator, vectors } from './support.mjs';
 
 const { default: init, validate, validateField } = validator;
 await init();
 
 function compare(cases) {
-  const reports = serverReports(cases.map(({ settings, options }) => ({ document: JSON.stringify(settings), options })));
+  const reports = serverReports(
+    cases.map(({ settings, options }) => ({ document: JSON.stringify(settings), options })),
+  );
   assert.equal(reports.length, cases.length);
   let compared = 0;
   const differing = [];
@@ -17,33 +19,57 @@ function compare(cases) {
     if (serverOnly.test(reports[index])) return;
     compared += 1;
     const report = JSON.stringify(validate(settings, options));
-    if (report !== reports[index]) differing.push(`${JSON.stringify(settings).slice(0, 500)}\n browser ${report}\n server  ${reports[index]}`);
+    if (report !== reports[index])
+      differing.push(`${JSON.stringify(settings).slice(0, 500)}\n browser ${report}\n server  ${reports[index]}`);
   });
-  assert.equal(differing.length, 0, `${differing.length} of ${compared} differ:\n${differing.slice(0, 5).join("\n")}`);
+  assert.equal(differing.length, 0, `${differing.length} of ${compared} differ:\n${differing.slice(0, 5).join('\n')}`);
   return compared;
 }
 
-test("every vector, in every language", () => {
-  for (const locale of ["en", "fr", "nl", "de", "es"]) {
+test('every vector, in every language', () => {
+  for (const locale of ['en', 'fr', 'nl', 'de', 'es']) {
     const cases = vectors.map(({ settings, options }) => ({ settings, options: { ...options, locale } }));
     assert.ok(compare(cases) > cases.length - 20);
   }
 });
 
-test("every vector has its issues", () => {
+test('every vector has its issues', () => {
   for (const { settings, options, expect } of vectors) {
     const { valid, issues } = validate(settings, options);
-    assert.deepEqual(issues.map(({ field, code, severity }) => [field, code, severity]), expect, JSON.stringify(settings));
-    assert.equal(valid, expect.every(([, , severity]) => severity !== "error"));
+    assert.deepEqual(
+      issues.map(({ field, code, severity }) => [field, code, severity]),
+      expect,
+      JSON.stringify(settings),
+    );
+    assert.equal(
+      valid,
+      expect.every(([, , severity]) => severity !== 'error'),
+    );
   }
 });
 
-test("one field has the issues that the whole has for it", () => {
-  const fields = ["", ...Object.keys(base), "security", "authMethod", "oauth2", "oauth2.tokenUrl", "oauth2.refreshToken",
-    "senderName", "replyTo", "ehloName", "caPem", "routing", "routing.notification.via", "hostname", "0", "zzz"];
+test('one field has the issues that the whole has for it', () => {
+  const fields = [
+    '',
+    ...Object.keys(base),
+    'security',
+    'authMethod',
+    'oauth2',
+    'oauth2.tokenUrl',
+    'oauth2.refreshToken',
+    'senderName',
+    'replyTo',
+    'ehloName',
+    'caPem',
+    'routing',
+    'routing.notification.via',
+    'hostname',
+    '0',
+    'zzz',
+  ];
   for (const { settings, options } of vectors) {
     const all = validate(settings, options).issues;
-    if (all.some(({ field }) => field === "")) continue;
+    if (all.some(({ field }) => field === '')) continue;
     for (const field of fields) {
       const expected = all.filter((issue) => issue.field === field || (field && issue.field.startsWith(`${field}.`)));
       assert.deepEqual(validateField(settings, field, options), expected, `${field} of ${JSON.stringify(settings)}`);
@@ -61,18 +87,123 @@ function generator(seed) {
   return { next, pick: (list) => list[Math.floor(next() * list.length)] };
 }
 
-test("thousands of documents made of pieces that people and attackers type", () => {
+test('thousands of documents made of pieces that people and attackers type', () => {
   const { next, pick } = generator(20261125);
-  const pieces = ["smtp", "mail", "gmail", "gmial", "example", "com", "org", "de", ".", ".", ".", "-", "_", ":", "@", "/", "://",
-    "127", "0x7f", "0177", "1", "255", "256", "10", "::1", "[", "]", " ", "\t", "\n", "\0", "\u00a0", "\u200b", "\u202e", "ü", "ß",
-    "İ", "ſ", "a\u0301", "１", "。", "．", "п", "α", "中", "か", "한", "א", "ا", "\u200d", "\u00ad", "🦀", "\ud800", "\udc00", "xn--", "xn--mnchen-3ya",
-    "localhost", "<", ">", "\"", "\\", "(", "'", "+", "•", "*", "{suggestion}", "%", "?", "#", "a".repeat(60), "\ufffd", "́", "ℂ", "㏂", "①"];
-  const text = () => Array.from({ length: 1 + Math.floor(next() * 7) }, () => pick(pieces)).join("");
-  const scalar = () => pick([null, true, false, 0, 25, 465, 587, 587.5, -1, 1e21, "587", "465", {}, [], text(), text(), text()]);
-  const fields = ["host", "port", "security", "authMethod", "username", "password", "oauth2", "senderAddress", "senderName",
-    "replyTo", "ehloName", "caPem", "routing"];
-  const inner = ["set", "keep", "spaces", "isSet", "grant", "tokenUrl", "clientId", "clientSecret", "refreshToken", "scope",
-    "notification", "user-invitation", "via", "onFailure", "7", "__proto__", "constructor"];
+  const pieces = [
+    'smtp',
+    'mail',
+    'gmail',
+    'gmial',
+    'example',
+    'com',
+    'org',
+    'de',
+    '.',
+    '.',
+    '.',
+    '-',
+    '_',
+    ':',
+    '@',
+    '/',
+    '://',
+    '127',
+    '0x7f',
+    '0177',
+    '1',
+    '255',
+    '256',
+    '10',
+    '::1',
+    '[',
+    ']',
+    ' ',
+    '\t',
+    '\n',
+    '\0',
+    '\u00a0',
+    '\u200b',
+    '\u202e',
+    'ü',
+    'ß',
+    'İ',
+    'ſ',
+    'a\u0301',
+    '１',
+    '。',
+    '．',
+    'п',
+    'α',
+    '中',
+    'か',
+    '한',
+    'א',
+    'ا',
+    '\u200d',
+    '\u00ad',
+    '🦀',
+    '\ud800',
+    '\udc00',
+    'xn--',
+    'xn--mnchen-3ya',
+    'localhost',
+    '<',
+    '>',
+    '"',
+    '\\',
+    '(',
+    "'",
+    '+',
+    '•',
+    '*',
+    '{suggestion}',
+    '%',
+    '?',
+    '#',
+    'a'.repeat(60),
+    '\ufffd',
+    '́',
+    'ℂ',
+    '㏂',
+    '①',
+  ];
+  const text = () => Array.from({ length: 1 + Math.floor(next() * 7) }, () => pick(pieces)).join('');
+  const scalar = () =>
+    pick([null, true, false, 0, 25, 465, 587, 587.5, -1, 1e21, '587', '465', {}, [], text(), text(), text()]);
+  const fields = [
+    'host',
+    'port',
+    'security',
+    'authMethod',
+    'username',
+    'password',
+    'oauth2',
+    'senderAddress',
+    'senderName',
+    'replyTo',
+    'ehloName',
+    'caPem',
+    'routing',
+  ];
+  const inner = [
+    'set',
+    'keep',
+    'spaces',
+    'isSet',
+    'grant',
+    'tokenUrl',
+    'clientId',
+    'clientSecret',
+    'refreshToken',
+    'scope',
+    'notification',
+    'user-invitation',
+    'via',
+    'onFailure',
+    '7',
+    '__proto__',
+    'constructor',
+  ];
   const object = (names, depth) => {
     const made = Object.create(null);
     for (let count = Math.floor(next() * 5); count > 0; count--) {
@@ -86,8 +217,8 @@ test("thousands of documents made of pieces that people and attackers type", () 
     for (let changes = 1 + Math.floor(next() * 3); changes > 0; changes--) {
       settings[pick(next() < 0.9 ? fields : [...inner, text()])] = next() < 0.25 ? object(inner, 3) : scalar();
     }
-    if (next() < 0.6) settings[pick(["host", "senderAddress", "replyTo", "ehloName"])] = text();
-    cases.push({ settings, options: { locale: pick(["en", "fr", "nl", "de", "es"]) } });
+    if (next() < 0.6) settings[pick(['host', 'senderAddress', 'replyTo', 'ehloName'])] = text();
+    cases.push({ settings, options: { locale: pick(['en', 'fr', 'nl', 'de', 'es']) } });
   }
   const compared = compare(cases);
   assert.ok(compared > 3500, `${compared} compared`);

@@ -1,18 +1,30 @@
 // What a page downloads for `validate` in one language: the module, the façade with its glue, and the messages.
 
-import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { test } from "node:test";
-import { gzipSync } from "node:zlib";
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 
-import { dist } from "./support.mjs";
+import { dist } from './support.mjs';
 
-/** Bytes of gzip. When a change needs more, it should be worth the wait of everybody who opens a form. */
-const BUDGET = 28_550;
+/** Bytes of gzip: 1 % above the size that was measured when the number was last changed. */
+const BUDGET = 28_560;
 
-test("the module, the façade and English together stay within the budget", (t) => {
-  const sizes = ["validator.wasm", "index.js"].map((name) => [name, gzipSync(readFileSync(new URL(name, dist)), { level: 9 }).length]);
+const ADVICE = `Every page with a form waits for these bytes. First look at what grew:
+  - validator.wasm: does the change format or compare strings with the standard library, or compile a generic function
+    more than once? \`text.rs\` of the rules has small functions for that. Did the crate-type stay \`cdylib\` alone?
+    With \`rlib\` beside it the linker does not optimise across crates.
+  - index.js: are the names of fields, codes and params still made from the tables, and not written once more?
+If the change is worth its bytes, set BUDGET to 1 % above the new size in the same commit, and say in its message what
+the bytes buy.`;
+
+test('the module, the façade and English together stay within the budget', (t) => {
+  const sizes = ['validator.wasm', 'index.js'].map((name) => [
+    name,
+    gzipSync(readFileSync(new URL(name, dist)), { level: 9 }).length,
+  ]);
   const total = sizes.reduce((sum, [, size]) => sum + size, 0);
-  t.diagnostic(`${sizes.map(([name, size]) => `${name} ${size}`).join(" + ")} = ${total} of ${BUDGET} bytes`);
-  assert.ok(total <= BUDGET, `${total} bytes of gzip, and the budget is ${BUDGET}`);
+  const measured = `${sizes.map(([name, size]) => `${name} ${size}`).join(' + ')} = ${total} of ${BUDGET} bytes`;
+  t.diagnostic(measured);
+  assert.ok(total <= BUDGET, `${measured}: ${total - BUDGET} too many.\n${ADVICE}`);
 });

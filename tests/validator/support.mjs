@@ -1,14 +1,14 @@
 // What the suites of the npm package share: the built package, the vectors, and the server's reports.
 
-import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
-export const root = fileURLToPath(new URL("../../", import.meta.url));
-export const dist = new URL("../../validator-wasm/dist/", import.meta.url);
-export const validator = await import(new URL("index.js", dist));
+export const root = fileURLToPath(new URL('../../', import.meta.url));
+export const dist = new URL('../../validator-wasm/dist/', import.meta.url);
+export const validator = await import(new URL('index.js', dist));
 
-const file = JSON.parse(readFileSync(new URL("../vectors/settings.json", import.meta.url), "utf8"));
+const file = JSON.parse(readFileSync(new URL('../vectors/settings.json', import.meta.url), 'utf8'));
 
 /** `{settings, options, expect}` for each vector. */
 export const vectors = file.vectors.map(({ settings, with: changes, options, expect }) => ({
@@ -20,35 +20,36 @@ export const vectors = file.vectors.map(({ settings, with: changes, options, exp
 export const base = file.base;
 
 /** Codes that the browser cannot know (CONTRACT §2), in a report. */
-export const serverOnly = /"(password\.reentry_required|caPem\.(expired|not_yet_valid|not_a_ca)|\w+\.idn_refused|settings\.not_json)"/;
+export const serverOnly =
+  /"(password\.reentry_required|caPem\.(expired|not_yet_valid|not_a_ca)|\w+\.idn_refused|settings\.not_json)"/;
 
-const list = (value) => (Array.isArray(value) ? value.join() : (value ?? ""));
+const list = (value) => (Array.isArray(value) ? value.join() : (value ?? ''));
 
 /** The server's report on each `{document, options}`, as JSON text; the document is JSON text, too. */
 export function serverReports(requests) {
   const input = requests.map(({ document, options = {} }) =>
     JSON.stringify({
       document,
-      locale: options.locale ?? "en",
+      locale: options.locale ?? 'en',
       allowPorts: list(options.allowPorts),
       allowNetworks: list(options.allowNetworks),
     }),
   );
-  return reports([], `${input.join("\n")}\n`);
+  return reports([], `${input.join('\n')}\n`);
 }
 
 /** `{name, document, report}` for each vector of the outside corpora: the server's report on it, in English. */
-export const corporaReports = () => reports(["corpora"], "").map((line) => JSON.parse(line));
+export const corporaReports = () => reports(['corpora'], '').map((line) => JSON.parse(line));
 
 function reports(words, input) {
-  const command = ["run", "--quiet", "--package", "ownpost-tests", "--bin", "reports", "--", ...words];
-  const server = spawnSync("cargo", command, {
+  const command = ['run', '--quiet', '--package', 'ownpost-tests', '--bin', 'reports', '--', ...words];
+  const server = spawnSync('cargo', command, {
     cwd: root,
     input,
-    encoding: "utf8",
+    encoding: 'utf8',
     maxBuffer: 1 << 28,
-    stdio: ["pipe", "pipe", "inherit"],
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
-  if (server.status !== 0) throw new Error(`cargo ${command.join(" ")} ended with ${server.status}`);
-  return server.stdout.trimEnd().split("\n");
+  if (server.status !== 0) throw new Error(`cargo ${command.join(' ')} ended with ${server.status}`);
+  return server.stdout.trimEnd().split('\n');
 }

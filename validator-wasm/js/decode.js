@@ -1,7 +1,12 @@
 // Decodes packed issues (smtp-rules' `report` module) into the issues of a ValidationReport.
 
-import { bytes, look, readText as readBytes } from "./memory.js";
-import { codes, fields, keys, params, severities } from "./tables.js";
+/**
+ * @import { Issue, IssueParam } from './index.js'
+ * @import { Template } from './locales.js'
+ */
+
+import { bytes, readText as readBytes, refreshView } from './memory.js';
+import { codes, fields, keys, params, severities } from './tables.js';
 
 const TRUE = 2;
 const NUMBER = 3;
@@ -13,9 +18,15 @@ const SUGGESTION = 255;
 
 let at = 0;
 
-/** The issues in these bytes of memory, with messages from these templates. */
+/**
+ * Reads the issues from these bytes of memory; their messages are filled from these templates.
+ * @param {number} start
+ * @param {number} length
+ * @param {readonly Template[]} templates
+ * @returns {Issue[]}
+ */
 export function decodeIssues(start, length, templates) {
-  look();
+  refreshView();
   at = start;
   const end = start + length;
   const issues = [];
@@ -23,23 +34,31 @@ export function decodeIssues(start, length, templates) {
   return issues;
 }
 
+/**
+ * @param {number} end
+ * @param {readonly Template[]} templates
+ * @returns {Issue}
+ */
 function readIssue(end, templates) {
   const code = bytes[at++];
   const path = readPath() ?? (fields[code] ? [fields[code]] : []);
+  /** @type {Record<string, IssueParam>} */
   const values = {};
+  /** @type {Issue['fix']} */
   let fix = null;
   while (at < end && bytes[at] >= PARAM) {
     const mark = bytes[at++];
     if (mark === PARAM) {
-      values[params[bytes[at++]]] = readScalar();
+      values[params[bytes[at++]]] = /** @type {IssueParam} */ (readScalar());
     } else if (mark === CHANGE) {
       fix = change(fix ?? {}, readPath() ?? path, readScalar());
     } else if (mark === SUGGESTION) {
-      fix = change({}, path, (values.suggestion = readScalar()));
+      values.suggestion = /** @type {IssueParam} */ (readScalar());
+      fix = change({}, path, values.suggestion);
     }
   }
   return {
-    field: path.length === 1 ? path[0] : path.join("."),
+    field: path.length === 1 ? path[0] : path.join('.'),
     code: codes[code],
     severity: severities[code],
     params: values,
@@ -48,10 +67,11 @@ function readIssue(end, templates) {
   };
 }
 
-/** A path; nothing for the field that the code is named after. */
+/** Reads a path; undefined stands for the field in the name of the code. */
 function readPath() {
   let count = bytes[at++];
   if (count === 0) return undefined;
+  /** @type {string[]} */
   const path = [];
   while (count-- > 0) {
     const number = bytes[at++];
@@ -60,14 +80,20 @@ function readPath() {
   return path;
 }
 
-/** Sets one value of a merge patch. */
+/**
+ * Sets one value of a merge patch.
+ * @param {Record<string, unknown>} fix
+ * @param {string[]} path
+ * @param {unknown} value
+ */
 function change(fix, path, value) {
+  /** @type {Record<string, any>} */
   let object = fix;
   const last = path.length - 1;
   for (let i = 0; i < last; i++) object = object[path[i]] ??= {};
   const name = path[last];
-  if (name === "__proto__") {
-    // Assigning to it would set the prototype and no member.
+  if (name === '__proto__') {
+    // An assignment would set the prototype instead of adding a member.
     Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
   } else {
     object[name] = value;
@@ -75,6 +101,7 @@ function change(fix, path, value) {
   return fix;
 }
 
+/** @returns {string | number | boolean | null} */
 function readScalar() {
   switch (bytes[at++]) {
     case TEXT:
@@ -101,7 +128,7 @@ function readText() {
   const start = at;
   at += length;
   if (length < 32) {
-    let text = "";
+    let text = '';
     for (let i = start; i < at; i++) {
       if (bytes[i] > 127) return readBytes(start, length);
       text += String.fromCharCode(bytes[i]);
@@ -111,9 +138,13 @@ function readText() {
   return readBytes(start, length);
 }
 
-/** Fills a template: text, or texts and names of params in turn. A name in capitals gives its param in capitals. */
+/**
+ * Fills a template. A name in capitals gives its param in capitals.
+ * @param {Template} template
+ * @param {Record<string, IssueParam>} values
+ */
 function fill(template, values) {
-  if (typeof template === "string") return template;
+  if (typeof template === 'string') return template;
   let message = template[0];
   for (let i = 1; i < template.length; i += 2) {
     const name = template[i];

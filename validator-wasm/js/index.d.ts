@@ -1,6 +1,6 @@
-import type { Issue, IssueCode, Routing, SmtpSettings, ValidationReport } from "./types.js";
+import type { Issue, IssueCode, Routing, SecretInput, SmtpSettings, ValidationReport } from './types.js';
 
-export type * from "./types.js";
+export type * from './types.js';
 
 /** The four kinds of mail, each with a route of its own. */
 export type Category = keyof Routing;
@@ -19,7 +19,13 @@ export interface InitOptions {
    * Where the WASM is, when it does not lie beside the module: its address, a response, its bytes, a module. The first
    * call decides: later ones, and those made while it loads, join that load. After a failed one the next call decides.
    */
-  wasm?: string | URL | Response | BufferSource | WebAssembly.Module | Promise<string | URL | Response | BufferSource | WebAssembly.Module>;
+  wasm?:
+    | string
+    | URL
+    | Response
+    | BufferSource
+    | WebAssembly.Module
+    | Promise<string | URL | Response | BufferSource | WebAssembly.Module>;
   /**
    * The languages to load beside English and those of earlier calls; all, unless said otherwise. Messages in one that
    * is not loaded come in English.
@@ -38,6 +44,15 @@ export function validateField(settings: unknown, field: string, options?: string
 
 /** The server, port and TLS mode of the provider that an address or host belongs to. */
 export function suggest(emailOrHost: string): Partial<SmtpSettings> | null;
+
+/** The text of a secret as the server stores it, with its `spaces` carried out; empty when it sets none. */
+export function secretText(secret: SecretInput): string;
+
+/**
+ * Whether a secret that is stored with the one document may be kept (`{ keep: true }`) in the other: it may as long as
+ * it goes to the same server and account. `stored` may be what `GET /smtp` shows.
+ */
+export function sameDestination(settings: unknown, stored: unknown): boolean;
 
 /** The stable codes of all issues. */
 export function codes(): IssueCode[];

@@ -1,50 +1,58 @@
 // The façade of the npm package: packs JavaScript values into the module's memory, asks the rules once, and
-// decodes what they say only when they say something. No rule is written here.
+// decodes the issues, if there are any. No rule is written here.
 
-import * as glue from "./validator_wasm_bg.js";
-import { decodeIssues } from "./decode.js";
-import { loadLocale, templatesFor } from "./locales.js";
-import { useMemory } from "./memory.js";
-import { packDocument, packPlain, preparePacker, writeOptions } from "./pack.js";
-import { codes as allCodes, keys, needs } from "./tables.js";
+/** @import { InitOptions, Options } from './index.js' */
 
-/** The document's own fields by their names. */
+import * as glue from './validator_wasm_bg.js';
+import { decodeIssues } from './decode.js';
+import { loadLocale, templatesFor } from './locales.js';
+import { readText, useMemory } from './memory.js';
+import { packDocument, packPlain, preparePacker, writeOptions } from './pack.js';
+import { codes as allCodes, keys, needs } from './tables.js';
+
+/** The numbers of the document's fields by name. */
 const tops = new Map(keys.slice(0, needs.length).map((key, number) => [key, number]));
 
 let ready = false;
+/** @type {Promise<void> | undefined} */
 let loading;
 
 /**
  * Loads the module and the messages, once. A failed load is forgotten, so that the next call tries again.
- * @param {{wasm?: unknown, locales?: string[]}} [options]
+ * @type {typeof import('./index.js').default}
  */
 export default function init(options) {
   loading ??= load(options?.wasm).catch((error) => {
     loading = undefined;
     throw error;
   });
-  const locales = options?.locales ?? ["fr", "nl", "de", "es"];
+  const locales = options?.locales ?? ['fr', 'nl', 'de', 'es'];
   return Promise.all([loading, ...locales.map(loadLocale)]).then(() => undefined);
 }
 
-async function load(source = new URL("./validator.wasm", import.meta.url)) {
-  const imports = { "./validator_wasm_bg.js": glue };
+/** @param {InitOptions['wasm']} source */
+async function load(source = new URL('./validator.wasm', import.meta.url)) {
+  const imports = { './validator_wasm_bg.js': glue };
   const { exports } = await instantiate(await source, imports);
   glue.__wbg_set_wasm(exports);
-  exports.__wbindgen_start?.();
-  useMemory(exports.memory);
+  /** @type {(() => void) | undefined} */ (exports.__wbindgen_start)?.();
+  useMemory(/** @type {WebAssembly.Memory} */ (exports.memory));
   preparePacker(glue.input);
   ready = true;
 }
 
-/** A module, its bytes, a response with them, or an address to fetch it from. */
+/**
+ * Instantiates a module, given as itself, as bytes, as a response, or as an address to fetch it from.
+ * @param {Awaited<NonNullable<InitOptions['wasm']>>} source
+ * @param {WebAssembly.Imports} imports
+ */
 async function instantiate(source, imports) {
   if (source instanceof WebAssembly.Module) return WebAssembly.instantiate(source, imports);
   if (ArrayBuffer.isView(source) || source instanceof ArrayBuffer) {
     return (await WebAssembly.instantiate(source, imports)).instance;
   }
-  if (source instanceof URL && source.protocol === "file:") {
-    const files = globalThis.process?.getBuiltinModule?.("node:fs");
+  if (source instanceof URL && source.protocol === 'file:') {
+    const files = globalThis.process?.getBuiltinModule?.('node:fs');
     if (files) return (await WebAssembly.instantiate(files.readFileSync(source), imports)).instance;
   }
   const response = source instanceof Response ? source : await fetch(source);
@@ -59,44 +67,67 @@ async function instantiate(source, imports) {
 }
 
 function needReady() {
-  if (!ready) throw new Error("@ownpost/validator: await init() first");
+  if (!ready) throw new Error('@ownpost/validator: await init() first');
 }
 
-/** All issues of the settings, or of one field. */
+/**
+ * Returns all issues of the settings, or of the field with the number `only`; -1 stands for all.
+ * @param {unknown} settings
+ * @param {string | Options | undefined} options
+ * @param {number} only
+ */
 function check(settings, options, only) {
   needReady();
   const length = packDocument(settings, needs[only]);
   let locale = options;
   let ports = 0;
   let networks = 0;
-  if (options && typeof options === "object") {
+  if (options && typeof options === 'object') {
     ({ locale, ports, networks } = writeOptions(options, length));
   }
   const issues = glue.run(length, ports, networks, only + 1);
   return issues === 0 ? [] : decodeIssues(glue.output(), issues, templatesFor(locale));
 }
 
+/** @type {typeof import('./index.js').validate} */
 export function validate(settings, options) {
   const issues = check(settings, options, -1);
-  return { valid: issues.length === 0 || issues.every(({ severity }) => severity !== "error"), issues };
+  return { valid: issues.length === 0 || issues.every(({ severity }) => severity !== 'error'), issues };
 }
 
+/** @type {typeof import('./index.js').validateField} */
 export function validateField(settings, field, options) {
-  const path = typeof field === "string" ? field : "";
-  const dot = path.indexOf(".");
+  const path = typeof field === 'string' ? field : '';
+  const dot = path.indexOf('.');
   const top = tops.get(dot < 0 ? path : path.slice(0, dot)) ?? -1;
   const issues = check(settings, options, top);
   if (issues.length === 0 || (top >= 0 && dot < 0)) return issues;
   return issues.filter((issue) => issue.field === path || (path && issue.field.startsWith(`${path}.`)));
 }
 
+/** @type {typeof import('./index.js').suggest} */
 export function suggest(emailOrHost) {
   needReady();
-  if (typeof emailOrHost !== "string" || emailOrHost.length > 320) return null;
+  if (typeof emailOrHost !== 'string' || emailOrHost.length > 320) return null;
   const found = glue.suggest(packPlain(emailOrHost, 0));
   return found === 0 ? null : decodeIssues(glue.output(), found, templatesFor())[0].fix;
 }
 
+/** @type {typeof import('./index.js').secretText} */
+export function secretText(secret) {
+  needReady();
+  const length = glue.secret(packDocument(secret, 0));
+  return readText(glue.output(), length);
+}
+
+/** @type {typeof import('./index.js').sameDestination} */
+export function sameDestination(settings, stored) {
+  needReady();
+  const first = packDocument(settings, 0);
+  return glue.same_destination(first, packDocument(stored, 0, first) - first);
+}
+
+/** @type {typeof import('./index.js').codes} */
 export function codes() {
   needReady();
   return [...allCodes];

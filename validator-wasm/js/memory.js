@@ -1,24 +1,35 @@
-// The module's memory, as bytes. It moves when it grows.
+// The module's memory as bytes. The view has to be renewed when the memory has grown.
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+// A byte order mark is a character like any other: it may be what an issue is about.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
+/** @type {WebAssembly.Memory} */
 export let memory;
 export let bytes = new Uint8Array(0);
 
+/** @param {WebAssembly.Memory} wasmMemory */
 export function useMemory(wasmMemory) {
   memory = wasmMemory;
 }
 
-/** The bytes where they are now. */
-export function look() {
+/** Renews the view if the memory has grown since. */
+export function refreshView() {
   if (bytes.length === 0) bytes = new Uint8Array(memory.buffer);
 }
 
+/**
+ * @param {number} start
+ * @param {number} length
+ */
 export function readText(start, length) {
-  look();
+  refreshView();
   return decoder.decode(bytes.subarray(start, start + length));
 }
 
-/** Writes as much of the text as there is room for; how many bytes that are. */
+/**
+ * Writes as much of the text as there is room for; returns the number of bytes written.
+ * @param {string} text
+ * @param {Uint8Array} place
+ */
 export const writeText = (text, place) => encoder.encodeInto(text, place).written;

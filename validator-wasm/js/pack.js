@@ -1,9 +1,11 @@
-// Packs JavaScript values into the module's memory, in the encoding of smtp-rules' `packed` module. Whatever the
-// value is, nothing is thrown, nothing is changed, and the work is bounded. What writes takes the place to write at
-// and returns the place behind it, which an engine keeps in a register.
+// Packs JavaScript values into the module's memory, in the encoding of smtp-rules' `packed` module. No value
+// makes it throw, no value is changed, and the work is bounded. Every function that writes takes the position to write
+// at and returns the position behind: an engine keeps that in a register.
 
-import { memory, writeText } from "./memory.js";
-import { depth as deepest, keys, read } from "./tables.js";
+/** @import { Options } from './index.js' */
+
+import { memory, writeText } from './memory.js';
+import { depth as deepest, keys, read } from './tables.js';
 
 const NULL = 0;
 const NUMBER = 3;
@@ -14,31 +16,40 @@ const OTHER = 7;
 const TOO_LARGE = 8;
 const TOO_DEEP = 9;
 
-/** More packed bytes than any document within the limits has. */
+/** The limit of packed bytes: no document within the limits of the rules needs as many. */
 const MOST = 6 << 20;
 
-/** What a property that throws is worth: nothing that JSON has a word for. */
-const UNREADABLE = isNaN;
+/** Stands for a property that throws: packed as a value that JSON does not know. */
+const UNREADABLE = Symbol();
 
 const isOwn = Object.prototype.propertyIsEnumerable;
 
 const numberOf = new Map(keys.map((key, number) => [key, number]));
 
+/** @type {(count: number) => number} */
 let reserve;
 let base = 0;
 let room = 0;
-/** The room in the module's memory, as bytes and as numbers. */
+/** The reserved part of the module's memory, as bytes and as numbers. */
+/** @type {Uint8Array} */
 let bytes;
+/** @type {DataView} */
 let numbers;
 
-/** Takes over the module's function that makes room. */
+/**
+ * Sets the function of the module that reserves memory.
+ * @param {(count: number) => number} makeRoom
+ */
 export function preparePacker(makeRoom) {
   reserve = makeRoom;
   base = room = 0;
   grow(4096);
 }
 
-/** Makes room for this many bytes in all, or more. */
+/**
+ * Reserves this many bytes in all, or more.
+ * @param {number} count
+ */
 function grow(count) {
   const [from, used] = [base, room];
   room = Math.max(count, 2 * room);
@@ -52,31 +63,41 @@ function view() {
   numbers = new DataView(memory.buffer, base, room);
 }
 
-/** Whether every property is read as if it could throw: once one has. */
+/** Whether each property is read inside a try block: only after one has thrown. */
 let careful = false;
 
-/** Packs a document, or those of its fields that the mask names; the length. */
-export function packDocument(settings, mask) {
+/**
+ * Packs a document, or only the fields in the mask, at this position; returns the position behind.
+ * @param {unknown} settings
+ * @param {number | undefined} mask
+ * @param {number} [at]
+ * @returns {number}
+ */
+export function packDocument(settings, mask, at = 0) {
   if (bytes.length === 0) view();
   try {
-    return mask ? packFields(settings, mask) : packValue(settings, 0, 0);
+    return mask ? packFields(settings, mask) : packValue(settings, at, 0);
   } catch (trouble) {
-    if (!careful && typeof trouble !== "number") {
-      // Once more, and carefully.
+    if (!careful && typeof trouble !== 'number') {
+      // Again, with each property read inside a try block.
       careful = true;
-      const length = packDocument(settings, mask);
+      const end = packDocument(settings, mask, at);
       careful = false;
-      return length;
+      return end;
     }
-    // What is thrown in here is a tag, or else the engine ran out of room.
+    // The functions here throw tags; any other error means that the engine ran out of memory.
     if (bytes.length === 0) view();
-    bytes[0] = typeof trouble === "number" ? trouble : TOO_LARGE;
-    return 1;
+    bytes[at] = typeof trouble === 'number' ? trouble : TOO_LARGE;
+    return at + 1;
   }
 }
 
+/**
+ * @param {unknown} settings
+ * @param {number} mask
+ */
 function packFields(settings, mask) {
-  if (settings === null || typeof settings !== "object") throw OTHER;
+  if (settings === null || typeof settings !== 'object') throw OTHER;
   let at = 5;
   for (let number = 0; mask >> number; number++) {
     if ((mask >> number) & 1) {
@@ -90,14 +111,24 @@ function packFields(settings, mask) {
   return close(OBJECT, 0, at);
 }
 
-/** The tag and the length of what lies between two places. */
+/**
+ * Writes the tag and the length of the content between two positions.
+ * @param {number} tag
+ * @param {number} start
+ * @param {number} at
+ */
 function close(tag, start, at) {
   bytes[start] = tag;
   numbers.setUint32(start + 1, at - start - 5, true);
   return at;
 }
 
-/** A property by its name, or quicker by the name's number. */
+/**
+ * Reads a property by its name, or by the number of the name, which is quicker.
+ * @param {Record<PropertyKey, any>} object
+ * @param {PropertyKey} key
+ * @param {number} [number]
+ */
 function member(object, key, number) {
   if (!careful) return number === undefined ? object[key] : read(object, number);
   try {
@@ -107,6 +138,11 @@ function member(object, key, number) {
   }
 }
 
+/**
+ * @param {Record<PropertyKey, any>} object
+ * @param {string} key
+ * @param {number} number
+ */
 function ownMember(object, key, number) {
   if (!careful) return isOwn.call(object, key) ? read(object, number) : undefined;
   try {
@@ -116,42 +152,48 @@ function ownMember(object, key, number) {
   }
 }
 
-/** Whoever packs something leaves room for what is short: a name's number and a value of nine bytes. */
+/** The bytes that every function leaves free behind its own: room for the number of a name and a value of 9 bytes. */
 const SHORT = 16;
 
+/**
+ * @param {unknown} value
+ * @param {number} at
+ * @param {number} depth
+ * @returns {number}
+ */
 function packValue(value, at, depth) {
-  if (typeof value === "string") {
+  if (typeof value === 'string') {
     bytes[at] = TEXT;
     return packText(value, at + 1);
   }
   if (at + SHORT > room) grow(at + SHORT);
   switch (typeof value) {
-    case "number":
+    case 'number':
       bytes[at] = NUMBER;
       numbers.setFloat64(at + 1, value, true);
       return at + 9;
-    case "boolean":
+    case 'boolean':
       bytes[at] = value ? 2 : 1;
       return at + 1;
-    case "object":
+    case 'object':
       if (value !== null) return packContainer(value, at, depth);
-    // falls through
-    case "undefined":
-      bytes[at] = NULL;
-      return at + 1;
   }
-  bytes[at] = OTHER;
+  bytes[at] = value == null ? NULL : OTHER;
   return at + 1;
 }
 
-/** A length and the text. */
+/**
+ * Packs a length and the text.
+ * @param {string} text
+ * @param {number} at
+ */
 function packText(text, at) {
   const length = text.length;
   if (length > MOST || at > MOST) throw TOO_LARGE;
   if (at + 3 * length + SHORT > room) grow(at + 3 * length + SHORT);
   let start = at + 1;
   let i = 0;
-  // Most texts are short and ASCII; at most 254 bytes, and one byte tells the length.
+  // Most texts are short and ASCII. Up to 254 bytes, one byte holds the length.
   if (length < 85) {
     for (; i < length; i++) {
       const code = text.charCodeAt(i);
@@ -171,8 +213,14 @@ function packText(text, at) {
   return start + i;
 }
 
+/**
+ * @param {object} value
+ * @param {number} start
+ * @param {number} depth
+ */
 function packContainer(value, start, depth) {
   let isArray = false;
+  /** @type {string[] | undefined} */
   let names;
   try {
     isArray = Array.isArray(value);
@@ -186,18 +234,18 @@ function packContainer(value, start, depth) {
   }
   if (depth === deepest) throw TOO_DEEP;
   let at = start + 5;
-  const count = isArray ? member(value, "length") : names.length;
-  // Mostly the names come in the order of the table.
+  const count = names ? names.length : member(value, 'length');
+  // Most documents have their names in the order of the table.
   let next = 0;
   for (let i = 0; i < count; i++) {
     if (at > MOST) throw TOO_LARGE;
-    if (isArray) {
+    if (!names) {
       at = packValue(member(value, i), at, depth + 1);
       continue;
     }
     const name = names[i];
     const number = keys[next] === name ? next : numberOf.get(name);
-    next = number + 1;
+    if (number !== undefined) next = number + 1;
     const item = member(value, name, number);
     if (item === undefined) continue;
     if (number === undefined) {
@@ -208,35 +256,53 @@ function packContainer(value, start, depth) {
     }
     at = packValue(item, at, depth + 1);
   }
-  return close(isArray ? ARRAY : OBJECT, start, at);
+  return close(names ? OBJECT : ARRAY, start, at);
 }
 
-/** Packs a text without anything around it, behind what is packed already; its length. */
+/**
+ * Writes a text without tag and length at this position; returns its length.
+ * @param {string} text
+ * @param {number} at
+ */
 export function packPlain(text, at) {
   if (bytes.length === 0) view();
   if (at + 3 * text.length > room) grow(at + 3 * text.length);
   return writeText(text, bytes.subarray(at));
 }
 
-/** Writes the operator's lists behind the document; their lengths, and the locale. */
+/**
+ * Writes the operator's lists behind the document; returns their lengths and the locale.
+ * @param {Options} options
+ * @param {number} length
+ */
 export function writeOptions(options, length) {
-  const ports = packPlain(list(options, "allowPorts"), length);
-  const networks = packPlain(list(options, "allowNetworks"), length + ports);
-  return { locale: option(options, "locale"), ports, networks };
+  const ports = packPlain(list(options, 'allowPorts'), length);
+  const networks = packPlain(list(options, 'allowNetworks'), length + ports);
+  return { locale: option(options, 'locale'), ports, networks };
 }
 
-/** An option; one that throws is none. */
+/**
+ * Reads an option; one that throws counts as absent.
+ * @template {keyof Options} K
+ * @param {Options} options
+ * @param {K} key
+ * @returns {Options[K]}
+ */
 function option(options, key) {
   try {
     return options[key];
   } catch {}
 }
 
-/** A list, given as an array or as text with commas. */
+/**
+ * Reads a list, given as an array or as text with commas, as text.
+ * @param {Options} options
+ * @param {'allowPorts' | 'allowNetworks'} key
+ */
 function list(options, key) {
   try {
-    return String(option(options, key) ?? "");
+    return String(option(options, key) ?? '');
   } catch {
-    return "";
+    return '';
   }
 }

@@ -17,7 +17,7 @@ use core::{mem, slice};
 
 use smtp_rules::packed::Key;
 use smtp_rules::report::Report;
-use smtp_rules::{Directory, Idn, Options, Platform};
+use smtp_rules::{Destination, Directory, Idn, Options, Platform};
 use wasm_bindgen::prelude::*;
 
 mod memory;
@@ -80,7 +80,7 @@ pub fn input(length: usize) -> usize {
 /// which stay until the next call.
 #[wasm_bindgen]
 pub fn run(document: usize, ports: usize, networks: usize, only: usize) -> usize {
-    answer(document + ports + networks, |browser, input, report| {
+    issues(document + ports + networks, |browser, input, report| {
         let (document, rest) = input.split_at_checked(document).unwrap_or_default();
         let (allow_ports, allow_networks) = rest.split_at_checked(ports).unwrap_or_default();
         let only = only.checked_sub(1).and_then(|number| Key::ALL.get(number).copied());
@@ -92,29 +92,62 @@ pub fn run(document: usize, ports: usize, networks: usize, only: usize) -> usize
 /// issue, of which it returns the length.
 #[wasm_bindgen]
 pub fn suggest(length: usize) -> usize {
-    answer(length, |browser, input, report| browser.directory.suggest(input, report))
+    issues(length, |browser, input, report| browser.directory.suggest(input, report))
 }
 
-/// Where the packed issues are.
+/// Reads the packed secret in the input and returns the length of its text as it is stored, which stays until the
+/// next call.
+#[wasm_bindgen]
+pub fn secret(length: usize) -> usize {
+    ask(length, &|_, input| leave(smtp_rules::secret_text(input), Vec::as_slice))
+}
+
+/// Whether a secret that is stored for the second of the packed documents in the input may be kept in the first.
+#[wasm_bindgen]
+pub fn same_destination(settings: usize, stored: usize) -> bool {
+    let same = ask(settings + stored, &|browser, input| {
+        let (settings, stored) = input.split_at_checked(settings).unwrap_or_default();
+        let read = |document| Destination::read(document, browser);
+        let same =
+            read(settings).zip(read(stored)).is_some_and(|(settings, stored)| settings.is_same(&stored));
+        usize::from(same)
+    });
+    same != 0
+}
+
+/// Where the packed issues or the text are.
 #[wasm_bindgen]
 pub fn output() -> usize {
     OUTPUT.load(Relaxed)
 }
 
-fn answer(length: usize, ask: impl FnOnce(&Browser, &[u8], &mut Report)) -> usize {
+fn issues(length: usize, write: impl Fn(&Browser, &[u8], &mut Report)) -> usize {
+    ask(length, &|browser, input| {
+        let mut report = Report::new();
+        write(browser, input, &mut report);
+        leave(report, Report::bytes)
+    })
+}
+
+/// Leaves the bytes where the façade reads them before it asks again; their length.
+fn leave<T>(owner: T, bytes: fn(&T) -> &[u8]) -> usize {
+    let bytes = bytes(&owner);
+    let length = bytes.len();
+    OUTPUT.store(bytes.as_ptr() as usize, Relaxed);
+    mem::forget(owner);
+    length
+}
+
+/// Answers a question about the input, of this length. Not generic, so that it is compiled once.
+fn ask(length: usize, question: &dyn Fn(&Browser, &[u8]) -> usize) -> usize {
     let browser = BROWSER.0.get_or_init(|| Browser { directory: Directory::new() });
     let mark = memory::mark();
     #[expect(unsafe_code, reason = "the façade writes straight into the module's memory")]
     // SAFETY: the façade has asked for that much room, which is initialised and never given back, and writes
     // nothing while the rules run.
     let input = unsafe { slice::from_raw_parts(INPUT.load(Relaxed) as *const u8, length) };
-    let mut report = Report::new();
-    ask(browser, input, &mut report);
-    let bytes = report.bytes();
-    let length = bytes.len();
-    OUTPUT.store(bytes.as_ptr() as usize, Relaxed);
-    // What the rules have used is free again, the report with it; the façade reads that before it asks again.
-    mem::forget(report);
+    let answer = question(browser, input);
+    // The memory that the rules have used is free again, and with it the bytes that `leave` has left.
     memory::release(mark);
-    length
+    answer
 }

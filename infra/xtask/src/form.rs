@@ -7,12 +7,11 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use ownpost_i18n::Locale;
 use serde_json::{Map, Value};
-use smtp_rules::packed::Key;
 use smtp_rules::providers::{FormEntry, PROVIDERS};
 
 /// Writes the form's part of `package` into `target`.
 pub(crate) fn build(package: &Path, target: &Path) -> Result<()> {
-    fs::create_dir_all(target.join("words"))?;
+    fs::create_dir_all(target.join("messages"))?;
     for entry in fs::read_dir(package.join("js/form"))? {
         let entry = entry?;
         fs::copy(entry.path(), target.join(entry.file_name()))?;
@@ -21,28 +20,26 @@ pub(crate) fn build(package: &Path, target: &Path) -> Result<()> {
     for locale in Locale::ALL.iter().map(|locale| locale.tag()) {
         let words = words(&package.join("locales").join(locale))?;
         let module = format!("export default {};\n", serde_json::to_string_pretty(&words)?);
-        fs::write(target.join(format!("words/{locale}.js")), module)?;
+        fs::write(target.join(format!("messages/{locale}.js")), module)?;
     }
     Ok(())
 }
 
-/// The module of the lists: the categories in the order of the settings, the providers as pairs of name and server in
-/// the order of the alphabet, and how each language is loaded.
+/// The module of the lists: the providers as pairs of name and server in the order of the alphabet, and how each language
+/// is loaded.
 fn lists() -> Result<String> {
-    let categories = serde_json::to_string(&Key::CATEGORIES.map(Key::name))?;
     let mut entries: Vec<FormEntry> = PROVIDERS.iter().filter_map(|provider| provider.form).collect();
     entries.sort_by_key(|entry| entry.name.to_lowercase());
     let pairs: Vec<[&str; 2]> = entries.iter().map(|entry| [entry.name, entry.host]).collect();
     let providers = serde_json::to_string_pretty(&pairs)?;
     let loaders: Vec<String> = Locale::ALL
         .iter()
-        .map(|locale| format!("  {0}: () => import(\"./words/{0}.js\"),\n", locale.tag()))
+        .map(|locale| format!("  {0}: () => import(\"./messages/{0}.js\"),\n", locale.tag()))
         .collect();
     let loaders = loaders.concat();
     Ok(format!(
         "// Made by `cargo xtask` from the tables in Rust.
 
-export const CATEGORIES = {categories};
 export const PROVIDERS = {providers};
 export const LOADERS = {{
 {loaders}}};

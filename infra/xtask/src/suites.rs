@@ -91,9 +91,19 @@ fn all() -> Result<Vec<Suite>> {
         run(&[&["clippy", "--workspace", "--all-targets", "--features", "ownpost-tests/real"], &DENY]),
         run(&[&["clippy"], &WASM, &DENY]),
     ];
+    let tool = |program: &str, options: &[&str]| {
+        let mut node = command("node");
+        node.arg(format!("validator-wasm/node_modules/{program}")).args(options);
+        node
+    };
+    let javascript = vec![
+        tool("@biomejs/biome/bin/biome", &["check", "--error-on-warnings"]),
+        tool("typescript/bin/tsc", &["--project", "validator-wasm"]),
+    ];
     let unit = vec![run(&[&["test", "--no-fail-fast"]]), run(&[&["test", "--package", "xtask"]])];
     let mut suites = vec![
         suite("fmt", false, Work::Check(vec![run(&[&["fmt", "--all", "--check"]])])),
+        suite("javascript", false, Work::Check(javascript)),
         suite("package", false, Work::Task(wasm::build)),
         suite("build", false, Work::Check(vec![run(&[&["build"]])])),
         suite("types", false, Work::Task(types::verify)),

@@ -1,72 +1,84 @@
 // The page of `ownpost local`: sign in, then the form, the events, the ledger and the caught mail.
 
-import { h } from "./dom.js";
-import { ledger } from "./ledger.js";
-import { caughtMail } from "./mail.js";
-import { sendPanel } from "./send.js";
-import { session, signIn, signOut } from "./session.js";
+/** @import { SmtpSettingsForm } from '/validator/form/index.js' */
 
-const at = (id) => document.getElementById(id);
+import { at, h, typed } from './dom.js';
+import { ledger } from './ledger.js';
+import { caughtMail } from './mail.js';
+import { sendPanel } from './send.js';
+import { session, signIn, signOut } from './session.js';
 
 function enter() {
-  at("enter").hidden = false;
-  at("enter-form").addEventListener("submit", async (event) => {
+  at('enter').hidden = false;
+  at('enter-form').addEventListener('submit', async (event) => {
     event.preventDefault();
     try {
-      await signIn(at("tenant").value.trim(), at("email").value.trim());
+      await signIn(typed('tenant'), typed('email'));
       location.reload();
     } catch (error) {
-      at("enter-error").textContent = error.message;
-      at("enter-error").hidden = false;
+      at('enter-error').textContent = /** @type {Error} */ (error).message;
+      at('enter-error').hidden = false;
     }
   });
 }
 
+/** @param {{ tenant: string, email: string }} session */
 async function work({ tenant, email }) {
-  at("session").hidden = false;
-  at("who").append(h("strong", {}, tenant), ` · ${email}`);
-  at("leave").addEventListener("click", signOut);
+  at('session').hidden = false;
+  at('who').append(h('strong', {}, tenant), ` · ${email}`);
+  at('leave').addEventListener('click', signOut);
 
-  const { relays, allow } = await fetch("/dev/relays").then((response) => response.json());
-  const form = h("smtp-settings-form", { api: "/api", id: "form" });
+  /** @type {{ relays: any[], allow: { networks: string[], ports: number[] } }} */
+  const { relays, allow } = await fetch('/dev/relays').then((response) => response.json());
+  const form = h('smtp-settings-form', { api: '/api', id: 'form' });
   form.getToken = async () => session()?.token;
   // The embedded relays may be dialled although they are on this machine, and whatever the operator allows.
   form.options = { allowNetworks: allow.networks, allowPorts: allow.ports };
   language(form);
-  await import("/validator/form/index.js");
-  at("form-place").append(form);
-  at("work").hidden = false;
+  await import('/validator/form/index.js');
+  at('form-place').append(form);
+  at('work').hidden = false;
 
-  const customer = relays.find(({ name }) => name === "customer");
-  at("example").addEventListener("click", () => {
+  const customer = relays.find(({ name }) => name === 'customer');
+  at('example').addEventListener('click', () => {
     form.value = {
-      host: customer.host, port: customer.ports.starttls, security: "starttls",
-      authMethod: "password", username: customer.username, password: { set: customer.password },
-      senderAddress: customer.senderAddress, senderName: "Example customer", caPem: customer.caPem,
+      host: customer.host,
+      port: customer.ports.starttls,
+      security: 'starttls',
+      authMethod: 'password',
+      username: customer.username,
+      password: { set: customer.password },
+      senderAddress: customer.senderAddress,
+      senderName: 'Example customer',
+      caPem: customer.caPem,
     };
   });
 
-  const mail = caughtMail(at("mail"));
-  const rows = ledger(at("ledger"));
-  sendPanel(at("send"), { tenant, email, sent: () => rows.refresh() });
-  form.addEventListener("smtp-tested", () => mail.refresh());
-  form.addEventListener("smtp-activated", () => rows.refresh());
+  const mail = caughtMail(at('mail'));
+  const rows = ledger(at('ledger'));
+  sendPanel(at('send'), { tenant, email, sent: () => rows.refresh() });
+  form.addEventListener('smtp-tested', () => mail.refresh());
+  form.addEventListener('smtp-activated', () => rows.refresh());
   keepFresh([rows, mail]);
 }
 
+/** @param {SmtpSettingsForm} form */
 function language(form) {
-  const select = at("language");
+  const select = /** @type {HTMLSelectElement} */ (at('language'));
   const known = [...select.options].map(({ value }) => value);
-  const wanted = [localStorage.getItem("ownpost-language"), ...navigator.languages.map((tag) => tag.split("-")[0])];
-  select.value = wanted.find((tag) => known.includes(tag)) ?? "en";
-  form.setAttribute("locale", select.value);
-  select.addEventListener("change", () => {
-    localStorage.setItem("ownpost-language", select.value);
-    form.setAttribute("locale", select.value);
+  const wanted = [localStorage.getItem('ownpost-language'), ...navigator.languages.map((tag) => tag.split('-')[0])];
+  select.value = wanted.find((tag) => tag !== null && known.includes(tag)) ?? 'en';
+  form.setAttribute('locale', select.value);
+  select.addEventListener('change', () => {
+    localStorage.setItem('ownpost-language', select.value);
+    form.setAttribute('locale', select.value);
   });
 }
 
-// Ledger and mail change by themselves; nobody looks while the tab is hidden.
+/**
+ * Ledger and mail change by themselves; nobody looks while the tab is hidden.
+ * @param {{ refresh: () => Promise<void> }[]} parts
+ */
 async function keepFresh(parts) {
   for (;;) {
     if (!document.hidden) await Promise.allSettled(parts.map((part) => part.refresh()));

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 use smtp_rules::catalogue::Code;
-use smtp_rules::{Options, normal_address, normal_host};
+use smtp_rules::{Account, Destination, Options, Spaces, normal_address, normal_host};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::document::{self, SecretInput, SmtpSettings};
@@ -139,16 +139,12 @@ fn secret(input: SecretInput) -> Option<(Secret, bool)> {
         return Some((Secret::new(String::new()), true));
     }
     let text = Zeroizing::new(input.set.filter(|text| !text.is_empty())?);
-    let text = match input.spaces.unwrap_or_default() {
-        document::Spaces::Keep => text,
-        document::Spaces::Trim => Zeroizing::new(smtp_rules::trim(&text).to_owned()),
-        document::Spaces::Remove => {
-            let mut joined = Zeroizing::new(String::with_capacity(text.len()));
-            joined.extend(text.chars().filter(|c| !smtp_rules::is_space(*c)));
-            joined
-        }
+    let spaces = match input.spaces.unwrap_or_default() {
+        document::Spaces::Keep => Spaces::Keep,
+        document::Spaces::Trim => Spaces::Trim,
+        document::Spaces::Remove => Spaces::Remove,
     };
-    Some((Secret::new(text.to_string()), false))
+    Some((Secret::new(String::from_utf8(spaces.apply(text.as_bytes())).ok()?), false))
 }
 
 fn routing(input: &document::Routing) -> Routing {
@@ -173,8 +169,9 @@ impl Draft {
     pub fn resolve(self, stored: Option<&Settings>, locale: &str) -> Result<Settings, ValidationReport> {
         let Self { mut settings, keep } = self;
         let refuse = |field| Err(rules::single(field, Code::PasswordReentryRequired, locale));
-        let stored =
-            stored.filter(|stored| is_same_destination(stored, &settings)).map(|stored| &stored.auth);
+        let stored = stored
+            .filter(|stored| destination(stored).is_same(&destination(&settings)))
+            .map(|stored| &stored.auth);
         match &mut settings.auth {
             Auth::Password { password, .. } if keep.password => match stored {
                 Some(Auth::Password { password: kept, .. }) => *password = kept.clone(),
@@ -204,18 +201,24 @@ impl Draft {
     }
 }
 
-/// Whether a secret stored for the one goes nowhere else with the other.
-fn is_same_destination(stored: &Settings, draft: &Settings) -> bool {
-    let same_account = match (&stored.auth, &draft.auth) {
-        (Auth::None, Auth::None) => true,
-        (Auth::Password { username: a, .. }, Auth::Password { username: b, .. }) => a == b,
-        (Auth::OAuth2(a), Auth::OAuth2(b)) => a.username == b.username && a.token_url == b.token_url,
-        _ => false,
+/// Where the secrets of the settings go.
+fn destination(settings: &Settings) -> Destination<'_> {
+    let account = match &settings.auth {
+        Auth::None => Account::None,
+        Auth::Password { username, .. } => Account::Password { username: username.as_bytes() },
+        Auth::OAuth2(OAuth2 { username, token_url, .. }) => {
+            Account::OAuth2 { username: username.as_bytes(), token_url: token_url.as_bytes() }
+        }
     };
-    same_account
-        && stored.host.eq_ignore_ascii_case(&draft.host)
-        && stored.port == draft.port
-        && stored.security == draft.security
+    Destination {
+        host: settings.host.as_bytes().into(),
+        port: settings.port,
+        security: match settings.security {
+            Security::StartTls => smtp_rules::Security::StartTls,
+            Security::Tls => smtp_rules::Security::Tls,
+        },
+        account,
+    }
 }
 
 /// The form in which Secrets Manager keeps the settings: JSON with the secrets in clear.

@@ -1,7 +1,18 @@
 // The forms that everybody is given, no two alike.
 
-const HOSTS = ['smtp.example.org', 'mail.acme-industries.com', 'relay.contoso.net', 'smtp.fabrikam.de', 'mx1.initech.io',
-  'outbound.globex.co.uk', 'smtp.umbrella.fr', 'mail.hooli.nl', 'smtp.gmail.com', 'smtp.sendgrid.net', 'in-v3.mailjet.com'];
+const HOSTS = [
+  'smtp.example.org',
+  'mail.acme-industries.com',
+  'relay.contoso.net',
+  'smtp.fabrikam.de',
+  'mx1.initech.io',
+  'outbound.globex.co.uk',
+  'smtp.umbrella.fr',
+  'mail.hooli.nl',
+  'smtp.gmail.com',
+  'smtp.sendgrid.net',
+  'in-v3.mailjet.com',
+];
 const PORTS = [587, 465, 2525];
 
 const valid = (number) => {

@@ -41,12 +41,18 @@ const MISSING = {
 async function inChromium() {
   const script = bundle('measure.mjs', 'iife');
   const server = createServer((request, response) => {
-    const answers = { '/': ['text/html', '<!doctype html><title>bench</title><script src="/bench.js"></script>'],
-      '/bench.js': ['text/javascript', script], '/validator.wasm': ['application/wasm', wasm] };
+    const answers = {
+      '/': ['text/html', '<!doctype html><title>bench</title><script src="/bench.js"></script>'],
+      '/bench.js': ['text/javascript', script],
+      '/validator.wasm': ['application/wasm', wasm],
+    };
     const [type, body] = answers[request.url] ?? ['text/plain', ''];
     // Isolated, so that the clock is as fine as it gets.
-    response.writeHead(200, { 'content-type': type, 'cross-origin-opener-policy': 'same-origin',
-      'cross-origin-embedder-policy': 'require-corp' });
+    response.writeHead(200, {
+      'content-type': type,
+      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-embedder-policy': 'require-corp',
+    });
     response.end(body);
   });
   await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
@@ -68,17 +74,25 @@ const ratio = (figures, zod) => median(figures.map((figure, round) => figure / z
 const short = (number) => (number >= 10 ? number.toFixed(0) : number.toFixed(number >= 1 ? 1 : 2));
 
 function table(results) {
-  const cell = (job, name) => `${median(results[job][name]).toFixed(0)} ns | ${short(ratio(results[job][name], results[job].zod))}`;
-  const lines = Object.entries(NAMES).map(([name, shown]) =>
-    `| ${shown} | ${cell('valid', name)} | ${cell('invalid', name)} | ${cell('field', name)} |`);
-  return ['| | valid form | × zod | invalid form | × zod | one field | × zod |', '|---|--:|--:|--:|--:|--:|--:|', ...lines].join('\n');
+  const cell = (job, name) =>
+    `${median(results[job][name]).toFixed(0)} ns | ${short(ratio(results[job][name], results[job].zod))}`;
+  const lines = Object.entries(NAMES).map(
+    ([name, shown]) => `| ${shown} | ${cell('valid', name)} | ${cell('invalid', name)} | ${cell('field', name)} |`,
+  );
+  return [
+    '| | valid form | × zod | invalid form | × zod | one field | × zod |',
+    '|---|--:|--:|--:|--:|--:|--:|',
+    ...lines,
+  ].join('\n');
 }
 
 const bytes = sizes(Object.keys(NAMES));
 const sizeTable = [
   '| | gzip | what its schema does not check |',
   '|---|--:|---|',
-  ...Object.entries(NAMES).map(([name, shown]) => `| ${shown} | ${(bytes[name] / 1024).toFixed(1)} K | ${MISSING[name]} |`),
+  ...Object.entries(NAMES).map(
+    ([name, shown]) => `| ${shown} | ${(bytes[name] / 1024).toFixed(1)} K | ${MISSING[name]} |`,
+  ),
 ].join('\n');
 
 /** The bundle that the browser gets, in Node. */

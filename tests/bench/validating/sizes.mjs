@@ -13,13 +13,26 @@ export const gzip = (bytes) => gzipSync(bytes, { level: 9 }).length;
 /** A module with everything it imports, as one script text. */
 export function bundle(file, format = 'esm') {
   const esbuild = here('../../../validator-wasm/node_modules/esbuild/bin/esbuild');
-  const words = [here(file), '--bundle', '--minify', `--format=${format}`, '--target=es2022', '--platform=browser', '--charset=utf8',
-    '--external:./locales/*', '--log-level=error', ...(format === 'iife' ? ['--global-name=bench'] : [])];
+  const words = [
+    here(file),
+    '--bundle',
+    '--minify',
+    `--format=${format}`,
+    '--target=es2022',
+    '--platform=browser',
+    '--charset=utf8',
+    '--external:./locales/*',
+    '--log-level=error',
+    ...(format === 'iife' ? ['--global-name=bench'] : []),
+  ];
   return execFileSync(process.execPath, [esbuild, ...words], { maxBuffer: 1 << 26 });
 }
 
 /** Compressed bytes of each contestant. */
 export function sizes(names) {
-  const size = (name) => (name === 'ownpost' ? gzip(dist('validator.wasm')) + gzip(dist('index.js')) : gzip(bundle(`contestants/${name}.mjs`)));
+  const size = (name) =>
+    name === 'ownpost'
+      ? gzip(dist('validator.wasm')) + gzip(dist('index.js'))
+      : gzip(bundle(`contestants/${name}.mjs`));
   return Object.fromEntries(names.map((name) => [name, size(name)]));
 }

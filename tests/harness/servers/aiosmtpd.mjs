@@ -14,7 +14,14 @@ export async function startAiosmtpd({ tls }) {
   const at = (name) => join(folder, name);
   writeFileSync(at('server.pem'), tls.cert);
   writeFileSync(at('server.key'), tls.key, { mode: 0o600 });
-  const setup = { folder, hostname: HOSTNAME, username: USERNAME, password: PASSWORD, sender: SENDER, recipients: RECIPIENTS };
+  const setup = {
+    folder,
+    hostname: HOSTNAME,
+    username: USERNAME,
+    password: PASSWORD,
+    sender: SENDER,
+    recipients: RECIPIENTS,
+  };
   const server = spawn(PYTHON, [join(import.meta.dirname, 'aiosmtpd_server.py'), JSON.stringify(setup)]);
   let log = '';
   server.stderr.on('data', (bytes) => (log += bytes));
@@ -22,13 +29,21 @@ export async function startAiosmtpd({ tls }) {
   process.on('exit', end);
   const ended = once(server, 'exit');
   const first = once(createInterface({ input: server.stdout }), 'line');
-  const line = await Promise.race([first, ended.then(() => { throw new Error(`aiosmtpd ended: ${log}`); })]);
+  const line = await Promise.race([
+    first,
+    ended.then(() => {
+      throw new Error(`aiosmtpd ended: ${log}`);
+    }),
+  ]);
   const { version, ports } = JSON.parse(line[0]);
   return {
     name: 'aiosmtpd',
     version,
     ports,
-    mails: () => readdirSync(folder).filter((name) => name.endsWith('.eml')).map((name) => readFileSync(at(name))),
+    mails: () =>
+      readdirSync(folder)
+        .filter((name) => name.endsWith('.eml'))
+        .map((name) => readFileSync(at(name))),
     log: () => log,
     async stop() {
       end();

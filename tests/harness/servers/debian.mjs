@@ -3,8 +3,18 @@
 // folder of the server's processes, so that every path in it is the run's own.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync,
-  writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const UNPACKED = join(import.meta.dirname, '../../../target/servers');
@@ -86,7 +96,13 @@ export function debian(name, users = []) {
       rmSync(root, { recursive: true, force: true, maxRetries: 10 });
     },
   };
-  server.write('etc/passwd', lines((user, id) => `${user}:*:${id}:${id}::/:/usr/sbin/nologin`));
-  server.write('etc/group', lines((user, id) => `${user}:*:${id}:`));
+  server.write(
+    'etc/passwd',
+    lines((user, id) => `${user}:*:${id}:${id}::/:/usr/sbin/nologin`),
+  );
+  server.write(
+    'etc/group',
+    lines((user, id) => `${user}:*:${id}:`),
+  );
   return server;
 }

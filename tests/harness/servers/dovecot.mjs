@@ -19,7 +19,8 @@ export async function startDovecot() {
   };
 }
 
-const configuration = (port) => `
+const configuration = (port) =>
+  `
 dovecot_config_version = 2.4.0
 dovecot_storage_version = 2.4.0
 base_dir = /run/dovecot

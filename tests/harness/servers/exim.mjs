@@ -23,7 +23,8 @@ export async function startExim({ tls }) {
   };
 }
 
-const configuration = (ports) => `
+const configuration = (ports) =>
+  `
 primary_hostname = ${HOSTNAME}
 spool_directory = /run/exim
 log_file_path = /run/exim/%slog

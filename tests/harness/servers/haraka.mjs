@@ -10,7 +10,14 @@ import { freePort, greets, until } from '../wait.mjs';
 
 const HARAKA = join(import.meta.dirname, '../../node_modules/Haraka');
 /** A group from RFC 7919; Haraka would search for one of its own, which takes long. */
-const DH_PARAMETERS = execFileSync('openssl', ['genpkey', '-genparam', '-algorithm', 'DH', '-pkeyopt', 'group:ffdhe2048']);
+const DH_PARAMETERS = execFileSync('openssl', [
+  'genpkey',
+  '-genparam',
+  '-algorithm',
+  'DH',
+  '-pkeyopt',
+  'group:ffdhe2048',
+]);
 const { version } = createRequire(import.meta.url)('Haraka/package.json');
 
 export async function startHaraka({ tls }) {
@@ -42,14 +49,21 @@ export async function startHaraka({ tls }) {
   const end = () => server.kill();
   process.on('exit', end);
   const ended = once(server, 'exit');
-  await until('Haraka', () => greets(ports.starttls), () => {
-    if (server.exitCode !== null) throw new Error(`Haraka ended: ${log}`);
-  });
+  await until(
+    'Haraka',
+    () => greets(ports.starttls),
+    () => {
+      if (server.exitCode !== null) throw new Error(`Haraka ended: ${log}`);
+    },
+  );
   return {
     name: 'Haraka',
     version,
     ports,
-    mails: () => readdirSync(at('mail')).filter((name) => name.endsWith('.eml')).map((name) => readFileSync(at(`mail/${name}`))),
+    mails: () =>
+      readdirSync(at('mail'))
+        .filter((name) => name.endsWith('.eml'))
+        .map((name) => readFileSync(at(`mail/${name}`))),
     log: () => log,
     async stop() {
       end();

@@ -15,7 +15,7 @@ exports.hook_mail = function (next, connection, [from]) {
   return next();
 };
 
-exports.hook_rcpt = function (next, connection, [to]) {
+exports.hook_rcpt = function (next, _connection, [to]) {
   if (!this.inbox.recipients.includes(to.address)) return next(DENY, '5.1.1 No such mailbox');
   return next(OK);
 };

@@ -32,7 +32,8 @@ export async function startOpenSmtpd({ tls }) {
   };
 }
 
-const configuration = (ports) => `
+const configuration = (ports) =>
+  `
 pki server cert "/run/server.pem"
 pki server key "/run/server.key"
 table accounts file:/run/accounts

@@ -16,18 +16,34 @@ export async function startSendmail({ tls }) {
   sendmail.write('etc/mail/service.switch', 'hosts files\naliases files\n');
   sendmail.write('run/server.pem', tls.cert);
   sendmail.write('run/server.key', tls.key, { mode: 0o600 });
-  sendmail.write('etc/sasl2/Sendmail.conf', [
-    'pwcheck_method: auxprop', 'auxprop_plugin: sasldb', 'mech_list: PLAIN LOGIN', 'sasldb_path: /run/sasldb2', '',
-  ].join('\n'));
+  sendmail.write(
+    'etc/sasl2/Sendmail.conf',
+    [
+      'pwcheck_method: auxprop',
+      'auxprop_plugin: sasldb',
+      'mech_list: PLAIN LOGIN',
+      'sasldb_path: /run/sasldb2',
+      '',
+    ].join('\n'),
+  );
   sendmail.run('/usr/sbin/saslpasswd2', ['-p', '-c', '-f', '/run/sasldb2', '-u', HOSTNAME, USERNAME], PASSWORD);
   // Each mail under its last name once it is whole: who looks for mails sees no half ones.
-  sendmail.write('run/keep', '#!/bin/sh\ncat > /run/mail/$$.part && mv /run/mail/$$.part /run/mail/$$.eml\n', { mode: 0o755 });
+  sendmail.write('run/keep', '#!/bin/sh\ncat > /run/mail/$$.part && mv /run/mail/$$.part /run/mail/$$.eml\n', {
+    mode: 0o755,
+  });
   sendmail.write('etc/mail/aliases', 'postmaster: root\n');
   const ports = { starttls: await freePort(), tls: await freePort() };
-  const configuration = sendmail.run('/usr/bin/m4', [`-D_CF_DIR_=${MACROS}/`, `${MACROS}/m4/cf.m4`, '-'], macros(ports));
+  const configuration = sendmail.run(
+    '/usr/bin/m4',
+    [`-D_CF_DIR_=${MACROS}/`, `${MACROS}/m4/cf.m4`, '-'],
+    macros(ports),
+  );
   sendmail.write('etc/mail/sendmail.cf', configuration);
-  sendmail.run('/usr/libexec/sendmail/makemap', ['hash', '/run/virtual'],
-    `${RECIPIENT} keeper\n@${DOMAIN} error:5.1.1:550 No such mailbox\n`);
+  sendmail.run(
+    '/usr/libexec/sendmail/makemap',
+    ['hash', '/run/virtual'],
+    `${RECIPIENT} keeper\n@${DOMAIN} error:5.1.1:550 No such mailbox\n`,
+  );
   sendmail.run(SENDMAIL, ['-bi']);
   sendmail.start(SENDMAIL, ['-bD']);
   await until('Sendmail', () => greets(ports.starttls), sendmail.check);
@@ -43,7 +59,8 @@ export async function startSendmail({ tls }) {
 
 // m4 takes what stands between ` and ' as it is. The local mailer's flags leave out the 9, by which Sendmail would
 // decode what is encoded.
-const macros = (ports) => `
+const macros = (ports) =>
+  `
 divert(0)dnl
 OSTYPE(\`linux')dnl
 define(\`confDOMAIN_NAME', \`${HOSTNAME}')dnl

@@ -1,28 +1,30 @@
-const form = document.querySelector("smtp-settings-form");
+const form = document.querySelector('smtp-settings-form');
 const show = (id, text) => (document.getElementById(id).textContent = text);
 
 // Your product's own way to a token comes here. This one asks `ownpost local`, which gives one to everybody.
 form.getToken = async () => {
-  const response = await fetch("/dev/token", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ tenant: "html", email: "admin@acme.test" }),
+  const response = await fetch('/dev/token', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ tenant: 'html', email: 'admin@acme.test' }),
   });
   const { token } = await response.json();
   return token;
 };
 
 // What the operator allows beside public addresses and the usual ports: here the relays of `ownpost local`.
-fetch("/dev/relays").then((response) => response.json()).then(({ allow }) => {
-  form.options = { allowNetworks: allow.networks, allowPorts: allow.ports };
-});
+fetch('/dev/relays')
+  .then((response) => response.json())
+  .then(({ allow }) => {
+    form.options = { allowNetworks: allow.networks, allowPorts: allow.ports };
+  });
 
-form.addEventListener("smtp-change", ({ detail }) => {
-  show("errors", detail.issues.filter(({ severity }) => severity === "error").length);
+form.addEventListener('smtp-change', ({ detail }) => {
+  show('errors', detail.issues.filter(({ severity }) => severity === 'error').length);
 });
-form.addEventListener("smtp-tested", ({ detail: { report } }) => {
-  show("tested", report?.ok ? "passed" : (report?.failure?.code ?? "nothing to test"));
+form.addEventListener('smtp-tested', ({ detail: { report } }) => {
+  show('tested', report?.ok ? 'passed' : (report?.failure?.code ?? 'nothing to test'));
 });
-form.addEventListener("smtp-activated", ({ detail }) => show("revision", detail.revision ?? "none"));
+form.addEventListener('smtp-activated', ({ detail }) => show('revision', detail.revision ?? 'none'));
 
-document.getElementById("locale").addEventListener("change", ({ target }) => form.setAttribute("locale", target.value));
+document.getElementById('locale').addEventListener('change', ({ target }) => form.setAttribute('locale', target.value));

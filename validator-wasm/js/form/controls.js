@@ -1,93 +1,139 @@
-// The form's controls taken together: what is written into them, which of them are shown, and whose issues stand
-// where.
+// All controls of the form: writes the draft into them, shows those that are used, and shows the issues at them.
 
-import { SECRETS, getPath, sameDestination, setPath, toDraft } from "./draft.js";
-import { showIssues } from "./fields.js";
+/**
+ * @import { Issue } from '../index.js'
+ * @import { Draft, Field, FormContext, Part, SecretField, StoredSettings } from '../../types/form.js'
+ */
+
+import { SECRETS, getPath, setPath } from './draft.js';
+import { showIssues } from './fields.js';
 
 export class Controls {
+  /** @type {Map<string, Field>} */
   #fields = new Map();
+  /** @type {Part[]} */
   #parts = [];
-  /** Tells the list of providers which host is in the form. */
+  /**
+   * Called with the host in the form: the list of providers selects by it.
+   * @type {(host: string) => void}
+   */
   hostChanged = () => {};
 
-  /** Registers a control. */
+  /**
+   * Registers a control.
+   * @template {Field} F
+   * @param {F} field
+   */
   add(field) {
     this.#fields.set(field.path, field);
     return field;
   }
 
-  /** Registers what only some ways to sign in use. */
+  /**
+   * Registers a part that only some sign-in methods use.
+   * @param {Part} part
+   */
   addPart(part) {
     this.#parts.push(part);
   }
 
+  /**
+   * The control for a path that has one.
+   * @param {string} path
+   */
   get(path) {
-    return this.#fields.get(path);
+    const field = this.#fields.get(path);
+    if (!field) throw new Error(`the form has no control for ${path}`);
+    return field;
+  }
+
+  /** @param {string} path */
+  #secret(path) {
+    return /** @type {SecretField} */ (this.get(path));
   }
 
   get paths() {
     return [...this.#fields.keys()];
   }
 
-  /** The control for a path, or for the nearest one above it. */
+  /**
+   * The control for a path, or for the nearest one above it.
+   * @param {string} path
+   */
   nearest(path) {
-    for (let at = path; at !== ""; at = at.slice(0, Math.max(0, at.lastIndexOf(".")))) {
+    for (let at = path; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('.')))) {
       const field = this.#fields.get(at);
       if (field) return field;
     }
     return null;
   }
 
+  /** @param {boolean} disabled */
   disable(disabled) {
     for (const field of this.#fields.values()) field.disable(disabled);
   }
 
+  /** @param {Draft} draft */
   write(draft) {
     for (const [path, field] of this.#fields) field.set(getPath(draft, path));
     this.showUsed(draft);
   }
 
-  /** Shows only what the chosen sign-in and ways use. */
+  /**
+   * Shows only the controls that the chosen sign-in and routes use.
+   * @param {Draft} draft
+   */
   showUsed({ authMethod, oauth2, routing, host }) {
     for (const part of this.#parts) part.showIf(authMethod);
-    this.get("oauth2.refreshToken").root.hidden = oauth2.grant !== "refresh_token";
+    this.get('oauth2.refreshToken').root.hidden = oauth2.grant !== 'refresh_token';
     for (const [category, { via }] of Object.entries(routing)) {
-      this.get(`routing.${category}.onFailure`).root.hidden = via === "platform";
+      this.get(`routing.${category}.onFailure`).root.hidden = via === 'platform';
     }
     this.hostChanged(host);
   }
 
-  /** Whether each secret may be kept depends on where it would go; `stored` are the active settings. */
-  offerSecrets(draft, stored) {
-    const same = stored !== null && sameDestination(draft, toDraft(stored));
+  /**
+   * Offers to keep each stored secret that may be kept; `stored` are the active settings.
+   * @param {Draft} draft
+   * @param {StoredSettings | null} stored
+   * @param {boolean} same whether the draft goes to the same server and account as they do
+   */
+  offerSecrets(draft, stored, same) {
     for (const path of SECRETS) {
-      const field = this.get(path);
+      const field = this.#secret(path);
       const isSet = stored !== null && getPath(stored, path)?.isSet === true;
       field.offer(isSet && same, isSet && !same);
       setPath(draft, path, field.get());
     }
   }
 
-  /** Takes what was typed into secrets out of the document and out of the draft. */
+  /**
+   * Removes typed secrets from the document and from the draft.
+   * @param {Draft} draft
+   */
   forgetSecrets(draft) {
     for (const path of SECRETS) {
-      this.get(path).forget();
+      this.#secret(path).forget();
       if (getPath(draft, path)?.set !== undefined) setPath(draft, path, null);
     }
   }
 
   /**
-   * Shows the issues of the fields in `met`. Answers those that belong to no field, and how many fields show an error.
+   * Shows the issues of the touched fields. Returns the issues without a field, and the number of fields with an error.
+   * @param {FormContext} form
+   * @param {Issue[]} issues
+   * @param {Set<string>} touched
    */
-  showIssues(form, issues, met) {
-    const byField = new Map(this.paths.map((path) => [path, []]));
+  showIssues(form, issues, touched) {
+    const byField = new Map(this.paths.map((path) => [path, /** @type {Issue[]} */ ([])]));
+    /** @type {Issue[]} */
     const general = [];
-    for (const issue of issues) (byField.get(this.nearest(issue.field)?.path) ?? general).push(issue);
+    for (const issue of issues) (byField.get(this.nearest(issue.field)?.path ?? '') ?? general).push(issue);
     let wrong = 0;
     for (const [path, field] of this.#fields) {
-      const shown = met.has(path) ? byField.get(path) : [];
+      const shown = (touched.has(path) && byField.get(path)) || [];
       showIssues(form, field, shown);
-      if (shown.some(({ severity }) => severity === "error")) wrong += 1;
+      if (shown.some(({ severity }) => severity === 'error')) wrong += 1;
     }
     return { general, wrong };
   }

@@ -1,104 +1,178 @@
-// The draft: SmtpSettings as they stand in the form. Pure functions, no DOM.
+// The draft: the SmtpSettings in the form. Pure functions, no DOM and no rule: those are in the rules alone.
 
-export const CATEGORIES = ["notification", "rights-request", "audit-invitation", "user-invitation"];
+/**
+ * @import { Category, SmtpSettings, Spaces } from '../index.js'
+ * @import { Draft, DraftSecret } from '../../types/form.js'
+ */
 
 /** The secrets, by path. */
-export const SECRETS = ["password", "oauth2.clientSecret", "oauth2.refreshToken"];
+export const SECRETS = ['password', 'oauth2.clientSecret', 'oauth2.refreshToken'];
 
-// A stored secret may only go where it was stored for (CONTRACT §1).
-const DESTINATION = ["host", "port", "security", "authMethod", "username", "oauth2.tokenUrl"];
-
-/** An empty draft with the defaults. */
+/**
+ * An empty draft with the defaults.
+ * @returns {Draft}
+ */
 export function emptyDraft() {
   return {
-    host: "", port: 25, security: "starttls", authMethod: "password", username: "", password: null,
-    oauth2: { grant: "refresh_token", tokenUrl: "", clientId: "", clientSecret: null, refreshToken: null, scope: "" },
-    senderAddress: "", senderName: "", replyTo: "", ehloName: "", caPem: "",
-    routing: Object.fromEntries(CATEGORIES.map((category) => [category, { via: "relay", onFailure: "hold" }])),
+    host: '',
+    port: 25,
+    security: 'starttls',
+    authMethod: 'password',
+    username: '',
+    password: null,
+    oauth2: { grant: 'refresh_token', tokenUrl: '', clientId: '', clientSecret: null, refreshToken: null, scope: '' },
+    senderAddress: '',
+    senderName: '',
+    replyTo: '',
+    ehloName: '',
+    caPem: '',
+    routing: {
+      notification: { via: 'relay', onFailure: 'hold' },
+      'rights-request': { via: 'relay', onFailure: 'hold' },
+      'audit-invitation': { via: 'relay', onFailure: 'hold' },
+      'user-invitation': { via: 'relay', onFailure: 'hold' },
+    },
   };
 }
 
-/** What stands at a dotted path. */
+/** The categories. The type check fails when the draft lacks one of the schema. */
+export const CATEGORIES = /** @type {Category[]} */ (Object.keys(emptyDraft().routing));
+
+/**
+ * The value at a dotted path. It may have any type, as the settings may come from anywhere.
+ * @param {any} object
+ * @param {string} path
+ * @returns {any}
+ */
 export function getPath(object, path) {
-  return path.split(".").reduce((at, key) => at?.[key], object);
+  return path.split('.').reduce((at, key) => at?.[key], object);
 }
 
-/** Sets what stands at a dotted path. */
+/**
+ * Sets the value at a dotted path.
+ * @param {object} object
+ * @param {string} path
+ * @param {unknown} value
+ */
 export function setPath(object, path, value) {
-  const keys = path.split(".");
-  const last = keys.pop();
-  const parent = keys.reduce((at, key) => (at[key] = isObject(at[key]) ? at[key] : {}), object);
-  parent[last] = value;
+  /** @type {Record<string, any>} */
+  let at = object;
+  const keys = path.split('.');
+  const last = keys.length - 1;
+  for (const key of keys.slice(0, last)) {
+    if (!isObject(at[key])) at[key] = {};
+    at = at[key];
+  }
+  at[keys[last]] = value;
 }
 
+/**
+ * @param {unknown} value
+ * @returns {value is Record<string, unknown>}
+ */
 function isObject(value) {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Applies a JSON merge patch (RFC 7396) and returns the result; neither argument is changed. */
+/**
+ * Applies a JSON merge patch (RFC 7396) and returns the result; neither argument is changed.
+ * @param {unknown} target
+ * @param {unknown} patch
+ * @returns {unknown}
+ */
 export function mergePatch(target, patch) {
   if (!isObject(patch)) return patch;
+  /** @type {Record<string, unknown>} */
   const result = isObject(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
-    if (key === "__proto__") continue;
+    if (key === '__proto__') continue;
     if (value === null) delete result[key];
     else result[key] = mergePatch(result[key], value);
   }
   return result;
 }
 
-/** Settings of any origin, the API's included, as a draft: what is missing takes its default. */
+/**
+ * Makes a draft of settings, also of those that the API shows: a missing field takes its default.
+ * @param {unknown} settings
+ */
 export function toDraft(settings) {
   const draft = emptyDraft();
   if (!isObject(settings)) return draft;
   for (const key of Object.keys(draft)) {
     const value = settings[key];
     if (value === null || value === undefined) continue;
-    if (key === "oauth2") draft.oauth2 = { ...draft.oauth2, ...dropNulls(value) };
-    else if (key === "routing") {
-      for (const category of CATEGORIES) draft.routing[category] = { ...draft.routing[category], ...dropNulls(value[category]) };
-    } else draft[key] = value;
+    if (key === 'oauth2') Object.assign(draft.oauth2, dropNulls(value));
+    else if (key === 'routing') {
+      for (const category of CATEGORIES) Object.assign(draft.routing[category], dropNulls(getPath(value, category)));
+    } else setPath(draft, key, value);
   }
   for (const path of SECRETS) {
-    const secret = getPath(draft, path);
-    setPath(draft, path, secret?.isSet || secret?.keep ? { keep: true } : typeof secret?.set === "string" ? { set: spaced(secret) } : null);
+    setPath(draft, path, toSecret(getPath(draft, path)));
   }
   return draft;
 }
 
-// A fix never holds a secret: it says what becomes of its white space. Here it becomes of it what one sees.
-function spaced({ set, spaces }) {
-  return spaces === "trim" ? set.trim() : spaces === "remove" ? set.replace(/\s+/gu, "") : set;
+/**
+ * Makes a secret of the draft: a stored one is kept.
+ * @param {{ isSet?: unknown, keep?: unknown, set?: unknown, spaces?: Spaces | null } | null} secret
+ * @returns {DraftSecret}
+ */
+function toSecret(secret) {
+  if (secret?.isSet || secret?.keep) return { keep: true };
+  if (typeof secret?.set !== 'string') return null;
+  return secret.spaces ? { set: secret.set, spaces: secret.spaces } : { set: secret.set };
 }
 
+/** @param {unknown} value */
 function dropNulls(value) {
-  return Object.fromEntries(Object.entries(isObject(value) ? value : {}).filter(([, entry]) => entry !== null && entry !== undefined));
+  return Object.fromEntries(
+    Object.entries(isObject(value) ? value : {}).filter(([, entry]) => entry !== null && entry !== undefined),
+  );
 }
 
-/** The document to send: what the chosen sign-in does not use and what is empty is left out. */
+/**
+ * Makes the document to send. Fields that the chosen sign-in does not use and empty ones are left out.
+ * @param {Draft} draft
+ * @returns {SmtpSettings}
+ */
 export function toSettings(draft) {
-  const settings = {};
-  for (const key of ["host", "port", "security", "authMethod"]) settings[key] = draft[key];
-  if (draft.authMethod !== "none") settings.username = draft.username;
-  if (draft.authMethod === "password" && draft.password) settings.password = draft.password;
-  if (draft.authMethod === "oauth2") {
+  const { host, security, authMethod } = draft;
+  // The rules report a port that is no number.
+  const port = /** @type {number | null} */ (draft.port);
+  /** @type {Omit<SmtpSettings, 'senderAddress'>} */
+  const settings = { host, port, security, authMethod };
+  if (draft.authMethod !== 'none') settings.username = draft.username;
+  if (draft.authMethod === 'password' && draft.password) settings.password = draft.password;
+  if (draft.authMethod === 'oauth2') {
     const { grant, tokenUrl, clientId, clientSecret, refreshToken, scope } = draft.oauth2;
     settings.oauth2 = { grant, tokenUrl, clientId };
     if (clientSecret) settings.oauth2.clientSecret = clientSecret;
-    if (refreshToken && grant === "refresh_token") settings.oauth2.refreshToken = refreshToken;
+    if (refreshToken && grant === 'refresh_token') settings.oauth2.refreshToken = refreshToken;
     if (scope) settings.oauth2.scope = scope;
   }
-  settings.senderAddress = draft.senderAddress;
-  for (const key of ["senderName", "replyTo", "ehloName", "caPem"]) settings[key] = draft[key] === "" ? null : draft[key];
-  settings.routing = {};
+  /** @type {NonNullable<SmtpSettings['routing']>} */
+  const routing = {};
   for (const category of CATEGORIES) {
     const { via, onFailure } = draft.routing[category];
-    settings.routing[category] = via === "platform" ? { via } : { via, onFailure };
+    routing[category] = via === 'platform' ? { via } : { via, onFailure };
   }
-  return settings;
+  const { senderAddress, senderName, replyTo, ehloName, caPem } = draft;
+  return {
+    ...settings,
+    senderAddress,
+    senderName: senderName === '' ? null : senderName,
+    replyTo: replyTo === '' ? null : replyTo,
+    ehloName: ehloName === '' ? null : ehloName,
+    caPem: caPem === '' ? null : caPem,
+    routing,
+  };
 }
 
-/** The same without what was typed into secrets: fit to be stored by a browser, or to be shown. */
+/**
+ * The draft without typed secrets: a browser may store it, and it may be shown.
+ * @param {Draft} draft
+ */
 export function withoutSecrets(draft) {
   const copy = structuredClone(draft);
   for (const path of SECRETS) {
@@ -107,19 +181,10 @@ export function withoutSecrets(draft) {
   return copy;
 }
 
-/** Whether a secret stored with `stored` may be kept for `draft`. */
-export function sameDestination(draft, stored) {
-  return DESTINATION.every((path) => {
-    if (path === "oauth2.tokenUrl" && draft.authMethod !== "oauth2") return true;
-    return normal(getPath(draft, path)) === normal(getPath(stored, path));
-  });
-}
-
-function normal(value) {
-  return value === null || value === undefined ? "" : String(value);
-}
-
-/** A port as typed: a number when it looks like one, else the text for the rules to judge. */
+/**
+ * Reads a typed port: a number, or the text where it is none; the rules report that.
+ * @param {string} text
+ */
 export function readPort(text) {
-  return /^[0-9]{1,9}$/.test(text) ? Number(text) : text === "" ? null : text;
+  return /^[0-9]{1,9}$/.test(text) ? Number(text) : text === '' ? null : text;
 }

@@ -1,35 +1,53 @@
-// A fix (JSON merge patch) in a few words.
+// Labels for fixes (JSON merge patches).
 
-import { SECRETS, getPath } from "./draft.js";
+/**
+ * @import { Issue } from '../index.js'
+ * @import { Messages, Patch } from '../../types/form.js'
+ */
 
-/** What stands on the button that applies an issue's fix. */
+import { SECRETS, getPath } from './draft.js';
+
+/**
+ * The label of the button that applies the fix of an issue.
+ * @param {Messages} t
+ * @param {{ code: Issue['code'], fix: Patch }} issue
+ */
 export function fixLabel(t, { code, fix }) {
   const spaces = SECRETS.map((path) => getPath(fix, path)?.spaces).find(Boolean);
-  // What is set is what stands there already, to the eye: "Use mailer" would say nothing.
-  if (spaces || code.endsWith(".whitespace")) return t(`spaces.${spaces ?? "trim"}`);
+  // White space is invisible: "Use mailer" would name the text that the field already seems to have.
+  if (spaces || code.endsWith('.whitespace')) return t(`spaces.${spaces ?? 'trim'}`);
   const value = describePatch(t, fix);
-  if (value !== "") return t("issue.use", { value });
-  return t(Object.values(fix).every((entry) => entry === null) ? "issue.remove" : "issue.fix");
+  if (value !== '') return t('issue.use', { value });
+  return t(Object.values(fix).every((entry) => entry === null) ? 'issue.remove' : 'issue.fix');
 }
 
-/** What it sets; empty when that cannot be said shortly. */
+/**
+ * The values that a patch sets, in a few words; empty when they are too long or too many.
+ * @param {Messages} t
+ * @param {Patch} patch
+ */
 export function describePatch(t, patch) {
+  /** @type {Record<string, (value: unknown) => string>} */
   const say = {
-    port: (port) => t("issue.port", { port }),
+    port: (port) => t('issue.port', { port }),
     security: (value) => (t.has(`security.${value}`) ? t(`security.${value}`) : String(value)),
   };
   const parts = [];
   for (const [key, value] of Object.entries(patch)) {
-    if (typeof value === "object" || String(value).length > 48) return "";
+    if (typeof value === 'object' || String(value).length > 48) return '';
     parts.push(say[key] ? say[key](value) : String(value));
   }
-  return parts.join(", ");
+  return parts.join(', ');
 }
 
-/** The dotted paths that a patch touches. */
-export function patchedPaths(patch, prefix = "") {
+/**
+ * The dotted paths that a patch changes.
+ * @param {object} patch
+ * @returns {string[]}
+ */
+export function patchedPaths(patch, prefix = '') {
   return Object.entries(patch).flatMap(([key, value]) => {
-    const path = prefix === "" ? key : `${prefix}.${key}`;
-    return typeof value === "object" && value !== null ? patchedPaths(value, path) : [path];
+    const path = prefix === '' ? key : `${prefix}.${key}`;
+    return typeof value === 'object' && value !== null ? patchedPaths(value, path) : [path];
   });
 }

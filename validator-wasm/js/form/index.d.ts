@@ -1,27 +1,27 @@
-import type { Issue, Options, SmtpSettings, TestReport } from "../index.js";
+import type { Issue, Options, SmtpSettings, TestReport } from '../index.js';
 
-/** What `smtp-change` tells: never what was typed into a secret. */
+/** The detail of `smtp-change`. It never holds a typed secret. */
 export interface ChangeDetail {
   valid: boolean;
   issues: Issue[];
   settings: SmtpSettings;
 }
 
-/** What `smtp-tested` tells. */
+/** The detail of `smtp-tested`. */
 export interface TestedDetail {
-  /** What the test found; null when there was nothing to test. */
+  /** The report of the test; null when there was nothing to test. */
   report: TestReport | null;
 }
 
-/** What `smtp-activated` tells; `revision` is null once the platform's server is in use again. */
+/** The detail of `smtp-activated`; `revision` is null once the platform's server is in use again. */
 export interface ActivatedDetail extends TestedDetail {
   revision: string | null;
 }
 
 export interface SmtpSettingsFormEventMap extends HTMLElementEventMap {
-  "smtp-change": CustomEvent<ChangeDetail>;
-  "smtp-tested": CustomEvent<TestedDetail>;
-  "smtp-activated": CustomEvent<ActivatedDetail>;
+  'smtp-change': CustomEvent<ChangeDetail>;
+  'smtp-tested': CustomEvent<TestedDetail>;
+  'smtp-activated': CustomEvent<ActivatedDetail>;
 }
 
 /** `<smtp-settings-form api="/api" locale="nl">`. */
@@ -32,10 +32,10 @@ export class SmtpSettingsForm extends HTMLElement {
   locale: string;
   /** Gives the bearer token for each call. */
   getToken: (() => Promise<string | null | undefined>) | null;
-  /** The settings as they stand in the form; what was typed into a secret included, until it is saved. */
+  /** The settings in the form, with typed secrets until they are saved. */
   value: SmtpSettings;
   /** The operator's options, as the server has them. */
-  options: Pick<Options, "allowPorts" | "allowNetworks">;
+  options: Pick<Options, 'allowPorts' | 'allowNetworks'>;
   readonly form: HTMLFormElement | null;
   readonly name: string | null;
   readonly validity: ValidityState;
@@ -43,14 +43,22 @@ export class SmtpSettingsForm extends HTMLElement {
   readonly willValidate: boolean;
   checkValidity(): boolean;
   reportValidity(): boolean;
-  /** Loads the active settings anew, and forgets what was typed. */
+  /** Loads the active settings again, and drops the changes in the form. */
   reload(): Promise<void>;
-  addEventListener<K extends keyof SmtpSettingsFormEventMap>(type: K, listener: (this: SmtpSettingsForm, event: SmtpSettingsFormEventMap[K]) => unknown, options?: boolean | AddEventListenerOptions): void;
-  addEventListener(type: string, listener: EventListenerOrEventListenerObject, options?: boolean | AddEventListenerOptions): void;
+  addEventListener<K extends keyof SmtpSettingsFormEventMap>(
+    type: K,
+    listener: (this: SmtpSettingsForm, event: SmtpSettingsFormEventMap[K]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
 }
 
 declare global {
   interface HTMLElementTagNameMap {
-    "smtp-settings-form": SmtpSettingsForm;
+    'smtp-settings-form': SmtpSettingsForm;
   }
 }

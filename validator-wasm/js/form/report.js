@@ -1,144 +1,325 @@
-// What came of a test: the failure with its remedy, or the way to check that the mail arrived; the certificate,
-// the deliverability and the transcript behind disclosures.
+// The result of a test: the failure with its remedy, or how to check that the mail arrived; certificate, deliverability
+// and transcript in disclosures.
 
-import { button, disclosure, h, icon } from "./dom.js";
-import { describePatch } from "./fixes.js";
+/**
+ * @import { Deliverability, Speaker, TestFailure, TestMessage, TestReport, TranscriptLine } from '../index.js'
+ * @import { Child, FormContext, Messages, Problem } from '../../types/form.js'
+ */
 
-/** A banner: what happened, in a line and a sentence. */
+import { button, disclosure, h, icon } from './dom.js';
+import { describePatch } from './fixes.js';
+
+/**
+ * A banner: the result in a line and a sentence.
+ * @param {'good' | 'bad'} kind
+ * @param {Child} title
+ * @param {...Child} content
+ */
 export function banner(kind, title, ...content) {
-  const marks = { good: "check", bad: "cross" };
-  return h("div", { class: `banner ${kind}`, part: `banner banner-${kind}` }, h("span", { class: "mark" }, icon(marks[kind])),
-    h("div", {}, h("h4", { tabindex: "-1" }, title), content));
-}
-
-/** A line to be copied. */
-function copyable(form, text) {
-  return h("span", { class: "copyable" }, h("code", { dir: "ltr" }, text), copyButton(form, text));
-}
-
-function facts(rows) {
-  return h("dl", { class: "facts-list" }, rows.filter(([, value]) => value !== null && value !== undefined && value !== "")
-    .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { dir: typeof value === "string" ? "auto" : null }, value))));
+  return h(
+    'div',
+    { class: `banner ${kind}`, part: `banner banner-${kind}` },
+    h('span', { class: 'mark' }, icon(kind === 'good' ? 'check' : 'cross')),
+    h('div', {}, h('h4', { tabindex: '-1' }, title), content),
+  );
 }
 
 /**
- * The failure: stage, the server's words, what to do, and the fix that was tried out. `lang` is the language that the
- * test was asked in, whatever the form's is now.
+ * A line with a button that copies it.
+ * @param {FormContext} form
+ * @param {string} text
+ */
+function copyable(form, text) {
+  return h('span', { class: 'copyable' }, h('code', { dir: 'ltr' }, text), copyButton(form, text));
+}
+
+/** @param {[name: string, value: Child][]} rows */
+function facts(rows) {
+  return h(
+    'dl',
+    { class: 'facts-list' },
+    rows
+      .filter(([, value]) => value !== null && value !== undefined && value !== '')
+      .map(([name, value]) =>
+        h('div', {}, h('dt', {}, name), h('dd', { dir: typeof value === 'string' ? 'auto' : null }, value)),
+      ),
+  );
+}
+
+/**
+ * The failure: the stage, the server's reply, the remedy, and the fix that the server has proven. `lang` is the
+ * language of the test's texts; the form may have changed to another since.
+ * @param {FormContext} form
+ * @param {TestFailure} failure
+ * @param {string} note
+ * @param {string} lang
  */
 export function failureView(form, failure, note, lang) {
   const { t } = form;
-  const { smtp } = failure;
+  const { smtp, fix } = failure;
   const field = failure.field ? form.labelOf(failure.field) : null;
   const reply = smtp
-    ? h("figure", { class: "reply", part: "reply" }, h("figcaption", {}, t("result.reply")),
-        h("pre", { dir: "ltr", tabindex: "0", "aria-label": t("result.reply") }, [smtp.code, smtp.enhanced, smtp.text].filter((part) => part !== null && part !== undefined && part !== "").join(" ")))
-    : h("p", { class: "muted" }, t("result.reply.silent"));
-  return banner("bad", t("result.failed", { stage: t(`stage.${failure.stage}`) }),
-    h("p", { class: "lead", dir: "auto", lang }, failure.message),
+    ? h(
+        'figure',
+        { class: 'reply', part: 'reply' },
+        h('figcaption', {}, t('result.reply')),
+        h(
+          'pre',
+          { dir: 'ltr', tabindex: '0', 'aria-label': t('result.reply') },
+          [smtp.code, smtp.enhanced, smtp.text]
+            .filter((part) => part !== null && part !== undefined && part !== '')
+            .join(' '),
+        ),
+      )
+    : h('p', { class: 'muted' }, t('result.reply.silent'));
+  return banner(
+    'bad',
+    t('result.failed', { stage: t(`stage.${failure.stage}`) }),
+    h('p', { class: 'lead', dir: 'auto', lang }, failure.message),
     reply,
-    failure.remedy ? [h("h5", {}, t("result.remedy")), h("p", { dir: "auto", lang }, failure.remedy)] : null,
-    failure.fix ? h("div", { class: "proven", part: "proven" }, h("p", {}, icon("check"), t("result.proven")),
-      button(t("result.proven.apply", { value: describePatch(t, failure.fix) }), { look: "primary", click: () => form.applyProven(failure.fix) })) : null,
-    h("div", { class: "actions" },
-      field ? button(t("result.field", { label: field }), { look: "plain", click: () => form.focusField(failure.field) }) : null),
-    h("p", { class: "small muted" }, note ? `${note} ` : "", t("problem.code", { code: failure.code })));
+    failure.remedy ? [h('h5', {}, t('result.remedy')), h('p', { dir: 'auto', lang }, failure.remedy)] : null,
+    fix
+      ? h(
+          'div',
+          { class: 'proven', part: 'proven' },
+          h('p', {}, icon('check'), t('result.proven')),
+          button(t('result.proven.apply', { value: describePatch(t, fix) }), {
+            look: 'primary',
+            click: () => form.applyProven(fix),
+          }),
+        )
+      : null,
+    h(
+      'div',
+      { class: 'actions' },
+      field
+        ? button(t('result.field', { label: field }), { look: 'plain', click: () => form.focusField(failure.field) })
+        : null,
+    ),
+    h('p', { class: 'small muted' }, note ? `${note} ` : '', t('problem.code', { code: failure.code })),
+  );
 }
 
-/** The test mail: how to see that it arrived, and as whom. */
+/**
+ * The test mail: its sender, and how to check that it arrived.
+ * @param {FormContext} form
+ * @param {TestMessage} message
+ * @param {string} sender
+ */
 export function arrivalView(form, message, sender) {
   const { t } = form;
-  const id = message.messageId.replace(/^<|>$/g, "");
-  return h("section", { class: "card arrival", part: "arrival", "aria-labelledby": "arrival-title" },
-    h("h4", { id: "arrival-title" }, icon("mail"), t("arrival.title")),
-    h("p", {}, t("arrival.text")),
-    facts([[t("arrival.to"), h("span", { dir: "ltr" }, message.recipient)], [t("arrival.from"), h("span", { dir: "ltr" }, sender)],
-      [t("arrival.id"), copyable(form, id)], [t("arrival.reply"), message.reply ? h("code", { dir: "ltr" }, message.reply) : null]]),
-    disclosure(t("arrival.gmail"), {}, h("p", {}, t("arrival.gmail.text")), h("p", {}, copyable(form, `rfc822msgid:${id}`))),
-    disclosure(t("arrival.outlook"), {}, h("p", {}, t("arrival.outlook.text"))),
-    disclosure(t("arrival.missing"), {}, h("p", {}, t("arrival.missing.text"))));
+  const id = message.messageId.replace(/^<|>$/g, '');
+  return h(
+    'section',
+    { class: 'card arrival', part: 'arrival', 'aria-labelledby': 'arrival-title' },
+    h('h4', { id: 'arrival-title' }, icon('mail'), t('arrival.title')),
+    h('p', {}, t('arrival.text')),
+    facts([
+      [t('arrival.to'), h('span', { dir: 'ltr' }, message.recipient)],
+      [t('arrival.from'), h('span', { dir: 'ltr' }, sender)],
+      [t('arrival.id'), copyable(form, id)],
+      [t('arrival.reply'), message.reply ? h('code', { dir: 'ltr' }, message.reply) : null],
+    ]),
+    disclosure(
+      t('arrival.gmail'),
+      {},
+      h('p', {}, t('arrival.gmail.text')),
+      h('p', {}, copyable(form, `rfc822msgid:${id}`)),
+    ),
+    disclosure(t('arrival.outlook'), {}, h('p', {}, t('arrival.outlook.text'))),
+    disclosure(t('arrival.missing'), {}, h('p', {}, t('arrival.missing.text'))),
+  );
 }
 
-/** SPF, DKIM and DMARC as seen in DNS, and the advice. */
+/**
+ * SPF, DKIM and DMARC in DNS, and the advice.
+ * @param {FormContext} form
+ * @param {Deliverability | null} deliverability
+ * @param {string} lang
+ */
 export function deliverabilityView(form, deliverability, lang) {
   if (!deliverability) return null;
   const { t } = form;
   const advice = deliverability.advice ?? [];
-  const checks = ["spf", "dkim", "dmarc"].filter((name) => deliverability[name]).map((name) => {
-    const { result, record } = deliverability[name];
-    // Beside these words, the name of a policy stands for itself.
-    const word = t.has(`deliverability.result.${result}`) ? t(`deliverability.result.${result}`) : String(result);
-    return [name.toUpperCase(), h("span", {}, h("span", { class: "chip" }, word), record ? h("code", { dir: "ltr" }, record) : null)];
-  });
+  const names = /** @type {const} */ (['spf', 'dkim', 'dmarc']);
+  const checks = names
+    .filter((name) => deliverability[name])
+    .map((name) => {
+      const { result, record } = deliverability[name];
+      // A result without a message is the name of a DMARC policy, which is shown as it is.
+      const word = t.has(`deliverability.result.${result}`) ? t(`deliverability.result.${result}`) : String(result);
+      /** @type {[string, Child]} */
+      const row = [
+        name.toUpperCase(),
+        h('span', {}, h('span', { class: 'chip' }, word), record ? h('code', { dir: 'ltr' }, record) : null),
+      ];
+      return row;
+    });
   if (checks.length === 0 && advice.length === 0) return null;
-  return disclosure(t("deliverability.title"), { class: "card", open: advice.length > 0 },
-    advice.length === 0 ? h("p", {}, t("deliverability.good")) : h("ul", { class: "advice" }, advice.map((line) => h("li", { dir: "auto", lang }, line))),
-    facts(checks));
+  return disclosure(
+    t('deliverability.title'),
+    { class: 'card', open: advice.length > 0 },
+    advice.length === 0
+      ? h('p', {}, t('deliverability.good'))
+      : h(
+          'ul',
+          { class: 'advice' },
+          advice.map((line) => h('li', { dir: 'auto', lang }, line)),
+        ),
+    facts(checks),
+  );
 }
 
-/** TLS version, cipher, certificate, and what the server offers. */
+/**
+ * TLS version, cipher, certificate, and what the server offers.
+ * @param {FormContext} form
+ * @param {TestReport} report
+ */
 export function tlsView(form, report) {
   const { tls, capabilities } = report;
   if (!tls) return null;
   const { t } = form;
-  const certificate = tls.certificate ?? {};
-  const days = Math.floor((new Date(certificate.notAfter) - Date.now()) / 86_400_000);
-  const code = (text) => (text ? h("code", { dir: "ltr" }, text) : null);
-  const chips = (list) => (list?.length ? h("span", { class: "chips", dir: "ltr" }, list.map((line) => h("code", { class: "chip" }, line))) : null);
-  return disclosure(t("tls.title"), { class: "card" }, facts([
-    [t("tls.version"), code(tls.version)],
-    [t("tls.cipher"), code(tls.cipher)],
-    [t("tls.subject"), code(certificate.subject)],
-    [t("tls.issuer"), code(certificate.issuer)],
-    [t("tls.names"), chips(certificate.names)],
-    [t("tls.valid"), certificate.notAfter ? h("span", {}, t("tls.valid.range", { from: t.date(certificate.notBefore), to: t.date(certificate.notAfter) }),
-      days >= 0 && days < 30 ? h("strong", { class: "chip warning" }, t("tls.expires", { days })) : null) : null],
-    [t("tls.sha256"), code(certificate.sha256)],
-    [t("capabilities.before"), chips(capabilities?.beforeTls)],
-    [t("capabilities.after"), chips(capabilities?.afterTls)],
-  ]));
+  const { certificate } = tls;
+  const days = Math.floor((Date.parse(certificate?.notAfter ?? '') - Date.now()) / 86_400_000);
+  const code = (/** @type {string | null | undefined} */ text) => (text ? h('code', { dir: 'ltr' }, text) : null);
+  const chips = (/** @type {string[] | null | undefined} */ list) =>
+    list?.length
+      ? h(
+          'span',
+          { class: 'chips', dir: 'ltr' },
+          list.map((line) => h('code', { class: 'chip' }, line)),
+        )
+      : null;
+  return disclosure(
+    t('tls.title'),
+    { class: 'card' },
+    facts([
+      [t('tls.version'), code(tls.version)],
+      [t('tls.cipher'), code(tls.cipher)],
+      [t('tls.subject'), code(certificate?.subject)],
+      [t('tls.issuer'), code(certificate?.issuer)],
+      [t('tls.names'), chips(certificate?.names)],
+      [
+        t('tls.valid'),
+        certificate?.notAfter
+          ? h(
+              'span',
+              {},
+              t('tls.valid.range', { from: t.date(certificate.notBefore), to: t.date(certificate.notAfter) }),
+              days >= 0 && days < 30 ? h('strong', { class: 'chip warning' }, t('tls.expires', { days })) : null,
+            )
+          : null,
+      ],
+      [t('tls.sha256'), code(certificate?.sha256)],
+      [t('capabilities.before'), chips(capabilities?.beforeTls)],
+      [t('capabilities.after'), chips(capabilities?.afterTls)],
+    ]),
+  );
 }
 
-/** Every line of the session, secrets left out by the server. */
+/**
+ * Every line of the session; the server has removed the secrets.
+ * @param {FormContext} form
+ * @param {TranscriptLine[] | null} transcript
+ */
 export function transcriptView(form, transcript) {
   if (!transcript?.length) return null;
   const { t } = form;
-  const text = transcript.map(({ ms, from, line }) => `${String(ms).padStart(8)} ${from === "server" ? "S" : "C"} ${line}`).join("\n");
-  const who = (from) => t(`transcript.${from}`);
-  return disclosure(t("transcript.title"), { class: "card transcript", part: "disclosure transcript" },
-    h("div", { class: "transcript-head" }, h("p", { class: "muted" }, t("transcript.text")), copyButton(form, text)),
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("transcript.title") },
-      h("table", { dir: "ltr" },
-        h("thead", { class: "sr" }, h("tr", {}, ["time", "who", "line"].map((key) => h("th", { scope: "col" }, t(`transcript.${key}`))))),
-        h("tbody", {}, transcript.map(({ ms, from, line }) => h("tr", { "data-from": from },
-          h("td", { class: "ms" }, Number.isFinite(ms) ? ms.toFixed(1) : ""), h("td", { class: "who" }, who(from)), h("td", {}, h("code", {}, line))))))));
+  const text = transcript
+    .map(({ ms, from, line }) => `${String(ms).padStart(8)} ${from === 'server' ? 'S' : 'C'} ${line}`)
+    .join('\n');
+  const who = (/** @type {Speaker} */ from) => t(`transcript.${from}`);
+  return disclosure(
+    t('transcript.title'),
+    { class: 'card transcript', part: 'disclosure transcript' },
+    h('div', { class: 'transcript-head' }, h('p', { class: 'muted' }, t('transcript.text')), copyButton(form, text)),
+    h(
+      'div',
+      { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': t('transcript.title') },
+      h(
+        'table',
+        { dir: 'ltr' },
+        h(
+          'thead',
+          { class: 'sr' },
+          h(
+            'tr',
+            {},
+            ['time', 'who', 'line'].map((key) => h('th', { scope: 'col' }, t(`transcript.${key}`))),
+          ),
+        ),
+        h(
+          'tbody',
+          {},
+          transcript.map(({ ms, from, line }) =>
+            h(
+              'tr',
+              { 'data-from': from },
+              h('td', { class: 'ms' }, Number.isFinite(ms) ? ms.toFixed(1) : ''),
+              h('td', { class: 'who' }, who(from)),
+              h('td', {}, h('code', {}, line)),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
+/**
+ * @param {FormContext} form
+ * @param {string} text
+ */
 function copyButton(form, text) {
   const { t } = form;
-  const copy = button(t("form.copy"), { look: "quiet small", click: async () => {
-    await navigator.clipboard.writeText(text).catch(() => undefined);
-    copy.textContent = t("form.copied");
-    form.announce(t("form.copied"));
-  } });
+  /** @type {HTMLButtonElement} */
+  const copy = button(t('form.copy'), {
+    look: 'quiet small',
+    click: async () => {
+      await navigator.clipboard.writeText(text).catch(() => undefined);
+      copy.textContent = t('form.copied');
+      form.announce(t('form.copied'));
+    },
+  });
   return copy;
 }
 
 /**
- * A problem of the API: what it is and what to do in the admin's words, the server's words, and the code. `title`
- * says what could not be done, `retry` does it again.
+ * The kinds of problems by HTTP status; 0 stands for no answer.
+ * @type {Map<number | undefined, string>}
+ */
+const PROBLEMS = new Map([
+  [0, 'offline'],
+  [401, 'unauthorized'],
+  [403, 'forbidden'],
+  [429, 'busy'],
+]);
+
+/**
+ * A problem of the API: the cause and the remedy in the admin's language, the server's text, and the code. `title`
+ * names the action that failed, `retry` repeats it.
+ * @param {Messages} t
+ * @param {Problem} error
+ * @param {{ title?: string, retry?: () => void }} [options]
  */
 export function problemView(t, error, { title, retry } = {}) {
   const code = error.body?.code;
-  const kind = code === "settings.conflict" ? "conflict" : ({ 0: "offline", 401: "unauthorized", 403: "forbidden", 429: "busy" }[error.status] ?? "server");
+  const kind = code === 'settings.conflict' ? 'conflict' : (PROBLEMS.get(error.status) ?? 'server');
   const known = code && t.has(`problem.${code}`) ? t(`problem.${code}`) : null;
-  // The title says in English what the kind says in the admin's language.
-  const said = known ? null : (error.body?.detail ?? (kind === "server" ? error.body?.title : null));
-  const remedy = kind === "busy" && !error.retryAfter ? t("problem.busy.remedy.later") : t(`problem.${kind}.remedy`, { seconds: error.retryAfter });
-  const view = banner("bad", title ?? known ?? t(`problem.${kind}`),
-    h("p", { class: "lead", dir: "auto" }, title ? t(`problem.${kind}`) : said),
-    known ? null : h("p", {}, remedy),
-    retry ? h("div", { class: "actions" }, button(t("form.retry"), { click: retry })) : null,
-    code ? h("p", { class: "small muted" }, t("problem.code", { code })) : null);
-  view.setAttribute("role", "alert");
+  // The server's title is the English of what the kind says, so only an unknown problem shows it.
+  const said = known ? null : (error.body?.detail ?? (kind === 'server' ? error.body?.title : null));
+  const remedy =
+    kind === 'busy' && !error.retryAfter
+      ? t('problem.busy.remedy.later')
+      : t(`problem.${kind}.remedy`, { seconds: error.retryAfter });
+  const view = banner(
+    'bad',
+    title ?? known ?? t(`problem.${kind}`),
+    h('p', { class: 'lead', dir: 'auto' }, title ? t(`problem.${kind}`) : said),
+    known ? null : h('p', {}, remedy),
+    retry ? h('div', { class: 'actions' }, button(t('form.retry'), { click: retry })) : null,
+    code ? h('p', { class: 'small muted' }, t('problem.code', { code })) : null,
+  );
+  view.setAttribute('role', 'alert');
   return view;
 }

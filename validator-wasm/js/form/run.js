@@ -1,50 +1,84 @@
-// One run of a test, from the first stage to what came of it.
+// One run of a test, from the first stage to the result.
 
-import { fill, h } from "./dom.js";
-import { arrivalView, banner, deliverabilityView, failureView, problemView, tlsView, transcriptView } from "./report.js";
-import { StageList, stageOrder } from "./stages.js";
+/**
+ * @import { StageResult, TestReport } from '../index.js'
+ * @import { Active, FormContext, RunAbout } from '../../types/form.js'
+ * @import { ApiError } from './api.js'
+ */
+
+import { fill, h } from './dom.js';
+import {
+  arrivalView,
+  banner,
+  deliverabilityView,
+  failureView,
+  problemView,
+  tlsView,
+  transcriptView,
+} from './report.js';
+import { StageList, stageOrder } from './stages.js';
 
 export class Run {
   #about;
+  /** @type {StageResult[]} */
   #passed = [];
+  /** @type {(() => void) | null} */
   #end = null;
-  // What it is drawn with, and into: anew when the language changes.
+  // The parts of the drawing. A change of the language draws them again.
+  /** @type {FormContext} */
   #form;
+  /** @type {HTMLElement} */
   #outcome;
+  /** @type {StageList} */
   #stages;
+  /** @type {HTMLElement} */
   #heading;
+  /** @type {HTMLElement} */
   #card;
+  /** @type {HTMLElement} */
   #details;
 
-  /** `about`: what is done (`test`, `activate`, `rollback`), with which host, and in which locale the server answers. */
+  /** @param {RunAbout} about */
   constructor(about) {
     this.#about = about;
   }
 
-  /** Draws it as it stands into `outcome`. */
+  /**
+   * Draws the present state of the run into `outcome`.
+   * @param {FormContext} form
+   * @param {HTMLElement} outcome
+   */
   draw(form, outcome) {
     const { t } = form;
     const { host, security } = this.#about;
     this.#form = form;
     this.#outcome = outcome;
     this.#stages = new StageList(t, stageOrder(security));
-    this.#heading = h("h3", { id: "outcome-title" }, t("result.running", { host }));
-    this.#card = h("section", { class: "card test", part: "test", "aria-labelledby": "outcome-title", "aria-busy": "true" }, this.#heading, this.#stages.root);
-    this.#details = h("div", { class: "details" });
+    this.#heading = h('h3', { id: 'outcome-title' }, t('result.running', { host }));
+    this.#card = h(
+      'section',
+      { class: 'card test', part: 'test', 'aria-labelledby': 'outcome-title', 'aria-busy': 'true' },
+      this.#heading,
+      this.#stages.root,
+    );
+    this.#details = h('div', { class: 'details' });
     fill(outcome, this.#card, this.#details);
     for (const stage of this.#passed) this.#stages.pass(stage);
     this.#end?.();
-    if (this.#end) this.#card.setAttribute("aria-busy", "false");
+    if (this.#end) this.#card.setAttribute('aria-busy', 'false');
   }
 
-  /** Brings it into view and says that it runs. */
+  /** Scrolls the run into view and announces it. */
   begin() {
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.#card.scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
+    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    this.#card.scrollIntoView({ block: 'nearest', behavior: still ? 'auto' : 'smooth' });
     this.#form.announce(this.#heading.textContent);
   }
 
-  /** A stage has come to its end. */
+  /**
+   * Shows and announces a finished stage.
+   * @param {StageResult} stage
+   */
   pass(stage) {
     const { t, announce } = this.#form;
     this.#passed.push(stage);
@@ -52,13 +86,25 @@ export class Run {
     announce(`${t(`stage.${stage.stage}`)}: ${t(`state.${stage.status}`)}`);
   }
 
-  /** The answer is there. `active` is what is active now. */
+  /**
+   * Shows the answer. `active` are the settings that are active now.
+   * @param {TestReport | null} report
+   * @param {boolean} activated
+   * @param {Active | null | undefined} active
+   */
   finish(report, activated, active) {
     this.#ended(() => this.#showAnswer(report, activated, active));
-    this.#form.announce([...this.#details.firstChild.querySelectorAll("h4, .lead")].map((element) => element.textContent).join(". "));
+    this.#form.announce(
+      [...(this.#details.firstElementChild?.querySelectorAll('h4, .lead') ?? [])]
+        .map((element) => element.textContent)
+        .join('. '),
+    );
   }
 
-  /** There will be no report: stopped by the admin, or by an error. */
+  /**
+   * Ends the run without a report: the admin has stopped it, or an error (`null` stands for the admin).
+   * @param {ApiError | null} error
+   */
   stop(error) {
     this.#ended(() => {
       const { t } = this.#form;
@@ -66,23 +112,29 @@ export class Run {
       if (error) {
         this.#card.remove();
         fill(this.#details, problemView(t, error));
-      } else this.#heading.textContent = t("result.stopped");
+      } else this.#heading.textContent = t('result.stopped');
     });
     if (!error) this.#form.announce(this.#heading.textContent);
   }
 
-  /** Nothing to show here. */
+  /** Removes the run: its result is shown elsewhere. */
   leave() {
     this.#end = () => fill(this.#outcome);
     this.#end();
   }
 
+  /** @param {() => void} show */
   #ended(show) {
     this.#end = show;
     show();
-    this.#card.setAttribute("aria-busy", "false");
+    this.#card.setAttribute('aria-busy', 'false');
   }
 
+  /**
+   * @param {TestReport | null} report
+   * @param {boolean} activated
+   * @param {Active | null | undefined} active
+   */
   #showAnswer(report, activated, active) {
     const form = this.#form;
     const { t } = form;
@@ -92,18 +144,34 @@ export class Run {
     if (report) {
       this.#stages.finish(report);
       const total = report.stages.reduce((sum, { ms }) => sum + (Number.isFinite(ms) ? ms : 0), 0);
-      fill(this.#heading, h("span", { dir: "ltr" }, host), h("span", { class: "total" }, t("result.total", { time: t.duration(total) })));
+      fill(
+        this.#heading,
+        h('span', { dir: 'ltr' }, host),
+        h('span', { class: 'total' }, t('result.total', { time: t.duration(total) })),
+      );
     } else this.#card.remove();
     if (report?.failure) {
-      const kept = what === "test" ? "" : t(active ? "result.kept" : "result.kept.platform");
+      const kept = what === 'test' ? '' : t(active ? 'result.kept' : 'result.kept.platform');
       parts.push(failureView(form, report.failure, kept, locale));
-    } else if (activated && !active) parts.push(banner("good", t("status.removed")));
+    } else if (activated && !active) parts.push(banner('good', t('status.removed')));
     else {
-      const title = activated ? t(what === "rollback" ? "status.rolledback" : "result.activated") : t("result.passed");
-      parts.push(banner("good", title, h("p", { class: "lead" }, activated ? t("result.activated.text", { host }) : t("result.passed.text"))));
-      if (report?.testMessage) parts.push(arrivalView(form, report.testMessage, sender ?? active?.settings.senderAddress ?? ""));
+      const title = activated ? t(what === 'rollback' ? 'status.rolledback' : 'result.activated') : t('result.passed');
+      parts.push(
+        banner(
+          'good',
+          title,
+          h('p', { class: 'lead' }, activated ? t('result.activated.text', { host }) : t('result.passed.text')),
+        ),
+      );
+      if (report?.testMessage)
+        parts.push(arrivalView(form, report.testMessage, sender ?? active?.settings.senderAddress ?? ''));
     }
-    if (report) parts.push(deliverabilityView(form, report.deliverability, locale), tlsView(form, report), transcriptView(form, report.transcript));
+    if (report)
+      parts.push(
+        deliverabilityView(form, report.deliverability, locale),
+        tlsView(form, report),
+        transcriptView(form, report.transcript),
+      );
     fill(this.#details, parts);
   }
 }

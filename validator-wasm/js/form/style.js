@@ -1,5 +1,5 @@
-// The form's looks. Colours follow the page's `color-scheme`; every one of them, the font and the corners can be
-// set from outside by the custom properties of `:host`, and each part by `::part()`.
+// The style sheet of the form. Colours follow the page's `color-scheme`. A page sets colours, font and corners by the
+// custom properties of `:host`, and styles each part by `::part()`.
 
 const CSS = `
 :host {
@@ -33,7 +33,7 @@ const CSS = `
 h3, h4, h5, p, dl, dd, ol, ul, figure, pre { margin: 0; padding: 0; }
 h3, h4, h5 { font-size: 1em; font-weight: 620; line-height: 1.35; }
 p, dd, dt, li, pre, code, h3, h4, h5, label, summary, button, strong, span { overflow-wrap: anywhere; }
-/* A grid's column is as wide as its longest word, unless it is told to fit. */
+/* A grid's column is as wide as its longest word, unless minmax(0, …) limits it. */
 .form, .section, .fields, .row, .field, .control, .footer, .outcome, .details, .arrival, .issues, .facts-list, .facts-list > div, .banner > div { grid-template-columns: minmax(0, 1fr); }
 code, pre, .code { font-family: var(--mono); font-size: .875em; }
 .muted, .hint, .intro { color: var(--muted); }
@@ -265,6 +265,7 @@ dialog .actions { justify-content: flex-end; }
 }
 `;
 
+/** @type {CSSStyleSheet | null} */
 let sheet = null;
 
 /** The sheet, shared by all forms of a page. */

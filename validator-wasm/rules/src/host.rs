@@ -18,6 +18,12 @@ use crate::text::{
 /// Longer than any name however it is written; what is longer is not looked at any further.
 pub(crate) const MAX_TEXT: usize = 1_024;
 
+/// A host that the rules accept, as it is stored and dialled: an IP literal, or A-labels without a final dot.
+pub(crate) fn normal<'a, S: Platform>(host: &'a [u8], platform: &S) -> Option<Cow<'a, [u8]>> {
+    let host = name::strip_dot(host).unwrap_or(host);
+    if Ip::parse(host).is_some() { Some(Cow::Borrowed(host)) } else { name::ascii(host, platform).ok() }
+}
+
 impl<S: Platform> Rules<'_, S> {
     /// Peels off what does not belong to a host, one issue for each layer; every fix sets the host to what is
     /// left then, so what is wrong with the rest is told at once.

@@ -12,6 +12,7 @@ extern crate alloc;
 
 pub mod address;
 pub mod catalogue;
+mod destination;
 mod directory;
 mod document;
 mod host;
@@ -32,20 +33,17 @@ mod typo;
 
 use alloc::string::String;
 
+pub use destination::{Account, Destination};
 pub use directory::Directory;
 pub use document::{check, needs};
 pub use platform::{CertificateProblem, Idn, Options, Platform};
 pub use ports::{PORTS, Security};
-pub use secret::Spaces;
-pub use text::{is_space, trim};
+pub use secret::{Spaces, secret_text};
+pub use text::trim;
 
 /// A host that the rules accept, as it is stored and dialled: A-labels, no final dot.
 pub fn normal_host(host: &str, platform: &impl Platform) -> Option<String> {
-    let host = name::strip_dot(host.as_bytes()).unwrap_or(host.as_bytes());
-    if address::Ip::parse(host).is_some() {
-        return String::from_utf8(host.to_vec()).ok();
-    }
-    String::from_utf8(name::ascii(host, platform).ok()?.into_owned()).ok()
+    String::from_utf8(host::normal(host.as_bytes(), platform)?.into_owned()).ok()
 }
 
 /// An address that the rules accept, as it goes to a server: its domain as A-labels.

@@ -119,22 +119,12 @@ impl<'a, S: Platform> Rules<'a, S> {
 
     /// The port, 25 when the field is absent; `None` when the field holds no port.
     pub(crate) fn effective_port(&self) -> Option<u16> {
-        match self.field(Key::Port) {
-            Value::Null => Some(DEFAULT_PORT),
-            Value::Number(number) => whole_port(number),
-            _ => None,
-        }
+        port_of(self.field(Key::Port))
     }
 
     /// The TLS mode, STARTTLS when the field is absent; `None` when the field holds no mode.
     pub(crate) fn effective_security(&self) -> Option<Security> {
-        match self.field(Key::Security) {
-            Value::Null => Some(Security::StartTls),
-            Value::Text(text) => {
-                [Security::StartTls, Security::Tls].into_iter().find(|security| text == security.name())
-            }
-            _ => None,
-        }
+        security_of(self.field(Key::Security))
     }
 
     /// Whether the operator allows the port.
@@ -168,10 +158,7 @@ impl<'a, S: Platform> Rules<'a, S> {
     /// How the session will authenticate. A misspelt method counts as the one that its fix sets, so that the fix brings
     /// up no new issue.
     pub(crate) fn method(&self) -> Method {
-        match self.field(Key::AuthMethod) {
-            Value::Text(text) => meant_method(text).unwrap_or(Method::Password),
-            _ => Method::Password,
-        }
+        method_of(self.field(Key::AuthMethod))
     }
 
     /// The result of looking up the host; `None` when it is no plain name.
@@ -212,6 +199,34 @@ impl<'a, S: Platform> Rules<'a, S> {
             self.report.add_at(whitespace, path);
             self.report.set(&[], trimmed);
         }
+    }
+}
+
+/// The port of settings whose field holds this value.
+pub(crate) fn port_of(field: Value<'_>) -> Option<u16> {
+    match field {
+        Value::Null => Some(DEFAULT_PORT),
+        Value::Number(number) => whole_port(number),
+        _ => None,
+    }
+}
+
+/// The TLS mode of settings whose field holds this value.
+pub(crate) fn security_of(field: Value<'_>) -> Option<Security> {
+    match field {
+        Value::Null => Some(Security::StartTls),
+        Value::Text(text) => {
+            [Security::StartTls, Security::Tls].into_iter().find(|security| text == security.name())
+        }
+        _ => None,
+    }
+}
+
+/// The method of settings whose field holds this value; a misspelt one counts as the one that its fix sets.
+pub(crate) fn method_of(field: Value<'_>) -> Method {
+    match field {
+        Value::Text(text) => meant_method(text).unwrap_or(Method::Password),
+        _ => Method::Password,
     }
 }
 

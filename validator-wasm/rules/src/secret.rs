@@ -1,12 +1,15 @@
 //! The password and the secrets of oauth2: `{"set": text}` or `{"keep": true}`. Their text never goes into a
 //! report; a fix that changes one says how (`"spaces": "trim"`), not to what.
 
+use alloc::vec::Vec;
+
 use crate::catalogue::{Code, Param};
-use crate::packed::{Key, Name, Object, Value};
+use crate::packed::{Key, Name, Object, Value, read};
 use crate::platform::Platform;
 use crate::rules::{Method, Rules};
 use crate::text::{
-    ALPHANUMERIC, chars, class, has_control, has_line_break, has_space, is_space_code, trim_bytes, word,
+    ALPHANUMERIC, chars, class, has_control, has_line_break, has_space, is_space_code, put, split_char,
+    trim_bytes, word,
 };
 
 /// The longest secret, in octets.
@@ -54,6 +57,27 @@ impl Spaces {
         Self::parse_bytes(text.as_bytes())
     }
 
+    /// The secret that this makes of its text: without the white space that does not belong to it. UTF-8 stays
+    /// UTF-8.
+    pub fn apply(self, text: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Keep => text.to_vec(),
+            Self::Trim => trim_bytes(text).to_vec(),
+            Self::Remove => {
+                // Room for everything at once: growing would leave copies of the secret in memory.
+                let mut joined = Vec::with_capacity(text.len());
+                let mut rest = text;
+                while let Some((c, after)) = split_char(rest) {
+                    if !is_space_code(c) {
+                        put(&mut joined, rest.get(..rest.len() - after.len()).unwrap_or_default());
+                    }
+                    rest = after;
+                }
+                joined
+            }
+        }
+    }
+
     fn parse_bytes(text: &[u8]) -> Option<Self> {
         word(text, b"keep trim remove").map(|number| match number {
             0 => Self::Keep,
@@ -61,6 +85,12 @@ impl Spaces {
             _ => Self::Remove,
         })
     }
+}
+
+/// The secret that a packed `{"set": text, "spaces": …}` sets, as it is stored; empty when it sets none.
+pub fn secret_text(secret: &[u8]) -> Vec<u8> {
+    let Value::Object(object) = read(secret) else { return Vec::new() };
+    Members::read(object).and_then(|members| Some(members.spaces.apply(members.set?))).unwrap_or_default()
 }
 
 /// A secret's text, and what becomes of its spaces.

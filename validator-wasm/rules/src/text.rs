@@ -78,7 +78,7 @@ pub(crate) fn all(text: &[u8], class: u8) -> bool {
 }
 
 /// White space, line ends and the byte order mark that copying from elsewhere brings along.
-pub fn is_space(c: char) -> bool {
+fn is_space(c: char) -> bool {
     is_space_code(u32::from(c))
 }
 

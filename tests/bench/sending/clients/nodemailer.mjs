@@ -1,10 +1,10 @@
 // nodemailer's pool: HOST PORT MESSAGE COUNT CONNECTIONS [--tls CA].
-import { readFileSync } from "node:fs";
-import nodemailer from "nodemailer";
+import { readFileSync } from 'node:fs';
+import nodemailer from 'nodemailer';
 
 const [host, port, file, count, connections, , ca] = process.argv.slice(2);
 const raw = readFileSync(file);
-const envelope = { from: "noreply@example.org", to: ["someone@example.net"] };
+const envelope = { from: 'noreply@example.org', to: ['someone@example.net'] };
 
 const cpu = process.cpuUsage();
 const began = process.hrtime.bigint();
@@ -12,7 +12,7 @@ const pool = nodemailer.createTransport({
   pool: true,
   host,
   port: Number(port),
-  name: "client.example.org",
+  name: 'client.example.org',
   secure: ca !== undefined,
   ignoreTLS: ca === undefined,
   tls: ca === undefined ? undefined : { ca: readFileSync(ca) },

@@ -13,14 +13,19 @@ const check = ajv.compile({
     port: { type: 'integer', enum: PORTS },
     security: { enum: MODES },
     username: { type: 'string', minLength: 1, maxLength: 255 },
-    password: { type: 'object', required: ['set'], properties: { set: { type: 'string', minLength: 1, maxLength: 4096 } } },
+    password: {
+      type: 'object',
+      required: ['set'],
+      properties: { set: { type: 'string', minLength: 1, maxLength: 4096 } },
+    },
     senderAddress: { type: 'string', format: 'email', maxLength: 254 },
     senderName: { type: 'string', maxLength: 256 },
   },
 });
 const checkHost = ajv.compile(host);
 
-const told = (check, value) => (check(value) ? 0 : count(check.errors, ({ instancePath, message }) => instancePath.length + message.length));
+const told = (check, value) =>
+  check(value) ? 0 : count(check.errors, ({ instancePath, message }) => instancePath.length + message.length);
 
 export const form = (values) => told(check, values);
 export const field = (values) => told(checkHost, values.host);

@@ -4,8 +4,13 @@ import { HOST, MODES, PORTS, count } from './rules.mjs';
 const host = Joi.string().pattern(HOST).required();
 const schema = Joi.object({
   host,
-  port: Joi.number().strict().valid(...PORTS).required(),
-  security: Joi.string().valid(...MODES).required(),
+  port: Joi.number()
+    .strict()
+    .valid(...PORTS)
+    .required(),
+  security: Joi.string()
+    .valid(...MODES)
+    .required(),
   username: Joi.string().max(255).required(),
   password: Joi.object({ set: Joi.string().max(4096).required() }).required(),
   senderAddress: Joi.string().email({ tlds: false }).max(254).required(),

@@ -4,7 +4,11 @@ import { HOST, MODES, PORTS, count } from './rules.mjs';
 const host = v.pipe(v.string(), v.regex(HOST));
 const schema = v.object({
   host,
-  port: v.pipe(v.number(), v.integer(), v.check((port) => PORTS.includes(port))),
+  port: v.pipe(
+    v.number(),
+    v.integer(),
+    v.check((port) => PORTS.includes(port)),
+  ),
   security: v.picklist(MODES),
   username: v.pipe(v.string(), v.minLength(1), v.maxLength(255)),
   password: v.object({ set: v.pipe(v.string(), v.minLength(1), v.maxLength(4096)) }),
@@ -12,7 +16,8 @@ const schema = v.object({
   senderName: v.optional(v.pipe(v.string(), v.maxLength(256))),
 });
 
-const told = ({ success, issues }) => (success ? 0 : count(issues, ({ path, message }) => (path?.length ?? 0) + message.length));
+const told = ({ success, issues }) =>
+  success ? 0 : count(issues, ({ path, message }) => (path?.length ?? 0) + message.length);
 
 export const form = (values) => told(v.safeParse(schema, values));
 export const field = (values) => told(v.safeParse(host, values.host));

@@ -16,5 +16,9 @@ const checks = {
   senderName: (form) => form.senderName === undefined || isLength(text(form.senderName), { max: 256 }),
 };
 
-export const form = (values) => count(Object.keys(checks).filter((name) => !checks[name](values)), (name) => name.length);
+export const form = (values) =>
+  count(
+    Object.keys(checks).filter((name) => !checks[name](values)),
+    (name) => name.length,
+  );
 export const field = (values) => (checks.host(values) ? 0 : 'host'.length);

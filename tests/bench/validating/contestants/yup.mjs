@@ -18,7 +18,10 @@ const told = (schema, value) => {
     return 0;
   } catch (error) {
     // The only problem of a lone value is the error itself.
-    return count(error.inner.length ? error.inner : [error], ({ path, message }) => (path?.length ?? 0) + message.length);
+    return count(
+      error.inner.length ? error.inner : [error],
+      ({ path, message }) => (path?.length ?? 0) + message.length,
+    );
   }
 };
 

@@ -3,7 +3,10 @@ import { HOST, MODES, PORTS, count } from './rules.mjs';
 
 const schema = z.object({
   host: z.string().regex(HOST),
-  port: z.number().int().refine((port) => PORTS.includes(port)),
+  port: z
+    .number()
+    .int()
+    .refine((port) => PORTS.includes(port)),
   security: z.enum(MODES),
   username: z.string().min(1).max(255),
   password: z.object({ set: z.string().min(1).max(4096) }),
@@ -11,7 +14,8 @@ const schema = z.object({
   senderName: z.string().max(256).optional(),
 });
 
-const told = ({ success, error }) => (success ? 0 : count(error.issues, ({ path, message }) => path.length + message.length));
+const told = ({ success, error }) =>
+  success ? 0 : count(error.issues, ({ path, message }) => path.length + message.length);
 
 export const form = (values) => told(schema.safeParse(values));
 export const field = (values) => told(schema.shape.host.safeParse(values.host));

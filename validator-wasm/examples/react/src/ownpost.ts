@@ -1,19 +1,19 @@
 // What your product has in its own way. Here it comes from `ownpost local`.
-import type { Options } from "@ownpost/validator";
+import type { Options } from '@ownpost/validator';
 
 /** A token for the API; `ownpost local` gives one to everybody. */
 export async function getToken(): Promise<string> {
-  const response = await fetch("/dev/token", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ tenant: "react", email: "admin@acme.test" }),
+  const response = await fetch('/dev/token', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ tenant: 'react', email: 'admin@acme.test' }),
   });
   const { token } = await response.json();
   return token;
 }
 
 /** What the operator allows beside public addresses and the usual ports: here the relays on this machine. */
-export async function getOptions(): Promise<Pick<Options, "allowNetworks" | "allowPorts">> {
-  const { allow } = await (await fetch("/dev/relays")).json();
+export async function getOptions(): Promise<Pick<Options, 'allowNetworks' | 'allowPorts'>> {
+  const { allow } = await (await fetch('/dev/relays')).json();
   return { allowNetworks: allow.networks, allowPorts: allow.ports };
 }

@@ -2,10 +2,10 @@
 
 /** A token for the API; `ownpost local` gives one to everybody. */
 export async function getToken() {
-  const response = await fetch("/dev/token", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ tenant: "vue", email: "admin@acme.test" }),
+  const response = await fetch('/dev/token', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ tenant: 'vue', email: 'admin@acme.test' }),
   });
   const { token } = await response.json();
   return token;
@@ -13,6 +13,6 @@ export async function getToken() {
 
 /** What the operator allows beside public addresses and the usual ports: here the relays on this machine. */
 export async function getOptions() {
-  const { allow } = await (await fetch("/dev/relays")).json();
+  const { allow } = await (await fetch('/dev/relays')).json();
   return { allowNetworks: allow.networks, allowPorts: allow.ports };
 }

@@ -1,0 +1,79 @@
+//! Where a secret of the settings goes. A stored secret may be kept only as long as that stays the same: otherwise
+//! settings that name another server would send it there.
+
+use alloc::borrow::Cow;
+
+use crate::host;
+use crate::packed::{Key, Value, read};
+use crate::platform::Platform;
+use crate::ports::Security;
+use crate::rules::{Method, method_of, port_of, security_of};
+
+/// The server and the account that a secret is for.
+#[derive(Clone, Debug)]
+pub struct Destination<'a> {
+    /// A-labels without a final dot, or an IP literal. Case does not matter.
+    pub host: Cow<'a, [u8]>,
+    /// The TCP port.
+    pub port: u16,
+    /// The TLS mode.
+    pub security: Security,
+    /// The account.
+    pub account: Account<'a>,
+}
+
+/// The account that a secret is for. Its texts are compared octet for octet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Account<'a> {
+    /// No account: the session does not authenticate.
+    None,
+    /// An account with a password.
+    Password {
+        /// Its name.
+        username: &'a [u8],
+    },
+    /// An account whose access tokens come from an OAuth 2 token endpoint.
+    OAuth2 {
+        /// Its name.
+        username: &'a [u8],
+        /// The address of the token endpoint.
+        token_url: &'a [u8],
+    },
+}
+
+impl<'a> Destination<'a> {
+    /// Reads the destination of packed settings; `None` when their host, port or TLS mode is none.
+    pub fn read<S: Platform>(settings: &'a [u8], platform: &S) -> Option<Self> {
+        let Value::Object(fields) = read(settings) else { return None };
+        let username = text(fields.get(Key::Username));
+        let account = match method_of(fields.get(Key::AuthMethod)) {
+            Method::None => Account::None,
+            Method::Password => Account::Password { username },
+            Method::OAuth2 => {
+                let Value::Object(oauth2) = fields.get(Key::OAuth2) else { return None };
+                Account::OAuth2 { username, token_url: text(oauth2.get(Key::TokenUrl)) }
+            }
+        };
+        Some(Self {
+            host: host::normal(text(fields.get(Key::Host)), platform)?,
+            port: port_of(fields.get(Key::Port))?,
+            security: security_of(fields.get(Key::Security))?,
+            account,
+        })
+    }
+
+    /// Whether a secret that is stored for one of the two may be used for the other.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.host.eq_ignore_ascii_case(&other.host)
+            && self.port == other.port
+            && self.security == other.security
+            && self.account == other.account
+    }
+}
+
+fn text(value: Value<'_>) -> &[u8] {
+    match value {
+        Value::Text(text) => text,
+        _ => b"",
+    }
+}
