@@ -9,14 +9,14 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ownpost_core::catalogue::catalogue;
 use ownpost_core::config::{Config, Variable};
 use ownpost_core::wire::event::EventCode;
 use ownpost_core::wire::http::{Problem, ProblemCode};
 use ownpost_domain::failure::{FailureCode, Verdict};
+use ownpost_i18n::{Locale, catalogue};
 use serde_json::Value;
-use smtp_rules::PORTS;
 use smtp_rules::catalogue::{Code, Param, Scope};
+use smtp_rules::{PORTS, Security};
 
 const START: &str = "<!-- table: ";
 const END: &str = "<!-- end -->";
@@ -52,8 +52,11 @@ fn rows<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String;
 }
 
 fn ports() -> String {
-    let row = |(port, implicit): (u16, bool)| {
-        let mode = if implicit { "`tls`: TLS from the first byte" } else { "`starttls`" };
+    let row = |(port, security): (u16, Security)| {
+        let mode = match security {
+            Security::Tls => "`tls`: TLS from the first byte",
+            Security::StartTls => "`starttls`",
+        };
         [port.to_string(), mode.to_owned()]
     };
     rows(["port", "goes with `security`"], PORTS.map(row))
@@ -79,7 +82,7 @@ fn issues() -> String {
 }
 
 fn failures() -> String {
-    let english = catalogue("en");
+    let english = catalogue(Locale::English);
     let row = |code: &FailureCode| {
         let field = match code.field() {
             "" => String::new(),

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use ownpost_core::catalogue::catalogue;
 use ownpost_domain::failure::FailureCode;
 use ownpost_domain::settings::Security;
+use ownpost_i18n::{Locale, catalogue};
 use ownpost_smtp::Timeouts;
 use ownpost_smtp::probe::order;
 
 fn page() -> String {
-    let english = catalogue("en");
+    let english = catalogue(Locale::English);
     let mut page = String::from(
         "# Stages and failure codes\n\n\
          Written by a test from `sender-lambda/domain/src/failure.rs` and `validator-wasm/locales/en/stages.json`; change those, then \

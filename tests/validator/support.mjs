@@ -19,7 +19,7 @@ export const vectors = file.vectors.map(({ settings, with: changes, options, exp
 
 export const base = file.base;
 
-/** Codes that the browser cannot know (CONTRACT §2), in a report. */
+/** Codes that the browser cannot know (docs/reference/settings.md), in a report. */
 export const serverOnly =
   /"(password\.reentry_required|caPem\.(expired|not_yet_valid|not_a_ca)|\w+\.idn_refused|settings\.not_json)"/;
 

@@ -418,7 +418,7 @@ export interface TestReport {
   tls: TlsFacts | null;
   /** What the server offers. */
   capabilities: Capabilities;
-  /** What was said, without secrets. */
+  /** Client's and server's lines, without secrets. */
   transcript: TranscriptLine[];
   /** The test mail, once it was accepted. */
   testMessage: TestMessage | null;
@@ -426,16 +426,16 @@ export interface TestReport {
   deliverability: Deliverability | null;
 }
 
-/** One stage. */
+/** One stage of a connectivity test. */
 export interface StageResult {
-  /** Which. */
+  /** The stage. */
   stage: Stage;
   /** How it ended. */
   status: StageStatus;
   /** How long it took, in milliseconds. */
   ms: number;
-  /** What was learnt, such as the address connected to. */
-  detail: Record<string, unknown>;
+  /** What the stage brought to light, such as the address connected to. */
+  detail: StageDetail;
 }
 
 /** A stage of a session, in the order of a STARTTLS session (RFC 3207); with implicit TLS, `tls` comes before `greeting`. */
@@ -470,16 +470,42 @@ export type StageStatus =
   /** Performed, with something to look at. */
   | "warned";
 
+/** The facts of a stage. Each stage fills the fields that are its own; the others are absent. */
+export interface StageDetail {
+  /** `resolve`: the relay's addresses. */
+  addresses?: string[];
+  /** `connect`: the address connected to. `sender` and `recipient`: the mail address given. */
+  address?: string | null;
+  /** `connect`: the port connected to. */
+  port?: number | null;
+  /** `greeting`: the text of the 220 reply. */
+  banner?: string | null;
+  /** `ehlo`: the name that the client gave. */
+  name?: string | null;
+  /** `tls`: the version negotiated. */
+  version?: string | null;
+  /** `tls`: the cipher suite by its IANA name. */
+  cipher?: string | null;
+  /** `auth`: the SASL mechanism used. */
+  mechanism?: string | null;
+  /** `message`: the size of the test mail. */
+  octets?: number | null;
+  /** `sender`, `recipient`, `message`: the server's reply as a line. */
+  reply?: string | null;
+  /** Of a skipped stage: the reason, where there is one beside an earlier failure. */
+  why?: string | null;
+}
+
 /** Why the test failed, for the admin. */
 export interface TestFailure {
-  /** Where. */
+  /** The stage that failed. */
   stage: Stage;
   /** Stable code. */
   code: FailureCode;
   /** The setting to look at, as a dotted path; empty when it is none in particular. */
   field: string;
-  /** The server's words; null when it never answered. */
-  smtp: SmtpWords | null;
+  /** The server's reply; null when it never answered. */
+  smtp: Reply | null;
   /** What happened, in the asked locale. */
   message: string;
   /** What to do about it, in the asked locale. */
@@ -488,7 +514,7 @@ export interface TestFailure {
   fix: Record<string, unknown> | null;
 }
 
-/** Why a session failed: the stable codes of CONTRACT §3. Codes are added, never renamed. */
+/** Why a session failed: the stable codes of docs/reference/reports.md. Codes are added, never renamed. */
 export type FailureCode =
   /** The name does not exist or has no address. */
   | "resolve.not_found"
@@ -569,13 +595,13 @@ export type FailureCode =
   /** Any other 4xx. */
   | "smtp.temporary";
 
-/** The server's words in a row or report. */
-export interface SmtpWords {
-  /** The reply code. */
+/** An SMTP reply (RFC 5321 §4.2) with its enhanced status code (RFC 3463), when it carries one. */
+export interface Reply {
+  /** Three digits, 200 to 599. */
   code: number;
-  /** The enhanced status code. */
+  /** `5.7.8`. */
   enhanced: EnhancedCode | null;
-  /** The text. */
+  /** The text of all lines without codes, joined by line feeds; control characters and secrets are gone. */
   text: string;
 }
 
@@ -612,7 +638,7 @@ export interface CertificateFacts {
 export interface Capabilities {
   /** Before TLS. */
   beforeTls: string[] | null;
-  /** After. */
+  /** After TLS. */
   afterTls: string[] | null;
 }
 
@@ -620,26 +646,26 @@ export interface Capabilities {
 export interface TranscriptLine {
   /** Milliseconds since the test began. */
   ms: number;
-  /** Who said it. */
+  /** The side that sent it. */
   from: Speaker;
   /** The line, without its end. */
   line: string;
 }
 
-/** Who said it. */
+/** The side that sent a line. */
 export type Speaker =
   /** The relay. */
   | "server"
-  /** We. */
+  /** Ownpost. */
   | "client";
 
 /** The test mail that the server accepted. */
 export interface TestMessage {
   /** Its Message-ID without angle brackets. */
   messageId: string;
-  /** Who got it. */
+  /** The address that it went to. */
   recipient: string;
-  /** The server's last word, code included. */
+  /** The server's last reply, code included. */
   reply: string;
 }
 
@@ -655,10 +681,13 @@ export interface Deliverability {
   advice: string[];
 }
 
-/** What one kind of record says. */
+/** What one kind of DNS record says. */
 export interface DnsFinding {
   /** `missing`, `invalid` or `unknown`; of SPF also `pass` and `fail`, of DKIM `pass`, of DMARC the policy: `none`, `quarantine`, `reject`. Only a mail's own signature names its DKIM selector: of relays whose provider does not let it be known otherwise DKIM is `unknown`. */
   result: string;
   /** The record, if there is one. */
   record: string | null;
 }
+
+/** The languages that all messages are in. */
+export type Locale = "en" | "fr" | "nl" | "de" | "es";

@@ -17,7 +17,7 @@ use core::{mem, slice};
 
 use smtp_rules::packed::Key;
 use smtp_rules::report::Report;
-use smtp_rules::{Destination, Directory, Idn, Options, Shell};
+use smtp_rules::{Destination, Directory, Idn, Options, Platform};
 use wasm_bindgen::prelude::*;
 
 mod memory;
@@ -36,7 +36,7 @@ struct Browser {
     directory: Directory,
 }
 
-impl Shell for Browser {
+impl Platform for Browser {
     fn idn(&self, name: &[u8]) -> Idn {
         // Of names in ASCII only the server looks at the A-labels: not every URL parser does.
         if name.is_ascii() {

@@ -1,11 +1,13 @@
-//! The form's part of the npm package: its modules as they are written, and a module of words per language.
+//! The form's part of the npm package: its modules as they are written, a module of messages for each language, and the
+//! lists that it has in common with the server.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use ownpost_i18n::Locale;
 use serde_json::{Map, Value};
-use smtp_rules::render::LOCALES;
+use smtp_rules::providers::{FormEntry, PROVIDERS};
 
 /// Writes the form's part of `package` into `target`.
 pub(crate) fn build(package: &Path, target: &Path) -> Result<()> {
@@ -14,12 +16,35 @@ pub(crate) fn build(package: &Path, target: &Path) -> Result<()> {
         let entry = entry?;
         fs::copy(entry.path(), target.join(entry.file_name()))?;
     }
-    for locale in LOCALES {
+    fs::write(target.join("lists.js"), lists()?)?;
+    for locale in Locale::ALL.iter().map(|locale| locale.tag()) {
         let words = words(&package.join("locales").join(locale))?;
         let module = format!("export default {};\n", serde_json::to_string_pretty(&words)?);
         fs::write(target.join(format!("messages/{locale}.js")), module)?;
     }
     Ok(())
+}
+
+/// The module of the lists: the providers as pairs of name and server in the order of the alphabet, and how each language
+/// is loaded.
+fn lists() -> Result<String> {
+    let mut entries: Vec<FormEntry> = PROVIDERS.iter().filter_map(|provider| provider.form).collect();
+    entries.sort_by_key(|entry| entry.name.to_lowercase());
+    let pairs: Vec<[&str; 2]> = entries.iter().map(|entry| [entry.name, entry.host]).collect();
+    let providers = serde_json::to_string_pretty(&pairs)?;
+    let loaders: Vec<String> = Locale::ALL
+        .iter()
+        .map(|locale| format!("  {0}: () => import(\"./messages/{0}.js\"),\n", locale.tag()))
+        .collect();
+    let loaders = loaders.concat();
+    Ok(format!(
+        "// Made by `cargo xtask` from the tables in Rust.
+
+export const PROVIDERS = {providers};
+export const LOADERS = {{
+{loaders}}};
+"
+    ))
 }
 
 /// A language's words for the form: its own, and the names of the stages, which the server has too.

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use ownpost_i18n::Locale;
 use serde_json::{Map, Value};
 
 use crate::process::{cargo, root, show};
@@ -47,7 +48,13 @@ fn types() -> Result<String> {
     ensure!(output.status.success(), "`{}` ended with {}", show(&command), output.status);
     let schema: Value = serde_json::from_slice(&output.stdout)?;
     let definitions = schema["$defs"].as_object().context("the schemas have no $defs")?;
-    declarations(definitions, &DOCUMENTS)
+    Ok(declarations(definitions, &DOCUMENTS)? + &locale())
+}
+
+/// The type of the locales.
+fn locale() -> String {
+    let tags: Vec<String> = Locale::ALL.iter().map(|locale| format!("{:?}", locale.tag())).collect();
+    format!("\n/** The languages that all messages are in. */\nexport type Locale = {};\n", tags.join(" | "))
 }
 
 /// The declarations of `names` and of all that they refer to, each once, where it is first needed.

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use ownpost_i18n::Locale;
 use serde_json::Value;
 use smtp_rules::catalogue::{Code, Param, Scope, Severity};
-use smtp_rules::packed::{Key, MAX_DEPTH};
-use smtp_rules::render::LOCALES;
+use smtp_rules::packed::{self, Key, MAX_DEPTH};
+use smtp_rules::report;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::form;
@@ -28,7 +29,7 @@ pub(crate) fn build() -> Result<()> {
     tables(&work.join("tables.js"))?;
     locales(&package, &work.join("locales"))?;
     fs::create_dir(dist.join("locales"))?;
-    for locale in LOCALES.iter().filter(|locale| **locale != "en") {
+    for locale in loaded_locales() {
         let file = format!("locales/{locale}.js");
         fs::copy(work.join(&file), dist.join(&file))?;
     }
@@ -99,14 +100,42 @@ fn optimise(package: &Path, work: &Path, dist: &Path) -> Result<()> {
         .arg(dist.join("validator.wasm")))
 }
 
-/// What the façade packs and decodes by, from the catalogue: numbers there are places here.
+/// The locales that are modules of their own. English is part of the package's main file.
+fn loaded_locales() -> impl Iterator<Item = &'static str> {
+    Locale::ALL.iter().map(|locale| locale.tag()).filter(|tag| *tag != "en")
+}
+
+/// The tags of the packed format and the marks of the packed issues, by the names that they have in Rust.
+const TAGS: [(&str, u8); 14] = [
+    ("NULL", packed::NULL),
+    ("FALSE", packed::FALSE),
+    ("TRUE", packed::TRUE),
+    ("NUMBER", packed::NUMBER),
+    ("TEXT", packed::TEXT),
+    ("OBJECT", packed::OBJECT),
+    ("ARRAY", packed::ARRAY),
+    ("OTHER", packed::OTHER),
+    ("TOO_LARGE", packed::TOO_LARGE),
+    ("TOO_DEEP", packed::TOO_DEEP),
+    ("KEY_NAME", packed::KEY_NAME),
+    ("PARAM", report::PARAM),
+    ("CHANGE", report::CHANGE),
+    ("SUGGESTION", report::SUGGESTION),
+];
+
+/// What the façade packs and decodes by, from the rules: a name's number in Rust is its place in a list here.
 fn tables(file: &Path) -> Result<()> {
     let words = |names: &[&str]| format!("{:?}.split(\" \")", names.join(" "));
-    let needs: Vec<u32> = Key::ALL.iter().take(Key::TOP).map(|key| smtp_rules::needs(*key)).collect();
+    let needs: Vec<u32> = Key::ALL.iter().take(Key::FIELDS).map(|key| smtp_rules::needs(*key)).collect();
     // An engine learns where each property lies when each has a place of its own in the code.
     let reads: Vec<String> =
         (0..).zip(Key::NAMES).map(|(number, key)| format!("case {number}: return o[{key:?}];")).collect();
     let reads = reads.concat();
+    let tags: Vec<String> = TAGS.iter().map(|(name, tag)| format!("{name} = {tag}")).collect();
+    let tags = tags.join(", ");
+    let loaders: Vec<String> =
+        loaded_locales().map(|tag| format!("{tag}: () => import(\"./locales/{tag}.js\")")).collect();
+    let loaders = loaders.join(", ");
     let module = format!(
         "export const read = (o, number) => {{ switch (number) {{ {reads} }} }};
 export const codes = [], fields = [], severities = [];
@@ -122,6 +151,8 @@ export const keys = {};
 export const params = {};
 export const needs = {needs:?};
 export const depth = {MAX_DEPTH};
+export const {tags};
+export const loaders = {{ {loaders} }};
 ",
         reasons(),
         words(Key::NAMES),
@@ -151,7 +182,7 @@ fn reasons() -> String {
 /// server can say it says in words of its own.
 fn locales(package: &Path, target: &Path) -> Result<()> {
     fs::create_dir_all(target)?;
-    for locale in LOCALES {
+    for locale in Locale::ALL.iter().map(|locale| locale.tag()) {
         let file = package.join(format!("locales/{locale}/issues.json"));
         let text = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let messages: HashMap<String, String> = serde_json::from_slice(&text)?;
@@ -173,7 +204,7 @@ fn locales(package: &Path, target: &Path) -> Result<()> {
 fn bundle(package: &Path, work: &Path, dist: &Path) -> Result<()> {
     let mut esbuild = command("node");
     esbuild.arg(package.join("node_modules/esbuild/bin/esbuild")).arg(work.join("index.js"));
-    for locale in LOCALES.iter().filter(|locale| **locale != "en") {
+    for locale in loaded_locales() {
         esbuild.arg(format!("--external:./locales/{locale}.js"));
     }
     esbuild

@@ -1,4 +1,4 @@
-//! What the operator sets: the environment of CONTRACT §9.
+//! What the operator sets: the environment of docs/reference/environment.md.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

@@ -1,7 +1,6 @@
 //! The functions of Ownpost. `sender-lambda` (the Lambda) and `ownpost` (one machine) are thin shells over them. Data
 //! flows one way: [`wire`] → `ownpost-domain` → [`effects`], and only [`functions`] sees all three.
 
-pub mod catalogue;
 pub mod config;
 pub mod effects;
 pub mod functions;

@@ -9,7 +9,7 @@ use super::category::{Category, Via};
 use super::failure::{Reply, Stage};
 use super::tenant::Tenant;
 
-/// Where a mail stands (CONTRACT §5).
+/// Where a mail stands (docs/reference/events.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -69,7 +69,7 @@ pub fn hex(bytes: &[u8]) -> String {
 #[serde(transparent)]
 pub struct Revision(pub String);
 
-/// The ledger's row. The JSON is that of CONTRACT §4 plus the tenant.
+/// The ledger's row. The JSON is that of docs/reference/api.md plus the tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {

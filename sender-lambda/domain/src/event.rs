@@ -1,4 +1,4 @@
-//! An event of the product: what shall be told to whom (CONTRACT §5).
+//! An event of the product: what shall be told to whom (docs/reference/events.md).
 
 use super::category::Category;
 use super::tenant::Tenant;

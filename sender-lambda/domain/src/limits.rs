@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use smtp_rules::providers;
 
 /// So many in so long: the bucket's size and how fast it fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,32 +36,20 @@ pub struct Bucket {
     at: Timestamp,
 }
 
-/// A provider that locks accounts for haste, and what it takes of one account, all senders together.
+/// What a provider that locks accounts for haste takes of one account, all senders together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Provider {
-    /// What its servers' names end with.
-    suffix: &'static str,
     /// How many mails.
     pub mails: Limit,
     /// How many connections at a time.
     pub connections: usize,
 }
 
-/// Microsoft (Exchange Online limits): 30 mails a minute ("message rate limit"), three connections ("SMTP AUTH client
-/// submission").
-const PROVIDERS: [Provider; 2] = {
-    let mails = Limit { burst: 30, period: Duration::from_mins(1) };
-    [
-        Provider { suffix: "office365.com", mails, connections: 3 },
-        Provider { suffix: "outlook.com", mails, connections: 3 },
-    ]
-};
-
-/// The provider whose server this is, where it is one that counts.
-pub fn provider(host: &str) -> Option<&'static Provider> {
-    let host = host.to_ascii_lowercase();
-    let is = |suffix| host.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    PROVIDERS.iter().find(|provider| is(provider.suffix))
+/// The provider whose server this is, where its limits are known.
+pub fn provider(host: &str) -> Option<Provider> {
+    let limits = providers::of_relay(host).find_map(|provider| provider.account_limits)?;
+    let mails = Limit { burst: limits.mails, period: Duration::from_secs(limits.seconds.into()) };
+    Some(Provider { mails, connections: limits.connections })
 }
 
 impl Limit {

@@ -1,7 +1,8 @@
 //! One table: what happened at which stage → the failure code. It follows "How to choose where two could fit" of
-//! CONTRACT §3 line by line. What to do about a failure is decided elsewhere.
+//! docs/reference/reports.md line by line. What to do about a failure is decided elsewhere.
 
 use ownpost_domain::failure::{EnhancedCode, Failure, FailureCode, Reply, Stage};
+use smtp_rules::providers::SENDER_REFUSALS;
 
 use super::connection::ReadError;
 
@@ -68,7 +69,9 @@ fn refusal_code(stage: Stage, reply: &Reply, credential: Credential) -> FailureC
     let says = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
 
     // What a provider means by these does not depend on where it says them.
-    if matches!(enhanced, Some(EnhancedCode(5, 7, 60) | EnhancedCode(5, 2, 252))) || says(SENDER_NOT_ALLOWED)
+    if matches!(enhanced, Some(EnhancedCode(5, 7, 60) | EnhancedCode(5, 2, 252)))
+        || says(SENDER_NOT_ALLOWED)
+        || says(SENDER_REFUSALS)
     {
         return FailureCode::SenderRejected;
     }
@@ -100,20 +103,15 @@ fn refusal_code(stage: Stage, reply: &Reply, credential: Credential) -> FailureC
     }
 }
 
-/// How servers say that this account may not send as this address: Postfix (which says it at RCPT), OpenSMTPD (with
-/// 530, as if AUTH were missing), Exchange, Amazon SES, Gmail's and Zoho's relays.
+/// How mail servers say that this account may not send as this address: Postfix (which says it at RCPT), OpenSMTPD (with
+/// 530, as if nobody had signed in), and the relays of several hosters. Those of one provider are in its own table.
 const SENDER_NOT_ALLOWED: &[&str] = &[
     "sender address rejected",
     "sender rejected",
     "not owned by user",
-    "not allowed to send as",
-    "permissions to send as",
     "permission to send as",
     "not authorized to send as",
     "not authorised to send as",
-    "sendasdenied",
-    "address is not verified",
-    "sender is not allowed to relay",
 ];
 
 fn auth_code(reply: &Reply, says: &dyn Fn(&[&str]) -> bool, credential: Credential) -> FailureCode {

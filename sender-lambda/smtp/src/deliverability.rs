@@ -11,69 +11,10 @@ use mail_auth::dmarc::{Dmarc, Policy};
 use mail_auth::spf::verify::SpfParameters;
 use mail_auth::{MessageAuthenticator, SpfResult};
 use ownpost_domain::report::{DnsFinding, DnsFindings};
+use smtp_rules::providers::{Selectors, is_within, of_relay};
 use tokio::time::{Instant, timeout_at};
 
 use super::Network;
-
-/// What a provider of relays has its customers put into their DNS.
-struct Provider {
-    /// The end of the relay's name.
-    relay: &'static str,
-    /// The end of the name that its customers include in SPF. Its servers for submission are not those that deliver.
-    include: &'static str,
-    /// The selectors of the keys that it signs with.
-    selectors: Selectors,
-}
-
-/// What is known of a provider's selectors.
-enum Selectors {
-    /// One of these, always: without a key there nothing is signed in the customer's name.
-    Always(&'static [&'static str]),
-    /// One of these, unless the customer has chosen another.
-    Usually(&'static [&'static str]),
-    /// Each customer has others, or each key.
-    Any,
-}
-
-/// From the providers' own instructions to their customers.
-const PROVIDERS: &[Provider] = {
-    use Selectors::{Always, Any, Usually};
-    const fn of(relay: &'static str, include: &'static str, selectors: Selectors) -> Provider {
-        Provider { relay, include, selectors }
-    }
-    &[
-        of("gmail.com", "google.com", Usually(&["google"])),
-        of("googlemail.com", "google.com", Usually(&["google"])),
-        of("google.com", "google.com", Usually(&["google"])),
-        of("office365.com", "protection.outlook.com", Always(&["selector1", "selector2"])),
-        of("outlook.com", "protection.outlook.com", Always(&["selector1", "selector2"])),
-        of("amazonaws.com", "amazonses.com", Any),
-        of("mandrillapp.com", "mandrillapp.com", Usually(&["mte1", "mte2", "mandrill"])),
-        of("postmarkapp.com", "mtasv.net", Any),
-        of("sparkpostmail.com", "sparkpostmail.com", Any),
-        of("sendgrid.net", "sendgrid.net", Usually(&["s1", "s2"])),
-        of("mailgun.org", "mailgun.org", Usually(&["pic", "mailo", "smtp", "k1", "mta", "krs"])),
-        of("sendinblue.com", "brevo.com", Usually(&["brevo1", "brevo2", "mail"])),
-        of("brevo.com", "brevo.com", Usually(&["brevo1", "brevo2", "mail"])),
-        of("mailjet.com", "mailjet.com", Usually(&["mailjet"])),
-        of("zoho.com", "zohomail.com", Usually(&["zmail", "zoho"])),
-        of("zoho.eu", "zohomail.eu", Usually(&["zmail", "zoho"])),
-        of("ovh.net", "ovh.com", Any),
-        of("fastmail.com", "messagingengine.com", Always(&["fm1", "fm2", "fm3"])),
-        of("ionos.com", "perfora.net", Usually(&["s1-ionos", "s2-ionos"])),
-    ]
-};
-
-/// Those whose relay this is.
-fn providers(host: &str) -> impl Iterator<Item = &'static Provider> {
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
-    PROVIDERS.iter().filter(move |provider| within(&host, provider.relay))
-}
-
-/// Whether the name is the domain or lies in it.
-fn within(name: &str, domain: &str) -> bool {
-    name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-}
 
 /// Looks at the records. `addresses` are the relay's; `until` ends it, with what is not known by then unknown.
 pub async fn look(
@@ -135,18 +76,18 @@ fn includes_provider(record: &str, host: &str) -> bool {
             return false;
         };
         // An address has no domain of its own, and a country's second level is nobody's.
-        let of_the_host = host.parse::<IpAddr>().is_err() && own.len() > 6 && within(name, &own);
-        of_the_host || providers(&host).any(|provider| within(name, provider.include))
+        let of_the_host = host.parse::<IpAddr>().is_err() && own.len() > 6 && is_within(name, &own);
+        let of_the_provider = |spf: Option<&str>| spf.is_some_and(|spf| is_within(name, spf));
+        of_the_host || of_relay(&host).any(|provider| of_the_provider(provider.spf))
     })
 }
 
 /// The key that the provider signs with, if its selectors are known.
 async fn dkim(network: &Network, domain: &str, host: &str) -> DnsFinding {
-    let Some(provider) = providers(host).next() else { return DnsFinding::unknown() };
-    let (selectors, absent) = match provider.selectors {
-        Selectors::Always(selectors) => (selectors, DnsFinding::new("missing", None)),
-        Selectors::Usually(selectors) => (selectors, DnsFinding::unknown()),
-        Selectors::Any => return DnsFinding::unknown(),
+    let (selectors, absent) = match of_relay(host).find_map(|provider| provider.dkim) {
+        Some(Selectors::Always(selectors)) => (selectors, DnsFinding::new("missing", None)),
+        Some(Selectors::Usually(selectors)) => (selectors, DnsFinding::unknown()),
+        None => return DnsFinding::unknown(),
     };
     let names = selectors.iter().map(|selector| format!("{selector}._domainkey.{domain}"));
     let answers = join_all(names.map(|name| async move { texts(network, &name).await })).await;

@@ -53,7 +53,7 @@ fn consistent(checked: &Checked) {
     assert!(!checked.unreadable || issues.len() == 1);
 }
 
-/// CONTRACT §2: applying a fix cures its issue and adds no error.
+/// docs/reference/settings.md: applying a fix cures its issue and adds no error.
 pub fn fixes_cure(document: &Value, before: &[Issue]) {
     let errors = |issues: &[Issue]| -> Vec<(String, String)> {
         let errors = issues.iter().filter(|issue| issue.severity == Severity::Error);

@@ -4,8 +4,7 @@
 
 use core::net::IpAddr;
 
-use crate::name::last_label;
-use crate::text::{HEX, all, find, lower, split, split_once, whole_number, word};
+use crate::text::{HEX, all, find, last_label, lower, split, split_once, whole_number, word};
 
 /// An address; of IPv4 the first two groups count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

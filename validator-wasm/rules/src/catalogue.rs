@@ -70,7 +70,7 @@ pub enum Scope {
 
 macro_rules! codes {
     ($($variant:ident = $code:literal $severity:ident $scope:ident [$($param:ident),*] $meaning:literal,)+) => {
-        /// The stable codes of CONTRACT §2.
+        /// The stable codes of docs/reference/settings.md.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub enum Code { $(#[doc = $meaning] $variant,)+ }

@@ -3,9 +3,11 @@
 
 use alloc::borrow::Cow;
 
-use crate::document::{Method, Shell, method_of, port_of, tls_of};
 use crate::host;
 use crate::packed::{Key, Value, read};
+use crate::platform::Platform;
+use crate::ports::Security;
+use crate::rules::{Method, method_of, port_of, security_of};
 
 /// The server and the account that a secret is for.
 #[derive(Clone, Debug)]
@@ -14,8 +16,8 @@ pub struct Destination<'a> {
     pub host: Cow<'a, [u8]>,
     /// The TCP port.
     pub port: u16,
-    /// Whether the connection begins with TLS (RFC 8314 §3.3) instead of STARTTLS.
-    pub implicit_tls: bool,
+    /// The TLS mode.
+    pub security: Security,
     /// The account.
     pub account: Account<'a>,
 }
@@ -41,7 +43,7 @@ pub enum Account<'a> {
 
 impl<'a> Destination<'a> {
     /// Reads the destination of packed settings; `None` when their host, port or TLS mode is none.
-    pub fn read<S: Shell>(settings: &'a [u8], shell: &S) -> Option<Self> {
+    pub fn read<S: Platform>(settings: &'a [u8], platform: &S) -> Option<Self> {
         let Value::Object(fields) = read(settings) else { return None };
         let username = text(fields.get(Key::Username));
         let account = match method_of(fields.get(Key::AuthMethod)) {
@@ -53,9 +55,9 @@ impl<'a> Destination<'a> {
             }
         };
         Some(Self {
-            host: host::normal(text(fields.get(Key::Host)), shell)?,
+            host: host::normal(text(fields.get(Key::Host)), platform)?,
             port: port_of(fields.get(Key::Port))?,
-            implicit_tls: tls_of(fields.get(Key::Security))?,
+            security: security_of(fields.get(Key::Security))?,
             account,
         })
     }
@@ -64,7 +66,7 @@ impl<'a> Destination<'a> {
     pub fn is_same(&self, other: &Self) -> bool {
         self.host.eq_ignore_ascii_case(&other.host)
             && self.port == other.port
-            && self.implicit_tls == other.implicit_tls
+            && self.security == other.security
             && self.account == other.account
     }
 }

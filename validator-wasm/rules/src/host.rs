@@ -5,10 +5,11 @@ use alloc::vec::Vec;
 
 use crate::address::{Ip, known_name, legacy_v4};
 use crate::catalogue::{Code, Param};
-use crate::document::{Rules, Shell};
+use crate::directory::HostMatch;
 use crate::name::{self, MAX_LABEL, MAX_NAME, NameError};
 use crate::packed::{Key, Value};
-use crate::presets::Known;
+use crate::platform::Platform;
+use crate::rules::Rules;
 use crate::text::{
     OF_NAMES, all, chars, find, has_control, is_invisible, joined, lower, push_number, put, rsplit_once,
     split, split_char, split_once, split_text, trim_bytes, whole_number,
@@ -18,12 +19,12 @@ use crate::text::{
 pub(crate) const MAX_TEXT: usize = 1_024;
 
 /// A host that the rules accept, as it is stored and dialled: an IP literal, or A-labels without a final dot.
-pub(crate) fn normal<'a, S: Shell>(host: &'a [u8], shell: &S) -> Option<Cow<'a, [u8]>> {
+pub(crate) fn normal<'a, S: Platform>(host: &'a [u8], platform: &S) -> Option<Cow<'a, [u8]>> {
     let host = name::strip_dot(host).unwrap_or(host);
-    if Ip::parse(host).is_some() { Some(Cow::Borrowed(host)) } else { name::ascii(host, shell).ok() }
+    if Ip::parse(host).is_some() { Some(Cow::Borrowed(host)) } else { name::ascii(host, platform).ok() }
 }
 
-impl<S: Shell> Rules<'_, S> {
+impl<S: Platform> Rules<'_, S> {
     /// Peels off what does not belong to a host, one issue for each layer; every fix sets the host to what is
     /// left then, so what is wrong with the rest is told at once.
     pub(crate) fn host(&mut self) {
@@ -95,7 +96,7 @@ impl<S: Shell> Rules<'_, S> {
     }
 
     fn host_email(&mut self, local: &[u8], domain: &[u8]) {
-        let preset = self.shell.directory().by_domain(&lower(domain));
+        let preset = self.platform.directory().by_domain(&lower(domain));
         if let Some(preset) = preset.filter(|preset| !preset.is_pattern()) {
             self.report.add(Code::HostEmail);
             self.report.param(Param::Suggestion, preset.host);
@@ -169,14 +170,14 @@ impl<S: Shell> Rules<'_, S> {
         // Mostly the name is the whole field, whose provider others ask for, too.
         let is_whole = matches!(self.field(Key::Host), Value::Text(text) if text.len() == host.len());
         let known = if is_plain && is_whole {
-            self.known_host().unwrap_or(Known::Stranger)
+            self.known_host().unwrap_or(HostMatch::Unknown)
         } else {
-            self.shell.directory().recognise(&lower(ascii))
+            self.platform.directory().recognise(&lower(ascii))
         };
         let (code, preset) = match known {
-            Known::Domain(preset) => (Code::HostBareDomain, preset),
-            Known::Other(preset) => (Code::HostOtherService, preset),
-            Known::Typo(preset) => (Code::HostTypo, preset),
+            HostMatch::Domain(preset) => (Code::HostBareDomain, preset),
+            HostMatch::OtherService(preset) => (Code::HostOtherService, preset),
+            HostMatch::Typo(preset) => (Code::HostTypo, preset),
             _ => return,
         };
         if !preset.is_pattern() {
@@ -201,16 +202,6 @@ impl<S: Shell> Rules<'_, S> {
     fn forbidden_host(&mut self, shown: &[u8]) {
         self.report.add(Code::HostForbiddenAddress);
         self.report.param(Param::Address, shown);
-    }
-
-    /// The host as it is compared with the presets, but for its case: when it is a name that can be used.
-    pub(crate) fn plain_host(&self) -> Option<&[u8]> {
-        let Value::Text(text) = self.field(Key::Host) else { return None };
-        let mut host = trim_bytes(text);
-        while let Some(rest) = host.strip_suffix(b".") {
-            host = rest;
-        }
-        (!host.is_empty() && host.len() <= MAX_NAME && name::is_ascii(host)).then_some(host)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The rules for SMTP settings, written once for the browser and the server.
 //!
-//! A shell packs the settings ([`packed`]), calls [`check`], and decodes the issues ([`report`]) into the
-//! ValidationReport of CONTRACT §2. What browser and server cannot do alike it passes in as a [`Shell`]. No
-//! I/O, no clock, no features; nothing here can panic on what a user sends.
+//! Browser and server each pack the settings ([`packed`]), call [`check`], and decode the issues ([`report`]) into a
+//! ValidationReport. The steps that the two do not have alike they pass in as a [`Platform`]. No I/O, no clock, no
+//! features; no input can make this crate panic.
 
 #![no_std]
 // Lengths of texts that were cut to size before, and numbers of enums.
@@ -13,6 +13,7 @@ extern crate alloc;
 pub mod address;
 pub mod catalogue;
 mod destination;
+mod directory;
 mod document;
 mod host;
 mod mailbox;
@@ -20,9 +21,12 @@ mod name;
 mod oauth2;
 pub mod packed;
 pub mod pem;
+mod platform;
+mod ports;
 mod presets;
-pub mod render;
+pub mod providers;
 pub mod report;
+mod rules;
 mod secret;
 mod text;
 mod typo;
@@ -30,20 +34,21 @@ mod typo;
 use alloc::string::String;
 
 pub use destination::{Account, Destination};
-pub use document::{CertificateProblem, Options, PORTS, Shell, check, needs};
-pub use name::Idn;
-pub use presets::Directory;
+pub use directory::Directory;
+pub use document::{check, needs};
+pub use platform::{CertificateProblem, Idn, Options, Platform};
+pub use ports::{PORTS, Security};
 pub use secret::{Spaces, secret_text};
 pub use text::trim;
 
 /// A host that the rules accept, as it is stored and dialled: A-labels, no final dot.
-pub fn normal_host(host: &str, shell: &impl Shell) -> Option<String> {
-    String::from_utf8(host::normal(host.as_bytes(), shell)?.into_owned()).ok()
+pub fn normal_host(host: &str, platform: &impl Platform) -> Option<String> {
+    String::from_utf8(host::normal(host.as_bytes(), platform)?.into_owned()).ok()
 }
 
 /// An address that the rules accept, as it goes to a server: its domain as A-labels.
-pub fn normal_address(address: &str, shell: &impl Shell) -> Option<String> {
+pub fn normal_address(address: &str, platform: &impl Platform) -> Option<String> {
     let (local, domain) = address.rsplit_once('@')?;
-    let ascii = name::ascii(domain.as_bytes(), shell).ok()?;
+    let ascii = name::ascii(domain.as_bytes(), platform).ok()?;
     Some([local, "@", str::from_utf8(&ascii).ok()?].concat())
 }

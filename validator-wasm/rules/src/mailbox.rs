@@ -4,11 +4,13 @@
 use alloc::borrow::Cow;
 
 use crate::catalogue::{Code, Param};
-use crate::document::{Rules, Shell};
+use crate::directory::{DomainMatch, HostMatch};
 use crate::host::MAX_TEXT;
 use crate::name::{self, NameError};
 use crate::packed::Key;
-use crate::presets::{Known, Mail, Preset};
+use crate::platform::Platform;
+use crate::presets::Preset;
+use crate::rules::Rules;
 use crate::text::{
     ATEXT, all, chars, class, find, has_control, is_beyond_ascii, joined, lower, rsplit_once, split,
     split_char, split_once, trim_bytes,
@@ -69,7 +71,7 @@ struct Parts<'a> {
     is_plain: bool,
 }
 
-impl<'a, S: Shell> Rules<'a, S> {
+impl<'a, S: Platform> Rules<'a, S> {
     pub(crate) fn sender_address(&mut self) {
         let Some(text) = self.text(Key::SenderAddress, SENDER.wrong_type) else { return };
         if trim_bytes(text).is_empty() {
@@ -129,9 +131,9 @@ impl<'a, S: Shell> Rules<'a, S> {
         if !name::is_ascii(local) {
             self.report.add(codes.non_ascii_local);
         }
-        let home = match self.shell.directory().mail_domain(&ascii) {
-            Mail::Known(home) => home,
-            Mail::Unknown(nearest) => {
+        let home = match self.platform.directory().mail_domain(&ascii) {
+            DomainMatch::Known(home) => home,
+            DomainMatch::Unknown(nearest) => {
                 if let Some(nearest) = nearest {
                     self.report.suggest(codes.typo, &joined(&[local, b"@", nearest]));
                 }
@@ -162,7 +164,7 @@ impl<'a, S: Shell> Rules<'a, S> {
         let provider = self.provider();
         if let Some(provider) = provider.filter(|provider| provider.own_domains_only()) {
             let is_home = home.is_some_and(|home| home.name == provider.name);
-            if !is_home && !self.shell.directory().has_name(provider, domain) {
+            if !is_home && !self.platform.directory().has_name(provider, domain) {
                 self.report.add(Code::SenderAddressProviderMismatch);
                 self.report.param(Param::Provider, provider.name);
             }
@@ -177,13 +179,13 @@ impl<'a, S: Shell> Rules<'a, S> {
 }
 
 /// Whether the host is one of the provider's own, or looks as if it was meant to be.
-fn is_at_home(host: Known<'_>, home: &Preset) -> bool {
-    use Known::{Domain, Other, Server, Stranger, Theirs, Typo};
+fn is_at_home(host: HostMatch<'_>, home: &Preset) -> bool {
+    use HostMatch::{Domain, OtherService, SameProvider, Server, Typo, Unknown};
     match host {
-        Server(preset) | Theirs(preset) | Domain(preset) | Other(preset) | Typo(preset) => {
+        Server(preset) | SameProvider(preset) | Domain(preset) | OtherService(preset) | Typo(preset) => {
             preset.name == home.name
         }
-        Stranger => false,
+        Unknown => false,
     }
 }
 

@@ -3,21 +3,10 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use crate::document::Shell;
-use crate::text::{ASCII, DIGIT, HEX, OF_NAMES, all, chars, class, rsplit_once, split_char, split_last_char};
-
-/// What the IDN step made of a name (UTS 46, non-transitional).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Idn {
-    /// The name as A-labels.
-    Name(Vec<u8>),
-    /// The name as A-labels by the lenient form that browsers have; the strict one refuses it.
-    Refused(Vec<u8>),
-    /// No name in either.
-    Invalid,
-    /// A name in some browsers perhaps, but not here.
-    Unsure,
-}
+use crate::platform::{Idn, Platform};
+use crate::text::{
+    ASCII, DIGIT, HEX, OF_NAMES, all, chars, class, last_label, rsplit_once, split_char, split_last_char,
+};
 
 /// Why a text is no domain name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,15 +25,15 @@ pub(crate) enum NameError<'a> {
 pub(crate) const MAX_NAME: usize = 253;
 pub(crate) const MAX_LABEL: usize = 63;
 
-/// The name as A-labels, which is the text itself when that is ASCII. The shell takes names that are not, and
+/// The name as A-labels, which is the text itself when that is ASCII. The platform takes names that are not, and
 /// those with labels already in A-form.
-pub(crate) fn ascii<'a, S: Shell>(text: &'a [u8], shell: &S) -> Result<Cow<'a, [u8]>, NameError<'a>> {
+pub(crate) fn ascii<'a, S: Platform>(text: &'a [u8], platform: &S) -> Result<Cow<'a, [u8]>, NameError<'a>> {
     // Some labels longer than any name, for the IDN step has no bound of its own.
     if text.len() > 4 * MAX_NAME {
         return Err(NameError::TooLong);
     }
     match check(text) {
-        Ok(false) => return Ok(Cow::Borrowed(text)),
+        Ok(Form::Ascii) => return Ok(Cow::Borrowed(text)),
         Err(error) if is_ascii(text) => return Err(error),
         _ => {}
     }
@@ -62,7 +51,7 @@ pub(crate) fn ascii<'a, S: Shell>(text: &'a [u8], shell: &S) -> Result<Cow<'a, [
             return Err(NameError::Hyphen(label));
         }
     }
-    let (name, refused) = match shell.idn(text) {
+    let (name, refused) = match platform.idn(text) {
         Idn::Name(name) => (name, false),
         Idn::Refused(name) => (name, true),
         Idn::Invalid => return Err(NameError::IdnInvalid),
@@ -123,10 +112,18 @@ fn has_outer_hyphen(label: &[u8]) -> bool {
     label.starts_with(b"-") || label.ends_with(b"-")
 }
 
-/// The LDH rules (RFC 1123 §2.1) and the lengths; and whether a label is in A-form. One walk over the bytes, for every
-/// keystroke comes here.
-fn check(name: &[u8]) -> Result<bool, NameError<'_>> {
-    let mut has_ace = false;
+/// The form of a name in ASCII.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// No label is in A-form.
+    Ascii,
+    /// A label is in A-form.
+    Encoded,
+}
+
+/// Checks the LDH rules (RFC 1123 §2.1) and the lengths. One walk over the bytes, because every keystroke comes here.
+fn check(name: &[u8]) -> Result<Form, NameError<'_>> {
+    let mut form = Form::Ascii;
     let (mut start, mut at) = (0, 0);
     loop {
         let byte = name.get(at).copied();
@@ -145,7 +142,9 @@ fn check(name: &[u8]) -> Result<bool, NameError<'_>> {
             if label.len() > MAX_LABEL {
                 return Err(NameError::LabelTooLong);
             }
-            has_ace |= label.get(3) == Some(&b'-') && is_ace(label);
+            if label.get(3) == Some(&b'-') && is_ace(label) {
+                form = Form::Encoded;
+            }
             start = at + 1;
         }
         if byte.is_none() {
@@ -156,7 +155,7 @@ fn check(name: &[u8]) -> Result<bool, NameError<'_>> {
     if name.len() > MAX_NAME {
         return Err(NameError::TooLong);
     }
-    Ok(has_ace)
+    Ok(form)
 }
 
 /// Whether the last label is all digits, or what old resolvers take for a hexadecimal number: no name, but an
@@ -167,11 +166,6 @@ pub(crate) fn is_numeric(name: &[u8]) -> bool {
         [b'0', b'x' | b'X', hex @ ..] => all(hex, HEX),
         label => all(label, DIGIT),
     }
-}
-
-/// What stands behind the last dot, or all.
-pub(crate) fn last_label(name: &[u8]) -> &[u8] {
-    rsplit_once(name, b'.').map_or(name, |(_, label)| label)
 }
 
 /// The characters of an A-label (RFC 3492), or nothing when it is none.
@@ -272,11 +266,11 @@ fn script(c: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Idn, NameError, Shell, ascii, decode, mixed_label};
+    use super::{Idn, NameError, Platform, ascii, decode, mixed_label};
 
     struct OnlyAscii;
 
-    impl Shell for OnlyAscii {
+    impl Platform for OnlyAscii {
         fn idn(&self, name: &[u8]) -> Idn {
             if name.is_ascii() { Idn::Name(name.into()) } else { Idn::Invalid }
         }

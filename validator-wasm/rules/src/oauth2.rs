@@ -2,9 +2,10 @@
 
 use crate::address::{Ip, known_name, legacy_v4};
 use crate::catalogue::{Code, Param};
-use crate::document::{Method, Rules, Shell};
 use crate::name::{self, NameError};
 use crate::packed::{Key, Object, Value};
+use crate::platform::Platform;
+use crate::rules::{Method, Rules};
 use crate::secret::{Codes, Spaces};
 use crate::text::{has_control, has_line_break, joined, split_once, trim_bytes, whole_number, word};
 
@@ -23,9 +24,18 @@ const SECRET: Codes = Codes {
 /// The longest URL, client id and scope, in octets: longer than any provider's.
 const MAX_TEXT: usize = 2_048;
 
+/// How tokens are asked for (RFC 6749).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grant {
+    /// With a refresh token (§6).
+    RefreshToken,
+    /// With the client's own credentials (§4.4).
+    ClientCredentials,
+}
+
 const TOKEN_URL: &[Key] = &[Key::OAuth2, Key::TokenUrl];
 
-impl<S: Shell> Rules<'_, S> {
+impl<S: Platform> Rules<'_, S> {
     pub(crate) fn oauth2(&mut self) {
         let needed = self.method() == Method::OAuth2;
         match self.field(Key::OAuth2) {
@@ -48,20 +58,21 @@ impl<S: Shell> Rules<'_, S> {
         let grant = self.grant(object.get(Key::Grant));
         self.token_url(object.get(Key::TokenUrl));
         self.plain_text(Key::ClientId, object, true);
-        self.oauth2_secret(Key::ClientSecret, object, grant == Some(true));
-        if grant == Some(true) && !matches!(object.get(Key::RefreshToken), Value::Null) {
+        self.oauth2_secret(Key::ClientSecret, object, grant == Some(Grant::ClientCredentials));
+        if grant == Some(Grant::ClientCredentials) && !matches!(object.get(Key::RefreshToken), Value::Null) {
             self.oauth2_unused(&[Key::OAuth2, Key::RefreshToken]);
         }
-        self.oauth2_secret(Key::RefreshToken, object, grant == Some(false));
-        self.plain_text(Key::Scope, object, grant == Some(true));
+        self.oauth2_secret(Key::RefreshToken, object, grant == Some(Grant::RefreshToken));
+        self.plain_text(Key::Scope, object, grant == Some(Grant::ClientCredentials));
         self.unknown(Code::OAuth2UnknownKey, &[Key::OAuth2], object, |key| MEMBERS.contains(&key));
     }
 
-    /// Whether it is the client-credentials grant; the other is the refresh token.
-    fn grant(&mut self, value: Value<'_>) -> Option<bool> {
+    /// Reads the grant; a value that is none is reported.
+    fn grant(&mut self, value: Value<'_>) -> Option<Grant> {
         let code = match value {
             Value::Text(text) => match word(text, b"refresh_token client_credentials") {
-                Some(number) => return Some(number == 1),
+                Some(0) => return Some(Grant::RefreshToken),
+                Some(_) => return Some(Grant::ClientCredentials),
                 None => Code::OAuth2GrantInvalid,
             },
             Value::Null => Code::OAuth2Required,

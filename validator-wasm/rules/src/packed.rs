@@ -1,10 +1,10 @@
-//! A JSON value tree as bytes: what the browser writes into the module's memory and the server packs from
-//! `serde_json`, so that both are read by the same code without a copy.
+//! A JSON value as bytes. The browser writes it into the module's memory and the server packs it from `serde_json`, so
+//! that the same code reads both, without a copy.
 //!
-//! A value is a tag byte and what follows it: nothing (null, booleans, the markers), eight bytes of a
-//! little-endian double, a length and UTF-8, or four bytes of length and members (object: name and value in
-//! turn; array: values). A length is one byte, or 255 and four bytes little-endian. A name is the number of a
-//! [`Key`], or 255 and a length and UTF-8.
+//! A value is a tag byte and its content: nothing (null, booleans, the markers), eight bytes of a little-endian double,
+//! a length and UTF-8, or four bytes of length and the members (object: name and value in turn; array: values). A
+//! length is one byte, or 255 and four bytes little-endian. A name is the number of a [`Key`], or 255 and a length and
+//! UTF-8.
 
 use alloc::vec::Vec;
 
@@ -24,9 +24,9 @@ pub const TEXT: u8 = 4;
 pub const OBJECT: u8 = 5;
 /// An array.
 pub const ARRAY: u8 = 6;
-/// Something that JSON has no word for: a function, a big integer, a property that cannot be read.
+/// A value that JSON does not have: a function, a big integer, a property that cannot be read.
 pub const OTHER: u8 = 7;
-/// In a report alone: the name of a [`Key`], by its number.
+/// The name of a [`Key`], by its number; only in a report.
 pub const KEY_NAME: u8 = 10;
 /// In place of a document beyond [`MAX_BYTES`].
 pub const TOO_LARGE: u8 = 8;
@@ -40,7 +40,7 @@ pub const MAX_DEPTH: usize = 32;
 
 macro_rules! keys {
     ($($variant:ident = $name:literal,)+) => {
-        /// The names in the settings that the rules know, in the order of CONTRACT §1.
+        /// The names that the rules know. The fields of the settings come first, in the order of their issues.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub enum Key { $(#[doc = $name] $variant,)+ }
@@ -49,7 +49,7 @@ macro_rules! keys {
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
             /// The names in JSON, in the order of their numbers.
             pub const NAMES: &'static [&'static str] = &[$($name,)+];
-            /// How long they are, for whoever needs no more.
+            /// The lengths of the names, in the order of their numbers.
             const LENGTHS: &'static [u8] = &[$($name.len() as u8,)+];
         }
     };
@@ -88,8 +88,12 @@ keys! {
 }
 
 impl Key {
-    /// How many of them are fields of the document itself; they come first.
-    pub const TOP: usize = 13;
+    /// How many of the keys are fields of the document itself; they come first.
+    pub const FIELDS: usize = 13;
+
+    /// The categories of mail, each a member of `routing`.
+    pub const CATEGORIES: [Self; 4] =
+        [Self::Notification, Self::RightsRequest, Self::AuditInvitation, Self::UserInvitation];
 
     /// The name in JSON.
     pub fn name(self) -> &'static str {
@@ -105,9 +109,9 @@ impl Key {
 /// The name of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name<'a> {
-    /// One that the rules know, somewhere in the settings.
+    /// A name that the rules know, at any place in the settings.
     Known(Key),
-    /// Any other, in UTF-8.
+    /// Any other name, in UTF-8.
     Other(&'a [u8]),
 }
 
@@ -124,7 +128,7 @@ impl<'a> Name<'a> {
 /// A value, read in place.
 #[derive(Clone, Copy, Debug)]
 pub enum Value<'a> {
-    /// JSON null, and what is absent.
+    /// JSON null, or an absent member.
     Null,
     /// A boolean.
     Bool(bool),
@@ -187,7 +191,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The text in front, after its length, and what stands behind it.
+/// The text in front, after its length, and the bytes behind it.
 fn split_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (first, mut rest) = bytes.split_first()?;
     let mut length = usize::from(*first);
@@ -198,7 +202,7 @@ fn split_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(length)
 }
 
-/// The name in front, and what stands behind it.
+/// The name in front, and the bytes behind it.
 pub(crate) fn split_name(bytes: &[u8]) -> Option<(Name<'_>, &[u8])> {
     let (number, rest) = bytes.split_first()?;
     if *number == 255 {
@@ -212,7 +216,7 @@ fn word(bytes: &[u8]) -> usize {
     bytes.first_chunk().map_or(0, |word| u32::from_le_bytes(*word) as usize)
 }
 
-/// How many bytes the value in front has; 0 when no packer wrote it.
+/// The length of the value in front, in bytes; 0 when no packer writes such bytes.
 pub(crate) fn length_of(bytes: &[u8]) -> usize {
     let length = match bytes {
         [] | [TEXT] => 0,
@@ -225,7 +229,7 @@ pub(crate) fn length_of(bytes: &[u8]) -> usize {
     if length <= bytes.len() { length } else { 0 }
 }
 
-/// The value in front, and what stands behind it.
+/// The value in front, and the bytes behind it.
 fn split_value(bytes: &[u8]) -> Option<(Value<'_>, &[u8])> {
     let (own, rest) = bytes.split_at_checked(length_of(bytes))?;
     let (tag, content) = own.split_first()?;
@@ -321,7 +325,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// One type for all that walk over members, so that the walk is compiled once.
+/// The walk over members, as one type, so that it is compiled once.
 struct Members<'a>(&'a [u8]);
 
 impl<'a> Iterator for Members<'a> {
@@ -370,14 +374,14 @@ impl Packer {
         }
     }
 
-    /// Starts an object or array; give what comes back to [`Packer::close`].
+    /// Starts an object or array; its result is for [`Packer::close`].
     pub fn open(&mut self, tag: u8) -> usize {
         self.bytes.push(tag);
         self.bytes.extend_from_slice(&[0; 4]);
         self.bytes.len()
     }
 
-    /// Ends it.
+    /// Ends the object or array that [`Packer::open`] started.
     pub fn close(&mut self, start: usize) {
         let length = u32::try_from(self.bytes.len().saturating_sub(start)).unwrap_or(u32::MAX);
         if let Some(place) = self.bytes.get_mut(start.saturating_sub(4)..start) {

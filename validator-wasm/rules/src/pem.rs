@@ -4,14 +4,15 @@
 use alloc::vec::Vec;
 
 use crate::catalogue::Code;
-use crate::document::{CertificateProblem, Rules, Shell};
 use crate::packed::Key;
+use crate::platform::{CertificateProblem, Platform};
+use crate::rules::Rules;
 use crate::text::{has_control, put, split_text, trim_bytes, whole_number};
 
 /// The largest text, in octets.
 const MAX_PEM: usize = 32 * 1_024;
 
-impl<S: Shell> Rules<'_, S> {
+impl<S: Platform> Rules<'_, S> {
     pub(crate) fn ca_pem(&mut self) {
         let Some(text) = self.text(Key::CaPem, Code::CaPemWrongType) else { return };
         if trim_bytes(text).is_empty() {
@@ -34,7 +35,7 @@ impl<S: Shell> Rules<'_, S> {
             let Some(der) = block.filter(|der| Certificate::read(der).is_some()) else {
                 return self.report.add(Code::CaPemInvalid);
             };
-            if let Some(problem) = self.shell.certificate(&der)
+            if let Some(problem) = self.platform.certificate(&der)
                 && let Some(seen) = problems.get_mut(problem as usize)
             {
                 *seen = true;

@@ -14,10 +14,12 @@ use crate::catalogue::{Code, Param, Severity};
 use crate::packed::{KEY_NAME, Key, NULL, NUMBER, Name, Reader, TEXT, TRUE, write_text};
 use crate::text::{put, split_char};
 
-/// Marks, which no code's number reaches.
-const PARAM: u8 = 253;
-const CHANGE: u8 = 254;
-const SUGGESTION: u8 = 255;
+/// The mark of a param. No code has the number of a mark.
+pub const PARAM: u8 = 253;
+/// The mark of a change.
+pub const CHANGE: u8 = 254;
+/// The mark of a suggestion.
+pub const SUGGESTION: u8 = 255;
 
 /// The issues of a document, packed, in the order of the fields.
 #[derive(Debug, Default)]
@@ -64,7 +66,7 @@ impl Report {
         self.unknown = 0;
     }
 
-    /// The issues, for a shell to decode.
+    /// The issues, for a platform to decode.
     pub fn issues(&self) -> impl Iterator<Item = Issue<'_>> {
         let mut reader = Reader(&self.bytes);
         core::iter::from_fn(move || read_issue(&mut reader))

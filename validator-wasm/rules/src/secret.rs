@@ -4,8 +4,9 @@
 use alloc::vec::Vec;
 
 use crate::catalogue::{Code, Param};
-use crate::document::{Method, Rules, Shell};
 use crate::packed::{Key, Name, Object, Value, read};
+use crate::platform::Platform;
+use crate::rules::{Method, Rules};
 use crate::text::{
     ALPHANUMERIC, chars, class, has_control, has_line_break, has_space, is_space_code, put, split_char,
     trim_bytes, word,
@@ -89,13 +90,13 @@ impl Spaces {
 /// The secret that a packed `{"set": text, "spaces": …}` sets, as it is stored; empty when it sets none.
 pub fn secret_text(secret: &[u8]) -> Vec<u8> {
     let Value::Object(object) = read(secret) else { return Vec::new() };
-    members(object).and_then(|(set, _, spaces, _)| Some(spaces.apply(set?))).unwrap_or_default()
+    Members::read(object).and_then(|members| Some(members.spaces.apply(members.set?))).unwrap_or_default()
 }
 
 /// A secret's text, and what becomes of its spaces.
 pub(crate) type Secret<'a> = (&'a [u8], Spaces);
 
-impl<S: Shell> Rules<'_, S> {
+impl<S: Platform> Rules<'_, S> {
     pub(crate) fn password(&mut self) {
         let needed = self.method() == Method::Password;
         let value = self.field(Key::Password);
@@ -165,7 +166,7 @@ impl<S: Shell> Rules<'_, S> {
         object: Object<'v>,
         needed: bool,
     ) -> Option<Secret<'v>> {
-        let Some((set, kept, spaces, is_set)) = members(object) else {
+        let Some(Members { set, keep, spaces, is_set }) = Members::read(object) else {
             self.report.add_at(codes.wrong_type, path);
             return None;
         };
@@ -173,18 +174,18 @@ impl<S: Shell> Rules<'_, S> {
         if let Some(is_set) = is_set {
             self.report.add_at(codes.is_set, path);
             self.report.remove_member(path, Key::IsSet);
-            if is_set && set.is_none() && !kept {
+            if is_set && set.is_none() && !keep {
                 self.report.keep(path);
                 return None;
             }
         }
         let Some(text) = set else {
-            if needed && !kept {
+            if needed && !keep {
                 self.report.add_at(codes.required, path);
             }
             return None;
         };
-        if kept {
+        if keep {
             self.report.add_at(codes.ambiguous, path);
             self.report.remove_member(path, Key::Keep);
         }
@@ -226,22 +227,33 @@ impl<S: Shell> Rules<'_, S> {
     }
 }
 
-/// The members `set`, `keep`, `spaces` and `isSet`; `None` when one is of the wrong kind.
-#[expect(clippy::type_complexity, reason = "it is taken apart at once")]
-fn members(object: Object<'_>) -> Option<(Option<&[u8]>, bool, Spaces, Option<bool>)> {
-    let (mut set, mut kept, mut spaces, mut is_set) = (None, false, Spaces::Keep, None);
-    for (name, value) in object.members() {
-        match (name, value) {
-            (Name::Known(Key::Set), Value::Text(text)) => set = Some(text),
-            (Name::Known(Key::Keep), Value::Bool(true)) => kept = true,
-            (Name::Known(Key::Spaces), Value::Text(text)) => spaces = Spaces::parse_bytes(text)?,
-            (Name::Known(Key::IsSet), Value::Bool(value)) => is_set = Some(value),
-            (Name::Known(Key::Set | Key::Keep | Key::Spaces | Key::IsSet), Value::Null) => {}
-            (Name::Known(Key::Set | Key::Keep | Key::Spaces | Key::IsSet), _) => return None,
-            _ => {}
+/// The members of a secret.
+struct Members<'a> {
+    /// The text of `set`.
+    set: Option<&'a [u8]>,
+    /// Whether `keep` is there.
+    keep: bool,
+    spaces: Spaces,
+    is_set: Option<bool>,
+}
+
+impl<'a> Members<'a> {
+    /// Reads the members; `None` when one is of the wrong type. Unknown ones are left out.
+    fn read(object: Object<'a>) -> Option<Self> {
+        let mut members = Self { set: None, keep: false, spaces: Spaces::Keep, is_set: None };
+        for (name, value) in object.members() {
+            match (name, value) {
+                (Name::Known(Key::Set), Value::Text(text)) => members.set = Some(text),
+                (Name::Known(Key::Keep), Value::Bool(true)) => members.keep = true,
+                (Name::Known(Key::Spaces), Value::Text(text)) => members.spaces = Spaces::parse_bytes(text)?,
+                (Name::Known(Key::IsSet), Value::Bool(value)) => members.is_set = Some(value),
+                (Name::Known(Key::Set | Key::Keep | Key::Spaces | Key::IsSet), Value::Null) => {}
+                (Name::Known(Key::Set | Key::Keep | Key::Spaces | Key::IsSet), _) => return None,
+                _ => {}
+            }
         }
+        Some(members)
     }
-    Some((set, kept, spaces, is_set))
 }
 
 /// What password fields and secret stores show in place of each character.

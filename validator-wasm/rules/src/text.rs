@@ -201,6 +201,11 @@ pub(crate) fn rsplit_once(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
     split_at_byte(text, text.iter().rposition(|other| *other == byte)?)
 }
 
+/// The text behind the last dot; all of it where there is no dot.
+pub(crate) fn last_label(name: &[u8]) -> &[u8] {
+    rsplit_once(name, b'.').map_or(name, |(_, label)| label)
+}
+
 fn split_at_byte(text: &[u8], at: usize) -> Option<(&[u8], &[u8])> {
     let (before, rest) = text.split_at_checked(at)?;
     Some((before, rest.get(1..)?))

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use smtp_rules::packed::{ARRAY, Key, NULL, OBJECT, OTHER, Packer, TRUE};
 use smtp_rules::report::Report;
-use smtp_rules::{Directory, Idn, Options, Shell, check, needs};
+use smtp_rules::{Directory, Idn, Options, Platform, check, needs};
 
 /// Numbers that look random and are the same every time.
 struct Source(u64);
@@ -27,7 +27,7 @@ struct Moody(std::cell::Cell<u8>);
 
 static DIRECTORY: LazyLock<Directory> = LazyLock::new(Directory::new);
 
-impl Shell for Moody {
+impl Platform for Moody {
     fn idn(&self, name: &[u8]) -> Idn {
         self.0.set(self.0.get().wrapping_add(1));
         match self.0.get() % 5 {
@@ -177,7 +177,7 @@ fn one_field_says_what_the_whole_says_of_it() {
     for _ in 0..2_000 {
         let bytes = document(&mut source);
         check(&bytes, &Options::default(), &Plain, &mut whole);
-        for key in Key::ALL.iter().take(Key::TOP) {
+        for key in Key::ALL.iter().take(Key::FIELDS) {
             let options = Options { only: Some(*key), ..Options::default() };
             check(&bytes, &options, &Plain, &mut part);
             let of_field = |field: &str| {
@@ -195,7 +195,7 @@ fn one_field_says_what_the_whole_says_of_it() {
 
 struct Plain;
 
-impl Shell for Plain {
+impl Platform for Plain {
     fn idn(&self, _: &[u8]) -> Idn {
         Idn::Invalid
     }

@@ -1,7 +1,8 @@
-//! Function `settings`: the HTTP API of CONTRACT §4. Every call acts for the tenant of the token and for no
+//! Function `settings`: the HTTP API of docs/reference/api.md. Every call acts for the tenant of the token and for no
 //! other: the tenant is nowhere else in a request.
 
 use ownpost_domain::tenant::Tenant;
+use ownpost_i18n::Locale;
 use serde_json::Value;
 
 use self::answer::problem;
@@ -56,7 +57,7 @@ pub async fn handle(
         app,
         tenant: &request.claims.tenant,
         email: request.claims.email.as_deref().filter(|email| !email.is_empty()),
-        locale: preferred(request.accept_language),
+        locale: Locale::preferred(request.accept_language).tag(),
         body: request.body,
     };
     let answered = match (request.method, path.as_slice()) {
@@ -87,21 +88,4 @@ struct Call<'a> {
     email: Option<&'a str>,
     locale: &'static str,
     body: &'a [u8],
-}
-
-/// The language of the contract that `Accept-Language` (RFC 9110 §12.5.4) likes best.
-fn preferred(accept_language: Option<&str>) -> &'static str {
-    const KNOWN: [&str; 5] = ["en", "fr", "nl", "de", "es"];
-    let mut best = ("en", 0.0);
-    for range in accept_language.unwrap_or_default().split(',').take(50) {
-        let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
-        let language = tag.trim().split(['-', '_']).next().unwrap_or_default();
-        let weight = weight.trim().strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()).unwrap_or(0.0);
-        let known = KNOWN.into_iter().find(|known| known.eq_ignore_ascii_case(language));
-        // Of equal ones the first counts.
-        if let Some(known) = known.filter(|_| weight > best.1) {
-            best = (known, weight);
-        }
-    }
-    best.0
 }

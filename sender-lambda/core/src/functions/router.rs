@@ -56,7 +56,7 @@ impl From<EffectError> for Refused {
     }
 }
 
-/// Accepts one event document (CONTRACT §5). With `only`, an event of another tenant is refused.
+/// Accepts one event document (docs/reference/events.md). With `only`, an event of another tenant is refused.
 ///
 /// Idempotent: whatever a crash left undone, accepting the same event again completes it, and what was done is
 /// not done twice.

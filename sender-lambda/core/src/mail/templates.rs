@@ -10,6 +10,7 @@ use std::path::Path;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 use ownpost_domain::event::{Event, Recipient};
+use ownpost_i18n::with_locales;
 use serde::Serialize;
 use serde_json::Map;
 
@@ -17,7 +18,7 @@ use crate::config::ConfigError;
 
 /// Includes the templates of one locale: one file for each of the catalogue's names.
 macro_rules! catalogue {
-    ($($locale:literal)+) => {
+    ($($variant:ident $locale:literal)+) => {
         &[$(
             catalogue!(@one $locale "hello" "footer" "notification" "comment.created" "task.assigned" "task.due"
                 "rights-request" "rights-request.received" "rights-request.message"
@@ -37,7 +38,7 @@ macro_rules! catalogue {
 type Locale = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// The templates compiled in.
-const EMBEDDED: &[Locale] = catalogue!("en" "fr" "nl" "de" "es");
+const EMBEDDED: &[Locale] = with_locales!(catalogue);
 const LAYOUT: &str = include_str!("../../../templates/layout.html");
 /// The locale when none of a recipient's is there.
 const LAST_RESORT: &str = "en";

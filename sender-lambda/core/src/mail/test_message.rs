@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, Message};
 use ownpost_domain::settings::Settings;
+use ownpost_i18n::{Locale, catalogue, fill};
 use ownpost_smtp::TestMail;
 
 use super::auto_submitted::AutoSubmitted;
-use crate::catalogue::{catalogue, fill};
 
 /// Builds it. Without a recipient it is addressed to the sender: a test that ends after MAIL FROM announces its size.
 /// `unique` makes the Message-ID. `None` when an address is not one that a message can carry.
@@ -20,7 +20,7 @@ pub fn build(
     now: Timestamp,
     unique: u128,
 ) -> Option<TestMail> {
-    let words = &catalogue(locale).test_message;
+    let words = &catalogue(Locale::of(locale)).test_message;
     let sender = settings.sender_address.parse::<lettre::Address>().ok()?;
     let message_id = format!("ownpost-test.{unique:032x}@{}", sender.domain());
     let message = Message::builder()

@@ -1,4 +1,4 @@
-//! The event document of CONTRACT §5: its shape, from which the schema is made, and everything that makes one
+//! The event document of docs/reference/events.md: its shape, from which the schema is made, and everything that makes one
 //! unusable.
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The bodies of the HTTP API (CONTRACT §4) beside settings and reports.
+//! The bodies of the HTTP API (docs/reference/api.md) beside settings and reports.
 
 use jiff::Timestamp;
 use ownpost_domain::category::{Category, Via};

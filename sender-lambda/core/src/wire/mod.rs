@@ -3,7 +3,6 @@
 mod document;
 pub mod event;
 pub mod http;
-mod locale;
 mod rules;
 pub mod settings;
 pub mod sqs;

@@ -7,15 +7,15 @@ use std::sync::LazyLock;
 
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
+use ownpost_i18n::{Locale, fill};
 use serde_json::{Map, Number, Value};
-use smtp_rules::catalogue::Code;
+use smtp_rules::catalogue::{Code, Param};
 use smtp_rules::packed::{ARRAY, FALSE, MAX_BYTES, MAX_DEPTH, NULL, Name, OBJECT, Packer, TOO_DEEP, TRUE};
 use smtp_rules::pem::Certificate;
 use smtp_rules::report::{Issue as PackedIssue, Report, Scalar};
-use smtp_rules::{CertificateProblem, Directory, Idn, Options, Shell};
+use smtp_rules::{CertificateProblem, Directory, Idn, Options, Platform};
 use zeroize::Zeroizing;
 
-use super::locale::issue_template;
 use super::validation::{Issue, Severity, ValidationReport};
 use crate::config::Config;
 
@@ -35,7 +35,7 @@ pub(super) struct Server<'a> {
 
 static DIRECTORY: LazyLock<Directory> = LazyLock::new(Directory::new);
 
-impl Shell for Server<'_> {
+impl Platform for Server<'_> {
     fn directory(&self) -> &Directory {
         &DIRECTORY
     }
@@ -252,7 +252,7 @@ pub(super) fn single(field: &str, code: Code, locale: &str) -> ValidationReport 
             code: code.name().to_owned(),
             severity: severity(code),
             params: Map::new(),
-            message: issue_template(locale, code.name()).to_owned(),
+            message: ownpost_i18n::issue(Locale::of(locale), code.name()).to_owned(),
             fix: None,
         }],
     }
@@ -277,9 +277,19 @@ fn decode(issue: &PackedIssue<'_>, locale: &str) -> Issue {
         code: code.to_owned(),
         severity: severity(issue.code),
         params,
-        message: smtp_rules::render::message(issue_template(locale, code), &issue.params),
+        message: fill(ownpost_i18n::issue(Locale::of(locale), code), &values(&issue.params)),
         fix: if fix.is_empty() { None } else { Some(Value::Object(fix)) },
     }
+}
+
+/// The params by their names, as a message shows them.
+fn values(params: &[(Param, Scalar<'_>)]) -> Vec<(&'static str, String)> {
+    let text = |value: &Scalar<'_>| match value {
+        Scalar::Text(text) => Some((*text).to_owned()),
+        Scalar::Number(number) => Some(number.to_string()),
+        Scalar::Null | Scalar::True => None,
+    };
+    params.iter().filter_map(|(param, value)| Some((param.name(), text(value)?))).collect()
 }
 
 /// Puts the value into the merge patch, below the names of its path.

@@ -1,4 +1,4 @@
-//! The SmtpSettings of CONTRACT §1 in their three JSON forms: what the form sends (a draft, whose secrets are
+//! The SmtpSettings of docs/reference/settings.md in their three JSON forms: what the form sends (a draft, whose secrets are
 //! set or kept), what Secrets Manager stores (secrets in clear, under its encryption), and what the API shows
 //! (whether a secret is set).
 
@@ -165,7 +165,7 @@ fn routing(input: &document::Routing) -> Routing {
 
 impl Draft {
     /// Fills in the secrets to keep from what is stored. A report with `password.reentry_required` when nothing
-    /// is stored, or when the destination is not the one the secret was stored for (CONTRACT §1).
+    /// is stored, or when the destination is not the one the secret was stored for (docs/reference/settings.md).
     pub fn resolve(self, stored: Option<&Settings>, locale: &str) -> Result<Settings, ValidationReport> {
         let Self { mut settings, keep } = self;
         let refuse = |field| Err(rules::single(field, Code::PasswordReentryRequired, locale));
@@ -213,7 +213,10 @@ fn destination(settings: &Settings) -> Destination<'_> {
     Destination {
         host: settings.host.as_bytes().into(),
         port: settings.port,
-        implicit_tls: settings.security == Security::Tls,
+        security: match settings.security {
+            Security::StartTls => smtp_rules::Security::StartTls,
+            Security::Tls => smtp_rules::Security::Tls,
+        },
         account,
     }
 }

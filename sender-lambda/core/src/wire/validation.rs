@@ -1,4 +1,4 @@
-//! The ValidationReport of CONTRACT §2 as the server writes it.
+//! The ValidationReport of docs/reference/settings.md as the server writes it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! The command line of CONTRACT §8.
+//! The command line of docs/reference/command-line.md.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use ownpost_core::config::Config;
+use ownpost_i18n::Locale;
 
 mod input;
 mod local;
@@ -129,9 +130,13 @@ struct Output {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// The language of messages and remedies: en, fr, nl, de, es
-    #[arg(long, value_name = "L", default_value = "en")]
+    #[arg(long, value_name = "L", default_value = "en", help = locale_help())]
     locale: String,
+}
+
+fn locale_help() -> String {
+    let tags: Vec<&str> = Locale::ALL.iter().map(|locale| locale.tag()).collect();
+    format!("The language of messages and remedies: {}", tags.join(", "))
 }
 
 fn parse_address(text: &str) -> Result<String, String> {

@@ -98,7 +98,7 @@ async fn send(config: Config, mut settings: Settings, document: &[u8]) -> Result
     Ok(rows)
 }
 
-/// The list of CONTRACT §4.
+/// The list of docs/reference/api.md.
 fn deliveries(rows: &[Delivery]) -> DeliveryList {
     DeliveryList { deliveries: rows.iter().map(DeliveryRow::from).collect(), cursor: None }
 }

@@ -19,7 +19,7 @@ use ownpost_smtp::probe::probe;
 use super::terminal::{BAD, BOLD, DIM, GOOD, Styled, WARN, clean, complain, pretty, say};
 use super::{NO, TestArgs, UNUSABLE, YES, validate};
 
-/// Every test from the terminal has ended by then (CONTRACT §3).
+/// Every test from the terminal has ended by then (docs/reference/reports.md).
 const DEADLINE: Duration = Duration::from_secs(55);
 
 pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {

@@ -1,4 +1,4 @@
-//! `/api/…`: the HTTP API of CONTRACT §4, with the tests streamed to who asks for it.
+//! `/api/…`: the HTTP API of docs/reference/api.md, with the tests streamed to who asks for it.
 
 use std::convert::Infallible;
 

@@ -3,11 +3,11 @@
 use ownpost_domain::failure::{Failure, Reply};
 use ownpost_domain::report::DnsFindings;
 use ownpost_domain::settings::{Auth, Security, Settings};
+use ownpost_i18n::{Catalogue, Locale, catalogue, fill};
 use ownpost_smtp::fix::Fix;
 use ownpost_smtp::probe::Probe;
 use serde_json::{Value, json};
 
-use crate::catalogue::{Catalogue, catalogue, fill};
 use crate::wire::test_report::{Deliverability, TestFailure, TestReport};
 
 /// The most characters of a server's text in the failure; the transcript has more.
@@ -15,7 +15,7 @@ const MAX_TEXT: usize = 8 * 1024;
 
 /// The report of a test of these settings that sent its mail to `recipient`, in a BCP 47 `locale`.
 pub fn explain(probe: Probe, settings: &Settings, recipient: Option<&str>, locale: &str) -> TestReport {
-    let sentences = catalogue(locale);
+    let sentences = catalogue(Locale::of(locale));
     let failure = probe
         .failure
         .as_ref()
@@ -56,7 +56,7 @@ fn explain_failure(
         ("ehlo", probe.ehlo_name.as_str()),
         ("names", names.as_deref().unwrap_or("–")),
     ];
-    let (message, remedy) = sentences.failure(failure.code, &values);
+    let (message, remedy) = sentences.failure(failure.code.code(), &values);
     let shorten =
         |reply: &Reply| Reply { text: reply.text.chars().take(MAX_TEXT).collect(), ..reply.clone() };
     TestFailure {
@@ -81,7 +81,7 @@ fn patch(fix: Fix) -> Value {
 
 /// What DNS says of a sender's mail, with advice in a BCP 47 `locale`.
 pub fn deliverability(found: DnsFindings, sender: &str, locale: &str) -> Deliverability {
-    let sentences = catalogue(locale);
+    let sentences = catalogue(Locale::of(locale));
     let domain = sender.rsplit_once('@').map_or(sender, |(_, domain)| domain);
     let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_owned());
     let key = |kind: &str, result: &str| match result {
@@ -97,4 +97,26 @@ pub fn deliverability(found: DnsFindings, sender: &str, locale: &str) -> Deliver
             .map(|text| fill(text, &[("domain", &domain)]))
             .collect();
     Deliverability { spf: found.spf, dkim: found.dkim, dmarc: found.dmarc, advice }
+}
+
+#[cfg(test)]
+mod tests {
+    use ownpost_domain::failure::FailureCode;
+    use ownpost_i18n::{Locale, catalogue};
+
+    /// That each language has the same codes and placeholders, the tests of `ownpost-i18n` hold.
+    #[test]
+    fn the_catalogue_has_sentences_for_every_code_and_no_others() {
+        let mut codes: Vec<_> = FailureCode::ALL.iter().map(|code| code.code()).collect();
+        codes.sort_unstable();
+        let failures = &catalogue(Locale::English).failures;
+        assert!(failures.keys().eq(codes));
+        let known = ["host", "port", "sender", "recipient", "username", "ehlo", "security", "names"];
+        for (code, failure) in failures {
+            for text in [&failure.message, &failure.remedy] {
+                let names = text.split('{').skip(1).filter_map(|part| part.split_once('}'));
+                assert!(names.map(|(name, _)| name).all(|name| known.contains(&name)), "{code}: {text}");
+            }
+        }
+    }
 }

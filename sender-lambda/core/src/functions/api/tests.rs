@@ -426,18 +426,3 @@ async fn paths_and_methods() {
         assert_eq!(answered, status, "{method} {path}: {body}");
     }
 }
-
-#[test]
-fn which_language_is_preferred() {
-    for (header, expected) in [
-        (None, "en"),
-        (Some(""), "en"),
-        (Some("nl"), "nl"),
-        (Some("de-AT, de;q=0.9, en;q=0.8"), "de"),
-        (Some("tlh, fr;q=0.4, ES-mx;q=0.7"), "es"),
-        (Some("fr;q=0, nl;q=x"), "en"),
-        (Some(";;;q=,,"), "en"),
-    ] {
-        assert_eq!(preferred(header), expected, "{header:?}");
-    }
-}

@@ -86,7 +86,7 @@ pub(super) async fn throttle(
     mut items: Vec<Item>,
     fates: &mut Vec<(usize, Fate)>,
 ) -> Vec<Item> {
-    let (Some(&Provider { mails: limit, .. }), Some(_), Some(tenant)) =
+    let (Some(Provider { mails: limit, .. }), Some(_), Some(tenant)) =
         (limits::provider(&settings.host), &key.tenant, items.first().map(|item| item.row.tenant.clone()))
     else {
         return items;

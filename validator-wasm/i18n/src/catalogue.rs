@@ -1,0 +1,115 @@
+//! The names of the stages, and the sentences about failures, the test mail and deliverability, from
+//! `locales/*/stages.json`.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::{Locale, fill};
+
+/// The sentences of one language.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Catalogue {
+    /// The stages' names, by their ids.
+    pub stages: BTreeMap<String, String>,
+    /// For every failure code what happened and what to do.
+    pub failures: BTreeMap<String, FailureText>,
+    /// The test mail.
+    pub test_message: TestMail,
+    /// Advice on deliverability, by record and result: `spf.none`.
+    pub advice: BTreeMap<String, String>,
+}
+
+/// The sentences about a failure.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailureText {
+    /// What happened.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// The sentences of the test mail.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestMail {
+    /// The subject.
+    pub subject: String,
+    /// The text.
+    pub text: String,
+}
+
+macro_rules! sources {
+    ($($variant:ident $tag:literal)+) => {
+        [$(include_str!(concat!("../../locales/", $tag, "/stages.json")),)+]
+    };
+}
+
+static CATALOGUES: LazyLock<Vec<Catalogue>> = LazyLock::new(|| {
+    // A test parses all of them, so no text that is compiled in is left out.
+    with_locales!(sources).into_iter().map(|text| serde_json::from_str(text).unwrap_or_default()).collect()
+});
+
+/// The sentences of a language.
+pub fn catalogue(locale: Locale) -> &'static Catalogue {
+    static NONE: Catalogue = Catalogue {
+        stages: BTreeMap::new(),
+        failures: BTreeMap::new(),
+        test_message: TestMail { subject: String::new(), text: String::new() },
+        advice: BTreeMap::new(),
+    };
+    CATALOGUES.get(locale as usize).unwrap_or(&NONE)
+}
+
+impl Catalogue {
+    /// What happened and what to do, filled with the values. A code without sentences is its own message.
+    pub fn failure(&self, code: &str, values: &[(&str, &str)]) -> (String, String) {
+        match self.failures.get(code) {
+            Some(text) => (fill(&text.message, values), fill(&text.remedy, values)),
+            None => (code.to_owned(), String::new()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::catalogue;
+    use crate::{Locale, placeholders};
+
+    #[test]
+    fn every_language_has_the_same_sentences_with_the_same_values() {
+        let english = catalogue(Locale::English);
+        assert!(english.failures.len() > 20 && english.stages.len() == 9 && !english.advice.is_empty());
+        for locale in Locale::ALL {
+            let other = catalogue(*locale);
+            assert!(other.stages.keys().eq(english.stages.keys()), "{locale:?}");
+            assert!(other.failures.keys().eq(english.failures.keys()), "{locale:?}");
+            assert!(other.advice.keys().eq(english.advice.keys()), "{locale:?}");
+            for (code, failure) in &english.failures {
+                let theirs = &other.failures[code];
+                assert!(!theirs.message.is_empty() && !theirs.remedy.is_empty(), "{locale:?} {code}");
+                assert_eq!(
+                    placeholders(&theirs.message),
+                    placeholders(&failure.message),
+                    "{locale:?} {code}"
+                );
+                assert_eq!(placeholders(&theirs.remedy), placeholders(&failure.remedy), "{locale:?} {code}");
+            }
+            for (key, advice) in &english.advice {
+                assert_eq!(placeholders(&other.advice[key]), placeholders(advice), "{locale:?} {key}");
+            }
+            let (theirs, ours) = (&other.test_message, &english.test_message);
+            assert!(!theirs.subject.is_empty(), "{locale:?}");
+            assert_eq!(placeholders(&theirs.text), placeholders(&ours.text), "{locale:?}");
+        }
+    }
+
+    #[test]
+    fn a_code_without_sentences_is_its_own_message() {
+        let (message, remedy) = catalogue(Locale::German).failure("tls.no_such_code", &[]);
+        assert_eq!((message.as_str(), remedy.as_str()), ("tls.no_such_code", ""));
+    }
+}

@@ -1,0 +1,158 @@
+//! The languages of Ownpost: which there are, how one is chosen, and the sentences in each.
+//!
+//! The sentences are in `validator-wasm/locales`, a folder for each language: the browser's package is made from the
+//! same files. They are found by the stable codes, as texts: this crate knows no rule and no failure.
+//!
+//! ```
+//! use ownpost_i18n::{Locale, catalogue, fill};
+//!
+//! assert_eq!(Locale::of("nl_BE"), Locale::Dutch);
+//! let advice = &catalogue(Locale::of("en-GB")).advice["spf.invalid"];
+//! assert_eq!(fill(advice, &[("domain", "example.org")]), "The SPF record of example.org is not valid.");
+//! ```
+
+/// Calls a macro with all locales, `English "en" French "fr"` and so on: for code that needs the tags as literals.
+///
+/// This is the list of locales. Everything that depends on it is made from it, or fails to compile without it.
+#[macro_export]
+macro_rules! with_locales {
+    ($macro:ident) => {
+        $macro! { English "en" French "fr" Dutch "nl" German "de" Spanish "es" }
+    };
+}
+
+mod catalogue;
+mod issues;
+
+pub use catalogue::{Catalogue, FailureText, TestMail, catalogue};
+pub use issues::issue;
+
+macro_rules! locales {
+    ($($variant:ident $tag:literal)+) => {
+        /// A language that Ownpost has all sentences in.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Locale {
+            $(
+                #[doc = concat!("`", $tag, "`")]
+                $variant,
+            )+
+        }
+
+        impl Locale {
+            /// All locales, English first.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The BCP 47 tag.
+            pub const fn tag(self) -> &'static str {
+                match self { $(Self::$variant => $tag,)+ }
+            }
+        }
+    };
+}
+with_locales!(locales);
+
+impl Locale {
+    /// The locale of a BCP 47 tag, by its language alone: case does not count, `_` is `-`, the region is left out.
+    pub fn find(tag: &str) -> Option<Self> {
+        let language = tag.split(['-', '_']).next().unwrap_or_default();
+        Self::ALL.iter().copied().find(|locale| locale.tag().eq_ignore_ascii_case(language))
+    }
+
+    /// The locale of a tag, or English.
+    pub fn of(tag: &str) -> Self {
+        Self::find(tag).unwrap_or_default()
+    }
+
+    /// The locale that an `Accept-Language` header (RFC 9110 §12.5.4) prefers, or English.
+    pub fn preferred(accept_language: Option<&str>) -> Self {
+        let mut best = (Self::default(), 0.0);
+        for range in accept_language.unwrap_or_default().split(',').take(50) {
+            let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
+            let weight = weight.trim().strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()).unwrap_or(0.0);
+            // Of equal weights the first counts.
+            if let Some(locale) = Self::find(tag.trim()).filter(|_| weight > best.1) {
+                best = (locale, weight);
+            }
+        }
+        best.0
+    }
+}
+
+impl Default for Locale {
+    fn default() -> Self {
+        Self::English
+    }
+}
+
+/// Puts the value of that name in the place of each `{name}`, and the same in capitals in the place of `{NAME}`: people
+/// write TLS for `tls`. A name without a value stays as it is, and so does what a value has in braces.
+pub fn fill<V: AsRef<str>>(template: &str, values: &[(&str, V)]) -> String {
+    let mut text = String::with_capacity(template.len() + 32);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((name, behind)) = after.split_once('}') else { break };
+        text.push_str(before);
+        match values.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            Some((_, value)) if name.starts_with(|c: char| c.is_ascii_uppercase()) => {
+                text.push_str(&value.as_ref().to_ascii_uppercase());
+            }
+            Some((_, value)) => text.push_str(value.as_ref()),
+            None => text.extend(["{", name, "}"]),
+        }
+        rest = behind;
+    }
+    text.push_str(rest);
+    text
+}
+
+/// The names in braces, each once.
+#[cfg(test)]
+fn placeholders(text: &str) -> std::collections::BTreeSet<&str> {
+    text.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Locale, fill};
+
+    #[test]
+    fn tags() {
+        for (tag, locale) in [
+            ("fr", Some("fr")),
+            ("FR-be", Some("fr")),
+            ("nl_NL", Some("nl")),
+            ("de-CH-1996", Some("de")),
+            ("es-419", Some("es")),
+            ("pt", None),
+            ("frx", None),
+            ("", None),
+        ] {
+            assert_eq!(Locale::find(tag).map(Locale::tag), locale, "{tag}");
+            assert_eq!(Locale::of(tag).tag(), locale.unwrap_or("en"), "{tag}");
+        }
+    }
+
+    #[test]
+    fn the_preferred_language() {
+        for (header, expected) in [
+            (None, "en"),
+            (Some(""), "en"),
+            (Some("nl"), "nl"),
+            (Some("de-AT, de;q=0.9, en;q=0.8"), "de"),
+            (Some("tlh, fr;q=0.4, ES-mx;q=0.7"), "es"),
+            (Some("fr;q=0, nl;q=x"), "en"),
+            (Some(";;;q=,,"), "en"),
+        ] {
+            assert_eq!(Locale::preferred(header).tag(), expected, "{header:?}");
+        }
+    }
+
+    #[test]
+    fn templates_are_filled_once() {
+        let values = [("host", "{port}"), ("port", "25"), ("security", "tls")];
+        assert_eq!(fill("{host}:{port} {x}", &values), "{port}:25 {x}");
+        assert_eq!(fill("{SECURITY} or {security}", &values), "TLS or tls");
+        assert_eq!(fill("{port} {", &values), "25 {");
+        assert_eq!(fill("{{port}}", &values), "{{port}}");
+    }
+}

@@ -1,0 +1,45 @@
+//! A language is a folder of `validator-wasm/locales` with three files, and an entry of [`Locale::ALL`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use ownpost_i18n::Locale;
+
+fn folder() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "..", "locales"].iter().collect()
+}
+
+#[test]
+fn every_folder_is_a_locale_and_every_locale_a_folder() {
+    let entries = std::fs::read_dir(folder()).expect("the folder of the languages");
+    let folders: BTreeSet<String> =
+        entries.map(|entry| entry.expect("a folder").file_name().to_string_lossy().into_owned()).collect();
+    let locales: BTreeSet<String> = Locale::ALL.iter().map(|locale| locale.tag().to_owned()).collect();
+    assert_eq!(folders, locales);
+}
+
+/// The form's sentences are the browser's alone; their keys are compared here with those of the other files.
+#[test]
+fn every_language_has_the_same_sentences_of_the_form() {
+    let read = |locale: &Locale| -> BTreeMap<String, String> {
+        let file = folder().join(locale.tag()).join("form.json");
+        let text = std::fs::read_to_string(file).expect("the sentences of the form");
+        serde_json::from_str(&text).expect("an object of texts")
+    };
+    let placeholders = |text: &str| -> BTreeSet<String> {
+        let parts = text.split('{').skip(1).filter_map(|part| part.split_once('}'));
+        parts.map(|(name, _)| name.to_owned()).collect()
+    };
+    let english = read(&Locale::English);
+    for locale in Locale::ALL {
+        let other = read(locale);
+        assert!(other.keys().eq(english.keys()), "{locale:?}: {:?}", {
+            let (ours, theirs): (BTreeSet<_>, BTreeSet<_>) =
+                (english.keys().collect(), other.keys().collect());
+            ours.symmetric_difference(&theirs).copied().cloned().collect::<Vec<_>>()
+        });
+        for (key, text) in &english {
+            assert_eq!(placeholders(&other[key]), placeholders(text), "{locale:?} {key}");
+        }
+    }
+}
