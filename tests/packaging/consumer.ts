@@ -1,5 +1,5 @@
 // Type-checked against the package as it is published: what a TypeScript project may write, and what it may not.
-import init, { codes, suggest, validate, validateField } from '@ownpost/validator';
+import init, { codes, sameDestination, secretText, suggest, validate, validateField } from '@ownpost/validator';
 import type {
   Category,
   Issue,
@@ -27,6 +27,8 @@ const kept: SecretInput = { keep: true };
 const report: ValidationReport = validate({ ...settings, password: kept }, { locale: 'nl', allowPorts: [2526] });
 const issues: Issue[] = validateField(settings, 'oauth2.tokenUrl', 'de');
 const fixed: Partial<SmtpSettings> | null = suggest('jan@gmail.com');
+const mayKeep: boolean = sameDestination(settings, { ...settings, password: { isSet: true } });
+const text: string = secretText({ set: ' secret', spaces: 'trim' });
 const all: IssueCode[] = codes();
 const category: Category = 'audit-invitation';
 
@@ -72,4 +74,4 @@ const incomplete: SmtpSettings = { host: 'smtp.example.org' };
 // @ts-expect-error: nothing but the four kinds of mail.
 const other: Category = 'newsletter';
 
-export { all, both, category, fixed, hint, incomplete, issues, other, plain, unknown };
+export { all, both, category, fixed, hint, incomplete, issues, mayKeep, other, plain, text, unknown };
