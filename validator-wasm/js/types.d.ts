@@ -662,3 +662,6 @@ export interface DnsFinding {
   /** The record, if there is one. */
   record: string | null;
 }
+
+/** The languages that all messages are in. */
+export type Locale = "en" | "fr" | "nl" | "de" | "es";
