@@ -4,7 +4,7 @@
 //! An issue is its code's number, its path, and what belongs to it, each after a mark: a param (its number and a
 //! value), a change of its fix (a path and a value), or a suggestion, which is both: the param of that name and
 //! the new value of the issue's own field. A path is a count and that many names as in [`crate::packed`]; of no
-//! names, it is the field that the code is named after. A value is a tag of [`crate::packed`] and its content:
+//! names, it is the field that the code is named after. A suggestion of settings is changes alone. A value is a tag of [`crate::packed`] and its content:
 //! null, true, text, or a number in four bytes.
 
 use alloc::string::String;
@@ -240,6 +240,40 @@ impl Report {
     }
 }
 
+/// Settings that are proposed for an address or a host: the changes of a fix, packed as in a [`Report`], without an issue
+/// in front.
+#[derive(Debug, Default)]
+pub struct Suggestion(Report);
+
+impl Suggestion {
+    /// A suggestion of nothing.
+    pub const fn new() -> Self {
+        Self(Report::new())
+    }
+
+    /// The packed changes.
+    pub fn bytes(&self) -> &[u8] {
+        self.0.bytes()
+    }
+
+    /// The changes, for the server to decode: each the path of a field and its value.
+    pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
+        let mut reader = Reader(self.bytes());
+        core::iter::from_fn(move || {
+            reader.byte().filter(|mark| *mark == CHANGE)?;
+            Some((read_path(&mut reader, &[])?, read_scalar(&mut reader)?))
+        })
+    }
+
+    /// The writer of the changes.
+    pub(crate) fn writer(&mut self) -> &mut Report {
+        &mut self.0
+    }
+}
+
+/// A change of a fix: the path of a field and its new value.
+pub type Change<'a> = (Vec<Name<'a>>, Scalar<'a>);
+
 /// An issue, decoded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Issue<'a> {
@@ -250,7 +284,7 @@ pub struct Issue<'a> {
     /// What the message is filled with.
     pub params: Vec<(Param, Scalar<'a>)>,
     /// What to change; empty when there is no fix.
-    pub fix: Vec<(Vec<Name<'a>>, Scalar<'a>)>,
+    pub fix: Vec<Change<'a>>,
 }
 
 impl Issue<'_> {
