@@ -57,7 +57,7 @@ impl Platform for Browser {
 /// What the page's one thread has.
 struct Single<T>(OnceCell<T>);
 
-#[expect(unsafe_code, reason = "WASM without threads: nobody shares it")]
+#[expect(unsafe_code, reason = "WASM without threads: no other thread shares it")]
 // SAFETY: a module instance is entered by the thread that made it, and by no other.
 unsafe impl<T> Sync for Single<T> {}
 

@@ -1,11 +1,10 @@
-//! Issues as bytes: written by the rules, read by the server into its report and by the browser's façade into
-//! the same report.
+//! Issues as bytes: the rules write them, and the server and the browser's façade read them into the same report.
 //!
-//! An issue is its code's number, its path, and what belongs to it, each after a mark: a param (its number and a
-//! value), a change of its fix (a path and a value), or a suggestion, which is both: the param of that name and
-//! the new value of the issue's own field. A path is a count and that many names as in [`crate::packed`]; of no
-//! names, it is the field that the code is named after. A suggestion of settings is changes alone. A value is a tag of [`crate::packed`] and its content:
-//! null, true, text, or a number in four bytes.
+//! An issue is its code's number, its path, and its further parts, each after a mark: a param (its number and a value),
+//! a change of its fix (a path and a value), or a suggestion, which is both: the param of that name and the new value of
+//! the issue's own field. A path is a count and that many names as in [`crate::packed`]; of no names, it is the field
+//! that the code is named after. A value is a tag of [`crate::packed`] and its content: null, true, text, or a number in
+//! four bytes. Settings that are suggested are changes without an issue.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -109,7 +108,7 @@ impl Report {
         self.number(better);
     }
 
-    /// An issue about a member that nobody knows; removing it cures it.
+    /// An issue about an unknown member, with its removal as the fix.
     pub(crate) fn add_unknown(&mut self, code: Code, parent: &[Key], name: Name<'_>) {
         self.unknown += 1;
         if self.unknown > MAX_UNKNOWN {
