@@ -6,15 +6,20 @@
  */
 
 import { bytes, readText as readBytes, refreshView } from './memory.js';
-import { codes, fields, keys, params, severities } from './tables.js';
-
-const TRUE = 2;
-const NUMBER = 3;
-const TEXT = 4;
-const KEY_NAME = 10;
-const PARAM = 253;
-const CHANGE = 254;
-const SUGGESTION = 255;
+import {
+  CHANGE,
+  codes,
+  fields,
+  KEY_NAME,
+  keys,
+  NUMBER,
+  PARAM,
+  params,
+  SUGGESTION,
+  severities,
+  TEXT,
+  TRUE,
+} from './tables.js';
 
 let at = 0;
 
@@ -32,6 +37,25 @@ export function decodeIssues(start, length, templates) {
   const issues = [];
   while (at < end) issues.push(readIssue(end, templates));
   return issues;
+}
+
+/**
+ * Reads the changes of a suggestion from these bytes of memory.
+ * @param {number} start
+ * @param {number} length
+ * @returns {NonNullable<Issue['fix']>}
+ */
+export function decodeSuggestion(start, length) {
+  refreshView();
+  at = start;
+  const end = start + length;
+  const fix = {};
+  while (at < end) {
+    // The mark of a change: a suggestion has no others.
+    at++;
+    change(fix, readPath() ?? [], readScalar());
+  }
+  return fix;
 }
 
 /**

@@ -1,13 +1,13 @@
-import type { Issue, IssueCode, Routing, SecretInput, SmtpSettings, ValidationReport } from './types.js';
+import type { Issue, IssueCode, Locale, Routing, SecretInput, SmtpSettings, ValidationReport } from './types.js';
 
 export type * from './types.js';
 
-/** The four kinds of mail, each with a route of its own. */
+/** The kinds of mail, each with a route of its own. */
 export type Category = keyof Routing;
 
 export interface Options {
-  /** BCP 47 tag; en, fr, nl, de and es are there. */
-  locale?: string;
+  /** BCP 47 tag; a region falls back to its language, and a language without messages to English. */
+  locale?: Locale | (string & {});
   /** Ports allowed beside 25, 465, 587, 2525, 2465 and 2587. */
   allowPorts?: readonly number[] | string;
   /** CIDRs that may be dialled although they are not public. */

@@ -4,11 +4,11 @@
 /** @import { InitOptions, Options } from './index.js' */
 
 import * as glue from './validator_wasm_bg.js';
-import { decodeIssues } from './decode.js';
+import { decodeIssues, decodeSuggestion } from './decode.js';
 import { loadLocale, templatesFor } from './locales.js';
 import { readText, useMemory } from './memory.js';
 import { packDocument, packPlain, preparePacker, writeOptions } from './pack.js';
-import { codes as allCodes, keys, needs } from './tables.js';
+import { codes as allCodes, keys, loaders, needs } from './tables.js';
 
 /** The numbers of the document's fields by name. */
 const tops = new Map(keys.slice(0, needs.length).map((key, number) => [key, number]));
@@ -26,7 +26,7 @@ export default function init(options) {
     loading = undefined;
     throw error;
   });
-  const locales = options?.locales ?? ['fr', 'nl', 'de', 'es'];
+  const locales = options?.locales ?? Object.keys(loaders);
   return Promise.all([loading, ...locales.map(loadLocale)]).then(() => undefined);
 }
 
@@ -110,7 +110,7 @@ export function suggest(emailOrHost) {
   needReady();
   if (typeof emailOrHost !== 'string' || emailOrHost.length > 320) return null;
   const found = glue.suggest(packPlain(emailOrHost, 0));
-  return found === 0 ? null : decodeIssues(glue.output(), found, templatesFor())[0].fix;
+  return found === 0 ? null : decodeSuggestion(glue.output(), found);
 }
 
 /** @type {typeof import('./index.js').secretText} */

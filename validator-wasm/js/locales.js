@@ -1,19 +1,12 @@
 // The messages by language. English is part of the package's main file; the others are modules of their own.
 
 import english from './locales/en.js';
+import { loaders } from './tables.js';
 
 /**
  * A message: a text, or an array in which texts and names of params alternate.
  * @typedef {string | string[]} Template
  */
-
-/** @type {Record<string, () => Promise<{ default: string[] }>>} */
-const load = {
-  fr: () => import('./locales/fr.js'),
-  nl: () => import('./locales/nl.js'),
-  de: () => import('./locales/de.js'),
-  es: () => import('./locales/es.js'),
-};
 
 /** @type {{ en: Template[], [locale: string]: Template[] | undefined }} */
 const loaded = { en: prepare(english) };
@@ -34,7 +27,7 @@ function prepare(messages) {
 function language(tag) {
   const first = typeof tag === 'string' ? tag.slice(0, 3).toLowerCase() : '';
   const name = first[2] === '-' || first[2] === '_' ? first.slice(0, 2) : first;
-  return name in load ? name : 'en';
+  return name in loaders ? name : 'en';
 }
 
 /**
@@ -43,7 +36,7 @@ function language(tag) {
  */
 export async function loadLocale(tag) {
   const name = language(tag);
-  loaded[name] ??= prepare((await load[name]()).default);
+  loaded[name] ??= prepare((await loaders[name]()).default);
 }
 
 /**

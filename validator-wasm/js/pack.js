@@ -5,16 +5,21 @@
 /** @import { Options } from './index.js' */
 
 import { memory, writeText } from './memory.js';
-import { depth as deepest, keys, read } from './tables.js';
-
-const NULL = 0;
-const NUMBER = 3;
-const TEXT = 4;
-const OBJECT = 5;
-const ARRAY = 6;
-const OTHER = 7;
-const TOO_LARGE = 8;
-const TOO_DEEP = 9;
+import {
+  ARRAY,
+  depth as deepest,
+  FALSE,
+  keys,
+  NULL,
+  NUMBER,
+  OBJECT,
+  OTHER,
+  read,
+  TEXT,
+  TOO_DEEP,
+  TOO_LARGE,
+  TRUE,
+} from './tables.js';
 
 /** The limit of packed bytes: no document within the limits of the rules needs as many. */
 const MOST = 6 << 20;
@@ -173,7 +178,7 @@ function packValue(value, at, depth) {
       numbers.setFloat64(at + 1, value, true);
       return at + 9;
     case 'boolean':
-      bytes[at] = value ? 2 : 1;
+      bytes[at] = value ? TRUE : FALSE;
       return at + 1;
     case 'object':
       if (value !== null) return packContainer(value, at, depth);

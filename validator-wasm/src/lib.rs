@@ -16,7 +16,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use core::{mem, slice};
 
 use smtp_rules::packed::Key;
-use smtp_rules::report::Report;
+use smtp_rules::report::{Report, Suggestion};
 use smtp_rules::{Destination, Directory, Idn, Options, Platform};
 use wasm_bindgen::prelude::*;
 
@@ -57,7 +57,7 @@ impl Platform for Browser {
 /// What the page's one thread has.
 struct Single<T>(OnceCell<T>);
 
-#[expect(unsafe_code, reason = "WASM without threads: nobody shares it")]
+#[expect(unsafe_code, reason = "WASM without threads: no other thread shares it")]
 // SAFETY: a module instance is entered by the thread that made it, and by no other.
 unsafe impl<T> Sync for Single<T> {}
 
@@ -80,19 +80,21 @@ pub fn input(length: usize) -> usize {
 /// which stay until the next call.
 #[wasm_bindgen]
 pub fn run(document: usize, ports: usize, networks: usize, only: usize) -> usize {
-    issues(document + ports + networks, |browser, input, report| {
+    ask(document + ports + networks, &|browser, input| {
         let (document, rest) = input.split_at_checked(document).unwrap_or_default();
         let (allow_ports, allow_networks) = rest.split_at_checked(ports).unwrap_or_default();
         let only = only.checked_sub(1).and_then(|number| Key::ALL.get(number).copied());
-        smtp_rules::check(document, &Options { allow_ports, allow_networks, only }, browser, report);
+        let mut report = Report::new();
+        smtp_rules::check(document, &Options { allow_ports, allow_networks, only }, browser, &mut report);
+        leave(report, Report::bytes)
     })
 }
 
-/// Proposes the settings of the provider that the address or host in the input belongs to: as the fix of one
-/// issue, of which it returns the length.
+/// Proposes the settings of the provider that the address or host in the input belongs to. Returns the length of the
+/// packed changes, which stay until the next call; 0 when the provider is not known.
 #[wasm_bindgen]
 pub fn suggest(length: usize) -> usize {
-    issues(length, |browser, input, report| browser.directory.suggest(input, report))
+    ask(length, &|browser, input| leave(browser.directory.suggest(input), Suggestion::bytes))
 }
 
 /// Reads the packed secret in the input and returns the length of its text as it is stored, which stays until the
@@ -115,18 +117,10 @@ pub fn same_destination(settings: usize, stored: usize) -> bool {
     same != 0
 }
 
-/// Where the packed issues or the text are.
+/// Where the packed issues, the packed changes or the text are.
 #[wasm_bindgen]
 pub fn output() -> usize {
     OUTPUT.load(Relaxed)
-}
-
-fn issues(length: usize, write: impl Fn(&Browser, &[u8], &mut Report)) -> usize {
-    ask(length, &|browser, input| {
-        let mut report = Report::new();
-        write(browser, input, &mut report);
-        leave(report, Report::bytes)
-    })
 }
 
 /// Leaves the bytes where the façade reads them before it asks again; their length.

@@ -14,6 +14,24 @@ declare module '*/tables.js' {
   export const needs: number[];
   /** How deep a document may be. */
   export const depth: number;
+  /** How the messages are loaded that are not part of the package's main file, by locale. */
+  export const loaders: Record<string, () => Promise<{ default: string[] }>>;
+  // Tags of the packed format.
+  export const NULL: number;
+  export const FALSE: number;
+  export const TRUE: number;
+  export const NUMBER: number;
+  export const TEXT: number;
+  export const OBJECT: number;
+  export const ARRAY: number;
+  export const OTHER: number;
+  export const TOO_LARGE: number;
+  export const TOO_DEEP: number;
+  export const KEY_NAME: number;
+  // Marks in packed issues.
+  export const PARAM: number;
+  export const CHANGE: number;
+  export const SUGGESTION: number;
 }
 
 declare module '*/validator_wasm_bg.js' {
@@ -31,33 +49,10 @@ declare module '*/locales/en.js' {
   const messages: string[];
   export default messages;
 }
-declare module '*/locales/fr.js' {
-  export { default } from '*/locales/en.js';
-}
-declare module '*/locales/nl.js' {
-  export { default } from '*/locales/en.js';
-}
-declare module '*/locales/de.js' {
-  export { default } from '*/locales/en.js';
-}
-declare module '*/locales/es.js' {
-  export { default } from '*/locales/en.js';
-}
-
-/** The messages of the form, by key. */
-declare module '*/messages/en.js' {
-  const messages: Record<string, string>;
-  export default messages;
-}
-declare module '*/messages/fr.js' {
-  export { default } from '*/messages/en.js';
-}
-declare module '*/messages/nl.js' {
-  export { default } from '*/messages/en.js';
-}
-declare module '*/messages/de.js' {
-  export { default } from '*/messages/en.js';
-}
-declare module '*/messages/es.js' {
-  export { default } from '*/messages/en.js';
+/** The form's lists. */
+declare module '*/lists.js' {
+  /** Each provider's name, and a host that `suggest` finds its settings by. */
+  export const PROVIDERS: [string, string][];
+  /** How the form's messages are loaded, by locale. */
+  export const LOADERS: Record<string, () => Promise<{ default: Record<string, string> }>>;
 }

@@ -16,10 +16,10 @@ pub(crate) fn build(package: &Path, target: &Path) -> Result<()> {
         let entry = entry?;
         fs::copy(entry.path(), target.join(entry.file_name()))?;
     }
-    fs::write(target.join("lists.js"), lists()?)?;
+    fs::write(target.join("lists.js"), lists())?;
     for locale in Locale::ALL.iter().map(|locale| locale.tag()) {
-        let words = words(&package.join("locales").join(locale))?;
-        let module = format!("export default {};\n", serde_json::to_string_pretty(&words)?);
+        let messages = messages(&package.join("locales").join(locale))?;
+        let module = format!("export default {};\n", serde_json::to_string_pretty(&messages)?);
         fs::write(target.join(format!("messages/{locale}.js")), module)?;
     }
     Ok(())
@@ -27,40 +27,42 @@ pub(crate) fn build(package: &Path, target: &Path) -> Result<()> {
 
 /// The module of the lists: the providers as pairs of name and server in the order of the alphabet, and how each language
 /// is loaded.
-fn lists() -> Result<String> {
+fn lists() -> String {
     let mut entries: Vec<FormEntry> = PROVIDERS.iter().filter_map(|provider| provider.form).collect();
     entries.sort_by_key(|entry| entry.name.to_lowercase());
-    let pairs: Vec<[&str; 2]> = entries.iter().map(|entry| [entry.name, entry.host]).collect();
-    let providers = serde_json::to_string_pretty(&pairs)?;
+    let providers: Vec<String> =
+        entries.iter().map(|entry| format!("  [{:?}, {:?}],\n", entry.name, entry.host)).collect();
+    let providers = providers.concat();
     let loaders: Vec<String> = Locale::ALL
         .iter()
         .map(|locale| format!("  {0}: () => import(\"./messages/{0}.js\"),\n", locale.tag()))
         .collect();
     let loaders = loaders.concat();
-    Ok(format!(
+    format!(
         "// Made by `cargo xtask` from the tables in Rust.
 
-export const PROVIDERS = {providers};
+export const PROVIDERS = [
+{providers}];
 export const LOADERS = {{
 {loaders}}};
 "
-    ))
+    )
 }
 
-/// A language's words for the form: its own, and the names of the stages, which the server has too.
-fn words(folder: &Path) -> Result<Map<String, Value>> {
-    let mut words = read(&folder.join("form.json"))?;
+/// The messages of the form in a language: its own, and the names of the stages, which the server has too.
+fn messages(folder: &Path) -> Result<Map<String, Value>> {
+    let mut messages = read(&folder.join("form.json"))?;
     let stages = read(&folder.join("stages.json"))?;
     let names = stages.get("stages").and_then(Value::as_object);
     let names = names.with_context(|| format!("{}: no stages", folder.display()))?;
     for (stage, name) in names {
-        let before = words.insert(format!("stage.{stage}"), name.clone());
+        let before = messages.insert(format!("stage.{stage}"), name.clone());
         ensure!(before.is_none(), "{}: stage.{stage} stands in two files", folder.display());
     }
-    Ok(words)
+    Ok(messages)
 }
 
 fn read(file: &Path) -> Result<Map<String, Value>> {
     let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    serde_json::from_slice(&text).with_context(|| format!("{} is not an object of words", file.display()))
+    serde_json::from_slice(&text).with_context(|| format!("{} is not an object of messages", file.display()))
 }

@@ -21,7 +21,7 @@ const HEAD: &str = "\
 /// What a schema may say without its type being another: for people, or finer than TypeScript's types.
 const NO_TYPE: [&str; 5] = ["description", "format", "minimum", "maximum", "default"];
 
-/// `cargo xtask types`: writes the file anew.
+/// `cargo xtask types`: writes the file.
 pub(crate) fn write() -> Result<()> {
     let file = file();
     fs::write(&file, types()?).with_context(|| format!("cannot write {}", file.display()))

@@ -25,13 +25,12 @@ import { api } from './session.js';
  * @property {{ at: string, ms: number, outcome: string, stage: string, smtp: SmtpWords | null }[]} attempts
  */
 
-/** @type {Record<string, string>} */
-const CATEGORIES = {
-  notification: 'Notification',
-  'rights-request': 'Rights request',
-  'audit-invitation': 'Audit invitation',
-  'user-invitation': 'User invitation',
-};
+/**
+ * The name of a category for people: `Rights request`.
+ * @param {string} category
+ */
+const categoryName = (category) => category.charAt(0).toUpperCase() + category.slice(1).replaceAll('-', ' ');
+
 /** @type {Record<string, string>} */
 const STATES = {
   queued: 'Queued',
@@ -131,7 +130,7 @@ export function ledger(place) {
           'summary',
           {},
           h('span', { class: `state ${row.status}` }, STATES[row.status] ?? row.status),
-          h('span', { class: 'what' }, CATEGORIES[row.category] ?? row.category),
+          h('span', { class: 'what' }, categoryName(row.category)),
           h('span', { class: 'to' }, row.recipient),
           h('span', { class: 'when' }, time(row.queuedAt)),
           h('span', { class: 'by' }, ROUTES[row.route ?? ''] ?? ''),

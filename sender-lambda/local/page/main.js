@@ -2,6 +2,8 @@
 
 /** @import { SmtpSettingsForm } from '/validator/form/index.js' */
 
+import { LOADERS } from '/validator/form/lists.js';
+
 import { at, h, typed } from './dom.js';
 import { ledger } from './ledger.js';
 import { caughtMail } from './mail.js';
@@ -65,7 +67,8 @@ async function work({ tenant, email }) {
 /** @param {SmtpSettingsForm} form */
 function language(form) {
   const select = /** @type {HTMLSelectElement} */ (at('language'));
-  const known = [...select.options].map(({ value }) => value);
+  const known = Object.keys(LOADERS);
+  select.append(...known.map((tag) => h('option', { value: tag, lang: tag }, languageName(tag))));
   const wanted = [localStorage.getItem('ownpost-language'), ...navigator.languages.map((tag) => tag.split('-')[0])];
   select.value = wanted.find((tag) => tag !== null && known.includes(tag)) ?? 'en';
   form.setAttribute('locale', select.value);
@@ -73,6 +76,15 @@ function language(form) {
     localStorage.setItem('ownpost-language', select.value);
     form.setAttribute('locale', select.value);
   });
+}
+
+/**
+ * The name of a language in that language: `Français`.
+ * @param {string} tag
+ */
+function languageName(tag) {
+  const name = new Intl.DisplayNames([tag], { type: 'language' }).of(tag) ?? tag;
+  return name.charAt(0).toLocaleUpperCase(tag) + name.slice(1);
 }
 
 /**

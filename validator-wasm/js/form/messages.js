@@ -3,14 +3,7 @@
 
 /** @import { Messages } from '../../types/form.js' */
 
-/** @type {Record<string, () => Promise<{ default: Record<string, string> }>>} */
-const LOADERS = {
-  en: () => import('./messages/en.js'),
-  fr: () => import('./messages/fr.js'),
-  nl: () => import('./messages/nl.js'),
-  de: () => import('./messages/de.js'),
-  es: () => import('./messages/es.js'),
-};
+import { LOADERS } from './lists.js';
 
 /**
  * The language for a tag: case does not matter, `_` is `-`, a region falls back to its language, others to English.

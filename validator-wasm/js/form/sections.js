@@ -8,23 +8,7 @@
 import { CATEGORIES, readPort } from './draft.js';
 import { button, disclosure, h } from './dom.js';
 import { choiceField, secretField, selectField, textField } from './fields.js';
-
-// The list of providers, each with a host that `suggest` finds it by; one that it does not know is not offered.
-const PROVIDERS = [
-  ['Amazon SES (eu-west-1)', 'email-smtp.eu-west-1.amazonaws.com'],
-  ['Brevo', 'smtp-relay.brevo.com'],
-  ['Fastmail', 'smtp.fastmail.com'],
-  ['Gmail, Google Workspace', 'smtp.gmail.com'],
-  ['Infomaniak', 'mail.infomaniak.com'],
-  ['IONOS', 'smtp.ionos.com'],
-  ['Mailgun (EU)', 'smtp.eu.mailgun.org'],
-  ['Mailjet', 'in-v3.mailjet.com'],
-  ['Microsoft 365', 'smtp.office365.com'],
-  ['OVHcloud', 'ssl0.ovh.net'],
-  ['Postmark', 'smtp.postmarkapp.com'],
-  ['SendGrid', 'smtp.sendgrid.net'],
-  ['Zoho', 'smtp.zoho.eu'],
-];
+import { PROVIDERS } from './lists.js';
 
 /**
  * @param {FormContext} form

@@ -238,7 +238,7 @@ pub(crate) fn known_name(host: &[u8]) -> Option<Ip> {
         b"localhost localhost.localdomain localhost6 localhost6.localdomain6 ip6-localhost ip6-loopback";
     const METADATA: &[u8] = b"metadata.google.internal metadata instance-data";
     let host = host.strip_suffix(b".").unwrap_or(host);
-    // Of hardly any other name is the last label so long.
+    // Few other names have a last label as long as those of the lists.
     if last_label(host).len() < b"internal".len() {
         return None;
     }

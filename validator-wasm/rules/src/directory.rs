@@ -2,10 +2,9 @@
 
 use alloc::vec::Vec;
 
-use crate::catalogue::Code;
 use crate::packed::Key;
 use crate::presets::{Preset, TABLE};
-use crate::report::Report;
+use crate::report::{Report, Suggestion};
 use crate::text::{find, lower, rsplit_once, split, split_once, trim_bytes, word};
 use crate::typo::{self, is_pattern, main_label};
 
@@ -237,10 +236,15 @@ impl Directory {
         }
     }
 
-    /// Proposes the settings of the provider that an address or a host belongs to, as the fix of a single issue; no
-    /// issue when the provider is not known.
-    pub fn suggest(&self, text: &[u8], report: &mut Report) {
-        report.clear();
+    /// Proposes the settings of the provider that an address or a host belongs to; no changes when the provider is not
+    /// known.
+    pub fn suggest(&self, text: &[u8]) -> Suggestion {
+        let mut suggestion = Suggestion::new();
+        self.fill_suggestion(text, suggestion.writer());
+        suggestion
+    }
+
+    fn fill_suggestion(&self, text: &[u8], changes: &mut Report) {
         let text = trim_bytes(text);
         if text.len() > 320 {
             return;
@@ -267,11 +271,10 @@ impl Directory {
         if find(host, b'*').is_some() {
             return;
         }
-        report.add(Code::HostOtherService);
-        report.set(&[Key::Host], host);
-        preset.fill_in_port(report);
+        changes.set(&[Key::Host], host);
+        preset.fill_in_port(changes);
         if user {
-            report.set(&[Key::Username], text);
+            changes.set(&[Key::Username], text);
         }
     }
 }
@@ -296,8 +299,8 @@ fn is_smtp_typo(label: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{DOMAINS, Directory, DomainMatch, HostMatch, LENGTHS};
-    use crate::report::Report;
     use crate::report::Scalar::{Number, Text};
+    use alloc::vec::Vec;
 
     #[test]
     fn every_server_and_every_domain_is_found() {
@@ -379,14 +382,17 @@ mod tests {
             ("@gmail.com", None),
             ("", None),
         ] {
-            let mut report = Report::new();
-            directory.suggest(text.as_bytes(), &mut report);
-            let found = report.issues().next().map(|issue| issue.fix);
-            let value = |at: usize| found.as_ref().and_then(|fix| fix.get(at)).map(|(_, value)| *value);
+            let suggestion = directory.suggest(text.as_bytes());
+            let found: Vec<_> = suggestion.changes().collect();
+            let value = |at: usize| found.get(at).map(|(_, value)| *value);
             let expected = expected.map(|(host, port, mode, user): (_, _, _, Option<&'static str>)| {
                 [Some(Text(host)), Some(Number(port)), Some(Text(mode)), user.map(Text)]
             });
-            assert_eq!(found.is_some().then(|| [value(0), value(1), value(2), value(3)]), expected, "{text}");
+            assert_eq!(
+                value(0).is_some().then(|| [value(0), value(1), value(2), value(3)]),
+                expected,
+                "{text}"
+            );
         }
     }
 

@@ -25,8 +25,8 @@ pub(crate) fn normal<'a, S: Platform>(host: &'a [u8], platform: &S) -> Option<Co
 }
 
 impl<S: Platform> Rules<'_, S> {
-    /// Peels off what does not belong to a host, one issue for each layer; every fix sets the host to what is
-    /// left then, so what is wrong with the rest is told at once.
+    /// Takes away the layers that do not belong to a host, with an issue for each. The fix of each sets the host to the
+    /// rest, and the rest is checked at once, so that its issues are reported, too.
     pub(crate) fn host(&mut self) {
         let Some(text) = self.text(Key::Host, Code::HostWrongType) else { return };
         // Nothing to peel off, mostly.
@@ -84,7 +84,7 @@ impl<S: Platform> Rules<'_, S> {
     /// The port goes along when it may be used, and the TLS mode when it does not go with that port.
     fn host_peeled(&mut self, code: Code, host: &[u8], port: Option<u16>) {
         let host = trim_bytes(host);
-        // What was around it hides one more port: nobody knows what is meant.
+        // The rest holds one more port: which of the two is meant cannot be known.
         if host.is_empty() || split_port(host).is_some() {
             return self.report.add(Code::HostInvalid);
         }
@@ -218,7 +218,7 @@ fn without_invisible(text: &[u8]) -> Vec<u8> {
 }
 
 /// Splits `name:587`, `[address]` and `[address]:587`; an address without brackets has no port. `None` when
-/// there is nothing to split. A dot behind it all goes along: alone it is no mistake that a fix could leave.
+/// there is nothing to split. A final dot is taken away with the rest: no fix may leave it behind.
 fn split_port(host: &[u8]) -> Option<(&[u8], Option<u16>)> {
     let host = name::strip_dot(host).unwrap_or(host);
     let port = |text: &[u8]| match text {

@@ -1,11 +1,10 @@
-//! Issues as bytes: written by the rules, read by the server into its report and by the browser's façade into
-//! the same report.
+//! Issues as bytes: the rules write them, and the server and the browser's façade read them into the same report.
 //!
-//! An issue is its code's number, its path, and what belongs to it, each after a mark: a param (its number and a
-//! value), a change of its fix (a path and a value), or a suggestion, which is both: the param of that name and
-//! the new value of the issue's own field. A path is a count and that many names as in [`crate::packed`]; of no
-//! names, it is the field that the code is named after. A value is a tag of [`crate::packed`] and its content:
-//! null, true, text, or a number in four bytes.
+//! An issue is its code's number, its path, and its further parts, each after a mark: a param (its number and a value),
+//! a change of its fix (a path and a value), or a suggestion, which is both: the param of that name and the new value of
+//! the issue's own field. A path is a count and that many names as in [`crate::packed`]; of no names, it is the field
+//! that the code is named after. A value is a tag of [`crate::packed`] and its content: null, true, text, or a number in
+//! four bytes. Settings that are suggested are changes without an issue.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -109,7 +108,7 @@ impl Report {
         self.number(better);
     }
 
-    /// An issue about a member that nobody knows; removing it cures it.
+    /// An issue about an unknown member, with its removal as the fix.
     pub(crate) fn add_unknown(&mut self, code: Code, parent: &[Key], name: Name<'_>) {
         self.unknown += 1;
         if self.unknown > MAX_UNKNOWN {
@@ -240,6 +239,40 @@ impl Report {
     }
 }
 
+/// Settings that are proposed for an address or a host: the changes of a fix, packed as in a [`Report`], without an issue
+/// in front.
+#[derive(Debug, Default)]
+pub struct Suggestion(Report);
+
+impl Suggestion {
+    /// A suggestion of nothing.
+    pub const fn new() -> Self {
+        Self(Report::new())
+    }
+
+    /// The packed changes.
+    pub fn bytes(&self) -> &[u8] {
+        self.0.bytes()
+    }
+
+    /// The changes, for the server to decode: each the path of a field and its value.
+    pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
+        let mut reader = Reader(self.bytes());
+        core::iter::from_fn(move || {
+            reader.byte().filter(|mark| *mark == CHANGE)?;
+            Some((read_path(&mut reader, &[])?, read_scalar(&mut reader)?))
+        })
+    }
+
+    /// The writer of the changes.
+    pub(crate) fn writer(&mut self) -> &mut Report {
+        &mut self.0
+    }
+}
+
+/// A change of a fix: the path of a field and its new value.
+pub type Change<'a> = (Vec<Name<'a>>, Scalar<'a>);
+
 /// An issue, decoded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Issue<'a> {
@@ -250,7 +283,7 @@ pub struct Issue<'a> {
     /// What the message is filled with.
     pub params: Vec<(Param, Scalar<'a>)>,
     /// What to change; empty when there is no fix.
-    pub fix: Vec<(Vec<Name<'a>>, Scalar<'a>)>,
+    pub fix: Vec<Change<'a>>,
 }
 
 impl Issue<'_> {

@@ -1,6 +1,6 @@
-//! What the rules ask of text. They work on bytes: most text is ASCII, and the standard library's strings bring
-//! search algorithms and tables along that a page would have to download. Bytes that are no UTF-8 are characters
-//! that nobody knows, never a panic.
+//! The questions that the rules ask of text. They work on bytes: most text is ASCII, and the standard library's strings
+//! bring search algorithms and tables along that a page would have to download. Bytes that are no UTF-8 count as unknown
+//! characters and never cause a panic.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
