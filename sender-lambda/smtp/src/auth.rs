@@ -22,53 +22,55 @@ enum Credentials<'a> {
     Token { username: &'a str, token: Secret },
 }
 
-/// Authenticates with the settings' credentials. Gives the name of the mechanism used, `None` without credentials.
-pub(crate) async fn authenticate(
-    session: &mut Secure,
-    network: &Network,
-    settings: &Settings,
-) -> Result<Option<&'static str>, Failure> {
-    let fail = |code| Failure { stage: Stage::Auth, code, reply: None };
-    let wanted: &[Mechanism] = match &settings.auth {
-        Auth::None => return Ok(None),
-        Auth::Password { .. } => &[Mechanism::Plain, Mechanism::Login],
-        Auth::OAuth2(_) => &[Mechanism::XOauth2, Mechanism::OauthBearer],
-    };
-    if session.offer.auth.is_none() {
-        return Err(fail(FailureCode::AuthNotOffered));
-    }
-    let mechanisms = session.offer.mechanisms(wanted);
-    if mechanisms.is_empty() {
-        return Err(fail(FailureCode::AuthMechanismUnsupported));
-    }
-    let credentials = match &settings.auth {
-        Auth::None => return Ok(None),
-        Auth::Password { username, password } => Credentials::Password { username, password },
-        Auth::OAuth2(oauth2) => {
-            let token = oauth::token(network, oauth2, session.limits).await.map_err(fail)?;
-            session.connection.hide(token.expose());
-            Credentials::Token { username: &oauth2.username, token }
+impl Secure {
+    /// Authenticates with the settings' credentials. Gives the name of the mechanism used, `None` without credentials.
+    pub(crate) async fn authenticate(
+        &mut self,
+        network: &Network,
+        settings: &Settings,
+    ) -> Result<Option<&'static str>, Failure> {
+        let fail = |code| Failure { stage: Stage::Auth, code, reply: None };
+        let wanted: &[Mechanism] = match &settings.auth {
+            Auth::None => return Ok(None),
+            Auth::Password { .. } => &[Mechanism::Plain, Mechanism::Login],
+            Auth::OAuth2(_) => &[Mechanism::XOauth2, Mechanism::OauthBearer],
+        };
+        if self.offer.auth.is_none() {
+            return Err(fail(FailureCode::AuthNotOffered));
         }
-    };
-    let mut refused = None;
-    for mechanism in mechanisms {
-        match attempt(session, mechanism, &credentials, settings).await? {
-            // Only 235 accepts. Any other positive reply means that the two sides are out of step.
-            reply if reply.code == 235 => return Ok(Some(mechanism.name())),
-            reply if classify::is_mechanism_refused(&reply) => refused = Some(reply),
-            reply => {
-                let credential = match &settings.auth {
-                    Auth::OAuth2(oauth2) => {
-                        network.tokens.forget(oauth2);
-                        Credential::Token
-                    }
-                    _ => Credential::Password,
-                };
-                return Err(classify::auth_refusal(reply, credential));
+        let mechanisms = self.offer.mechanisms(wanted);
+        if mechanisms.is_empty() {
+            return Err(fail(FailureCode::AuthMechanismUnsupported));
+        }
+        let credentials = match &settings.auth {
+            Auth::None => return Ok(None),
+            Auth::Password { username, password } => Credentials::Password { username, password },
+            Auth::OAuth2(oauth2) => {
+                let token = oauth::token(network, oauth2, self.limits).await.map_err(fail)?;
+                self.connection.hide(token.expose());
+                Credentials::Token { username: &oauth2.username, token }
+            }
+        };
+        let mut refused = None;
+        for mechanism in mechanisms {
+            match attempt(self, mechanism, &credentials, settings).await? {
+                // Only 235 accepts. Any other positive reply means that the two sides are out of step.
+                reply if reply.code == 235 => return Ok(Some(mechanism.name())),
+                reply if classify::is_mechanism_refused(&reply) => refused = Some(reply),
+                reply => {
+                    let credential = match &settings.auth {
+                        Auth::OAuth2(oauth2) => {
+                            network.tokens.forget(oauth2);
+                            Credential::Token
+                        }
+                        _ => Credential::Password,
+                    };
+                    return Err(classify::auth_refusal(reply, credential));
+                }
             }
         }
+        Err(Failure { stage: Stage::Auth, code: FailureCode::AuthMechanismUnsupported, reply: refused })
     }
-    Err(Failure { stage: Stage::Auth, code: FailureCode::AuthMechanismUnsupported, reply: refused })
 }
 
 async fn attempt(

@@ -7,9 +7,10 @@ use ownpost_domain::failure::{Failure, FailureCode, Stage};
 
 use super::connection::BodyWriteError;
 use super::encode::Encoder;
+use super::envelope::Body;
 use super::envelope::Envelope;
 use super::session::{Carrier, Session};
-use super::transaction::{Body, EnvelopeResult, PIECE, is_closing, unknown};
+use super::transaction::{EnvelopeResult, PIECE, is_closing, unknown};
 use super::{BeforeCommit, Mail, MailResult, classify};
 
 /// Gives a batch its sessions and takes them back: the pool, or a client for tests.

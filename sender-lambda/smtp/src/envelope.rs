@@ -9,7 +9,6 @@ use ownpost_domain::failure::{Failure, FailureCode, Stage};
 
 use super::Mail;
 use super::capabilities::Offer;
-use super::transaction::Body;
 
 /// The commands of one envelope, ready to be written.
 pub(crate) struct Envelope {
@@ -86,6 +85,29 @@ impl Envelope {
     /// MAIL FROM and RCPT TO, each with CRLF.
     pub(crate) fn lines(&self) -> &[u8] {
         self.lines.as_bytes()
+    }
+}
+
+/// How the bodies of a batch go over a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// After DATA, up to a dot.
+    Data,
+    /// By BDAT, if the server takes an empty chunk first. A server that offers CHUNKING and does not know BDAT would run
+    /// the body's lines as commands, so no body leaves before the reply.
+    BdatProbe,
+    /// By BDAT. The envelope ends with RCPT, and nothing in the body can end it.
+    Bdat,
+}
+
+impl Body {
+    /// The command that ends an envelope's group.
+    pub(crate) fn command(self) -> &'static str {
+        match self {
+            Self::Data => "DATA\r\n",
+            Self::BdatProbe => "BDAT 0\r\n",
+            Self::Bdat => "",
+        }
     }
 }
 

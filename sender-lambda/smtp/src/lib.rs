@@ -31,6 +31,7 @@ pub mod redact;
 pub mod reply;
 mod session;
 mod tls;
+mod tokens;
 mod transaction;
 mod transcript;
 mod window;

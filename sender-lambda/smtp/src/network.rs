@@ -8,9 +8,10 @@ use ownpost_domain::settings::Settings;
 use rustls::pki_types::CertificateDer;
 
 use super::allowed::Allowed;
+use super::dial;
 use super::limits::Timeouts;
 use super::tls::Trust;
-use super::{dial, oauth};
+use super::tokens::Tokens;
 
 /// What the operator decides about connections.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +35,7 @@ pub struct Network {
     pub(crate) resolver: TokioResolver,
     pub(crate) allowed: Allowed,
     pub(crate) trust: Trust,
-    pub(crate) tokens: oauth::Tokens,
+    pub(crate) tokens: Tokens,
     ehlo_name: Option<String>,
     pub(crate) test_timeouts: Timeouts,
     pub(crate) send_timeouts: Timeouts,
@@ -50,7 +51,7 @@ impl Network {
             resolver: dial::resolver(options.dns_server)?,
             allowed: Allowed::new(options.allow_networks, options.allow_ports, options.allow_endpoints),
             trust: Trust::new(&options.extra_roots),
-            tokens: oauth::Tokens::default(),
+            tokens: Tokens::default(),
             ehlo_name: options.ehlo_name,
             test_timeouts: Timeouts::TEST,
             send_timeouts: Timeouts::SEND,

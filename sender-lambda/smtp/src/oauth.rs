@@ -1,10 +1,8 @@
 //! Access tokens (RFC 6749), fetched over https. The token endpoint is dialled like a relay: its name is resolved
 //! once, every address is checked, and the certificate is verified.
 
-use std::collections::HashMap;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -19,71 +17,16 @@ use ownpost_domain::settings::{Grant, OAuth2};
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use tokio_rustls::client::TlsStream;
 use zeroize::Zeroizing;
 
 use super::limits::Limits;
+use super::tokens::key;
 use super::{Network, dial, tls};
 
 /// The largest answer taken from a token endpoint. Tokens are JWTs of a few kilobytes.
 const MAX_ANSWER: usize = 64 * 1024;
-/// A token is not used this shortly before it expires.
-const MARGIN: Duration = Duration::from_mins(2);
-/// The most tokens remembered.
-const REMEMBERED: usize = 512;
-
-/// Tokens that are still good, so that each connection does not ask for one.
-#[derive(Default)]
-pub(crate) struct Tokens(Mutex<HashMap<Key, (Secret, Instant)>>);
-
-/// What a token was fetched for and with. The secrets are part of it, as digests: a token must not outlive the
-/// secret that it was got for.
-type Key = [u8; 32];
-
-impl Tokens {
-    fn get(&self, key: &Key) -> Option<Secret> {
-        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.retain(|_, (_, until)| Instant::now() < *until);
-        tokens.get(key).map(|(token, _)| token.clone())
-    }
-
-    fn put(&self, key: Key, token: &Secret, life: Duration) {
-        let Some(life) = life.checked_sub(MARGIN) else { return };
-        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if tokens.len() < REMEMBERED {
-            // A day at most, whatever the endpoint says.
-            tokens.insert(key, (token.clone(), Instant::now() + life.min(Duration::from_hours(24))));
-        }
-    }
-
-    /// Forgets the token of these settings, because the relay has refused it.
-    pub(crate) fn forget(&self, settings: &OAuth2) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(settings));
-    }
-}
-
-fn key(settings: &OAuth2) -> Key {
-    use sha2::{Digest, Sha256};
-    let mut hash = Sha256::new();
-    let (grant, refresh) = match &settings.grant {
-        Grant::ClientCredentials => ("client_credentials", ""),
-        Grant::RefreshToken(token) => ("refresh_token", token.expose()),
-    };
-    for part in [
-        settings.token_url.as_str(),
-        &settings.client_id,
-        settings.client_secret.as_ref().map_or("", Secret::expose),
-        settings.scope.as_deref().unwrap_or_default(),
-        grant,
-        refresh,
-    ] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    hash.finalize().into()
-}
-
 /// Gives an access token, from the cache or fetched. A refusal is `auth.oauth_failed`; an endpoint that cannot answer now
 /// is `auth.temporary`.
 pub(crate) async fn token(

@@ -22,7 +22,7 @@ use super::limits::Limits;
 use super::redact::Redactor;
 use super::tls::{self, TlsFailure, Trust};
 use super::transcript::Transcript;
-use super::{Network, auth, classify, dial, legacy_tls};
+use super::{Network, classify, dial, legacy_tls};
 
 /// Follows a session while it opens. The probe fills its report by it; the sender has no use for it.
 pub(crate) trait Observer: Send {
@@ -322,16 +322,5 @@ impl Session<TcpStream> {
             fail(if failure.not_tls { FailureCode::TlsInjected } else { failure.code })
         })?;
         Ok(Session::new(Connection::new(stream, redactor, transcript), limits))
-    }
-}
-
-impl Secure {
-    /// Authenticates, if the settings have credentials. Gives the name of the mechanism used.
-    pub(crate) async fn authenticate(
-        &mut self,
-        network: &Network,
-        settings: &Settings,
-    ) -> Result<Option<&'static str>, Failure> {
-        auth::authenticate(self, network, settings).await
     }
 }

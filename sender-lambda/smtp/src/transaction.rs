@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::connection::ReadError;
 use super::encode::Encoder;
-use super::envelope::Envelope;
+use super::envelope::{Body, Envelope};
 use super::session::{Carrier, Session};
 use super::{Mail, classify};
 
@@ -18,29 +18,6 @@ pub(crate) const PIECE: usize = 64 * 1024;
 pub(crate) const POSITIVE: RangeInclusive<u16> = 200..=299;
 /// The code of the reply that asks for the body after DATA.
 const GO_ON: RangeInclusive<u16> = 354..=354;
-
-/// How the bodies of a batch go over a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Body {
-    /// After DATA, up to a dot.
-    Data,
-    /// By BDAT, if the server takes an empty chunk first. A server that offers CHUNKING and does not know BDAT would run
-    /// the body's lines as commands, so no body leaves before the reply.
-    BdatProbe,
-    /// By BDAT. The envelope ends with RCPT, and nothing in the body can end it.
-    Bdat,
-}
-
-impl Body {
-    /// The command that ends an envelope's group.
-    pub(crate) fn command(self) -> &'static str {
-        match self {
-            Self::Data => "DATA\r\n",
-            Self::BdatProbe => "BDAT 0\r\n",
-            Self::Bdat => "",
-        }
-    }
-}
 
 /// The server's answer to one mail's envelope.
 pub(crate) enum EnvelopeResult {

@@ -248,7 +248,7 @@ impl Fake for Script {
         let stage = StageResult { stage: Stage::Auth, status, ms: 1.0, detail: StageDetail::default() };
         on_stage(&stage);
         let failure =
-            (!ok).then(|| Failure { stage: Stage::Auth, code: FailureCode::AuthRejected, reply: None });
+            (!ok).then_some(Failure { stage: Stage::Auth, code: FailureCode::AuthRejected, reply: None });
         let message =
             |recipient| TestMessage { message_id: "t@x".to_owned(), recipient, reply: "250 ok".to_owned() };
         Probe {
