@@ -4,6 +4,7 @@
 use ownpost_core::config::Config;
 use ownpost_core::wire::settings::{Checked, check, from_document, to_document};
 use ownpost_core::wire::validation::{Issue, Severity};
+use ownpost_i18n::Locale;
 use serde_json::{Map, Value};
 
 /// 2027-01-01.
@@ -151,7 +152,7 @@ fn no_report_holds_a_secret() {
 
 #[test]
 fn messages_in_every_language_are_filled() {
-    for locale in ["en", "fr", "nl", "de", "es"] {
+    for locale in Locale::ALL.iter().map(|locale| locale.tag()) {
         for Vector { document, config, .. } in vectors() {
             for issue in run(&document, &config, locale).report.issues {
                 assert!(!issue.message.is_empty() && issue.message != issue.code, "{locale} {}", issue.code);

@@ -1,7 +1,7 @@
 // What the suites of the npm package share: the built package, the vectors, and the server's reports.
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -18,6 +18,9 @@ export const vectors = file.vectors.map(({ settings, with: changes, options, exp
 }));
 
 export const base = file.base;
+
+/** The tags of all locales. */
+export const locales = readdirSync(new URL('../../validator-wasm/locales/', import.meta.url));
 
 /** Codes that the browser cannot know (docs/reference/settings.md), in a report. */
 export const serverOnly =

@@ -54,7 +54,7 @@ with_locales!(locales);
 impl Locale {
     /// The locale of a BCP 47 tag, by its language alone: case does not count, `_` is `-`, the region is left out.
     pub fn find(tag: &str) -> Option<Self> {
-        let language = tag.split(['-', '_']).next().unwrap_or_default();
+        let language = language(tag);
         Self::ALL.iter().copied().find(|locale| locale.tag().eq_ignore_ascii_case(language))
     }
 
@@ -76,6 +76,11 @@ impl Locale {
         }
         best.0
     }
+}
+
+/// The language of a BCP 47 tag, with `_` as good as `-`: `nl` of `nl-BE`. It need not be one of [`Locale::ALL`].
+pub fn language(tag: &str) -> &str {
+    tag.split(['-', '_']).next().unwrap_or_default()
 }
 
 impl Default for Locale {

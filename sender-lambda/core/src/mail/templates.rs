@@ -10,7 +10,7 @@ use std::path::Path;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 use ownpost_domain::event::{Event, Recipient};
-use ownpost_i18n::with_locales;
+use ownpost_i18n::{language, with_locales};
 use serde::Serialize;
 use serde_json::Map;
 
@@ -149,7 +149,7 @@ impl Templates {
     /// special one that is not.
     fn choose<'a>(&self, event: &'a Event, locale: Option<&str>) -> (String, &'a str) {
         let wanted = locale.unwrap_or_default().replace('_', "-").to_ascii_lowercase();
-        let language = wanted.split('-').next().unwrap_or_default().to_owned();
+        let language = language(&wanted).to_owned();
         for locale in [wanted, language, LAST_RESORT.to_owned()] {
             for name in [event.kind.as_str(), event.category.name()] {
                 // `hello` and `footer` are parts, not mails.
