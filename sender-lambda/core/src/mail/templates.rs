@@ -29,7 +29,7 @@ macro_rules! catalogue {
     (@one $locale:literal $($name:literal)+) => {
         ($locale, &[$((
             $name,
-            include_str!(concat!("../../../templates/", $locale, "/", $name, ".txt")),
+            include_str!(concat!("../../templates/", $locale, "/", $name, ".txt")),
         )),+])
     };
 }
@@ -39,7 +39,7 @@ type Locale = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// The templates compiled in.
 const EMBEDDED: &[Locale] = with_locales!(catalogue);
-const LAYOUT: &str = include_str!("../../../templates/layout.html");
+const LAYOUT: &str = include_str!("../../templates/layout.html");
 /// The locale when none of a recipient's is there.
 const LAST_RESORT: &str = "en";
 /// The longest subject, in characters; mail programs show some 80.
