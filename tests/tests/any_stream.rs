@@ -1,6 +1,10 @@
 //! `ownpost_smtp::client`: the client over a stream in memory, by the same code as over TLS.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
 use async_trait::async_trait;
+use ownpost_domain::failure::{Failure, FailureCode, Reply};
 use ownpost_smtp::client::Client;
 use ownpost_smtp::{BeforeCommit, Mail, Timeouts};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -49,4 +53,86 @@ async fn a_batch_over_a_stream_in_memory() {
         "EHLO client.test\r\nMAIL FROM:<noreply@example.org>\r\nRCPT TO:<one@example.net>\r\nDATA\r\n\
          Subject: to one@example.net\r\n\r\n..dots\r\n.\r\nQUIT\r\n"
     );
+}
+
+/// Records the order of commits and results. Its deadline passes once it has committed so many mails.
+#[derive(Default)]
+struct Recorder {
+    events: Mutex<Vec<String>>,
+    commits: AtomicUsize,
+    most: usize,
+}
+
+#[async_trait]
+impl BeforeCommit for Recorder {
+    async fn commit(&self, index: usize) -> bool {
+        self.events.lock().unwrap().push(format!("commit {index}"));
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    fn finished(&self, index: usize, result: &Result<Reply, Failure>) {
+        let result =
+            result.as_ref().map_or_else(|failure| failure.code.code().to_owned(), |r| r.code.to_string());
+        self.events.lock().unwrap().push(format!("finished {index} {result}"));
+    }
+
+    fn deadline_passed(&self) -> bool {
+        self.commits.load(Ordering::Relaxed) >= self.most
+    }
+}
+
+#[tokio::test]
+async fn a_result_is_reported_when_its_reply_is_read() {
+    let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+    let gate = Arc::new(Recorder { most: usize::MAX, ..Recorder::default() });
+    let seen = Arc::clone(&gate);
+    let server = tokio::spawn(async move {
+        let mut buffer = [0; 4096];
+        theirs.write_all(b"220 relay.test\r\n").await.unwrap();
+        for answer in ["250 relay.test", "250 a", "250 b", "354 c", "250 first", "250 a", "250 b", "354 c"] {
+            let _ = theirs.read(&mut buffer).await.unwrap();
+            theirs.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+        }
+        // The second body is here, and its reply is not: the first mail's result must be known by now.
+        let _ = theirs.read(&mut buffer).await.unwrap();
+        let events = seen.events.lock().unwrap().clone();
+        theirs.write_all(b"554 second\r\n").await.unwrap();
+        events
+    });
+    let mut stream = Some(ours);
+    let connect =
+        || std::future::ready(stream.take().ok_or_else(|| std::io::ErrorKind::ConnectionRefused.into()));
+    let mut client = Client::new(connect, "client.test", Timeouts::SEND);
+    client.send(&[mail("one@example.net"), mail("two@example.net")], gate.as_ref()).await;
+    assert_eq!(server.await.unwrap(), ["commit 0", "finished 0 250", "commit 1"]);
+    let events = gate.events.lock().unwrap().clone();
+    assert_eq!(events.last().unwrap(), "finished 1 message.rejected");
+}
+
+#[tokio::test]
+async fn a_mail_that_was_committed_and_lost_before_its_end_has_a_failure() {
+    let (ours, mut theirs) = tokio::io::duplex(1024);
+    let server = tokio::spawn(async move {
+        let mut buffer = [0; 4096];
+        theirs.write_all(b"220 relay.test\r\n").await.unwrap();
+        for answer in ["250 relay.test", "250 a", "250 b", "354 c"] {
+            let _ = theirs.read(&mut buffer).await.unwrap();
+            theirs.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+        }
+        // It closes in the middle of the body.
+        let _ = theirs.read(&mut buffer).await.unwrap();
+    });
+    let mut stream = Some(ours);
+    let connect =
+        || std::future::ready(stream.take().ok_or_else(|| std::io::ErrorKind::ConnectionRefused.into()));
+    let gate = Recorder { most: 1, ..Recorder::default() };
+    let mut client = Client::new(connect, "client.test", Timeouts::SEND);
+    let long = Mail { message: vec![b'x'; 256 * 1024].into(), ..mail("one@example.net") };
+    let results = client.send(&[long, mail("two@example.net")], &gate).await;
+    server.await.unwrap();
+    let failure = results[0].as_ref().expect("a result").as_ref().unwrap_err();
+    assert_eq!(failure.code, FailureCode::ProtocolDisconnected);
+    assert!(results[1].is_none(), "the deadline has passed");
+    assert_eq!(*gate.events.lock().unwrap(), ["commit 0", "finished 0 protocol.disconnected"]);
 }

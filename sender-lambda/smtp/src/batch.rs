@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use ownpost_domain::failure::{Failure, FailureCode, Stage};
+use ownpost_domain::failure::{Failure, FailureCode, Reply, Stage};
 
 use super::connection::BodyWriteError;
 use super::encode::Encoder;
@@ -56,7 +56,57 @@ pub(crate) struct Batch<'a> {
     pub(super) gate: &'a dyn BeforeCommit,
     /// The mails that have no result yet and are not under way, in the order in which they leave.
     pub(super) queue: VecDeque<usize>,
-    pub(super) results: Vec<MailResult>,
+    results: Vec<MailResult>,
+    /// Whether the gate has let each mail through. Such a mail always gets a result: its caller counts it as under way.
+    committed: Vec<bool>,
+    /// The failure that lost each mail before its last octet had left.
+    lost: Vec<Option<Failure>>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(mails: &'a [Mail], gate: &'a dyn BeforeCommit) -> Self {
+        Self {
+            mails,
+            gate,
+            queue: (0..mails.len()).collect(),
+            results: vec![None; mails.len()],
+            committed: vec![false; mails.len()],
+            lost: vec![None; mails.len()],
+        }
+    }
+
+    /// Asks the gate whether the mail may be committed.
+    pub(super) async fn commit(&mut self, index: usize) -> bool {
+        let may = self.gate.commit(index).await;
+        self.committed[index] |= may;
+        if !may && self.committed[index] {
+            self.finish_lost(index);
+        }
+        may
+    }
+
+    /// Keeps the mail's result, and reports it to the gate at once.
+    pub(super) fn finish(&mut self, index: usize, result: Result<Reply, Failure>) {
+        self.gate.finished(index, &result);
+        self.results[index] = Some(result);
+    }
+
+    /// Ends a mail that was committed and has not left.
+    fn finish_lost(&mut self, index: usize) {
+        let cut = Failure { stage: Stage::Message, code: FailureCode::ProtocolDisconnected, reply: None };
+        let failure = self.lost[index].take().unwrap_or(cut);
+        self.finish(index, Err(failure));
+    }
+
+    /// The results. A mail that was committed and then left out has not left: it has the failure that lost it.
+    fn into_results(mut self) -> Vec<MailResult> {
+        for index in 0..self.mails.len() {
+            if self.committed[index] && self.results[index].is_none() {
+                self.finish_lost(index);
+            }
+        }
+        self.results
+    }
 }
 
 /// A mail that was under way when its connection failed. Its last octet has not left, so it may be sent again.
@@ -110,8 +160,7 @@ pub(crate) async fn deliver<C: SessionSource>(
     mails: &[Mail],
     gate: &dyn BeforeCommit,
 ) -> Vec<MailResult> {
-    let mut batch =
-        Batch { mails, gate, queue: (0..mails.len()).collect(), results: vec![None; mails.len()] };
+    let mut batch = Batch::new(mails, gate);
     // A mail that was lost gets one more try.
     let mut tried_again = vec![false; mails.len()];
     let known = source.quirks();
@@ -121,8 +170,8 @@ pub(crate) async fn deliver<C: SessionSource>(
         let OpenSession { session, reused } = match source.take().await {
             Ok(session) => session,
             Err(failure) => {
-                for index in batch.queue.drain(..) {
-                    batch.results[index] = Some(Err(failure.clone()));
+                for index in std::mem::take(&mut batch.queue) {
+                    batch.finish(index, Err(failure.clone()));
                 }
                 break;
             }
@@ -132,13 +181,14 @@ pub(crate) async fn deliver<C: SessionSource>(
             source.put(session);
         }
         let Some(Lost { index, failure }) = end.lost else { continue };
+        batch.lost[index] = Some(failure.clone());
         // A kept connection that the server has closed since says nothing about the mail or the server.
         if reused && end.answered == 0 {
             batch.queue.push_front(index);
             continue;
         }
         if std::mem::replace(&mut tried_again[index], true) {
-            batch.results[index] = Some(Err(failure));
+            batch.finish(index, Err(failure));
         } else {
             // A server that never replied to its first group may not have read all of it, whatever it offers. A server
             // that has replied to one takes groups, and only closes early.
@@ -151,7 +201,7 @@ pub(crate) async fn deliver<C: SessionSource>(
     if quirks != known && batch.results.iter().any(|result| matches!(result, Some(Ok(_)))) {
         source.learn(quirks);
     }
-    batch.results
+    batch.into_results()
 }
 
 /// The next step of a batch on its connection. A mail goes through [`Step::Envelope`] (or [`Step::EnvelopeAhead`]),
@@ -284,7 +334,7 @@ impl<S: Carrier> Session<S> {
         while let Some(index) = batch.queue.pop_front() {
             match Envelope::new(&batch.mails[index], &self.offer) {
                 Ok(envelope) => return Some((index, envelope)),
-                Err(failure) => batch.results[index] = Some(Err(failure)),
+                Err(failure) => batch.finish(index, Err(failure)),
             }
         }
         None
@@ -311,7 +361,7 @@ impl<S: Carrier> BatchRun<'_, '_, S> {
         match Envelope::new(&self.batch.mails[index], &self.session.offer) {
             Ok(envelope) => Step::Envelope(index, envelope),
             Err(failure) => {
-                self.batch.results[index] = Some(Err(failure));
+                self.batch.finish(index, Err(failure));
                 Step::Take
             }
         }
@@ -365,13 +415,13 @@ impl<S: Carrier> BatchRun<'_, '_, S> {
                 Step::End(End::lost(index, failure))
             }
             Ok(EnvelopeResult::Refused(failure)) => {
-                self.batch.results[index] = Some(Err(failure));
+                self.batch.finish(index, Err(failure));
                 self.answered += 1;
                 self.session.needs_rset = true;
                 Step::Take
             }
             Ok(EnvelopeResult::RefusedAndBroken(failure)) => {
-                self.batch.results[index] = Some(Err(failure));
+                self.batch.finish(index, Err(failure));
                 self.answered += 1;
                 Step::End(End::Broken(None))
             }
@@ -392,7 +442,7 @@ impl<S: Carrier> BatchRun<'_, '_, S> {
 
     /// Asks the gate as late as possible: a mail that counts as committed leaves at once.
     async fn gate(&mut self, index: usize) -> Step {
-        if self.batch.gate.deadline_passed() || !self.batch.gate.commit(index).await {
+        if self.batch.gate.deadline_passed() || !self.batch.commit(index).await {
             if self.body == Body::Bdat {
                 self.session.needs_rset = true;
                 return Step::Take;
@@ -416,7 +466,7 @@ impl<S: Carrier> BatchRun<'_, '_, S> {
                 Step::End(End::lost(index, classify::read_error(Stage::Message, error)))
             }
             Err(BodyWriteError::InDoubt) => {
-                self.batch.results[index] = Some(Err(unknown()));
+                self.batch.finish(index, Err(unknown()));
                 Step::End(End::Broken(None))
             }
         }
@@ -452,7 +502,7 @@ impl<S: Carrier> BatchRun<'_, '_, S> {
         // Behind a refused chunk a strict server wants RSET (RFC 3030 §2). An envelope that has left with the chunk is
         // answered first, and its 503 asks for RSET then.
         self.session.needs_rset |= self.after_refusal && self.ahead.is_none();
-        self.batch.results[index] = Some(result);
+        self.batch.finish(index, result);
         self.answered += 1;
         if in_doubt { Step::End(End::Broken(None)) } else { Step::Take }
     }

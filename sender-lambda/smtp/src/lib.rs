@@ -79,6 +79,10 @@ pub trait BeforeCommit: Send + Sync {
     /// Asks whether the mail with this index of the batch may be committed. `false` leaves it out: its result is `None`.
     async fn commit(&self, index: usize) -> bool;
 
+    /// The mail with this index of the batch has its result, as soon as it is known: the final reply was read, or the
+    /// mail is lost. Called once for each mail with a result, before [`Pool::send`] returns. It must not block.
+    fn finished(&self, _index: usize, _result: &Result<Reply, Failure>) {}
+
     /// Whether the caller's own deadline has passed, such as that of a Lambda function: no other mail begins, and the
     /// rest of the batch is left out. From its commit on a mail takes up to [`Timeouts::data`] and [`Timeouts::done`].
     fn deadline_passed(&self) -> bool {

@@ -85,7 +85,7 @@ impl<S: Carrier> Session<S> {
             };
         };
         for index in run.in_flight.drain(..) {
-            run.batch.results[index] = Some(Err(unknown()));
+            run.batch.finish(index, Err(unknown()));
         }
         run.requeue();
         let answered = run.answered;
@@ -155,7 +155,7 @@ impl<S: Carrier> WindowRun<'_, '_, S> {
                 self.session.needs_rset |= self.after_refusal;
                 let in_doubt = matches!(&result, Err(failure) if failure.code == FailureCode::MessageUnknown);
                 self.answered += usize::from(!in_doubt);
-                self.batch.results[index] = Some(result);
+                self.batch.finish(index, result);
             }
         }
         let is_last = self.in_flight.is_empty();
@@ -175,7 +175,7 @@ impl<S: Carrier> WindowRun<'_, '_, S> {
             && !self.batch.gate.deadline_passed()
         {
             let Some((index, envelope)) = self.session.next_envelope(self.batch) else { break };
-            if !self.batch.gate.commit(index).await {
+            if !self.batch.commit(index).await {
                 continue;
             }
             self.session.remaining -= 1;
