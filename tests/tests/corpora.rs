@@ -9,7 +9,7 @@ use ownpost_core::config::Config;
 use ownpost_core::functions::App;
 use ownpost_core::functions::api::{Claims, Request, handle};
 use ownpost_core::testing::memory::Memory;
-use ownpost_core::wire::settings::{Checked, check};
+use ownpost_core::wire::settings::{CheckedDraft, check};
 use ownpost_core::wire::validation::Severity;
 use ownpost_domain::tenant::Tenant;
 use ownpost_tests::corpora::{Vector, Verdict, vectors};
@@ -130,20 +130,20 @@ fn is_newer(name: &str) -> bool {
 }
 
 /// Every vector with what the rules say of it.
-static CHECKED: LazyLock<Vec<(Vector, Checked)>> = LazyLock::new(|| {
+static CHECKED: LazyLock<Vec<(Vector, CheckedDraft)>> = LazyLock::new(|| {
     let run = |document: &Value| check(document.to_string().as_bytes(), &Config::default(), "en", NOW);
     vectors().into_iter().map(|vector| (vector.clone(), run(&vector.document))).collect()
 });
 
 /// The codes of the errors on the field.
-fn errors(checked: &Checked, field: &str) -> Vec<String> {
+fn errors(checked: &CheckedDraft, field: &str) -> Vec<String> {
     let issues = checked.report.issues.iter();
     let errors = issues.filter(|issue| issue.severity == Severity::Error && issue.field == field);
     errors.map(|issue| issue.code.clone()).collect()
 }
 
 /// The value as it would be stored and dialled.
-fn stored(checked: &Checked, field: &str) -> Option<String> {
+fn stored(checked: &CheckedDraft, field: &str) -> Option<String> {
     let settings = checked.draft.clone()?.resolve(None, "en").ok()?;
     match field {
         "host" => Some(settings.host),

@@ -2,7 +2,7 @@
 //! file goes through the npm package (`tests/validator`).
 
 use ownpost_core::config::Config;
-use ownpost_core::wire::settings::{Checked, check, from_document, to_document};
+use ownpost_core::wire::settings::{CheckedDraft, check, from_document, to_document};
 use ownpost_core::wire::validation::{Issue, Severity};
 use ownpost_i18n::Locale;
 use serde_json::{Map, Value};
@@ -41,7 +41,7 @@ fn vectors() -> Vec<Vector> {
     file["vectors"].as_array().unwrap().iter().map(read).collect()
 }
 
-fn run(document: &Value, config: &Config, locale: &str) -> Checked {
+fn run(document: &Value, config: &Config, locale: &str) -> CheckedDraft {
     check(document.to_string().as_bytes(), config, locale, NOW)
 }
 

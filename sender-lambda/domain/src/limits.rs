@@ -22,10 +22,10 @@ pub const TESTS_PER_TENANT: Limit = Limit { burst: 30, period: Duration::from_mi
 /// provider where many of them have their mail.
 pub const TESTS_PER_TARGET: Limit = Limit { burst: 300, period: Duration::from_mins(10) };
 
-/// How long a mail that has to wait for its turn is left alone: `shortest`, or a twentieth of what it has waited
-/// already if that is longer, half to one and a half times by `jitter` in [0, 1). So two days of waiting are some two
-/// hundred looks at the queue, and a queue that counts them (SQS takes 1000 at most) does not lose patience first.
-pub fn turn(waited: Duration, shortest: Duration, jitter: f64) -> Duration {
+/// Back-off of a throttled mail: `shortest`, or a twentieth of the time that it has waited already if that is longer,
+/// times 0.5 to 1.5 by `jitter` in [0, 1). A mail that waits for two days is so received some two hundred times, well
+/// below the 1000 receives after which SQS moves a message to the dead letters.
+pub fn back_off(waited: Duration, shortest: Duration, jitter: f64) -> Duration {
     shortest.max(waited / 20).mul_f64(0.5 + jitter.clamp(0.0, 1.0))
 }
 
@@ -99,7 +99,7 @@ mod tests {
         for jitter in [0.0, 0.5] {
             let (mut waited, mut looks) = (Duration::ZERO, 0);
             while waited < Duration::from_hours(48) {
-                waited += turn(waited, Duration::from_secs(5), jitter);
+                waited += back_off(waited, Duration::from_secs(5), jitter);
                 looks += 1;
             }
             assert!(looks < 500, "{looks}");

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 /// What is read of an event.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Event {
+pub(super) struct HttpEvent {
     raw_path: String,
     #[serde(default)]
     raw_query_string: String,
@@ -54,7 +54,7 @@ pub(super) struct Answer {
 }
 
 /// Answers one request.
-pub(super) async fn answer(app: &App, event: &Event) -> Answer {
+pub(super) async fn answer(app: &App, event: &HttpEvent) -> Answer {
     let Some(claims) = claims(&event.request_context.authorizer) else {
         return Answer::problem(403, "tenant.missing", "The token names no tenant.");
     };
@@ -102,7 +102,7 @@ fn path<'a>(raw: &'a str, stage: Option<&str>) -> &'a str {
     stage.filter(|stage| *stage != "$default").and_then(below).unwrap_or(raw)
 }
 
-fn body(event: &Event) -> Option<Vec<u8>> {
+fn body(event: &HttpEvent) -> Option<Vec<u8>> {
     let text = event.body.as_deref().unwrap_or_default();
     if event.is_base64_encoded { STANDARD.decode(text).ok() } else { Some(text.as_bytes().to_vec()) }
 }
@@ -142,7 +142,7 @@ impl From<Response> for Answer {
 mod tests {
     use super::*;
 
-    fn sample(name: &str) -> Event {
+    fn sample(name: &str) -> HttpEvent {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/events").join(name);
         serde_json::from_slice(&std::fs::read(path).expect("a sample event")).expect("an HTTP API event")
     }

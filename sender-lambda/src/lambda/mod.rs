@@ -57,7 +57,7 @@ impl Function {
     pub async fn serve(self, app: &App) -> Result<(), Error> {
         match self {
             Self::Settings => {
-                let handle = |event: LambdaEvent<http::Event>| async move {
+                let handle = |event: LambdaEvent<http::HttpEvent>| async move {
                     Ok::<_, Error>(http::answer(app, &event.payload).await)
                 };
                 lambda_runtime::run(service_fn(handle)).await

@@ -1,7 +1,7 @@
 //! The rules on the server: documents of any bytes.
 
 use ownpost_core::config::Config;
-use ownpost_core::wire::settings::{Checked, check, from_document, public, to_document};
+use ownpost_core::wire::settings::{CheckedDraft, check, from_document, public, to_document};
 use ownpost_core::wire::validation::{Issue, Severity, ValidationReport};
 use serde_json::{Map, Value};
 
@@ -45,7 +45,7 @@ fn text(report: &ValidationReport) -> String {
 }
 
 /// What holds for every report.
-fn consistent(checked: &Checked) {
+fn consistent(checked: &CheckedDraft) {
     let issues = &checked.report.issues;
     let usable = issues.iter().all(|issue| issue.severity == Severity::Warning);
     assert_eq!(checked.report.valid, usable);

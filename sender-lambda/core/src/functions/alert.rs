@@ -18,7 +18,7 @@ const ADMINS: &str = "admins";
 /// The ledger's key of an alert that is being recorded.
 const RAISED: &str = "alert";
 /// How many admins are told: those who saved settings last.
-const TOLD: usize = 5;
+const ADMINS_ALERTED: usize = 5;
 
 /// Who is told, and in which language.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub(super) async fn remember_admin(app: &App, tenant: &Tenant, address: &str, lo
     let written = change(app, tenant, ADMINS, |admins: Vec<Admin>| {
         let first = Admin { address: address.to_owned(), locale: locale.to_owned() };
         let others = admins.into_iter().filter(|admin| admin.address != address);
-        std::iter::once(first).chain(others).take(TOLD).collect()
+        std::iter::once(first).chain(others).take(ADMINS_ALERTED).collect()
     });
     if let Err(error) = written.await {
         tracing::warn!(%tenant, %error, "the admin to alert is not recorded");
@@ -51,7 +51,7 @@ pub(super) async fn raise(app: &App, tenant: &Tenant, host: &str, health: &Healt
     }
     let document = json!({
         // One alert for each time it fails, however many senders see it.
-        "id": format!("{}unhealthy-{}", router::OWN_TYPES, health.since),
+        "id": format!("{}unhealthy-{}", router::RESERVED_PREFIX, health.since),
         "tenant": tenant,
         "category": "notification",
         "type": UNHEALTHY,

@@ -5,17 +5,16 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use ownpost_domain::failure::{Failure, Reply};
 use ownpost_domain::report::StageResult;
 use ownpost_domain::settings::Settings;
 use ownpost_smtp::probe::{Probe, probe};
-use ownpost_smtp::{BeforeCommit, Mail, Network, Pool, ProbeOptions, RelayKey};
+use ownpost_smtp::{BeforeCommit, Mail, MailResult, Network, Pool, ProbeOptions, RelayKey};
 
 use crate::config::{Config, ConfigError};
 use crate::effects::{Effects, Emitted};
 use crate::mail::templates::Templates;
 
-mod active;
+mod active_settings;
 mod alert;
 pub mod api;
 pub mod monitor;
@@ -42,7 +41,7 @@ pub struct App {
     pub templates: Templates,
     /// This process among all: what it takes it takes under this name.
     process: String,
-    cache: active::Cache,
+    cache: active_settings::Cache,
 }
 
 impl App {
@@ -73,7 +72,7 @@ impl App {
             now: Arc::new(Timestamp::now),
             templates,
             process: process_name(),
-            cache: active::Cache::default(),
+            cache: active_settings::Cache::default(),
         })
     }
 }
@@ -88,8 +87,8 @@ pub trait Relays: Send + Sync {
         key: &RelayKey,
         settings: &Settings,
         mails: &[Mail],
-        gate: &dyn BeforeCommit,
-    ) -> Vec<Option<Result<Reply, Failure>>>;
+        before_commit: &dyn BeforeCommit,
+    ) -> Vec<MailResult>;
     /// See [`probe`].
     async fn probe(
         &self,
@@ -112,9 +111,9 @@ impl Relays for Smtp {
         key: &RelayKey,
         settings: &Settings,
         mails: &[Mail],
-        gate: &dyn BeforeCommit,
-    ) -> Vec<Option<Result<Reply, Failure>>> {
-        self.pool.send(key, settings, mails, gate).await
+        before_commit: &dyn BeforeCommit,
+    ) -> Vec<MailResult> {
+        self.pool.send(key, settings, mails, before_commit).await
     }
 
     async fn probe(

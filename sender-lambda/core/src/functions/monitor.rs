@@ -19,12 +19,12 @@ use serde_json::json;
 
 use super::relay_health::Admitted;
 use super::shared_state::{self, Change};
-use super::{App, active, alert, emit, random_bits, random_unit, relay_health, release};
+use super::{App, active_settings, alert, emit, random_bits, random_unit, relay_health, release};
 use crate::effects::{Emitted, Filter, Order, Result};
 use crate::mail::test_message;
 
 /// The ledger's key for what `monitor` knows of a tenant.
-const CHECKED: &str = "checked";
+const STATE: &str = "checked";
 /// How often a healthy relay is tested: once a day at the least, up to a quarter sooner, so that the tests of many
 /// tenants spread over the day. Never later: the last warning of a certificate is due one day before its end.
 const INTERVAL: Duration = Duration::from_hours(24);
@@ -42,7 +42,7 @@ const BUDGET: SignedDuration = SignedDuration::from_mins(10);
 
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct RunReport {
     /// Tenants looked at.
     pub tenants: usize,
     /// Relays tested.
@@ -54,7 +54,7 @@ pub struct Report {
 /// What is remembered of a tenant between two runs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Checked {
+struct MonitorState {
     /// When a healthy relay is tested next.
     next_at: Option<Timestamp>,
     /// The end of the certificate that was warned of, and at how many days.
@@ -65,9 +65,9 @@ struct Checked {
 ///
 /// # Errors
 /// The list of tenants cannot be read.
-pub async fn run(app: &App) -> Result<Report> {
+pub async fn run(app: &App) -> Result<RunReport> {
     let began = (app.now)();
-    let mut report = Report::default();
+    let mut report = RunReport::default();
     let mut after: Option<Tenant> = None;
     loop {
         let tenants = app.effects.ledger.tenants(after.as_ref(), PAGE).await?;
@@ -104,7 +104,7 @@ pub async fn run(app: &App) -> Result<Report> {
 async fn look_after(app: &App, tenant: &Tenant) -> Result<(bool, usize)> {
     alert::complete(app, tenant).await?;
     let (expired, waiting) = look_at_held(app, tenant).await?;
-    let active = active::read(app, tenant).await?;
+    let active = active_settings::read(app, tenant).await?;
     let Some((revision, settings)) = active.settings() else { return Ok((false, expired)) };
     let now = (app.now)();
     let stored = relay_health::load(app, tenant).await?;
@@ -132,13 +132,13 @@ async fn look_after(app: &App, tenant: &Tenant) -> Result<(bool, usize)> {
 /// Says whether a healthy relay is due, and takes its turn: of two runs at once one tests.
 async fn claim_daily(app: &App, tenant: &Tenant, now: Timestamp) -> Result<bool> {
     let next_at = now.checked_add(INTERVAL.mul_f64(0.75 + random_unit() / 4.0)).ok();
-    let claimed = shared_state::update(app, tenant, CHECKED, |checked: Checked, now| {
+    let claimed = shared_state::update(app, tenant, STATE, |checked: MonitorState, now| {
         if checked.next_at.is_some_and(|at| at > now) {
             return Change::Keep(false);
         }
         // Settings that were just saved have just been tested: their first turn is tomorrow's.
         let first = checked.next_at.is_none();
-        Change::Write(Checked { next_at, ..checked }, None, !first)
+        Change::Write(MonitorState { next_at, ..checked }, None, !first)
     });
     Ok(claimed.await?.unwrap_or(false))
 }
@@ -176,11 +176,11 @@ async fn watch_certificate(
     not_after: Timestamp,
     sha256: &str,
 ) -> Result<()> {
-    let due = shared_state::update(app, tenant, CHECKED, |checked: Checked, now| {
+    let due = shared_state::update(app, tenant, STATE, |checked: MonitorState, now| {
         let given = checked.warned.filter(|(end, _)| *end == not_after).map(|(_, days)| days);
         match expiry::warning(not_after, now, given) {
             Some(days) => {
-                Change::Write(Checked { warned: Some((not_after, days)), ..checked }, None, Some(days))
+                Change::Write(MonitorState { warned: Some((not_after, days)), ..checked }, None, Some(days))
             }
             None => Change::Keep(None),
         }
@@ -223,7 +223,7 @@ mod tests {
         world
     }
 
-    async fn run_at_work(world: &World) -> Report {
+    async fn run_at_work(world: &World) -> RunReport {
         let report = run(&world.app).await.unwrap();
         world.work().await;
         report

@@ -14,7 +14,7 @@ use crate::wire::sqs::Job;
 /// How many rows are written at a time: an event of 1000 recipients takes seconds, not minutes.
 const AT_A_TIME: usize = 16;
 /// What the types of our own events begin with.
-pub(super) const OWN_TYPES: &str = "ownpost.";
+pub(super) const RESERVED_PREFIX: &str = "ownpost.";
 
 /// What came of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,8 +84,8 @@ pub async fn accept_up_to(
             "tenant: the event is of another tenant than the caller",
         ));
     }
-    if event.kind.starts_with(OWN_TYPES) {
-        let message = format!("type: names beginning with `{OWN_TYPES}` are for our own mails");
+    if event.kind.starts_with(RESERVED_PREFIX) {
+        let message = format!("type: names beginning with `{RESERVED_PREFIX}` are for our own mails");
         return Err(Refused::new(EventCode::TypeInvalid, message));
     }
     record(app, &event, document).await

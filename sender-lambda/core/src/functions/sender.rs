@@ -20,10 +20,10 @@ use ownpost_smtp::RelayKey;
 
 use self::group::Group;
 use self::settle::{defer, settle};
-use super::active::Active;
+use super::active_settings::Active;
 use super::alert::UNHEALTHY;
 use super::relay_health::Admitted;
-use super::{App, active, random_unit, relay_health};
+use super::{App, active_settings, random_unit, relay_health};
 use crate::effects::{Record, Result};
 use crate::wire::event;
 use crate::wire::sqs::Job;
@@ -46,17 +46,17 @@ const LONGEST_HIDE: Duration = Duration::from_hours(11);
 /// in the template is the sum, and a little.
 pub const BEGIN_FOR: Duration = Duration::from_secs(150);
 
-/// What becomes of a message.
+/// The end of a message's visit to the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// It leaves the queue: the row tells the rest.
-    Done,
-    /// It stays, hidden for so long; `None`: for what the queue was set to.
-    Stay(Option<Duration>),
+enum Disposition {
+    /// The message leaves the queue; the row alone says where the mail stands.
+    Delete,
+    /// The message stays on the queue, hidden for this long; `None`: for the queue's own visibility timeout.
+    Keep(Option<Duration>),
 }
 
 /// A mail to be sent now.
-struct Item {
+struct Pending {
     /// Its message's index in the batch.
     index: usize,
     row: Delivery,
@@ -64,8 +64,8 @@ struct Item {
     event: Arc<Event>,
 }
 
-/// What is known of a tenant in this batch.
-struct TenantState {
+/// A tenant's settings and the health of its relay, as this batch has read them.
+struct TenantView {
     active: Active,
     /// Why no mail may go through its relay now.
     fault: Option<String>,
@@ -79,34 +79,34 @@ struct TenantState {
 /// messages it touches on the queue and no others.
 pub async fn handle(app: &App, records: &[Record]) -> Vec<String> {
     // Unless something is known to be done, its message stays.
-    let mut fates = vec![Fate::Stay(None); records.len()];
+    let mut dispositions = vec![Disposition::Keep(None); records.len()];
     let until = (app.now)().checked_add(BEGIN_FOR).unwrap_or(Timestamp::MAX);
-    let mut items = load(app, records, &mut fates).await;
-    let mut tenants = load_tenants(app, &items).await;
+    let mut pending_mails = load(app, records, &mut dispositions).await;
+    let mut tenants = load_tenants(app, &pending_mails).await;
     for _ in 0..ROUNDS {
-        if items.is_empty() {
+        if pending_mails.is_empty() {
             break;
         }
-        let groups = route_all(app, std::mem::take(&mut items), &tenants, &mut fates).await;
+        let groups = route_all(app, std::mem::take(&mut pending_mails), &tenants, &mut dispositions).await;
         let runs = groups.into_iter().map(|group| AssertUnwindSafe(group.run(app, until)).catch_unwind());
-        for ran in future::join_all(runs).await {
-            let Ok(ran) = ran else {
+        for result in future::join_all(runs).await {
+            let Ok(result) = result else {
                 tracing::error!("a panic while sending; its mails stay on the queue");
                 continue;
             };
-            for (index, fate) in ran.fates {
-                fates[index] = fate;
+            for (index, disposition) in result.dispositions {
+                dispositions[index] = disposition;
             }
-            if let Some((tenant, state)) = ran.tenant {
-                tenants.insert(tenant, state);
+            if let Some((tenant, view)) = result.tenant {
+                tenants.insert(tenant, view);
             }
-            items.extend(ran.again);
+            pending_mails.extend(result.reroute);
         }
     }
-    let mut staying = Vec::new();
-    for (record, fate) in records.iter().zip(&fates) {
-        let Fate::Stay(hide) = fate else { continue };
-        staying.push(record.message_id.clone());
+    let mut kept = Vec::new();
+    for (record, disposition) in records.iter().zip(&dispositions) {
+        let Disposition::Keep(hide) = disposition else { continue };
+        kept.push(record.message_id.clone());
         if let Some(during) = hide {
             // Whole seconds, and at least one: zero would make it visible at once.
             let during = Duration::from_secs(during.as_secs() + 1).min(LONGEST_HIDE);
@@ -115,11 +115,11 @@ pub async fn handle(app: &App, records: &[Record]) -> Vec<String> {
             }
         }
     }
-    staying
+    kept
 }
 
 /// Reads the rows and their events. What need not be sent now is settled here.
-async fn load(app: &App, records: &[Record], fates: &mut [Fate]) -> Vec<Item> {
+async fn load(app: &App, records: &[Record], dispositions: &mut [Disposition]) -> Vec<Pending> {
     let mut jobs: Vec<(usize, Job)> = Vec::new();
     for (index, record) in records.iter().enumerate() {
         match Job::decode(&record.body) {
@@ -128,14 +128,14 @@ async fn load(app: &App, records: &[Record], fates: &mut [Fate]) -> Vec<Item> {
             Ok(job) => jobs.push((index, job)),
             Err(problem) => {
                 tracing::error!(message_id = record.message_id, problem, "message dropped");
-                fates[index] = Fate::Done;
+                dispositions[index] = Disposition::Delete;
             }
         }
     }
     let rows: Vec<_> = stream::iter(jobs)
         .map(|(index, job)| async move {
             let loaded = AssertUnwindSafe(load_row(app, &job)).catch_unwind().await;
-            (index, loaded.unwrap_or(Err(Fate::Stay(None))))
+            (index, loaded.unwrap_or(Err(Disposition::Keep(None))))
         })
         .buffered(AT_A_TIME)
         .collect()
@@ -144,27 +144,27 @@ async fn load(app: &App, records: &[Record], fates: &mut [Fate]) -> Vec<Item> {
     for (index, loaded) in rows {
         match loaded {
             Ok((row, version)) => found.push((index, row, version)),
-            Err(fate) => fates[index] = fate,
+            Err(disposition) => dispositions[index] = disposition,
         }
     }
     let events = load_events(app, &found).await;
-    let mut items = Vec::new();
+    let mut pending_mails = Vec::new();
     for (index, row, version) in found {
         match events.get(&(row.tenant.clone(), row.event.clone())) {
-            Some(Ok(event)) => items.push(Item { index, row, version, event: event.clone() }),
-            Some(Err(problem)) => fates[index] = settle::fail(app, row, version, problem).await,
+            Some(Ok(event)) => pending_mails.push(Pending { index, row, version, event: event.clone() }),
+            Some(Err(problem)) => dispositions[index] = settle::fail(app, row, version, problem).await,
             None => {}
         }
     }
-    items
+    pending_mails
 }
 
-/// Events by their tenant and id; or why one cannot be used.
-type Events = HashMap<(Tenant, String), std::result::Result<Arc<Event>, String>>;
+/// LoadedEvents by their tenant and id; or why one cannot be used.
+type LoadedEvents = HashMap<(Tenant, String), std::result::Result<Arc<Event>, String>>;
 
 /// The events of these rows, each read once: many rows of a batch may be of one, and that may carry megabytes. One
 /// that cannot be read now is left out: its mails stay on the queue.
-async fn load_events(app: &App, rows: &[(usize, Delivery, u64)]) -> Events {
+async fn load_events(app: &App, rows: &[(usize, Delivery, u64)]) -> LoadedEvents {
     let distinct: HashSet<_> =
         rows.iter().map(|(_, row, _)| (row.tenant.clone(), row.event.clone())).collect();
     let loaded: Vec<_> = stream::iter(distinct)
@@ -175,7 +175,7 @@ async fn load_events(app: &App, rows: &[(usize, Delivery, u64)]) -> Events {
         .buffered(AT_A_TIME)
         .collect()
         .await;
-    let mut events = Events::new();
+    let mut events = LoadedEvents::new();
     for (key, event) in loaded {
         match event {
             Ok(event) => {
@@ -188,25 +188,25 @@ async fn load_events(app: &App, rows: &[(usize, Delivery, u64)]) -> Events {
 }
 
 /// The row, if it is to be sent now.
-async fn load_row(app: &App, job: &Job) -> std::result::Result<(Delivery, u64), Fate> {
+async fn load_row(app: &App, job: &Job) -> std::result::Result<(Delivery, u64), Disposition> {
     let now = (app.now)();
     let stored = match app.effects.ledger.get(&job.tenant, &job.delivery).await {
         Ok(Some(stored)) => stored,
         Ok(None) => {
             tracing::error!(tenant = %job.tenant, delivery = job.delivery.as_str(), "no such row; message dropped");
-            return Err(Fate::Done);
+            return Err(Disposition::Delete);
         }
         Err(error) => {
             tracing::warn!(%error, "row not read");
-            return Err(Fate::Stay(None));
+            return Err(Disposition::Keep(None));
         }
     };
     let (row, version) = (stored.value, stored.version);
     match row.status {
-        Status::Sent | Status::Failed | Status::Unknown => Err(Fate::Done),
+        Status::Sent | Status::Failed | Status::Unknown => Err(Disposition::Delete),
         Status::Sending => Err(interrupted(app, row, version, now).await),
         Status::Deferred if row.next_attempt_at.is_some_and(|at| at > now) => {
-            Err(Fate::Stay(row.next_attempt_at.map(|at| until(now, at))))
+            Err(Disposition::Keep(row.next_attempt_at.map(|at| until(now, at))))
         }
         Status::Queued | Status::Deferred | Status::Held if now >= row.retry_until => {
             let problem = format!("{} It was given up: its time is over.", row.reason);
@@ -217,17 +217,17 @@ async fn load_row(app: &App, job: &Job) -> std::result::Result<(Delivery, u64), 
 }
 
 /// A row that another sender has, or had when it was killed: then nobody knows whether the mail was taken.
-async fn interrupted(app: &App, row: Delivery, version: u64, now: Timestamp) -> Fate {
+async fn interrupted(app: &App, row: Delivery, version: u64, now: Timestamp) -> Disposition {
     let lease = app.config.sending_lease();
     let over = row.updated_at.checked_add(lease).unwrap_or(Timestamp::MAX);
     let orphaned = app.config.senders_since.is_some_and(|since| row.updated_at < since);
     if over > now && !orphaned {
-        return Fate::Stay(Some(until(now, over)));
+        return Disposition::Keep(Some(until(now, over)));
     }
     let reason = "The sending was interrupted after the mail may have left: whether it was taken is not known, so \
                   it is not sent again unless you say so.";
     let row = Delivery { status: Status::Unknown, reason: reason.to_owned(), ..row };
-    settle(app, row, version, Fate::Done).await
+    settle(app, row, version, Disposition::Delete).await
 }
 
 /// The event, or why it cannot be used.
@@ -241,8 +241,8 @@ async fn load_event(app: &App, tenant: &Tenant, id: &str) -> Result<std::result:
 
 /// Settings and health of the tenants in the batch. A tenant that cannot be read now is left out: its mail
 /// stays on the queue rather than leaving by another way.
-async fn load_tenants(app: &App, items: &[Item]) -> HashMap<Tenant, TenantState> {
-    let mut names: Vec<Tenant> = items.iter().map(|item| item.row.tenant.clone()).collect();
+async fn load_tenants(app: &App, pending_mails: &[Pending]) -> HashMap<Tenant, TenantView> {
+    let mut names: Vec<Tenant> = pending_mails.iter().map(|pending| pending.row.tenant.clone()).collect();
     names.sort();
     names.dedup();
     let loaded: Vec<_> = stream::iter(names)
@@ -266,10 +266,10 @@ async fn load_tenants(app: &App, items: &[Item]) -> HashMap<Tenant, TenantState>
     tenants
 }
 
-async fn load_tenant(app: &App, tenant: &Tenant) -> Result<TenantState> {
+async fn load_tenant(app: &App, tenant: &Tenant) -> Result<TenantView> {
     let health = relay_health::load(app, tenant).await?;
     let marker = health.value.as_ref().map(|health| &health.revision);
-    let active = active::remembered(app, tenant, marker).await?;
+    let active = active_settings::remembered(app, tenant, marker).await?;
     let fault = match active.settings() {
         None => None,
         Some((revision, _)) => {
@@ -278,18 +278,18 @@ async fn load_tenant(app: &App, tenant: &Tenant) -> Result<TenantState> {
                 .then(|| health.message.unwrap_or_else(|| "it does not take our mail.".to_owned()))
         }
     };
-    Ok(TenantState { active, fault, reread: false })
+    Ok(TenantView { active, fault, reread: false })
 }
 
 /// Decides for each mail, settles what is not to be sent, and groups the rest by relay.
 async fn route_all(
     app: &App,
-    items: Vec<Item>,
-    tenants: &HashMap<Tenant, TenantState>,
-    fates: &mut [Fate],
+    pending_mails: Vec<Pending>,
+    tenants: &HashMap<Tenant, TenantView>,
+    dispositions: &mut [Disposition],
 ) -> Vec<Group> {
     let mut groups: HashMap<RelayKey, Group> = HashMap::new();
-    let platform = match active::platform(app).await {
+    let platform = match active_settings::platform(app).await {
         Ok(platform) => platform,
         Err(error) => {
             tracing::warn!(%error, "platform settings not read");
@@ -297,12 +297,12 @@ async fn route_all(
         }
     };
     let mut closed: Option<Option<Closed>> = None;
-    for mut item in items {
-        let Some(tenant) = tenants.get(&item.row.tenant) else { continue };
-        match decide(&item, tenant, platform.settings().is_some()) {
+    for mut pending in pending_mails {
+        let Some(tenant) = tenants.get(&pending.row.tenant) else { continue };
+        match decide(&pending, tenant, platform.settings().is_some()) {
             Route::Hold { reason } => {
-                let row = Delivery { status: Status::Held, reason, next_attempt_at: None, ..item.row };
-                fates[item.index] = settle(app, row, item.version, Fate::Done).await;
+                let row = Delivery { status: Status::Held, reason, next_attempt_at: None, ..pending.row };
+                dispositions[pending.index] = settle(app, row, pending.version, Disposition::Delete).await;
             }
             Route::Send { via, reason } => {
                 let chosen = match via {
@@ -311,9 +311,9 @@ async fn route_all(
                 };
                 let Some((revision, settings)) = chosen else { continue };
                 let own = via == Via::Relay;
-                item.row.route = Some(via);
-                item.row.revision = own.then(|| revision.clone());
-                item.row.reason = reason;
+                pending.row.route = Some(via);
+                pending.row.revision = own.then(|| revision.clone());
+                pending.row.reason = reason;
                 if !own {
                     if closed.is_none() {
                         match platform_closed(app, revision).await {
@@ -326,22 +326,22 @@ async fn route_all(
                     }
                     if let Some(Some(closed)) = &closed {
                         let wait = closed.wait + SPREAD.mul_f64(random_unit());
-                        let (version, reason) = (item.version, closed.reason.clone());
-                        fates[item.index] = defer(app, item.row, version, wait, reason).await;
+                        let (version, reason) = (pending.version, closed.reason.clone());
+                        dispositions[pending.index] = defer(app, pending.row, version, wait, reason).await;
                         continue;
                     }
                 }
                 let key = RelayKey {
-                    tenant: own.then(|| item.row.tenant.as_str().to_owned()),
+                    tenant: own.then(|| pending.row.tenant.as_str().to_owned()),
                     revision: revision.0.clone(),
                 };
                 let group = groups.entry(key.clone()).or_insert_with(|| Group {
                     key,
                     settings: settings.clone(),
                     reread: own && tenant.reread,
-                    items: Vec::new(),
+                    pending_mails: Vec::new(),
                 });
-                group.items.push(item);
+                group.pending_mails.push(pending);
             }
         }
     }
@@ -368,8 +368,8 @@ async fn platform_closed(app: &App, revision: &Revision) -> Result<Option<Closed
     Ok(Some(Closed { reason, wait: health.probe_at.map_or(SPREAD, |at| until(now, at)) }))
 }
 
-fn decide(item: &Item, tenant: &TenantState, platform: bool) -> Route {
-    if item.event.kind == UNHEALTHY {
+fn decide(pending: &Pending, tenant: &TenantView, platform: bool) -> Route {
+    if pending.event.kind == UNHEALTHY {
         return route::alert(platform);
     }
     let relay = match &tenant.active {
@@ -380,7 +380,7 @@ fn decide(item: &Item, tenant: &TenantState, platform: bool) -> Route {
             Relay::Active { host: &settings.host, routing: &settings.routing, fault }
         }
     };
-    route::decide(item.row.category, &relay, platform)
+    route::decide(pending.row.category, &relay, platform)
 }
 
 fn until(now: Timestamp, then: Timestamp) -> Duration {

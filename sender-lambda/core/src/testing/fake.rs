@@ -7,7 +7,7 @@ use ownpost_domain::failure::{Failure, Reply};
 use ownpost_domain::report::StageResult;
 use ownpost_domain::settings::Settings;
 use ownpost_smtp::probe::Probe;
-use ownpost_smtp::{BeforeCommit, Mail, ProbeOptions, RelayKey};
+use ownpost_smtp::{BeforeCommit, Mail, MailResult, ProbeOptions, RelayKey};
 
 use crate::functions::Relays;
 
@@ -53,14 +53,14 @@ impl<F: Fake> Relays for F {
         key: &RelayKey,
         _settings: &Settings,
         mails: &[Mail],
-        gate: &dyn BeforeCommit,
-    ) -> Vec<Option<Result<Reply, Failure>>> {
+        before_commit: &dyn BeforeCommit,
+    ) -> Vec<MailResult> {
         self.enter(key).await;
         let mut results = Vec::with_capacity(mails.len());
         for (index, mail) in mails.iter().enumerate() {
             let result = match self.before_the_dot(key) {
                 Err(failure) => Some(Err(failure)),
-                Ok(then) => gate.commit(index).await.then(|| self.after_the_dot(then, key, mail)),
+                Ok(then) => before_commit.commit(index).await.then(|| self.after_the_dot(then, key, mail)),
             };
             results.push(result);
         }

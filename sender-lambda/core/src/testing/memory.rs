@@ -26,7 +26,7 @@ pub struct Memory {
     pub(crate) after_send: Mutex<Option<Meanwhile>>,
 }
 
-/// See [`Memory::after_send`].
+/// A step of another process, run once in the middle of an operation.
 #[cfg(test)]
 pub(crate) type Meanwhile = Box<dyn FnOnce() -> futures_util::future::BoxFuture<'static, ()> + Send>;
 

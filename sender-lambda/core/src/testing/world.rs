@@ -22,7 +22,7 @@ use super::fake::{Fake, reply};
 use crate::config::Config;
 use crate::effects::SecretStage;
 use crate::functions::{App, relay_health, router, sender};
-use crate::testing::memory::Memory;
+use crate::testing::memory::{Meanwhile, Memory};
 use crate::wire::settings::to_document;
 
 /// How long a received message stays hidden.
@@ -166,9 +166,6 @@ pub(crate) struct Script {
     /// What happens while a test runs: what somebody else does at that moment.
     pub(crate) meanwhile: Mutex<Option<Meanwhile>>,
 }
-
-/// See [`Script::meanwhile`].
-pub(crate) type Meanwhile = Box<dyn FnOnce() -> futures_util::future::BoxFuture<'static, ()> + Send>;
 
 impl Script {
     pub(crate) fn then(&self, acts: impl IntoIterator<Item = Act>) {

@@ -177,9 +177,9 @@ impl fmt::Display for EventError {
 impl std::error::Error for EventError {}
 
 /// What a check gives.
-type Checked<T> = Result<T, EventError>;
+type EventResult<T> = Result<T, EventError>;
 
-fn refuse<T>(code: EventCode, path: &str, problem: impl Into<String>) -> Checked<T> {
+fn refuse<T>(code: EventCode, path: &str, problem: impl Into<String>) -> EventResult<T> {
     Err(EventError { code, path: path.to_owned(), problem: problem.into() })
 }
 
@@ -187,7 +187,7 @@ fn refuse<T>(code: EventCode, path: &str, problem: impl Into<String>) -> Checked
 ///
 /// # Errors
 /// The first thing that makes it unusable. No part of it is used then.
-pub fn parse(document: &[u8], most: usize) -> Checked<Event> {
+pub fn parse(document: &[u8], most: usize) -> EventResult<Event> {
     if document.len() > most {
         return refuse(EventCode::TooLarge, "", format!("an event has at most {most} bytes"));
     }
@@ -215,7 +215,7 @@ fn not_json(error: &serde_json::Error) -> EventError {
     EventError { code: EventCode::NotJson, path: String::new(), problem: error.to_string() }
 }
 
-fn check(document: EventDocument) -> Checked<Event> {
+fn check(document: EventDocument) -> EventResult<Event> {
     let EventDocument { id, tenant, category, kind, recipients, .. } = document;
     if !(1..=128).contains(&id.len()) || !id.bytes().all(|b| b.is_ascii_graphic()) {
         return refuse(EventCode::IdInvalid, "id", "1 to 128 printable ASCII characters without spaces");
@@ -246,7 +246,7 @@ fn check(document: EventDocument) -> Checked<Event> {
         .into_iter()
         .enumerate()
         .map(|(index, recipient)| check_recipient(recipient, &format!("recipients[{index}]")))
-        .collect::<Checked<Vec<_>>>()?;
+        .collect::<EventResult<Vec<_>>>()?;
     let reply_to =
         document.reply_to.map(|person| check_person(&person.address, person.name, "replyTo")).transpose()?;
     let thread = document.thread.map(|text| line(text, "thread", 256)).transpose()?;
@@ -275,7 +275,7 @@ fn is_type(text: &str) -> bool {
         && text.as_bytes()[0].is_ascii_alphanumeric()
 }
 
-fn check_recipient(recipient: RecipientDocument, path: &str) -> Checked<Recipient> {
+fn check_recipient(recipient: RecipientDocument, path: &str) -> EventResult<Recipient> {
     let locale_path = format!("{path}.locale");
     Ok(Recipient {
         person: check_person(&recipient.address, recipient.name, path)?,
@@ -283,7 +283,7 @@ fn check_recipient(recipient: RecipientDocument, path: &str) -> Checked<Recipien
     })
 }
 
-fn check_person(address: &str, name: Option<String>, path: &str) -> Checked<Person> {
+fn check_person(address: &str, name: Option<String>, path: &str) -> EventResult<Person> {
     let at = format!("{path}.address");
     no_control(address, &at)?;
     let Some(address) = canonical_address(address) else {
@@ -309,7 +309,7 @@ pub fn canonical_address(address: &str) -> Option<String> {
     (usable && lettre::Address::from_str(&canonical).is_ok()).then_some(canonical)
 }
 
-fn check_content(content: ContentDocument) -> Checked<Content> {
+fn check_content(content: ContentDocument) -> EventResult<Content> {
     no_nul(&content.text, "content.text")?;
     no_nul(content.html.as_deref().unwrap_or_default(), "content.html")?;
     Ok(Content {
@@ -319,7 +319,7 @@ fn check_content(content: ContentDocument) -> Checked<Content> {
     })
 }
 
-fn check_attachments(attachments: Vec<AttachmentDocument>) -> Checked<Vec<Attachment>> {
+fn check_attachments(attachments: Vec<AttachmentDocument>) -> EventResult<Vec<Attachment>> {
     if attachments.len() > ATTACHMENTS_LIMIT {
         let rule = format!("at most {ATTACHMENTS_LIMIT} attachments");
         return refuse(EventCode::AttachmentsTooMany, "attachments", rule);
@@ -352,7 +352,7 @@ fn is_file_type(text: &str) -> bool {
 }
 
 /// One line of 1 to `most` characters.
-fn line(text: String, path: &str, most: usize) -> Checked<String> {
+fn line(text: String, path: &str, most: usize) -> EventResult<String> {
     no_control(&text, path)?;
     if text.trim().is_empty() || text.chars().count() > most {
         return refuse(EventCode::LengthInvalid, path, format!("1 to {most} characters"));
@@ -361,7 +361,7 @@ fn line(text: String, path: &str, most: usize) -> Checked<String> {
 }
 
 /// No control character at all, and none of the separators that Unicode counts as line breaks.
-fn no_control(text: &str, path: &str) -> Checked<()> {
+fn no_control(text: &str, path: &str) -> EventResult<()> {
     if text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
         return refuse(
             EventCode::ControlCharacter,
@@ -372,7 +372,7 @@ fn no_control(text: &str, path: &str) -> Checked<()> {
     Ok(())
 }
 
-fn no_nul(text: &str, path: &str) -> Checked<()> {
+fn no_nul(text: &str, path: &str) -> EventResult<()> {
     if text.contains('\0') {
         return refuse(EventCode::ControlCharacter, path, "NUL cannot be here");
     }
@@ -380,7 +380,7 @@ fn no_nul(text: &str, path: &str) -> Checked<()> {
 }
 
 /// The recursion is bounded by serde_json's own limit of 128 levels.
-fn no_nul_in(value: &Value, path: &str) -> Checked<()> {
+fn no_nul_in(value: &Value, path: &str) -> EventResult<()> {
     match value {
         Value::String(text) => no_nul(text, path),
         Value::Array(items) => items.iter().try_for_each(|item| no_nul_in(item, path)),

@@ -33,7 +33,7 @@ struct Keep {
 
 /// What came of checking a document.
 #[derive(Clone, Debug)]
-pub struct Checked {
+pub struct CheckedDraft {
     /// What the rules say.
     pub report: ValidationReport,
     /// The draft, when the report is valid.
@@ -44,11 +44,11 @@ pub struct Checked {
 
 /// Checks a document of any bytes with the rules, in the operator's options. `locale` is a BCP 47 tag.
 /// `now_unix` in seconds: certificates in `caPem` expire.
-pub fn check(document: &[u8], config: &Config, locale: &str, now_unix: i64) -> Checked {
+pub fn check(document: &[u8], config: &Config, locale: &str, now_unix: i64) -> CheckedDraft {
     let mut value = match rules::parse(document) {
         Ok(value) => value,
         Err(reason) => {
-            return Checked { report: rules::unreadable(reason, locale), draft: None, unreadable: true };
+            return CheckedDraft { report: rules::unreadable(reason, locale), draft: None, unreadable: true };
         }
     };
     let options = OperatorOptions::new(config);
@@ -56,7 +56,7 @@ pub fn check(document: &[u8], config: &Config, locale: &str, now_unix: i64) -> C
     let report = rules::check(&value, &options.options(), server, locale);
     let draft = if report.valid { draft(value.take(), server) } else { None };
     wipe(&mut value);
-    Checked { report, draft, unreadable: false }
+    CheckedDraft { report, draft, unreadable: false }
 }
 
 /// Overwrites every text, for any may be a secret.

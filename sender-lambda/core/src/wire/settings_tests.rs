@@ -1,7 +1,7 @@
 use ownpost_domain::settings::Settings;
 use serde_json::{Value, json};
 
-use super::{Checked, check, from_document, public, schema, to_document};
+use super::{CheckedDraft, check, from_document, public, schema, to_document};
 use crate::config::Config;
 
 /// 2026-01-01.
@@ -22,7 +22,7 @@ fn with(changes: &Value) -> Value {
     document
 }
 
-fn checked(document: &Value) -> Checked {
+fn checked(document: &Value) -> CheckedDraft {
     check(document.to_string().as_bytes(), &Config::default(), "en", NOW)
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use ownpost_core::config::Config;
-use ownpost_core::wire::settings::{self, Checked};
+use ownpost_core::wire::settings::{self, CheckedDraft};
 use ownpost_core::wire::validation::{Severity, ValidationReport};
 
 use super::terminal::{BAD, BOLD, DIM, GOOD, Styled, WARN, clean, complain, pretty, say};
@@ -20,14 +20,14 @@ pub(super) fn run(config: &Config, args: &ValidateArgs) -> ExitCode {
     };
     print(&checked.report, &args.output);
     ExitCode::from(match checked {
-        Checked { unreadable: true, .. } => UNUSABLE,
-        Checked { report: ValidationReport { valid: true, .. }, .. } => YES,
-        Checked { .. } => NO,
+        CheckedDraft { unreadable: true, .. } => UNUSABLE,
+        CheckedDraft { report: ValidationReport { valid: true, .. }, .. } => YES,
+        CheckedDraft { .. } => NO,
     })
 }
 
 /// Reads settings and checks them.
-pub(super) fn read(config: &Config, file: &std::path::Path, locale: &str) -> Result<Checked, String> {
+pub(super) fn read(config: &Config, file: &std::path::Path, locale: &str) -> Result<CheckedDraft, String> {
     let document = input::read(file, LARGEST_SETTINGS)?;
     Ok(settings::check(&document, config, locale, jiff::Timestamp::now().as_second()))
 }

@@ -20,10 +20,10 @@ use crate::scenario::{MINUTE, Micros, SECOND, category, latency};
 const BATCH: usize = 10;
 /// `Config::SENDING_LEASE`.
 const LEASE: Micros = 15 * MINUTE;
-/// `functions::active::FRESH_FOR`.
+/// `functions::active_settings::FRESH_FOR`.
 const FRESH_FOR: Micros = 5 * MINUTE;
-/// `functions::sender::turns::NEXT_SEAT`.
-const NEXT_SEAT: Duration = Duration::from_secs(5);
+/// `functions::sender::turns::NEXT_LEASE`.
+const NEXT_LEASE: Duration = Duration::from_secs(5);
 /// One recipient in so many does not exist.
 const NO_SUCH_USER: u64 = 200;
 
@@ -210,7 +210,7 @@ impl Simulation {
         if counted {
             if !self.sit(clock, slot, tenant) {
                 for message in mails {
-                    let wait = self.turn(clock, message, NEXT_SEAT);
+                    let wait = self.back_off(clock, message, NEXT_LEASE);
                     self.defer(batch, clock, message, wait);
                 }
                 return;
@@ -256,15 +256,15 @@ impl Simulation {
         };
         self.count(Operation::StateGet, 1);
         for message in mails.split_off(allowed.min(mails.len())) {
-            let wait = wait + self.turn(clock, message, limit.period);
+            let wait = wait + self.back_off(clock, message, limit.period);
             self.defer(batch, clock, message, wait);
         }
     }
 
     /// How long a mail that waits for its turn is left alone.
-    fn turn(&mut self, now: Micros, message: Message, shortest: Duration) -> Duration {
+    fn back_off(&mut self, now: Micros, message: Message, shortest: Duration) -> Duration {
         let waited = Duration::from_micros(now.saturating_sub(self.mail(message).queued));
-        limits::turn(waited, shortest, self.random.f64())
+        limits::back_off(waited, shortest, self.random.f64())
     }
 
     /// Takes one of the connections that the provider counts, if one is free.

@@ -10,7 +10,7 @@ use super::answer::{Answered, Response, json, nothing, problem, problem_for, pro
 use super::connectivity_test::{admin, count_test, draft, probe};
 use super::{Call, Progress};
 use crate::effects::{Emitted, SecretStage};
-use crate::functions::active::{self, Active, REMOVED};
+use crate::functions::active_settings::{self, Active, REMOVED};
 use crate::functions::{alert, emit, relay_health, release};
 use crate::wire::http::Activation;
 use crate::wire::settings::{public, to_document};
@@ -18,7 +18,7 @@ use crate::wire::test_report::TestReport;
 
 /// `GET /smtp`.
 pub(super) async fn show(call: &Call<'_>) -> Answered {
-    let (revision, settings) = match active::read(call.app, call.tenant).await? {
+    let (revision, settings) = match active_settings::read(call.app, call.tenant).await? {
         Active::Settings(revision, settings) => (revision, settings),
         Active::None(_) => {
             let detail = "No mail server of your own is set up: mail leaves by the platform's server.";
@@ -69,7 +69,7 @@ pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
 /// `POST /smtp/rollback`.
 pub(super) async fn roll_back(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     let secrets = &call.app.effects.secrets;
-    let now = active::read(call.app, call.tenant).await?;
+    let now = active_settings::read(call.app, call.tenant).await?;
     match Active::read(secrets.get(call.tenant, SecretStage::Previous).await?) {
         Active::Settings(revision, settings) => {
             let email = admin(call)?;
@@ -105,7 +105,7 @@ const WAITS_FOR_A_PERSON: &str = "Held: the settings of your own mail server wer
 /// `DELETE /smtp`. Held mail stays held until somebody releases it: that it then leaves by the platform's server
 /// is for a person to say, and its row says so.
 pub(super) async fn remove(call: &Call<'_>) -> Answered {
-    let before = active::read(call.app, call.tenant).await?;
+    let before = active_settings::read(call.app, call.tenant).await?;
     if let Active::None(_) = before {
         return Ok(nothing());
     }
@@ -113,7 +113,7 @@ pub(super) async fn remove(call: &Call<'_>) -> Answered {
     call.app.effects.secrets.put_pending(call.tenant, &revision, REMOVED).await?;
     promote(call, &revision, before.revision()).await?;
     relay_health::reset(call.app, call.tenant, &revision).await;
-    active::forget(call.app, call.tenant);
+    active_settings::forget(call.app, call.tenant);
     // The settings are gone whatever comes of this; a row that is not reached keeps the reason that it had.
     if let Err(error) = release::explain(call.app, call.tenant, WAITS_FOR_A_PERSON).await {
         tracing::warn!(tenant = %call.tenant, %error, "held mail not told that the settings are gone");
@@ -137,7 +137,7 @@ async fn promote(call: &Call<'_>, revision: &Revision, expected: Option<&Revisio
         Err(error) => {
             tracing::error!(tenant = %call.tenant, %error, "settings not promoted");
             // The answer may be all that was lost.
-            let now = active::read(call.app, call.tenant).await?;
+            let now = active_settings::read(call.app, call.tenant).await?;
             if now.revision() == Some(revision) {
                 return Ok(());
             }
@@ -164,7 +164,7 @@ async fn activated(
 ) -> Response {
     let Call { app, tenant, .. } = call;
     relay_health::reset(app, tenant, revision).await;
-    active::forget(app, tenant);
+    active_settings::forget(app, tenant);
     let detail = json!({"tenant": tenant, "revision": revision, "host": host});
     emit(app, &[Emitted { detail_type: "Settings Activated", detail }]).await;
     if host.is_some()

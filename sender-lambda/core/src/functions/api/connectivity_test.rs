@@ -12,11 +12,11 @@ use serde_json::json;
 use super::answer::{Answered, Response, json, problem, problem_for};
 use super::explain::explain;
 use super::{Call, Progress};
-use crate::functions::active::{self, Active};
+use crate::functions::active_settings::{self, Active};
 use crate::functions::random_bits;
 use crate::functions::shared_state::{self, Tokens};
 use crate::mail::test_message;
-use crate::wire::settings::{Checked, check};
+use crate::wire::settings::{CheckedDraft, check};
 use crate::wire::test_report::TestReport;
 
 /// API Gateway ends a call after 30 seconds.
@@ -36,7 +36,7 @@ pub(super) async fn test(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     Ok(json(200, &probe(call, &settings, call.email, progress).await))
 }
 
-fn checked(call: &Call<'_>) -> Checked {
+fn checked(call: &Call<'_>) -> CheckedDraft {
     check(call.body, &call.app.config, call.locale, (call.app.now)().as_second())
 }
 
@@ -45,7 +45,7 @@ fn checked(call: &Call<'_>) -> Checked {
 pub(super) async fn draft(call: &Call<'_>) -> Answered<(Active, Arc<Settings>)> {
     let checked = checked(call);
     let Some(draft) = checked.draft else { return Err(json(422, &checked.report)) };
-    let active = active::read(call.app, call.tenant).await?;
+    let active = active_settings::read(call.app, call.tenant).await?;
     let stored = active.settings().map(|(_, settings)| settings.as_ref());
     let resolved = draft.resolve(stored, call.locale).map_err(|report| json(422, &report))?;
     Ok((active, Arc::new(resolved)))
@@ -61,8 +61,8 @@ pub(super) async fn probe(
     let now = (call.app.now)();
     let test_mail = test_message::build(settings, recipient, call.locale, now, random_bits());
     let options = ProbeOptions { recipient, test_mail, deadline: DEADLINE, look_for_fix: true };
-    let mut unheard = |_| {};
-    let progress = progress.unwrap_or(&mut unheard);
+    let mut no_progress = |_| {};
+    let progress = progress.unwrap_or(&mut no_progress);
     let probe = call.app.relays.probe(settings, &options, &mut |stage| progress(json!(stage))).await;
     explain(probe, settings, recipient, call.locale)
 }

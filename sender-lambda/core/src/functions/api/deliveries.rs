@@ -8,7 +8,7 @@ use super::Call;
 use super::answer::{Answered, json, problem, problem_with};
 use super::connectivity_test::{count_test, probe};
 use crate::effects::{EffectError, Filter, Order, Versioned};
-use crate::functions::{active, relay_health, release, router};
+use crate::functions::{active_settings, relay_health, release, router};
 use crate::wire::event::canonical_address;
 use crate::wire::http::{Chapter, DeliveryDetail, DeliveryList, DeliveryRow};
 
@@ -102,7 +102,7 @@ pub(super) async fn resend(call: &Call<'_>, id: &str) -> Answered {
 /// Without settings of its own a tenant's held mail goes by the platform's server; calling this is the decision.
 pub(super) async fn release_held(call: &Call<'_>) -> Answered {
     let app = call.app;
-    let active = active::read(app, call.tenant).await?;
+    let active = active_settings::read(app, call.tenant).await?;
     if let Some((revision, settings)) = active.settings() {
         count_test(call, settings).await?;
         let report = probe(call, settings, None, None).await;

@@ -6,7 +6,7 @@ use ownpost_domain::delivery::{Delivery, Status};
 use ownpost_domain::outcome;
 use serde_json::json;
 
-use super::{Fate, until};
+use super::{Disposition, until};
 use crate::effects::{Emitted, QueueMessage};
 use crate::functions::{App, emit, router};
 use crate::wire::http::DeliveryRow;
@@ -19,9 +19,14 @@ const PAUSE: Duration = Duration::from_millis(25);
 /// and must be by then: a message that finds a final row is dropped.
 const SOON: Duration = Duration::from_mins(1);
 
-/// Writes the row if it still has this version, and gives `fate`; when it cannot be written, the message stays
+/// Writes the row if it still has this version, and gives `disposition`; when it cannot be written, the message stays
 /// and the row tells the next sender what it knows.
-pub(super) async fn settle(app: &App, row: Delivery, mut version: u64, fate: Fate) -> Fate {
+pub(super) async fn settle(
+    app: &App,
+    row: Delivery,
+    mut version: u64,
+    disposition: Disposition,
+) -> Disposition {
     let row = Delivery { updated_at: (app.now)(), ..row };
     for attempt in 0..TRIES {
         match app.effects.ledger.update(&row, version).await {
@@ -30,11 +35,11 @@ pub(super) async fn settle(app: &App, row: Delivery, mut version: u64, fate: Fat
                     let detail = json!({"tenant": row.tenant, "delivery": DeliveryRow::from(&row)});
                     emit(app, &[Emitted { detail_type: "Delivery Failed", detail }]).await;
                 }
-                return fate;
+                return disposition;
             }
-            Ok(false) => match overtaken(app, &row, version).await {
+            Ok(false) => match version_to_overwrite(app, &row, version).await {
                 Some(newer) => version = newer,
-                None => return Fate::Stay(None),
+                None => return Disposition::Keep(None),
             },
             Err(error) => {
                 tracing::warn!(tenant = %row.tenant, delivery = row.id.as_str(), %error, "row not written");
@@ -42,13 +47,13 @@ pub(super) async fn settle(app: &App, row: Delivery, mut version: u64, fate: Fat
             }
         }
     }
-    Fate::Stay(None)
+    Disposition::Keep(None)
 }
 
 /// Somebody else has written the row. When they gave us up for dead and we know what became of the mail, what we
 /// know is right against their guess: the version to write over. So it is when the write before was ours and only
 /// its answer was lost.
-async fn overtaken(app: &App, row: &Delivery, version: u64) -> Option<u64> {
+async fn version_to_overwrite(app: &App, row: &Delivery, version: u64) -> Option<u64> {
     let stored = app.effects.ledger.get(&row.tenant, &row.id).await.ok()??;
     // The next write after our mark: nobody has decided or tried anything in between.
     let their_guess = stored.value.status == Status::Unknown && stored.version == version + 1;
@@ -66,18 +71,24 @@ async fn overtaken(app: &App, row: &Delivery, version: u64) -> Option<u64> {
 }
 
 /// Fails the mail for a reason of ours.
-pub(super) async fn fail(app: &App, row: Delivery, version: u64, reason: &str) -> Fate {
+pub(super) async fn fail(app: &App, row: Delivery, version: u64, reason: &str) -> Disposition {
     let row = Delivery { status: Status::Failed, reason: reason.to_owned(), next_attempt_at: None, ..row };
-    settle(app, row, version, Fate::Done).await
+    settle(app, row, version, Disposition::Delete).await
 }
 
 /// Puts the mail off, or gives it up when that would be too late.
-pub(super) async fn defer(app: &App, row: Delivery, version: u64, wait: Duration, reason: String) -> Fate {
+pub(super) async fn defer(
+    app: &App,
+    row: Delivery,
+    version: u64,
+    wait: Duration,
+    reason: String,
+) -> Disposition {
     let now = (app.now)();
     match outcome::next_attempt(now, wait, row.retry_until) {
         Some(at) => {
             let row = Delivery { status: Status::Deferred, reason, next_attempt_at: Some(at), ..row };
-            settle(app, row, version, Fate::Stay(Some(until(now, at)))).await
+            settle(app, row, version, Disposition::Keep(Some(until(now, at)))).await
         }
         None => fail(app, row, version, &format!("{reason} It was given up: its time is over.")).await,
     }

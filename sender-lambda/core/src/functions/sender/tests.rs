@@ -348,14 +348,14 @@ async fn what_a_sender_knows_wins_over_the_guess_of_who_gave_it_up() {
         assert_eq!((world.row().status, world.memory.queued()), (Status::Unknown, 0));
         // The sender was slow and not dead.
         let row = Delivery { status: known, ..marked };
-        settle(&world.app, row, 2, Fate::Done).await;
+        settle(&world.app, row, 2, Disposition::Delete).await;
         assert_eq!((world.row().status, world.memory.queued()), (known, stays), "{known:?}");
         // Once a person has decided, a guess is no guess any more.
         let decided = Delivery { status: Status::Queued, ..world.row() };
         let version = ledger.get(&decided.tenant, &decided.id).await.unwrap().unwrap().version;
         assert!(ledger.update(&decided, version).await.unwrap());
         let late = Delivery { status: Status::Failed, ..world.row() };
-        settle(&world.app, late, 2, Fate::Done).await;
+        settle(&world.app, late, 2, Disposition::Delete).await;
         assert_eq!(world.row().status, Status::Queued, "{known:?}");
     }
 }
@@ -497,7 +497,7 @@ async fn a_provider_that_counts_connections_gets_no_more_from_all_senders_togeth
     world.memory.pass(Duration::from_mins(8));
     world.work().await;
     assert_eq!((world.row().status, world.relays.taken().len()), (Status::Sent, 1));
-    // Who has used a connection may use it again at once, with all seats taken.
+    // Who has used a connection may use it again at once, with all leases taken.
     for _ in 0..2 {
         assert!(throttle::acquire(&world.another_process().app, &key, &host).await.is_ok());
     }

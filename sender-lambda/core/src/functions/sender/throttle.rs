@@ -10,29 +10,33 @@ use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::RelayKey;
 
 use super::settle::defer;
-use super::{Fate, Item};
+use super::{Disposition, Pending};
 use crate::functions::shared_state::{self, Change, Tokens};
 use crate::functions::{App, random_unit};
 
 /// The key of a relay's token bucket in the ledger.
 const RATE: &str = "rate";
 /// The key of a relay's connection leases.
-const LEASES: &str = "seats";
+const LEASES: &str = "leases";
 /// How soon a mail that found no free connection asks again.
 const NEXT_LEASE: Duration = Duration::from_secs(5);
 
 /// The lease of a connection, where the provider limits connections.
-pub(super) struct Lease(Option<Tenant>);
+pub(super) struct ConnectionLease(Option<Tenant>);
 
 /// Acquires the lease of a connection.
 ///
 /// # Errors
 /// No lease is free, with the reason for the row.
-pub(super) async fn acquire(app: &App, key: &RelayKey, settings: &Settings) -> Result<Lease, String> {
+pub(super) async fn acquire(
+    app: &App,
+    key: &RelayKey,
+    settings: &Settings,
+) -> Result<ConnectionLease, String> {
     let (Some(provider), Some(name)) = (limits::provider(&settings.host), &key.tenant) else {
-        return Ok(Lease(None));
+        return Ok(ConnectionLease(None));
     };
-    let Ok(tenant) = Tenant::new(name) else { return Ok(Lease(None)) };
+    let Ok(tenant) = Tenant::new(name) else { return Ok(ConnectionLease(None)) };
     let most = provider.connections;
     let acquired = shared_state::update(app, &tenant, LEASES, |leases: Leases, now| {
         match leases.acquire(&app.process, most, now) {
@@ -41,7 +45,7 @@ pub(super) async fn acquire(app: &App, key: &RelayKey, settings: &Settings) -> R
         }
     });
     match acquired.await {
-        Ok(Some(true)) => Ok(Lease(Some(tenant))),
+        Ok(Some(true)) => Ok(ConnectionLease(Some(tenant))),
         Ok(Some(false)) => {
             Err(format!("{} takes at most {most} connections, and all are in use.", settings.host))
         }
@@ -54,7 +58,7 @@ pub(super) async fn acquire(app: &App, key: &RelayKey, settings: &Settings) -> R
 }
 
 /// Releases the lease. One that cannot be released lapses.
-pub(super) async fn release(app: &App, lease: Lease) {
+pub(super) async fn release(app: &App, lease: ConnectionLease) {
     let Some(tenant) = lease.0 else { return };
     let now = (app.now)();
     let release = |leases: Leases| leases.release(&app.process, now);
@@ -64,18 +68,23 @@ pub(super) async fn release(app: &App, lease: Lease) {
 }
 
 /// Lets mails that found no free connection ask again soon.
-pub(super) async fn put_off(app: &App, items: Vec<Item>, reason: &str) -> Vec<(usize, Fate)> {
-    let mut fates = Vec::with_capacity(items.len());
-    for item in items {
-        let wait = turn(app, &item, NEXT_LEASE);
-        fates.push((item.index, defer(app, item.row, item.version, wait, reason.to_owned()).await));
+pub(super) async fn put_off(
+    app: &App,
+    pending_mails: Vec<Pending>,
+    reason: &str,
+) -> Vec<(usize, Disposition)> {
+    let mut dispositions = Vec::with_capacity(pending_mails.len());
+    for pending in pending_mails {
+        let wait = back_off(app, &pending, NEXT_LEASE);
+        dispositions
+            .push((pending.index, defer(app, pending.row, pending.version, wait, reason.to_owned()).await));
     }
-    fates
+    dispositions
 }
 
-fn turn(app: &App, item: &Item, shortest: Duration) -> Duration {
-    let waited = Duration::try_from((app.now)().duration_since(item.row.queued_at)).unwrap_or_default();
-    limits::turn(waited, shortest, random_unit())
+fn back_off(app: &App, pending: &Pending, shortest: Duration) -> Duration {
+    let waited = Duration::try_from((app.now)().duration_since(pending.row.queued_at)).unwrap_or_default();
+    limits::back_off(waited, shortest, random_unit())
 }
 
 /// Keeps to what the provider allows: what is beyond waits for its turn.
@@ -83,16 +92,18 @@ pub(super) async fn throttle(
     app: &App,
     key: &RelayKey,
     settings: &Settings,
-    mut items: Vec<Item>,
-    fates: &mut Vec<(usize, Fate)>,
-) -> Vec<Item> {
-    let (Some(Provider { mails: limit, .. }), Some(_), Some(tenant)) =
-        (limits::provider(&settings.host), &key.tenant, items.first().map(|item| item.row.tenant.clone()))
-    else {
-        return items;
+    mut pending_mails: Vec<Pending>,
+    dispositions: &mut Vec<(usize, Disposition)>,
+) -> Vec<Pending> {
+    let (Some(Provider { mails: limit, .. }), Some(_), Some(tenant)) = (
+        limits::provider(&settings.host),
+        &key.tenant,
+        pending_mails.first().map(|pending| pending.row.tenant.clone()),
+    ) else {
+        return pending_mails;
     };
-    let (allowed, wait) = take_tokens(app, &tenant, limit, items.len()).await;
-    for item in items.split_off(allowed.min(items.len())) {
+    let (allowed, wait) = take_tokens(app, &tenant, limit, pending_mails.len()).await;
+    for pending in pending_mails.split_off(allowed.min(pending_mails.len())) {
         let reason = format!(
             "{} takes at most {} mails in {} seconds, and others are before this one.",
             settings.host,
@@ -100,10 +111,10 @@ pub(super) async fn throttle(
             limit.period.as_secs()
         );
         // Spread over the period, so that they do not all come back for the next token.
-        let wait = wait + turn(app, &item, limit.period);
-        fates.push((item.index, defer(app, item.row, item.version, wait, reason).await));
+        let wait = wait + back_off(app, &pending, limit.period);
+        dispositions.push((pending.index, defer(app, pending.row, pending.version, wait, reason).await));
     }
-    items
+    pending_mails
 }
 
 /// Takes up to `wanted` tokens: how many, and how long until the next one. When the state cannot be had, nothing
