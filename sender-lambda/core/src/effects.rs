@@ -224,6 +224,8 @@ pub struct Record {
     pub message_id: String,
     /// The receipt, for hiding it longer.
     pub receipt: String,
+    /// How many times the message has been received, this one included (SQS: `ApproximateReceiveCount`).
+    pub receives: u32,
     /// The body that `router` wrote.
     pub body: String,
 }

@@ -60,6 +60,16 @@ pub fn wait(tries: usize, first: Duration, jitter: f64) -> Duration {
     Duration::from_secs_f64(plain * (0.5 + jitter.clamp(0.0, 1.0)))
 }
 
+/// How long a message is hidden that could not be worked on for a reason that is not the mail's: a lost race for its row,
+/// or a store that did not answer. At once for the first receipt (the queue counts whole seconds from one), then threefold
+/// each time, up to 15 minutes. `receives` counts from 1.
+pub fn hiccup_wait(receives: u32) -> Duration {
+    match receives {
+        0 | 1 => Duration::ZERO,
+        _ => Duration::from_secs(3_u64.saturating_pow((receives - 1).min(7))).min(Duration::from_mins(15)),
+    }
+}
+
 /// When to try again; `None` when that would be too late, and the mail fails.
 pub fn next_attempt(now: Timestamp, wait: Duration, retry_until: Timestamp) -> Option<Timestamp> {
     let at = now.checked_add(SignedDuration::try_from(wait).ok()?).ok()?;
@@ -133,6 +143,12 @@ mod tests {
         let middle: Vec<u64> = [1, 2, 3, 4, 5, 6, 7, 8, usize::MAX].map(|tries| seconds(tries, 0.5)).into();
         assert_eq!(middle, [10, 30, 90, 270, 810, 2430, 3600, 3600, 3600]);
         assert_eq!((seconds(1, 0.0), seconds(1, 1.0), seconds(9, 1.0)), (5, 15, 5400));
+    }
+
+    #[test]
+    fn a_hiccup_hides_a_message_for_seconds_first() {
+        let waits = [0, 1, 2, 3, 4, 7, 8, u32::MAX].map(|receives| hiccup_wait(receives).as_secs());
+        assert_eq!(waits, [0, 0, 3, 9, 27, 729, 900, 900]);
     }
 
     #[test]

@@ -23,7 +23,16 @@ struct Message {
     #[serde(rename = "receiptHandle")]
     receipt: String,
     #[serde(default)]
+    attributes: Attributes,
+    #[serde(default)]
     body: Option<String>,
+}
+
+/// The attributes that SQS adds to a message. Numbers come as text.
+#[derive(Default, Deserialize)]
+struct Attributes {
+    #[serde(rename = "ApproximateReceiveCount", default)]
+    receives: String,
 }
 
 impl Trigger {
@@ -36,6 +45,7 @@ impl Trigger {
             let record = |message: Message| Record {
                 message_id: message.id,
                 receipt: message.receipt,
+                receives: message.attributes.receives.parse().unwrap_or(1),
                 body: message.body.unwrap_or_default(),
             };
             return Ok(Self::Batch(messages.into_iter().map(record).collect()));

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use ownpost_domain::category::Via;
 use ownpost_domain::delivery::{Delivery, Revision, Status};
 use ownpost_domain::event::Event;
+use ownpost_domain::outcome;
 use ownpost_domain::route::{self, Relay, Route};
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::RelayKey;
@@ -107,12 +108,12 @@ pub async fn handle(app: &App, records: &[Record]) -> Vec<String> {
     for (record, disposition) in records.iter().zip(&dispositions) {
         let Disposition::Keep(hide) = disposition else { continue };
         kept.push(record.message_id.clone());
-        if let Some(during) = hide {
-            // Whole seconds, and at least one: zero would make it visible at once.
-            let during = Duration::from_secs(during.as_secs() + 1).min(LONGEST_HIDE);
-            if let Err(error) = app.effects.queue.hide(&record.receipt, during).await {
-                tracing::warn!(%error, "message not hidden; it comes back early and is hidden then");
-            }
+        // The queue's visibility timeout is for senders that were killed: every other wait is said here.
+        let during = hide.unwrap_or_else(|| outcome::hiccup_wait(record.receives));
+        // Whole seconds, and at least one: zero would make it visible at once.
+        let during = Duration::from_secs(during.as_secs() + 1).min(LONGEST_HIDE);
+        if let Err(error) = app.effects.queue.hide(&record.receipt, during).await {
+            tracing::warn!(%error, "message not hidden; the queue's visibility timeout brings it back");
         }
     }
     kept

@@ -55,6 +55,7 @@ struct Waiting {
     id: String,
     body: String,
     visible_at: Timestamp,
+    receives: u32,
 }
 
 impl Memory {
@@ -101,7 +102,13 @@ impl Memory {
         let visible = state.queue.iter_mut().filter(|message| message.visible_at <= now).take(most);
         let take = |message: &mut Waiting| {
             message.visible_at = hidden;
-            Record { message_id: message.id.clone(), receipt: message.id.clone(), body: message.body.clone() }
+            message.receives += 1;
+            Record {
+                message_id: message.id.clone(),
+                receipt: message.id.clone(),
+                receives: message.receives,
+                body: message.body.clone(),
+            }
         };
         visible.map(take).collect()
     }
@@ -345,7 +352,7 @@ impl Queue for Memory {
             let delay = SignedDuration::try_from(message.delay).unwrap_or(SignedDuration::MAX);
             let id = format!("message-{}", state.sent_to_queue);
             let visible_at = state.now + delay;
-            state.queue.push(Waiting { id, body: message.body.clone(), visible_at });
+            state.queue.push(Waiting { id, body: message.body.clone(), visible_at, receives: 0 });
             Ok(())
         };
         let sent = messages.iter().map(one).collect();

@@ -34,7 +34,12 @@ pub struct Received {
 
 impl From<Received> for Record {
     fn from(message: Received) -> Self {
-        Self { message_id: message.id.to_string(), receipt: message.receipt, body: message.body }
+        Self {
+            message_id: message.id.to_string(),
+            receipt: message.receipt,
+            receives: message.receives,
+            body: message.body,
+        }
     }
 }
 

@@ -76,7 +76,7 @@ impl Simulation {
         for (tenant, message) in received {
             if waiting.iter().any(|(_, other)| *other == message) {
                 // The second message for a row finds out next time what came of the first.
-                batch.staying.push((message, now + VISIBILITY));
+                batch.staying.push((message, now + SECOND));
                 continue;
             }
             let mail = *self.mail(message);
@@ -331,7 +331,8 @@ impl Simulation {
                 self.count(Operation::RowUpdate, 1);
                 let mail = self.mail(message);
                 if mail.version != version && self.scenario.conditional_writes {
-                    batch.staying.push((message, batch.began + VISIBILITY));
+                    // The race for the row is lost: the message shows again in a second.
+                    batch.staying.push((message, now + SECOND));
                     continue;
                 }
                 let mail = self.mail(message);
@@ -429,9 +430,7 @@ impl Simulation {
             match staying.iter().position(|(stays, _)| *stays == message) {
                 Some(place) => {
                     let (_, until) = staying.swap_remove(place);
-                    if until != batch.began + VISIBILITY {
-                        self.count(Operation::QueueHide, 1);
-                    }
+                    self.count(Operation::QueueHide, 1);
                     self.plan(until.max(now), Happening::Visible(message));
                 }
                 None => self.delete(now, message),

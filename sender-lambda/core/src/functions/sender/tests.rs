@@ -367,6 +367,7 @@ async fn bodies_of_others_leave_the_queue_and_fail_nobody() {
     let record = |id: &str, body: &str| Record {
         message_id: id.to_owned(),
         receipt: id.to_owned(),
+        receives: 1,
         body: body.to_owned(),
     };
     let good = world.memory.receive(1, VISIBILITY).remove(0);
@@ -539,4 +540,39 @@ async fn no_secret_is_told() {
     world.work().await;
     let told = format!("{:?} {:?}", world.memory.rows(), world.memory.take_emitted());
     assert!(told.contains("535 words") && !told.contains("s3cret-word"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_the_mails_fault_hides_it_for_seconds() {
+    for operation in ["ledger.get", "ledger.get_event", "ledger.get_state", "secrets.get", "ledger.update"] {
+        let world = World::new();
+        world.activate("r1", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+        world.tell("e1", &["jan@example.org"]).await;
+        // More often than a batch tries by itself.
+        world.memory.fail(operation, 1);
+        world.work().await;
+        if world.row().status != Status::Sent {
+            world.memory.pass(Duration::from_secs(1));
+            world.work().await;
+        }
+        assert_eq!(world.row().status, Status::Sent, "{operation}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_stays_out_of_reach_is_asked_ever_more_rarely() {
+    let world = World::new();
+    world.activate("r1", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+    world.tell("e1", &["jan@example.org"]).await;
+    world.memory.fail("ledger.get", u32::MAX);
+    let mut asked = 0;
+    for _ in 0..3600 {
+        asked += usize::from(world.work().await > 0);
+        world.memory.pass(Duration::from_secs(1));
+    }
+    assert!((8..=12).contains(&asked), "{asked} times in an hour");
+    world.memory.fail("ledger.get", 0);
+    world.memory.pass(Duration::from_mins(15));
+    world.work().await;
+    assert_eq!(world.row().status, Status::Sent);
 }
