@@ -29,6 +29,7 @@ use crate::wire::event;
 use crate::wire::sqs::Job;
 
 mod group;
+mod in_flight;
 mod settle;
 mod throttle;
 
