@@ -51,7 +51,7 @@ pub fn check(document: &[u8], config: &Config, locale: &str, now_unix: i64) -> C
         }
     };
     let options = OperatorOptions::new(config);
-    let server = Server { now: Some(now_unix), endpoints: &config.allow_endpoints };
+    let server = Server { now: Some(now_unix), endpoints: &config.overrides.allow_endpoints };
     let report = rules::check(&value, &options.options(), server, locale);
     let draft = if report.valid { draft(value.take(), server) } else { None };
     wipe(&mut value);

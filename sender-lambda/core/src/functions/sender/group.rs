@@ -234,8 +234,7 @@ async fn conclude(app: &App, attempted: Attempted) -> Disposition {
         }
         (_, Err(failure)) => {
             let reason = format!("{server} did not take this mail: {}", describe::failure(failure));
-            let first = app.config.retry_wait.unwrap_or(outcome::FIRST_WAIT);
-            let wait = outcome::wait(row.attempts.len(), first, random_unit());
+            let wait = outcome::wait(row.attempts.len(), app.config.retry_wait(), random_unit());
             defer(app, row, version, wait, reason).await
         }
         // A reply is `Sent` by the table.
