@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use lambda_runtime::Error;
-use ownpost_core::config::Config;
+use ownpost_core::config::{AwsResources, Config};
 use ownpost_core::functions::App;
 use sender_lambda::aws;
 use sender_lambda::lambda::{Function, logs};
@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
 async fn serve() -> Result<(), Error> {
     let function: Function = env("_HANDLER").unwrap_or_default().parse()?;
     let config = Config::read(env)?;
-    let effects = aws::effects(&config, env)?;
+    let effects = aws::effects(&AwsResources::read(env)?, env)?;
     let app = App::new(config, effects)?;
     function.serve(&app).await
 }

@@ -5,54 +5,75 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use ownpost_domain::outcome;
 use ownpost_smtp::{Network, NetworkOptions};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-/// The operator's configuration, read once at start. An unusable value is an error at start, not a surprise
-/// later.
+/// The operator's configuration of the Lambda functions and of `ownpost`, read once at start. An unusable value is an
+/// error at start, not a surprise later.
+///
+/// ```
+/// use ownpost_core::config::Config;
+///
+/// let ports = |name: &str| (name == "OWNPOST_ALLOW_PORTS").then(|| "2526, 5870".to_owned());
+/// assert_eq!(Config::read(ports)?.allow_ports, [2526, 5870]);
+/// let unusable = |name: &str| (name == "OWNPOST_EHLO_NAME").then(|| "localhost".to_owned());
+/// assert_eq!(Config::read(unusable).unwrap_err().variable, "OWNPOST_EHLO_NAME");
+/// # Ok::<(), ownpost_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// `OWNPOST_ALLOW_NETWORKS`: CIDRs that may be dialled although private.
     pub allow_networks: Vec<String>,
-    /// `OWNPOST_ALLOW_PORTS`: ports allowed beside the contract's.
+    /// `OWNPOST_ALLOW_PORTS`: ports allowed beside those of the reference.
     pub allow_ports: Vec<u16>,
-    /// Exact endpoints that may be dialled although private: the embedded relays of `ownpost local`. Not
-    /// settable from the environment.
-    pub allow_endpoints: Vec<SocketAddr>,
     /// `OWNPOST_EXTRA_CA_FILE`: PEM, trusted beside the public roots.
     pub extra_ca_file: Option<PathBuf>,
-    /// `OWNPOST_EHLO_NAME`.
+    /// `OWNPOST_EHLO_NAME`: the host name for EHLO and Message-IDs.
     pub ehlo_name: Option<String>,
-    /// `OWNPOST_PLATFORM_SECRET`: the name of the platform's own settings.
-    pub platform_secret: Option<String>,
-    /// `OWNPOST_SECRET_PREFIX`: what the names of the tenants' secrets begin with.
-    pub secret_prefix: String,
-    /// `OWNPOST_TABLE`.
-    pub table: Option<String>,
-    /// `OWNPOST_QUEUE_URL`.
-    pub queue_url: Option<String>,
-    /// `OWNPOST_EVENT_BUS`.
-    pub event_bus: Option<String>,
     /// `OWNPOST_TEMPLATES`: a folder that overrides templates.
     pub templates: Option<PathBuf>,
     /// `OWNPOST_DNS_SERVER`: host:port, for tests.
     pub dns_server: Option<SocketAddr>,
-    /// How long a mail is tried before it fails; [`Config::RETRY_FOR`] when `None`. Not settable from the
-    /// environment.
+    /// Values that the environment does not set.
+    pub overrides: Overrides,
+}
+
+/// Values that a program sets and the environment does not: for `ownpost local`, tests and simulations. `None` and empty
+/// stand for the values of production.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Exact endpoints that may be dialled although private: the embedded relays of `ownpost local`.
+    pub allow_endpoints: Vec<SocketAddr>,
+    /// How long a mail is tried before it fails, instead of [`Config::RETRY_FOR`].
     pub retry_for: Option<Duration>,
-    /// How long a mail may stand in `sending` before the sender that wrote it counts as dead and the mail as
-    /// `unknown`; [`Config::SENDING_LEASE`] when `None`. Not settable from the environment.
+    /// How long a row may be `sending` before its sender counts as dead and the mail as `unknown`, instead of
+    /// [`Config::SENDING_LEASE`].
     pub sending_lease: Option<Duration>,
-    /// The first wait before another attempt; [`ownpost_domain::outcome::FIRST_WAIT`] when `None`. Not settable
-    /// from the environment.
+    /// The first wait before another attempt, instead of [`outcome::FIRST_WAIT`].
     pub retry_wait: Option<Duration>,
-    /// Since when there can be senders at all: a mail in `sending` from before has none any more, whatever the
-    /// lease says. For one process that has the ledger to itself; not settable from the environment.
+    /// The start of the only process that uses the ledger. A row that is `sending` from before has no sender any more,
+    /// whatever the lease says.
     pub senders_since: Option<Timestamp>,
 }
 
-/// A variable of the environment that [`Config::read`] reads.
+/// The AWS resources that the operator names: the Lambda functions read them, `ownpost` has none.
+#[derive(Clone, Debug, Default)]
+pub struct AwsResources {
+    /// `OWNPOST_PLATFORM_SECRET`: the name of the platform's own settings.
+    pub platform_secret: Option<String>,
+    /// `OWNPOST_SECRET_PREFIX`: the first part of the names of the tenants' secrets.
+    pub secret_prefix: String,
+    /// `OWNPOST_TABLE`: the DynamoDB table of the ledger.
+    pub table: Option<String>,
+    /// `OWNPOST_QUEUE_URL`: the SQS queue between router and sender.
+    pub queue_url: Option<String>,
+    /// `OWNPOST_EVENT_BUS`: the EventBridge bus of the emitted events.
+    pub event_bus: Option<String>,
+}
+
+/// A variable of the environment that [`Config::read`] or [`AwsResources::read`] reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Variable {
     /// Its name.
@@ -69,21 +90,21 @@ pub struct Variable {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{variable}: {problem}")]
 pub struct ConfigError {
-    /// Which.
+    /// The variable's name.
     pub variable: &'static str,
-    /// What is wrong, and what it takes.
+    /// The fault of its value, and the values that can be used.
     pub problem: String,
 }
 
 impl Config {
-    /// Where the secrets' names begin when the operator says nothing.
+    /// The default of [`AwsResources::secret_prefix`].
     pub const SECRET_PREFIX: &'static str = "ownpost/";
     /// Two days: long enough for a weekend's outage, short enough that nobody gets last week's comment.
     pub const RETRY_FOR: Duration = Duration::from_hours(48);
     /// The longest that a Lambda can live: a `sending` older than that has no sender any more.
     pub const SENDING_LEASE: Duration = Duration::from_mins(15);
 
-    /// All that [`Config::read`] reads: for `ownpost --help` and docs/reference/environment.md.
+    /// All variables, of [`Config::read`] and of [`AwsResources::read`]: for `ownpost --help` and docs/reference/environment.md.
     pub const VARIABLES: &'static [Variable] = &[
         shared(
             "OWNPOST_ALLOW_NETWORKS",
@@ -124,25 +145,15 @@ impl Config {
     /// # Errors
     /// The first variable that cannot be used, and what it takes.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let get = |name: &str| get(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
+        let get = not_empty(get);
         Ok(Self {
             allow_networks: list(&get, "OWNPOST_ALLOW_NETWORKS", network)?,
             allow_ports: list(&get, "OWNPOST_ALLOW_PORTS", port)?,
-            allow_endpoints: Vec::new(),
             extra_ca_file: one(&get, "OWNPOST_EXTRA_CA_FILE", file)?,
             ehlo_name: one(&get, "OWNPOST_EHLO_NAME", ehlo_name)?,
-            platform_secret: one(&get, "OWNPOST_PLATFORM_SECRET", secret_name)?,
-            secret_prefix: one(&get, "OWNPOST_SECRET_PREFIX", secret_name)?
-                .unwrap_or_else(|| Self::SECRET_PREFIX.to_owned()),
-            table: one(&get, "OWNPOST_TABLE", printable)?,
-            queue_url: one(&get, "OWNPOST_QUEUE_URL", printable)?,
-            event_bus: one(&get, "OWNPOST_EVENT_BUS", printable)?,
             templates: one(&get, "OWNPOST_TEMPLATES", folder)?,
             dns_server: one(&get, "OWNPOST_DNS_SERVER", socket)?,
-            retry_for: None,
-            sending_lease: None,
-            senders_since: None,
-            retry_wait: None,
+            overrides: Overrides::default(),
         })
     }
 
@@ -174,7 +185,7 @@ impl Config {
         Network::new(NetworkOptions {
             allow_networks,
             allow_ports: self.allow_ports.clone(),
-            allow_endpoints: self.allow_endpoints.clone(),
+            allow_endpoints: self.overrides.allow_endpoints.clone(),
             extra_roots,
             ehlo_name: self.ehlo_name.clone(),
             dns_server: self.dns_server,
@@ -182,15 +193,44 @@ impl Config {
         .map_err(|error| problem("OWNPOST_DNS_SERVER", error.to_string()))
     }
 
-    /// How long a mail is tried.
+    /// How long a mail is tried before it fails.
     pub fn retry_for(&self) -> Duration {
-        self.retry_for.unwrap_or(Self::RETRY_FOR)
+        self.overrides.retry_for.unwrap_or(Self::RETRY_FOR)
     }
 
-    /// How long `sending` may last.
+    /// How long a row may be `sending` before its sender counts as dead.
     pub fn sending_lease(&self) -> Duration {
-        self.sending_lease.unwrap_or(Self::SENDING_LEASE)
+        self.overrides.sending_lease.unwrap_or(Self::SENDING_LEASE)
     }
+
+    /// The first wait before another attempt.
+    pub fn retry_wait(&self) -> Duration {
+        self.overrides.retry_wait.unwrap_or(outcome::FIRST_WAIT)
+    }
+}
+
+impl AwsResources {
+    /// Reads the environment as [`Config::read`] does. A resource that is required and missing is `None` here: the
+    /// effects that need it say so.
+    ///
+    /// # Errors
+    /// The first variable that cannot be used, and what it takes.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let get = not_empty(get);
+        Ok(Self {
+            platform_secret: one(&get, "OWNPOST_PLATFORM_SECRET", secret_name)?,
+            secret_prefix: one(&get, "OWNPOST_SECRET_PREFIX", secret_name)?
+                .unwrap_or_else(|| Config::SECRET_PREFIX.to_owned()),
+            table: one(&get, "OWNPOST_TABLE", printable)?,
+            queue_url: one(&get, "OWNPOST_QUEUE_URL", printable)?,
+            event_bus: one(&get, "OWNPOST_EVENT_BUS", printable)?,
+        })
+    }
+}
+
+/// `get` without white space around the values, and without those that are empty.
+fn not_empty(get: impl Fn(&str) -> Option<String>) -> impl Fn(&str) -> Option<String> {
+    move |name| get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
 const fn shared(name: &'static str, default: &'static str, meaning: &'static str) -> Variable {
@@ -296,19 +336,21 @@ mod tests {
     #[test]
     fn nothing_set_gives_the_defaults() {
         let config = Config::read(|_| None).unwrap();
-        assert_eq!(config.secret_prefix, "ownpost/");
-        assert!(config.allow_networks.is_empty() && config.table.is_none() && config.dns_server.is_none());
+        let resources = AwsResources::read(|_| None).unwrap();
+        assert_eq!(resources.secret_prefix, "ownpost/");
+        assert!(config.allow_networks.is_empty() && resources.table.is_none() && config.dns_server.is_none());
         assert_eq!(config.retry_for(), Duration::from_hours(48));
     }
 
     #[test]
     fn the_list_has_every_variable_that_is_read() {
         let asked = std::cell::RefCell::new(Vec::new());
-        Config::read(|name| {
+        let note = |name: &str| {
             asked.borrow_mut().push(name.to_owned());
             None
-        })
-        .unwrap();
+        };
+        Config::read(note).unwrap();
+        AwsResources::read(note).unwrap();
         let mut asked = asked.into_inner();
         asked.sort();
         let mut listed: Vec<_> = Config::VARIABLES.iter().map(|variable| variable.name).collect();
@@ -319,7 +361,8 @@ mod tests {
     #[test]
     fn usable_and_unusable_values() {
         let check = |variable: &str, value: &str, usable: bool| {
-            let read = Config::read(|name| (name == variable).then(|| value.to_owned()));
+            let get = |name: &str| (name == variable).then(|| value.to_owned());
+            let read = Config::read(get).and_then(|_| AwsResources::read(get));
             assert_eq!(read.is_ok(), usable, "{variable}={value:?}: {read:?}");
             if let Err(error) = read {
                 assert_eq!(error.variable, variable);

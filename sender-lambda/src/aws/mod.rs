@@ -16,7 +16,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_types::SdkConfig;
-use ownpost_core::config::{Config, ConfigError};
+use ownpost_core::config::{AwsResources, ConfigError};
 use ownpost_core::effects::Effects;
 
 mod error;
@@ -34,29 +34,32 @@ const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(5);
 const OPERATION: Duration = Duration::from_secs(12);
 
-/// The effects as the configuration names them. `env` reads the variables that Lambda sets
+/// The effects on the resources that the operator names. `env` reads the variables that Lambda sets
 /// (`std::env::var(..).ok()` in production) and `AWS_ENDPOINT_URL`. Opens no connection.
 ///
 /// # Errors
 /// The first variable that is missing or cannot be used.
-pub fn effects(config: &Config, env: impl Fn(&str) -> Option<String>) -> Result<Effects, ConfigError> {
+pub fn effects(
+    resources: &AwsResources,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Effects, ConfigError> {
     let sdk = sdk_config(env)?;
     let needed = |value: &Option<String>, variable| {
         value.clone().ok_or_else(|| ConfigError { variable, problem: "is not set".to_owned() })
     };
-    let table = needed(&config.table, "OWNPOST_TABLE")?;
-    let queue_url = needed(&config.queue_url, "OWNPOST_QUEUE_URL")?;
+    let table = needed(&resources.table, "OWNPOST_TABLE")?;
+    let queue_url = needed(&resources.queue_url, "OWNPOST_QUEUE_URL")?;
     Ok(Effects {
         secrets: Arc::new(secrets::SecretsManager::new(
             lazy(&sdk, aws_sdk_secretsmanager::Client::new),
-            config.secret_prefix.clone(),
-            config.platform_secret.clone(),
+            resources.secret_prefix.clone(),
+            resources.platform_secret.clone(),
         )),
         ledger: Arc::new(ledger::DynamoDb::new(lazy(&sdk, aws_sdk_dynamodb::Client::new), table)),
         queue: Arc::new(queue::Sqs::new(lazy(&sdk, aws_sdk_sqs::Client::new), queue_url)),
         events: Arc::new(events::EventBridge::new(
             lazy(&sdk, aws_sdk_eventbridge::Client::new),
-            config.event_bus.clone(),
+            resources.event_bus.clone(),
         )),
     })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ownpost::store::Clock;
-use ownpost_core::config::Config;
+use ownpost_core::config::{Config, Overrides};
 use ownpost_smtp::{Network, Pool, Timeouts};
 use serde::{Deserialize, Serialize};
 
@@ -60,8 +60,11 @@ impl Spec {
             allow_ports: vec![self.port],
             extra_ca_file: Some(self.ca_file.clone()),
             ehlo_name: Some(name.to_owned()),
-            sending_lease: Some(LEASE),
-            retry_wait: Some(Duration::from_secs(4)),
+            overrides: Overrides {
+                sending_lease: Some(LEASE),
+                retry_wait: Some(Duration::from_secs(4)),
+                ..Overrides::default()
+            },
             ..Config::default()
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ownpost_core::config::Config;
+use ownpost_core::config::AwsResources;
 use ownpost_core::effects::Effects;
 use ownpost_tests::effects_contract::{self as contract, QueueBench};
 use sender_lambda::aws;
@@ -14,12 +14,12 @@ use super::emulator::{Emulator, Kind};
 /// The effects on what `deploy.py` has put there.
 pub(crate) fn effects(emulator: &Emulator, deployed: &Value) -> Effects {
     let output = |name: &str| deployed[name].as_str().map(ToOwned::to_owned);
-    let config = Config {
+    let resources = AwsResources {
         secret_prefix: "ownpost/".to_owned(),
         table: output("TableName"),
         queue_url: output("QueueUrl"),
         event_bus: output("BusName"),
-        ..Config::default()
+        ..AwsResources::default()
     };
     let environment = |name: &str| match name {
         "AWS_REGION" => Some("us-east-1".to_owned()),
@@ -27,7 +27,7 @@ pub(crate) fn effects(emulator: &Emulator, deployed: &Value) -> Effects {
         "AWS_ENDPOINT_URL" => Some(emulator.endpoint.clone()),
         _ => None,
     };
-    aws::effects(&config, environment).expect("a complete environment")
+    aws::effects(&resources, environment).expect("a complete environment")
 }
 
 /// The worker's side of the queue; time passes for real.

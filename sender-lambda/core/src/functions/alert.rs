@@ -1,6 +1,7 @@
 //! The mail that tells a tenant's admins that their own server fails. It goes the way of all mail, ledger and queue,
 //! but never through the server it is about.
 
+use ownpost_domain::category::Category;
 use ownpost_domain::health::Health;
 use ownpost_domain::tenant::Tenant;
 use serde::{Deserialize, Serialize};
@@ -53,7 +54,7 @@ pub(super) async fn raise(app: &App, tenant: &Tenant, host: &str, health: &Healt
         // One alert for each time it fails, however many senders see it.
         "id": format!("{}unhealthy-{}", router::RESERVED_PREFIX, health.since),
         "tenant": tenant,
-        "category": "notification",
+        "category": Category::Notification,
         "type": UNHEALTHY,
         "recipients": admins,
         "data": {"title": host, "excerpt": health.message},

@@ -30,6 +30,7 @@ use crate::wire::event;
 use crate::wire::sqs::Job;
 
 mod group;
+mod in_flight;
 mod settle;
 mod throttle;
 
@@ -221,7 +222,7 @@ async fn load_row(app: &App, job: &Job) -> std::result::Result<(Delivery, u64), 
 async fn interrupted(app: &App, row: Delivery, version: u64, now: Timestamp) -> Disposition {
     let lease = app.config.sending_lease();
     let over = row.updated_at.checked_add(lease).unwrap_or(Timestamp::MAX);
-    let orphaned = app.config.senders_since.is_some_and(|since| row.updated_at < since);
+    let orphaned = app.config.overrides.senders_since.is_some_and(|since| row.updated_at < since);
     if over > now && !orphaned {
         return Disposition::Keep(Some(until(now, over)));
     }

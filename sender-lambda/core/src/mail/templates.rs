@@ -35,10 +35,10 @@ macro_rules! catalogue {
 }
 
 /// The templates of one locale, by name.
-type Locale = (&'static str, &'static [(&'static str, &'static str)]);
+type LocaleTemplates = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// The templates compiled in.
-const EMBEDDED: &[Locale] = with_locales!(catalogue);
+const EMBEDDED: &[LocaleTemplates] = with_locales!(catalogue);
 const LAYOUT: &str = include_str!("../../templates/layout.html");
 /// The locale when none of a recipient's is there.
 const LAST_RESORT: &str = "en";
@@ -298,6 +298,7 @@ fn read_folder(folder: &Path) -> Result<HashMap<String, String>, String> {
 mod tests {
     use super::*;
     use crate::wire::event::{QUEUE_LIMIT, parse};
+    use ownpost_domain::category::Category;
 
     fn event(category: &str, kind: &str, data: &serde_json::Value) -> Event {
         let document = serde_json::json!({
@@ -359,9 +360,17 @@ mod tests {
 
     #[test]
     fn all_locales_have_the_same_templates() {
-        let names = |locale: &Locale| locale.1.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        let names = |locale: &LocaleTemplates| locale.1.iter().map(|(name, _)| *name).collect::<Vec<_>>();
         for locale in EMBEDDED {
             assert_eq!(names(locale), names(&EMBEDDED[0]), "{}", locale.0);
+        }
+    }
+
+    #[test]
+    fn each_category_has_a_template() {
+        let (_, english) = EMBEDDED.iter().find(|(locale, _)| *locale == LAST_RESORT).unwrap();
+        for category in Category::ALL {
+            assert!(english.iter().any(|(name, _)| *name == category.name()), "{}", category.name());
         }
     }
 

@@ -1,9 +1,12 @@
 //! The JSON of SmtpSettings as types: what serde reads once the rules have accepted it, what the JSON Schema is
 //! made from, and what is stored.
 
-use ownpost_domain::category::{Category, OnFailure, Via};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use ownpost_domain::category::{Category, CategoryRoute, OnFailure, Routing, Via};
 use ownpost_domain::settings::{self, Auth, Settings};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde::{Deserialize, Serialize as DeriveSerialize};
 
@@ -38,7 +41,7 @@ pub(super) struct SmtpSettings {
     /// Private CA of the relay, PEM. At most 32 KiB.
     pub(super) ca_pem: Option<String>,
     /// Per category: through which server, and what to do when the relay fails.
-    pub(super) routing: Option<Routing>,
+    pub(super) routing: Option<RoutingInput>,
 }
 
 /// How the connection is encrypted. There is no "none".
@@ -149,24 +152,58 @@ pub(super) enum Grant {
     RefreshToken,
 }
 
-/// The rules for the four categories.
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct Routing {
-    pub(super) notification: Option<Route>,
-    pub(super) rights_request: Option<Route>,
-    pub(super) audit_invitation: Option<Route>,
-    pub(super) user_invitation: Option<Route>,
+/// The rules of the categories that a draft names; a `null` counts as none.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+pub(super) struct RoutingInput(HashMap<Category, Option<RouteInput>>);
+
+impl RoutingInput {
+    /// The rules of all categories: what is not given is the default.
+    pub(super) fn complete(self) -> Routing {
+        let given = self.0.into_iter().filter_map(|(category, route)| Some((category, route?)));
+        given.map(|(category, route)| (category, route.complete())).collect()
+    }
+}
+
+impl JsonSchema for RoutingInput {
+    fn schema_name() -> Cow<'static, str> {
+        "Routing".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let route = generator.subschema_for::<Option<RouteInput>>();
+        let properties: serde_json::Map<_, _> = Category::ALL
+            .map(|category| (category.name().to_owned(), route.clone().to_value()))
+            .into_iter()
+            .collect();
+        json_schema!({
+            "description": "The rules for the four categories.",
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": false,
+        })
+    }
 }
 
 /// The rule for one category.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Route {
+#[schemars(rename = "Route")]
+pub(super) struct RouteInput {
     /// Default relay.
-    pub(super) via: Option<Via>,
+    via: Option<Via>,
     /// Default hold.
-    pub(super) on_failure: Option<OnFailure>,
+    on_failure: Option<OnFailure>,
+}
+
+impl RouteInput {
+    fn complete(self) -> CategoryRoute {
+        let default = CategoryRoute::default();
+        CategoryRoute {
+            via: self.via.unwrap_or(default.via),
+            on_failure: self.on_failure.unwrap_or(default.on_failure),
+        }
+    }
 }
 
 /// The port of a document that the rules have accepted.
@@ -223,13 +260,6 @@ struct StoredOAuth2<'a> {
     scope: Option<&'a str>,
 }
 
-#[derive(DeriveSerialize)]
-#[serde(rename_all = "camelCase")]
-struct StoredRoute {
-    via: Via,
-    on_failure: OnFailure,
-}
-
 impl Serialize for Stored<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let settings = self.0;
@@ -271,18 +301,7 @@ impl Serialize for Stored<'_> {
         map.serialize_entry("replyTo", &settings.reply_to)?;
         map.serialize_entry("ehloName", &settings.ehlo_name)?;
         map.serialize_entry("caPem", &settings.ca_pem)?;
-        map.serialize_entry("routing", &StoredRouting(settings))?;
+        map.serialize_entry("routing", &settings.routing)?;
         map.end()
-    }
-}
-
-struct StoredRouting<'a>(&'a Settings);
-
-impl Serialize for StoredRouting<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(Category::ALL.iter().map(|category| {
-            let route = self.0.routing.of(*category);
-            (category.name(), StoredRoute { via: route.via, on_failure: route.on_failure })
-        }))
     }
 }

@@ -2,7 +2,6 @@
 //! set or kept), what Secrets Manager stores (secrets in clear, under its encryption), and what the API shows
 //! (whether a secret is set).
 
-use ownpost_domain::category::{Category, CategoryRoute, Routing, Via};
 use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Auth, Grant, OAuth2, Security, Settings};
 use serde_json::{Value, json};
@@ -52,7 +51,7 @@ pub fn check(document: &[u8], config: &Config, locale: &str, now_unix: i64) -> C
         }
     };
     let options = OperatorOptions::new(config);
-    let server = Server { now: Some(now_unix), endpoints: &config.allow_endpoints };
+    let server = Server { now: Some(now_unix), endpoints: &config.overrides.allow_endpoints };
     let report = rules::check(&value, &options.options(), server, locale);
     let draft = if report.valid { draft(value.take(), server) } else { None };
     wipe(&mut value);
@@ -128,7 +127,7 @@ fn draft(mut value: Value, server: Server<'_>) -> Option<Draft> {
         reply_to,
         ehlo_name: filled(input.ehlo_name),
         ca_pem: filled(input.ca_pem),
-        routing: routing(&input.routing.unwrap_or_default()),
+        routing: input.routing.unwrap_or_default().complete(),
     };
     Some(Draft { settings, keep })
 }
@@ -145,22 +144,6 @@ fn secret(input: SecretInput) -> Option<(Secret, bool)> {
         document::Spaces::Remove => Spaces::Remove,
     };
     Some((Secret::new(String::from_utf8(spaces.apply(text.as_bytes())).ok()?), false))
-}
-
-fn routing(input: &document::Routing) -> Routing {
-    let mut routing = Routing::default();
-    for (category, route) in [
-        (Category::Notification, input.notification),
-        (Category::RightsRequest, input.rights_request),
-        (Category::AuditInvitation, input.audit_invitation),
-        (Category::UserInvitation, input.user_invitation),
-    ] {
-        if let Some(route) = route {
-            let via = route.via.unwrap_or(Via::Relay);
-            routing.set(category, CategoryRoute { via, on_failure: route.on_failure.unwrap_or_default() });
-        }
-    }
-    routing
 }
 
 impl Draft {
@@ -276,13 +259,6 @@ pub fn public(settings: &Settings) -> Value {
             }),
         ),
     };
-    let routing: serde_json::Map<String, Value> = Category::ALL
-        .into_iter()
-        .map(|category| {
-            let route = settings.routing.of(category);
-            (category.name().to_owned(), json!({"via": route.via, "onFailure": route.on_failure}))
-        })
-        .collect();
     json!({
         "host": settings.host,
         "port": settings.port,
@@ -296,7 +272,7 @@ pub fn public(settings: &Settings) -> Value {
         "replyTo": settings.reply_to,
         "ehloName": settings.ehlo_name,
         "caPem": settings.ca_pem,
-        "routing": routing,
+        "routing": settings.routing,
     })
 }
 

@@ -110,7 +110,8 @@ fn a_private_platform_relay_on_its_own_port_can_be_stored() {
 
 #[test]
 fn an_exact_endpoint_may_be_private() {
-    let config = Config { allow_endpoints: vec!["127.0.0.1:41025".parse().unwrap()], ..Config::default() };
+    let mut config = Config::default();
+    config.overrides.allow_endpoints = vec!["127.0.0.1:41025".parse().unwrap()];
     let codes = |changes: &Value| -> Vec<String> {
         let document = with(changes).to_string();
         let report = check(document.as_bytes(), &config, "en", NOW).report;

@@ -57,8 +57,8 @@ async fn serve(mut config: Config, args: &LocalArgs) -> Result<(), String> {
         .await
         .map_err(|error| format!("the embedded relays do not start: {error}"))?;
     // The store is ours alone, so whoever was sending before is gone.
-    config.senders_since = Some(Timestamp::now());
-    config.allow_endpoints.clone_from(&relays.endpoints);
+    config.overrides.senders_since = Some(Timestamp::now());
+    config.overrides.allow_endpoints.clone_from(&relays.endpoints);
     config.extra_ca_file = Some(trusted(&config, &data, &relays.infos[0].ca_pem)?);
     store.set_platform(&platform(&data, &relays)?);
     let app = App::new(config, store.effects()).map_err(|error| error.to_string())?;

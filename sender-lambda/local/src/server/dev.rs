@@ -54,7 +54,7 @@ pub(super) async fn token(State(server): State<Server>, request: Request) -> Res
 /// The relays, and beside them what may be dialled here: the page's rules have to allow what the server's do.
 pub(super) async fn relays(State(server): State<Server>) -> Response {
     let config = &server.app.config;
-    let own = &config.allow_endpoints;
+    let own = &config.overrides.allow_endpoints;
     let networks = own.iter().map(|endpoint| endpoint.ip().to_string());
     let networks: BTreeSet<_> = networks.chain(config.allow_networks.iter().cloned()).collect();
     let ports = own.iter().map(SocketAddr::port).chain(config.allow_ports.iter().copied());

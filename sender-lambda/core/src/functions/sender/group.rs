@@ -3,57 +3,72 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use ownpost_domain::category::Via;
-use ownpost_domain::delivery::{Attempt, Delivery, Status};
+use ownpost_domain::delivery::{Attempt, Delivery, Revision, Status};
 use ownpost_domain::describe;
 use ownpost_domain::failure::{Failure, Reply, Stage, Verdict};
 use ownpost_domain::outcome::{self, Observation};
 use ownpost_domain::settings::Settings;
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::{BeforeCommit, Mail, RelayKey};
-use tokio::sync::Mutex;
 
+use super::in_flight::MarkSending;
 use super::settle::{defer, fail, settle};
 use super::{AT_A_TIME, Disposition, Pending, TenantView, throttle};
-use crate::functions::{App, active_settings, random_unit, relay_health};
+use crate::functions::active_settings::{self, Active};
+use crate::functions::{App, random_unit, relay_health};
 use crate::mail::build::{Parts, build};
 use crate::mail::ids;
 
 /// How many attempts a row keeps: the first, and the last ones.
 const ATTEMPTS_KEPT: usize = 30;
 
-/// The mails for one relay.
+/// The mails of a batch for one relay.
 pub(super) struct Group {
     pub(super) key: RelayKey,
     pub(super) settings: Arc<Settings>,
-    /// Whether the settings have been read again already.
+    /// Whether the tenant's settings were read again in this batch.
     pub(super) reread: bool,
     pub(super) pending_mails: Vec<Pending>,
 }
 
-/// What came of a group.
+/// The result of a group.
 #[derive(Default)]
 pub(super) struct GroupResult {
+    /// Dispositions by the message's index in the batch.
     pub(super) dispositions: Vec<(usize, Disposition)>,
-    /// Mails to route and send anew.
+    /// Mails to route and send again, with the view of the tenant below.
     pub(super) reroute: Vec<Pending>,
-    /// What is now known of the tenant.
+    /// The tenant as it was read after the relay's fault.
     pub(super) tenant: Option<(Tenant, TenantView)>,
 }
 
+/// A mail and the result of its attempt; the row has the attempt already.
+struct Attempted {
+    pending: Pending,
+    result: Result<Reply, Failure>,
+}
+
+impl Attempted {
+    fn verdict(&self) -> Verdict {
+        outcome::verdict(&self.result)
+    }
+
+    fn observation(&self) -> Observation {
+        outcome::observation(&self.result)
+    }
+}
+
 impl Group {
-    /// Sends them; none is begun after `until`.
+    /// Sends the mails over one connection, under a lease of it; begins none after `until`.
     pub(super) async fn run(self, app: &App, until: Timestamp) -> GroupResult {
         let lease = match throttle::acquire(app, &self.key, &self.settings).await {
             Ok(lease) => lease,
             Err(reason) => {
-                return GroupResult {
-                    dispositions: throttle::put_off(app, self.pending_mails, &reason).await,
-                    ..GroupResult::default()
-                };
+                let dispositions = throttle::put_off(app, self.pending_mails, &reason).await;
+                return GroupResult { dispositions, ..GroupResult::default() };
             }
         };
         let result = self.send(app, until).await;
@@ -61,136 +76,146 @@ impl Group {
         result
     }
 
-    async fn send(self, app: &App, until: Timestamp) -> GroupResult {
+    /// Sends what the provider allows, finds out who is at fault, and re-routes or records each mail.
+    async fn send(mut self, app: &App, until: Timestamp) -> GroupResult {
         let mut result = GroupResult::default();
-        let Self { key, settings, reread, pending_mails } = self;
-        let pending_mails =
-            throttle::throttle(app, &key, &settings, pending_mails, &mut result.dispositions).await;
-        let (pending_mails, mails) = build_all(app, &settings, pending_mails, &mut result.dispositions).await;
-        let Some(tenant) = pending_mails.first().map(|pending| pending.row.tenant.clone()) else {
-            return result;
+        let pending = std::mem::take(&mut self.pending_mails);
+        let pending =
+            throttle::throttle(app, &self.key, &self.settings, pending, &mut result.dispositions).await;
+        let (pending, mails) = build_all(app, &self.settings, pending, &mut result.dispositions).await;
+        let Some(tenant) = pending.first().map(|pending| pending.row.tenant.clone()) else { return result };
+        let attempted = self.transmit(app, until, pending, &mails, &mut result.dispositions).await;
+        let view = if self.key.tenant.is_some() {
+            self.relay_observed(app, &tenant, &attempted).await
+        } else {
+            self.platform_observed(app, &attempted).await;
+            None
         };
+        let (reroute, ended): (Vec<_>, Vec<_>) = attempted
+            .into_iter()
+            .partition(|attempted| view.is_some() && attempted.verdict() == Verdict::RelayFault);
+        result.reroute = reroute.into_iter().map(|attempted| attempted.pending).collect();
+        result.dispositions.extend(conclude_all(app, ended).await);
+        result.tenant = view.map(|view| (tenant, view));
+        result
+    }
+
+    /// Sends the mails and adds the attempt to each row. A mail that was left out keeps its message on the queue.
+    async fn transmit(
+        &self,
+        app: &App,
+        until: Timestamp,
+        pending: Vec<Pending>,
+        mails: &[Mail],
+        dispositions: &mut Vec<(usize, Disposition)>,
+    ) -> Vec<Attempted> {
         let began = (app.now)();
-        let in_flight = pending_mails.into_iter().map(|pending| Mutex::new(InFlight::new(pending))).collect();
-        let gate = MarkSending { app, in_flight, until };
-        let outcomes = app.relays.send(&key, &settings, &mails, &gate).await;
+        let mark = MarkSending::new(app, pending, until);
+        let results = app.relays.send(&self.key, &self.settings, mails, &mark).await;
         let ms = u64::try_from((app.now)().duration_since(began).as_millis()).unwrap_or_default();
-        let mut sent: Vec<(Pending, Result<Reply, Failure>)> = Vec::new();
-        let over = gate.deadline_passed();
-        for (mail, outcome) in gate.in_flight.into_iter().zip(outcomes) {
-            let mail = mail.into_inner();
-            if let Some(outcome) = outcome {
+        let deadline_passed = mark.deadline_passed();
+        let mut attempted = Vec::new();
+        for (mail, result) in mark.into_mails().zip(results) {
+            if let Some(result) = result {
                 let mut pending = mail.pending;
-                record(&mut pending.row, began, ms, &outcome);
-                sent.push((pending, outcome));
+                add_attempt(&mut pending.row, began, ms, &result);
+                attempted.push(Attempted { pending, result });
                 continue;
             }
             let index = mail.pending.index;
             let disposition = match mail.left_out(app).await {
-                // Nothing is wrong with it: the next function may have it at once.
-                Disposition::Keep(None) if over => Disposition::Keep(Some(Duration::ZERO)),
+                // Nothing is wrong with the mail: the next function may have it at once.
+                Disposition::Keep(None) if deadline_passed => Disposition::Keep(Some(Duration::ZERO)),
                 disposition => disposition,
             };
-            result.dispositions.push((index, disposition));
+            dispositions.push((index, disposition));
         }
-        let own = key.tenant.is_some();
-        let broken = first_with(&sent, Verdict::RelayFault).cloned();
-        let mut state = None;
-        if broken.is_some() && own && !reread {
-            state = replaced(app, &tenant, &key).await;
-        } else if broken.is_some() && !own {
+        attempted
+    }
+
+    /// Reports to the breaker of the tenant's relay. When the relay is at fault: the tenant's settings as they are now,
+    /// to route its mails again; `None` when no mail is to be re-routed.
+    async fn relay_observed(
+        &self,
+        app: &App,
+        tenant: &Tenant,
+        attempted: &[Attempted],
+    ) -> Option<TenantView> {
+        let fault = relay_fault(attempted);
+        if fault.is_some()
+            && !self.reread
+            && let Some(view) = replaced(app, tenant, &self.key).await
+        {
+            // The fault is one of settings that are no longer active, so the breaker does not hear of it.
+            return Some(view);
+        }
+        self.report(app, tenant, attempted).await;
+        // Read after the report, so that the view is never older than the fault.
+        faulty(app, tenant, fault?).await
+    }
+
+    /// Reports to the breaker of the platform's server. After a fault its settings are read again by the next batch.
+    async fn platform_observed(&self, app: &App, attempted: &[Attempted]) {
+        if relay_fault(attempted).is_some() {
             active_settings::forget_platform(app);
         }
-        let stale = state.is_some();
-        if !own {
-            watch(app, &Tenant::platform(), &settings, &key, &sent).await;
-        } else if !stale {
-            watch(app, &tenant, &settings, &key, &sent).await;
-            if let Some(failure) = &broken {
-                // One read later than the failure, so that nothing stale outlives it.
-                state = confirmed(app, &tenant, failure).await;
-            }
-        }
-        let mut ends = Vec::with_capacity(sent.len());
-        for (pending, outcome) in sent {
-            let verdict = outcome::verdict(&outcome);
-            if verdict == Verdict::RelayFault && own && state.is_some() {
-                result.reroute.push(pending);
-            } else {
-                ends.push(async move { (pending.index, conclude(app, pending, verdict, &outcome).await) });
-            }
-        }
-        // Written together: one after the other they would cost a batch a write's time for each mail.
-        result.dispositions.extend(stream::iter(ends).buffered(AT_A_TIME).collect::<Vec<_>>().await);
-        result.tenant = state.map(|state| (tenant, state));
-        result
+        self.report(app, &Tenant::platform(), attempted).await;
+    }
+
+    /// Reports one observation for all mails of the group, because they shared a connection: the most telling one.
+    async fn report(&self, app: &App, tenant: &Tenant, attempted: &[Attempted]) {
+        let order = [Observation::Works, Observation::Broken, Observation::Stumbles];
+        let first = |kind| attempted.iter().find(|attempted| attempted.observation() == kind);
+        let Some((seen, first)) = order.into_iter().find_map(|kind| Some((kind, first(kind)?))) else {
+            return;
+        };
+        let revision = Revision(self.key.revision.clone());
+        let failure = first.result.as_ref().err();
+        relay_health::observe(app, tenant, &self.settings.host, &revision, seen, failure).await;
     }
 }
 
-/// The first failure with that verdict.
-fn first_with(sent: &[(Pending, Result<Reply, Failure>)], verdict: Verdict) -> Option<&Failure> {
-    sent.iter().find(|(_, outcome)| outcome::verdict(outcome) == verdict).and_then(|(_, o)| o.as_ref().err())
+/// The first failure that is the relay's fault.
+fn relay_fault(attempted: &[Attempted]) -> Option<&Failure> {
+    let at_fault = attempted.iter().find(|attempted| attempted.verdict() == Verdict::RelayFault)?;
+    at_fault.result.as_ref().err()
 }
 
-/// The relay would not have us: perhaps with settings that have been replaced since we read them. What is known
-/// of the tenant then, to try again; `None` when the settings are still the same.
+/// Reads the settings again after a fault; `Some` when another revision is active than the one that was used.
 async fn replaced(app: &App, tenant: &Tenant, key: &RelayKey) -> Option<TenantView> {
     active_settings::forget(app, tenant);
-    match active_settings::read(app, tenant).await {
-        Ok(active) if active.revision().is_none_or(|revision| revision.0 != key.revision) => {
-            Some(TenantView { active, fault: None, reread: true })
-        }
-        Ok(_) => None,
-        Err(error) => {
-            tracing::warn!(%tenant, %error, "settings not read again");
-            None
-        }
-    }
+    let active = reread(app, tenant).await?;
+    let replaced = active.revision().is_none_or(|revision| revision.0 != key.revision);
+    replaced.then_some(TenantView { active, fault: None, reread: true })
 }
 
-/// The relay is at fault: what is known of the tenant for routing its mail anew.
-async fn confirmed(app: &App, tenant: &Tenant, failure: &Failure) -> Option<TenantView> {
-    match active_settings::read(app, tenant).await {
-        Ok(active) => Some(TenantView { active, fault: Some(describe::failure(failure)), reread: true }),
-        Err(error) => {
-            tracing::warn!(%tenant, %error, "settings not read again");
-            None
-        }
-    }
+/// The tenant with a relay at fault, by the settings that are active now.
+async fn faulty(app: &App, tenant: &Tenant, failure: &Failure) -> Option<TenantView> {
+    let active = reread(app, tenant).await?;
+    Some(TenantView { active, fault: Some(describe::failure(failure)), reread: true })
 }
 
-/// Tells the breaker what the group has seen, once for all its mails: they shared a connection.
-async fn watch(
-    app: &App,
-    tenant: &Tenant,
-    settings: &Settings,
-    key: &RelayKey,
-    sent: &[(Pending, Result<Reply, Failure>)],
-) {
-    let seen: Vec<Observation> = sent.iter().map(|(_, outcome)| outcome::observation(outcome)).collect();
-    let order = [Observation::Works, Observation::Broken, Observation::Stumbles];
-    let Some(seen) = order.into_iter().find(|kind| seen.contains(kind)) else { return };
-    let failure = sent
-        .iter()
-        .find(|(_, outcome)| outcome::observation(outcome) == seen)
-        .and_then(|(_, outcome)| outcome.as_ref().err());
-    let revision = ownpost_domain::delivery::Revision(key.revision.clone());
-    relay_health::observe(app, tenant, &settings.host, &revision, seen, failure).await;
+async fn reread(app: &App, tenant: &Tenant) -> Option<Active> {
+    let read = active_settings::read(app, tenant).await;
+    read.inspect_err(|error| tracing::warn!(%tenant, %error, "settings not read again")).ok()
 }
 
-/// Writes down what one attempt has led to.
-async fn conclude(
-    app: &App,
-    pending: Pending,
-    verdict: Verdict,
-    outcome: &Result<Reply, Failure>,
-) -> Disposition {
-    let Pending { row, version, .. } = pending;
+/// Records the mails at the same time: one after the other they would cost a batch the time of a write for each.
+async fn conclude_all(app: &App, attempted: Vec<Attempted>) -> Vec<(usize, Disposition)> {
+    let conclude =
+        |attempted: Attempted| async move { (attempted.pending.index, conclude(app, attempted).await) };
+    stream::iter(attempted).map(conclude).buffered(AT_A_TIME).collect().await
+}
+
+/// Records the result of one attempt in the row.
+async fn conclude(app: &App, attempted: Attempted) -> Disposition {
+    let verdict = attempted.verdict();
+    let Attempted { pending: Pending { row, version, .. }, result } = attempted;
     let server = match row.route {
         Some(Via::Platform) => "The platform's server",
         _ => "Your own server",
     };
-    match (verdict, outcome) {
+    match (verdict, &result) {
         (Verdict::Sent, Ok(reply)) => {
             let reason = format!("{} It was accepted: {}", row.reason, describe::reply(reply));
             let row = Delivery { status: Status::Sent, reason, next_attempt_at: None, ..row };
@@ -209,8 +234,7 @@ async fn conclude(
         }
         (_, Err(failure)) => {
             let reason = format!("{server} did not take this mail: {}", describe::failure(failure));
-            let first = app.config.retry_wait.unwrap_or(outcome::FIRST_WAIT);
-            let wait = outcome::wait(row.attempts.len(), first, random_unit());
+            let wait = outcome::wait(row.attempts.len(), app.config.retry_wait(), random_unit());
             defer(app, row, version, wait, reason).await
         }
         // A reply is `Sent` by the table.
@@ -218,9 +242,9 @@ async fn conclude(
     }
 }
 
-/// Adds the attempt to the row.
-fn record(row: &mut Delivery, at: Timestamp, ms: u64, outcome: &Result<Reply, Failure>) {
-    let (stage, code, reply) = match outcome {
+/// Adds an attempt of `ms` milliseconds to the row.
+fn add_attempt(row: &mut Delivery, at: Timestamp, ms: u64, result: &Result<Reply, Failure>) {
+    let (stage, code, reply) = match result {
         Ok(reply) => (Stage::Message, "accepted", Some(reply)),
         Err(failure) => (failure.stage, failure.code.code(), failure.reply.as_ref()),
     };
@@ -276,72 +300,4 @@ fn build_one(app: &App, settings: &Settings, pending: &Pending) -> Result<Vec<u8
         now: (app.now)(),
     };
     build(&parts, &app.templates).map_err(|error| error.to_string())
-}
-
-/// A mail on its way through the gate.
-struct InFlight {
-    pending: Pending,
-    /// How the row stood before it was written as `sending`; `None` until then.
-    before: Option<Delivery>,
-    /// Whether the write as `sending` failed in a way that leaves open whether it happened.
-    in_doubt: bool,
-}
-
-impl InFlight {
-    fn new(pending: Pending) -> Self {
-        Self { pending, before: None, in_doubt: false }
-    }
-
-    /// The gate kept this mail back. When that was because the write as `sending` got no answer, it may have
-    /// happened all the same; the row is put back then, because we know what a later sender could not: that
-    /// nothing was sent.
-    async fn left_out(self, app: &App) -> Disposition {
-        let Self { pending, before, in_doubt } = self;
-        let (Some(before), true) = (before, in_doubt) else { return Disposition::Keep(None) };
-        if let Ok(Some(stored)) = app.effects.ledger.get(&pending.row.tenant, &pending.row.id).await
-            && stored.version == pending.version + 1
-            && stored.value == pending.row
-        {
-            return settle(app, before, stored.version, Disposition::Keep(None)).await;
-        }
-        Disposition::Keep(None)
-    }
-}
-
-/// Writes `sending` before a mail's final dot can leave: the conditional write that lets one sender through.
-struct MarkSending<'a> {
-    app: &'a App,
-    in_flight: Vec<Mutex<InFlight>>,
-    /// When it is too late to begin another.
-    until: Timestamp,
-}
-
-#[async_trait]
-impl BeforeCommit for MarkSending<'_> {
-    async fn commit(&self, index: usize) -> bool {
-        let Some(mail) = self.in_flight.get(index) else { return false };
-        let mut mail = mail.lock().await;
-        let before = mail.pending.row.clone();
-        mail.pending.row.status = Status::Sending;
-        mail.pending.row.next_attempt_at = None;
-        mail.pending.row.updated_at = (self.app.now)();
-        let written = self.app.effects.ledger.update(&mail.pending.row, mail.pending.version).await;
-        mail.before = Some(before);
-        match written {
-            Ok(true) => {
-                mail.pending.version += 1;
-                true
-            }
-            Ok(false) => false,
-            Err(error) => {
-                tracing::warn!(%error, "row not written as sending; mail kept back");
-                mail.in_doubt = true;
-                false
-            }
-        }
-    }
-
-    fn deadline_passed(&self) -> bool {
-        (self.app.now)() >= self.until
-    }
 }
