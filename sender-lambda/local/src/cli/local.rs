@@ -37,7 +37,7 @@ pub(super) async fn run(config: Config, args: &LocalArgs) -> ExitCode {
     }
 }
 
-async fn serve(mut config: Config, args: &LocalArgs) -> Result<(), String> {
+async fn serve(config: Config, args: &LocalArgs) -> Result<(), String> {
     let data = args.data.clone().or_else(default_data).ok_or("there is no home folder; give --data DIR")?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await.map_err(|error| {
         if error.kind() == io::ErrorKind::AddrInUse {
@@ -49,18 +49,30 @@ async fn serve(mut config: Config, args: &LocalArgs) -> Result<(), String> {
             format!("port {} cannot be listened on: {error}", args.port)
         }
     })?;
-    let port = listener.local_addr().map_err(|error| error.to_string())?.port();
-
     let store = Store::open(&data, Arc::new(Timestamp::now)).map_err(|error| error.to_string())?;
     let store = Arc::new(store);
-    let mut relays = Relays::start(&store, &data, Timestamp::now())
+    let ended = serve_from(&store, &data, listener, config).await;
+    // Whatever the end was, and although tasks that go on still hold the store: they get errors from here on.
+    let closed = tokio::task::spawn_blocking(move || store.close()).await;
+    ended.and(closed.map_err(|error| error.to_string()))
+}
+
+/// Serves from an open store until a signal asks for the end.
+async fn serve_from(
+    store: &Arc<Store>,
+    data: &Path,
+    listener: TcpListener,
+    mut config: Config,
+) -> Result<(), String> {
+    let port = listener.local_addr().map_err(|error| error.to_string())?.port();
+    let mut relays = Relays::start(store, data, Timestamp::now())
         .await
         .map_err(|error| format!("the embedded relays do not start: {error}"))?;
     // The store is ours alone, so whoever was sending before is gone.
     config.senders_since = Some(Timestamp::now());
     config.allow_endpoints.clone_from(&relays.endpoints);
-    config.extra_ca_file = Some(trusted(&config, &data, &relays.infos[0].ca_pem)?);
-    store.set_platform(&platform(&data, &relays)?);
+    config.extra_ca_file = Some(trusted(&config, data, &relays.infos[0].ca_pem)?);
+    store.set_platform(&platform(data, &relays)?);
     let app = App::new(config, store.effects()).map_err(|error| error.to_string())?;
     let app = Arc::new(app);
 

@@ -24,8 +24,8 @@ mod certificates;
 mod session;
 mod stream;
 
-/// The memo that keeps CA, ports and passwords.
-const MEMO: &str = "relays";
+/// The name of the stored value with CA, ports and passwords.
+const STORED_AS: &str = "relays";
 /// Connections at a time on one port; more wait in the system's queue.
 const MOST_CONNECTIONS: usize = 200;
 
@@ -91,7 +91,7 @@ pub struct Relays {
 impl Relays {
     /// Starts both relays over this store. `folder` gets the CA's certificate as a file.
     pub async fn start(store: &Arc<Store>, folder: &Path, now: Timestamp) -> Result<Self, Problem> {
-        let mut kept: Kept = match store.recall(MEMO).await? {
+        let mut kept: Kept = match store.get_value(STORED_AS).await? {
             Some(kept) => serde_json::from_str(&kept)?,
             None => Kept::default(),
         };
@@ -133,7 +133,7 @@ impl Relays {
             kept.relays
                 .insert(name.to_owned(), KeptRelay { starttls: starttls_port, tls: tls_port, password });
         }
-        store.remember(MEMO, &serde_json::to_string(&kept)?).await?;
+        store.put_value(STORED_AS, &serde_json::to_string(&kept)?).await?;
         Ok(relays)
     }
 

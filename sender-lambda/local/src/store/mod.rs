@@ -1,7 +1,7 @@
 //! The embedded store: one SQLite file that has the semantics of Secrets Manager, DynamoDB, SQS and EventBridge
 //! as far as [`ownpost_core::effects`] asks for them.
 //!
-//! One thread writes and one reads ([`lane`]); nobody is answered before the commit.
+//! One thread writes and one reads ([`connection_thread`]); no call is answered before the commit.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
@@ -9,19 +9,19 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
+use connection_thread::ConnectionThread;
 use jiff::Timestamp;
-use lane::Lane;
 use ownpost_core::effects::{EffectError, Effects, Result, StoredVersion};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::Notify;
 
 use crate::keys::Keys;
 
+mod connection_thread;
 mod emitted;
-mod lane;
+mod key_value;
 mod ledger;
 mod mail;
-mod memo;
 mod queue;
 mod secrets;
 
@@ -38,9 +38,9 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The embedded store.
 pub struct Store {
-    writer: Lane,
+    writer: ConnectionThread,
     /// `None` for a store in memory: there the writer reads too.
-    reader: Option<Lane>,
+    reader: Option<ConnectionThread>,
     keys: Arc<Keys>,
     clock: Clock,
     platform: RwLock<Option<StoredVersion>>,
@@ -132,8 +132,8 @@ impl Store {
         lock: Option<File>,
     ) -> Self {
         Self {
-            writer: Lane::writer(writer),
-            reader: reader.map(Lane::reader),
+            writer: ConnectionThread::writer(writer),
+            reader: reader.map(ConnectionThread::reader),
             keys: Arc::new(keys),
             clock,
             platform: RwLock::new(None),
@@ -150,6 +150,15 @@ impl Store {
     /// The keys of this store's folder.
     pub fn keys(&self) -> &Arc<Keys> {
         &self.keys
+    }
+
+    /// Ends the writes that were asked for, copies the WAL into the database file and closes it. Later calls fail.
+    pub fn close(&self) {
+        // The reader first: the last connection that closes removes the WAL, and the reader may not write.
+        if let Some(reader) = &self.reader {
+            reader.close();
+        }
+        self.writer.close();
     }
 
     /// Runs a job that writes, and waits until it is durable. Each job is atomic: an error undoes it.

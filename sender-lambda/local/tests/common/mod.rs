@@ -160,13 +160,23 @@ impl Local {
             .collect()
     }
 
-    /// Asks it to end, and waits until it has.
-    pub(crate) fn stop(mut self) {
+    /// Sends it a signal: `TERM`, `INT`.
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let kill = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status().expect("kill");
+        let kill = Command::new("kill").args(["-s", name, &pid]).status().expect("kill");
         assert!(kill.success());
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait(mut self) {
         let status = self.child.wait().expect("it ends");
         assert!(status.success(), "{status}: {}", String::from_utf8_lossy(&self.log.lock().unwrap()));
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn stop(self) {
+        self.signal("TERM");
+        self.wait();
     }
 
     /// Ends it without asking.

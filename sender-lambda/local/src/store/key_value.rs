@@ -1,4 +1,4 @@
-//! What the installation itself remembers, sealed.
+//! Sealed values of the installation itself, by name: its CA, the relays' ports and passwords. Their table is `memo`.
 
 use ownpost_core::effects::Result;
 use rusqlite::{OptionalExtension as _, params};
@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 use super::{Store, permanent};
 
 impl Store {
-    /// What was remembered under this name.
-    pub async fn recall(&self, name: &'static str) -> Result<Option<Zeroizing<String>>> {
+    /// The value with this name; `None` when there is none.
+    pub async fn get_value(&self, name: &'static str) -> Result<Option<Zeroizing<String>>> {
         let sealed: Option<Vec<u8>> = self
             .read(move |connection| {
                 connection
@@ -22,8 +22,8 @@ impl Store {
         Ok(Some(text))
     }
 
-    /// Remembers a text under this name.
-    pub async fn remember(&self, name: &'static str, text: &str) -> Result<()> {
+    /// Stores a value under this name, in place of an earlier one.
+    pub async fn put_value(&self, name: &'static str, text: &str) -> Result<()> {
         let sealed = self.keys.seal(&place(name), text).map_err(|error| permanent(error.to_string()))?;
         self.write(move |connection| {
             connection
