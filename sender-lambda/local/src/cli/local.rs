@@ -1,7 +1,6 @@
 //! `ownpost local`: puts store, relays, functions and server together, and ends them in order.
 
 use std::fs;
-use std::future::IntoFuture as _;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -20,12 +19,13 @@ use zeroize::Zeroizing;
 
 use super::terminal::{complain, note, say};
 use super::{LocalArgs, NO, YES};
+use crate::descriptors::Shares;
 use crate::relays::Relays;
 use crate::server::{self, Server};
 use crate::store::Store;
 use crate::worker;
 
-/// What is under way at the end gets as long; what is not done then is done after the next start.
+/// How long requests and mails may take to end after a signal; the rest is done after the next start.
 const GRACE: Duration = Duration::from_secs(20);
 /// The operator's own platform settings.
 const PLATFORM_FILE: &str = "platform.json";
@@ -65,7 +65,8 @@ async fn serve_from(
     mut config: Config,
 ) -> Result<(), String> {
     let port = listener.local_addr().map_err(|error| error.to_string())?.port();
-    let mut relays = Relays::start(store, data, Timestamp::now())
+    let shares = Shares::of_this_process();
+    let mut relays = Relays::start(store, data, Timestamp::now(), shares.relay_port)
         .await
         .map_err(|error| format!("the embedded relays do not start: {error}"))?;
     // The store is ours alone, so whoever was sending before is gone.
@@ -77,17 +78,13 @@ async fn serve_from(
     let app = Arc::new(app);
 
     let (stop, stopped) = watch::channel(false);
-    let signals = Signals::new().map_err(|error| error.to_string())?;
+    let mut signals = Signals::new().map_err(|error| error.to_string())?;
     let worker = tokio::spawn(worker::run(app.clone(), store.clone(), stopped.clone()));
     // Nothing of it needs to be ended in order: whatever it was doing is done at the next run.
     tokio::spawn(worker::watch(app.clone(), stopped.clone()));
     let router =
         server::router(Server { app, store: store.clone(), relays: relays.infos.clone().into(), port });
-    let mut over = stopped.clone();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        let _ = over.wait_for(|stop| *stop).await;
-    });
-    let server = tokio::spawn(server.into_future());
+    let server = tokio::spawn(server::serve(listener, router, shares.server, stopped.clone()));
 
     if !server::is_complete() {
         note("The page is not part of this build; `cargo xtask build` makes it. The API works regardless.");
@@ -95,32 +92,39 @@ async fn serve_from(
     note(&format!("Everything is kept in {}; Ctrl-C ends this.", data.display()));
     say(&format!("ready http://127.0.0.1:{port}\n"));
 
-    signals.wait().await;
+    signals.next().await;
     let _ = stop.send(true);
-    let ended = tokio::time::timeout(GRACE, async {
+    let ended = async {
         let _ = server.await;
         let _ = worker.await;
-    });
-    if ended.await.is_err() {
+        true
+    };
+    let in_order = tokio::select! {
+        in_order = ended => in_order,
+        () = tokio::time::sleep(GRACE) => false,
+        () = signals.next() => false,
+    };
+    if !in_order {
         note("Something was still under way; it goes on after the next start.");
     }
     relays.stop();
     Ok(())
 }
 
-/// What ends the server.
+/// The signals that end the server: the first one in order, the second one at once.
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    /// From here on they are ours.
+    /// From here on they do not end the process by themselves.
     fn new() -> io::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn wait(mut self) {
+    /// Waits for the next one.
+    async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -26,8 +26,6 @@ mod stream;
 
 /// The name of the stored value with CA, ports and passwords.
 const STORED_AS: &str = "relays";
-/// Connections at a time on one port; more wait in the system's queue.
-const MOST_CONNECTIONS: usize = 200;
 
 /// Name and sender address of each relay.
 const RELAYS: [(&str, &str); 2] =
@@ -89,8 +87,14 @@ pub struct Relays {
 }
 
 impl Relays {
-    /// Starts both relays over this store. `folder` gets the CA's certificate as a file.
-    pub async fn start(store: &Arc<Store>, folder: &Path, now: Timestamp) -> Result<Self, Problem> {
+    /// Starts both relays over this store, with at most `connections` at a time on each port; more wait in the
+    /// system's queue. `folder` gets the CA's certificate as a file.
+    pub async fn start(
+        store: &Arc<Store>,
+        folder: &Path,
+        now: Timestamp,
+        connections: usize,
+    ) -> Result<Self, Problem> {
         let mut kept: Kept = match store.get_value(STORED_AS).await? {
             Some(kept) => serde_json::from_str(&kept)?,
             None => Kept::default(),
@@ -118,7 +122,7 @@ impl Relays {
             });
             for (listener, mode) in [(starttls, Mode::StartTls), (tls, Mode::Tls)] {
                 relays.endpoints.push(listener.local_addr()?);
-                relays.tasks.spawn(accept(listener, mode, identity.clone(), store.clone()));
+                relays.tasks.spawn(accept(listener, mode, identity.clone(), store.clone(), connections));
             }
             relays.infos.push(RelayInfo {
                 name,
@@ -173,8 +177,8 @@ async fn listen(earlier: Option<u16>) -> io::Result<(TcpListener, u16)> {
     Ok((listener, port))
 }
 
-async fn accept(listener: TcpListener, mode: Mode, identity: Arc<Identity>, store: Arc<Store>) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+async fn accept(listener: TcpListener, mode: Mode, identity: Arc<Identity>, store: Arc<Store>, most: usize) {
+    let places = Arc::new(Semaphore::new(most));
     let mut connections = JoinSet::new();
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
