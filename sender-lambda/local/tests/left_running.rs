@@ -1,9 +1,11 @@
 //! `ownpost local` as a server that is left running: what is on disk after a stop, what clients that break the rules
 //! can take from others, and what is said when a file is missing or damaged.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -158,4 +160,126 @@ fn a_second_interrupt_ends_it_at_once() {
     local.wait();
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     assert!(!folder.path().join("ownpost.db-wal").exists(), "the WAL is in the database");
+}
+
+/// The permission bits of a file or folder.
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("a file").permissions().mode() & 0o777
+}
+
+/// What `ownpost local` says that does not start in this folder: one line.
+fn refusal(folder: &Path) -> String {
+    let output = ownpost(&["local", "--port", "0", "--data", folder.to_str().expect("UTF-8")])
+        .env_remove("RUST_LOG")
+        .output()
+        .expect("it ends");
+    let text = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(!output.status.success() && output.stdout.is_empty(), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    text
+}
+
+#[test]
+fn the_folder_and_its_files_are_private_whatever_they_were() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    Local::start(path).stop();
+    for (name, bits) in [("", 0o755), ("ownpost.db", 0o644), ("ca.pem", 0o666), ("lock", 0o644)] {
+        fs::set_permissions(path.join(name), Permissions::from_mode(bits)).expect("a mode");
+    }
+    let local = Local::start(path);
+    let token = local.token("acme");
+    send_one(&local, &token, "e1");
+    assert_eq!(mode(path), 0o700);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        names.push(path);
+    }
+    assert!(names.iter().any(|path| path.ends_with("ownpost.db-wal")), "{names:?}");
+}
+
+#[test]
+fn no_link_in_the_folder_is_followed() {
+    for name in ["ownpost.db", "key", "lock", "ca.pem", "trusted-ca.pem", "ownpost.db-wal"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let outside = tempfile::NamedTempFile::new().expect("a file");
+        fs::write(outside.path(), "not Ownpost's").expect("written");
+        symlink(outside.path(), folder.path().join(name)).expect("a link");
+        let said = refusal(folder.path());
+        assert!(said.contains(name) && said.contains("no link is followed"), "{said}");
+        assert_eq!(fs::read(outside.path()).expect("the file"), b"not Ownpost's");
+    }
+}
+
+#[test]
+fn a_lost_key_is_named_and_a_half_made_one_is_made_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, key) = (folder.path(), folder.path().join("key"));
+    // What a process left that was killed between the open and the write of version 0.1.
+    fs::write(&key, "").expect("a file");
+    Local::start(path).stop();
+    let right = fs::read(&key).expect("a key");
+
+    fs::remove_file(&key).expect("removed");
+    assert!(refusal(path).contains("the key is lost"));
+    assert!(!key.exists(), "no other key takes its place");
+    fs::write(&key, "").expect("a file");
+    assert!(refusal(path).contains("the key is lost"));
+
+    let other = tempfile::tempdir().expect("a folder");
+    Local::start(other.path()).stop();
+    fs::copy(other.path().join("key"), &key).expect("another key");
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).expect("a mode");
+    assert!(refusal(path).contains("is not the key of the ownpost.db beside it"));
+
+    fs::write(&key, right).expect("a file");
+    Local::start(path).stop();
+}
+
+#[test]
+fn a_backup_beside_a_running_server_is_whole_and_has_no_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, target) = (folder.path().to_str().expect("UTF-8"), tempfile::tempdir().expect("a folder"));
+    let restored = target.path().join("ownpost.db");
+    let backup = |file: &Path| {
+        ownpost(&["local", "--data", data, "--backup", file.to_str().expect("UTF-8")])
+            .env_remove("RUST_LOG")
+            .output()
+            .expect("it ends")
+    };
+    let nothing = backup(&restored);
+    assert_eq!(nothing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("nothing to copy"));
+
+    let local = Local::start(folder.path());
+    let token = local.token("acme");
+    assert_eq!(local.call(&token, "PUT", "/api/smtp", &local.settings("tls")).status, 200);
+    send_one(&local, &token, "before");
+    let made = backup(&restored);
+    let said = String::from_utf8_lossy(&made.stderr).into_owned();
+    assert!(made.status.success() && said.contains("The key is not in it"), "{said}");
+    assert_eq!(mode(&restored), 0o600);
+    assert_eq!(
+        fs::read_dir(target.path()).expect("the folder").count(),
+        1,
+        "one file, and no other beside it"
+    );
+    let key = fs::read(folder.path().join("key")).expect("a key");
+    let bytes = fs::read(&restored).expect("the copy");
+    assert!(!bytes.windows(key.len()).any(|window| window == key));
+    let again = backup(&restored);
+    assert!(String::from_utf8_lossy(&again.stderr).contains("is there already"));
+    // The server goes on.
+    send_one(&local, &token, "after");
+    local.stop();
+
+    assert!(refusal(target.path()).contains("the key is lost"));
+    fs::copy(folder.path().join("key"), target.path().join("key")).expect("the key");
+    let local = Local::start(target.path());
+    assert_eq!(local.call(&token, "GET", "/api/smtp", &Value::Null).status, 200);
+    let rows = local.call(&token, "GET", "/api/deliveries", &Value::Null).json();
+    assert_eq!(rows["deliveries"].as_array().map(Vec::len), Some(1), "{rows}");
+    assert_eq!(rows["deliveries"][0]["event"], "before");
 }

@@ -22,7 +22,7 @@ use super::{LocalArgs, NO, YES};
 use crate::descriptors::Shares;
 use crate::relays::Relays;
 use crate::server::{self, Server};
-use crate::store::Store;
+use crate::store::{Store, backup, write_private};
 use crate::worker;
 
 /// How long requests and mails may take to end after a signal; the rest is done after the next start.
@@ -39,6 +39,9 @@ pub(super) async fn run(config: Config, args: &LocalArgs) -> ExitCode {
 
 async fn serve(config: Config, args: &LocalArgs) -> Result<(), String> {
     let data = args.data.clone().or_else(default_data).ok_or("there is no home folder; give --data DIR")?;
+    if let Some(file) = &args.backup {
+        return copy(&data, file);
+    }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await.map_err(|error| {
         if error.kind() == io::ErrorKind::AddrInUse {
             format!(
@@ -55,6 +58,18 @@ async fn serve(config: Config, args: &LocalArgs) -> Result<(), String> {
     // Whatever the end was, and although tasks that go on still hold the store: they get errors from here on.
     let closed = tokio::task::spawn_blocking(move || store.close()).await;
     ended.and(closed.map_err(|error| error.to_string()))
+}
+
+/// `--backup`.
+fn copy(data: &Path, file: &Path) -> Result<(), String> {
+    backup(data, file).map_err(|error| error.to_string())?;
+    note(&format!(
+        "{} is a copy of {}. The key is not in it: keep a copy of {} in another place.",
+        file.display(),
+        data.join("ownpost.db").display(),
+        data.join("key").display(),
+    ));
+    Ok(())
 }
 
 /// Serves from an open store until a signal asks for the end.
@@ -148,7 +163,7 @@ fn trusted(config: &Config, data: &Path, ours: &str) -> Result<PathBuf, String> 
     }
     pem.push_str(ours);
     let path = data.join("trusted-ca.pem");
-    fs::write(&path, pem).map_err(|error| format!("{}: {error}", path.display()))?;
+    write_private(&path, pem.as_bytes()).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(path)
 }
 

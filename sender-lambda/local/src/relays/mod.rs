@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::keys::random_password;
-use crate::store::Store;
+use crate::store::{Store, write_private};
 
 mod certificates;
 mod session;
@@ -104,7 +104,7 @@ impl Relays {
             (kept.ca_key_pem, kept.ca_pem) = (authority.key_pem, authority.certificate_pem);
         }
         let ca_file = folder.join("ca.pem");
-        fs::write(&ca_file, &kept.ca_pem)?;
+        write_private(&ca_file, kept.ca_pem.as_bytes())?;
         let ca_file = fs::canonicalize(ca_file)?;
         let authority = Authority { key_pem: kept.ca_key_pem.clone(), certificate_pem: kept.ca_pem.clone() };
 

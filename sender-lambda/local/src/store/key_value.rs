@@ -1,7 +1,7 @@
 //! Sealed values of the installation itself, by name: its CA, the relays' ports and passwords. Their table is `memo`.
 
 use ownpost_core::effects::Result;
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use zeroize::Zeroizing;
 
 use super::{Store, permanent};
@@ -33,6 +33,15 @@ impl Store {
         })
         .await
     }
+}
+
+/// A sealed value and its place, when there is one: what the key has to open.
+pub(super) fn any_sealed(connection: &Connection) -> rusqlite::Result<Option<(String, Vec<u8>)>> {
+    connection
+        .query_row("SELECT name, sealed FROM memo LIMIT 1", [], |row| {
+            Ok((place(&row.get::<_, String>(0)?), row.get(1)?))
+        })
+        .optional()
 }
 
 fn place(name: &str) -> String {
