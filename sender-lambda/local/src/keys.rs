@@ -1,9 +1,9 @@
 //! The data folder's key: secrets are sealed with it (ChaCha20-Poly1305, RFC 8439), and tokens and revisions
 //! are signed with it (HMAC-SHA-256). It lives in a file of its own with mode 0600.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -11,6 +11,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac;
 use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::store::create_private;
 
 const KEY_BYTES: usize = 32;
 
@@ -31,9 +33,17 @@ impl Keys {
         Self::derive(&*random_key()?)
     }
 
-    /// Reads the key file, or makes it when it is not there yet.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let encoded = match fs::read_to_string(path) {
+    /// Reads the key file. One that is missing or empty is made when `may_make` allows it, and is
+    /// [`io::ErrorKind::NotFound`] otherwise.
+    pub fn open(path: &Path, may_make: bool) -> io::Result<Self> {
+        let encoded = match fs::read_to_string(path).map(Zeroizing::new) {
+            Ok(encoded) if encoded.is_empty() => {
+                if !may_make {
+                    return Err(io::ErrorKind::NotFound.into());
+                }
+                fs::remove_file(path)?;
+                create(path)?
+            }
             Ok(encoded) => {
                 let mode = fs::metadata(path)?.permissions().mode();
                 if mode & 0o077 != 0 {
@@ -42,9 +52,9 @@ impl Keys {
                         path = path.display()
                     )));
                 }
-                Zeroizing::new(encoded)
+                encoded
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => create(path)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && may_make => create(path)?,
             Err(error) => return Err(error),
         };
         let mut key = Zeroizing::new([0; KEY_BYTES]);
@@ -125,15 +135,19 @@ fn random_key() -> io::Result<Zeroizing<[u8; KEY_BYTES]>> {
     Ok(key)
 }
 
+/// Makes a key file. It has its name once it is whole, so that a crash leaves none or a usable one.
 fn create(path: &Path) -> io::Result<Zeroizing<String>> {
     let encoded = Zeroizing::new(STANDARD.encode(*random_key()?));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(encoded.as_bytes())?;
-    file.sync_all()?;
-    Ok(encoded)
+    match create_private(path, encoded.as_bytes()) {
+        // Another process that shares the folder was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::read_to_string(path).map(Zeroizing::new)
+        }
+        created => created.map(|()| encoded),
+    }
 }
 
-/// A password nobody has to remember: 24 letters and digits' worth of randomness.
+/// A random password of 24 letters, digits, `-` and `_`.
 pub fn random_password() -> io::Result<String> {
     let mut bytes = [0; 18];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
@@ -173,13 +187,20 @@ mod tests {
     fn a_key_file_is_kept_and_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
-        let sealed = Keys::open(&path).unwrap().seal("p", "s").unwrap();
+        assert_eq!(Keys::open(&path, false).err().unwrap().kind(), io::ErrorKind::NotFound);
+        fs::write(&path, "").unwrap();
+        assert_eq!(
+            Keys::open(&path, false).err().unwrap().kind(),
+            io::ErrorKind::NotFound,
+            "a half-made key"
+        );
+        let sealed = Keys::open(&path, true).unwrap().seal("p", "s").unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(Keys::open(&path).unwrap().unseal("p", &sealed).is_ok());
+        assert!(Keys::open(&path, false).unwrap().unseal("p", &sealed).is_ok());
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(Keys::open(&path).is_err());
+        assert!(Keys::open(&path, true).is_err());
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, "rubbish").unwrap();
-        assert!(Keys::open(&path).is_err());
+        assert!(Keys::open(&path, true).is_err());
     }
 }

@@ -2,6 +2,7 @@
 //! embedded store, an embedded queue and two embedded TLS relays.
 
 pub mod cli;
+pub mod descriptors;
 pub mod keys;
 pub mod relays;
 pub mod server;

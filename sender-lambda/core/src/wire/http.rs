@@ -194,6 +194,7 @@ impl Problem {
         of(400, "request.incomplete", "the body broke off"),
         of(408, "request.timeout", "the body took more than 30 s"),
         of(413, "request.too_large", "more than 6 MiB to the API, 16 MiB of events, 64 KiB to `/dev/token`"),
+        of(413, "request.too_many_events", "the array has more than 10000 events"),
         of(422, "request.invalid", "`/dev/token` cannot use the members of the body"),
         of(422, "tenant.invalid", "the name cannot be a tenant's"),
         of(422, "email.invalid", "the address cannot be used"),

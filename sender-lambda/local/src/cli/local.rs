@@ -1,7 +1,6 @@
 //! `ownpost local`: puts store, relays, functions and server together, and ends them in order.
 
 use std::fs;
-use std::future::IntoFuture as _;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -20,12 +19,13 @@ use zeroize::Zeroizing;
 
 use super::terminal::{complain, note, say};
 use super::{LocalArgs, NO, YES};
+use crate::descriptors::Shares;
 use crate::relays::Relays;
 use crate::server::{self, Server};
-use crate::store::Store;
+use crate::store::{Store, backup, write_private};
 use crate::worker;
 
-/// What is under way at the end gets as long; what is not done then is done after the next start.
+/// How long requests and mails may take to end after a signal; the rest is done after the next start.
 const GRACE: Duration = Duration::from_secs(20);
 /// The operator's own platform settings.
 const PLATFORM_FILE: &str = "platform.json";
@@ -37,8 +37,11 @@ pub(super) async fn run(config: Config, args: &LocalArgs) -> ExitCode {
     }
 }
 
-async fn serve(mut config: Config, args: &LocalArgs) -> Result<(), String> {
+async fn serve(config: Config, args: &LocalArgs) -> Result<(), String> {
     let data = args.data.clone().or_else(default_data).ok_or("there is no home folder; give --data DIR")?;
+    if let Some(file) = &args.backup {
+        return copy(&data, file);
+    }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await.map_err(|error| {
         if error.kind() == io::ErrorKind::AddrInUse {
             format!(
@@ -49,33 +52,54 @@ async fn serve(mut config: Config, args: &LocalArgs) -> Result<(), String> {
             format!("port {} cannot be listened on: {error}", args.port)
         }
     })?;
-    let port = listener.local_addr().map_err(|error| error.to_string())?.port();
-
     let store = Store::open(&data, Arc::new(Timestamp::now)).map_err(|error| error.to_string())?;
     let store = Arc::new(store);
-    let mut relays = Relays::start(&store, &data, Timestamp::now())
+    let ended = serve_from(&store, &data, listener, config).await;
+    // Whatever the end was, and although tasks that go on still hold the store: they get errors from here on.
+    let closed = tokio::task::spawn_blocking(move || store.close()).await;
+    ended.and(closed.map_err(|error| error.to_string()))
+}
+
+/// `--backup`.
+fn copy(data: &Path, file: &Path) -> Result<(), String> {
+    backup(data, file).map_err(|error| error.to_string())?;
+    note(&format!(
+        "{} is a copy of {}. The key is not in it: keep a copy of {} in another place.",
+        file.display(),
+        data.join("ownpost.db").display(),
+        data.join("key").display(),
+    ));
+    Ok(())
+}
+
+/// Serves from an open store until a signal asks for the end.
+async fn serve_from(
+    store: &Arc<Store>,
+    data: &Path,
+    listener: TcpListener,
+    mut config: Config,
+) -> Result<(), String> {
+    let port = listener.local_addr().map_err(|error| error.to_string())?.port();
+    let shares = Shares::of_this_process();
+    let mut relays = Relays::start(store, data, Timestamp::now(), shares.relay_port)
         .await
         .map_err(|error| format!("the embedded relays do not start: {error}"))?;
     // The store is ours alone, so whoever was sending before is gone.
     config.overrides.senders_since = Some(Timestamp::now());
     config.overrides.allow_endpoints.clone_from(&relays.endpoints);
-    config.extra_ca_file = Some(trusted(&config, &data, &relays.infos[0].ca_pem)?);
-    store.set_platform(&platform(&data, &relays)?);
+    config.extra_ca_file = Some(trusted(&config, data, &relays.infos[0].ca_pem)?);
+    store.set_platform(&platform(data, &relays)?);
     let app = App::new(config, store.effects()).map_err(|error| error.to_string())?;
     let app = Arc::new(app);
 
     let (stop, stopped) = watch::channel(false);
-    let signals = Signals::new().map_err(|error| error.to_string())?;
+    let mut signals = Signals::new().map_err(|error| error.to_string())?;
     let worker = tokio::spawn(worker::run(app.clone(), store.clone(), stopped.clone()));
     // Nothing of it needs to be ended in order: whatever it was doing is done at the next run.
     tokio::spawn(worker::watch(app.clone(), stopped.clone()));
     let router =
         server::router(Server { app, store: store.clone(), relays: relays.infos.clone().into(), port });
-    let mut over = stopped.clone();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        let _ = over.wait_for(|stop| *stop).await;
-    });
-    let server = tokio::spawn(server.into_future());
+    let server = tokio::spawn(server::serve(listener, router, shares.server, stopped.clone()));
 
     if !server::is_complete() {
         note("The page is not part of this build; `cargo xtask build` makes it. The API works regardless.");
@@ -83,32 +107,39 @@ async fn serve(mut config: Config, args: &LocalArgs) -> Result<(), String> {
     note(&format!("Everything is kept in {}; Ctrl-C ends this.", data.display()));
     say(&format!("ready http://127.0.0.1:{port}\n"));
 
-    signals.wait().await;
+    signals.next().await;
     let _ = stop.send(true);
-    let ended = tokio::time::timeout(GRACE, async {
+    let ended = async {
         let _ = server.await;
         let _ = worker.await;
-    });
-    if ended.await.is_err() {
+        true
+    };
+    let in_order = tokio::select! {
+        in_order = ended => in_order,
+        () = tokio::time::sleep(GRACE) => false,
+        () = signals.next() => false,
+    };
+    if !in_order {
         note("Something was still under way; it goes on after the next start.");
     }
     relays.stop();
     Ok(())
 }
 
-/// What ends the server.
+/// The signals that end the server: the first one in order, the second one at once.
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    /// From here on they are ours.
+    /// From here on they do not end the process by themselves.
     fn new() -> io::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn wait(mut self) {
+    /// Waits for the next one.
+    async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -132,7 +163,7 @@ fn trusted(config: &Config, data: &Path, ours: &str) -> Result<PathBuf, String> 
     }
     pem.push_str(ours);
     let path = data.join("trusted-ca.pem");
-    fs::write(&path, pem).map_err(|error| format!("{}: {error}", path.display()))?;
+    write_private(&path, pem.as_bytes()).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(path)
 }
 

@@ -71,6 +71,9 @@ struct LocalArgs {
     /// The folder that keeps everything [default: ownpost in the user's data folder]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Copy the folder's database into this new file and end; another ownpost may be running in the folder
+    #[arg(long, value_name = "FILE", conflicts_with = "port")]
+    backup: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -18,16 +18,14 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::keys::random_password;
-use crate::store::Store;
+use crate::store::{Store, write_private};
 
 mod certificates;
 mod session;
 mod stream;
 
-/// The memo that keeps CA, ports and passwords.
-const MEMO: &str = "relays";
-/// Connections at a time on one port; more wait in the system's queue.
-const MOST_CONNECTIONS: usize = 200;
+/// The name of the stored value with CA, ports and passwords.
+const STORED_AS: &str = "relays";
 
 /// Name and sender address of each relay.
 const RELAYS: [(&str, &str); 2] =
@@ -89,9 +87,15 @@ pub struct Relays {
 }
 
 impl Relays {
-    /// Starts both relays over this store. `folder` gets the CA's certificate as a file.
-    pub async fn start(store: &Arc<Store>, folder: &Path, now: Timestamp) -> Result<Self, Problem> {
-        let mut kept: Kept = match store.recall(MEMO).await? {
+    /// Starts both relays over this store, with at most `connections` at a time on each port; more wait in the
+    /// system's queue. `folder` gets the CA's certificate as a file.
+    pub async fn start(
+        store: &Arc<Store>,
+        folder: &Path,
+        now: Timestamp,
+        connections: usize,
+    ) -> Result<Self, Problem> {
+        let mut kept: Kept = match store.get_value(STORED_AS).await? {
             Some(kept) => serde_json::from_str(&kept)?,
             None => Kept::default(),
         };
@@ -100,7 +104,7 @@ impl Relays {
             (kept.ca_key_pem, kept.ca_pem) = (authority.key_pem, authority.certificate_pem);
         }
         let ca_file = folder.join("ca.pem");
-        fs::write(&ca_file, &kept.ca_pem)?;
+        write_private(&ca_file, kept.ca_pem.as_bytes())?;
         let ca_file = fs::canonicalize(ca_file)?;
         let authority = Authority { key_pem: kept.ca_key_pem.clone(), certificate_pem: kept.ca_pem.clone() };
 
@@ -118,7 +122,7 @@ impl Relays {
             });
             for (listener, mode) in [(starttls, Mode::StartTls), (tls, Mode::Tls)] {
                 relays.endpoints.push(listener.local_addr()?);
-                relays.tasks.spawn(accept(listener, mode, identity.clone(), store.clone()));
+                relays.tasks.spawn(accept(listener, mode, identity.clone(), store.clone(), connections));
             }
             relays.infos.push(RelayInfo {
                 name,
@@ -133,7 +137,7 @@ impl Relays {
             kept.relays
                 .insert(name.to_owned(), KeptRelay { starttls: starttls_port, tls: tls_port, password });
         }
-        store.remember(MEMO, &serde_json::to_string(&kept)?).await?;
+        store.put_value(STORED_AS, &serde_json::to_string(&kept)?).await?;
         Ok(relays)
     }
 
@@ -173,8 +177,8 @@ async fn listen(earlier: Option<u16>) -> io::Result<(TcpListener, u16)> {
     Ok((listener, port))
 }
 
-async fn accept(listener: TcpListener, mode: Mode, identity: Arc<Identity>, store: Arc<Store>) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+async fn accept(listener: TcpListener, mode: Mode, identity: Arc<Identity>, store: Arc<Store>, most: usize) {
+    let places = Arc::new(Semaphore::new(most));
     let mut connections = JoinSet::new();
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };

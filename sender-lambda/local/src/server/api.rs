@@ -11,8 +11,9 @@ use ownpost_core::functions::api::{self, Claims};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use super::body::{self, Whole};
 use super::problem::Problem;
-use super::{Server, body, token};
+use super::{Server, token};
 
 /// What Lambda takes as a request's payload.
 const LARGEST_BODY: usize = 6 * 1024 * 1024;
@@ -25,7 +26,7 @@ struct Call {
     query: Vec<(String, String)>,
     claims: Claims,
     accept_language: Option<String>,
-    body: Bytes,
+    body: Whole,
 }
 
 pub(super) async fn call(State(server): State<Server>, request: Request) -> Result<Response, Problem> {
@@ -41,7 +42,7 @@ pub(super) async fn call(State(server): State<Server>, request: Request) -> Resu
         claims,
         query,
         accept_language: text(header::ACCEPT_LANGUAGE).map(str::to_owned),
-        body: body::read(body, LARGEST_BODY).await?,
+        body: body::read(&parts, body, LARGEST_BODY).await?,
         path,
     };
     let streamable =
@@ -75,7 +76,7 @@ async fn answer(
         query: call.query.clone(),
         claims: call.claims.clone(),
         accept_language: call.accept_language.as_deref(),
-        body: &call.body,
+        body: &call.body.bytes,
     };
     api::handle(&server.app, request, progress).await
 }

@@ -31,9 +31,10 @@ struct TokenRequest {
 }
 
 pub(super) async fn token(State(server): State<Server>, request: Request) -> Result<Response, Problem> {
-    let body = body::read(request.into_body(), LARGEST_BODY).await?;
+    let (parts, body) = request.into_parts();
+    let body = body::read(&parts, body, LARGEST_BODY).await?;
     let unusable = |code, detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
-    let value: Value = serde_json::from_slice(&body).map_err(|error| {
+    let value: Value = serde_json::from_slice(&body.bytes).map_err(|error| {
         Problem::new(StatusCode::BAD_REQUEST, "request.not_json", format!("The body is no JSON: {error}."))
     })?;
     let asked = TokenRequest::deserialize(value).map_err(|error| {

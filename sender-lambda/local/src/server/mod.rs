@@ -16,6 +16,7 @@ use crate::store::Store;
 mod api;
 mod assets;
 mod body;
+mod connections;
 mod dev;
 mod events;
 mod guard;
@@ -23,6 +24,7 @@ mod problem;
 mod token;
 
 pub use assets::is_complete;
+pub use connections::serve;
 
 /// What the handlers share.
 #[derive(Clone)]

@@ -1,30 +1,33 @@
 //! The embedded store: one SQLite file that has the semantics of Secrets Manager, DynamoDB, SQS and EventBridge
 //! as far as [`ownpost_core::effects`] asks for them.
 //!
-//! One thread writes and one reads ([`lane`]); nobody is answered before the commit.
+//! One thread writes and one reads ([`connection_thread`]); no call is answered before the commit.
 
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
+use connection_thread::ConnectionThread;
 use jiff::Timestamp;
-use lane::Lane;
 use ownpost_core::effects::{EffectError, Effects, Result, StoredVersion};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::Notify;
 
 use crate::keys::Keys;
 
+mod backup;
+mod connection_thread;
 mod emitted;
-mod lane;
+mod folder;
+mod key_value;
 mod ledger;
 mod mail;
-mod memo;
 mod queue;
 mod secrets;
 
+pub use backup::{BackupError, backup};
+pub(crate) use folder::{create_private, write_private};
 pub use mail::{CaughtMail, MailSummary};
 pub use queue::Received;
 
@@ -38,9 +41,9 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The embedded store.
 pub struct Store {
-    writer: Lane,
+    writer: ConnectionThread,
     /// `None` for a store in memory: there the writer reads too.
-    reader: Option<Lane>,
+    reader: Option<ConnectionThread>,
     keys: Arc<Keys>,
     clock: Clock,
     platform: RwLock<Option<StoredVersion>>,
@@ -55,6 +58,18 @@ pub enum OpenError {
     /// Another process has it.
     #[error("{0} is in use by another ownpost")]
     InUse(PathBuf),
+    /// The key is not there, and the database has values that only it opens.
+    #[error(
+        "the key is lost: {0} is missing or empty, and the settings and passwords in ownpost.db open with that key \
+         alone; put the key back, or start with another folder"
+    )]
+    KeyLost(PathBuf),
+    /// The key is another one than that of the database.
+    #[error(
+        "{0} is not the key of the ownpost.db beside it, whose settings and passwords it does not open; put that key \
+         back, or start with another folder"
+    )]
+    WrongKey(PathBuf),
     /// A file cannot be read or written, or the key file is unusable.
     #[error("{0}: {1}")]
     File(PathBuf, io::Error),
@@ -81,27 +96,23 @@ impl Store {
             let path = path.to_owned();
             move |error| OpenError::File(path, error)
         };
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))?;
-        let lock_path = folder.join("lock");
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(at(&lock_path))?;
+        let folder = &folder::prepare(folder)?;
+        let lock_path = folder.join(folder::LOCK);
+        let lock = folder::open_private(&lock_path).map_err(at(&lock_path))?;
         match if alone { lock.try_lock() } else { lock.try_lock_shared() } {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(folder.to_owned())),
             Err(TryLockError::Error(error)) => return Err(at(&lock_path)(error)),
         }
-        let key_path = folder.join("key");
-        let keys = Keys::open(&key_path).map_err(at(&key_path))?;
-        let path = folder.join("ownpost.db");
+        let path = folder.join(folder::DATABASE);
         let database = |error: rusqlite::Error| OpenError::Database(path.clone(), error.to_string());
+        // SQLite would make it readable for others; its WAL takes the mode of this file.
+        folder::open_private(&path).map_err(at(&path))?;
         let connection = Connection::open(&path).map_err(database)?;
         prepare(&connection).map_err(|problem| OpenError::Database(path.clone(), problem))?;
+        let keys = open_keys(&connection, &folder.join(folder::KEY))?;
         if alone {
-            // Whoever had these messages is gone with the process.
+            // The process that had these messages is gone.
             connection
                 .execute(
                     "UPDATE message SET in_flight = 0, receipt = NULL, visible_at = 0 WHERE in_flight = 1",
@@ -109,7 +120,6 @@ impl Store {
                 )
                 .map_err(database)?;
         }
-        fs::metadata(&path).map_err(at(&path))?;
         let reader = open_to_read(&path).map_err(database)?;
         Ok(Self::start(connection, Some(reader), keys, clock, Some(lock)))
     }
@@ -132,8 +142,8 @@ impl Store {
         lock: Option<File>,
     ) -> Self {
         Self {
-            writer: Lane::writer(writer),
-            reader: reader.map(Lane::reader),
+            writer: ConnectionThread::writer(writer),
+            reader: reader.map(ConnectionThread::reader),
             keys: Arc::new(keys),
             clock,
             platform: RwLock::new(None),
@@ -150,6 +160,15 @@ impl Store {
     /// The keys of this store's folder.
     pub fn keys(&self) -> &Arc<Keys> {
         &self.keys
+    }
+
+    /// Ends the writes that were asked for, copies the WAL into the database file and closes it. Later calls fail.
+    pub fn close(&self) {
+        // The reader first: the last connection that closes removes the WAL, and the reader may not write.
+        if let Some(reader) = &self.reader {
+            reader.close();
+        }
+        self.writer.close();
     }
 
     /// Runs a job that writes, and waits until it is durable. Each job is atomic: an error undoes it.
@@ -170,6 +189,25 @@ impl Store {
 
     fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+}
+
+/// The key of this database. A new one is made while nothing is sealed.
+fn open_keys(connection: &Connection, path: &Path) -> std::result::Result<Keys, OpenError> {
+    let text = |error: rusqlite::Error| {
+        OpenError::Database(path.with_file_name(folder::DATABASE), error.to_string())
+    };
+    let value = key_value::any_sealed(connection).map_err(text)?;
+    let sealed = value.is_some() || secrets::any_sealed(connection).map_err(text)?;
+    let keys = Keys::open(path, !sealed).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => OpenError::KeyLost(path.to_owned()),
+        _ => OpenError::File(path.to_owned(), error),
+    })?;
+    match value {
+        Some((place, sealed)) if keys.unseal(&place, &sealed).is_err() => {
+            Err(OpenError::WrongKey(path.to_owned()))
+        }
+        _ => Ok(keys),
     }
 }
 

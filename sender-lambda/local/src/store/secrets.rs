@@ -31,6 +31,11 @@ fn place(tenant: &str, revision: &str) -> String {
     format!("secret/{tenant}/{revision}")
 }
 
+/// Whether any version is stored, which the key has to open.
+pub(super) fn any_sealed(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT EXISTS (SELECT 1 FROM secret)", [], |row| row.get(0))
+}
+
 fn labelled(connection: &Connection, tenant: &str, stage: SecretStage) -> rusqlite::Result<Option<String>> {
     connection
         .prepare_cached("SELECT revision FROM secret_label WHERE tenant = ?1 AND label = ?2")?

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each suite uses what it needs")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -74,7 +75,11 @@ pub(crate) struct Local {
 
 impl Local {
     pub(crate) fn start(data: &Path) -> Self {
-        let mut command = ownpost(&["local", "--port", "0", "--data", data.to_str().expect("UTF-8")]);
+        Self::start_as(ownpost(&["local", "--port", "0", "--data", data.to_str().expect("UTF-8")]))
+    }
+
+    /// Starts it by this command.
+    pub(crate) fn start_as(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("ownpost starts");
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -160,13 +165,45 @@ impl Local {
             .collect()
     }
 
-    /// Asks it to end, and waits until it has.
-    pub(crate) fn stop(mut self) {
+    /// A connection of its own on which this much of a request was sent.
+    pub(crate) fn half(&self, request: &str) -> TcpStream {
+        let address = self.url.strip_prefix("http://").expect("a URL");
+        let mut stream = TcpStream::connect(address).expect("a connection");
+        stream.write_all(request.replace("HOST", address).as_bytes()).expect("sent");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        stream
+    }
+
+    /// The most memory that it has had, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+    }
+
+    /// Whether it is still running.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("its state").is_none()
+    }
+
+    /// Sends it a signal: `TERM`, `INT`.
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let kill = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status().expect("kill");
+        let kill = Command::new("kill").args(["-s", name, &pid]).status().expect("kill");
         assert!(kill.success());
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait(mut self) {
         let status = self.child.wait().expect("it ends");
         assert!(status.success(), "{status}: {}", String::from_utf8_lossy(&self.log.lock().unwrap()));
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn stop(self) {
+        self.signal("TERM");
+        self.wait();
     }
 
     /// Ends it without asking.

@@ -1,14 +1,14 @@
-//! What the installation itself remembers, sealed.
+//! Sealed values of the installation itself, by name: its CA, the relays' ports and passwords. Their table is `memo`.
 
 use ownpost_core::effects::Result;
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use zeroize::Zeroizing;
 
 use super::{Store, permanent};
 
 impl Store {
-    /// What was remembered under this name.
-    pub async fn recall(&self, name: &'static str) -> Result<Option<Zeroizing<String>>> {
+    /// The value with this name; `None` when there is none.
+    pub async fn get_value(&self, name: &'static str) -> Result<Option<Zeroizing<String>>> {
         let sealed: Option<Vec<u8>> = self
             .read(move |connection| {
                 connection
@@ -22,8 +22,8 @@ impl Store {
         Ok(Some(text))
     }
 
-    /// Remembers a text under this name.
-    pub async fn remember(&self, name: &'static str, text: &str) -> Result<()> {
+    /// Stores a value under this name, in place of an earlier one.
+    pub async fn put_value(&self, name: &'static str, text: &str) -> Result<()> {
         let sealed = self.keys.seal(&place(name), text).map_err(|error| permanent(error.to_string()))?;
         self.write(move |connection| {
             connection
@@ -33,6 +33,15 @@ impl Store {
         })
         .await
     }
+}
+
+/// A sealed value and its place, when there is one: what the key has to open.
+pub(super) fn any_sealed(connection: &Connection) -> rusqlite::Result<Option<(String, Vec<u8>)>> {
+    connection
+        .query_row("SELECT name, sealed FROM memo LIMIT 1", [], |row| {
+            Ok((place(&row.get::<_, String>(0)?), row.get(1)?))
+        })
+        .optional()
 }
 
 fn place(name: &str) -> String {
