@@ -58,7 +58,12 @@ test('a secret may be kept for the same server and account, however they are wri
       { ...STORED, host: 'bücher.example' },
       { ...STORED, host: 'xn--bcher-kva.example' },
     ],
-    [{ ...STORED, senderAddress: 'other@example.org', caPem: 'x', password: { keep: true } }, STORED],
+    [{ ...STORED, senderAddress: 'other@example.org', ehloName: 'x', password: { keep: true } }, STORED],
+    [{ ...STORED, caPem: ' \n' }, { ...STORED, caPem: null }],
+    [
+      { ...STORED, caPem: 'one\r\ntwo\r\n' },
+      { ...STORED, caPem: 'one\ntwo' },
+    ],
     [
       { host: 'smtp.example.org', username: 'jan' },
       { ...STORED, port: 25 },
@@ -79,7 +84,7 @@ test('a secret may be kept for the same server and account, however they are wri
   }
 });
 
-test('a secret may not be kept for another server or account, nor for what is none', () => {
+test('a secret may not be kept for another server, account or CA, nor for what is none', () => {
   const throws = Object.defineProperty({ ...STORED }, 'host', {
     enumerable: true,
     get() {
@@ -97,6 +102,7 @@ test('a secret may not be kept for another server or account, nor for what is no
     { ...STORED, security: 'none' },
     { ...STORED, authMethod: 'none' },
     { ...STORED, username: 'Jan' },
+    { ...STORED, caPem: 'one' },
     OAUTH2,
     throws,
     null,
@@ -109,6 +115,10 @@ test('a secret may not be kept for another server or account, nor for what is no
   const elsewhere = { ...OAUTH2, oauth2: { tokenUrl: 'https://other.example.org/token' } };
   assert.equal(sameDestination(elsewhere, OAUTH2), false);
   assert.equal(sameDestination({ ...OAUTH2, oauth2: null }, OAUTH2), false);
+  for (const caPem of ['two', 'one\ntwo', 'on\ne', null]) {
+    assert.equal(sameDestination({ ...STORED, caPem }, { ...STORED, caPem: 'one' }), false);
+    assert.equal(sameDestination({ ...OAUTH2, caPem }, { ...OAUTH2, caPem: 'one' }), false);
+  }
   assert.equal(sameDestination(null, null), false);
 });
 

@@ -50,7 +50,7 @@ export function secretText(secret: SecretInput): string;
 
 /**
  * Whether a secret that is stored with the one document may be kept (`{ keep: true }`) in the other: it may as long as
- * it goes to the same server and account. `stored` may be what `GET /smtp` shows.
+ * it goes to the same server, vouched for by the same CA, and to the same account. `stored` may be what `GET /smtp` shows.
  */
 export function sameDestination(settings: unknown, stored: unknown): boolean;
 

@@ -299,6 +299,8 @@ export type IssueCode =
   | "oauth2.is_set"
   /** White space around it. */
   | "oauth2.whitespace"
+  /** Nothing is stored, or for another destination. */
+  | "oauth2.reentry_required"
   /** Not used by this authMethod or grant. */
   | "oauth2.unused"
   /** No sender address. */

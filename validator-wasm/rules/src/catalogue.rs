@@ -179,6 +179,7 @@ codes! {
     OAuth2Ambiguous = "oauth2.ambiguous" Error Both [] "Both set and keep.",
     OAuth2IsSet = "oauth2.is_set" Error Both [] "What the API shows was sent back; keep is meant.",
     OAuth2Whitespace = "oauth2.whitespace" Warning Both [] "White space around it.",
+    OAuth2ReentryRequired = "oauth2.reentry_required" Error Server [] "Nothing is stored, or for another destination.",
     OAuth2Unused = "oauth2.unused" Warning Both [] "Not used by this authMethod or grant.",
 
     SenderAddressRequired = "senderAddress.required" Error Both [] "No sender address.",

@@ -20,6 +20,9 @@ pub struct Destination<'a> {
     pub security: Security,
     /// The account.
     pub account: Account<'a>,
+    /// The PEM text of the private CA, which decides who may say to be that server; empty without one. Line ends and
+    /// empty lines do not matter.
+    pub ca_pem: &'a [u8],
 }
 
 /// The account that a secret is for. Its texts are compared octet for octet.
@@ -59,6 +62,7 @@ impl<'a> Destination<'a> {
             port: port_of(fields.get(Key::Port))?,
             security: security_of(fields.get(Key::Security))?,
             account,
+            ca_pem: text(fields.get(Key::CaPem)),
         })
     }
 
@@ -68,7 +72,14 @@ impl<'a> Destination<'a> {
             && self.port == other.port
             && self.security == other.security
             && self.account == other.account
+            && lines(self.ca_pem).eq(lines(other.ca_pem))
     }
+}
+
+/// The lines of a PEM text, without white space at their ends and without empty ones: a form's text area changes line
+/// ends, and no certificate with them.
+fn lines(pem: &[u8]) -> impl Iterator<Item = &[u8]> {
+    pem.split(|byte| matches!(byte, b'\r' | b'\n')).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
 }
 
 fn text(value: Value<'_>) -> &[u8] {

@@ -147,18 +147,18 @@ fn secret(input: SecretInput) -> Option<(Secret, bool)> {
 }
 
 impl Draft {
-    /// Fills in the secrets to keep from what is stored. A report with `password.reentry_required` when nothing
+    /// Fills in the secrets to keep from what is stored. A report with the secret's own `….reentry_required` when nothing
     /// is stored, or when the destination is not the one the secret was stored for (docs/reference/settings.md).
     pub fn resolve(self, stored: Option<&Settings>, locale: &str) -> Result<Settings, ValidationReport> {
         let Self { mut settings, keep } = self;
-        let refuse = |field| Err(rules::single(field, Code::PasswordReentryRequired, locale));
+        let refuse = |field, code| Err(rules::single(field, code, locale));
         let stored = stored
             .filter(|stored| destination(stored).is_same(&destination(&settings)))
             .map(|stored| &stored.auth);
         match &mut settings.auth {
             Auth::Password { password, .. } if keep.password => match stored {
                 Some(Auth::Password { password: kept, .. }) => *password = kept.clone(),
-                _ => return refuse("password"),
+                _ => return refuse("password", Code::PasswordReentryRequired),
             },
             Auth::OAuth2(oauth2) => {
                 let stored = match stored {
@@ -168,13 +168,13 @@ impl Draft {
                 if keep.client_secret {
                     match stored.and_then(|stored| stored.client_secret.clone()) {
                         Some(kept) => oauth2.client_secret = Some(kept),
-                        None => return refuse("oauth2.clientSecret"),
+                        None => return refuse("oauth2.clientSecret", Code::OAuth2ReentryRequired),
                     }
                 }
                 if keep.refresh_token {
                     match stored.map(|stored| &stored.grant) {
                         Some(Grant::RefreshToken(kept)) => oauth2.grant = Grant::RefreshToken(kept.clone()),
-                        _ => return refuse("oauth2.refreshToken"),
+                        _ => return refuse("oauth2.refreshToken", Code::OAuth2ReentryRequired),
                     }
                 }
             }
@@ -201,6 +201,7 @@ fn destination(settings: &Settings) -> Destination<'_> {
             Security::Tls => smtp_rules::Security::Tls,
         },
         account,
+        ca_pem: settings.ca_pem.as_deref().unwrap_or_default().as_bytes(),
     }
 }
 

@@ -4,8 +4,33 @@ use serde_json::{Value, json};
 use super::{CheckedDraft, check, from_document, public, schema, to_document};
 use crate::config::Config;
 
-/// 2026-01-01.
-const NOW: i64 = 1_767_225_600;
+/// 2027-01-01.
+const NOW: i64 = 1_798_761_600;
+
+/// Two authorities of example names.
+const CA: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBgjCCASegAwIBAgIUOUTPSljg/P7vJMBANcG2c0NgYV0wCgYIKoZIzj0EAwIw\n\
+FTETMBEGA1UEAwwKRXhhbXBsZSBDQTAgFw0yNjExMjUxMTA4MDlaGA8yMTI2MTEw\n\
+MTExMDgwOVowFTETMBEGA1UEAwwKRXhhbXBsZSBDQTBZMBMGByqGSM49AgEGCCqG\n\
+SM49AwEHA0IABAnzSVlAebFOAOSaYLuLZTumWvrDfg/A/De2PrYrX6dZJYLO0Zil\n\
+7BuDdi3CQBEMIuVM1aG58LrdmfFc39netDejUzBRMB0GA1UdDgQWBBQumhmJxKRB\n\
+d9Gu3J4LTkhEZ0iIcjAfBgNVHSMEGDAWgBQumhmJxKRBd9Gu3J4LTkhEZ0iIcjAP\n\
+BgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQDu9F2sw2J8ChYk+8qf\n\
+X4IEtaY4HaSB3qvZKmr48pBrkwIhAK2HOVXU75pEU5p/l9VNtycIYjBDKqbK2dUQ\n\
+G+wGhMoT\n\
+-----END CERTIFICATE-----\n";
+const OTHER_CA: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBdDCCARugAwIBAgIUS8YK8w/7mB5qGFqtv4YP20xLukgwCgYIKoZIzj0EAwIw\n\
+DzENMAsGA1UEAwwEQ0EgQjAgFw0yNjExMjkyMjQ1MDZaGA8yMTI2MTEwNTIyNDUw\n\
+NlowDzENMAsGA1UEAwwEQ0EgQjBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABM49\n\
+CZGW+3So6sXenNh+1HGH1Qs6v1rcJgYbg/SHHA13ErxlNzwyHbJbIxpS08iiNg95\n\
+pXI3jsBAabMM+pVqICqjUzBRMB0GA1UdDgQWBBTH0ZdYUQpaVPWZpGxMhvZ4WLkn\n\
+pjAfBgNVHSMEGDAWgBTH0ZdYUQpaVPWZpGxMhvZ4WLknpjAPBgNVHRMBAf8EBTAD\n\
+AQH/MAoGCCqGSM49BAMCA0cAMEQCID8U5OcCkE0eYMbXpwvfS3hsVUFPhtafC2xK\n\
+ZAt9Nrg9AiAHoBBJXjV1M8bhbXDDZQA5hzy1Ezc3oYQOL+HP8NiKtA==\n\
+-----END CERTIFICATE-----\n";
 
 fn valid() -> Value {
     json!({
@@ -87,6 +112,50 @@ fn a_kept_secret_goes_nowhere_else() {
         assert!(!report.valid);
     }
     assert!(keep(&json!({})).resolve(None, "en").is_err());
+}
+
+/// Whoever holds the key of a CA can pose as the server: a secret that is stored for one CA is not sent to another.
+#[test]
+fn a_kept_secret_goes_to_no_server_of_another_ca() {
+    let oauth2 = |secret: &Value| {
+        json!({
+            "grant": "refresh_token", "tokenUrl": "https://login.example.org/token", "clientId": "id",
+            "clientSecret": secret, "refreshToken": secret
+        })
+    };
+    let (set, keep) = (json!({"set": "secret"}), json!({"keep": true}));
+    let document = |secret: &Value, is_oauth2: bool, ca: Option<&str>| {
+        if is_oauth2 {
+            with(&json!({"authMethod": "oauth2", "password": null, "oauth2": oauth2(secret), "caPem": ca}))
+        } else {
+            with(&json!({"password": secret, "caPem": ca}))
+        }
+    };
+    let windows = CA.replace('\n', "\r\n") + "\r\n\r\n";
+    for (is_oauth2, field, code) in [
+        (false, "password", "password.reentry_required"),
+        (true, "oauth2.clientSecret", "oauth2.reentry_required"),
+    ] {
+        let stored = |ca| settings(&document(&set, is_oauth2, ca));
+        let resolve = |ca, stored: &Settings| {
+            checked(&document(&keep, is_oauth2, ca)).draft.unwrap().resolve(Some(stored), "en")
+        };
+        for (ca, before) in [(None, None), (None, Some(" \n")), (Some(CA), Some(CA)), (Some(CA), Some(&*windows))] {
+            assert!(resolve(ca, &stored(before)).is_ok(), "{field} {ca:?} {before:?}");
+        }
+        let both = format!("{CA}\n{OTHER_CA}");
+        for (ca, before) in [
+            (Some(OTHER_CA), None),
+            (Some(OTHER_CA), Some(CA)),
+            (Some(&*both), Some(CA)),
+            (Some(CA), Some(&*both)),
+            (None, Some(CA)),
+        ] {
+            let report = resolve(ca, &stored(before)).unwrap_err();
+            assert_eq!((&*report.issues[0].field, &*report.issues[0].code), (field, code), "{ca:?} {before:?}");
+            assert!(!report.valid && !report.issues[0].message.is_empty());
+        }
+    }
 }
 
 #[test]
