@@ -1,37 +1,37 @@
-//! A line chart as SVG, without script or fonts of its own, readable on a light and a dark page. Each benchmark that
-//! draws one includes this file.
+//! Draws a line chart as SVG, without script and fonts, for a light and a dark page. Each benchmark with a chart
+//! includes this file.
 
 use std::fmt::Write as _;
 
-/// The labels of the left axis stand left of this.
+/// The left edge of the drawing in pixels; the labels of the left axis are left of it.
 const LEFT: f64 = 64.0;
-/// Half of the last label on the lower axis.
+/// The margin on the right in pixels, for half of the last label of the lower axis.
 const RIGHT: f64 = 36.0;
-/// The lower axis and its labels.
+/// The height of the lower axis with its labels, in pixels.
 const BOTTOM: f64 = 40.0;
-/// How much of the legend's line a name may take.
+/// The width of a name in the legend, in pixels.
 const NAME: f64 = 210.0;
-/// Green, blue and red, as classes of the style below: so many lines a chart can have.
+/// Green, blue and red, as classes of the style sheet. A chart has at most this many lines.
 const COLOURS: [&str; 3] = ["a", "b", "c"];
 
-/// A chart. Places are shares of its width, from the left, and of its height, from below.
+/// A chart. Positions are fractions of its width, from the left, and of its height, from below.
 pub(crate) struct Chart<'a> {
-    /// What it shows, for who cannot see it.
+    /// The description for screen readers.
     pub(crate) title: String,
-    /// What stands above it.
+    /// The text above the chart.
     pub(crate) heading: &'a str,
     /// Width and height in pixels.
     pub(crate) size: (f64, f64),
     /// The left axis: places and labels.
     pub(crate) y_axis: Vec<(f64, String)>,
-    /// The lower axis.
+    /// The lower axis: positions and labels.
     pub(crate) x_axis: Vec<(f64, String)>,
-    /// Names and points, three lines at most. One line alone needs no name.
+    /// Names and points of at most three lines. A single line needs no name.
     pub(crate) lines: Vec<(&'a str, Vec<(f64, f64)>)>,
 }
 
 impl Chart<'_> {
-    /// The picture.
+    /// The chart as SVG.
     pub(crate) fn svg(&self) -> String {
         let (width, height) = self.size;
         let legend = self.lines.iter().any(|(name, _)| !name.is_empty());

@@ -1,5 +1,5 @@
-// The form without a mouse, without seeing it, without motion, and in forced colours; and as a custom element like
-// any other, which is what frameworks count on.
+// The form with the keyboard, with a screen reader, with reduced motion and in forced colours; and as a custom
+// element that behaves like any other, as frameworks require.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch } from '../harness/browser.mjs';
@@ -13,7 +13,7 @@ before(async () => {
 });
 after(() => browser?.close());
 
-/** Presses Tab until the focus is on what has that id or those words. */
+/** Presses Tab until the focus is on the element with that id or text. */
 async function tabTo({ page, focused }, wanted) {
   const seen = [];
   for (let presses = 0; presses < 60; presses += 1) {
@@ -25,7 +25,7 @@ async function tabTo({ page, focused }, wanted) {
   assert.fail(`${wanted} is not reached by Tab: ${seen.join(' · ')}`);
 }
 
-test('the keyboard alone goes the whole way: fill in, activate, look for the mail, and back to the platform’s server', () =>
+test('the keyboard is enough to fill in, activate, look for the mail, and go back to the platform’s server', () =>
   withForm(browser, {}, async (at) => {
     const { page, form, server, focused, value } = at;
     server.script['PUT /smtp'] = () => {
@@ -147,7 +147,7 @@ test('every control has a name, and its hint and issues belong to it', () =>
     assert.match(snapshot, /textbox "Server name"/);
   }));
 
-test('nothing moves for those who want it still', async () => {
+test('nothing moves with reduced motion', async () => {
   const moving = ({ form }) =>
     form.evaluate((element) =>
       element.shadowRoot
@@ -170,7 +170,7 @@ test('nothing moves for those who want it still', async () => {
   }
 });
 
-test('in forced colours what is chosen, what is wrong and what has the focus can still be told', () =>
+test('forced colours still show the choice, the error and the focus', () =>
   withForm(browser, { context: { forcedColors: 'active' } }, async ({ page, form, field, button }) => {
     const styles = (locator, ...names) =>
       locator.evaluate((element, wanted) => wanted.map((name) => getComputedStyle(element)[name]), names);
@@ -251,7 +251,7 @@ test('secrets of OAuth 2 leave the document when they are stored', () =>
     assert.deepEqual([clientSecret, refreshToken], [{ keep: true }, { keep: true }]);
   }));
 
-test('attributes and properties are one, also when set before the element is defined', () =>
+test('attributes and properties agree, also when set before the element is defined', () =>
   withForm(browser, {}, async ({ page, form }) => {
     const result = await page.evaluate(async () => {
       const element = document.querySelector('smtp-settings-form');
@@ -262,7 +262,7 @@ test('attributes and properties are one, also when set before the element is def
       seen.property = element.locale;
       element.removeAttribute('locale');
       seen.inherited = element.locale;
-      // A copy that is parsed, filled with properties and only then attached, as frameworks do.
+      // A copy that is parsed, gets properties and is attached last, as frameworks do.
       const fresh = document.createElement('smtp-settings-form');
       Object.assign(fresh, {
         api: '/api',
@@ -297,7 +297,7 @@ test('attributes and properties are one, also when set before the element is def
     await becomes(() => form.count(), 2);
   }));
 
-test('its events bubble out of every shadow root, so that a handler anywhere above hears them', () =>
+test('its events bubble out of every shadow root, so that a handler on any ancestor gets them', () =>
   withForm(browser, {}, async ({ page, input }) => {
     await page.evaluate(() => {
       window.above = [];

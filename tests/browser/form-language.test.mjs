@@ -1,4 +1,4 @@
-// A change of the language keeps what is shown: what was typed, what came of a test, and where the admin was.
+// A change of the language keeps what is shown: typed text, the result of a test, and the focus of the admin.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch } from '../harness/browser.mjs';
@@ -17,7 +17,7 @@ const german = async ({ form }) => {
   await form.getByLabel('Servername', { exact: true }).waitFor();
 };
 
-test('what was typed, what is unfolded and the focus', () =>
+test('typed text, open sections and the focus', () =>
   withForm(browser, {}, async (at) => {
     const { form, input, fillIn, focused, value } = at;
     await fillIn();
@@ -32,7 +32,7 @@ test('what was typed, what is unfolded and the focus', () =>
     );
   }));
 
-test('a failed activation, whose server keeps its words and their language', () =>
+test('a failed activation; the server’s text keeps its language', () =>
   withForm(
     browser,
     { active: true, script: { 'PUT /smtp': { status: 409, json: { activated: false, report: REFUSED } } } },
@@ -53,7 +53,7 @@ test('a failed activation, whose server keeps its words and their language', () 
     },
   ));
 
-test('a proven fix, which still does what was begun', () =>
+test('a proven fix, which still continues the activation', () =>
   withForm(
     browser,
     { script: { 'PUT /smtp': { status: 409, json: { activated: false, report: MISMATCH } } } },
@@ -100,7 +100,7 @@ test('a test that still runs', () =>
     await becomes(() => form.locator('.banner.good').innerText(), /Der Test/);
   }));
 
-test('that the platform’s server is in use again', () =>
+test('the message that the platform’s server is in use again', () =>
   withForm(browser, { active: true, script: { 'DELETE /smtp': { status: 204 } } }, async (at) => {
     const { form, button } = at;
     await button('remove').click();

@@ -1,6 +1,6 @@
-// Every state of the form in light and dark, on a desktop and at 360 px (a phone, or 400 % zoom): nothing that axe
-// finds, nothing out of place, also when zoomed, with larger text, from right to left and in forced colours. With PICTURES=1 the pictures in docs/screenshots are made anew (pngquant makes
-// them small enough to keep).
+// Every state of the form in light and dark, on a desktop and at 360 px (a phone, or 400 % zoom): axe finds nothing
+// and no element is out of place, also when zoomed, with larger text, from right to left and in forced colours. With
+// PICTURES=1 the test writes the pictures in docs/screenshots again (pngquant makes them small enough to keep).
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -43,7 +43,7 @@ const run =
   };
 const settled = ({ form }) => form.locator('.banner').waitFor();
 
-// `reach` leads to the state; `shot` is what its picture shows, if not all of the page.
+// `reach` leads to the state; `shot` is the part that its picture shows, if not the whole page.
 const STATES = {
   empty: {},
   errors: {
@@ -145,7 +145,7 @@ const STATES = {
   },
 };
 
-// How else a page can be looked at; each begins where the one before has left it.
+// Other ways to view a page; each begins in the state after the one before.
 const OTHERWISE = {
   'from right to left': (page) => page.evaluate(() => (document.documentElement.dir = 'rtl')),
   'in forced colours': (page) => page.emulateMedia({ forcedColors: 'active' }),
@@ -201,7 +201,7 @@ for (const [name, { reach, active, shot }] of Object.entries(STATES)) {
             const place = shot === 'page' ? page : shot ? form.locator(shot) : page.locator('main');
             await place.screenshot({ path: `${PICTURES}form-${name}-${device}-${scheme}.png` });
           }
-          // Where things are is the same in the dark.
+          // The places of elements are the same in the dark.
           for (const [how, look] of scheme === 'light' ? Object.entries(OTHERWISE) : []) {
             await look(page, width);
             await assertInPlace(page, form, how);

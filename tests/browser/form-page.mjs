@@ -1,4 +1,4 @@
-// A page with the form, for one test: opened, worked and closed.
+// A page with the form for one test: opens it, works with it and closes it.
 import assert from 'node:assert/strict';
 import { newPage } from '../harness/browser.mjs';
 import { ACTIVE } from './form-samples.mjs';
@@ -14,8 +14,8 @@ const VALUES = {
 };
 
 /**
- * Opens the page in `browser`, gives it to `use`, and asks at the end whether anything went wrong in it. `script`
- * is what the API answers, `dir` the direction of the page, `context` what Playwright needs to know.
+ * Opens the page in `browser`, passes it to `use`, and checks at the end that no error occurred in it. `script` holds
+ * the API's answers, `dir` is the direction of the text, `context` holds Playwright's options.
  */
 export async function withForm(
   browser,
@@ -39,7 +39,7 @@ export async function withForm(
       button: (part) => form.locator(`[part~="${part}-button"]`),
       field: (path) => form.locator(`[data-path="${path}"]`),
       value: () => form.evaluate((element) => element.value),
-      /** What has the focus: an id, or the words on it. */
+      /** The element with the focus: its id or its text. */
       focused: () =>
         form.evaluate((element) => {
           const { id, textContent } = element.shadowRoot.activeElement ?? {};

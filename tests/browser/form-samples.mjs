@@ -1,4 +1,4 @@
-// Answers of the API as docs/reference/reports.md and api.md show them, for the form's tests and pictures.
+// Answers of the API as in docs/reference/reports.md and api.md, for the form's tests and pictures.
 
 export const SETTINGS = {
   host: 'smtp.yourservice.com',

@@ -1,5 +1,5 @@
-// A page with the form and a scripted API behind it: each test says what the API answers, and sees what it was
-// asked. The page has the strict Content-Security-Policy that the form promises to work under.
+// A page with the form and a scripted API: each test sets the API's answers and reads the requests. The page has the
+// strict Content-Security-Policy under which the form must work.
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
@@ -38,11 +38,11 @@ document.addEventListener('securitypolicyviolation', ({ violatedDirective, block
 window.validator = await import('/validator/index.js');`;
 
 /**
- * Starts the server on a port of the system's.
+ * Starts the server on a port of the system's choice.
  * @returns {Promise<{origin: string, script: object, calls: object[], close: () => Promise<void>}>} `script` maps
- *   `METHOD /path` to an answer `{status, json, headers}`, or `{lines: [...]}` for a stream whose promises are
- *   waited for and whose strings are sent as they are; with `drop` the connection breaks, `wait` holds the answer back. `calls` are the requests
- *   seen.
+ *   `METHOD /path` to an answer `{status, json, headers}`, or to `{lines: [...]}` for a stream: the server waits for
+ *   its promises and sends its strings unchanged. `drop` breaks the connection, `wait` delays the answer. `calls` are
+ *   the received requests.
  */
 export async function start({ csp = CSP } = {}) {
   const script = {};

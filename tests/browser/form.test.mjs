@@ -1,6 +1,6 @@
-// <smtp-settings-form> in a real browser, against a scripted API: what an admin does, and what the form makes of
-// every answer the API can give. Every page has a Content-Security-Policy without inline styles and with Trusted
-// Types, and each test ends by asking whether anything was blocked.
+// <smtp-settings-form> in a real browser, against a scripted API: the actions of an admin, and the form's view of
+// every answer of the API. Every page has a Content-Security-Policy without inline styles and with Trusted Types, and
+// each test ends with a check that nothing was blocked.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { launch, newPage } from '../harness/browser.mjs';
@@ -62,7 +62,7 @@ async function fillIn(settings = {}) {
   for (const [path, text] of Object.entries(values)) await input(path).fill(text);
 }
 
-test('an error is not shown while one types, but once one has left the field, and then goes as it is cured', async () => {
+test('an error is not shown while the admin types, but after leaving the field, and disappears when it is cured', async () => {
   await open();
   await input('host').pressSequentially('https://smtp.yourservice.com/');
   await becomes(() => codes('host'), []);
@@ -76,7 +76,7 @@ test('an error is not shown while one types, but once one has left the field, an
   await becomes(() => input('host').getAttribute('aria-invalid'), null);
 });
 
-test('an empty field is no error before one asks for a test, which then names all and goes to the first', async () => {
+test('an empty field is no error before a test, which then names all errors and focuses the first', async () => {
   await open();
   await input('host').focus();
   await input('username').focus();
@@ -105,7 +105,7 @@ test('one click applies a fix, cures the issue and leaves the focus in the field
   await becomes(() => codes('security'), []);
 });
 
-test('spaces around what was typed are pointed out and go by one click that says so', async () => {
+test('spaces around the typed text are reported and removed by one click', async () => {
   await open();
   for (const [path, text] of [
     ['host', 'smtp.yourservice.com'],
@@ -121,9 +121,9 @@ test('spaces around what was typed are pointed out and go by one click that says
   }
 });
 
-test('the fix for white space in a password cures it, whichever white space the rules mean', async () => {
+test('the fix for white space in a password cures it, for all white space of the rules', async () => {
   await open();
-  // JavaScript's own trim() knows one of the two: U+0085 is white space to the rules alone.
+  // JavaScript's own trim() removes only the first: U+0085 is white space only in the rules.
   for (const space of ['\ufeff', '\u0085']) {
     await input('password').fill(`${space}${SECRET}${space}`);
     await input('senderName').focus();
@@ -134,7 +134,7 @@ test('the fix for white space in a password cures it, whichever white space the 
   }
 });
 
-test('a stored password stays as long as the server is the same, whatever the case of its name', async () => {
+test('a stored password stays while the server is the same, in any case of its name', async () => {
   await open({ active: true });
   for (const [host, kept] of [
     [SETTINGS.host.toUpperCase(), true],
@@ -185,10 +185,10 @@ test('stages pass one after another as they are streamed', async () => {
   assert.equal(body.port, 587);
   await becomes(() => form.locator('.arrival').innerText(), /test\.6f1c2d9a@yourservice\.com/);
   await becomes(async () => (await heard('smtp-tested'))[0].report.ok, true);
-  await becomes(async () => (await value()).password.set, SECRET, 'a test alone stores nothing, so the password stays');
+  await becomes(async () => (await value()).password.set, SECRET, 'a test stores nothing, so the password stays');
 });
 
-test('a test is stopped by a button, and the next one starts afresh', async () => {
+test('a test is stopped by a button, and the next one starts from the beginning', async () => {
   await open();
   server.script['POST /smtp/test'] = { lines: [PASSED.stages[0], new Promise(() => {})] };
   await fillIn();
@@ -243,7 +243,7 @@ test('activated settings leave no secret in the document, and the stored one is 
   await becomes(async () => (await heard('smtp-activated'))[0].revision, ACTIVE.revision);
 });
 
-test('a failed activation says stage, reply, remedy and that the earlier settings still carry the mail', async () => {
+test('a failed activation shows stage, reply, remedy and that the earlier settings are still active', async () => {
   await open({ active: true });
   server.script['PUT /smtp'] = { status: 409, json: { activated: false, report: REFUSED } };
   await field('password').getByRole('button', { name: 'Replace Password' }).click();
@@ -267,7 +267,7 @@ test('a failed activation says stage, reply, remedy and that the earlier setting
   await becomes(async () => (await value()).password.set, SECRET, 'nothing was stored, so it need not be typed again');
 });
 
-test('a fix that the server has proven is applied and tried by one click', async () => {
+test('a fix that the server has proven is applied and tested by one click', async () => {
   await open();
   server.script['POST /smtp/test'] = { json: MISMATCH };
   await fillIn({ port: '465' });
@@ -281,7 +281,7 @@ test('a fix that the server has proven is applied and tried by one click', async
   assert.deepEqual([body.port, body.security, body.password], [587, 'starttls', { set: SECRET }]);
 });
 
-test('a stored password is kept explicitly, and asked for anew when it would go elsewhere', async () => {
+test('a stored password is kept explicitly, and asked for again when it would go to another server', async () => {
   await open({ active: true });
   server.script['POST /smtp/test'] = { json: PASSED };
   await button('test').click();
@@ -297,7 +297,7 @@ test('a stored password is kept explicitly, and asked for anew when it would go 
   await becomes(async () => (await value()).password, { keep: true });
 });
 
-test('what only the server can say appears on its field', async () => {
+test('an issue that only the server finds appears at its field', async () => {
   await open();
   const issue = {
     field: 'password',
@@ -343,7 +343,7 @@ const problems = [
   [502, undefined, {}, /service has a problem/],
 ];
 for (const [status, json, headers, expected] of problems) {
-  test(`an answer ${status} ${json?.code ?? 'without a body'} ${headers['Retry-After'] ?? ''} says what it means and what to do`, async () => {
+  test(`an answer ${status} ${json?.code ?? 'without a body'} ${headers['Retry-After'] ?? ''} shows its meaning and the remedy`, async () => {
     await open();
     server.script['PUT /smtp'] = { status, json: json && { type: 'about:blank', status, ...json }, headers };
     await fillIn();
@@ -358,7 +358,7 @@ for (const [status, json, headers, expected] of problems) {
   });
 }
 
-test('no answer at all, and a stream that breaks off or is no JSON, are said as such', async () => {
+test('no answer, a broken stream and a stream that is no JSON have their own messages', async () => {
   await open();
   await fillIn();
   const [stage] = PASSED.stages;
@@ -379,7 +379,7 @@ test('no answer at all, and a stream that breaks off or is no JSON, are said as 
   }
 });
 
-test('settings that cannot be loaded are tried again by a button', async () => {
+test('settings that cannot be loaded are loaded again by a button', async () => {
   server.script['GET /smtp'] = { status: 500, json: { code: 'internal', title: 'Internal error' } };
   await page.goto(server.origin);
   await form.locator('[role=alert]').waitFor();
@@ -389,7 +389,7 @@ test('settings that cannot be loaded are tried again by a button', async () => {
   await becomes(() => input('host').inputValue(), SETTINGS.host);
 });
 
-test('words of a hostile server stay words', async () => {
+test('text of a hostile server stays text', async () => {
   await open();
   const evil = '<img src=x onerror="window.owned = true"> {host} \u202e';
   const report = structuredClone(REFUSED);
@@ -434,7 +434,7 @@ test('the earlier settings may be none: then the platform’s server is in use a
   await becomes(() => input('host').inputValue(), '');
 });
 
-test('a way back whose test fails leaves everything as it was', async () => {
+test('a rollback whose test fails changes nothing', async () => {
   await open({ active: true });
   server.script['POST /smtp/rollback'] = { status: 409, json: { activated: false, report: REFUSED } };
   await button('rollback').click();
@@ -457,7 +457,7 @@ test('back to the platform’s server, after a confirmation', async () => {
   await becomes(() => input('host').inputValue(), '');
 });
 
-test('the keyboard alone fills in, tests and opens everything', async () => {
+test('the keyboard is enough to fill in, test and open everything', async () => {
   await open();
   server.script['POST /smtp/test'] = { json: REFUSED };
   await input('host').focus();
@@ -505,7 +505,7 @@ test('the keyboard alone fills in, tests and opens everything', async () => {
   await form.getByText('AUTH PLAIN <redacted>').waitFor();
 });
 
-test('what happens is announced to those who do not see it', async () => {
+test('each result is announced to screen readers', async () => {
   await open();
   await page.evaluate(() => {
     window.said = [];
@@ -534,7 +534,7 @@ test('what happens is announced to those who do not see it', async () => {
   );
 });
 
-test('it is a part of the form around it', async () => {
+test('the element is a part of the form around it', async () => {
   await open({ active: true });
   const data = () => page.evaluate(() => JSON.parse(new FormData(document.querySelector('#outer')).get('smtp')));
   await becomes(data, await value());
@@ -564,7 +564,7 @@ test('a value that the page sets before the active settings have come stays, unt
   await becomes(() => input('host').inputValue(), SETTINGS.host);
 });
 
-test('moved elsewhere it stays as it is, and another API is asked for its settings', async () => {
+test('an element that is moved stays as it is, and another API is asked for its settings', async () => {
   await open({ active: true });
   server.script['POST /smtp/test'] = { json: PASSED };
   await button('test').click();
@@ -591,7 +591,7 @@ test('properties set before the element is there count, and the value takes and 
   assert.equal(asked('GET /smtp')[0].headers.authorization, 'Bearer token-of-acme');
 });
 
-test('sign-in by OAuth 2 and without any ask for what they need, and for nothing else', async () => {
+test('OAuth 2 and no sign-in show only the fields that they need', async () => {
   await open();
   await form.getByRole('radio', { name: 'OAuth 2.0' }).check();
   await becomes(() => input('password').count(), 0, 'the password field leaves the document');
@@ -615,7 +615,7 @@ test('sign-in by OAuth 2 and without any ask for what they need, and for nothing
   await becomes(async () => [(await value()).username, (await value()).oauth2], [undefined, undefined]);
 });
 
-test('each kind of mail takes its own way', async () => {
+test('each kind of mail has its own route', async () => {
   await open();
   await form.getByText('Which mail goes through your server').click();
   await form.getByLabel('User invitations: Goes through').selectOption('platform');
@@ -634,7 +634,7 @@ for (const [locale, label] of [
   ['es', 'Nombre del servidor'],
   ['pt', 'Server name'],
 ]) {
-  test(`it speaks ${locale}`, async () => {
+  test(`the form has messages in ${locale}`, async () => {
     await open({ locale });
     await becomes(() => form.getByLabel(label).isVisible(), true);
     const [{ headers }] = asked('GET /smtp');
@@ -645,11 +645,11 @@ for (const [locale, label] of [
         .filter(({ nodeType, data }) => nodeType === 3 && /^[a-zA-Z0-9-]+(\.[a-zA-Z-]+)+$/.test(data.trim()))
         .map(({ data }) => data),
     );
-    assert.deepEqual(unknown, [], 'no key stands where a word should');
+    assert.deepEqual(unknown, [], 'no key is shown instead of a message');
   });
 }
 
-test('another language keeps what was typed', async () => {
+test('another language keeps the typed text', async () => {
   await open();
   await fillIn();
   await form.evaluate((element) => element.setAttribute('locale', 'de'));

@@ -1,6 +1,6 @@
-// Where things are: nothing beyond the page, no control over another, no words cut off.
+// The places of elements: nothing outside of the page, no control over another, no text cut off.
 
-/** Runs in the page. What is out of place below `host`, as sentences. */
+/** Runs in the page. Returns a sentence for each element below `host` that is out of place. */
 function look(host) {
   const found = [];
   const root = host.shadowRoot;
@@ -14,7 +14,7 @@ function look(host) {
   const width = document.documentElement.clientWidth;
   for (const element of all('*')) {
     const { left, right } = element.getBoundingClientRect();
-    // What lies in a box that scrolls by itself may be wider than it.
+    // The content of a box that scrolls may be wider than the box.
     if ((left < -1 || right > width + 1) && !element.closest('.scroll') && !element.closest('svg'))
       found.push(`${name(element)} reaches from ${left} to ${right} of ${width}`);
   }
@@ -47,5 +47,5 @@ function look(host) {
   return found;
 }
 
-/** What is out of place in a form. */
+/** Sentences about the elements of a form that are out of place. */
 export const misplaced = (form) => form.evaluate(look);

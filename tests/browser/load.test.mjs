@@ -1,4 +1,5 @@
-// Loading in a browser: under a strict Content-Security-Policy, without the rules, and when the network fails first.
+// Loading in a browser: under a strict Content-Security-Policy, without the rules, and after a failure of the
+// network.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch, newPage } from '../harness/browser.mjs';
@@ -13,7 +14,7 @@ before(async () => {
 });
 after(() => browser?.close());
 
-/** A page with the module alone, as `window.validator`. */
+/** A page with only the module, as `window.validator`. */
 async function withModule({ csp, context }, use) {
   const server = await start({ csp });
   const page = await newPage(browser, context);
@@ -27,7 +28,7 @@ async function withModule({ csp, context }, use) {
   }
 }
 
-/** Fails the first request for what matches, as a network does; answers how often it was asked for. */
+/** Fails the first request that matches, as a network does; returns a function that counts the requests. */
 async function failFirst(page, pattern) {
   let count = 0;
   await page.route(pattern, (route) => (++count === 1 ? route.abort() : route.continue()));
@@ -37,14 +38,14 @@ async function failFirst(page, pattern) {
 const check = () =>
   window.validator.validate({ host: 'https://smtp.example.org' }, 'nl').issues.map(({ code }) => code);
 
-test('init and validate alone need no more than wasm-unsafe-eval', () =>
+test('init and validate need only wasm-unsafe-eval', () =>
   withModule({}, async (page) => {
     await page.evaluate(() => window.validator.default());
     assert.ok((await page.evaluate(check)).includes('host.url'));
     assert.deepEqual(await page.evaluate(() => window.blocked), []);
   }));
 
-test('without wasm-unsafe-eval init says so, and the form leaves the checks to the server', async () => {
+test('without wasm-unsafe-eval init reports it, and the form leaves the checks to the server', async () => {
   const csp = CSP.replace(" 'wasm-unsafe-eval'", '');
   await withModule({ csp }, async (page) => {
     const error = await page.evaluate(() => window.validator.default().catch(String));
@@ -66,7 +67,7 @@ test('without wasm-unsafe-eval init says so, and the form leaves the checks to t
   }
 });
 
-test('init can be tried again after the network has failed, and loads once for all who ask', () =>
+test('init can be tried again after the network has failed, and loads once for all callers', () =>
   withModule({}, async (page) => {
     const asked = await failFirst(page, '**/validator.wasm');
     const init = () =>
@@ -87,7 +88,7 @@ test('init can be tried again after the network has failed, and loads once for a
     assert.ok((await page.evaluate(check)).includes('host.url'));
   }));
 
-test('the form loads the checks again by a button, and what was typed stays', () =>
+test('the form loads the checks again by a button, and keeps the typed text', () =>
   withForm(browser, {}, async ({ page, form, input, field }) => {
     await failFirst(page, '**/validator.wasm');
     await page.reload();

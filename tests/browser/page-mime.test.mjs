@@ -1,5 +1,5 @@
-// The plain text that the page shows of a caught mail. Anybody can send to the catching relays, so any bytes at all
-// have to give some text.
+// The plain text of a caught mail on the page. Any program can send to the catching relays, so any bytes must give
+// some text.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readableText } from '../../sender-lambda/local/page/mime.js';
@@ -42,7 +42,7 @@ const mails = [
     ),
     'deep',
   ],
-  ['HTML alone', 'Content-Type: text/html\n\n<p>html</p>', '<p>html</p>'],
+  ['only HTML', 'Content-Type: text/html\n\n<p>html</p>', '<p>html</p>'],
   ['no such charset', 'Content-Type: text/plain; charset=nonsense\n\nHello', 'Hello'],
   ['broken base64', 'Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n***', '***'],
   ['a boundary that never comes', alternative('b', 'nothing'), 'preamble\nnothing'],
@@ -51,7 +51,7 @@ for (const [name, mail, expected] of mails) {
   test(name, () => assert.equal(plain(readableText(bytes(mail))), expected));
 }
 
-test('multipart in multipart without end, and bytes of no kind', () => {
+test('endless multipart in multipart, and random bytes', () => {
   const deep = Array.from(
     { length: 1000 },
     (_, at) => `Content-Type: multipart/mixed; boundary=b${at}\n\n--b${at}\n`,

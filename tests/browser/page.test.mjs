@@ -1,5 +1,5 @@
-// The page of `ownpost local`, for real: from signing in to reading why a mail arrived, with the embedded relays.
-// With PICTURES=1 the picture of the README is made anew.
+// The page of `ownpost local` with the real program: from signing in to the reason why a mail arrived, with the
+// embedded relays. With PICTURES=1 the test writes the picture of the README again.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
@@ -50,7 +50,7 @@ async function send(page, category) {
   );
 }
 
-test('each kind of notification leaves by the customer’s server once it is active, and the ledger says why', async () => {
+test('each kind of notification leaves by the customer’s server once it is active, and the ledger shows the reason', async () => {
   const page = await signIn('acme');
   await send(page, 'User invitation');
   await activate(page);
@@ -94,7 +94,7 @@ test('each kind of notification leaves by the customer’s server once it is act
   await page.context().close();
 });
 
-test('an address that cannot be used is said beside the form, and signing out forgets the token', async () => {
+test('an address that cannot be used is reported beside the form, and signing out forgets the token', async () => {
   const page = await newPage(browser);
   await page.goto(local.url);
   await page.getByLabel('Customer', { exact: true }).fill('Not a tenant!');
@@ -113,7 +113,7 @@ for (const scheme of ['light', 'dark']) {
     ['desktop', 1440],
     ['phone', 360],
   ]) {
-    test(`nothing that axe finds, nothing wider than the page: ${scheme}, ${device}`, async () => {
+    test(`axe finds nothing, and nothing is wider than the page: ${scheme}, ${device}`, async () => {
       const page = await signIn(`looks-${scheme}-${device}`, {
         colorScheme: scheme,
         viewport: { width, height: 900 },

@@ -27,7 +27,7 @@ before(async () => {
 });
 after(() => postfix?.stop());
 
-/** The settings as the command line takes them. */
+/** The settings, as the command line reads them. */
 const settings = (security, password) => {
   const draft = draftFor(postfix, { security, password });
   return { ...draft, password: { set: password } };
@@ -36,12 +36,12 @@ const settings = (security, password) => {
 for (const security of ['starttls', 'tls']) {
   test(`ownpost test, ${security}: prints every stage, and its JSON keeps to the schema`, async () => {
     const input = JSON.stringify(settings(security, PASSWORD));
-    const words = ['test', '-', '--to', 'admin@acme.test'];
-    const table = await ownpost(words, { env, input });
+    const args = ['test', '-', '--to', 'admin@acme.test'];
+    const table = await ownpost(args, { env, input });
     assert.equal(table.code, 0, table.stdout + table.stderr);
     for (const stage of STAGES) assert.match(table.stdout, new RegExp(`\\b${stage}\\b`), stage);
 
-    const { code, stdout } = await ownpost([...words, '--json'], { env, input });
+    const { code, stdout } = await ownpost([...args, '--json'], { env, input });
     const report = JSON.parse(stdout);
     assert.equal(code, 0);
     assert.equal(report.ok, true);
@@ -108,7 +108,7 @@ test('no password was written anywhere', () => {
   }
 });
 
-/** Against the published schema of that name. */
+/** Checks the value against the published schema of that name. */
 function assertValid(name, value) {
   const ajv = new Ajv2020({ allErrors: true, strict: false });
   addFormats(ajv);

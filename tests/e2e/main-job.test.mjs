@@ -1,6 +1,6 @@
-// The main job on real parts: an admin fills in the form in a browser, the test passes stage by stage against a
-// real Postfix, and from then on the product's notifications leave through that server, until they are told not
-// to.
+// The main job with real parts: an admin fills in the form in a browser, the test passes stage by stage against a
+// real Postfix, and from then on the product's notifications leave through that server, until the admin goes back to
+// the platform's server.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import PostalMime from 'postal-mime';
@@ -25,7 +25,7 @@ after(async () => {
   await postfix?.stop();
 });
 
-/** The mails that have come to Postfix, parsed, without those of `earlier`. */
+/** The mails that have arrived at Postfix, parsed, without those of `earlier`. */
 const arrived = async (earlier = new Set()) =>
   Promise.all(
     postfix

@@ -1,5 +1,5 @@
-// Corpora between the two forms that they have: a file an input, as libFuzzer wants them, and a line an input,
-// escaped, as they are checked in and read.
+// Converts corpora between their two forms: one file for each input, as libFuzzer reads them, and one escaped line
+// for each input, as they are checked in.
 //
 //   node tests/fuzz/corpus.mjs unpack reply FOLDER  corpus/reply.txt into files
 //   node tests/fuzz/corpus.mjs pack reply FOLDER    the smallest files, as many as fit, into corpus/reply.txt
@@ -13,7 +13,7 @@ const [verb, target, folder] = process.argv.slice(2);
 if (!['pack', 'unpack'].includes(verb) || !folder) throw new Error('corpus.mjs pack|unpack TARGET FOLDER');
 const file = fileURLToPath(new URL(`corpus/${target}.txt`, import.meta.url));
 
-/** The largest input that is kept, and the largest file of them. */
+/** The largest input that is kept, and the largest file of inputs, in bytes. */
 const LARGEST = 4096;
 const TOTAL = 100_000;
 

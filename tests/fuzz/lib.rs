@@ -1,4 +1,4 @@
-//! The bodies of the targets, which the replay on stable Rust shares.
+//! The bodies of the targets, shared with the replay on stable Rust.
 
 #[path = "../src/fuzz/mod.rs"]
 mod bodies;

@@ -1,4 +1,4 @@
-// Headless Chromium, the system's.
+// Headless Chromium as it is installed on this system.
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -13,7 +13,7 @@ function executable() {
   return found;
 }
 
-/** A browser that talks to nobody but the page under test. */
+/** A browser that connects only to the page under test. */
 export const launch = () =>
   chromium.launch({
     executablePath: executable(),
@@ -28,14 +28,14 @@ export const launch = () =>
     ],
   });
 
-/** A fresh page, as of somebody new. What goes wrong in it is kept in `page.problems`. */
+/** A new page without stored data. `page.problems` holds the errors of the page. */
 export async function newPage(browser, options = {}) {
   const context = await browser.newContext({ locale: 'en-GB', ...options });
   const page = await context.newPage();
   page.problems = [];
   page.on('pageerror', (error) => page.problems.push(String(error)));
   page.on('console', (message) => {
-    // That nothing is configured yet is an answer (404), which Chromium calls an error all the same.
+    // Without settings the API answers 404, which Chromium logs as an error.
     const unconfigured = message.location().url.endsWith('/api/smtp') && message.text().includes('404');
     if (message.type() === 'error' && !unconfigured) page.problems.push(message.text());
   });

@@ -1,17 +1,17 @@
-// A certificate authority of the test's own and the server certificates that it issues, made by `openssl`.
+// A certificate authority of the tests and the server certificates that it issues, made by `openssl`.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const openssl = (...words) => execFileSync('openssl', words, { stdio: ['ignore', 'ignore', 'pipe'] });
+const openssl = (...options) => execFileSync('openssl', options, { stdio: ['ignore', 'ignore', 'pipe'] });
 
 const key = (file) => openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', file);
 
 /**
  * Makes an authority in `folder`.
  * @returns {{pem: string, file: string, issue: (name: string, names: string[]) => {cert: string, key: string}}}
- *   its certificate, and `issue`, which writes a server certificate for `names` (`DNS:…`, `IP:…`) and its key
- *   beside it and answers the two files' paths.
+ *   its certificate, and `issue`, which writes a server certificate for `names` (`DNS:…`, `IP:…`) with its key, and
+ *   returns the paths of the two files.
  */
 export function authority(folder) {
   const at = (name) => join(folder, name);

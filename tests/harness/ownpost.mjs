@@ -8,26 +8,26 @@ import { createInterface } from 'node:readline';
 
 const BINARY = process.env.OWNPOST_BINARY ?? join(import.meta.dirname, '../../target/debug/ownpost');
 
-/** Everything logged: what must not be in a log is looked for at its most talkative. */
-const talkative = { ...process.env, RUST_LOG: 'trace' };
+/** The most detailed log level: the tests search the logs for secrets. */
+const traced = { ...process.env, RUST_LOG: 'trace' };
 
-/** What every command has written since the tests began, for the search for secrets. */
+/** The output of all commands since the tests began, for the search for secrets. */
 const written = [];
 export const everythingWritten = () => Buffer.concat(written).toString('utf8');
 
-function start(words, env, stdio = 'pipe') {
-  const child = spawn(BINARY, words, { env: { ...talkative, ...env }, stdio: [stdio, 'pipe', 'pipe'] });
+function start(args, env, stdio = 'pipe') {
+  const child = spawn(BINARY, args, { env: { ...traced, ...env }, stdio: [stdio, 'pipe', 'pipe'] });
   child.stdout.on('data', (bytes) => written.push(bytes));
   child.stderr.on('data', (bytes) => written.push(bytes));
   return child;
 }
 
 /** Runs a command to its end with `input` on its standard input. */
-export async function ownpost(words, { env = {}, input = '' } = {}) {
-  const child = start(words, env);
+export async function ownpost(args, { env = {}, input = '' } = {}) {
+  const child = start(args, env);
   const out = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr']) child[name].on('data', (bytes) => (out[name] += bytes));
-  child.stdin.on('error', () => {}); // It may end without reading.
+  child.stdin.on('error', () => {}); // The program may end without reading.
   child.stdin.end(input);
   const [code] = await once(child, 'close');
   return { code, ...out };
@@ -52,18 +52,18 @@ export async function startLocal({ env = {} } = {}) {
     return ended;
   };
   const url = await Promise.race([ready(), ended]);
-  // The pipe is read on, or the server would stop at a full one.
+  // The pipe is read further, because a full one would stop the server.
   child.stdout.resume();
 
   const json = async (path, options) => (await fetch(url + path, options)).json();
   return {
     url,
     data,
-    /** Mail that an embedded relay has caught: `platform` or the example customer's. */
+    /** The mails that an embedded relay has caught: `platform`, or the example customer's. */
     caught: async (relay) => (await json('/dev/mail')).mail.filter((mail) => mail.relay === relay),
     raw: async (id) => (await fetch(`${url}/dev/mail/${id}`)).text(),
     relays: () => json('/dev/relays'),
-    /** Calls for the API as an admin of `tenant`; each answers `{status, body}`. */
+    /** Functions that call the API as an admin of `tenant`; each returns `{status, body}`. */
     async as(tenant, email = `admin@${tenant}.test`) {
       const post = { method: 'POST', headers: { 'Content-Type': 'application/json' } };
       const { token } = await json('/dev/token', { ...post, body: JSON.stringify({ tenant, email }) });
@@ -83,9 +83,9 @@ export async function startLocal({ env = {} } = {}) {
   };
 }
 
-/** Sends mails in one batch through the sender's own path: `pool.rs` says what goes in and what comes out. */
+/** Sends mails in one batch through the sender's own code; `pool.rs` describes request and result. */
 export async function throughPool(request, env) {
-  const child = spawn(join(BINARY, '../pool'), { env: { ...talkative, ...env } });
+  const child = spawn(join(BINARY, '../pool'), { env: { ...traced, ...env } });
   const out = [];
   child.stdout.on('data', (bytes) => out.push(bytes));
   child.stderr.on('data', (bytes) => written.push(bytes));

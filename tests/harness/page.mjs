@@ -1,8 +1,8 @@
-// The settings page as its user works it: by the words on it.
+// The settings page as a user works with it: by the visible text.
 
 export const CATEGORIES = ['notification', 'rights-request', 'audit-invitation', 'user-invitation'];
 
-/** What the form needs to know of a Postfix of `postfix.mjs`. */
+/** The settings for a Postfix of `postfix.mjs`. */
 export const draftFor = (postfix, { security, password }) => ({
   host: postfix.host,
   port: security === 'tls' ? postfix.ports.smtps : postfix.ports.submission,
@@ -31,7 +31,7 @@ export async function fire(page, category) {
   if (status !== 202) throw new Error(`the event was answered with ${status}`);
 }
 
-/** Types a draft into the form. */
+/** Enters the settings into the form. */
 export async function fill(page, draft) {
   const form = page.locator('smtp-settings-form');
   await form.getByLabel('Server name').fill(draft.host);
@@ -46,7 +46,7 @@ export async function fill(page, draft) {
   await certificate.fill(draft.caPem);
 }
 
-/** Types the password, instead of a stored one if there is one. */
+/** Enters the password, and replaces a stored one. */
 export async function enterPassword(page, password) {
   const form = page.locator('smtp-settings-form');
   const replace = form.getByRole('button', { name: 'Replace Password' });
@@ -54,7 +54,7 @@ export async function enterPassword(page, password) {
   await form.getByRole('textbox', { name: 'Password' }).fill(password);
 }
 
-/** The stages of the last test that have come to an end, in their order: `[[stage, status], …]`. */
+/** The finished stages of the last test, in order: `[[stage, status], …]`. */
 export const stages = (page) =>
   page
     .locator('smtp-settings-form li[data-stage]')

@@ -1,9 +1,9 @@
-// A real Postfix of the test's own: configuration, queue, certificates, passwords and mail in a temporary
-// folder, ports from the system on loopback, the system's own instance and /etc/postfix untouched. It takes any
+// A real Postfix of the tests: configuration, queue, certificates, passwords and mail in a temporary folder, ports of
+// the system's choice on loopback; the system's own instance and /etc/postfix are not changed. It accepts any
 // recipient and delivers everything into one maildir.
 //
-// Also a program: `node postfix.mjs` prints what a client needs as one line of JSON and runs until its standard
-// input ends.
+// Also a program: `node postfix.mjs` prints the data for a client as one line of JSON and runs until its standard
+// input closes.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -23,20 +23,20 @@ import { authority } from './certificates.mjs';
 import { freePort, greets, until } from './wait.mjs';
 
 const HOSTNAME = 'smtp.customer.test';
-/** `nobody`: the virtual delivery agent refuses to write as root. */
+/** The user id of `nobody`: the virtual delivery agent refuses to write as root. */
 const MAIL_OWNER = 65534;
-/** Daemons and their tools are not on every user's path. */
+/** Not every user's path has the folders of daemons and their tools. */
 const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
 
 /**
  * @param {{username?: string, password: string, sender: string, recipients?: string[], dovecot?: number}} options
- *   the account, the only address that it may send from, the only ones that it may send to (anybody), and the port
+ *   the account, the only address that it may send from, the only recipients (all by default), and the port
  *   of a Dovecot that checks passwords (Cyrus SASL does).
  */
 export async function startPostfix({ username = 'mailer', password, sender, recipients, dovecot }) {
   if (process.getuid() !== 0) throw new Error('Postfix starts as root only: run the tests as root');
   const folder = mkdtempSync(join(tmpdir(), 'ownpost-postfix-'));
-  // Postfix' unprivileged processes have to reach what lies below.
+  // Postfix' unprivileged processes must be able to enter this folder.
   chmodSync(folder, 0o755);
   const at = (name) => join(folder, name);
   for (const name of ['config', 'config/sasl', 'queue', 'data', 'tls', 'mail']) mkdirSync(at(name));
@@ -76,8 +76,8 @@ export async function startPostfix({ username = 'mailer', password, sender, reci
   daemon.stdout.on('data', (bytes) => (said += bytes));
   daemon.stderr.on('data', (bytes) => (said += bytes));
   const ended = once(daemon, 'exit');
-  // A test that dies leaves no daemon behind.
-  // `postfix start-fg` is a script that waits for the master, so the master is who has to be told.
+  // A test that dies leaves no daemon behind. `postfix start-fg` is a script that waits for the master process, so
+  // the signal goes to the master.
   const end = () => {
     if (existsSync(at('queue/pid/master.pid'))) process.kill(Number(readFileSync(at('queue/pid/master.pid'), 'utf8')));
     else daemon.kill();
@@ -103,9 +103,9 @@ export async function startPostfix({ username = 'mailer', password, sender, reci
     caFile: ca.file,
     setPassword,
     log,
-    /** The raw mails that have arrived, in no certain order. */
+    /** The raw mails that have arrived, in any order. */
     mails: () => (existsSync(inbox) ? readdirSync(inbox).map((name) => readFileSync(join(inbox, name), 'utf8')) : []),
-    /** The same, octet for octet. */
+    /** The mails that have arrived as octets, in any order. */
     octets: () => (existsSync(inbox) ? readdirSync(inbox).map((name) => readFileSync(join(inbox, name))) : []),
     async stop() {
       end();

@@ -1,13 +1,13 @@
-// Waiting for what comes, and ports to wait at.
+// Waiting for results, and free ports.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** Generous: it only ends a test that has failed already. */
+/** The longest wait, in milliseconds. It only ends a test that has failed already. */
 const PATIENCE_MS = 60_000;
 
-/** Asks until the answer is truthy, and answers it. `check` may throw to give up. */
+/** Calls `ask` until the answer is truthy, and returns that answer. `check` may throw to give up. */
 export async function until(what, ask, check = () => {}) {
   const end = Date.now() + PATIENCE_MS;
   for (;;) {
@@ -20,12 +20,12 @@ export async function until(what, ask, check = () => {}) {
 }
 
 /**
- * Waits until the state that `read` gives is `expected`: a page reaches it some time after the click or the key, not
- * before the next line of the test. `expected` is a value, or a pattern for a text. Where the state stays another one,
- * the test fails with the difference to the last state; where `read` fails, with its error.
+ * Waits until `read` returns the state `expected`: a page reaches it some time after a click or a key. `expected` is a
+ * value, or a pattern for a text. When the time is over, the test fails with the difference to the last state, or with
+ * the error of `read`.
  * @param {() => unknown} read
  * @param {unknown} expected
- * @param {string} [message] says what the state means
+ * @param {string} [message] the meaning of the state
  */
 export async function becomes(read, expected, message, patience = PATIENCE_MS) {
   const end = Date.now() + patience;
@@ -45,7 +45,7 @@ export async function becomes(read, expected, message, patience = PATIENCE_MS) {
   }
 }
 
-/** A port that is free now: nothing but the system hands out ports here, and it does not repeat itself soon. */
+/** A port that is free now. Only the system assigns ports here, and it does not assign the same one soon again. */
 export async function freePort() {
   const server = createServer();
   server.listen(0, '127.0.0.1');
@@ -56,7 +56,7 @@ export async function freePort() {
   return port;
 }
 
-/** Whether a server listens and, where it is the one to speak first, has greeted. */
+/** Whether a server listens and has greeted, where it greets first. */
 export async function greets(port, { silent = false } = {}) {
   const socket = connect(port, '127.0.0.1');
   try {

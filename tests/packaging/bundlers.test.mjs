@@ -1,5 +1,5 @@
-// The package as it is published, in each way a page can take it in: packed, installed into a fresh project, built,
-// and used in a browser. Each page checks settings and shows the form, whose rules and words come from the package.
+// The published package in each way in which a page can use it: packed, installed into a new project, built, and used
+// in a browser. Each page checks settings and shows the form, whose rules and messages come from the package.
 import assert from 'node:assert/strict';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ before(async () => {
 });
 after(() => browser?.close());
 
-/** What a page does with the package at `at`: checks settings in Dutch, and shows the form in French. */
+/** The script of a page with the package at `at`: checks settings in Dutch, and shows the form in French. */
 const script = (at, form, { before = '', where = '' } = {}) => `
 import init, { validate } from ${JSON.stringify(at)};
 import ${JSON.stringify(form)};
@@ -32,7 +32,7 @@ const page = (
 ) => `<!doctype html><html lang="en"><meta charset="utf-8"><title>Page</title><link rel="icon" href="data:,">
 <body><smtp-settings-form api="/api" locale="fr"></smtp-settings-form><script type="module" src="${src}"></script></body></html>`;
 
-/** Opens the page and checks that all of the package has come: rules, messages, form and words. */
+/** Opens the page and checks that all parts of the package were loaded: rules, issues, form and messages. */
 async function use(origin) {
   const tab = await newPage(browser);
   try {
@@ -62,7 +62,7 @@ async function served(path, look, options) {
   }
 }
 
-test('Vite builds it', async () => {
+test('Vite builds the package', async () => {
   const path = await project({ files: installed });
   await vite.build({ root: path, configFile: false, logLevel: 'error', build: { target: 'esnext' } });
   const files = await filesIn(join(path, 'dist'));
@@ -70,7 +70,7 @@ test('Vite builds it', async () => {
   await served(join(path, 'dist'), use);
 });
 
-test('Vite serves it while one develops', async () => {
+test('Vite serves the package during development', async () => {
   const path = await project({ files: installed });
   const server = await vite.createServer({
     root: path,
@@ -86,7 +86,7 @@ test('Vite serves it while one develops', async () => {
   }
 });
 
-test('webpack builds it', async () => {
+test('webpack builds the package', async () => {
   const path = await project({
     files: { ...installed, 'index.html': page('/main.js').replace('type="module"', 'defer') },
   });
@@ -107,7 +107,7 @@ test('webpack builds it', async () => {
   await served(join(path, 'dist'), use);
 });
 
-test('esbuild builds it, with the rules copied beside', async () => {
+test('esbuild builds the package, with a copy of the WASM beside', async () => {
   const path = await project({ files: installed });
   await esbuild.build({
     absWorkingDir: path,
@@ -123,7 +123,7 @@ test('esbuild builds it, with the rules copied beside', async () => {
   await served(join(path, 'dist'), use);
 });
 
-test('esbuild builds it, with the rules as a file that the page names', async () => {
+test('esbuild builds the package, with the WASM at an address that the page sets', async () => {
   const named = {
     before: `import wasm from '${PACKAGE}/validator.wasm';`,
     where: '{ wasm: new URL(wasm, import.meta.url) }',
@@ -159,7 +159,7 @@ test('a folder of a CDN on another origin, without any bundler', async () => {
   );
 });
 
-test('the tarball holds what is used, and nothing else', async () => {
+test('the tarball holds only the files that are used', async () => {
   const files = await filesIn(await unpacked(await folder()));
   assert.deepEqual(
     files.filter((file) => !/^(form|locales)\//.test(file)),

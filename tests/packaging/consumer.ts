@@ -1,4 +1,5 @@
-// Type-checked against the package as it is published: what a TypeScript project may write, and what it may not.
+// Type-checked against the published package: code that a TypeScript project may write, and code that must be an
+// error.
 import init, { codes, sameDestination, secretText, suggest, validate, validateField } from '@ownpost/validator';
 import type {
   Category,
@@ -32,7 +33,7 @@ const text: string = secretText({ set: ' secret', spaces: 'trim' });
 const all: IssueCode[] = codes();
 const category: Category = 'audit-invitation';
 
-// A union is checked for completeness, without an enum that would have to exist at run time.
+// A union is checked for completeness, without an enum that would exist at run time.
 function sentence(severity: Issue['severity']): string {
   switch (severity) {
     case 'error':
@@ -63,15 +64,15 @@ form.addEventListener('smtp-activated', function ({ detail: { revision } }) {
   this.dataset['revision'] = revision ?? '';
 });
 
-// @ts-expect-error: there is no "none".
+// @ts-expect-error: there is no unencrypted mode.
 const plain: SmtpSettings = { ...settings, security: 'none' };
 // @ts-expect-error: a secret is set or kept, never both.
 const both: SecretInput = { set: 'secret', keep: true };
 // @ts-expect-error: not a code of the catalogue.
 const unknown: IssueCode = 'host.misspelt';
-// @ts-expect-error: what is required stays required.
+// @ts-expect-error: required fields stay required.
 const incomplete: SmtpSettings = { host: 'smtp.example.org' };
-// @ts-expect-error: nothing but the four kinds of mail.
+// @ts-expect-error: there are only four kinds of mail.
 const other: Category = 'newsletter';
 
 export { all, both, category, fixed, hint, incomplete, issues, mayKeep, other, plain, text, unknown };

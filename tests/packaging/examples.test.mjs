@@ -1,5 +1,5 @@
-// The examples, built and used in a browser against `ownpost local`: from an empty form to an active server, by the
-// embedded relay of the example customer. What the form says reaches the frameworks' own handlers.
+// The examples, built and used in a browser against `ownpost local`: from an empty form to an active server, with the
+// embedded relay of the example customer. The form's events reach the frameworks' own handlers.
 import assert from 'node:assert/strict';
 import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ let browser, local, customer;
 before(async () => {
   browser = await launch();
   local = await startLocal();
-  // Where the examples' development servers find the API.
+  // The address of the API for the examples' development servers.
   process.env.OWNPOST = local.url;
   customer = (await local.relays()).relays.find(({ name }) => name === 'customer');
 });
@@ -26,7 +26,7 @@ after(async () => {
   await local?.stop();
 });
 
-/** Uses the example at `origin` as an admin would, and asks the API whether it is true. */
+/** Uses the example at `origin` as an admin would, and checks the result by the API. */
 async function use(origin, tenant) {
   const page = await newPage(browser, { reducedMotion: 'reduce' });
   try {
@@ -66,7 +66,7 @@ async function use(origin, tenant) {
 }
 
 for (const name of ['react', 'vue', 'svelte']) {
-  test(`${name}: built by Vite, used through to activation`, async () => {
+  test(`${name}: built by Vite, used up to the activation`, async () => {
     const { dependencies, devDependencies } = await manifest(join(examples, name));
     const { '@ownpost/validator': own, ...others } = { ...dependencies, ...devDependencies };
     assert.equal(own, 'file:../../dist');

@@ -17,7 +17,7 @@ console.log(JSON.stringify([
 ]));
 `;
 
-test('Node takes it as an ES module, and from a CommonJS module by import()', async () => {
+test('Node loads the package as an ES module, and from a CommonJS module by import()', async () => {
   const path = await project({ files: { 'consumer.mjs': consumer, 'consumer.cjs': `import('./consumer.mjs');` } });
   for (const file of ['consumer.mjs', 'consumer.cjs']) {
     const { stdout, stderr } = await run(process.execPath, [file], { cwd: path });
@@ -31,7 +31,7 @@ test('Node takes it as an ES module, and from a CommonJS module by import()', as
   }
 });
 
-test('the form’s module can be imported where there is no browser, so that pages may be rendered on a server', async () => {
+test('the form’s module can be imported without a browser, for pages that are rendered on a server', async () => {
   const path = await project({ files: { 'server.mjs': `import '@ownpost/validator/form';` } });
   await run(process.execPath, ['server.mjs'], { cwd: path });
 });

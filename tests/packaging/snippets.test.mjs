@@ -1,4 +1,4 @@
-// What the READMEs tell to write is written and run: every fenced snippet, in the language it says it is in.
+// Every fenced snippet in the READMEs is run, in the language that it names.
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ async function snippets(file) {
   }));
 }
 
-/** In Node; what a comment says of the report is what the report says. */
+/** Runs a snippet in Node; a comment about the report must agree with the report. */
 async function js(code) {
   const path = await project({
     files: {
@@ -44,7 +44,7 @@ async function js(code) {
     );
 }
 
-/** Strictly type-checked. */
+/** Checks the types of a snippet strictly. */
 async function ts(code) {
   const compilerOptions = {
     strict: true,
@@ -60,7 +60,7 @@ async function ts(code) {
   );
 }
 
-/** In a page whose `myToken` gives a token, with `ownpost local` behind it. */
+/** Runs a snippet in a page whose `myToken` returns a token, with `ownpost local` as the API. */
 async function html(code) {
   const path = await folder();
   await unpacked(path);
@@ -75,7 +75,7 @@ async function html(code) {
   try {
     page.setDefaultTimeout(60_000);
     await page.goto(`${server.origin}/`);
-    // With a token that the API did not take, it would be an alert.
+    // If the API refused the token, the form would show an alert.
     await page.locator('smtp-settings-form .status.platform').waitFor();
     assert.deepEqual(page.problems, []);
   } finally {
@@ -84,7 +84,7 @@ async function html(code) {
   }
 }
 
-/** Each command of ours, with the files it names, through the relay of the example customer. */
+/** Runs each command of Ownpost, with the files that it names, through the relay of the example customer. */
 async function sh(code) {
   const path = await folder();
   const customer = (await local.relays()).relays.find(({ name }) => name === 'customer');
@@ -112,15 +112,15 @@ async function sh(code) {
     .split('\n')
     .map((text) => text.replace(/#.*/, '').trim())
     .filter(Boolean)) {
-    const [program, ...words] = line.split(/\s+/);
-    if (program === 'cargo' && words[0] === 'xtask') assert.match(tasks, new RegExp(`^  ${words[1]} `, 'm'), line);
+    const [program, ...options] = line.split(/\s+/);
+    if (program === 'cargo' && options[0] === 'xtask') assert.match(tasks, new RegExp(`^  ${options[1]} `, 'm'), line);
     else if (program === 'ownpost') {
       const {
         code: status,
         stdout,
         stderr,
       } = await ownpost(
-        words.map((word) => (word in files ? join(path, word) : word)),
+        options.map((option) => (option in files ? join(path, option) : option)),
         { env },
       );
       assert.equal(status, 0, `${line}\n${stdout}${stderr}`);

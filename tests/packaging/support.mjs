@@ -1,4 +1,4 @@
-// What the packaging tests share: the package as npm packs it, fresh projects that install it, and a server.
+// Shared by the packaging tests: the package as npm packs it, new projects that install it, and a server.
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,7 +18,7 @@ const work = await mkdtemp(join(tmpdir(), 'ownpost-packaging-'));
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 
 let packed;
-/** The tarball that would be published. */
+/** The path of the tarball that would be published. */
 export function tarball() {
   packed ??= run('npm', ['pack', '--silent', '--pack-destination', work], {
     cwd: join(root, 'validator-wasm/dist'),
@@ -26,13 +26,13 @@ export function tarball() {
   return packed;
 }
 
-/** What the package shall say of the host `smtp.gmial.com` in Dutch. */
+/** The expected message about the host `smtp.gmial.com` in Dutch. */
 export const DUTCH = JSON.parse(await readFile(join(root, 'validator-wasm/locales/nl/issues.json'), 'utf8'))[
   'host.typo'
 ].replace('{suggestion}', 'smtp.gmail.com');
 
 let count = 0;
-/** An empty folder that goes away with the tests. */
+/** An empty folder, deleted after the tests. */
 export async function folder() {
   const path = join(work, String(++count));
   await mkdir(path);
@@ -40,8 +40,8 @@ export async function folder() {
 }
 
 /**
- * A fresh project: `files` by their paths, or what is in the folder `from`; our package installed from the tarball
- * as a user would, and `uses`, the packages beside it, from what is installed here.
+ * A new project with `files` by their paths, or with the files of the folder `from`. Ownpost's package is installed
+ * from the tarball, as a user installs it; the packages in `uses` are taken from those installed here.
  */
 export async function project({ files = {}, from, uses = [] }) {
   const path = await folder();
@@ -67,7 +67,7 @@ async function write(path, files) {
   }
 }
 
-/** The package without npm: its files in a folder, as a CDN has them. */
+/** Unpacks the package without npm into a folder, as a CDN serves it. */
 export async function unpacked(path) {
   await run('tar', ['-xzf', await tarball(), '-C', path]);
   return join(path, 'package');
@@ -92,8 +92,8 @@ const TYPES = {
 };
 
 /**
- * Serves a folder on a port of the system's. `api` is the address of an `ownpost local` that answers /api and /dev;
- * without one they answer 404, which is how the API says that nothing is configured.
+ * Serves a folder on a port of the system's choice. `api` is the address of an `ownpost local` that answers /api and
+ * /dev; without one they answer 404, as the API does for a tenant without settings.
  */
 export async function serve(path, { api, headers = {} } = {}) {
   const server = createServer(async (request, response) => {
@@ -103,7 +103,7 @@ export async function serve(path, { api, headers = {} } = {}) {
         return response
           .writeHead(404, { 'Content-Type': 'application/problem+json' })
           .end('{"code":"not_configured","status":404}');
-      // It refuses what comes from pages of another origin.
+      // The API refuses requests from pages of another origin.
       const headers = { ...request.headers, host: new URL(api).host, origin: api };
       const forward = ask(api + request.url, { method: request.method, headers }, (answer) => {
         response.writeHead(answer.statusCode, answer.headers);

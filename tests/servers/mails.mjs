@@ -1,5 +1,5 @@
-// The hundred mails that go through each server: of every kind that a server, or ours, could spoil. They are
-// composed here octet by octet, not by the product, so that what arrives is compared with what was meant.
+// The hundred mails that go through each server, of every kind that a server or Ownpost could damage. They are
+// composed here octet by octet, not by the product, so that the arrived mail is compared with the intended one.
 import { RECIPIENT, RECIPIENT_UTF8, SENDER } from '../harness/servers/account.mjs';
 
 const COUNT = 100;
@@ -8,11 +8,11 @@ const b64 = (bytes) =>
     .toString('base64')
     .replace(/(.{76})(?!$)/g, '$1\r\n');
 const encodedWord = (text) => `=?utf-8?b?${Buffer.from(text).toString('base64')}?=`;
-/** Octets that look like noise and are the same in every run. */
+/** Octets that look random and are the same in every run. */
 const octets = (length, seed) =>
   Buffer.from(Array.from({ length }, (_, at) => (at * at + seed * 31 + (at >> 3)) & 0xff));
 
-/** Each kind: what comes behind the common fields, and what a reader must find in it. */
+/** Each kind of mail: the part after the common fields, and the result that a reader must find in it. */
 const KINDS = {
   'plain text': (n) => plain(`Hello ${n}.\r\n`),
   'eight bits': (n) => plain(`Grüße aus Ĳsselstein, ${n} × 👋\r\n`, { encoding: '8bit', charset: 'utf-8' }),
@@ -79,7 +79,7 @@ function multipart(kind, parts, means) {
   };
 }
 
-/** A mail as the sender takes it, and what a reader must find in it. */
+/** A mail as the sender takes it, and the result that a reader must find in it. */
 function mail(n, kind, { to = RECIPIENT, subject = `Nº ${n}: ${kind}`, word = encodedWord } = {}, { bytes, means }) {
   const messageId = `<${n}@mails.customer.test>`;
   const fields = [

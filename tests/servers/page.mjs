@@ -1,4 +1,4 @@
-// The table of the servers, as docs/servers.md shows it.
+// The table of the servers in docs/servers.md.
 const HEAD = `# Real mail servers
 
 Each of these has taken the whole connectivity test, with STARTTLS and with TLS from the start, and a hundred mails in
@@ -18,7 +18,7 @@ with the line ends of the system where a server stores mail in files, and below 
 a mail (Received, Return-Path and the like).
 `;
 
-/** A server's row. */
+/** The row of a server. */
 export function row({ name, version }, { starttls, tls }, passed) {
   const offered = starttls?.capabilities.afterTls ?? [];
   const mechanisms =
@@ -42,7 +42,7 @@ export function row({ name, version }, { starttls, tls }, passed) {
   };
 }
 
-/** The page, with its table. */
+/** The page with its table. */
 export function page(rows) {
   const line = (cells) => `| ${cells.join(' | ')} |\n`;
   const head = ['server', 'version', 'TLS', 'mechanisms', 'PIPELINING', 'CHUNKING', '8BITMIME', 'SMTPUTF8', 'passed'];

@@ -1,6 +1,6 @@
-// The whole connectivity test and a hundred mails through each real mail server. What a server has stored is, octet
-// for octet, what was meant, behind the fields that a server may put on top; and another library reads the same in it.
-// At the end a table says how each did; `OWNPOST_WRITE=1` writes it to docs/servers.md.
+// The whole connectivity test and a hundred mails through each real mail server. The stored mail must be, octet for
+// octet, the intended one, after the fields that a server may add on top; and another library must read the same
+// content in it. At the end the results are a table; `OWNPOST_WRITE=1` writes it to docs/servers.md.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -32,7 +32,7 @@ const STARTS = {
   'smtp-server': startSmtpServer,
 };
 const WRONG = 'not the password';
-/** What a server may put on top of a mail. */
+/** The fields that a server may add on top of a mail. */
 const ON_TOP = ['Received', 'Return-Path', 'Delivered-To', 'X-Original-To', 'Authentication-Results', 'X-Sender-Note'];
 
 const folder = mkdtempSync(join(tmpdir(), 'ownpost-servers-'));
@@ -44,7 +44,7 @@ before(async () => {
   const tls = { cert: readFileSync(files.cert), key: readFileSync(files.key) };
   await Promise.all(
     Object.entries(STARTS).map(async ([name, start]) => {
-      // One that does not start fails its own tests.
+      // A server that does not start fails its own tests.
       servers[name] = await start({ tls }).then(
         (server) => ({ caPem: ca.pem, ...server }),
         (error) => ({ error }),
@@ -60,7 +60,7 @@ after(async () => {
   if (process.env.OWNPOST_WRITE) writeFileSync(join(import.meta.dirname, '../../docs/servers.md'), text);
 });
 
-// Some of the servers live in this very process: with more at a time they would starve one another.
+// Some of the servers run in this process: more tests at a time would slow each other down.
 describe('real mail servers', { concurrency: 2 }, () => {
   for (const name of Object.keys(STARTS)) describe(name, () => suite(name));
 });
@@ -84,7 +84,7 @@ function suite(name) {
     env = { OWNPOST_ALLOW_NETWORKS: '127.0.0.0/8', OWNPOST_ALLOW_PORTS: `${starttls},${tls}` };
   });
 
-  /** The settings for it, as the command line takes them. */
+  /** The settings for the server, as the command line reads them. */
   const settings = (security, changes = {}) => ({
     host: '127.0.0.1',
     port: server.ports[security],
@@ -107,7 +107,7 @@ function suite(name) {
     return report;
   };
 
-  /** What has arrived so far, by Message-ID: all of it is read again only for one that is not there yet. */
+  /** The arrived mails by Message-ID. All mails are read again only for one that has not arrived yet. */
   const arrived = new Map();
   const stored = (messageId, ...where) =>
     until(`${messageId} ${where}`, () => {
@@ -128,7 +128,7 @@ function suite(name) {
     });
   }
 
-  check('the wrong kind of TLS is found out, with the settings that work', async () => {
+  check('the wrong kind of TLS is found, with a fix that works', async () => {
     for (const security of ['starttls', 'tls']) {
       const { port } = settings(security);
       const other = security === 'tls' ? 'starttls' : 'tls';
@@ -137,7 +137,7 @@ function suite(name) {
     }
   });
 
-  check('a wrong password, an unknown recipient and a sender of somebody else are told apart', async () => {
+  check('a wrong password, an unknown recipient and a foreign sender have different codes', async () => {
     const wrong = await connectivity(settings('starttls', { password: { set: WRONG } }), RECIPIENT);
     assert.equal(wrong.failure?.code, 'auth.rejected', JSON.stringify(wrong, null, 1));
     assert.equal(wrong.failure.smtp.code, 535);
@@ -147,7 +147,7 @@ function suite(name) {
     assert.equal(sender.failure?.code, 'sender.rejected', JSON.stringify(sender, null, 1));
   });
 
-  check('a hundred mails arrive, octet for octet, and read the same', async () => {
+  check('a hundred mails arrive, octet for octet, with the same content', async () => {
     const mails = hundredMails();
     const outcomes = await throughPool({ settings: settings('starttls'), mails: mails.map(toSend) }, env);
     assert.equal(outcomes.length, mails.length);
@@ -159,7 +159,7 @@ function suite(name) {
       assert.equal(ids.filter((id) => id === messageId).length, 1, `${messageId} is there once`);
   });
 
-  check('an address in SMTPUTF8 is reached where that is offered, and refused where not', async () => {
+  check('an address in SMTPUTF8 is reached where SMTPUTF8 is offered, and refused elsewhere', async () => {
     const mail = utf8Mail();
     const [outcome] = await throughPool({ settings: settings('tls'), mails: [toSend(mail)] }, env);
     if (reports.tls.capabilities.afterTls.includes('SMTPUTF8')) {
@@ -170,7 +170,7 @@ function suite(name) {
     }
   });
 
-  check('an event arrives as the mail that it asks for', async () => {
+  check('an event arrives as its mail', async () => {
     const file = join(folder, `${name}.json`);
     writeFileSync(file, JSON.stringify(settings('starttls')), { mode: 0o600 });
     const attachment = Buffer.from(Array.from({ length: 5000 }, (_, at) => (at * 7) & 0xff));
@@ -217,7 +217,7 @@ test('no password was written anywhere', () => {
   }
 });
 
-/** A mail that is only half written may have none yet. */
+/** The Message-ID; a mail that is only half written may have none yet. */
 const idOf = (bytes) =>
   bytes
     .subarray(0, 16384)
@@ -226,12 +226,15 @@ const idOf = (bytes) =>
 
 const toSend = ({ to, bytes }) => ({ to, message: bytes.toString('base64') });
 
-/** With the line ends of the system, which those who store mail in files write. */
+/** Replaces CRLF by LF, because servers that store mail in files write the system's line ends. */
 function unix(bytes) {
   return Buffer.from(bytes.toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
 }
 
-/** What was stored must be what was meant, below what a server may put on top, and must read as it was meant. */
+/**
+ * Checks that the stored mail is the intended one, below the fields that a server may add on top, and has the same
+ * content.
+ */
 async function compare({ kind, bytes, means }, stored) {
   const meant = unix(bytes);
   const top = stored.subarray(0, Math.max(0, stored.length - meant.length));

@@ -1,4 +1,4 @@
-//! Certificates of every kind that a relay may show, made afresh for each run.
+//! TLS certificates of every kind that a relay may show, made for each run.
 
 #![allow(clippy::missing_panics_doc, reason = "a test helper panics to fail the test")]
 
@@ -13,10 +13,10 @@ use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-/// The name that good certificates are for, beside 127.0.0.1 and ::1.
+/// The host name in good certificates, beside 127.0.0.1 and ::1.
 pub const NAME: &str = "relay.test";
 
-/// A private CA and the certificates that it issued, or did not.
+/// A private CA, which issues the test certificates.
 pub struct Certificates {
     issuer: Issuer<'static, KeyPair>,
     ca_pem: String,
@@ -29,7 +29,7 @@ impl Default for Certificates {
 }
 
 impl Certificates {
-    /// Makes a CA.
+    /// Makes a CA with a new key.
     pub fn new() -> Self {
         let mut params = params("Test CA", &[]);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -38,7 +38,7 @@ impl Certificates {
         Self { issuer: Issuer::new(params, key), ca_pem }
     }
 
-    /// The CA, for `caPem` or `OWNPOST_EXTRA_CA_FILE`.
+    /// The CA's certificate in PEM, for `caPem` or `OWNPOST_EXTRA_CA_FILE`.
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
     }
@@ -68,7 +68,7 @@ impl Certificates {
         let certificate = match kind {
             "self-signed" | "ca-as-leaf" => params.self_signed(&key),
             "unknown-ca" => params.signed_by(&key, &Self::new().issuer),
-            // The server does not show this issuer's certificate, so nobody can tell who vouches for it.
+            // The server does not send the intermediate certificate, so the client cannot build a chain to the CA.
             "no-intermediate" => params.signed_by(&key, &intermediate()),
             "weak-key" => params.signed_by(&WeakKey::default(), &self.issuer),
             _ => params.signed_by(&key, &self.issuer),
@@ -77,12 +77,13 @@ impl Certificates {
     }
 }
 
-/// An RSA key of 1024 bits, public half alone.
+/// The public half of an RSA key of 1024 bits.
 struct WeakKey(Vec<u8>);
 
 impl Default for WeakKey {
     fn default() -> Self {
-        // RSAPublicKey (RFC 8017 §A.1.1): a sequence of the modulus, which nobody computes with, and 65537.
+        // RSAPublicKey (RFC 8017 §A.1.1): a sequence of the modulus and the exponent 65537. No test computes with the
+        // modulus.
         let modulus = [[0x02, 0x81, 0x81, 0x00].as_slice(), &[0xa5; 128]].concat();
         Self([[0x30, 0x81, 0x89].as_slice(), &modulus, &[0x02, 0x03, 0x01, 0x00, 0x01]].concat())
     }
@@ -101,7 +102,7 @@ impl PublicKeyData for WeakKey {
 fn config(certificate: &Certificate, key: &KeyPair) -> Arc<ServerConfig> {
     let chain = vec![CertificateDer::from(certificate.der().to_vec())];
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key in DER");
-    // That the key is the certificate's is not checked: nobody here can sign with a weak one.
+    // The key is not compared with the certificate's key: the tests have no private key for the weak one.
     let certified = CertifiedKey::new(chain, ring::sign::any_supported_type(&key).expect("a key that signs"));
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])

@@ -1,9 +1,9 @@
-//! Outside corpora as settings documents: what other projects test addresses, names and hosts with, in
-//! `tests/corpora`, each beside its licence. Converted here once, for the native rules, the browser and the API.
+//! The outside corpora as settings documents: the addresses, names and hosts in the tests of other projects, from
+//! `tests/corpora`, each beside its licence. They are converted here, for the native rules, the browser and the API.
 
 use serde_json::{Map, Value, json};
 
-/// What a corpus says of a value, in the terms of our rules.
+/// The verdict of a corpus on a value, in the terms of Ownpost's rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Usable: no error on the field.
@@ -12,24 +12,24 @@ pub enum Verdict {
     Refused,
     /// Usable, and stored as this.
     StoredAs(String),
-    /// The corpus judges something else; browser and server have to agree all the same.
+    /// No verdict: the corpus judges another question. Browser and server must still agree.
     Unjudged,
 }
 
-/// One document of a corpus.
+/// One settings document made of one value of a corpus.
 #[derive(Clone, Debug)]
 pub struct Vector {
-    /// The corpus' folder.
+    /// The name of the corpus' folder.
     pub corpus: &'static str,
-    /// The field that the value stands in.
+    /// The field that holds the value.
     pub field: &'static str,
-    /// The value.
+    /// The value as the corpus has it.
     pub value: String,
-    /// What the corpus calls it, for whoever reads a failure.
+    /// The corpus' own name for the value, shown when a test fails.
     pub label: String,
-    /// What is expected.
+    /// The verdict of the corpus.
     pub verdict: Verdict,
-    /// The whole document.
+    /// The settings with the value in its field.
     pub document: Value,
 }
 
@@ -38,7 +38,7 @@ pub fn vectors() -> Vec<Vector> {
     [isemail(), validator(), idna(), nodemailer(), ispdb(), email_providers()].concat()
 }
 
-/// Settings without an issue, of which one field is replaced.
+/// Settings without an issue, with these fields replaced.
 fn document(changes: &[(&str, Value)]) -> Value {
     let mut document = json!({
         "host": "smtp.example.org",
@@ -74,9 +74,9 @@ fn vector(corpus: &'static str, field: &'static str, value: &str, label: &str, v
     Vector { corpus, field, value: value.to_owned(), label: label.to_owned(), verdict, document }
 }
 
-/// isemail's categories. A sender has to be usable as MAIL FROM and From, so of what RFC 5322 or a lenient
-/// parser would take only dot-atoms and quoted strings at domains of two labels are left: no comments, no
-/// folding, no literals, no obsolete form. Nobody asks DNS here.
+/// isemail's tests, by their category. A sender must be usable in MAIL FROM and in From. So of the addresses that RFC
+/// 5322 or a lenient parser accepts, only dot-atoms and quoted strings at domains of two labels are usable: no
+/// comments, no folding, no literals, no obsolete form. DNS is not asked.
 fn isemail() -> Vec<Vector> {
     let cases: Vec<(String, String)> =
         serde_json::from_str(include_str!("../corpora/isemail/tests.json")).expect("pairs");
@@ -88,15 +88,15 @@ fn isemail() -> Vec<Vector> {
         );
         let verdict = if usable { Verdict::Usable } else { Verdict::Refused };
         vectors.push(vector("isemail", "senderAddress", address, category, verdict.clone()));
-        // No reply address at all is fine.
+        // An absent reply address is valid.
         let verdict = if address.is_empty() { Verdict::Usable } else { verdict };
         vectors.push(vector("isemail", "replyTo", address, category, verdict));
     }
     vectors
 }
 
-/// validator.js' fixtures. Its options make the same value valid here and invalid there: only what it says
-/// without options is a verdict.
+/// validator.js' fixtures. Its options can make the same value valid or invalid, so only a test without options gives
+/// a verdict.
 fn validator() -> Vec<Vector> {
     let groups: Vec<Value> =
         serde_json::from_str(include_str!("../corpora/validator/fixtures.json")).expect("groups");
@@ -128,8 +128,9 @@ fn validator() -> Vec<Vector> {
     vectors
 }
 
-/// Unicode's conformance tests for UTS 46, non-transitional, all checks on, which is what CONTRACT §2 asks of a
-/// host. The file has three of its columns: source, toAsciiN, toAsciiNStatus, with their defaults filled in.
+/// Unicode's conformance tests for UTS 46, non-transitional, with all checks on, as docs/reference/settings.md
+/// requires for a host. The file has three of the columns (source, toAsciiN, toAsciiNStatus), with their defaults
+/// filled in.
 fn idna() -> Vec<Vector> {
     let mut vectors = Vec::new();
     for line in include_str!("../corpora/idna/IdnaTestV2.txt").lines() {
@@ -147,7 +148,7 @@ fn idna() -> Vec<Vector> {
     vectors
 }
 
-/// The escapes of Unicode's file: `\uXXXX`, `\x{XXXX}`, and `""` for nothing.
+/// Resolves the escapes of Unicode's file: `\uXXXX`, `\x{XXXX}`, and `""` for an empty text.
 fn unescape(column: &str) -> String {
     let mut text = String::new();
     let mut rest = if column == "\"\"" { "" } else { column };
@@ -157,7 +158,7 @@ fn unescape(column: &str) -> String {
             Some(found) => found,
             None => escape.strip_prefix('u').map_or(("", escape), |escape| escape.split_at(4)),
         };
-        // A few sources are half a surrogate pair, which no text in Rust can be.
+        // A few sources hold half of a surrogate pair, which a Rust text cannot hold.
         let number = u32::from_str_radix(digits, 16).expect("an escape");
         text.push(char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER));
         rest = after;
@@ -165,8 +166,8 @@ fn unescape(column: &str) -> String {
     text + rest
 }
 
-/// The services that nodemailer knows. Each is a server that people use: nothing about it is an error, and no
-/// typo is found in its name.
+/// The services that nodemailer knows. Each server is in use: the rules must find no error in it and no typo in its
+/// name.
 fn nodemailer() -> Vec<Vector> {
     let services: Vec<Map<String, Value>> =
         serde_json::from_str(include_str!("../corpora/nodemailer/services.json")).expect("services");
@@ -194,7 +195,7 @@ fn nodemailer() -> Vec<Vector> {
 }
 
 /// The outgoing servers of Thunderbird's ISP database, each for every domain of its provider. `plain` becomes
-/// STARTTLS: there is no "none" here.
+/// STARTTLS, because Ownpost has no unencrypted mode.
 fn ispdb() -> Vec<Vector> {
     let mut vectors = Vec::new();
     let mut domains = Vec::new();
@@ -238,8 +239,8 @@ fn ispdb() -> Vec<Vector> {
     vectors
 }
 
-/// Domains at which people have mailboxes, as the sender's and as the server's: names that exist, some of them
-/// one letter from a better known one.
+/// Domains of mailbox providers, as the sender's domain and as the server's. All exist; some differ by one letter
+/// from a better known one.
 fn email_providers() -> Vec<Vector> {
     let mut vectors = Vec::new();
     for domain in include_str!("../corpora/email-providers/domains.txt").lines() {

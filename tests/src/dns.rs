@@ -1,4 +1,4 @@
-//! A name server on loopback that says the same of every name, but for TXT.
+//! A name server on loopback that gives the same answer for every name, except for TXT records.
 
 #![allow(clippy::missing_panics_doc, reason = "a test helper panics to fail the test")]
 
@@ -9,8 +9,8 @@ use hickory_resolver::proto::rr::rdata::{A, AAAA, TXT};
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
 use tokio::net::UdpSocket;
 
-/// Starts it. `answer`: addresses separated by spaces, or `NXDOMAIN`, `NODATA`, `SERVFAIL`, `SILENCE`. Behind
-/// each ` | ` a TXT record: `name=text`.
+/// Starts the server. `answer` holds addresses separated by spaces, or `NXDOMAIN`, `NODATA`, `SERVFAIL`, `SILENCE`;
+/// then, after each ` | `, a TXT record as `name=text`.
 pub async fn start(answer: &str) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
     let address = socket.local_addr().expect("its address");

@@ -1,6 +1,5 @@
-//! What every implementation of the effects has to do, as suites that run against any of them: the embedded
-//! store, and AWS (emulated). Each suite works under a name of its own, so that one installation can take
-//! many runs.
+//! The contract of the effects, as suites that run against every implementation: memory, the embedded store, and
+//! emulated AWS. Each suite takes a name of its run, so that one installation can serve many runs.
 #![allow(clippy::missing_panics_doc, reason = "a suite that fails panics")]
 
 use std::time::Duration;
@@ -16,14 +15,14 @@ use ownpost_domain::delivery::{Delivery, DeliveryId, Revision, Status};
 use ownpost_domain::tenant::Tenant;
 use serde_json::json;
 
-/// The suites' hand on a queue: what the worker behind it does, and the passing of time.
+/// A queue as a test controls it: the worker's calls, and the passing of time.
 #[async_trait]
 pub trait QueueBench: Send + Sync {
-    /// Receives a few messages; receipt and body of each. A received message hides for `visibility`.
+    /// Receives a few messages, as pairs of receipt and body. A received message is hidden for `visibility`.
     async fn receive(&self, visibility: Duration) -> Vec<(String, String)>;
-    /// Takes a done message off the queue.
+    /// Deletes a message that is done.
     async fn delete(&self, receipt: &str);
-    /// Lets so much time pass: a clock turned by hand, or real waiting.
+    /// Lets this much time pass: by setting a test clock, or by waiting.
     async fn pass(&self, time: Duration);
 }
 
@@ -32,11 +31,11 @@ fn tenant(run: &str, name: &str) -> Tenant {
 }
 
 fn revision(name: &str) -> Revision {
-    // Secrets Manager wants 32 to 64 characters.
+    // Secrets Manager requires 32 to 64 characters.
     Revision(format!("{name:0>32}"))
 }
 
-/// The suites' own day; whole milliseconds, so that no store rounds it.
+/// A time on the suites' day, in seconds; whole milliseconds, so that no store rounds it.
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + seconds).expect("a time in range")
 }
@@ -67,7 +66,7 @@ async fn label(secrets: &dyn Secrets, tenant: &Tenant, stage: SecretStage) -> Op
     version.map(|StoredVersion { revision, document, .. }| (revision, document.to_string()))
 }
 
-/// Which versions carry AWSCURRENT, AWSPREVIOUS, AWSPENDING.
+/// The revisions with the labels AWSCURRENT, AWSPREVIOUS and AWSPENDING.
 async fn labels(secrets: &dyn Secrets, tenant: &Tenant) -> [Option<Revision>; 3] {
     let mut found = [None, None, None];
     for (slot, stage) in
@@ -78,7 +77,7 @@ async fn labels(secrets: &dyn Secrets, tenant: &Tenant) -> [Option<Revision>; 3]
     found
 }
 
-/// Versions and labels. `run` keeps this run's names apart from any other's.
+/// Versions and labels of secrets. `run` is a prefix of all names of this run.
 pub async fn secrets(secrets: &dyn Secrets, run: &str) {
     let (acme, other) = (tenant(run, "acme"), tenant(run, "other"));
     let (one, two, three) = (revision("1"), revision("2"), revision("3"));
@@ -88,20 +87,23 @@ pub async fn secrets(secrets: &dyn Secrets, run: &str) {
     secrets.discard_pending(&acme, &one).await.expect("nothing to discard is no error");
 
     secrets.put_pending(&acme, &one, "first").await.expect("put");
-    assert_eq!(labels(secrets, &acme).await, [None, None, Some(one.clone())], "pending alone");
+    assert_eq!(labels(secrets, &acme).await, [None, None, Some(one.clone())], "only pending");
     secrets.put_pending(&acme, &one, "first").await.expect("the same again changes nothing");
     assert_eq!(labels(secrets, &acme).await, [None, None, Some(one.clone())]);
     let stored = secrets.get_revision(&acme, &one).await.expect("get").expect("is there");
     assert_eq!((stored.revision.clone(), stored.document.as_str()), (one.clone(), "first"));
 
-    assert!(!secrets.promote(&acme, &one, Some(&two)).await.expect("promote"), "current is not that");
-    assert_eq!(labels(secrets, &acme).await, [None, None, Some(one.clone())], "and nothing moved");
+    assert!(!secrets.promote(&acme, &one, Some(&two)).await.expect("promote"), "another version is current");
+    assert_eq!(labels(secrets, &acme).await, [None, None, Some(one.clone())], "no label moved");
     assert!(secrets.promote(&acme, &one, None).await.expect("promote"));
     assert_eq!(labels(secrets, &acme).await, [Some(one.clone()), None, None]);
 
     secrets.put_pending(&acme, &two, "second").await.expect("put");
     assert_eq!(labels(secrets, &acme).await, [Some(one.clone()), None, Some(two.clone())], "current stays");
-    assert!(!secrets.promote(&acme, &two, None).await.expect("promote"), "somebody saved meanwhile");
+    assert!(
+        !secrets.promote(&acme, &two, None).await.expect("promote"),
+        "another version was saved meanwhile"
+    );
     assert!(secrets.promote(&acme, &two, Some(&one)).await.expect("promote"));
     assert_eq!(labels(secrets, &acme).await, [Some(two.clone()), Some(one.clone()), None]);
 
@@ -111,12 +113,12 @@ pub async fn secrets(secrets: &dyn Secrets, run: &str) {
     secrets.discard_pending(&acme, &three).await.expect("discard");
     assert_eq!(labels(secrets, &acme).await, [Some(two.clone()), Some(one.clone()), None]);
 
-    // Rollback: the earlier version becomes current, and the way back leads to the later one.
+    // Rollback: the earlier version becomes current, and the later one becomes the previous version.
     assert!(secrets.promote(&acme, &one, Some(&two)).await.expect("promote"));
     assert_eq!(labels(secrets, &acme).await, [Some(one.clone()), Some(two.clone()), None]);
     assert_eq!(label(secrets, &acme, SecretStage::Current).await, Some((one.clone(), "first".into())));
 
-    assert_eq!(labels(secrets, &other).await, [None, None, None], "another tenant has none of it");
+    assert_eq!(labels(secrets, &other).await, [None, None, None], "another tenant has no version");
     assert!(secrets.get_revision(&other, &one).await.expect("get").is_none());
 }
 
@@ -131,7 +133,7 @@ pub async fn ledger(ledger: &dyn Ledger, run: &str) {
 
 async fn events_of_rows(ledger: &dyn Ledger, run: &str) {
     let (acme, other) = (tenant(run, "acme"), tenant(run, "other"));
-    // Binary, and more than one DynamoDB item holds.
+    // Binary data, larger than one DynamoDB item.
     let document: Vec<u8> = (0..900_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     assert_eq!(ledger.get_event(&acme, "e1").await, Ok(None));
     assert_eq!(ledger.put_event(&acme, "e1", &document).await, Ok(true));
@@ -152,14 +154,14 @@ async fn rows(ledger: &dyn Ledger, run: &str) {
     twice.reason = "again".into();
     assert_eq!(ledger.insert(&twice).await, Ok(false), "the first one stays");
     assert_eq!(ledger.get(&acme, &row.id).await, Ok(Some(Versioned { value: row.clone(), version: 1 })));
-    assert_eq!(ledger.get(&other, &row.id).await, Ok(None), "rows are their tenant's alone");
+    assert_eq!(ledger.get(&other, &row.id).await, Ok(None), "only its own tenant reads a row");
 
     row.status = Status::Deferred;
     row.next_attempt_at = Some(at(60));
     row.revision = Some(revision("1"));
-    assert_eq!(ledger.update(&row, 2).await, Ok(false), "a version that is not there yet");
+    assert_eq!(ledger.update(&row, 2).await, Ok(false), "a version that does not exist yet");
     assert_eq!(ledger.update(&row, 1).await, Ok(true));
-    assert_eq!(ledger.update(&row, 1).await, Ok(false), "a version that is gone");
+    assert_eq!(ledger.update(&row, 1).await, Ok(false), "an old version");
     assert_eq!(ledger.get(&acme, &row.id).await, Ok(Some(Versioned { value: row.clone(), version: 2 })));
     row.next_attempt_at = None;
     row.status = Status::Sent;
@@ -169,7 +171,7 @@ async fn rows(ledger: &dyn Ledger, run: &str) {
     assert_eq!(ledger.get(&acme, &nothing).await, Ok(None));
 }
 
-/// All pages of a list, and how many there were.
+/// All pages of a list, as the ids in order, and the number of pages.
 async fn all(ledger: &dyn Ledger, tenant: &Tenant, filter: &Filter, order: Order) -> (Vec<String>, usize) {
     let (mut found, mut pages, mut cursor) = (Vec::new(), 0, None);
     loop {
@@ -204,7 +206,8 @@ async fn lists(ledger: &dyn Ledger, run: &str) {
         recipient: recipient.map(Into::into),
         status,
     };
-    // Filter, and what it finds, the oldest first. Rows of the same time stand in any one order.
+    // Pairs of a filter and the rows that it selects, the oldest first. Rows of the same time may come in any one
+    // order.
     let cases: [(Filter, &[&str]); 9] = [
         (by(None, None, None), &["e1>a@x.org", "e1>b@x.org", "e2>a@x.org", "e3>c@x.org"]),
         (by(Some("e1"), None, None), &["e1>a@x.org", "e1>b@x.org"]),
@@ -242,20 +245,32 @@ async fn states(ledger: &dyn Ledger, run: &str) {
     let state = async |tenant, now| ledger.get_state(tenant, "breaker", now).await.expect("get_state");
 
     assert_eq!(state(&acme, at(0)).await, None);
-    assert_eq!(ledger.put_state(&acme, "breaker", &first, 1, None, at(0)).await, Ok(false), "none is there");
+    assert_eq!(
+        ledger.put_state(&acme, "breaker", &first, 1, None, at(0)).await,
+        Ok(false),
+        "the state does not exist yet"
+    );
     assert_eq!(ledger.put_state(&acme, "breaker", &first, 0, None, at(0)).await, Ok(true));
-    assert_eq!(ledger.put_state(&acme, "breaker", &second, 0, None, at(0)).await, Ok(false), "one is there");
+    assert_eq!(
+        ledger.put_state(&acme, "breaker", &second, 0, None, at(0)).await,
+        Ok(false),
+        "the state exists"
+    );
     let Some(Versioned { value, version }) = state(&acme, at(0)).await else { panic!("written") };
     assert_eq!(value, first);
-    assert_eq!(state(&other, at(0)).await, None, "states are their tenant's alone");
-    assert_eq!(ledger.get_state(&acme, "health", at(0)).await, Ok(None), "and each has its key");
+    assert_eq!(state(&other, at(0)).await, None, "only its own tenant reads a state");
+    assert_eq!(ledger.get_state(&acme, "health", at(0)).await, Ok(None), "each state has its own key");
 
     assert_eq!(
         ledger.put_state(&acme, "breaker", &second, version, Some(at(10)), at(1)).await,
         Ok(true),
         "the version just read"
     );
-    assert_eq!(ledger.put_state(&acme, "breaker", &first, version, None, at(1)).await, Ok(false), "is gone");
+    assert_eq!(
+        ledger.put_state(&acme, "breaker", &first, version, None, at(1)).await,
+        Ok(false),
+        "an old version"
+    );
     let read = state(&acme, at(9)).await;
     assert_eq!(read, Some(Versioned { value: second, version: version + 1 }));
     assert_eq!(state(&acme, at(10)).await, None, "expired");
@@ -273,7 +288,7 @@ async fn tenants(ledger: &dyn Ledger, run: &str) {
     for name in [&names[1], &names[2], &names[0], &names[1]] {
         ledger.add_tenant(name).await.expect("add_tenant");
     }
-    // Others may have added theirs to the same installation.
+    // Other runs may have added tenants to the same installation.
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let page = ledger.tenants(after.as_ref(), 2).await.expect("tenants");
@@ -287,7 +302,7 @@ async fn tenants(ledger: &dyn Ledger, run: &str) {
     assert_eq!(ours, names, "each of them once");
 }
 
-/// Sending, hiding and the visibility timeout.
+/// Sending and hiding messages, and the visibility timeout.
 pub async fn queue(queue: &dyn Queue, bench: &dyn QueueBench, run: &str) {
     const VISIBILITY: Duration = Duration::from_secs(4);
     let acme = tenant(run, "acme");
@@ -298,9 +313,9 @@ pub async fn queue(queue: &dyn Queue, bench: &dyn QueueBench, run: &str) {
     };
     let sent = queue.send(&[message("now", 0), message("too late", 901), message("later", 3)]).await;
     assert!(sent[0].is_ok() && sent[2].is_ok(), "{sent:?}");
-    assert!(matches!(sent[1], Err(EffectError::Permanent { .. })), "one bad entry fails alone: {sent:?}");
+    assert!(matches!(sent[1], Err(EffectError::Permanent { .. })), "only the bad entry fails: {sent:?}");
     assert!(queue.send(&[]).await.is_empty());
-    // More than one SQS call takes.
+    // More messages than one SQS call takes.
     let many: Vec<_> = (0..23).map(|n| message(&format!("many-{n:02}"), 0)).collect();
     assert!(queue.send(&many).await.iter().all(Result::is_ok));
 
@@ -345,14 +360,14 @@ pub async fn queue(queue: &dyn Queue, bench: &dyn QueueBench, run: &str) {
     assert_eq!(bench.receive(VISIBILITY).await, [], "nothing is left");
 }
 
-/// Emitting.
+/// Emitting events to the bus.
 pub async fn events(events: &dyn Events, run: &str) {
     let emitted = |n: usize| Emitted {
         detail_type: "Relay Recovered",
         detail: json!({"tenant": format!("{run}-acme"), "number": n}),
     };
     assert!(events.emit(&[]).await.is_empty());
-    // More than one PutEvents call takes.
+    // More events than one PutEvents call takes.
     let many: Vec<_> = (0..12).map(emitted).collect();
     let results = events.emit(&many).await;
     assert_eq!(results.len(), 12);

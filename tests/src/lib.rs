@@ -1,4 +1,4 @@
-//! Shared helpers of the test suites.
+//! Helpers that the test suites share.
 
 pub mod certificates;
 pub mod corpora;

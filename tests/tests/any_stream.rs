@@ -1,4 +1,4 @@
-//! `ownpost_smtp::client`: the client over a stream in memory, by the same code as over TLS.
+//! `ownpost_smtp::client`: the client over a stream in memory, with the same code as over TLS.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -33,7 +33,7 @@ async fn a_batch_over_a_stream_in_memory() {
         for answer in ["250-relay.test\r\n250 8BITMIME", "250 a", "250 b", "354 c", "250 done", "221 bye"] {
             let read = theirs.read(&mut buffer).await.unwrap();
             heard.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
-            // Nobody waits for the answer to QUIT.
+            // The client does not wait for the answer to QUIT.
             let _ = theirs.write_all(format!("{answer}\r\n").as_bytes()).await;
         }
         heard

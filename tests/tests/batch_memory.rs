@@ -1,5 +1,5 @@
-//! A batch of ten thousand recipients holds its message once and a bounded piece of it beside: counted by an allocator
-//! of this test's own, which is why it has a file of its own.
+//! A batch of ten thousand recipients holds its message once and a bounded piece of it besides. An allocator of this
+//! test counts the memory, so the test has a file of its own.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use ownpost_smtp::client::Client;
 use ownpost_smtp::{BeforeCommit, Mail, Timeouts};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
-/// Counts the octets that are allocated, and the most there ever were.
+/// An allocator that counts the octets in use, and their maximum.
 struct Counting;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
@@ -45,7 +45,7 @@ impl BeforeCommit for Open {
     }
 }
 
-/// Takes every mail: each chunk of input that ends a message or an envelope has its replies.
+/// A server that takes every mail: it answers each chunk of input that ends a message or an envelope.
 async fn serve(mut stream: DuplexStream) {
     stream.write_all(b"220 sink.test\r\n").await.unwrap();
     let mut buffer = vec![0; 64 * 1024];
@@ -75,14 +75,14 @@ async fn serve(mut stream: DuplexStream) {
             }
         }
         kept.drain(..taken);
-        // Nobody waits for the answer to QUIT.
+        // The client does not wait for the answer to QUIT.
         if stream.write_all(replies.as_bytes()).await.is_err() {
             return;
         }
     }
 }
 
-/// The most octets that sending so many mails of this size took, beside the mails and their results.
+/// The most octets that sending so many mails of this size took, without the mails and their results.
 async fn extra(count: usize, size: usize) -> usize {
     let message: Arc<[u8]> = "A line of a message, not long.\n".repeat(size / 31).into_bytes().into();
     let mail = |n| Mail {
@@ -104,8 +104,8 @@ async fn extra(count: usize, size: usize) -> usize {
     assert!(results.iter().all(|result| matches!(result, Some(Ok(_)))), "all were taken");
     client.quit().await;
     server.await.unwrap();
-    // What is handed back, one result a mail, is the caller's: its slot, the text of its reply, and its place in the
-    // queue while it waited.
+    // The results belong to the caller, one for each mail: its slot, the text of its reply, and its place in the
+    // queue.
     let slot = size_of_val(results.as_slice()) / count;
     most.saturating_sub(count * (slot + "taken".len() + size_of::<usize>() + 1))
 }

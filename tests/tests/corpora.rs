@@ -1,5 +1,5 @@
-//! The outside corpora through the rules as the server runs them: what each corpus says of a value, against what
-//! we say. Where we differ on purpose, [`DIFFERENCES`] says why.
+//! The outside corpora through the rules as the server runs them: the verdict of each corpus is compared with
+//! Ownpost's. [`DIFFERENCES`] gives the reason for every intended difference.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
@@ -16,10 +16,10 @@ use ownpost_tests::corpora::{Vector, Verdict, vectors};
 use ownpost_tests::fuzz;
 use serde_json::Value;
 
-/// 2027-01-01.
+/// 2027-01-01 in seconds since 1970.
 const NOW: i64 = 1_798_761_600;
 
-/// Why we decide otherwise, for which vectors, and how.
+/// An intended difference: the reason, the vectors, and Ownpost's verdict.
 struct Difference {
     why: &'static str,
     applies: fn(&Vector) -> bool,
@@ -57,7 +57,7 @@ const DIFFERENCES: &[Difference] = &[
         usable: false,
     },
     Difference {
-        why: "which top-level domains there are changes, and nobody asks DNS here",
+        why: "the list of top-level domains changes, and the rules do not ask DNS",
         applies: |vector| vector.value == "z@co.c",
         usable: true,
     },
@@ -103,7 +103,7 @@ const DIFFERENCES: &[Difference] = &[
         usable: false,
     },
     Difference {
-        why: "slips of the lists: an address among the domains, a service without a host",
+        why: "typos of the lists: an address among the domains, a service without a host",
         applies: |vector| vector.label.contains('@') || vector.label == "Maildev",
         usable: false,
     },
@@ -120,7 +120,7 @@ fn domain(vector: &Vector) -> &str {
     vector.value.rsplit_once('@').map_or("", |(_, domain)| domain)
 }
 
-/// Whether the name has, plain or in an A-label, one of the characters that later versions of Unicode allow.
+/// Whether the name has a character that only later versions of Unicode allow, plain or in an A-label.
 fn is_newer(name: &str) -> bool {
     let plain = ['\u{32931}', '\u{32b9a}', '\u{3e8ac}', '\u{3f8cd}'];
     name.contains(plain)
@@ -129,7 +129,7 @@ fn is_newer(name: &str) -> bool {
             .any(|label| name.contains(label))
 }
 
-/// Every vector with what the rules say of it.
+/// Every vector with the result of its validation.
 static CHECKED: LazyLock<Vec<(Vector, CheckedDraft)>> = LazyLock::new(|| {
     let run = |document: &Value| check(document.to_string().as_bytes(), &Config::default(), "en", NOW);
     vectors().into_iter().map(|vector| (vector.clone(), run(&vector.document))).collect()
@@ -142,7 +142,7 @@ fn errors(checked: &CheckedDraft, field: &str) -> Vec<String> {
     errors.map(|issue| issue.code.clone()).collect()
 }
 
-/// The value as it would be stored and dialled.
+/// The value as it is stored and dialled.
 fn stored(checked: &CheckedDraft, field: &str) -> Option<String> {
     let settings = checked.draft.clone()?.resolve(None, "en").ok()?;
     match field {
@@ -153,7 +153,7 @@ fn stored(checked: &CheckedDraft, field: &str) -> Option<String> {
 }
 
 #[test]
-fn every_vector_is_judged_as_its_corpus_says_or_for_a_reason() {
+fn every_vector_has_the_verdict_of_its_corpus_or_a_listed_difference() {
     assert!(CHECKED.len() > 20_000, "{}", CHECKED.len());
     let mut used = vec![0; DIFFERENCES.len()];
     let mut wrong = Vec::new();
@@ -180,7 +180,7 @@ fn every_vector_is_judged_as_its_corpus_says_or_for_a_reason() {
     }
     assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
     for (difference, used) in DIFFERENCES.iter().zip(used) {
-        assert!(used > 0, "nothing differs any more because {}", difference.why);
+        assert!(used > 0, "no vector has this difference any more: {}", difference.why);
     }
 }
 
@@ -195,11 +195,11 @@ fn every_fix_cures_its_issue_and_adds_no_error() {
     assert!(fixes > 500, "{fixes}");
 }
 
-/// The servers that mail programs send through today, each with a sender of each of its domains: their names are never
-/// corrected, and their ports and TLS modes are errors only where they are odd indeed.
+/// The servers that mail programs use today, each with a sender of each of its domains: no server name is reported as
+/// a typo, and only unusual ports and TLS modes are errors.
 #[test]
-fn servers_that_people_send_through_are_taken_as_they_are() {
-    let (mut servers, mut foreign, mut slips) = (0, BTreeSet::new(), BTreeSet::new());
+fn servers_of_mail_programs_are_accepted_unchanged() {
+    let (mut servers, mut foreign, mut typos) = (0, BTreeSet::new(), BTreeSet::new());
     for (vector, checked) in CHECKED.iter().filter(|(vector, _)| vector.corpus == "ispdb") {
         servers += 1;
         let sender =
@@ -209,21 +209,21 @@ fn servers_that_people_send_through_are_taken_as_they_are() {
                 ("port.not_allowed", "SSL 586") | ("security.port_mismatch", "SSL 587") => {}
                 ("host.typo", _) => panic!("{} is a server", vector.value),
                 ("senderAddress.provider_mismatch", _) => _ = foreign.insert(sender),
-                ("senderAddress.typo", _) => _ = slips.insert(sender),
+                ("senderAddress.typo", _) => _ = typos.insert(sender),
                 _ => assert_eq!(issue.severity, Severity::Warning, "{vector:?}\n  {issue:?}"),
             }
         }
     }
     assert!(servers > 1_300, "{servers}");
-    // Domains of theirs that our list of providers lacks.
+    // Domains that Ownpost's list of providers lacks.
     assert!(foreign.len() <= 44, "{} domains: {foreign:?}", foreign.len());
-    assert!(slips.len() <= 2, "{} domains: {slips:?}", slips.len());
+    assert!(typos.len() <= 2, "{} domains: {typos:?}", typos.len());
 }
 
-/// A correction offered for a name that exists sends somebody's mail elsewhere. The lists hold names that were
-/// registered because they are one letter from a famous one, so the number cannot be nothing.
+/// A wrong correction of an existing name sends mail to another domain. The lists hold names that differ by one
+/// letter from a famous one, so a few wrong corrections cannot be avoided.
 #[test]
-fn names_that_exist_are_seldom_taken_for_slips() {
+fn existing_names_are_rarely_reported_as_typos() {
     let (mut hosts, mut senders) = (Vec::new(), Vec::new());
     let exist = |corpus| matches!(corpus, "nodemailer" | "email-providers");
     for (vector, checked) in CHECKED.iter().filter(|(vector, _)| exist(vector.corpus)) {
@@ -240,12 +240,12 @@ fn names_that_exist_are_seldom_taken_for_slips() {
     assert!(senders.len() <= 63, "{} senders: {senders:?}", senders.len());
 }
 
-/// `POST /smtp/validate` answers with the report that the rules give, whatever the document.
+/// `POST /smtp/validate` answers every document with the report of the rules.
 #[tokio::test]
 async fn the_api_answers_the_same_report() {
     let mut app = App::new(Config::default(), Memory::new().effects()).expect("a world in memory");
     app.now = Arc::new(|| Timestamp::from_second(NOW).expect("a time"));
-    // A sample: the call adds nothing to the rules but the way to them.
+    // A sample is enough: the API only passes the document to the rules.
     for (vector, checked) in CHECKED.iter().step_by(7) {
         let body = vector.document.to_string();
         let request = Request {

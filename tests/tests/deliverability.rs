@@ -1,4 +1,4 @@
-//! What DNS says of a sender and a relay, asked of a name server on loopback.
+//! The deliverability check of a sender and a relay, with a name server on loopback.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use ownpost_core::functions::api::explain::deliverability;
 use ownpost_smtp::deliverability::look;
 use ownpost_tests::dns;
 
-/// SPF's and DMARC's results and how much advice there is, for a relay at 192.0.2.1.
+/// Checks the results of SPF and DMARC and the number of advice texts, for a relay at 192.0.2.1.
 async fn check(records: &str, host: &str, spf: &str, dmarc: &str, advice: usize) {
     let server = dns::start(records).await;
     let config = Config { dns_server: Some(server), ..Config::default() };
@@ -22,7 +22,7 @@ async fn check(records: &str, host: &str, spf: &str, dmarc: &str, advice: usize)
     assert!(found.advice.iter().all(|text| text.contains("news.example.org")), "{:?}", found.advice);
 }
 
-/// DKIM's result, and what the advice on it begins with, through a provider's relay.
+/// Checks the result of DKIM and the beginning of its advice, for a provider's relay.
 async fn check_dkim(records: &str, host: &str, want: &str) {
     let server = dns::start(&format!(
         "NODATA | news.example.org=v=spf1 ip4:192.0.2.1 -all | _dmarc.example.org=v=DMARC1; p=none{records}"
@@ -46,15 +46,15 @@ async fn dkim() {
     let key = "v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0B";
     let microsoft = "smtp.office365.com";
     check_dkim(&format!(" | selector2._domainkey.news.example.org={key}"), microsoft, "pass").await;
-    // Microsoft signs with these two and no other.
+    // Microsoft signs with these two selectors and no other.
     check_dkim("", microsoft, "missing").await;
     check_dkim(&format!(" | selector1._domainkey.example.org={key}"), microsoft, "missing").await;
     check_dkim(" | selector1._domainkey.news.example.org=v=DKIM1; p=", microsoft, "invalid").await;
     check_dkim(" | selector1._domainkey.news.example.org=verification=1", microsoft, "missing").await;
-    // Google's customers may choose another.
+    // Google's customers may choose another selector.
     check_dkim(&format!(" | google._domainkey.news.example.org={key}"), "smtp.gmail.com", "pass").await;
     check_dkim("", "smtp.gmail.com", "unknown").await;
-    // Whoever runs a server chooses.
+    // An unknown server may use any selector.
     check_dkim(&format!(" | mail._domainkey.news.example.org={key}"), "mail.example.org", "unknown").await;
 }
 

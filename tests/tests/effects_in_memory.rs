@@ -1,4 +1,4 @@
-//! The contract suite of the effects, against those in memory: unit tests and simulations stand on them.
+//! The contract suite of the effects, against the effects in memory, on which unit tests and simulations depend.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,7 +11,7 @@ use ownpost_core::effects::{Ledger as _, Queue as _, QueueMessage, SecretStage, 
 use ownpost_domain::tenant::Tenant;
 use ownpost_tests::effects_contract::{self, QueueBench};
 
-/// A clock that is turned by hand.
+/// A clock that the test sets.
 #[derive(Clone, Default)]
 struct HandClock(Arc<AtomicI64>);
 
@@ -109,7 +109,11 @@ async fn a_restart_loses_nothing() {
     let received = store.receive(&acme, 10, visibility).await.expect("receive");
     let mut bodies: Vec<_> = received.iter().map(|message| message.body.as_str()).collect();
     bodies.sort_unstable();
-    assert_eq!(bodies, ["in flight", "waiting"], "nobody has it any more; the plan to hide one still holds");
+    assert_eq!(
+        bodies,
+        ["in flight", "waiting"],
+        "the receiving process is gone; a hidden message is still hidden"
+    );
     clock.turn(Duration::from_mins(1));
     let received = store.receive(&acme, 10, visibility).await.expect("receive");
     assert_eq!(received.len(), 1);
@@ -121,7 +125,7 @@ async fn a_restart_loses_nothing() {
 }
 
 #[tokio::test]
-async fn groups_are_served_each_on_its_own() {
+async fn each_group_is_served_separately() {
     let bench = Bench::new();
     let names = ["loud", "quiet"].map(|name| Tenant::new(name).expect("a name"));
     let mut messages: Vec<_> = (0..50).map(|n| message(&names[0], &n.to_string())).collect();
@@ -135,7 +139,7 @@ async fn groups_are_served_each_on_its_own() {
 }
 
 #[tokio::test]
-async fn an_old_receipt_is_worth_nothing() {
+async fn an_old_receipt_neither_hides_nor_deletes() {
     let bench = Bench::new();
     let acme = Tenant::new("acme").expect("a name");
     bench.store.send(&[message(&acme, "body")]).await;
@@ -145,14 +149,14 @@ async fn an_old_receipt_is_worth_nothing() {
     assert_eq!((first[0].receives, second[0].receives), (1, 2));
     assert!(bench.store.hide(&first[0].receipt, Duration::from_secs(9)).await.is_err());
     bench.store.delete(vec![first[0].receipt.clone()]).await.expect("delete");
-    assert_eq!(bench.store.queue_length().await, Ok(1), "who has it now still has it");
+    assert_eq!(bench.store.queue_length().await, Ok(1), "the message is still received by its new worker");
     bench.store.delete(vec![second[0].receipt.clone()]).await.expect("delete");
     assert_eq!(bench.store.queue_length().await, Ok(0));
 }
 
 #[tokio::test]
-async fn nobody_waits_for_another() {
-    // Many callers at once share commits; each gets its own answer.
+async fn concurrent_calls_share_commits() {
+    // Concurrent calls share commits; each gets its own answer.
     let bench = Bench::new();
     let acme = Tenant::new("acme").expect("a name");
     let mut tasks = tokio::task::JoinSet::new();

@@ -6,8 +6,8 @@ use std::time::Duration;
 use ownpost_tests::faults::{Plan, run};
 
 #[test]
-fn whatever_relays_do_and_whoever_is_killed_every_mail_is_accounted_for() {
-    // Another seed is another run: OWNPOST_FAULTS_SEED.
+fn every_mail_is_accounted_for_when_relays_fail_and_senders_are_killed() {
+    // OWNPOST_FAULTS_SEED chooses another seed, and so another run.
     let seed = std::env::var("OWNPOST_FAULTS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(5);
     println!("seed {seed}");
     let plan = Plan {

@@ -1,17 +1,17 @@
-//! Every input that the fuzz targets keep, and every one that ever broke something, on stable Rust.
+//! Replays the corpora of the fuzz targets, and every input that ever failed, on stable Rust.
 
 use std::fs;
 use std::path::Path;
 
 use ownpost_tests::fuzz;
 
-/// Runs the body over `tests/fuzz/corpus/<target>.txt` and `tests/fuzz/found/<target>.txt`, an input a line.
+/// Runs the body over `tests/fuzz/corpus/<target>.txt` and `tests/fuzz/found/<target>.txt`, one input in each line.
 fn replay(target: &str, body: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let mut count = 0;
     for kept in ["corpus", "found"] {
         let file = folder.join(kept).join(target).with_extension("txt");
-        // Not every target has found something.
+        // Some targets have no file of failed inputs.
         let Ok(text) = fs::read_to_string(&file) else { continue };
         for (number, line) in text.lines().enumerate() {
             let input = unescape(line);
@@ -23,7 +23,7 @@ fn replay(target: &str, body: fn(&[u8])) {
     assert!(count > 0, "{target} has no corpus");
 }
 
-/// What `tests/fuzz/corpus.mjs` has escaped.
+/// Resolves the escapes that `tests/fuzz/corpus.mjs` writes.
 fn unescape(line: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(line.len());
     let mut rest = line.bytes();

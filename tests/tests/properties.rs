@@ -1,5 +1,5 @@
-//! Properties over generated inputs, where the fuzz targets' bodies say what must hold. The seed is fixed, so that
-//! a run is the same everywhere; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` look further.
+//! Properties over generated inputs; the bodies of the fuzz targets check them. The seed is fixed, so that a run is
+//! the same on every machine. `PROPTEST_CASES` and `PROPTEST_RNG_SEED` choose other inputs.
 
 use ownpost_smtp::capabilities::Offer;
 use ownpost_smtp::reply::{MAX_LINE, MAX_LINES, RawReply};
@@ -18,7 +18,7 @@ fn config() -> Config {
     Config { rng_seed, failure_persistence: None, ..default }
 }
 
-/// A line of a reply: anything that is text and neither ends the line nor is refused in it.
+/// A line of a reply: any text without a line end or a refused character.
 fn line() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => "[^\0\r\n]{0,40}",
@@ -32,7 +32,7 @@ fn reply() -> impl Strategy<Value = RawReply> {
     (200_u16..600, lines).prop_map(|(code, lines)| RawReply { code, lines })
 }
 
-/// Pieces that mean something in a message: dots, line ends of all kinds, lines around the longest allowed.
+/// Messages made of pieces with a meaning: dots, line ends of all kinds, lines around the longest allowed length.
 fn message() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         3 => prop::sample::select(vec![".", "..", "\r\n", "\n", "\r", "\r\n.\r\n", "\n.\n", "a", "From ", "é", "🦀"])
@@ -44,7 +44,7 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-/// Text as people and attackers type it into the form.
+/// Text as users and attackers type it into the form.
 fn typed() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "smtp",
@@ -133,7 +133,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Settings of which some fields are anything.
+/// Settings in which some fields have any value.
 fn document() -> impl Strategy<Value = Value> {
     let field = prop_oneof![
         19 => prop::sample::select(vec![
@@ -164,9 +164,9 @@ fn document() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What a server says that takes every mail, waiting for the client after each group: a batch of one, then a batch
-/// of four.
-fn willing(pipelining: bool) -> Vec<u8> {
+/// The script of a server that accepts every mail and waits for the client after each group of replies: a batch of
+/// one mail, then a batch of four.
+fn accepting(pipelining: bool) -> Vec<u8> {
     let mails = if pipelining {
         let group = "250 a\r\n250 b\r\n354 c\r\n|";
         format!("{group}250 d\r\n|{}250 d\r\n", [group; 4].join("250 d\r\n"))
@@ -176,12 +176,12 @@ fn willing(pipelining: bool) -> Vec<u8> {
     let offer = if pipelining { "PIPELINING" } else { "8BITMIME" };
     let script = format!("220 mx\r\n|250-mx\r\n250-SIZE 0\r\n250 {offer}\r\n|{mails}");
     let said = script.bytes().map(|byte| if byte == b'|' { fuzz::client::TURN } else { byte });
-    // The first byte asks for a first batch of one.
+    // The first byte selects a first batch of one mail.
     [0].into_iter().chain(said).collect()
 }
 
-/// What a server says that may do anything: replies that fit, replies that do not, and the stage directions. The first
-/// byte chooses batches, gate and window.
+/// The script of a server that may do anything: fitting replies, unexpected replies, and stage directions. The first
+/// byte selects batches, gate and window.
 fn server() -> impl Strategy<Value = Vec<u8>> {
     const HELLO: &str = "220 mx\r\n|250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n|";
     let word = prop::sample::select(vec![
@@ -228,7 +228,7 @@ fn server() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Addresses that are none, and some that are: a path that is left early, a second command, a parameter.
+/// Addresses, mostly invalid: the end of a path, a second command, a parameter.
 fn address() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "a",
@@ -260,12 +260,12 @@ fn address() -> impl Strategy<Value = String> {
 }
 
 #[test]
-fn a_willing_server_gets_every_mail_however_its_words_are_cut() {
+fn an_accepting_server_gets_every_mail_however_its_replies_are_split() {
     for pipelining in [false, true] {
-        let script = willing(pipelining);
+        let script = accepting(pipelining);
         let whole = fuzz::client::play(&script);
         let accepted = whole.outcomes.iter().filter(|outcome| matches!(outcome, Some(Ok(_)))).count();
-        assert_eq!(accepted, 5, "all but the one to nobody");
+        assert_eq!(accepted, 5, "all mails except the one without a valid recipient");
         for cut in 1..script.len() {
             let parts = [&script[..cut], &[fuzz::client::SPLIT], &script[cut..]].concat();
             assert!(fuzz::client::play(&parts) == whole, "cut at {cut}");
@@ -277,20 +277,20 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn a_reply_that_is_written_is_read(reply in reply()) {
+    fn a_written_reply_is_parsed_unchanged(reply in reply()) {
         let wire = fuzz::reply::render(&reply);
         prop_assert_eq!(fuzz::reply::parse(&wire), [Ok(reply)]);
         fuzz::reply::run(&wire);
     }
 
     #[test]
-    fn any_bytes_are_replies_or_not(data in vec(any::<u8>(), 0..300)) {
+    fn any_bytes_are_parsed_as_replies_or_refused(data in vec(any::<u8>(), 0..300)) {
         fuzz::reply::run(&data);
         fuzz::ehlo::run(&data);
     }
 
     #[test]
-    fn an_offer_is_in_any_order_and_case(
+    fn an_offer_is_parsed_in_any_order_and_case(
         words in prop::sample::subsequence(vec!["starttls", "pipelining", "8bitmime", "smtputf8", "size 1000"], 0..=5)
             .prop_shuffle(),
         upper in any::<bool>(),
@@ -309,22 +309,22 @@ proptest! {
     }
 
     #[test]
-    fn a_message_that_is_encoded_is_read_as_it_was_meant(message in message()) {
+    fn an_encoded_message_is_decoded_unchanged(message in message()) {
         fuzz::message::run(&message);
     }
 
     #[test]
-    fn whatever_a_server_says_each_mail_leaves_once_at_most(script in server()) {
+    fn a_mail_is_never_sent_twice(script in server()) {
         fuzz::client::run(&script);
     }
 
     #[test]
-    fn nothing_in_an_address_is_a_command(from in address(), to in address()) {
+    fn an_address_never_adds_a_command(from in address(), to in address()) {
         fuzz::client::addressed(&from, &to);
     }
 
     #[test]
-    fn settings_have_a_report_whose_fixes_cure(document in document()) {
+    fn every_fix_of_any_document_cures_its_issue(document in document()) {
         fuzz::settings::run(document.to_string().as_bytes());
     }
 }

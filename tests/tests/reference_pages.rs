@@ -1,8 +1,7 @@
-//! The documentation holds: its links lead somewhere, and the tables of docs/reference are written from the code, so that
-//! no fact has a second home.
-//! `OWNPOST_WRITE=1 cargo test -p ownpost-tests --test reference_pages` writes them; without it, the test fails when a
-//! page and the code differ. A table stands between `<!-- table: NAME -->` and `<!-- end -->`; the rest of a page is
-//! written by hand.
+//! Checks the documentation: its links lead to files and headings, and the tables of docs/reference are generated
+//! from the code, so that each fact is written once. `OWNPOST_WRITE=1 cargo test -p ownpost-tests --test
+//! reference_pages` writes the tables; without it, the test fails when a page and the code differ. A table is between
+//! `<!-- table: NAME -->` and `<!-- end -->`; the rest of a page is written by hand.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,8 +20,8 @@ use smtp_rules::{PORTS, Security};
 const START: &str = "<!-- table: ";
 const END: &str = "<!-- end -->";
 
-/// A table by its name: `issues` and the like; `members Event` for the members of a document of `ownpost schema`;
-/// `values Status` for the values of one of its enumerations; `command test` for a command's arguments.
+/// The table with this name: `issues` and the like; `members Event` for the members of a document of `ownpost
+/// schema`; `values Status` for the values of one of its enumerations; `command test` for the arguments of a command.
 fn table(name: &str) -> Option<String> {
     Some(match name {
         "ports" => ports(),
@@ -42,7 +41,7 @@ fn table(name: &str) -> Option<String> {
     })
 }
 
-/// The lines of a Markdown table; a `|` in a cell would end it.
+/// The lines of a Markdown table. A `|` in a cell is escaped, because it would end the cell.
 fn rows<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = format!("| {} |\n|{}\n", head.join(" | "), "---|".repeat(N));
     for row in rows {
@@ -139,7 +138,7 @@ fn command(name: &str) -> Option<String> {
     Some(format!("{about}.\n\n{}", rows(["argument", "default", "meaning"], arguments)))
 }
 
-/// The members of a document or of a part of one.
+/// The members of a document, or of a part of a document.
 fn members(document: &str) -> Option<String> {
     let schemas = ownpost::cli::schema::all();
     let schema = schemas["$defs"].get(document)?;
@@ -155,7 +154,7 @@ fn members(document: &str) -> Option<String> {
     Some(rows(["member", "type", "meaning"], schema["properties"].as_object()?.iter().map(row)))
 }
 
-/// What a member may be, in words.
+/// The type of a member, as text.
 fn kind(schema: &Value) -> String {
     if let Some(reference) = schema["$ref"].as_str() {
         let name = reference.rsplit('/').next().unwrap_or(reference);
@@ -182,12 +181,12 @@ fn kind_of(kind: &str, schema: &Value) -> String {
     }
 }
 
-/// A member's meaning and its limits.
+/// The meaning of a member, and its limits.
 fn described(member: &Value) -> String {
     let mut text = member["description"].as_str().unwrap_or_default().replace('\n', " ");
     let limit = |low: &str, high: &str| (member[low].as_u64(), member[high].as_u64());
     for (low, high, of) in [("minLength", "maxLength", "characters"), ("minItems", "maxItems", "items")] {
-        // A limit that the sentence names already is not said twice.
+        // A limit that the description names already is not repeated.
         match limit(low, high) {
             (_, Some(most)) if text.contains(&most.to_string()) => {}
             (Some(least), Some(most)) => {
@@ -211,7 +210,7 @@ fn values(enumeration: &str) -> Option<String> {
     Some(rows(["value", "meaning"], one_of.iter().map(row)))
 }
 
-/// The page with every table written new, and the names of its tables.
+/// The page with all tables generated again, and the names of its tables.
 fn written(page: &str) -> Result<(String, Vec<String>), String> {
     let (mut out, mut names, mut rest) = (String::new(), Vec::new(), page);
     while let Some((before, after)) = rest.split_once(START) {
@@ -239,7 +238,7 @@ fn pages() -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_table_is_what_the_code_says() {
+fn every_table_agrees_with_the_code() {
     let write = std::env::var_os("OWNPOST_WRITE").is_some();
     for path in pages() {
         let page = fs::read_to_string(&path).unwrap();
@@ -255,10 +254,12 @@ fn every_table_is_what_the_code_says() {
     }
 }
 
-/// A document, part or enumeration that no page shows would have to be looked up in the code.
+/// Without this, a document, part or enumeration could be missing on all pages, and readers would have to look it up
+/// in the code.
 #[test]
 fn every_document_and_its_parts_are_on_a_page() {
-    // Texts with a form of their own; the catalogues are tables of their own; a secret's forms are described by hand.
+    // Some texts have a format of their own; the catalogues have tables of their own; the forms of a secret are
+    // described by hand.
     const BY_HAND: [&str; 8] = [
         "EnhancedCode",
         "DeliveryId",
@@ -311,7 +312,7 @@ fn every_function_of_the_npm_package_is_on_its_page() {
     }
 }
 
-/// Files under `folder` that end in `.md`, what is built or installed left out.
+/// The `.md` files under `folder`, without built or installed ones.
 fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -328,7 +329,7 @@ fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The anchors of a page's headings, as GitHub makes them.
+/// The anchors of a page's headings, as GitHub generates them.
 fn anchors(page: &str) -> Vec<String> {
     let mut anchors = Vec::<String>::new();
     let mut in_code = false;
@@ -346,7 +347,7 @@ fn anchors(page: &str) -> Vec<String> {
     anchors
 }
 
-/// The targets of a page's links and pictures, code left out.
+/// The targets of a page's links and pictures, without those in code.
 fn links(page: &str) -> Vec<String> {
     let mut links = Vec::new();
     for block in page.split("```").step_by(2) {

@@ -1,5 +1,5 @@
-//! The settings vectors through the rules and the server's side of them: `tests/vectors/settings.json`. The same
-//! file goes through the npm package (`tests/validator`).
+//! The settings vectors of `tests/vectors/settings.json` through the rules and the server's reading of settings. The
+//! same file is used for the npm package (`tests/validator`).
 
 use ownpost_core::config::Config;
 use ownpost_core::wire::settings::{CheckedDraft, check, from_document, to_document};
@@ -7,7 +7,7 @@ use ownpost_core::wire::validation::{Issue, Severity};
 use ownpost_i18n::Locale;
 use serde_json::{Map, Value};
 
-/// 2027-01-01.
+/// 2027-01-01 in seconds since 1970.
 const NOW: i64 = 1_798_761_600;
 
 struct Vector {
@@ -82,7 +82,7 @@ fn every_valid_vector_can_be_stored_and_read() {
     }
 }
 
-/// RFC 7396.
+/// Applies a JSON merge patch (RFC 7396).
 fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
@@ -164,7 +164,7 @@ fn messages_in_every_language_are_filled() {
 }
 
 #[test]
-fn tags_of_languages() {
+fn a_language_tag_selects_the_language_of_messages() {
     let message =
         |locale: &str| run(&Value::Null, &Config::default(), locale).report.issues[0].message.clone();
     for (tag, like) in [
@@ -183,7 +183,7 @@ fn tags_of_languages() {
 }
 
 #[test]
-fn certificates_have_their_time() {
+fn certificates_are_reported_outside_their_validity() {
     let is_ca = |vector: &Vector| {
         vector.expect.is_empty() && vector.document["caPem"].as_str().is_some_and(|pem| pem.contains("BEGIN"))
     };
@@ -199,7 +199,7 @@ fn certificates_have_their_time() {
 }
 
 #[test]
-fn documents_beyond_the_limits() {
+fn documents_beyond_the_limits_are_refused() {
     for (document, code) in [
         ("nonsense".to_owned(), "settings.not_json"),
         (format!("{{\"x\":{}{}}}", "[".repeat(40), "]".repeat(40)), "settings.too_deep"),

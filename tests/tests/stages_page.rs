@@ -1,5 +1,5 @@
-//! docs/stages.md is written from the code and its catalogue. `OWNPOST_WRITE=1 cargo test --test stages_page`
-//! writes it; without, the test fails when the page and the code have parted.
+//! docs/stages.md is generated from the code and its catalogue. `OWNPOST_WRITE=1 cargo test --test stages_page`
+//! writes it; without it, the test fails when the page and the code differ.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -44,7 +44,7 @@ fn page() -> String {
     page.push_str("\n## Failure codes\n\nThe files named are in `tests/dialogues/` and show how a server provokes the code.\n");
     let dialogues = dialogues();
     for code in FailureCode::ALL {
-        let words = &english.failures[code.code()];
+        let text = &english.failures[code.code()];
         let field = match code.field() {
             "" => "no single setting".to_owned(),
             field => format!("`{field}`"),
@@ -55,14 +55,14 @@ fn page() -> String {
             page,
             "\n### `{}`\n{}\n\n**What to do:** {}\n\nSetting: {field}. Shown by: {files}.\n",
             code.code(),
-            words.message,
-            words.remedy,
+            text.message,
+            text.remedy,
         );
     }
     page
 }
 
-/// The dialogues of each code.
+/// The dialogue files of each failure code.
 fn dialogues() -> BTreeMap<String, Vec<String>> {
     let mut dialogues = BTreeMap::<String, Vec<String>>::new();
     for entry in std::fs::read_dir(root().join("tests/dialogues")).unwrap() {
@@ -88,7 +88,7 @@ fn root() -> &'static Path {
 }
 
 #[test]
-fn the_page_is_what_the_code_says() {
+fn the_page_agrees_with_the_code() {
     let path = root().join("docs/stages.md");
     if std::env::var_os("OWNPOST_WRITE").is_some() {
         std::fs::write(&path, page()).unwrap();

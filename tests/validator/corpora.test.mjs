@@ -1,5 +1,5 @@
-// The outside corpora (tests/corpora) through the npm package: what Node and Chromium report is what the server
-// reports, byte for byte.
+// The outside corpora (tests/corpora) through the npm package: the reports of Node and Chromium are those of the
+// server, byte for byte.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -22,17 +22,19 @@ after(async () => {
 });
 
 /**
- * Names that the server's tables know and an engine's do not, because it was built before Unicode allowed their
- * characters: it reports an error where the server reports none, or that nothing is left of a label. All of them are in
- * Unicode's own corpus, which has the newest on purpose; Node 20 refuses 107.
+ * The most names that the server accepts and an engine refuses, because it was built before Unicode allowed their
+ * characters. The engine reports an error where the server reports none, or an empty label. All these names are in
+ * Unicode's own corpus, which includes the newest characters on purpose; Node 20 refuses 107.
  */
 const MOST_REFUSED = 120;
 
-/** The reports agree wherever the browser can know; `refuses` says whether its URL parser takes a host. */
+/**
+ * Checks that the reports agree wherever the browser can know; `refuses` says whether its URL parser refuses a host.
+ */
 function compare(reports, refuses) {
   assert.equal(reports.length, vectors.length);
   const all = vectors.map((vector, index) => ({ ...vector, found: reports[index], refused: refuses[index] }));
-  // Unicode's corpus is made to find what only strict tables refuse; everything else the browser knows.
+  // Unicode's corpus holds names that only strict tables refuse. For all other corpora the browser knows every issue.
   assert.ok(all.every(({ name, report }) => name.startsWith('idna ') || !serverOnly.test(report)));
   const known = all.filter(({ report }) => !serverOnly.test(report));
   assert.ok(known.length > 15_000, `${known.length} of ${vectors.length}`);
@@ -47,7 +49,7 @@ function compare(reports, refuses) {
   assert.ok(differing.length <= MOST_REFUSED, `${differing.length} names refused that the server takes`);
 }
 
-/** Runs in Node and, sent as text, in the page. */
+/** Compares the reports. It runs in Node and, sent as text, in the page. */
 const check = (documents, validate) => {
   const refuses = ({ host, senderAddress }) => {
     const name = host === 'smtp.example.org' ? senderAddress.split('@').pop() : host;
@@ -80,7 +82,7 @@ test('in Chromium', async () => {
     async ([documents, source]) => {
       const { default: init, validate } = await import('/validator/index.js');
       await init();
-      // The same function as in Node: its source travels into the page, where only its two arguments are known.
+      // The same function as in Node: its source is sent to the page, where only its two arguments exist.
       return new Function('documents', 'validate', `return (${source})(documents, validate)`)(documents, validate);
     },
     [documents, check.toString()],

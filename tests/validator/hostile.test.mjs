@@ -1,4 +1,4 @@
-// Whatever comes in, a report goes out; nothing throws, and the input stays as it was.
+// For every input there is a report; nothing throws, and the input is not changed.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -93,7 +93,7 @@ test('cycles, depth and size', () => {
   assert.equal(codesOf({ ...base, ...many }).length, 1000);
 });
 
-test('the input is read and no more', () => {
+test('the input is only read', () => {
   const settings = JSON.parse(JSON.stringify({ ...base, routing: { notification: { via: 'relay' } } }));
   const before = JSON.stringify(settings);
   const watched = new Proxy(settings, {

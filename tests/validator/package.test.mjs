@@ -1,4 +1,4 @@
-// How the package loads.
+// Loading the package.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -8,13 +8,13 @@ import { test } from 'node:test';
 import { base, dist } from './support.mjs';
 
 let count = 0;
-/** A copy of the module with a state of its own. */
+/** A new copy of the module with its own state. */
 const fresh = () => import(`${new URL('index.js', dist)}?${++count}`);
 
 test('loads once, however often it is asked', async () => {
   const { default: init, validate } = await fresh();
   assert.throws(() => validate(base), /init/);
-  // The first call says where the WASM is: the others join its load.
+  // The first call gives the place of the WASM; the others join its load.
   await Promise.all([init(), init({ wasm: new Uint8Array([1, 2, 3]) })]);
   await init({ wasm: new Uint8Array([1, 2, 3]) });
   assert.deepEqual(validate(base), { valid: true, issues: [] });

@@ -1,4 +1,4 @@
-// The browser's report is the server's, byte for byte.
+// The browser's report equals the server's, byte for byte.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -48,7 +48,7 @@ test('every vector has its issues', () => {
   }
 });
 
-test('one field has the issues that the whole has for it', () => {
+test('validateField gives the issues that validate gives for the field', () => {
   const fields = [
     '',
     ...Object.keys(base),
@@ -77,7 +77,7 @@ test('one field has the issues that the whole has for it', () => {
   }
 });
 
-/** A small generator with a seed, so that a failure can be had again. */
+/** A small generator with a seed, so that a failure can be repeated. */
 function generator(seed) {
   let state = seed;
   const next = () => {
@@ -87,7 +87,7 @@ function generator(seed) {
   return { next, pick: (list) => list[Math.floor(next() * list.length)] };
 }
 
-test('thousands of documents made of pieces that people and attackers type', () => {
+test('thousands of documents made of pieces that users and attackers type', () => {
   const { next, pick } = generator(20261125);
   const pieces = [
     'smtp',

@@ -1,5 +1,5 @@
-// The rules for secrets that the form asks of the package instead of having its own: the text that a fix for white
-// space makes, and whether a stored secret may be kept.
+// The rules for secrets that the form takes from the package: the text after a fix for white space, and whether a
+// stored secret may be kept.
 
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
@@ -11,7 +11,7 @@ const { emptyDraft, toSettings } = await import(new URL('form/draft.js', dist));
 
 before(() => init());
 
-/** Every character up to the last white space of Unicode that the rules call white space. */
+/** All white space of the rules, up to the last white space of Unicode. */
 function whiteSpace() {
   const found = [];
   for (let code = 1; code <= 0xffff; code += 1) {
@@ -37,7 +37,7 @@ test('a fix for white space in a secret makes the text that has no such issue', 
   }
 });
 
-test('the text of a secret comes through whole, and of what is none it is empty', () => {
+test('the text of a secret is returned unchanged, and is empty for other values', () => {
   const long = 'pä🔑'.repeat(1000);
   assert.equal(secretText({ set: `  ${long}\n`, spaces: 'trim' }), long);
   assert.equal(secretText({ set: `p ä ${'\u3000🔑'}`, spaces: 'remove' }), 'pä🔑');
@@ -122,7 +122,7 @@ test('a secret may not be kept for another server, account or CA, nor for what i
   assert.equal(sameDestination(null, null), false);
 });
 
-test('neither question changes what it is asked about', () => {
+test('neither function changes its arguments', () => {
   const frozen = Object.freeze({ ...STORED, password: Object.freeze({ set: ' a ', spaces: 'trim' }) });
   assert.equal(sameDestination(frozen, frozen), true);
   assert.equal(secretText(frozen.password), 'a');

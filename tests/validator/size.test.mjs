@@ -1,4 +1,4 @@
-// What a page downloads for `validate` in one language: the module, the façade with its glue, and the messages.
+// The download of a page for `validate` in one language: the module, the façade with its glue, and the messages.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -7,12 +7,12 @@ import { gzipSync } from 'node:zlib';
 
 import { dist } from './support.mjs';
 
-/** Bytes of gzip: 1 % above the size that was measured when the number was last changed. */
+/** Bytes after gzip: 1 % above the size at the last change of this number. */
 const BUDGET = 28_560;
 
 const ADVICE = `Every page with a form waits for these bytes. First look at what grew:
   - validator.wasm: does the change format or compare strings with the standard library, or compile a generic function
-    more than once? \`text.rs\` of the rules has small functions for that. Did the crate-type stay \`cdylib\` alone?
+    more than once? \`text.rs\` of the rules has small functions for that. Is \`cdylib\` still the only crate-type?
     With \`rlib\` beside it the linker does not optimise across crates.
   - index.js: are the names of fields, codes and params still made from the tables, and not written once more?
 If the change is worth its bytes, set BUDGET to 1 % above the new size in the same commit, and say in its message what

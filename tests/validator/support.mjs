@@ -1,4 +1,4 @@
-// What the suites of the npm package share: the built package, the vectors, and the server's reports.
+// Shared by the suites of the npm package: the built package, the vectors, and the server's reports.
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -22,13 +22,13 @@ export const base = file.base;
 /** The tags of all locales. */
 export const locales = readdirSync(new URL('../../validator-wasm/locales/', import.meta.url));
 
-/** Codes that the browser cannot know (docs/reference/settings.md), in a report. */
+/** Codes in a report that the browser cannot know (docs/reference/settings.md). */
 export const serverOnly =
   /"((password|oauth2)\.reentry_required|caPem\.(expired|not_yet_valid|not_a_ca)|\w+\.idn_refused|settings\.not_json)"/;
 
 const list = (value) => (Array.isArray(value) ? value.join() : (value ?? ''));
 
-/** The server's report on each `{document, options}`, as JSON text; the document is JSON text, too. */
+/** The server's report on each `{document, options}` as JSON text; the document is JSON text too. */
 export function serverReports(requests) {
   const input = requests.map(({ document, options = {} }) =>
     JSON.stringify({
@@ -44,8 +44,8 @@ export function serverReports(requests) {
 /** `{name, document, report}` for each vector of the outside corpora: the server's report on it, in English. */
 export const corporaReports = () => reports(['corpora'], '').map((line) => JSON.parse(line));
 
-function reports(words, input) {
-  const command = ['run', '--quiet', '--package', 'ownpost-tests', '--bin', 'reports', '--', ...words];
+function reports(args, input) {
+  const command = ['run', '--quiet', '--package', 'ownpost-tests', '--bin', 'reports', '--', ...args];
   const server = spawnSync('cargo', command, {
     cwd: root,
     input,

@@ -91,7 +91,7 @@ function readIssue(end, templates) {
   };
 }
 
-/** Reads a path; undefined stands for the field in the name of the code. */
+/** Reads a path; undefined means the field in the name of the code. */
 function readPath() {
   let count = bytes[at++];
   if (count === 0) return undefined;

@@ -1,5 +1,5 @@
-// The IDN step of the rules: UTS 46 as the browser's URL parser has it. The rules have made sure that the name
-// holds no ASCII but letters, digits, hyphens and dots, and check the result.
+// The IDN step of the rules: UTS 46 as in the browser's URL parser. The rules have checked that the ASCII characters
+// of the name are only letters, digits, hyphens and dots, and they check the result.
 
 import { bytes, readText, writeText } from './memory.js';
 

@@ -16,8 +16,8 @@ export interface Options {
 
 export interface InitOptions {
   /**
-   * Where the WASM is, when it does not lie beside the module: its address, a response, its bytes, a module. The first
-   * call decides: later ones, and those made while it loads, join that load. After a failed one the next call decides.
+   * The WASM, when it is not beside the module: its address, a response, its bytes, or a module. The first call decides:
+   * later calls, and those made during the load, join that load. After a failed load the next call decides.
    */
   wasm?:
     | string
@@ -27,8 +27,8 @@ export interface InitOptions {
     | WebAssembly.Module
     | Promise<string | URL | Response | BufferSource | WebAssembly.Module>;
   /**
-   * The languages to load beside English and those of earlier calls; all, unless said otherwise. Messages in one that
-   * is not loaded come in English.
+   * The languages to load in addition to English and those of earlier calls; all by default. Messages in a language that
+   * is not loaded are in English.
    */
   locales?: readonly string[];
 }

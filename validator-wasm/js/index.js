@@ -71,7 +71,7 @@ function needReady() {
 }
 
 /**
- * Returns all issues of the settings, or of the field with the number `only`; -1 stands for all.
+ * Returns all issues of the settings, or of the field with the number `only`; -1 means all.
  * @param {unknown} settings
  * @param {string | Options | undefined} options
  * @param {number} only

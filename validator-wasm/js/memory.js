@@ -1,7 +1,7 @@
 // The module's memory as bytes. The view has to be renewed when the memory has grown.
 
 const encoder = new TextEncoder();
-// A byte order mark is a character like any other: it may be what an issue is about.
+// A byte order mark is kept like any other character, because an issue may be about it.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** @type {WebAssembly.Memory} */

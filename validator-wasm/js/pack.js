@@ -21,10 +21,10 @@ import {
   TRUE,
 } from './tables.js';
 
-/** The limit of packed bytes: no document within the limits of the rules needs as many. */
+/** The limit of packed bytes, above the size of any document within the limits of the rules. */
 const MOST = 6 << 20;
 
-/** Stands for a property that throws: packed as a value that JSON does not know. */
+/** Marks a property that throws: packed as a value that JSON does not have. */
 const UNREADABLE = Symbol();
 
 const isOwn = Object.prototype.propertyIsEnumerable;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::process::{cargo, cargo_that_may_lock, command, root, run as finish};
 use crate::{setup, wasm};
 
-/// Runs the benchmark named.
+/// Runs the benchmark with this name.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let Some((name, options)) = arguments.split_first() else { bail!("which benchmark? `cargo xtask help`") };
     match name.as_str() {
@@ -21,13 +21,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ownpost's sender beside its peers.
+/// Compares Ownpost's sender with its peers.
 fn sending(options: &[String]) -> Result<()> {
-    // What the peers bring along stays out of everybody else's folders.
+    // The peers' dependencies stay in a folder of their own.
     let work = root().join("target/bench/sending");
     fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
     let python = setup::for_sending_bench(&work.join("python"))?;
-    // What the sender itself depends on may have changed since the peers' lock file was written.
+    // The sender's own dependencies may have changed since the peers' lock file was written.
     let mut build = cargo_that_may_lock();
     build.args(["build", "--release", "--manifest-path"]);
     build.arg(root().join("tests/bench/sending/Cargo.toml"));
@@ -37,17 +37,17 @@ fn sending(options: &[String]) -> Result<()> {
     finish(bench.arg("--figures").arg(root().join("docs/figures")))
 }
 
-/// Millions of mails in simulated time.
+/// Simulates millions of mails.
 fn simulation(options: &[String]) -> Result<()> {
     let mut simulation = cargo();
     simulation.args(["run", "--release", "--quiet", "--package", "ownpost-simulation", "--"]);
     finish(simulation.arg("--figures").arg(root().join("docs/figures")).args(options))
 }
 
-/// `ownpost local` beside a loop over lettre.
+/// Compares `ownpost local` with a loop over lettre.
 fn throughput(options: &[String]) -> Result<()> {
     finish(cargo().args(["build", "--release", "--quiet", "--package", "ownpost"]))?;
-    // Of its own, with lettre's TLS and pool; into the workspace's target folder all the same.
+    // A workspace of its own, with lettre's TLS and pool; its build goes into the workspace's target folder.
     let target = root().join("target/bench");
     let mut build = cargo();
     build.args(["build", "--release", "--quiet"]);
@@ -58,7 +58,7 @@ fn throughput(options: &[String]) -> Result<()> {
     finish(throughput.arg("--figures").arg(root().join("docs/figures")).args(options))
 }
 
-/// The npm package beside its peers, in Node and in Chromium.
+/// Compares the npm package with its peers, in Node and in Chromium.
 fn validating(options: &[String]) -> Result<()> {
     setup::for_validating_bench()?;
     wasm::build()?;

@@ -1,5 +1,5 @@
-//! The form's part of the npm package: its modules as they are written, a module of messages for each language, and the
-//! lists that it has in common with the server.
+//! The form's part of the npm package: its modules, a module of messages for each language, and the lists that it
+//! shares with the server.
 
 use std::fs;
 use std::path::Path;
@@ -25,8 +25,8 @@ pub(crate) fn build(package: &Path, target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The module of the lists: the providers as pairs of name and server in the order of the alphabet, and how each language
-/// is loaded.
+/// The module of the lists: the providers as pairs of name and server in alphabetical order, and the loader of each
+/// language.
 fn lists() -> String {
     let mut entries: Vec<FormEntry> = PROVIDERS.iter().filter_map(|provider| provider.form).collect();
     entries.sort_by_key(|entry| entry.name.to_lowercase());
@@ -49,7 +49,7 @@ export const LOADERS = {{
     )
 }
 
-/// The messages of the form in a language: its own, and the names of the stages, which the server has too.
+/// The messages of the form in a language: its own, and the names of the stages, which the server also has.
 fn messages(folder: &Path) -> Result<Map<String, Value>> {
     let mut messages = read(&folder.join("form.json"))?;
     let stages = read(&folder.join("stages.json"))?;
@@ -57,7 +57,7 @@ fn messages(folder: &Path) -> Result<Map<String, Value>> {
     let names = names.with_context(|| format!("{}: no stages", folder.display()))?;
     for (stage, name) in names {
         let before = messages.insert(format!("stage.{stage}"), name.clone());
-        ensure!(before.is_none(), "{}: stage.{stage} stands in two files", folder.display());
+        ensure!(before.is_none(), "{}: stage.{stage} is in two files", folder.display());
     }
     Ok(messages)
 }

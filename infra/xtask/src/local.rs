@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow};
 use crate::process::{cargo, root, run};
 use crate::{setup, wasm};
 
-/// Sets up, builds, and becomes `ownpost local`, so that signals and the exit status are its own.
+/// Sets up, builds, and replaces this process by `ownpost local`, so that signals and the exit status are its own.
 pub(crate) fn run_local(arguments: &[String]) -> Result<ExitCode> {
     build()?;
     let program = root().join("target/debug/ownpost");

@@ -1,4 +1,5 @@
-//! Builds, packages and verifies Ownpost, and sets up what that takes. `cargo xtask help` lists the tasks.
+//! Builds, packages and verifies Ownpost, and installs the dependencies of these tasks. `cargo xtask help` lists the
+//! tasks.
 
 use std::process::ExitCode;
 
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
         other => Err(anyhow::anyhow!("no task `{other}`; `cargo xtask help` lists them")),
     };
     done.unwrap_or_else(|error| {
-        // One line, the causes behind it: what went wrong and how to do it by hand.
+        // One line with the error and its causes; it says how to do the step by hand.
         eprintln!("xtask: {error:#}");
         ExitCode::FAILURE
     })

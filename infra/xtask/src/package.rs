@@ -1,5 +1,5 @@
 //! `cargo xtask package`: the Lambda artefact, `target/package/ownpost-lambda.zip`. The same sources and the same
-//! compiler give the same bytes, so that a deployment can be compared with what was reviewed.
+//! compiler give the same bytes, so that a deployment can be compared with the reviewed sources.
 
 use std::fs::{self, File};
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 use crate::process::{cargo, root, run};
 use crate::setup::step;
 
-/// What the runtime provided.al2023 has.
+/// The glibc version of the runtime provided.al2023.
 const GLIBC: (u32, u32) = (2, 34);
 
 /// Builds and packs the artefact.
@@ -47,7 +47,7 @@ pub(crate) fn package() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One executable file, without a date.
+/// Writes an archive with one executable file, without a date.
 fn zip(program: &[u8], archive: File) -> Result<()> {
     let mut writer = ZipWriter::new(archive);
     let options = SimpleFileOptions::default()
@@ -61,7 +61,7 @@ fn zip(program: &[u8], archive: File) -> Result<()> {
     Ok(())
 }
 
-/// The template's name for the processor, from the ELF header (`e_machine` at offset 18).
+/// The template's name for the processor of a program, from the ELF header (`e_machine` at offset 18).
 fn architecture(program: &[u8]) -> Result<&'static str> {
     ensure!(program.starts_with(b"\x7fELF"), "the binary is not for Linux: build on Linux");
     match program.get(18..20) {
@@ -71,7 +71,7 @@ fn architecture(program: &[u8]) -> Result<&'static str> {
     }
 }
 
-/// The newest glibc whose symbols the binary names.
+/// The newest glibc version of the symbols that the binary needs.
 fn glibc(program: &[u8]) -> (u32, u32) {
     const MARK: &[u8] = b"GLIBC_";
     let versions = program.windows(MARK.len()).enumerate().filter(|(_, window)| *window == MARK);

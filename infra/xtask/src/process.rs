@@ -1,4 +1,4 @@
-//! Running other programs, from the workspace's root unless said otherwise.
+//! Running other programs, by default in the workspace's root.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -6,34 +6,34 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-/// The workspace's root: this crate lies two folders below it.
+/// The workspace's root: this crate is two folders below it.
 pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap_or(here).to_path_buf()
 }
 
-/// Cargo, which fails instead of writing `Cargo.lock`: what is tested is what is checked in. Subcommands that are
-/// programs of their own (`clippy`) need a `--locked` of their own.
+/// A cargo command that fails instead of writing `Cargo.lock`, so that the tests use the committed versions.
+/// Subcommands that are separate programs (`clippy`) need their own `--locked`.
 pub(crate) fn cargo() -> Command {
     let mut cargo = cargo_that_may_lock();
     cargo.arg("--locked");
     cargo
 }
 
-/// Cargo, which writes `Cargo.lock` when it is behind. It is the one that started us, so that a `+toolchain` carries
-/// over.
+/// A cargo command that writes `Cargo.lock` when it is outdated. It is the cargo that started this program, so that a
+/// `+toolchain` applies too.
 pub(crate) fn cargo_that_may_lock() -> Command {
     command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// A command in the workspace's root, without standard input: nothing here may stop to ask.
+/// A command in the workspace's root, without standard input, so that no program can wait for an answer.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root()).stdin(Stdio::null());
     command
 }
 
-/// Runs to the end; a failure names the command.
+/// Runs the command to its end; an error names the command.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot start `{}`", show(command)))?;
     if !status.success() {
@@ -42,13 +42,13 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// What the command prints, trimmed, or `None` when it cannot be started or fails.
+/// The output of the command, trimmed, or `None` when it cannot be started or fails.
 pub(crate) fn ask(command: &mut Command) -> Option<String> {
     let output = command.stderr(Stdio::null()).output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// The first of `names` on the `PATH` or in the folders of system programs, which a user's `PATH` leaves out.
+/// The first of `names` on the `PATH`, or in the folders of system programs, which a user's `PATH` may lack.
 pub(crate) fn find_program(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> =
@@ -56,9 +56,9 @@ pub(crate) fn find_program(names: &[&str]) -> Option<PathBuf> {
     names.iter().find_map(|name| folders.iter().map(|folder| folder.join(name)).find(|file| file.is_file()))
 }
 
-/// As it would be typed: the program without its folder.
+/// The command as a user would type it: the program without its folder.
 pub(crate) fn show(command: &Command) -> String {
     let program = Path::new(command.get_program());
-    let words = std::iter::once(program.file_name().unwrap_or(program.as_os_str())).chain(command.get_args());
-    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    let parts = std::iter::once(program.file_name().unwrap_or(program.as_os_str())).chain(command.get_args());
+    parts.map(|part| part.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

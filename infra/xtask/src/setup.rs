@@ -1,5 +1,5 @@
-//! Set-up: everything a task needs, on a machine with Rust, Node and Python. What is there already is left
-//! alone; what is done is said, one line each; what cannot be done stops with how to do it by hand.
+//! Set-up: installs all dependencies of the tasks on a machine with Rust, Node and Python. It keeps what is
+//! installed, prints a line for each step, and stops with instructions when a step must be done by hand.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,11 +13,11 @@ use crate::process::{ask, command, find_program, root, run};
 mod apt;
 mod servers;
 
-/// The oldest versions that the scripts are written for.
+/// The oldest versions of Node and Python for which the scripts are written.
 const NODE: u32 = 20;
 const PYTHON: (u32, u32) = (3, 9);
 
-/// What a browser is called on Debian, Ubuntu, and by its makers.
+/// The names of the browser's program on Debian, on Ubuntu, and in Google's packages.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 
 /// A progress line with the time since `start`.
@@ -25,21 +25,21 @@ pub(crate) fn step(start: Instant, what: &str) {
     println!("xtask {:>6.1}s  {what}", start.elapsed().as_secs_f64());
 }
 
-/// `cargo xtask setup`.
+/// Installs everything, for `cargo xtask setup`.
 pub(crate) fn everything() -> Result<ExitCode> {
     for_tests()?;
     println!("xtask: everything is in place");
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the npm package and `ownpost` are built with.
+/// Installs the dependencies of the build of the npm package and `ownpost`.
 pub(crate) fn for_package() -> Result<()> {
     node()?;
     wasm_target()?;
     npm("validator-wasm")
 }
 
-/// What the suites need beside that.
+/// Installs the further dependencies of the suites.
 pub(crate) fn for_tests() -> Result<()> {
     for_package()?;
     npm("tests")?;
@@ -49,14 +49,14 @@ pub(crate) fn for_tests() -> Result<()> {
         apt::Program { names: &["saslpasswd2"], package: "sasl2-bin" },
         apt::Program { names: &["openssl"], package: "openssl" },
     ])?;
-    // The mechanisms PLAIN and LOGIN themselves are only recommended by the package of the library.
+    // The package of the library only recommends the mechanisms PLAIN and LOGIN.
     apt::provide_file("/usr/lib", "sasl2/liblogin.so", "libsasl2-modules")?;
     servers::provide()?;
     browser()?;
     python()
 }
 
-/// What the benchmark of the npm package needs: its peers, and a browser.
+/// Installs the dependencies of the npm package's benchmark: its peers, and a browser.
 pub(crate) fn for_validating_bench() -> Result<()> {
     for_package()?;
     npm("tests")?;
@@ -64,8 +64,8 @@ pub(crate) fn for_validating_bench() -> Result<()> {
     browser()
 }
 
-/// What the sending benchmark needs: Postfix for its two test programs, nodemailer, and aiosmtplib in `packages`. Gives
-/// the Python to run.
+/// Installs the dependencies of the sending benchmark: Postfix for its two test programs, nodemailer, and aiosmtplib
+/// in `packages`. Returns the Python program to run.
 pub(crate) fn for_sending_bench(packages: &Path) -> Result<PathBuf> {
     node()?;
     npm("tests/bench/sending/clients")?;
@@ -115,7 +115,7 @@ fn node() -> Result<()> {
     Ok(())
 }
 
-/// Installs what `folder`'s lock file names into `folder/node_modules`, once for each state of the lock file.
+/// Installs the packages of `folder`'s lock file into `folder/node_modules`, once for each state of the lock file.
 fn npm(folder: &str) -> Result<()> {
     let folder = root().join(folder);
     let lock = folder.join("package-lock.json");
@@ -124,7 +124,7 @@ fn npm(folder: &str) -> Result<()> {
         return Ok(());
     }
     println!("xtask: npm ci in {}", folder.display());
-    // No package here needs an install script, and a script could fetch from anywhere.
+    // No package here needs an install script, and such a script could download anything.
     let mut npm = command("npm");
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder);
     run(&mut npm).with_context(|| format!("by hand: `npm ci --ignore-scripts` in {}", folder.display()))?;
@@ -161,7 +161,8 @@ fn python() -> Result<()> {
     Ok(())
 }
 
-/// Ubuntu has Chromium as a snap alone, and a stub of a package; so the browser is asked for its version.
+/// Ubuntu has Chromium only as a snap, with an empty package of that name. So the browser is started to read its
+/// version.
 fn browser() -> Result<()> {
     let by_hand =
         "install Chromium or Chrome (on Ubuntu: `snap install chromium`), or set CHROMIUM to its path";

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every suite in turn, each reported on its own, so that one failure hides no other.
+//! `cargo xtask test`: runs every suite and reports each, so that one failure does not hide another.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,25 +18,25 @@ mod watch;
 
 use tally::Tally;
 
-/// How long a suite may take before it counts as hung. Far above what any needs on two busy cores.
+/// The longest time of a suite; a longer one has hung. No suite needs nearly as much on two busy cores.
 const DEADLINE: Duration = Duration::from_mins(30);
 
-/// The suites that build what the others run.
+/// The suites whose builds the other suites use.
 const BUILT: [&str; 2] = ["package", "build"];
 
-/// What a suite runs.
+/// The work of a suite.
 enum Work {
     /// A command that passes or fails as a whole.
     Check(Vec<Command>),
     /// Commands that count their tests; none at all is a failure.
     Tests(Vec<Command>),
-    /// A task of our own.
+    /// A task of this program.
     Task(fn() -> Result<()>),
 }
 
 struct Suite {
     name: String,
-    /// Whether it needs all of the set-up and what [`BUILT`] builds, not just Rust, Node and what those two need.
+    /// Whether it needs the whole set-up and the builds of [`BUILT`], not only Rust, Node and their requirements.
     needs_all: bool,
     work: Work,
 }
@@ -44,14 +44,14 @@ struct Suite {
 struct Outcome {
     name: String,
     tally: Tally,
-    /// Why it failed, if it did.
+    /// The reason of the failure, if it failed.
     problem: Option<String>,
-    /// The command that runs it again, or the part of it that failed.
+    /// The command that repeats the suite, or the failed part of it.
     again: String,
     took: Duration,
 }
 
-/// Runs the suites named, or all; or one of the two lists with a name of their own.
+/// Runs the suites with these names, or all suites, or one of the two named lists.
 pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     let start = Instant::now();
     if let [first, options @ ..] = names
@@ -74,7 +74,7 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     }
     let chosen = |suite: &Suite| names.is_empty() || names.contains(&suite.name);
     let needs_all = suites.iter().any(|suite| suite.needs_all && chosen(suite));
-    // What runs against the binaries and the npm package runs against today's.
+    // Suites that test the binaries and the npm package need builds of the present sources.
     suites.retain(|suite| chosen(suite) || (needs_all && BUILT.contains(&suite.name.as_str())));
 
     setup::step(start, "set-up");
@@ -88,14 +88,14 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     Ok(report(start, &outcomes))
 }
 
-/// The suites in the order of what is cheap to know first.
+/// All suites, those with the fastest result first.
 fn all() -> Result<Vec<Suite>> {
     const DENY: [&str; 3] = ["--", "--deny", "warnings"];
     const WASM: [&str; 4] = ["--package", "validator-wasm", "--target", "wasm32-unknown-unknown"];
     const REAL: [&str; 4] = ["--features", "ownpost-tests/real", "--test", "real_*"];
-    let run = |words: &[&[&str]]| {
+    let run = |arguments: &[&[&str]]| {
         let mut command = cargo();
-        command.args(words.concat());
+        command.args(arguments.concat());
         command
     };
     let suite = |name: &str, needs_all, work| Suite { name: name.to_owned(), needs_all, work };
@@ -130,15 +130,15 @@ fn all() -> Result<Vec<Suite>> {
     for (name, files) in node_suites(&root().join("tests"))? {
         suites.push(suite(&name, true, Work::Tests(vec![node_tests(&files)])));
     }
-    // By their names, so that no other test runs a second time; with the default members, so that nothing is
-    // compiled a second time for other features.
+    // The tests are selected by name, so that no other test runs twice; and with the default members, so that nothing
+    // is compiled twice with other features.
     if sorted(&root().join("tests/tests"))?.iter().any(|file| file.to_string_lossy().contains("/real_")) {
         suites.push(suite("real", true, Work::Tests(vec![run(&[&["test", "--no-fail-fast"], &REAL])])));
     }
     Ok(suites)
 }
 
-/// Each folder of `tests` that holds `*.test.mjs` files, with those files: a suite needs no entry here.
+/// Each folder of `tests` with `*.test.mjs` files, and those files. A new suite needs no entry here.
 fn node_suites(tests: &Path) -> Result<Vec<(String, Vec<PathBuf>)>> {
     let mut suites = Vec::new();
     for folder in sorted(tests)?.into_iter().filter(|path| path.is_dir()) {
@@ -151,15 +151,15 @@ fn node_suites(tests: &Path) -> Result<Vec<(String, Vec<PathBuf>)>> {
     Ok(suites)
 }
 
-/// Runs these `*.test.mjs` files.
+/// A command that runs these `*.test.mjs` files.
 fn node_tests(files: &[PathBuf]) -> Command {
     let mut node = command("node");
-    // One file at a time: they share two cores with a browser, mail servers and the product.
+    // One file at a time, because the two cores also run a browser, mail servers and the product.
     node.args(["--test", "--test-reporter=spec", "--test-concurrency=1"]).args(files).env("NO_COLOR", "1");
     node
 }
 
-/// What is in a folder; nothing when it is not there.
+/// The entries of a folder in order; none when it does not exist.
 fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
@@ -189,7 +189,7 @@ fn perform(suite: Suite) -> Outcome {
         }
     }
     if counts && problem.is_none() {
-        // Set-up has put everything in place, so a test that skips itself hides something.
+        // Set-up has installed everything, so a skipped test is a failure.
         problem = match tally {
             Tally { skipped: 1.., .. } => Some("skipped tests".to_owned()),
             Tally { passed: 0, failed: 0, .. } => Some("ran no test".to_owned()),
@@ -198,7 +198,7 @@ fn perform(suite: Suite) -> Outcome {
         };
     }
     match &problem {
-        // Whatever went wrong outside a counted test counts as one.
+        // A failure outside of a counted test counts as one.
         Some(_) if tally.failed == 0 => tally.failed = 1,
         None if !counts => tally.passed = 1,
         _ => {}
@@ -206,7 +206,7 @@ fn perform(suite: Suite) -> Outcome {
     Outcome { name: suite.name, tally, problem, again, took: start.elapsed() }
 }
 
-/// The closing table. Its last line is the total, for people and for whatever runs this.
+/// Prints the closing table. Its last line is the total, for people and for CI.
 fn report(start: Instant, outcomes: &[Outcome]) -> ExitCode {
     println!("\n{}", table::of(outcomes, start.elapsed()));
     let failed = outcomes.iter().any(|outcome| outcome.problem.is_some());

@@ -1,5 +1,5 @@
-//! The TypeScript types of the npm package, made from the JSON Schemas, which are made from the Rust types: no
-//! document is written down twice. They are checked in, so that a change of a type shows in review.
+//! The TypeScript types of the npm package, generated from the JSON Schemas, which are generated from the Rust types:
+//! each document is defined once. The types are committed, so that a review shows every change.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,23 +11,24 @@ use serde_json::{Map, Value};
 
 use crate::process::{cargo, root, show};
 
-/// The documents that the package and the form handle, in the order of the file. Their parts come along.
+/// The documents that the package and the form use, in the order of the file. Their parts follow them.
 const DOCUMENTS: [&str; 3] = ["SmtpSettings", "ValidationReport", "TestReport"];
 
 const HEAD: &str = "\
 // Made by `cargo xtask types` from the JSON Schemas of the Rust types. Change those, not this file.
 ";
 
-/// What a schema may say without its type being another: for people, or finer than TypeScript's types.
+/// The members of a schema that do not change its TypeScript type: descriptions, and limits that TypeScript cannot
+/// express.
 const NO_TYPE: [&str; 5] = ["description", "format", "minimum", "maximum", "default"];
 
-/// `cargo xtask types`: writes the file.
+/// Writes the file, for `cargo xtask types`.
 pub(crate) fn write() -> Result<()> {
     let file = file();
     fs::write(&file, types()?).with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// The suite `types`: the file is what `write` would write.
+/// The suite `types`: checks that the file is what `write` would write.
 pub(crate) fn verify() -> Result<()> {
     let file = file();
     let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -39,10 +40,10 @@ fn file() -> PathBuf {
     root().join("validator-wasm/js/types.d.ts")
 }
 
-/// The file's text, from what today's `ownpost schema` prints.
+/// The text of the file, from the output of `ownpost schema`.
 fn types() -> Result<String> {
     let mut command = cargo();
-    // By the binary's name, with the features that the suite `build` builds it with: nothing is compiled twice.
+    // Selected by the binary's name, with the features of the suite `build`, so that nothing is compiled twice.
     command.args(["run", "--quiet", "--bin", "ownpost", "--", "schema"]);
     let output = command.stderr(std::process::Stdio::inherit()).output()?;
     ensure!(output.status.success(), "`{}` ended with {}", show(&command), output.status);
@@ -51,17 +52,17 @@ fn types() -> Result<String> {
     Ok(declarations(definitions, &DOCUMENTS)? + &locale())
 }
 
-/// The type of the locales.
+/// The type of a locale.
 fn locale() -> String {
     let tags: Vec<String> = Locale::ALL.iter().map(|locale| format!("{:?}", locale.tag())).collect();
     format!("\n/** The languages that all messages are in. */\nexport type Locale = {};\n", tags.join(" | "))
 }
 
-/// The declarations of `names` and of all that they refer to, each once, where it is first needed.
+/// The declarations of `names` and of every type that they refer to, each once, where it is first needed.
 fn declarations(definitions: &Map<String, Value>, names: &[&str]) -> Result<String> {
     let mut text = HEAD.to_owned();
     let mut done: Vec<String> = Vec::new();
-    // A stack: what a document refers to stands behind it, before the next document.
+    // A stack: the types that a document refers to come after it and before the next document.
     let mut waiting: Vec<String> = names.iter().rev().map(|name| (*name).to_owned()).collect();
     while let Some(name) = waiting.pop() {
         if done.contains(&name) {
@@ -92,7 +93,7 @@ fn collect(schema: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// An object is an interface, a choice a union with each member's meaning above it.
+/// An object becomes an interface; a choice becomes a union with the description above each member.
 fn declaration(name: &str, schema: &Value) -> Result<String> {
     let doc = doc(schema, "");
     if schema.get("properties").is_some() {
@@ -112,13 +113,14 @@ fn choice(schema: &Value) -> Option<&Vec<Value>> {
     schema.get("oneOf").or_else(|| schema.get("anyOf"))?.as_array()
 }
 
-/// The description as a doc comment on lines of its own.
+/// The description as a doc comment on separate lines.
 fn doc(schema: &Value, indent: &str) -> String {
     let Some(text) = schema.get("description").and_then(Value::as_str) else { return String::new() };
     format!("{indent}/** {} */\n", text.replace('\n', " ").replace("*/", "*\\/"))
 }
 
-/// A schema as a type. What it does not know it refuses, so that no type says less than its schema unseen.
+/// A schema as a type. An unknown part of a schema is an error, so that no type silently accepts more than its
+/// schema.
 fn expression(schema: &Value, indent: &str) -> Result<String> {
     let members = schema.as_object().context("a schema is an object")?;
     let known = [
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn interfaces_unions_and_what_they_refer_to_come_with_their_words() -> Result<()> {
+    fn interfaces_unions_and_their_parts_have_descriptions() -> Result<()> {
         let schemas = json!({
             "Door": {"type": "object", "description": "Opens.", "required": ["state", "a-b"], "properties": {
                 "state": {"$ref": "#/$defs/State", "description": "Now."},
@@ -244,13 +246,13 @@ export type State =
     }
 
     #[test]
-    fn what_it_does_not_know_it_refuses() {
-        for strange in [
+    fn an_unknown_part_of_a_schema_is_refused() {
+        for unknown in [
             json!({"type": "string", "pattern": "a"}),
             json!({"type": "strange"}),
             json!({"$ref": "#/$defs/B"}),
         ] {
-            assert!(written(&json!({"A": strange}), &["A"]).is_err());
+            assert!(written(&json!({"A": unknown}), &["A"]).is_err());
         }
     }
 }

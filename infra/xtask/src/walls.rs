@@ -1,5 +1,5 @@
-//! `cargo xtask walls`: the code map's walls, held against the code. A crate has no dependency that its place forbids,
-//! and no files of a crate use each other in a circle.
+//! `cargo xtask walls`: checks the walls of the code map. A crate has no forbidden dependency, and no files of a
+//! crate use each other in a circle.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -16,28 +16,28 @@ use dependencies::Wall;
 
 /// Each crate with a wall. A row for a crate that does not exist is an error, so that a rename cannot open a wall.
 const WALLS: [Wall; 8] = [
-    // No I/O: no dependency at all, or one that only computes.
+    // No I/O: no dependencies, or only ones that compute.
     Wall { only: Some(&[]), ..Wall::of("smtp-rules") },
     Wall { only: Some(&["serde", "serde_json"]), ..Wall::of("ownpost-i18n") },
     Wall { only: Some(&["smtp-rules", "wasm-bindgen"]), ..Wall::of("validator-wasm") },
-    // Decides; does not wait, log or talk.
+    // Only decisions: no waiting, logging or network.
     Wall { never: &["tokio*", "tracing*", "hyper*", "async-trait", "aws-*"], ..Wall::of("ownpost-domain") },
-    // Facts and no sentences. It has serde_json for the answer of a token endpoint (RFC 6749) alone.
+    // Only facts, no sentences. It uses serde_json only for the answer of a token endpoint (RFC 6749).
     Wall {
         never: &["aws-*", "lambda_runtime"],
         never_ours: &["ownpost-i18n", "ownpost-core"],
         ..Wall::of("ownpost-smtp")
     },
-    // The cloud and the one machine are each a shell of their own around the core.
+    // The cloud and the local server are separate shells around the core.
     Wall { never: &["aws-*", "lambda_runtime", "axum", "rusqlite", "clap"], ..Wall::of("ownpost-core") },
     Wall { never: &["aws-*", "lambda_runtime", "sender-lambda"], ..Wall::of("ownpost") },
     Wall { never: &["axum", "rusqlite", "clap", "ownpost"], ..Wall::of("sender-lambda") },
 ];
 
-/// Crates with circles that are known and not opened yet.
+/// Crates with known circles, which are not checked yet.
 const CIRCLES_KNOWN: [&str; 1] = ["ownpost-simulation"];
 
-/// Fails with every wall that is broken.
+/// Fails with a list of every broken wall.
 pub(crate) fn verify() -> Result<()> {
     let metadata = metadata()?;
     let mut problems = dependencies::check(&metadata, &WALLS)?;
@@ -57,7 +57,7 @@ pub(crate) fn verify() -> Result<()> {
     Ok(())
 }
 
-/// The workspace as cargo resolves it for this machine. Another platform's packages need not be here.
+/// The workspace as cargo resolves it for this machine. Packages of other platforms need not be installed.
 fn metadata() -> Result<Value> {
     let version = ask(command("rustc").arg("-vV")).context("`rustc -vV` failed")?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;

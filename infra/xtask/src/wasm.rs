@@ -1,4 +1,5 @@
-//! The npm package: the rules compiled to WASM, its glue and the hand-written façade, bundled into one module.
+//! The npm package: the rules compiled to WASM, the generated glue and the hand-written façade, bundled into one
+//! module.
 
 use std::collections::HashMap;
 use std::fs;
@@ -15,7 +16,7 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::form;
 use crate::process::{cargo, command, root, run};
 
-/// Builds `validator-wasm/dist`.
+/// Builds the npm package in `validator-wasm/dist`.
 pub(crate) fn build() -> Result<()> {
     let package = root().join("validator-wasm");
     let dist = package.join("dist");
@@ -54,7 +55,7 @@ pub(crate) fn build() -> Result<()> {
     manifest(&package, &dist)
 }
 
-/// Compiles the crate and writes its glue.
+/// Compiles the crate and generates its glue.
 fn compile(work: &Path) -> Result<()> {
     run(cargo().args([
         "build",
@@ -75,7 +76,7 @@ fn compile(work: &Path) -> Result<()> {
         .context("wasm-bindgen")
 }
 
-/// Binaryen's pass over the module, with the features that every browser since 2021 has and no more.
+/// Runs Binaryen on the module, with only the features that every browser since 2021 has.
 fn optimise(package: &Path, work: &Path, dist: &Path) -> Result<()> {
     run(command("node")
         .arg(package.join("node_modules/binaryen/bin/wasm-opt"))
@@ -100,12 +101,12 @@ fn optimise(package: &Path, work: &Path, dist: &Path) -> Result<()> {
         .arg(dist.join("validator.wasm")))
 }
 
-/// The locales that are modules of their own. English is part of the package's main file.
+/// The locales in separate modules. English is part of the package's main file.
 fn loaded_locales() -> impl Iterator<Item = &'static str> {
     Locale::ALL.iter().map(|locale| locale.tag()).filter(|tag| *tag != "en")
 }
 
-/// The tags of the packed format and the marks of the packed issues, by the names that they have in Rust.
+/// The tags of the packed format and the marks of the packed issues, with their names in Rust.
 const TAGS: [(&str, u8); 14] = [
     ("NULL", packed::NULL),
     ("FALSE", packed::FALSE),
@@ -123,11 +124,11 @@ const TAGS: [(&str, u8); 14] = [
     ("SUGGESTION", report::SUGGESTION),
 ];
 
-/// What the façade packs and decodes by, from the rules: a name's number in Rust is its place in a list here.
+/// The tables for packing and decoding, from the rules: the number of a name in Rust is its index in a list here.
 fn tables(file: &Path) -> Result<()> {
-    let words = |names: &[&str]| format!("{:?}.split(\" \")", names.join(" "));
+    let list = |names: &[&str]| format!("{:?}.split(\" \")", names.join(" "));
     let needs: Vec<u32> = Key::ALL.iter().take(Key::FIELDS).map(|key| smtp_rules::needs(*key)).collect();
-    // An engine learns where each property lies when each has a place of its own in the code.
+    // An engine finds properties faster when each is read at its own place in the code.
     let reads: Vec<String> =
         (0..).zip(Key::NAMES).map(|(number, key)| format!("case {number}: return o[{key:?}];")).collect();
     let reads = reads.concat();
@@ -155,13 +156,13 @@ export const {tags};
 export const loaders = {{ {loaders} }};
 ",
         reasons(),
-        words(Key::NAMES),
-        words(Param::NAMES)
+        list(Key::NAMES),
+        list(Param::NAMES)
     );
     fs::write(file, module).with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// The codes in their order, each field once before its reasons, a hyphen before what is a warning only.
+/// The codes in their order, each field once before its reasons; a hyphen marks a code that is only a warning.
 fn reasons() -> String {
     let mut groups = String::new();
     let mut last = "";
@@ -178,8 +179,8 @@ fn reasons() -> String {
     groups
 }
 
-/// The messages as modules: a list in the order of the catalogue, so that no code is written twice. What only the
-/// server can say it says in words of its own.
+/// The messages as modules: each a list in the order of the catalogue, so that no code is repeated. Issues that only
+/// the server finds have no entry, because the server sends their messages.
 fn locales(package: &Path, target: &Path) -> Result<()> {
     fs::create_dir_all(target)?;
     for locale in Locale::ALL.iter().map(|locale| locale.tag()) {
@@ -200,7 +201,7 @@ fn locales(package: &Path, target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// One small module of façade, glue and English; the other languages stay beside it.
+/// Bundles façade, glue and English into one small module; the other languages are separate modules.
 fn bundle(package: &Path, work: &Path, dist: &Path) -> Result<()> {
     let mut esbuild = command("node");
     esbuild.arg(package.join("node_modules/esbuild/bin/esbuild")).arg(work.join("index.js"));
@@ -220,7 +221,8 @@ fn bundle(package: &Path, work: &Path, dist: &Path) -> Result<()> {
     run(&mut esbuild)
 }
 
-/// Removes comments and white space from the modules in `folder`: a page without a bundler loads them as they are.
+/// Removes comments and white space from the modules in `folder`, because a page without a bundler loads them
+/// unchanged.
 fn compact(package: &Path, folder: &Path) -> Result<()> {
     let mut esbuild = command("node");
     esbuild.arg(package.join("node_modules/esbuild/bin/esbuild"));
@@ -236,7 +238,7 @@ fn compact(package: &Path, folder: &Path) -> Result<()> {
         .arg(format!("--outdir={}", folder.display())))
 }
 
-/// The package's manifest without what only building it needs.
+/// Writes the package's manifest without the entries that only the build needs.
 fn manifest(package: &Path, dist: &Path) -> Result<()> {
     let text = fs::read(package.join("package.json"))?;
     let mut manifest: Value = serde_json::from_slice(&text)?;

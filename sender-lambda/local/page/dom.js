@@ -1,4 +1,4 @@
-// Builds elements without innerHTML: what a mail or a server says is text here, never markup.
+// Builds elements without innerHTML: text of a mail or a server is always text, never markup.
 export { append, fill, h } from '/validator/form/dom.js';
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
@@ -34,7 +34,7 @@ export function typed(id) {
 }
 
 /**
- * Says it to those who do not see the change.
+ * Announces a change to screen readers.
  * @param {string | null} text
  */
 export function announce(text) {

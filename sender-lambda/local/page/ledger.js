@@ -58,7 +58,7 @@ const ROUTES = { relay: 'Customer’s server', platform: 'Platform’s server' }
 const TONES = { sent: 'good', failed: 'bad', deferred: 'warn', held: 'warn', unknown: 'warn' };
 
 /**
- * The ledger in this place; `refresh` looks again.
+ * Shows the ledger in this element; `refresh` loads it again.
  * @param {HTMLElement} place
  */
 export function ledger(place) {

@@ -17,7 +17,7 @@ const RELAYS = { platform: 'Platform', customer: 'Customer' };
 const AT_MOST = 50;
 
 /**
- * The caught mail in this place; `refresh` looks again.
+ * Shows the caught mail in this element; `refresh` loads it again.
  * @param {HTMLElement} place
  */
 export function caughtMail(place) {

@@ -34,7 +34,8 @@ async function work({ tenant, email }) {
   const { relays, allow } = await fetch('/dev/relays').then((response) => response.json());
   const form = h('smtp-settings-form', { api: '/api', id: 'form' });
   form.getToken = async () => session()?.token;
-  // The embedded relays may be dialled although they are on this machine, and whatever the operator allows.
+  // The form may use the embedded relays although they are on this machine, and the networks that the operator
+  // allows.
   form.options = { allowNetworks: allow.networks, allowPorts: allow.ports };
   language(form);
   await import('/validator/form/index.js');
@@ -88,7 +89,7 @@ function languageName(tag) {
 }
 
 /**
- * Ledger and mail change by themselves; nobody looks while the tab is hidden.
+ * Refreshes ledger and mail, which change by themselves; not while the tab is hidden.
  * @param {{ refresh: () => Promise<void> }[]} parts
  */
 async function keepFresh(parts) {

@@ -1,12 +1,12 @@
-// The plain text of a mail, for reading: our own mails and what other programs commonly send. Not a parser for
-// every mail there is; the source is one click away.
+// The plain text of a mail, for reading: mails of Ownpost and of common other programs. It does not parse every
+// possible mail; the source is one click away.
 
 /**
  * The first text/plain part, else the whole body.
  * @param {Uint8Array} bytes
  */
 export function readableText(bytes) {
-  // A character a byte, so that every transfer encoding can be undone.
+  // One character for each byte, so that every transfer encoding can be decoded.
   const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
   return part(text, 0) ?? decode(split(text).body, {});
 }

@@ -1,9 +1,9 @@
-// Who is signed in: a bearer token of `ownpost local`, kept for as long as the tab is open.
+// The signed-in user: a bearer token of `ownpost local`, kept while the tab is open.
 
 const KEY = 'ownpost';
 
 /**
- * What is kept, or null.
+ * The stored session, or null.
  * @returns {{ tenant: string, email: string, token: string } | null}
  */
 export function session() {
@@ -37,7 +37,7 @@ export function signOut() {
 }
 
 /**
- * Calls the API as who is signed in; answers the document. Throws an error with `status`.
+ * Calls the API as the signed-in user; returns the document. Throws an error with `status`.
  * @param {string} method
  * @param {string} path
  * @param {unknown} [body]

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Cold start: from exec to the first GET .../invocation/next, of the artefact's four functions and of a hello world
-built the same way. One run, the programs in turn, so that the machine's mood is everybody's.
+built the same way. The programs run in turn, so that a change of the machine's speed affects all of them.
 
     python3 tests/bench/coldstart/run.py [ROUNDS]
 
-Builds both in release (minutes, with link-time optimisation), and needs nothing but Python. The Runtime API is
-played by a socket that never answers: all that counts has happened by then.
+Builds both in release (minutes, with link-time optimisation) and needs only Python. A socket that never answers takes
+the place of the Runtime API: the measurement ends with the first request.
 """
 
 import os
@@ -34,7 +34,7 @@ def build():
 
 
 def start(program, handler):
-    """Milliseconds to the first request, and the resident memory then in MB."""
+    """Milliseconds to the first request, and the resident memory at that time in MB."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(30)
         environment = {

@@ -2,8 +2,8 @@
 """A round-trip time between two network namespaces: rtt.py MILLISECONDS NAME
 
 Makes the namespaces NAME-a (10.77.0.1) and NAME-b (10.77.0.2), each with a TUN device, and hands every packet from one
-to the other after half the round trip, in order and as many as come. Says "ready", and takes it all down when its
-standard input closes. Needs root; a kernel without netem has no other way.
+to the other after half the round-trip time, in order and without a limit. Prints "ready", and removes everything when
+its standard input closes. Needs root. It replaces netem, which some kernels lack.
 """
 
 import collections
@@ -16,18 +16,18 @@ import sys
 import time
 
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
-# A message of 10 KB is one packet, so that this program's own work for each packet hardly counts.
+# A message of 10 KB is one packet, so that this program's own work per packet is negligible.
 MTU = 16384
 
 
-def ip(*words):
-    subprocess.run(["ip", *words], check=True)
+def ip(*arguments):
+    subprocess.run(["ip", *arguments], check=True)
 
 
 def tun(name, namespace, address, peer):
     device = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(device, TUNSETIFF, struct.pack("16sH", name.encode(), IFF_TUN | IFF_NO_PI))
-    # The device moves; the file stays with us.
+    # The device moves to the namespace; its file descriptor stays in this process.
     ip("link", "set", name, "netns", namespace)
     ip("-n", namespace, "address", "add", address, "peer", peer, "dev", name)
     ip("-n", namespace, "link", "set", name, "up", "mtu", str(MTU))
@@ -36,7 +36,7 @@ def tun(name, namespace, address, peer):
 
 
 def forward(ends, delay):
-    """Until standard input closes."""
+    """Forwards packets until standard input closes."""
     waiting = {ends[0]: collections.deque(), ends[1]: collections.deque()}
     other = {ends[0]: ends[1], ends[1]: ends[0]}
     while True:

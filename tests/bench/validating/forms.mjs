@@ -1,4 +1,4 @@
-// The forms that everybody is given, no two alike.
+// The forms that all contestants get, each different from the others.
 
 const HOSTS = [
   'smtp.example.org',
@@ -29,7 +29,7 @@ const valid = (number) => {
   };
 };
 
-/** What people do wrong, and what every peer's schema finds, too. */
+/** Mistakes of users that every peer's schema finds, too. */
 const MISTAKES = [
   (form) => ({ ...form, host: '' }),
   (form) => ({ ...form, host: 'smtp server', senderAddress: 'nobody' }),

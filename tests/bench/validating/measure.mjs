@@ -1,4 +1,4 @@
-// Everybody's turn in every round, in Node and in the browser alike.
+// In every round all contestants are measured in turn, in Node and in the browser.
 
 import init from '../../../validator-wasm/dist/index.js';
 import * as ajv from './contestants/ajv.mjs';
@@ -13,12 +13,12 @@ import { invalidForms, typedForms, validForms } from './forms.mjs';
 
 const contestants = { ownpost, zod, 'zod-mini': zodMini, valibot, ajv, validator, joi, yup };
 const jobs = {
-  valid: { forms: validForms, call: 'form', expected: (told) => told === 0 },
-  invalid: { forms: invalidForms, call: 'form', expected: (told) => told > 0 },
-  field: { forms: typedForms, call: 'field', expected: (told) => told >= 0 },
+  valid: { forms: validForms, call: 'form', expected: (length) => length === 0 },
+  invalid: { forms: invalidForms, call: 'form', expected: (length) => length > 0 },
+  field: { forms: typedForms, call: 'field', expected: (length) => length >= 0 },
 };
 
-/** Nanoseconds a call, once through so many times. */
+/** Nanoseconds a call, over this many passes through the forms. */
 function time(run, forms, times) {
   const start = performance.now();
   for (let i = 0; i < times; i++) {
@@ -28,7 +28,7 @@ function time(run, forms, times) {
 }
 
 /**
- * Nanoseconds a call: for each job and contestant, one figure a round.
+ * Nanoseconds a call: for each job and contestant, one figure for each round.
  * @returns {Promise<Record<string, Record<string, number[]>>>}
  */
 export async function measure({ wasm, rounds, milliseconds }) {
@@ -40,14 +40,14 @@ export async function measure({ wasm, rounds, milliseconds }) {
       forms.forEach((form) => {
         if (!expected(run(form))) throw new Error(`${name} is wrong about ${JSON.stringify(form)}`);
       });
-      // Warm, and as often as it takes for the clock to be fine enough.
+      // Warms the code up, and doubles the passes until the clock is fine enough.
       let times = 1;
       while (times < 1e6 && time(run, forms, times) * times * forms.length < milliseconds * 1e6) times *= 2;
       return { name, run, times, figures: [] };
     });
     for (let round = 0; round < rounds; round++) {
       for (const entry of entries) entry.figures.push(time(entry.run, forms, entry.times));
-      // Nobody is always first.
+      // The first contestant changes in each round.
       entries.push(entries.shift());
     }
     results[job] = Object.fromEntries(entries.map(({ name, figures }) => [name, figures]));

@@ -24,7 +24,7 @@ const NAMES = {
   yup: 'yup',
 };
 
-/** What the schema beside ours leaves unchecked. */
+/** The checks that the peers' schemas lack. */
 const COMMON = 'addresses in place of names, IDN, typing errors, port beside TLS mode, unknown keys, fixes, languages';
 const MISSING = {
   ownpost: '–',
@@ -47,7 +47,7 @@ async function inChromium() {
       '/validator.wasm': ['application/wasm', wasm],
     };
     const [type, body] = answers[request.url] ?? ['text/plain', ''];
-    // Isolated, so that the clock is as fine as it gets.
+    // Cross-origin isolation gives the page a finer clock.
     response.writeHead(200, {
       'content-type': type,
       'cross-origin-opener-policy': 'same-origin',
@@ -95,13 +95,13 @@ const sizeTable = [
   ),
 ].join('\n');
 
-/** The bundle that the browser gets, in Node. */
+/** Runs the bundle for browsers in Node. */
 async function inNodeItself() {
   const folder = mkdtempSync(join(tmpdir(), 'ownpost-bench-'));
   try {
     const file = join(folder, 'bench.mjs');
     writeFileSync(file, bundle('measure.mjs'));
-    // joi's build for browsers asks for it.
+    // joi's build for browsers reads `self`.
     globalThis.self ??= globalThis;
     const { measure } = await import(pathToFileURL(file));
     return await measure({ wasm, ...options });

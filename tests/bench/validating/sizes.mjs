@@ -1,4 +1,4 @@
-// What a page would load: bundled and minified by esbuild, compressed by gzip.
+// The size of the code that a page loads: bundled and minified by esbuild, compressed by gzip.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ export const gzip = (bytes) => gzipSync(bytes, { level: 9 }).length;
 /** A module with everything it imports, as one script text. */
 export function bundle(file, format = 'esm') {
   const esbuild = here('../../../validator-wasm/node_modules/esbuild/bin/esbuild');
-  const words = [
+  const options = [
     here(file),
     '--bundle',
     '--minify',
@@ -25,7 +25,7 @@ export function bundle(file, format = 'esm') {
     '--log-level=error',
     ...(format === 'iife' ? ['--global-name=bench'] : []),
   ];
-  return execFileSync(process.execPath, [esbuild, ...words], { maxBuffer: 1 << 26 });
+  return execFileSync(process.execPath, [esbuild, ...options], { maxBuffer: 1 << 26 });
 }
 
 /** Compressed bytes of each contestant. */

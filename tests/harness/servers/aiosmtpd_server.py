@@ -1,5 +1,5 @@
-"""A mail server of aiosmtpd: keeps each mail as it came in a file. Its setup is a JSON object in its only argument;
-it prints its version and ports on one line, as JSON, and runs until it is told to end."""
+"""A mail server of aiosmtpd that keeps each mail unchanged in a file. Its only argument is its setup as a JSON
+object; it prints its version and ports on one line, as JSON, and runs until it gets a signal to end."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ FOLDER = pathlib.Path(SETUP["folder"])
 def authenticate(_server, session, _envelope, _mechanism, given):
     name = given.login.decode()
     success = (name, given.password.decode()) == (SETUP["username"], SETUP["password"])
-    # Without `handled=False` the caller takes a refusal for one that was said already.
+    # Without `handled=False` aiosmtpd assumes that the refusal was sent already.
     return AuthResult(success=success, handled=False, auth_data=name)
 
 
@@ -39,7 +39,7 @@ class Inbox:
 
     async def handle_DATA(self, _server, _session, envelope):
         Inbox.count += 1
-        # Under its last name once it is whole: who looks for mails sees no half ones.
+        # The file gets its final name when it is complete, so that readers see no partial mails.
         part = FOLDER / f"{Inbox.count}.part"
         part.write_bytes(envelope.original_content)
         part.rename(part.with_suffix(".eml"))
@@ -64,7 +64,7 @@ async def main():
     starttls = await loop.create_server(
         lambda: smtp(tls_context=context, require_starttls=True), "127.0.0.1", 0
     )
-    # Here the connection is encrypted before the class hears of it, which cannot see that it is.
+    # The connection is encrypted before the class gets it, so the class cannot know that.
     tls = await loop.create_server(lambda: smtp(auth_require_tls=False), "127.0.0.1", 0, ssl=context)
     port = lambda server: server.sockets[0].getsockname()[1]
     print(json.dumps({"version": aiosmtpd.__version__, "ports": {"starttls": port(starttls), "tls": port(tls)}}))

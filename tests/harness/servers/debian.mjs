@@ -1,6 +1,6 @@
-// A mail server out of Debian's packages, which cannot be installed side by side. `cargo xtask setup` has unpacked
-// each with all it needs into a folder of its own; a run takes a copy of that folder, of hard links, as the root
-// folder of the server's processes, so that every path in it is the run's own.
+// A mail server from Debian's packages, which cannot be installed side by side. `cargo xtask setup` has unpacked each
+// with its dependencies into a folder of its own. A run uses a copy of that folder, made of hard links, as the root
+// folder of the server's processes, so that every path in it belongs to the run.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -20,8 +20,9 @@ import { dirname, join } from 'node:path';
 const UNPACKED = join(import.meta.dirname, '../../../target/servers');
 
 /**
- * @param {string} name the unpacked folder's.
- * @param {string[]} users users, and groups of the same names, that the server looks for.
+ * Prepares a server for a run.
+ * @param {string} name the name of the unpacked folder
+ * @param {string[]} users the users that the server needs, each with a group of the same name
  */
 export function debian(name, users = []) {
   const unpacked = join(UNPACKED, name);
@@ -35,13 +36,13 @@ export function debian(name, users = []) {
   const log = { text: '' };
   let daemon;
   const end = () => daemon?.kill('SIGTERM');
-  /** Ends what the daemon has left behind, a delivery that waits for instance. */
+  /** Ends processes that the daemon has left behind, for instance a waiting delivery. */
   const sweep = () => {
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
       try {
         if (readlinkSync(`/proc/${pid}/root`) === root) process.kill(Number(pid), 'SIGKILL');
       } catch {
-        // It has ended meanwhile.
+        // The process has ended meanwhile.
       }
     }
   };
@@ -51,10 +52,10 @@ export function debian(name, users = []) {
   const server = {
     at,
     log: () => log.text,
-    /** Writes a file; `owner` alone can read one with a `mode` of 0o600. */
+    /** Writes a file; with a `mode` of 0o600 only `owner` can read it. */
     write(path, text, { owner, mode = 0o644 } = {}) {
       mkdirSync(dirname(at(path)), { recursive: true });
-      // Written in place, it would be written into the unpacked folder too.
+      // The file is a hard link: a write in place would change the unpacked folder too.
       rmSync(at(path), { force: true });
       writeFileSync(at(path), text, { mode });
       own(path, owner);
@@ -64,24 +65,24 @@ export function debian(name, users = []) {
       chmodSync(at(path), mode);
       own(path, owner);
     },
-    /** Runs a program of it to its end and answers what it prints, on standard error if on no other. */
-    run(program, words = [], input = '') {
-      const { status, stdout, stderr } = spawnSync('chroot', [root, program, ...words], { encoding: 'utf8', input });
+    /** Runs one of its programs to the end and returns the output, from standard error if standard output is empty. */
+    run(program, options = [], input = '') {
+      const { status, stdout, stderr } = spawnSync('chroot', [root, program, ...options], { encoding: 'utf8', input });
       if (status === null || status > 1) throw new Error(`${program} ended with ${status}: ${stdout}${stderr}`);
       return stdout || stderr;
     },
     /** Starts the daemon, which stays in the foreground. */
-    start(program, words) {
-      daemon = spawn('chroot', [root, program, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+    start(program, options) {
+      daemon = spawn('chroot', [root, program, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
       for (const stream of [daemon.stdout, daemon.stderr]) stream.on('data', (bytes) => (log.text += bytes));
       // A test that dies leaves no daemon behind.
       process.on('exit', end);
     },
-    /** Throws when the daemon has ended. */
+    /** Throws an error when the daemon has ended. */
     check() {
       if (daemon.exitCode !== null) throw new Error(`${name} ended: ${log.text}`);
     },
-    /** The files of a folder, in no certain order. */
+    /** The files of a folder, in any order. */
     files(path, ending = '') {
       const names = existsSync(at(path)) ? readdirSync(at(path)).filter((name) => name.endsWith(ending)) : [];
       return names.map((name) => readFileSync(at(join(path, name))));

@@ -1,5 +1,4 @@
-// Dovecot out of Debian's package, as what checks passwords for another server: it knows one account, and nothing
-// of mail.
+// Dovecot from Debian's package. It checks passwords for another server: it knows one account and has no mail.
 import { debian } from './debian.mjs';
 import { PASSWORD, USERNAME } from './account.mjs';
 import { freePort, greets, until } from '../wait.mjs';

@@ -1,4 +1,4 @@
-// Exim out of Debian's package: one account, a maildir.
+// Exim from Debian's package: one account, a maildir.
 import { debian } from './debian.mjs';
 import { HOSTNAME, PASSWORD, RECIPIENTS, SENDER, USERNAME } from './account.mjs';
 import { freePort, greets, until } from '../wait.mjs';

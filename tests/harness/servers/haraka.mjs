@@ -1,4 +1,4 @@
-// Haraka, the npm package, with a plugin that knows one account's addresses and keeps each mail: haraka_inbox.cjs.
+// Haraka from npm, with a plugin that knows one account's addresses and keeps each mail: haraka_inbox.cjs.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { HOSTNAME, PASSWORD, RECIPIENTS, SENDER, USERNAME } from './account.mjs'
 import { freePort, greets, until } from '../wait.mjs';
 
 const HARAKA = join(import.meta.dirname, '../../node_modules/Haraka');
-/** A group from RFC 7919; Haraka would search for one of its own, which takes long. */
+/** A group from RFC 7919; Haraka would generate its own, which takes long. */
 const DH_PARAMETERS = execFileSync('openssl', [
   'genpkey',
   '-genparam',
@@ -30,7 +30,8 @@ export async function startHaraka({ tls }) {
   const config = {
     me: `${HOSTNAME}\n`,
     'log.ini': shipped('log.ini'),
-    // Haraka breaks lines of more than 992 octets; RFC 5321 §4.5.3.1.6 lets one be 998, its end and a doubled dot aside.
+    // Haraka breaks lines of more than 992 octets. RFC 5321 §4.5.3.1.6 allows 998, without the line end and a doubled
+    // dot.
     'connection.ini': shipped('connection.ini').replace('data_line_length=992', 'data_line_length=1001'),
     plugins: 'tls\nauth/flat_file\ninbox\n',
     'smtp.ini': `listen=127.0.0.1:${ports.starttls},127.0.0.1:${ports.tls}\nsmtps_port=${ports.tls}\nnodes=0\n`,

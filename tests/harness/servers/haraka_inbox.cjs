@@ -1,6 +1,6 @@
 'use strict';
-// A plugin of Haraka: who may send as whom and to whom is in config/inbox.json; each mail is kept in a file.
-// Haraka defines the answers (DENY, OK) for its plugins.
+// A Haraka plugin: config/inbox.json says which account may send from which address and to whom; each mail is kept in
+// a file. Haraka defines the answers (DENY, OK) for its plugins.
 /* global DENY, OK */
 const { createWriteStream, renameSync } = require('node:fs');
 const { join } = require('node:path');
@@ -20,13 +20,13 @@ exports.hook_rcpt = function (next, _connection, [to]) {
   return next(OK);
 };
 
-// What comes with AUTH is for others to deliver in Haraka's eyes; nothing leaves here.
+// Haraka treats mail of a signed-in client as outbound; this hook keeps it here.
 exports.hook_queue_outbound = function (next, connection) {
   const { uuid, message_stream: message } = connection.transaction;
   const part = join(this.inbox.folder, `${uuid}.part`);
   const file = createWriteStream(part);
   file.once('close', () => {
-    // Under its last name once it is whole: who looks for mails sees no half ones.
+    // The file gets its final name when it is complete, so that readers see no partial mails.
     renameSync(part, join(this.inbox.folder, `${uuid}.eml`));
     next(OK);
   });

@@ -1,4 +1,4 @@
-// OpenSMTPD out of Debian's package: one account, a maildir. It does not pipeline.
+// OpenSMTPD from Debian's package: one account, a maildir. It does not offer pipelining.
 import { execFileSync } from 'node:child_process';
 import { debian } from './debian.mjs';
 import { HOSTNAME, PASSWORD, RECIPIENTS, SENDER, USERNAME } from './account.mjs';

@@ -1,4 +1,4 @@
-// Postfix as installed, its passwords checked by Cyrus SASL in its own process or by a Dovecot beside it.
+// Postfix as installed on the system. Cyrus SASL in its own process or a separate Dovecot checks the passwords.
 import { execFileSync } from 'node:child_process';
 import { PASSWORD, RECIPIENTS, SENDER, USERNAME } from './account.mjs';
 import { startDovecot } from './dovecot.mjs';

@@ -1,4 +1,4 @@
-// Sendmail out of Debian's package, configured by its own m4 macros: one account, each mail in a file.
+// Sendmail from Debian's package, configured by its own m4 macros: one account, each mail in a file.
 import { debian } from './debian.mjs';
 import { HOSTNAME, PASSWORD, RECIPIENT, SENDER, USERNAME } from './account.mjs';
 import { freePort, greets, until } from '../wait.mjs';
@@ -27,7 +27,7 @@ export async function startSendmail({ tls }) {
     ].join('\n'),
   );
   sendmail.run('/usr/sbin/saslpasswd2', ['-p', '-c', '-f', '/run/sasldb2', '-u', HOSTNAME, USERNAME], PASSWORD);
-  // Each mail under its last name once it is whole: who looks for mails sees no half ones.
+  // A file gets its final name when it is complete, so that readers see no partial mails.
   sendmail.write('run/keep', '#!/bin/sh\ncat > /run/mail/$$.part && mv /run/mail/$$.part /run/mail/$$.eml\n', {
     mode: 0o755,
   });
@@ -57,8 +57,8 @@ export async function startSendmail({ tls }) {
   };
 }
 
-// m4 takes what stands between ` and ' as it is. The local mailer's flags leave out the 9, by which Sendmail would
-// decode what is encoded.
+// m4 does not expand the text between ` and '. The flags of the local mailer omit 9, with which Sendmail would decode
+// encoded mails.
 const macros = (ports) =>
   `
 divert(0)dnl

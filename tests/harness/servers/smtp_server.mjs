@@ -1,4 +1,4 @@
-// smtp-server, the npm package of nodemailer's author, in this process: keeps each mail as it came.
+// smtp-server, the npm package by nodemailer's author, in this process: keeps each mail unchanged.
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { SMTPServer } from 'smtp-server';
@@ -6,13 +6,13 @@ import { HOSTNAME, PASSWORD, RECIPIENTS, SENDER, USERNAME } from './account.mjs'
 
 const { version } = createRequire(import.meta.url)('smtp-server/package.json');
 
-const refusal = (code, words) => Object.assign(new Error(words), { responseCode: code });
+const refusal = (code, text) => Object.assign(new Error(text), { responseCode: code });
 
 export async function startSmtpServer({ tls }) {
   const mails = [];
   const options = {
     name: HOSTNAME,
-    // It greets nobody before DNS has told it their name, and no test asks the network.
+    // By default it asks DNS for the client's name before it greets, and no test uses the network.
     disableReverseLookup: true,
     cert: tls.cert,
     key: tls.key,
@@ -35,7 +35,7 @@ export async function startSmtpServer({ tls }) {
   const servers = { starttls: new SMTPServer(options), tls: new SMTPServer({ ...options, secure: true }) };
   const ports = {};
   for (const [security, server] of Object.entries(servers)) {
-    server.on('error', () => {}); // A connection that breaks is the client's to explain.
+    server.on('error', () => {}); // The client reports a broken connection.
     server.listen(0, '127.0.0.1');
     await once(server.server, 'listening');
     ports[security] = server.server.address().port;

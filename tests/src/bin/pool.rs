@@ -1,7 +1,7 @@
-//! Sends mails through the sender's own path, for the suite against real mail servers. Reads
-//! `{"settings": SmtpSettings, "mails": [{"from": address or null, "to": address, "message": base64}, …]}`, sends them
-//! in one batch, and writes the outcomes in their order as a JSON array: `{"accepted": reply}`,
-//! `{"code": failure code, "stage": stage}`.
+//! Sends mails through the sender's own code, for the suite against real mail servers. Reads `{"settings":
+//! SmtpSettings, "mails": [{"from": address or null, "to": address, "message": base64}, …]}`, sends the mails in one
+//! batch, and writes their outcomes in the same order as a JSON array: `{"accepted": reply}` or `{"code": failure
+//! code, "stage": stage}`.
 
 use std::io::{self, Read as _};
 use std::sync::Arc;
@@ -18,17 +18,17 @@ use serde_json::{Value, json};
 #[derive(Deserialize)]
 struct Request {
     settings: Value,
-    mails: Vec<Meant>,
+    mails: Vec<MailInput>,
 }
 
 #[derive(Deserialize)]
-struct Meant {
+struct MailInput {
     from: Option<String>,
     to: String,
     message: String,
 }
 
-/// Lets every mail go.
+/// A gate that lets every mail pass.
 struct Open;
 
 #[async_trait]

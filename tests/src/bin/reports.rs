@@ -1,8 +1,8 @@
-//! The server's reports, for the suites that compare the browser's with them.
+//! The server's validation reports, for the suites that compare the browser's reports with them.
 //!
-//! Reads a line `{"document": text, "allowPorts": text, "allowNetworks": text, "locale": tag}` and writes the
-//! report on one. With the argument `corpora`, writes `{"name": text, "document": text, "report": text}` for each
-//! vector of the outside corpora instead.
+//! Reads `{"document": text, "allowPorts": text, "allowNetworks": text, "locale": tag}` from each line and writes its
+//! report on one line. With the argument `corpora` it writes `{"name": text, "document": text, "report": text}` for
+//! each vector of the outside corpora instead.
 
 use std::io::{self, BufRead as _, Write as _};
 
@@ -11,20 +11,20 @@ use ownpost_core::wire::settings::check;
 use ownpost_tests::corpora;
 use serde_json::{Value, json};
 
-/// 2027-01-01: the certificates in the vectors are valid.
+/// 2027-01-01 in seconds since 1970: the certificates in the vectors are valid then.
 const NOW: i64 = 1_798_761_600;
 
 fn main() -> io::Result<()> {
     let output = &mut io::BufWriter::new(io::stdout().lock());
     match std::env::args().nth(1).as_deref() {
-        None => asked(output)?,
-        Some("corpora") => all(output)?,
+        None => reports_of_input(output)?,
+        Some("corpora") => reports_of_corpora(output)?,
         Some(other) => return Err(io::Error::other(format!("{other}?"))),
     }
     output.flush()
 }
 
-fn asked(output: &mut impl io::Write) -> io::Result<()> {
+fn reports_of_input(output: &mut impl io::Write) -> io::Result<()> {
     for line in io::stdin().lock().lines() {
         let request: Value = serde_json::from_str(&line?)?;
         let text = |name: &str| request[name].as_str().unwrap_or_default();
@@ -40,7 +40,7 @@ fn asked(output: &mut impl io::Write) -> io::Result<()> {
     Ok(())
 }
 
-fn all(output: &mut impl io::Write) -> io::Result<()> {
+fn reports_of_corpora(output: &mut impl io::Write) -> io::Result<()> {
     let config = Config::default();
     for vector in corpora::vectors() {
         let document = vector.document.to_string();

@@ -1,4 +1,4 @@
-//! The account at the end of a run: the ledger against what the relays truly did.
+//! The check at the end of a fault run: compares the ledger with the relays' own records.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use ownpost_domain::tenant::Tenant;
 use super::senders::Senders;
 use super::{Run, journal, tenant};
 
-/// What became of all mails.
+/// The counts of all mails, and every violation of the rule.
 #[derive(Default)]
 pub(super) struct Account {
     pub(super) violations: Vec<String>,
@@ -23,14 +23,14 @@ pub(super) struct Account {
     by_platform: usize,
     pub(super) lost: usize,
     pub(super) doubled: usize,
-    /// Of them, rows of our own: alerts to admins.
+    /// The rows among them that are alerts to admins.
     alerts: usize,
     /// The lane and the time of each row that ended as `unknown`.
     pub(super) unknowns: Vec<(usize, Duration)>,
 }
 
 impl Account {
-    /// Compares ledger, relays and journals.
+    /// Compares the ledger, the relays' book and the senders' journals.
     pub(super) async fn of(run: &Run, senders: &Senders) -> Result<Self, String> {
         let mut rows = Vec::new();
         for lane in 0..run.plan.tenants {
@@ -90,7 +90,7 @@ impl Account {
                 account.violations.push(wrong(row, times, silent, killed));
             }
         }
-        // Nothing may arrive that no row tells of, but for the test mails to the admins.
+        // Every mail that arrived has a row, except for the test mails to the admins.
         let known: std::collections::HashSet<&str> =
             rows.iter().map(|(_, row)| row.message_id.as_str()).collect();
         for (message_id, (_, recipient)) in &pages.taken {
@@ -102,7 +102,7 @@ impl Account {
         Ok(account)
     }
 
-    /// The counts in Markdown.
+    /// The counts as a table in Markdown.
     pub(super) fn table(&self, run: &Run, senders: &Senders) -> String {
         let mut table = String::from("| what | how many |\n|---|---:|\n");
         for (what, count) in [
@@ -126,7 +126,7 @@ impl Account {
     }
 }
 
-/// The last sender that marked each mail, by the journals.
+/// For each Message-ID the last sender that marked the mail, and when, from the journals.
 fn last_marks(run: &Run, senders: &Senders) -> HashMap<String, (i64, String)> {
     let mut last: HashMap<String, (i64, String)> = HashMap::new();
     for name in &senders.names {
@@ -144,7 +144,7 @@ fn last_marks(run: &Run, senders: &Senders) -> HashMap<String, (i64, String)> {
 
 fn wrong(row: &Delivery, times: u32, silent: bool, killed: bool) -> String {
     format!(
-        "{} to {} is {:?}, taken {times} times, left in the dark: {silent}, last sender killed: {killed}; {}; {:?}",
+        "{} to {} is {:?}, taken {times} times, no reply after the message: {silent}, last sender killed: {killed}; {}; {:?}",
         row.id.as_str(),
         row.recipient,
         row.status,

@@ -1,11 +1,12 @@
-//! Randomness that a seed repeats.
+//! Random numbers that the same seed repeats.
 
-/// A generator of numbers (SplitMix64): small, seeded, and good enough to mix up what goes wrong when.
+/// A random number generator (SplitMix64). It is small and seeded, and good enough to choose faults and times.
 #[derive(Clone, Debug)]
 pub(super) struct Dice(u64);
 
 impl Dice {
-    /// A generator of its own for each purpose, so that one more roll here changes nothing there.
+    /// Makes the generator for one purpose. Each purpose has its own, so that one more roll here changes no roll
+    /// elsewhere.
     pub(super) fn new(seed: u64, purpose: u64) -> Self {
         let mut dice = Self(seed ^ purpose.wrapping_mul(0xd6e8_feb8_6659_fd93));
         dice.next();
@@ -25,12 +26,12 @@ impl Dice {
         self.next() % sides
     }
 
-    /// Between the two, in milliseconds.
+    /// A random duration from `from` to `to` milliseconds, both included.
     pub(super) fn millis(&mut self, from: u64, to: u64) -> std::time::Duration {
         std::time::Duration::from_millis(from + self.roll(to - from + 1))
     }
 
-    /// Puts them in another order.
+    /// Shuffles the items.
     pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let other = usize::try_from(self.roll(last as u64 + 1)).unwrap_or(0);

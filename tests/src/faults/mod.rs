@@ -1,14 +1,14 @@
-//! The fault run: notifications of many tenants over relays in every bad mood, senders in processes of their own
-//! that are killed at any moment, and at the end an account of every mail.
+//! The fault run: notifications of many tenants pass relays that fail in every way, sender processes are killed at
+//! any moment, and at the end every mail is accounted for.
 //!
-//! Real are the functions, the store with its fsync, the SMTP over TLS, the processes and their deaths. The
-//! product's clock goes faster than the wall's, so that breakers, leases and retries pass in seconds.
+//! The functions, the store with its fsync, the SMTP over TLS, the processes and their deaths are real. The product's
+//! clock runs faster than real time, so that the pauses of breakers, leases and retries take seconds.
 //!
-//! The rule that the account checks: every mail has a row in a final status, and
+//! The account checks this rule: every mail has a row in a final status, and
 //! - `sent`: its relay took it, once;
 //! - `failed`: its relay did not take it, and refused it with 5xx;
-//! - `unknown`: its relay took it at most once, and either asked for the message and never answered it, or the
-//!   sender that had last marked it `sending` was killed.
+//! - `unknown`: its relay took it at most once; the relay asked for the message and never answered it, or
+//!   the sender that last marked it `sending` was killed.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -47,26 +47,26 @@ mod spec;
 
 pub use sender::run as run_sender;
 
-/// What to run.
+/// The parameters of a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// How many mails.
+    /// The number of mails.
     pub mails: usize,
-    /// Of how many tenants, each with a relay of its own.
+    /// The number of tenants. Each has its own relay.
     pub tenants: usize,
-    /// For how long things go wrong.
+    /// The time during which relays fail.
     pub trouble: Duration,
-    /// How many sender processes.
+    /// The number of sender processes at a time.
     pub senders: usize,
-    /// What repeats the same troubles.
+    /// The seed of all random choices: the same seed repeats the same faults.
     pub seed: u64,
-    /// The program of a sender: called with the run's file and its name.
+    /// The path of the sender program. Its arguments are the run's file and a name.
     pub program: PathBuf,
 }
 
-/// What a run has shown.
+/// The results of a run.
 pub struct Report {
-    /// What broke the rule; empty when nothing did.
+    /// Every violation of the rule; empty when the run passed.
     pub violations: Vec<String>,
     /// The counts, as a table in Markdown.
     pub table: String,
@@ -78,22 +78,22 @@ pub struct Report {
     pub sent: usize,
 }
 
-/// An hour of the product passes in a minute.
+/// The product's clock runs this many times as fast as real time: an hour passes in a minute.
 const SPEED: i32 = 60;
-/// How long after the last trouble everything must have come to an end. The longest pause of a breaker is a quarter
-/// of a minute here; the rest is for a slow machine.
+/// The longest wait for all mails to end after the last fault. The longest pause of a breaker takes a quarter of a
+/// minute here; the rest is reserve for a slow machine.
 const DRAIN: Duration = Duration::from_mins(5);
 
 /// Runs the plan.
 ///
 /// # Errors
-/// It cannot be run: no port, no folder.
+/// The run cannot be set up: no port, no folder.
 pub fn run(plan: &Plan) -> Result<Report, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(run_here(plan))
 }
 
-/// The run as its tasks share it.
+/// The state of a run that its tasks share.
 struct Run {
     plan: Plan,
     spec: Spec,
@@ -102,7 +102,7 @@ struct Run {
     relays: Vec<Arc<Relay>>,
     book: Arc<Book>,
     began: Instant,
-    /// How long the queue was, and when.
+    /// The length of the queue at each time since the start.
     depth: Mutex<Vec<(Duration, u64)>>,
 }
 
@@ -140,7 +140,7 @@ async fn run_here(plan: &Plan) -> Result<Report, String> {
     }
     let mut senders = Senders::start(plan, &spec_file, &run.spec.folder, began)?;
 
-    // The schedule counts from here.
+    // The schedules count from this time.
     let start = began.elapsed();
     let end = start + plan.trouble;
     let mut schedules = mood::schedules(plan.tenants, plan.trouble, &mut Dice::new(plan.seed, 1));
@@ -195,7 +195,7 @@ async fn run_here(plan: &Plan) -> Result<Report, String> {
     })
 }
 
-/// A folder of its own that goes away.
+/// A temporary folder, deleted on drop.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -213,13 +213,13 @@ impl Drop for Folder {
     }
 }
 
-/// The address of a relay: loopback has sixteen million of them, so that a relay that does not listen keeps its own.
+/// The address of a relay. Loopback has sixteen million addresses, so a relay that does not listen keeps its own.
 fn address(lane: usize) -> Ipv4Addr {
     let [a, b, ..] = std::process::id().to_le_bytes();
     Ipv4Addr::new(127, 64 + a % 128, b, u8::try_from(lane + 1).unwrap_or(u8::MAX))
 }
 
-/// A listener for each relay, all on one port.
+/// Opens a listener for each relay, all on the same port.
 async fn listen(relays: usize) -> Result<(Vec<TcpListener>, u16), String> {
     let first = TcpListener::bind((address(0), 0)).await.map_err(|error| error.to_string())?;
     let port = first.local_addr().map_err(|error| error.to_string())?.port();
@@ -251,7 +251,7 @@ fn relays(
             address: listener.local_addr().unwrap_or(SocketAddr::from(([0; 4], 0))),
             implicit: lane % 2 == 1,
             identities: Arc::clone(&identities),
-            mood: watch::Sender::new(Mood::Well),
+            mood: watch::Sender::new(Mood::Works),
             password: Mutex::new("first".to_owned()),
             book: Arc::clone(book),
             kills: kills.clone(),
@@ -261,7 +261,7 @@ fn relays(
     listeners.iter().enumerate().map(relay).collect()
 }
 
-/// The settings of a relay as its admin types them in.
+/// The relay's settings as its admin enters them in the form.
 fn form(relay: &Relay) -> Value {
     let on_failure = if relay.lane % 4 == 3 { "platform" } else { "hold" };
     let rule = json!({"via": "relay", "onFailure": on_failure});
@@ -276,7 +276,7 @@ fn form(relay: &Relay) -> Value {
     })
 }
 
-/// The platform's document: the same settings, with the secret in place.
+/// The platform's settings document: the same settings, with the secret included.
 fn platform(relay: &Relay) -> String {
     let mut document = form(relay);
     document["password"] = json!({"set": relay.password()});
@@ -289,7 +289,8 @@ fn tenant(lane: usize) -> String {
 }
 
 impl Run {
-    /// An admin saves the relay's settings: `PUT /smtp`, with its test and its test mail. Until it is activated.
+    /// Saves the relay's settings as an admin does (`PUT /smtp`, with its test and its test mail), until they are
+    /// active.
     async fn save(&self, relay: &Relay) -> Result<(), String> {
         let name = tenant(relay.lane);
         let mut last = String::new();
@@ -316,7 +317,7 @@ impl Run {
         Err(format!("the settings of {name} were not activated: {last}"))
     }
 
-    /// Leads a relay through its moods. A password that has changed is saved by an admin when the phase is over.
+    /// Sets the moods of a relay in turn. When a phase with a changed password ends, an admin saves the new password.
     async fn moods(self: Arc<Self>, relay: Arc<Relay>, phases: Vec<Phase>) -> Result<(), String> {
         for (number, phase) in phases.into_iter().enumerate() {
             tokio::time::sleep_until((self.began + phase.from).into()).await;
@@ -325,7 +326,7 @@ impl Run {
             }
             relay.mood.send_replace(phase.mood);
             tokio::time::sleep_until((self.began + phase.until).into()).await;
-            relay.mood.send_replace(Mood::Well);
+            relay.mood.send_replace(Mood::Works);
             if phase.mood == Mood::PasswordChanged {
                 self.save(&relay).await?;
             }
@@ -333,8 +334,8 @@ impl Run {
         Ok(())
     }
 
-    /// The product's events, spread over the time of trouble. One in eight comes twice, as from a source that got no
-    /// answer.
+    /// Sends the product's events, spread over the time of faults. One in eight is sent twice, as by a source that
+    /// got no answer.
     async fn events(self: Arc<Self>, start: Duration) -> Result<(), String> {
         const KINDS: [(&str, &str); 4] = [
             ("notification", "comment.created"),
@@ -343,7 +344,7 @@ impl Run {
             ("user-invitation", "user.invited"),
         ];
         let mut dice = Dice::new(self.plan.seed, 3);
-        // Nothing new in the last eighth, so that all of it meets trouble.
+        // No event comes in the last eighth, so that faults meet all of them.
         let span = self.plan.trouble.mul_f64(0.875);
         let mut accepting = JoinSet::new();
         let mut mails = 0;
@@ -365,7 +366,7 @@ impl Run {
             let run = Arc::clone(&self);
             accepting.spawn(async move {
                 for _ in 0..times {
-                    // A source repeats what was not accepted because the store was busy.
+                    // A source repeats an event that was refused because the store was busy.
                     while let Err(refused) = router::accept(&run.app, event.as_bytes(), None).await {
                         if !refused.transient {
                             return Err(refused.to_string());
@@ -379,10 +380,10 @@ impl Run {
         accepting.join_all().await.into_iter().collect()
     }
 
-    /// The schedule of `monitor`: every minute of the product.
+    /// Runs `monitor` every minute of the product's clock.
     async fn monitor(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
         while !*stopped.borrow() {
-            // A run that fails is followed by the next.
+            // A run that fails is followed by the next one.
             let _ = monitor::run(&self.app).await;
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
@@ -391,7 +392,7 @@ impl Run {
         }
     }
 
-    /// Writes down how long the queue is.
+    /// Records the length of the queue.
     async fn watch(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
         while !*stopped.borrow() {
             if let (Ok(length), Ok(mut depth)) = (self.store.queue_length().await, self.depth.lock()) {
@@ -404,7 +405,7 @@ impl Run {
         }
     }
 
-    /// Whether every mail has come to its end.
+    /// Whether every mail has a row in a final status.
     async fn is_drained(&self) -> bool {
         use ownpost_core::effects::{Filter, Ledger as _, Order};
         use ownpost_domain::delivery::Status::{Deferred, Held, Queued, Sending};
@@ -425,7 +426,7 @@ impl Run {
     }
 }
 
-/// Where a run's file of a sender is: shared by those that look at it.
+/// The path of a sender's journal.
 fn journal(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.journal"))
 }

@@ -1,79 +1,80 @@
-//! What may be wrong with a relay, and when.
+//! The faults of a relay, and the schedule of each.
 
 use std::time::Duration;
 
 use super::dice::Dice;
 
-/// How a relay behaves. What concerns a mail happens to every other mail, so that nothing stands still.
+/// The behaviour of a relay. A mood that concerns single mails applies to every second mail on average, so that mail
+/// still flows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mood {
-    /// It takes mail.
-    Well,
-    /// Nothing listens.
+    /// It works: it takes mail.
+    Works,
+    /// It does not listen.
     Refuses,
-    /// It takes the connection and says nothing.
+    /// It accepts the connection and sends nothing.
     SilentAtGreeting,
     /// `421` instead of a greeting.
     BusyAtGreeting,
     /// `554` instead of a greeting.
     NoAtGreeting,
-    /// Its certificate is of this kind.
+    /// It shows a certificate of this kind.
     Certificate(&'static str),
-    /// It closes during the handshake.
+    /// It closes the connection during the handshake.
     BreaksTls,
-    /// Its password is another one: `535` until somebody saves the new one.
+    /// It has another password: it answers `535` until an admin saves the new one.
     PasswordChanged,
-    /// `454` to AUTH.
+    /// It answers `454` to AUTH.
     BusyAtAuth,
-    /// `550` to MAIL FROM.
+    /// It answers `550` to MAIL FROM.
     NoToSender,
-    /// `451` to MAIL FROM.
+    /// It answers `451` to MAIL FROM.
     BusyToSender,
-    /// It closes at MAIL FROM.
+    /// It closes the connection at MAIL FROM.
     ClosesAtSender,
-    /// `550` to RCPT TO.
+    /// It answers `550` to RCPT TO.
     NoToRecipient,
-    /// `450` to RCPT TO.
+    /// It answers `450` to RCPT TO.
     BusyToRecipient,
-    /// It says nothing after RCPT TO.
+    /// It sends nothing after RCPT TO.
     SilentAtRecipient,
-    /// `451` to DATA.
+    /// It answers `451` to DATA.
     BusyAtData,
-    /// It asks for the message and closes: before the final dot as it sees it, while the dot may be on its way.
+    /// It answers `354` and closes the connection before it reads the final dot, which may be on its way already.
     ClosesAfter354,
-    /// It reads up to the final dot and closes, having kept the mail or not.
+    /// It reads up to the final dot and closes the connection.
     ClosesAfterDot {
-        /// Whether it delivers the mail all the same.
+        /// Whether it delivers the mail nevertheless.
         keeps: bool,
     },
-    /// It reads up to the final dot and says no more.
+    /// It reads up to the final dot and sends nothing more.
     SilentAfterDot {
-        /// Whether it delivers the mail all the same.
+        /// Whether it delivers the mail nevertheless.
         keeps: bool,
     },
-    /// `554` after the final dot.
+    /// It answers `554` after the final dot.
     NoAfterDot,
-    /// `452` after the final dot.
+    /// It answers `452` after the final dot.
     BusyAfterDot,
     /// The sender at the other end of the connection is killed at this moment.
     Kills(Moment),
 }
 
-/// When a sender is killed, seen from the relay.
+/// The moment at which a sender is killed, as the relay sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Moment {
-    /// At RCPT TO: before the row can be `sending`.
+    /// At RCPT TO, before the row can be `sending`.
     AtRecipient,
-    /// When the first octets of the message come: the row is `sending`.
+    /// When the first octets of the message arrive: the row is `sending`.
     InMessage,
-    /// When the final dot has come, before the reply.
+    /// When the final dot has arrived, before the reply.
     AfterDot,
-    /// When the reply is on its way: whether it is recorded is a race.
+    /// When the reply is on its way: the sender may record it or not.
     AfterReply,
 }
 
-/// Everything that may go wrong.
-const TROUBLES: [Mood; 28] = [
+/// All faults, as the schedules draw them.
+const FAULTS: [Mood; 28] = [
     Mood::Refuses,
     Mood::SilentAtGreeting,
     Mood::BusyAtGreeting,
@@ -104,26 +105,26 @@ const TROUBLES: [Mood; 28] = [
     Mood::Kills(Moment::AfterReply),
 ];
 
-/// What a mood looks like in the picture.
+/// The colour of a mood in the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Colour {
     /// Mail goes through.
-    Well,
-    /// It will not take mail until somebody does something: the policy decides.
+    Works,
+    /// The relay takes no mail until a person repairs it: the policy decides.
     Broken,
-    /// It may take mail later.
-    Stumbling,
-    /// It refuses single mails for good.
+    /// The relay may take mail later.
+    Temporary,
+    /// The relay refuses single mails with 5xx.
     Refusing,
-    /// It leaves senders in the dark after the dot, or they die there.
-    Dark,
+    /// The relay sends no reply after the dot, or the sender is killed.
+    NoReply,
 }
 
 impl Mood {
-    /// Its colour.
+    /// The colour of this mood in the picture.
     pub(super) fn colour(self) -> Colour {
         match self {
-            Self::Well => Colour::Well,
+            Self::Works => Colour::Works,
             Self::NoAtGreeting
             | Self::Certificate(_)
             | Self::BreaksTls
@@ -133,7 +134,7 @@ impl Mood {
             Self::ClosesAfter354
             | Self::ClosesAfterDot { .. }
             | Self::SilentAfterDot { .. }
-            | Self::Kills(_) => Colour::Dark,
+            | Self::Kills(_) => Colour::NoReply,
             Self::Refuses
             | Self::SilentAtGreeting
             | Self::BusyAtGreeting
@@ -143,12 +144,12 @@ impl Mood {
             | Self::BusyToRecipient
             | Self::SilentAtRecipient
             | Self::BusyAtData
-            | Self::BusyAfterDot => Colour::Stumbling,
+            | Self::BusyAfterDot => Colour::Temporary,
         }
     }
 }
 
-/// A mood and how long it lasts, from the start of the run.
+/// A mood with its beginning and end, from the start of the run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Phase {
     pub(super) from: Duration,
@@ -156,13 +157,12 @@ pub(super) struct Phase {
     pub(super) mood: Mood,
 }
 
-/// For each of so many relays the phases in which something is wrong, none beyond `end`. Troubles are dealt from a
-/// shuffled deck, so that each comes up before one comes up again. In a long run each lasts longer, and so does the peace
-/// in between.
+/// The phases of each relay in which it fails, none beyond `end`. Faults are drawn from a shuffled deck, so that each
+/// comes once before one comes again. In a long run the faults last longer, and so do the pauses between them.
 pub(super) fn schedules(relays: usize, end: Duration, dice: &mut Dice) -> Vec<Vec<Phase>> {
     let stretch = u32::try_from(end.as_secs() / 30).unwrap_or(u32::MAX).clamp(1, 6);
     let mut deck: Vec<Mood> = Vec::new();
-    // In the order of time over all relays, so that a short run sees the whole deck too.
+    // In order of time over all relays, so that a short run uses the whole deck too.
     let mut at: Vec<Duration> = (0..relays).map(|_| dice.millis(300, 1500)).collect();
     let mut schedules: Vec<Vec<Phase>> = vec![Vec::new(); relays];
     while let Some((relay, from)) = at.iter().copied().enumerate().min_by_key(|(_, from)| *from) {
@@ -171,7 +171,7 @@ pub(super) fn schedules(relays: usize, end: Duration, dice: &mut Dice) -> Vec<Ve
             break;
         }
         if deck.is_empty() {
-            deck.extend(TROUBLES);
+            deck.extend(FAULTS);
             dice.shuffle(&mut deck);
         }
         if let Some(mood) = deck.pop() {

@@ -1,5 +1,5 @@
-//! The picture of a run: a lane for each relay, what was wrong with it when, every mail that it took, every mail
-//! that ended as `unknown`, the senders' deaths, and the length of the queue.
+//! The picture of a run: a lane for each relay with its faults, every mail that it took, every mail that ended as
+//! `unknown`, the deaths of the senders, and the length of the queue.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,15 +11,15 @@ use super::mood::{Colour, Phase};
 use super::senders::Senders;
 use super::{Run, SPEED, tenant};
 
-/// Where the lanes begin, and how wide they are.
+/// The left edge of the lanes, in pixels, and their width.
 const LEFT: f64 = 76.0;
 const WIDTH: f64 = 900.0;
-/// Where the first lane begins, below title and legend.
+/// The top edge of the first lane in pixels, below title and legend.
 const TOP: f64 = 62.0;
-/// The height of the queue's curve.
+/// The height of the queue's curve in pixels.
 const QUEUE: f64 = 70.0;
 
-/// Readable on a light and on a dark page; the colours differ in lightness too.
+/// The style sheet. The colours differ in lightness too, and can be read on a light and on a dark page.
 const STYLE: &str = "
   text{font:11px system-ui,sans-serif;fill:#24292f} .t{font-size:14px;font-weight:600} .s{fill:#57606a}
   .lane{fill:#eef1f4} .broken{fill:#f4a8a0} .stumbling{fill:#f7d68a} .refusing{fill:#b9c7e8} .dark{fill:#a5a5b0}
@@ -33,15 +33,15 @@ const STYLE: &str = "
 
 fn class(colour: Colour) -> &'static str {
     match colour {
-        Colour::Well => "lane",
+        Colour::Works => "lane",
         Colour::Broken => "broken",
-        Colour::Stumbling => "stumbling",
+        Colour::Temporary => "stumbling",
         Colour::Refusing => "refusing",
-        Colour::Dark => "dark",
+        Colour::NoReply => "dark",
     }
 }
 
-/// Time as a place from left to right.
+/// A scale from time to horizontal position.
 struct Scale(f64);
 
 impl Scale {
@@ -50,7 +50,7 @@ impl Scale {
     }
 }
 
-/// Draws it.
+/// Draws the picture as SVG.
 pub(super) fn draw(run: &Run, senders: &Senders, schedules: &[Vec<Phase>], account: &Account) -> String {
     let scale = Scale(run.began.elapsed().as_secs_f64());
     let lanes = run.relays.len();
@@ -92,7 +92,7 @@ pub(super) fn draw(run: &Run, senders: &Senders, schedules: &[Vec<Phase>], accou
             label(&mut svg, &name, top + lane - 4.0);
         }
     }
-    for colour in [Colour::Stumbling, Colour::Broken, Colour::Refusing, Colour::Dark] {
+    for colour in [Colour::Temporary, Colour::Broken, Colour::Refusing, Colour::NoReply] {
         let phases =
             schedules.iter().enumerate().flat_map(|(number, phases)| phases.iter().map(move |p| (number, p)));
         let bars = phases.filter(|(_, phase)| phase.mood.colour() == colour).map(|(number, phase)| {
@@ -103,7 +103,7 @@ pub(super) fn draw(run: &Run, senders: &Senders, schedules: &[Vec<Phase>], accou
         path(&mut svg, class(colour), bars);
     }
     let pages = run.book.open();
-    // Twice a pixel is as fine as it shows.
+    // Half a pixel is as fine as the picture shows.
     let ticks: BTreeSet<(usize, i64)> = pages
         .happenings
         .iter()
@@ -208,7 +208,7 @@ fn queue(svg: &mut String, run: &Run, scale: &Scale, top: f64) {
     label(svg, &format!("≤ {longest}"), top + 24.0);
 }
 
-/// Seconds of the run, which are minutes of the product.
+/// The axis of time: seconds of the run, which are minutes of the product.
 fn axis(svg: &mut String, scale: &Scale, bottom: f64) {
     let _ = writeln!(svg, "<path class=\"axis\" d=\"M{LEFT} {bottom:.1}h{WIDTH}\"/>");
     let step = [5_u32, 10, 20, 30, 60, 120]

@@ -1,4 +1,4 @@
-//! A relay that takes mail in some moods and not in others, and writes down what it truly did.
+//! A relay that takes mail or fails, depending on its mood, and records what it did with each mail.
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,14 +20,14 @@ use super::book::Book;
 use super::dice::Dice;
 use super::mood::{Moment, Mood};
 
-/// What a relay asks of the run: to kill the sender that introduced itself by this name.
+/// A request to the run: kill the sender that introduced itself with this name in EHLO.
 pub(super) struct Kill {
     pub(super) sender: String,
-    /// Told when it is dead.
+    /// Gets a value when the sender is dead.
     pub(super) done: oneshot::Sender<()>,
 }
 
-/// The certificates of all relays.
+/// The TLS configurations that all relays share, by kind of certificate.
 pub(super) struct Identities {
     pub(super) good: Arc<ServerConfig>,
     pub(super) wrong_name: Arc<ServerConfig>,
@@ -35,12 +35,12 @@ pub(super) struct Identities {
     pub(super) expired: Arc<ServerConfig>,
 }
 
-/// One relay.
+/// One relay of the run.
 pub(super) struct Relay {
-    /// Its lane in the picture.
+    /// The number of its lane in the picture.
     pub(super) lane: usize,
     pub(super) address: SocketAddr,
-    /// Implicit TLS, or STARTTLS.
+    /// Whether it uses implicit TLS; otherwise STARTTLS.
     pub(super) implicit: bool,
     pub(super) identities: Arc<Identities>,
     pub(super) mood: watch::Sender<Mood>,
@@ -51,17 +51,17 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    /// The password that it takes now.
+    /// The present password.
     pub(super) fn password(&self) -> String {
         self.password.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes another password from now on.
+    /// Changes the password.
     pub(super) fn change_password(&self, password: &str) {
         password.clone_into(&mut self.password.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Serves until the run lets go of it. While it refuses, nothing listens.
+    /// Accepts connections until the run drops the mood's sender. While the mood is `Refuses`, nothing listens.
     pub(super) async fn serve(self: Arc<Self>, listener: TcpListener) {
         let mut mood = self.mood.subscribe();
         let mut listener = Some(listener);
@@ -70,7 +70,7 @@ impl Relay {
             if refuses {
                 listener = None;
             } else if listener.is_none() {
-                // The address is of loopback's own and nobody else's; what is left of old connections goes away.
+                // The address belongs to this relay, so binding fails only while old connections are being closed.
                 match TcpListener::bind(self.address).await {
                     Ok(bound) => listener = Some(bound),
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -83,7 +83,7 @@ impl Relay {
                     accepted = listener.accept() => {
                         if let Ok((stream, _)) = accepted {
                             let relay = Arc::clone(&self);
-                            // A connection that breaks is what this is about.
+                            // A broken connection is expected here.
                             tokio::spawn(async move { drop(relay.connection(stream).await) });
                         }
                         continue;
@@ -101,10 +101,10 @@ impl Relay {
         *self.mood.borrow()
     }
 
-    /// The mood for one mail: every other one is spared.
+    /// The mood for one mail: half of the mails get `Works`.
     fn mood_for_a_mail(&self) -> Mood {
         let spared = self.dice.lock().unwrap_or_else(PoisonError::into_inner).roll(2) == 0;
-        if spared { Mood::Well } else { self.mood() }
+        if spared { Mood::Works } else { self.mood() }
     }
 
     async fn kill(&self, sender: &str) {
@@ -137,13 +137,13 @@ impl Relay {
     }
 }
 
-/// One conversation.
+/// One SMTP session, from the relay's side.
 struct Talk<'a> {
     relay: &'a Relay,
     stream: BufStream<Stream>,
-    /// The name that the client gave.
+    /// The name that the client gave in EHLO.
     sender: String,
-    /// The password that it gave.
+    /// The password that the client gave in AUTH.
     signed_in: Option<String>,
 }
 
@@ -192,7 +192,7 @@ impl Talk<'_> {
     }
 
     async fn session(mut self) -> io::Result<()> {
-        let mut this = Mood::Well;
+        let mut this = Mood::Works;
         let mut from_taken = false;
         let mut to: Option<String> = None;
         loop {
@@ -255,7 +255,7 @@ impl Talk<'_> {
                             self.say("550 5.1.1 nobody of that name").await?;
                         }
                         Mood::BusyToRecipient => {
-                            self.relay.book.put_off(self.relay.lane);
+                            self.relay.book.defer(self.relay.lane);
                             self.say("450 4.2.1 mailbox busy").await?;
                         }
                         _ => {
@@ -267,7 +267,7 @@ impl Talk<'_> {
                 "DATA" => match (to.take(), this) {
                     (None, _) => self.say("503 5.5.1 no recipient").await?,
                     (Some(_), Mood::BusyAtData) => {
-                        self.relay.book.put_off(self.relay.lane);
+                        self.relay.book.defer(self.relay.lane);
                         self.say("451 4.3.0 not now").await?;
                     }
                     (Some(to), _) => {
@@ -282,12 +282,12 @@ impl Talk<'_> {
         }
     }
 
-    /// The message after DATA. Whether the conversation goes on.
+    /// Reads the message after DATA and answers. Returns whether the session goes on.
     async fn message(&mut self, mood: Mood, to: &str) -> io::Result<bool> {
         let (book, lane) = (&self.relay.book, self.relay.lane);
         if mood == Mood::ClosesAfter354 {
-            // Written down first: the client may be quicker than we are.
-            book.leave_in_the_dark(lane, to);
+            // Recorded before the reply: the client may act on the reply at once.
+            book.leave_without_reply(lane, to);
             self.say("354 go ahead").await?;
             return Ok(false);
         }
@@ -309,7 +309,7 @@ impl Talk<'_> {
         let message_id = message_id.unwrap_or_default();
         match mood {
             Mood::ClosesAfterDot { keeps } | Mood::SilentAfterDot { keeps } => {
-                book.leave_in_the_dark(lane, to);
+                book.leave_without_reply(lane, to);
                 if keeps {
                     book.take(lane, &message_id, to);
                 }
@@ -323,7 +323,7 @@ impl Talk<'_> {
                 self.say("554 5.6.0 not this message").await?;
             }
             Mood::BusyAfterDot => {
-                book.put_off(lane);
+                book.defer(lane);
                 self.say("452 4.3.1 disk full").await?;
             }
             _ => {
@@ -341,7 +341,7 @@ impl Talk<'_> {
     }
 }
 
-/// A connection before and after the handshake.
+/// The connection, before or after the TLS handshake.
 enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),

@@ -1,5 +1,5 @@
-//! A sender in a process of its own, that can be killed: the product's `sender` over the shared store, driven as
-//! Lambda's event source drives it. It works until its standard input ends.
+//! A sender process that can be killed: the product's `sender` on the shared store, driven as Lambda's event source
+//! drives it. It works until its standard input closes.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -22,16 +22,16 @@ use tokio::sync::{Semaphore, watch};
 use super::dice::Dice;
 use super::spec::{Spec, VISIBILITY};
 
-/// Batches at a time.
+/// The number of batches at the same time.
 const BATCHES: usize = 6;
-/// Messages in one batch, of several tenants, as SQS gives them.
+/// The number of messages in one batch. They belong to several tenants, as with SQS.
 const BATCH: usize = 10;
-/// Of one tenant in one batch.
+/// The most messages of one tenant in one batch.
 const OF_ONE: usize = 4;
-/// How often the queue is asked when it has nothing.
+/// The pause between two requests to an empty queue.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Real SMTP, with a journal of the mails that went through the gate: it outlives the process.
+/// Real SMTP, with a journal of the mails that passed the gate. The journal outlives the process.
 struct Journaled {
     network: Arc<Network>,
     pool: Pool,
@@ -47,7 +47,7 @@ struct JournaledGate<'a> {
 #[async_trait]
 impl BeforeCommit for JournaledGate<'_> {
     async fn commit(&self, index: usize) -> bool {
-        // Before the row can be `sending`, so that no mark is missing.
+        // Written before the row can be `sending`, so that no mark is missing.
         let message_id = message_id(&self.mails[index].message);
         let line = format!("{} {message_id}\n", Timestamp::now().as_microsecond());
         let written = self.journal.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
@@ -85,7 +85,7 @@ fn message_id(message: &[u8]) -> String {
     line.unwrap_or_default().trim().trim_matches(['<', '>']).to_owned()
 }
 
-/// The functions over real SMTP, for the process with this name.
+/// The functions with real SMTP, for the process with this name.
 pub(super) fn app(spec: &Spec, name: &str, store: &Arc<Store>) -> Result<App, String> {
     let config = spec.config(name);
     let (network, pool) = Spec::pool(&config)?;
@@ -99,10 +99,10 @@ pub(super) fn app(spec: &Spec, name: &str, store: &Arc<Store>) -> Result<App, St
     Ok(app)
 }
 
-/// The process: reads the run's common ground and works until its standard input ends.
+/// Runs the process: reads the run's file and works until standard input closes.
 ///
 /// # Errors
-/// It cannot begin.
+/// The process cannot start.
 pub fn run(spec: &Path, name: &str) -> Result<(), String> {
     let spec = Spec::read(spec).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -146,7 +146,7 @@ async fn work(spec: &Spec, name: &str, mut stopped: watch::Receiver<bool>) -> Re
     Ok(())
 }
 
-/// A batch of several tenants. What the store does not give now it gives next time.
+/// Receives a batch of several tenants. A tenant whose messages the store does not return now comes in a later batch.
 async fn receive(store: &Store, dice: &mut Dice) -> Vec<Received> {
     let mut groups = store.ready_groups().await.unwrap_or_default();
     dice.shuffle(&mut groups);
@@ -165,6 +165,6 @@ async fn batch(app: &Arc<App>, store: &Store, received: Vec<Received>) {
     let records: Vec<Record> = received.into_iter().map(Record::from).collect();
     let stay = sender::handle(app, &records).await;
     let done = records.into_iter().filter(|record| !stay.contains(&record.message_id));
-    // Messages that stay although they are done find their rows saying so.
+    // When a deletion fails, the messages come back and find their rows in a final status.
     let _ = store.delete(done.map(|record| record.receipt).collect()).await;
 }

@@ -1,4 +1,4 @@
-//! The sender processes of a run, and their deaths.
+//! The sender processes of a run, and how they are killed.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -9,18 +9,18 @@ use std::time::{Duration, Instant};
 use super::Plan;
 use super::dice::Dice;
 
-/// The processes. A killed one is replaced at once.
+/// The running sender processes. A killed one is replaced at once.
 pub(super) struct Senders {
     program: PathBuf,
     spec: PathBuf,
     folder: PathBuf,
     began: Instant,
     alive: Vec<Process>,
-    /// The names of those that were killed.
+    /// The names of the killed processes.
     pub(super) killed: HashSet<String>,
-    /// Every name there was.
+    /// The names of all processes, in order of their start.
     pub(super) names: Vec<String>,
-    /// When which one was killed.
+    /// The time and the slot of each kill.
     pub(super) deaths: Vec<(Duration, usize)>,
 }
 
@@ -30,7 +30,7 @@ struct Process {
 }
 
 impl Senders {
-    /// Starts them.
+    /// Starts the sender processes of the plan.
     pub(super) fn start(plan: &Plan, spec: &Path, folder: &Path, began: Instant) -> Result<Self, String> {
         let mut senders = Self {
             program: plan.program.clone(),
@@ -50,7 +50,7 @@ impl Senders {
     }
 
     fn spawn(&mut self, slot: usize) -> Result<Process, String> {
-        // A name for EHLO, by which a relay tells who is at the other end.
+        // The name for EHLO, by which a relay identifies the sender of a connection.
         let name = format!("sender-{slot}-{}.faults.test", self.names.len());
         let said =
             File::create(self.folder.join(format!("{name}.log"))).map_err(|error| error.to_string())?;
@@ -66,7 +66,7 @@ impl Senders {
         Ok(Process { name, child })
     }
 
-    /// SIGKILL for the sender with this name, unless it is dead already.
+    /// Kills the sender with this name (SIGKILL), unless it is dead already.
     pub(super) fn kill_named(&mut self, name: &str) -> Result<(), String> {
         match self.alive.iter().position(|process| process.name == name) {
             Some(slot) => self.kill(slot),
@@ -74,7 +74,7 @@ impl Senders {
         }
     }
 
-    /// SIGKILL for any of them.
+    /// Kills a random sender (SIGKILL).
     pub(super) fn kill_one(&mut self, dice: &mut Dice) -> Result<(), String> {
         let slot = usize::try_from(dice.roll(self.alive.len() as u64)).unwrap_or(0);
         self.kill(slot)
@@ -89,8 +89,8 @@ impl Senders {
         Ok(())
     }
 
-    /// Lets those that live end their work. What they leave behind that should not be there: an exit by themselves,
-    /// a panic.
+    /// Lets the living senders finish their work. Returns every error of a sender: an exit by itself, or output such
+    /// as a panic.
     pub(super) fn end(&mut self) -> Vec<String> {
         let mut wrong = Vec::new();
         for mut process in self.alive.drain(..) {

@@ -1,4 +1,4 @@
-//! What the processes of a run have in common, as a file that each of them reads.
+//! The common data of a run's processes, as a file that each process reads.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,36 +10,36 @@ use ownpost_core::config::{Config, Overrides};
 use ownpost_smtp::{Network, Pool, Timeouts};
 use serde::{Deserialize, Serialize};
 
-/// How long a received message stays hidden, on the product's clock: less than the worst batch may take, so that
-/// two senders do come to have the same mail.
+/// The time for which a received message is hidden, on the product's clock. It is shorter than the slowest batch, so
+/// that two senders sometimes have the same mail.
 pub(super) const VISIBILITY: Duration = Duration::from_mins(10);
-/// How long a mail may be `sending`, on the product's clock.
+/// The time for which a mail may be `sending`, on the product's clock.
 const LEASE: Duration = Duration::from_mins(8);
 
-/// The run's common ground.
+/// The common data of a run's processes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Spec {
-    /// The folder of the store that all share.
+    /// The folder of the store that all processes share.
     pub(super) folder: PathBuf,
-    /// When the run began.
+    /// The real time at which the run began.
     pub(super) began: Timestamp,
-    /// How much faster than the wall's the product's clock goes: its pauses and leases are minutes.
+    /// The product's clock runs this many times as fast as real time.
     pub(super) speed: i32,
     /// The port of all relays.
     pub(super) port: u16,
-    /// The CA that vouches for them.
+    /// The file with the CA that issued the relays' certificates.
     pub(super) ca_file: PathBuf,
-    /// The platform's own settings.
+    /// The platform's settings document, as JSON.
     pub(super) platform: String,
 }
 
 impl Spec {
-    /// Reads the file.
+    /// Reads the data from the run's file.
     pub(super) fn read(path: &Path) -> std::io::Result<Self> {
         Ok(serde_json::from_slice(&std::fs::read(path)?)?)
     }
 
-    /// The product's clock.
+    /// The product's clock, which runs faster than real time.
     pub(super) fn clock(&self) -> Clock {
         let (began, speed) = (self.began, self.speed);
         Arc::new(move || {
@@ -48,12 +48,12 @@ impl Spec {
         })
     }
 
-    /// How long after the beginning, on the wall's clock, it was that on the product's.
+    /// The real time from the beginning to a time on the product's clock.
     pub(super) fn real(&self, at: Timestamp) -> Duration {
         Duration::try_from(at.duration_since(self.began) / self.speed).unwrap_or_default()
     }
 
-    /// The configuration of the process with this name. It introduces itself to relays with it.
+    /// The configuration of the process with this name, which is also its EHLO name.
     pub(super) fn config(&self, name: &str) -> Config {
         Config {
             allow_networks: vec!["127.0.0.0/8".to_owned()],
@@ -69,8 +69,8 @@ impl Spec {
         }
     }
 
-    /// Connections to relays. Timeouts are the wall's, and short: what keeps silent here keeps silent for ever. The
-    /// one after the dot is long, because a relay that is only slow must not look silent.
+    /// The pool of connections to relays. Timeouts are in real time and short, because a relay that is silent here
+    /// stays silent. The timeout after the dot is longer, so that a slow relay is not taken for a silent one.
     pub(super) fn pool(config: &Config) -> Result<(Arc<Network>, Pool), String> {
         let short = Duration::from_millis(1500);
         let send = Timeouts {

@@ -1,6 +1,6 @@
-//! The whole client (greeting, EHLO, two batches, QUIT) against a server of any bytes, over streams in memory and
-//! in virtual time. The first byte says what the client does, the rest is what the server says; bytes from 0xFB on
-//! are stage directions, for SMTP has no use for them.
+//! The whole client (greeting, EHLO, two batches, QUIT) against a server that sends any bytes, over streams in memory
+//! and in virtual time. The first byte of the input selects the client's options, the rest is sent by the server.
+//! Bytes from 0xFB on are stage directions, because SMTP does not use them.
 
 use std::cell::RefCell;
 use std::future;
@@ -25,29 +25,29 @@ mod stage;
 
 const FROM: &str = "noreply@example.org";
 const EHLO_NAME: &str = "client.test";
-/// The most connections that a server's words are handed out over; the next is refused.
+/// The most connections that the server's input is divided over; the next one is refused.
 const CONNECTIONS: usize = 12;
 
-/// What came of a run, for the tests that compare runs.
+/// The results of a run, for the tests that compare runs.
 #[derive(Debug, PartialEq)]
 pub struct Run {
     /// A result for each mail.
     pub outcomes: Vec<MailResult>,
-    /// What the client has written, by connection.
+    /// The bytes that the client wrote, by connection.
     pub written: Vec<Vec<u8>>,
 }
 
-/// Runs the client against the bytes.
+/// Runs the client against the input.
 pub fn run(data: &[u8]) {
     play(data);
 }
 
-/// The same, and what came of it.
+/// Runs the client against the input, and returns the results.
 pub fn play(data: &[u8]) -> Run {
     let (choice, script) = data.split_first().map_or((0, data), |(first, rest)| (*first, rest));
     let mails = mails();
     let (first, second) = mails.split_at(1 + usize::from(choice & 3));
-    // One that must not leave, in each batch.
+    // In each batch, the gate may refuse one mail.
     let refuse = (choice & 4 != 0).then_some(1);
     let (gate, other_gate) = (Door::new(refuse), Door::new(refuse));
     let stage = Rc::new(RefCell::new(Stage::new(script, choice & 8 != 0)));
@@ -88,8 +88,8 @@ pub fn play(data: &[u8]) -> Run {
     Run { outcomes: std::mem::take(&mut outcomes), written }
 }
 
-/// Sends one mail of this envelope to a server that takes everything. What the client says of sender and recipient
-/// is the two paths and nothing else, or nothing at all.
+/// Sends one mail with this envelope to a server that accepts everything. The client must write exactly the two
+/// paths, or no envelope at all.
 pub fn addressed(from: &str, to: &str) {
     const SCRIPT: &[u8] =
         b"220 mx\r\n\xff250-mx\r\n250 SMTPUTF8\r\n\xff250 a\r\n\xff250 b\r\n\xff354 c\r\n\xff250 d\r\n";
@@ -117,7 +117,7 @@ pub fn addressed(from: &str, to: &str) {
     path(rcpt, "RCPT TO:<", &[""]);
 }
 
-/// Whether the outcome is what the server's words after the dot say.
+/// Checks that the outcome agrees with the server's reply after the dot.
 fn judge(index: usize, outcome: Option<&Result<Reply, Failure>>, heard: Option<&Heard>, refused: bool) {
     match (outcome, heard) {
         (None, None) => assert!(refused, "mail {index} was left out"),
@@ -128,9 +128,9 @@ fn judge(index: usize, outcome: Option<&Result<Reply, Failure>>, heard: Option<&
         }
         (Some(Ok(_)), None) => panic!("mail {index} never left"),
         (Some(Err(failure)), Some(heard)) => match heard.reply {
-            // It was to go another way, which may have failed in any way.
+            // The mail had to be sent in another way, which may have failed for any reason.
             _ if heard.in_vain() => {}
-            // In flight behind a 421 there is nothing to believe, yes or no.
+            // No reply to a mail in flight after a 421 is believed.
             _ if heard.closing => assert_eq!(failure.code, FailureCode::MessageUnknown, "mail {index}"),
             Some(200..=299) => panic!("mail {index} was accepted: {failure:?}"),
             Some(code @ 400..=599) => {
@@ -142,8 +142,8 @@ fn judge(index: usize, outcome: Option<&Result<Reply, Failure>>, heard: Option<&
     }
 }
 
-/// Mails of every kind: dots and bare line ends, octets above ASCII, more than one TLS record, a recipient that is
-/// none. Each begins with its number.
+/// Mails of every kind: dots and bare line ends, octets above ASCII, more than one TLS record, an invalid recipient.
+/// Each begins with its number.
 fn mails() -> Vec<Mail> {
     let mail = |number: usize, to: &str, text: &str| Mail {
         from: FROM.to_owned(),
@@ -160,7 +160,7 @@ fn mails() -> Vec<Mail> {
     ]
 }
 
-/// Lets all mails pass but one, and remembers which.
+/// A gate that refuses one mail and records the mails that passed.
 struct Door {
     refuse: Option<usize>,
     committed: Mutex<Vec<usize>>,

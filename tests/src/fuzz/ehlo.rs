@@ -1,4 +1,4 @@
-//! The EHLO parser: what any reply offers.
+//! The EHLO parser, with any reply.
 
 use ownpost_smtp::capabilities::{Mechanism, Offer};
 use ownpost_smtp::reply::RawReply;
@@ -7,7 +7,7 @@ use super::reply::parse;
 
 const ALL: [Mechanism; 4] = [Mechanism::OauthBearer, Mechanism::XOauth2, Mechanism::Plain, Mechanism::Login];
 
-/// Reads the bytes as replies to EHLO, and as the bare lines of one.
+/// Parses the bytes as replies to EHLO, and as the lines of one reply.
 pub fn run(data: &[u8]) {
     for reply in parse(data).iter().flatten() {
         holds(reply);
@@ -16,7 +16,7 @@ pub fn run(data: &[u8]) {
     holds(&RawReply { code: 250, lines });
 }
 
-/// What holds for the offer of any reply.
+/// Checks the offer of any reply.
 pub fn holds(reply: &RawReply) {
     let offer = Offer::parse(reply);
     assert_eq!(offer.lines.len() + 1, reply.lines.len(), "a line is a line");
@@ -36,7 +36,7 @@ pub fn holds(reply: &RawReply) {
         assert_eq!(mechanisms.contains(&wanted), offered, "{wanted:?}");
     }
 
-    // The lines that a report shows say the same as the server did.
+    // The lines in a report are the lines that the server sent.
     let first = reply.lines.first().cloned().into_iter();
     let shown = RawReply { code: reply.code, lines: first.chain(offer.lines.iter().cloned()).collect() };
     assert_eq!(Offer::parse(&shown), offer);

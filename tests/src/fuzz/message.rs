@@ -1,11 +1,11 @@
-//! The encoder: whatever a message holds, what leaves is lines that nothing in it can end.
+//! The encoder: every message becomes lines, and no content of the message can end them early.
 
 use ownpost_smtp::encode::encode;
 
-/// The longest line, in octets without CRLF and without the dot that is there for transparency.
+/// The longest line in octets, without CRLF and without the dot that is added for transparency.
 const MAX_LINE: usize = 998;
 
-/// Encodes the bytes.
+/// Encodes the bytes as a message and decodes the result.
 pub fn run(data: &[u8]) {
     let mut wire = b"before".to_vec();
     encode(data, &mut wire);
@@ -13,7 +13,7 @@ pub fn run(data: &[u8]) {
     let mut lines = decode(wire).into_iter();
     for line in normal(data) {
         let mut got = lines.next().expect("a line for each line");
-        // A long line goes on behind one space.
+        // A long line is continued after one space.
         while got.len() < line.len() {
             let more = lines.next().expect("the rest of the line");
             got.extend_from_slice(more.strip_prefix(b" ").expect("a folded line"));
@@ -27,8 +27,8 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// The lines that a server reads between DATA and the final dot. Panics where it would read the end, or where
-/// CR, LF and length are not as they must be.
+/// The lines that a server reads between DATA and the final dot. Panics when the final dot comes early, and when CR,
+/// LF or the length of a line is wrong.
 pub fn decode(wire: &[u8]) -> Vec<Vec<u8>> {
     let mut lines = Vec::new();
     let mut rest = wire;
@@ -45,7 +45,7 @@ pub fn decode(wire: &[u8]) -> Vec<Vec<u8>> {
     lines
 }
 
-/// The lines of a message, whatever ends them.
+/// The lines of a message, with any line end.
 pub fn normal(message: &[u8]) -> Vec<Vec<u8>> {
     let mut lines = vec![Vec::new()];
     let mut bytes = message.iter().copied().peekable();
@@ -60,7 +60,7 @@ pub fn normal(message: &[u8]) -> Vec<Vec<u8>> {
             byte => lines.last_mut().expect("never empty").push(byte),
         }
     }
-    // What stands behind the last line end is a line only when there is something.
+    // The part after the last line end is a line only when it is not empty.
     if lines.last().is_some_and(Vec::is_empty) {
         lines.pop();
     }

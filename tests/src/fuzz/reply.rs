@@ -1,8 +1,8 @@
-//! The reply parser: lines of any bytes.
+//! The reply parser, with lines of any bytes.
 
 use ownpost_smtp::reply::{MAX_LINE, MAX_LINES, MAX_REPLY, RawReply, ReplyParser, Unreadable};
 
-/// Reads the bytes as the lines of a server.
+/// Parses the bytes as a server's lines.
 pub fn run(data: &[u8]) {
     let first = parse(data);
     assert_eq!(first, parse(data), "the same bytes are the same replies");
@@ -11,12 +11,12 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// The replies in these bytes, up to and including the first that is none.
+/// The replies in these bytes, up to and including the first unreadable one.
 pub fn parse(data: &[u8]) -> Vec<Result<RawReply, Unreadable>> {
     let mut parser = ReplyParser::default();
     let mut replies = Vec::new();
     for line in data.split_inclusive(|&byte| byte == b'\n') {
-        // What has no line end yet is no line.
+        // Bytes without a line end are not a line.
         let Some(line) = line.strip_suffix(b"\n") else { break };
         match parser.push(line.strip_suffix(b"\r").unwrap_or(line)) {
             Ok(None) => {}
@@ -30,7 +30,7 @@ pub fn parse(data: &[u8]) -> Vec<Result<RawReply, Unreadable>> {
     replies
 }
 
-/// As a server would write it.
+/// Writes a reply as a server would.
 pub fn render(reply: &RawReply) -> Vec<u8> {
     let mut wire = Vec::new();
     for (index, line) in reply.lines.iter().enumerate() {
@@ -43,7 +43,7 @@ pub fn render(reply: &RawReply) -> Vec<u8> {
 fn holds(raw: &RawReply) {
     assert!((200..600).contains(&raw.code), "{raw:?}");
     assert!((1..=MAX_LINES).contains(&raw.lines.len()), "{} lines", raw.lines.len());
-    // Each octet that is not UTF-8 grows to three.
+    // Each octet that is not UTF-8 grows to three octets.
     let size: usize = raw.lines.iter().map(String::len).sum();
     assert!(size <= 3 * MAX_REPLY && raw.lines.iter().all(|line| line.len() <= 3 * MAX_LINE), "{size}");
     assert!(!raw.lines.iter().any(|line| line.contains(['\0', '\r', '\n'])), "{raw:?}");

@@ -1,18 +1,18 @@
-//! The rules on the server: documents of any bytes.
+//! The rules on the server, with documents of any bytes.
 
 use ownpost_core::config::Config;
 use ownpost_core::wire::settings::{CheckedDraft, check, from_document, public, to_document};
 use ownpost_core::wire::validation::{Issue, Severity, ValidationReport};
 use serde_json::{Map, Value};
 
-/// 2027-01-01.
+/// 2027-01-01 in seconds since 1970.
 const NOW: i64 = 1_798_761_600;
 /// The most fixes of one document that are tried.
 const FIXES: usize = 12;
-/// What no report may hold once it is part of every secret.
+/// A text that is put into every secret; no report may contain it.
 const MARK: &str = "s3cr3t-m4rk";
 
-/// Checks the bytes as a document.
+/// Validates the bytes as a settings document.
 pub fn run(data: &[u8]) {
     let checked = check(data, &config(), "en", NOW);
     let report = text(&checked.report);
@@ -44,7 +44,7 @@ fn text(report: &ValidationReport) -> String {
     serde_json::to_string(report).expect("a report is JSON")
 }
 
-/// What holds for every report.
+/// Checks the properties of every report.
 fn consistent(checked: &CheckedDraft) {
     let issues = &checked.report.issues;
     let usable = issues.iter().all(|issue| issue.severity == Severity::Warning);
@@ -53,7 +53,7 @@ fn consistent(checked: &CheckedDraft) {
     assert!(!checked.unreadable || issues.len() == 1);
 }
 
-/// docs/reference/settings.md: applying a fix cures its issue and adds no error.
+/// Checks docs/reference/settings.md: a fix cures its issue and adds no error.
 pub fn fixes_cure(document: &Value, before: &[Issue]) {
     let errors = |issues: &[Issue]| -> Vec<(String, String)> {
         let errors = issues.iter().filter(|issue| issue.severity == Severity::Error);
@@ -72,7 +72,7 @@ pub fn fixes_cure(document: &Value, before: &[Issue]) {
     }
 }
 
-/// RFC 7396.
+/// Applies a JSON merge patch (RFC 7396).
 fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
@@ -91,7 +91,7 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// Marks every secret, and looks for the mark in the report.
+/// Puts the mark into every secret, and checks that the report does not contain it.
 fn keeps_secrets(mut document: Value) {
     let mut marked = document.get_mut("password").is_some_and(mark);
     if let Some(oauth2) = document.get_mut("oauth2") {
@@ -105,7 +105,7 @@ fn keeps_secrets(mut document: Value) {
     }
 }
 
-/// Whether there was a secret to mark.
+/// Puts the mark into a secret; returns whether there was one.
 fn mark(secret: &mut Value) -> bool {
     let text = match secret {
         Value::Object(members) => members.get_mut("set"),

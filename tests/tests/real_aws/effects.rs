@@ -1,4 +1,4 @@
-//! The contract of the effects against AWS, emulated twice: what one emulator is lax about, the other may refuse.
+//! The contract of the effects against two emulators of AWS: one may accept a request that the other refuses.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::emulator::{Emulator, Kind};
 
-/// The effects on what `deploy.py` has put there.
+/// The effects, on the resources that `deploy.py` created.
 pub(crate) fn effects(emulator: &Emulator, deployed: &Value) -> Effects {
     let output = |name: &str| deployed[name].as_str().map(ToOwned::to_owned);
     let resources = AwsResources {
@@ -30,7 +30,7 @@ pub(crate) fn effects(emulator: &Emulator, deployed: &Value) -> Effects {
     aws::effects(&resources, environment).expect("a complete environment")
 }
 
-/// The worker's side of the queue; time passes for real.
+/// The worker's side of the queue. Time passes by waiting.
 struct Bench {
     client: aws_sdk_sqs::Client,
     url: String,

@@ -1,4 +1,4 @@
-//! An emulator on a loopback port for the length of a test.
+//! An AWS emulator on a loopback port, for one test.
 
 use std::ffi::OsStr;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -12,29 +12,29 @@ use aws_sdk_sqs::config::{BehaviorVersion, Region};
 use aws_types::SdkConfig;
 use tempfile::TempDir;
 
-/// How long an emulator may take to listen, or a deployment to finish, on a busy machine.
+/// The longest wait for an emulator to listen or a deployment to finish, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Which emulator.
+/// The kind of emulator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Deploys the template and runs the Lambda binary.
     Ministack,
-    /// A second opinion on the services' semantics.
+    /// Checks the semantics of the services a second time.
     Moto,
 }
 
-/// Runs until it is dropped.
+/// A running emulator; it ends on drop.
 pub(crate) struct Emulator {
     process: Child,
-    /// `http://127.0.0.1:PORT`.
+    /// Its address: `http://127.0.0.1:PORT`.
     pub(crate) endpoint: String,
-    /// Its temporary files.
+    /// The folder of its temporary files.
     folder: TempDir,
 }
 
 impl Emulator {
-    /// Starts it on a port that was free a moment ago; when somebody else was faster, on another one.
+    /// Starts the emulator on a free port, and on another one when a different process took the port first.
     pub(crate) fn start(kind: Kind) -> Self {
         (0..3).find_map(|_| Self::try_start(kind)).unwrap_or_else(|| panic!("{kind:?} does not start"))
     }
@@ -49,7 +49,7 @@ impl Emulator {
         let mut command = match kind {
             Kind::Ministack => {
                 let mut command = python_program("ministack");
-                // It listens everywhere unless told otherwise; functions are to find it by this address.
+                // The default is to listen on all addresses. The functions reach the emulator by this one.
                 command
                     .env("BIND_HOST", "127.0.0.1")
                     .env("GATEWAY_PORT", port.to_string())
@@ -86,7 +86,7 @@ impl Emulator {
         None
     }
 
-    /// Runs `deploy.py` with these arguments; the outputs of what it deployed.
+    /// Runs `deploy.py` with these arguments; returns the outputs of the deployment.
     pub(crate) fn deploy(&self, what: &str, arguments: &[&OsStr]) -> serde_json::Value {
         let mut script = deploy_script(what);
         let output = script.arg(&self.endpoint).args(arguments).output().expect("deploy.py starts");
@@ -95,7 +95,7 @@ impl Emulator {
         serde_json::from_slice(&output.stdout).expect("outputs as JSON")
     }
 
-    /// Clients of ours for it.
+    /// The configuration of AWS clients for this emulator.
     pub(crate) fn sdk(&self) -> SdkConfig {
         let credentials = Credentials::new("test", "test", None, None, "test");
         SdkConfig::builder()
@@ -107,7 +107,7 @@ impl Emulator {
             .build()
     }
 
-    /// What it has logged so far.
+    /// The emulator's log so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
@@ -115,13 +115,13 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        // By its own id, and no other. ministack's functions end when their Runtime API is gone.
+        // Ended by its own process id. ministack's functions end when their Runtime API is gone.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// `deploy.py` with what it shall do.
+/// A `deploy.py` command for this task.
 pub(crate) fn deploy_script(what: &str) -> Command {
     let mut python = python_program("python");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real_aws/deploy.py");
@@ -129,11 +129,11 @@ pub(crate) fn deploy_script(what: &str) -> Command {
     python
 }
 
-/// A program of the tests' own Python.
+/// A program from the Python environment of the tests.
 pub(crate) fn python_program(name: &str) -> Command {
     let bin: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin");
     let mut command = Command::new(bin.join(name));
-    // Nothing of the machine's own AWS set-up, and no proxy between loopback and loopback.
+    // The machine's own AWS configuration is not used, and no proxy between loopback addresses.
     for variable in ["AWS_PROFILE", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"] {
         command.env_remove(variable);
     }

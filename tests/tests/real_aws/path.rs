@@ -1,7 +1,7 @@
-//! The whole path on AWS, emulated: the template deployed, the binary run by the Lambda Runtime API, tokens checked
-//! by API Gateway, secrets staged, events routed, and mail that arrives over TLS.
+//! The whole path on emulated AWS: the template is deployed, the Lambda Runtime API runs the binary, API Gateway
+//! checks tokens, secrets are staged, events are routed, and mail arrives over TLS.
 //!
-//! Where the emulator differs from AWS: the API is reached by a `Host` header instead of its own name.
+//! Where the emulator differs from AWS: a `Host` header selects the API instead of the API's own name.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -21,11 +21,11 @@ use tempfile::TempDir;
 
 use super::emulator::{Emulator, Kind};
 
-/// How long an event may take to become a mail, on a busy machine.
+/// The longest wait for the mail of an event, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 const PLATFORM_SECRET: &str = "ownpost-platform";
 
-/// Everything that runs.
+/// The emulator, the deployed stack and the relays.
 struct Cloud {
     emulator: Emulator,
     outputs: Value,
@@ -55,7 +55,7 @@ impl Cloud {
         let claims = json!({
             "acme": {"tenant": "acme", "email": "admin@acme.test", "email_verified": true},
             "other": {"tenant": "other", "email": "admin@other.test"},
-            "nobody": {"email": "admin@acme.test"},
+            "no-tenant": {"email": "admin@acme.test"},
         });
         let emulator = Emulator::start(Kind::Ministack);
         let binary = binary();
@@ -71,7 +71,7 @@ impl Cloud {
         self.relays.infos.iter().find(|relay| relay.name == name).expect("a relay of this name")
     }
 
-    /// What an admin types into the form for this relay.
+    /// The settings that an admin enters in the form for this relay.
     fn settings(&self, relay: &str) -> Value {
         let relay = self.relay(relay);
         json!({
@@ -91,7 +91,7 @@ impl Cloud {
         call.secret_string(self.settings("platform").to_string()).send().await.expect("a platform secret");
     }
 
-    /// Calls the API as the owner of one of the tokens; status and body.
+    /// Calls the API with one of the tokens; returns status and body.
     fn call(&self, who: Option<&str>, method: &str, path: &str, body: &str) -> (u16, Value) {
         let host = self.outputs["ApiUrl"].as_str().expect("a URL").trim_start_matches("https://");
         let api = host.split('.').next().unwrap_or_default();
@@ -108,7 +108,7 @@ impl Cloud {
         send(request.body(body.to_owned()).expect("a request"))
     }
 
-    /// Invokes a function directly; what it answered.
+    /// Invokes a function directly; returns its answer.
     fn invoke(&self, output: &str, event: &Value) -> Value {
         let name = self.outputs[output].as_str().expect("a function");
         let uri = format!("{}/2015-03-31/functions/{name}/invocations", self.emulator.endpoint);
@@ -116,8 +116,8 @@ impl Cloud {
         send(request.body(event.to_string()).expect("a request")).1
     }
 
-    /// Which labels each version of the tenant's secret carries, the labels in order; unlabelled versions and
-    /// the placeholder's are left out.
+    /// The labels of each version of the tenant's secret, in order. Versions without labels and the placeholder's
+    /// version are left out.
     async fn stages(&self, tenant: &str) -> Vec<(String, Vec<String>)> {
         let client = aws_sdk_secretsmanager::Client::new(&self.emulator.sdk());
         let answer =
@@ -143,7 +143,7 @@ impl Cloud {
         mail.into_iter().map(|mail| (mail.relay, mail.to)).collect()
     }
 
-    /// Waits until a mail to this address has been caught; the relay that has it.
+    /// Waits until a mail to this address has been caught; returns the relay that caught it.
     async fn mail_to(&self, address: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
@@ -156,7 +156,7 @@ impl Cloud {
         panic!("no mail to {address}; {}", self.story());
     }
 
-    /// For a failed assertion: what everybody logged.
+    /// All logs, for a failed assertion.
     fn story(&self) -> String {
         format!("{}\n{:#}", self.emulator.log(), self.emulator.deploy("logs", &[]))
     }
@@ -170,8 +170,8 @@ fn send(request: ureq::http::Request<String>) -> (u16, Value) {
     (answer.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::String(body)))
 }
 
-/// The Lambda binary, built if need be: among the default members, as the build suite builds it, for cargo would choose
-/// other features for the package alone and compile the AWS SDKs once more.
+/// The Lambda binary, built if necessary: among the default members, as the suite `build` builds it. Cargo would
+/// select other features for the package by itself, and compile the AWS SDKs again.
 fn binary() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
@@ -180,7 +180,7 @@ fn binary() -> PathBuf {
         .status()
         .expect("cargo starts");
     assert!(built.success(), "the Lambda binary cannot be built");
-    // `target/tmp` lies beside `target/debug`.
+    // `target/tmp` is beside `target/debug`.
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("debug").join("bootstrap")
 }
 
@@ -208,10 +208,10 @@ async fn from_the_form_to_the_mailbox() {
     no_secret_in_any_log(&cloud);
 }
 
-/// The authoriser and the claims decide who asks, and nothing else.
+/// Only the authoriser and the claims of the token decide which tenant and admin calls.
 fn tokens(cloud: &Cloud) {
     assert_eq!(cloud.call(None, "GET", "/smtp", "").0, 401);
-    let (status, problem) = cloud.call(Some("nobody"), "GET", "/smtp", "");
+    let (status, problem) = cloud.call(Some("no-tenant"), "GET", "/smtp", "");
     assert_eq!((status, problem["code"].as_str()), (403, Some("tenant.missing")));
     let (status, problem) = cloud.call(Some("acme"), "GET", "/smtp", "");
     assert_eq!((status, problem["code"].as_str()), (404, Some("not_configured")), "{}", cloud.story());
@@ -229,7 +229,7 @@ async fn activation(cloud: &Cloud) -> String {
     let (status, shown) = cloud.call(Some("acme"), "GET", "/smtp", "");
     assert_eq!((status, &shown["revision"]), (200, &json!(revision)), "{shown:#}");
     assert!(!shown.to_string().contains(&cloud.relay("customer").password));
-    assert_eq!(cloud.call(Some("other"), "GET", "/smtp", "").0, 404, "nobody else's");
+    assert_eq!(cloud.call(Some("other"), "GET", "/smtp", "").0, 404, "no other tenant reads it");
     revision
 }
 
@@ -244,7 +244,7 @@ async fn refusal(cloud: &Cloud, revision: &str) {
     assert_eq!(cloud.stages("acme").await, [(revision.to_owned(), vec!["AWSCURRENT".to_owned()])]);
 }
 
-/// EventBridge → router → queue → sender → the tenant's relay, and the ledger's word on it.
+/// EventBridge → router → queue → sender → the tenant's relay, and the row in the ledger.
 async fn mail_by_event(cloud: &Cloud) {
     let client = aws_sdk_eventbridge::Client::new(&cloud.emulator.sdk());
     let entry = aws_sdk_eventbridge::types::PutEventsRequestEntry::builder()
@@ -273,7 +273,7 @@ async fn mail_by_event(cloud: &Cloud) {
     assert_eq!(others["deliveries"], json!([]));
 }
 
-/// A record that nobody can read fails alone; the mail beside it leaves.
+/// Only an unreadable record fails; the mail beside it is sent.
 async fn one_bad_record(cloud: &Cloud) {
     let tenant = Tenant::new("acme").expect("a tenant");
     let now = Timestamp::now();
@@ -309,19 +309,19 @@ async fn one_bad_record(cloud: &Cloud) {
         })
     };
     let good = Job { tenant: tenant.clone(), delivery: row.id.clone() }.encode();
-    let batch = json!({"Records": [record("bad", "not one of ours"), record("good", &good)]});
+    let batch = json!({"Records": [record("bad", "not a job"), record("good", &good)]});
     let answer = cloud.invoke("SenderFunctionName", &batch);
     assert_eq!(answer["batchItemFailures"], json!([{"itemIdentifier": "bad"}]), "{}", cloud.story());
     assert_eq!(cloud.mail_to("pia@example.org").await, "customer");
 }
 
-/// The schedule's function finds the tenant; when its relay is tested is a matter of chance.
+/// `monitor` finds the tenant. The time of the relay's first test is random.
 fn monitoring(cloud: &Cloud) {
     let report = cloud.invoke("MonitorFunctionName", &json!({"source": "aws.events", "detail": {}}));
     assert_eq!(report["tenants"], 1, "{report:#}\n{}", cloud.story());
 }
 
-/// Back to the platform's own server. A direct invocation this time.
+/// After `DELETE /smtp` mail is sent by the platform's own server. The event comes by a direct invocation.
 async fn platform_after_delete(cloud: &Cloud) {
     assert_eq!(cloud.call(Some("acme"), "DELETE", "/smtp", "").0, 204, "{}", cloud.story());
     assert_eq!(cloud.call(Some("acme"), "GET", "/smtp", "").0, 404);
@@ -337,7 +337,7 @@ async fn platform_after_delete(cloud: &Cloud) {
     assert!(code.starts_with("event."), "{answer:#}");
 }
 
-/// The functions ran at trace level, and each secret went through them.
+/// The functions logged at trace level, and each secret passed through them.
 fn no_secret_in_any_log(cloud: &Cloud) {
     let lines = cloud.emulator.deploy("logs", &[]).to_string();
     assert!(lines.contains("requestId"), "the functions have logged: {lines}");

@@ -1,4 +1,4 @@
-//! What the template promises, checked on the template as SAM expands it.
+//! The properties of the template, checked on the template as SAM expands it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,7 +24,7 @@ fn of_type<'a>(template: &'a Value, kind: &str) -> Vec<(&'a str, &'a Value)> {
         .collect()
 }
 
-/// A value that may stand alone or in a list.
+/// The values of a member that is a single value or a list.
 fn list(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |values| values.iter().collect())
 }
@@ -34,7 +34,7 @@ fn target(value: &Value) -> &str {
     value["Fn::GetAtt"][0].as_str().or_else(|| value["Ref"].as_str()).unwrap_or_default()
 }
 
-/// All policy statements: who has them, and the statement.
+/// All policy statements: the name of the role, and the statement.
 fn statements(template: &Value) -> Vec<(String, &Value)> {
     let mut all = Vec::new();
     for (name, role) in of_type(template, "AWS::IAM::Role") {
@@ -60,7 +60,7 @@ fn cfn_lint_finds_nothing() {
 }
 
 #[test]
-fn each_function_may_do_what_it_does_and_no_more() {
+fn each_function_has_only_the_permissions_that_it_uses() {
     let template = expanded();
     let all = statements(&template);
     assert!(all.len() > 15, "the statements are found: {}", all.len());
@@ -83,16 +83,16 @@ fn each_function_may_do_what_it_does_and_no_more() {
     let roles: BTreeSet<&str> = functions.iter().map(|(_, function)| target(&function["Role"])).collect();
     assert_eq!(roles.len(), functions.len(), "no role is shared: {roles:?}");
     for (name, role) in of_type(&template, "AWS::IAM::Role") {
-        assert!(roles.contains(name), "{name} is nobody's");
+        assert!(roles.contains(name), "{name} belongs to no function");
         for policy in list(&role["ManagedPolicyArns"]) {
-            // The one policy of AWS' own: network interfaces cannot be named before they exist.
+            // The only policy of AWS: network interfaces have no names before they exist.
             assert_eq!(policy["Fn::If"][0], "HasVpc", "{name}: {policy}");
         }
     }
 }
 
 #[test]
-fn the_functions_are_the_four_of_the_contract() {
+fn the_template_has_the_four_functions() {
     let template = expanded();
     let functions = of_type(&template, "AWS::Lambda::Function");
     let mut handlers: Vec<_> =
@@ -113,7 +113,7 @@ fn the_functions_are_the_four_of_the_contract() {
 }
 
 #[test]
-fn no_message_is_lost_or_seen_twice_by_the_queues_doing() {
+fn the_queue_settings_lose_no_message_and_show_none_too_early() {
     let template = expanded();
     let queues = of_type(&template, "AWS::SQS::Queue");
     let functions = of_type(&template, "AWS::Lambda::Function");
@@ -155,7 +155,7 @@ fn the_ledger_outlives_the_stack() {
     assert_eq!(table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
     assert_eq!(table["TimeToLiveSpecification"]["AttributeName"], "expires");
     for index in list(&table["GlobalSecondaryIndexes"]) {
-        // Rows hold recipients and server replies; indexes need not hold them again.
+        // Rows hold recipients and server replies; the indexes do not need them again.
         assert_eq!(index["Projection"]["ProjectionType"], "KEYS_ONLY", "{index}");
     }
 }

@@ -1,7 +1,7 @@
 const form = document.querySelector('smtp-settings-form');
 const show = (id, text) => (document.getElementById(id).textContent = text);
 
-// Your product's own way to a token comes here. This one asks `ownpost local`, which gives one to everybody.
+// Replace this by your product's own way to get a token. `ownpost local` gives a token to every caller.
 form.getToken = async () => {
   const response = await fetch('/dev/token', {
     method: 'POST',
@@ -12,7 +12,8 @@ form.getToken = async () => {
   return token;
 };
 
-// What the operator allows beside public addresses and the usual ports: here the relays of `ownpost local`.
+// The operator's allowed networks and ports, in addition to public addresses and the usual ports: here the relays of
+// `ownpost local`.
 fetch('/dev/relays')
   .then((response) => response.json())
   .then(({ allow }) => {

@@ -12,13 +12,13 @@ use crate::{Locale, fill};
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Catalogue {
-    /// The stages' names, by their ids.
+    /// The names of the stages, by their ids.
     pub stages: BTreeMap<String, String>,
-    /// For every failure code what happened and what to do.
+    /// The message and the remedy of every failure code.
     pub failures: BTreeMap<String, FailureText>,
-    /// The test mail.
+    /// The texts of the test mail.
     pub test_message: TestMail,
-    /// Advice on deliverability, by record and result: `spf.none`.
+    /// Advice on deliverability, by record and result, for instance `spf.none`.
     pub advice: BTreeMap<String, String>,
 }
 
@@ -26,19 +26,19 @@ pub struct Catalogue {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FailureText {
-    /// What happened.
+    /// The description of the failure.
     pub message: String,
-    /// What to do.
+    /// The remedy for the failure.
     pub remedy: String,
 }
 
-/// The sentences of the test mail.
+/// The texts of the test mail.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestMail {
-    /// The subject.
+    /// The subject of the mail.
     pub subject: String,
-    /// The text.
+    /// The body of the mail, as plain text.
     pub text: String,
 }
 
@@ -49,7 +49,7 @@ macro_rules! sources {
 }
 
 static CATALOGUES: LazyLock<Vec<Catalogue>> = LazyLock::new(|| {
-    // A test parses all of them, so no text that is compiled in is left out.
+    // A test parses every file, so no file falls back to an empty catalogue here.
     with_locales!(sources).into_iter().map(|text| serde_json::from_str(text).unwrap_or_default()).collect()
 });
 
@@ -65,7 +65,8 @@ pub fn catalogue(locale: Locale) -> &'static Catalogue {
 }
 
 impl Catalogue {
-    /// What happened and what to do, filled with the values. A code without sentences is its own message.
+    /// The message and the remedy of a failure code, filled with the values. A code without sentences is its own
+    /// message.
     pub fn failure(&self, code: &str, values: &[(&str, &str)]) -> (String, String) {
         match self.failures.get(code) {
             Some(text) => (fill(&text.message, values), fill(&text.remedy, values)),

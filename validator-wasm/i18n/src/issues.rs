@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use crate::Locale;
 
-/// The templates of one language by code.
+/// The message templates of one language, by code.
 type Templates = HashMap<String, String>;
 
 macro_rules! sources {
@@ -15,11 +15,11 @@ macro_rules! sources {
 }
 
 static TEMPLATES: LazyLock<Vec<Templates>> = LazyLock::new(|| {
-    // A test parses all of them, so no text that is compiled in is left out.
+    // A test parses every file, so no file falls back to an empty list here.
     with_locales!(sources).into_iter().map(|text| serde_json::from_str(text).unwrap_or_default()).collect()
 });
 
-/// The template of an issue's message, for [`crate::fill`]; the code itself when there is none.
+/// The template of an issue's message, for [`crate::fill`]; the code itself when there is no template.
 pub fn issue(locale: Locale, code: &str) -> &str {
     TEMPLATES.get(locale as usize).and_then(|templates| templates.get(code)).map_or(code, String::as_str)
 }

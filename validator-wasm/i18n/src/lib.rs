@@ -1,7 +1,7 @@
-//! The languages of Ownpost: which there are, how one is chosen, and the sentences in each.
+//! The languages of Ownpost: their list, the choice of one, and the sentences in each.
 //!
-//! The sentences are in `validator-wasm/locales`, a folder for each language: the browser's package is made from the
-//! same files. They are found by the stable codes, as texts: this crate knows no rule and no failure.
+//! The sentences are in `validator-wasm/locales`, a folder for each language; the npm package is made from the same
+//! files. They are found by their stable codes as texts: this crate depends on no rule and no failure type.
 //!
 //! ```
 //! use ownpost_i18n::{Locale, catalogue, fill};
@@ -11,9 +11,10 @@
 //! assert_eq!(fill(advice, &[("domain", "example.org")]), "The SPF record of example.org is not valid.");
 //! ```
 
-/// Calls a macro with all locales, `English "en" French "fr"` and so on: for code that needs the tags as literals.
+/// Calls a macro with all locales, as `English "en" French "fr"` and so on, for code that needs the tags as literals.
 ///
-/// This is the list of locales. Everything that depends on it is made from it, or fails to compile without it.
+/// This is the only list of locales. Code that depends on the list is generated from it, or fails to compile without
+/// an entry.
 #[macro_export]
 macro_rules! with_locales {
     ($macro:ident) => {
@@ -29,7 +30,7 @@ pub use issues::issue;
 
 macro_rules! locales {
     ($($variant:ident $tag:literal)+) => {
-        /// A language that Ownpost has all sentences in.
+        /// A language in which Ownpost has all sentences.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Locale {
             $(
@@ -52,13 +53,13 @@ macro_rules! locales {
 with_locales!(locales);
 
 impl Locale {
-    /// The locale of a BCP 47 tag, by its language alone: case does not count, `_` is `-`, the region is left out.
+    /// The locale of a BCP 47 tag, by its language subtag: case is ignored, `_` counts as `-`, the region is ignored.
     pub fn find(tag: &str) -> Option<Self> {
         let language = language(tag);
         Self::ALL.iter().copied().find(|locale| locale.tag().eq_ignore_ascii_case(language))
     }
 
-    /// The locale of a tag, or English.
+    /// The locale of a tag, or English when there is none.
     pub fn of(tag: &str) -> Self {
         Self::find(tag).unwrap_or_default()
     }
@@ -69,7 +70,7 @@ impl Locale {
         for range in accept_language.unwrap_or_default().split(',').take(50) {
             let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
             let weight = weight.trim().strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()).unwrap_or(0.0);
-            // Of equal weights the first counts.
+            // Of equal weights the first wins.
             if let Some(locale) = Self::find(tag.trim()).filter(|_| weight > best.1) {
                 best = (locale, weight);
             }
@@ -78,7 +79,8 @@ impl Locale {
     }
 }
 
-/// The language of a BCP 47 tag, with `_` as good as `-`: `nl` of `nl-BE`. It need not be one of [`Locale::ALL`].
+/// The language subtag of a BCP 47 tag, with `_` as a separator too: `nl` of `nl-BE`. It need not be one of
+/// [`Locale::ALL`].
 pub fn language(tag: &str) -> &str {
     tag.split(['-', '_']).next().unwrap_or_default()
 }
@@ -89,8 +91,8 @@ impl Default for Locale {
     }
 }
 
-/// Puts the value of that name in the place of each `{name}`, and the same in capitals in the place of `{NAME}`: people
-/// write TLS for `tls`. A name without a value stays as it is, and so does what a value has in braces.
+/// Replaces each `{name}` by its value, and each `{NAME}` by the value in capitals, because texts say TLS for `tls`.
+/// A name without a value stays unchanged, and so do braces inside a value.
 pub fn fill<V: AsRef<str>>(template: &str, values: &[(&str, V)]) -> String {
     let mut text = String::with_capacity(template.len() + 32);
     let mut rest = template;
@@ -121,7 +123,7 @@ mod tests {
     use super::{Locale, fill};
 
     #[test]
-    fn tags() {
+    fn a_tag_selects_a_locale() {
         for (tag, locale) in [
             ("fr", Some("fr")),
             ("FR-be", Some("fr")),
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_preferred_language() {
+    fn accept_language_selects_the_preferred_locale() {
         for (header, expected) in [
             (None, "en"),
             (Some(""), "en"),

@@ -18,7 +18,7 @@ fn every_folder_is_a_locale_and_every_locale_a_folder() {
     assert_eq!(folders, locales);
 }
 
-/// The form's sentences are the browser's alone; their keys are compared here with those of the other files.
+/// Only the browser uses the form's sentences; their keys are compared here with those of the other files.
 #[test]
 fn every_language_has_the_same_sentences_of_the_form() {
     let read = |locale: &Locale| -> BTreeMap<String, String> {

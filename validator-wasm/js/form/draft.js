@@ -1,4 +1,5 @@
-// The draft: the SmtpSettings in the form. Pure functions, no DOM and no rule: those are in the rules alone.
+// The draft: the SmtpSettings in the form. Pure functions without the DOM and without rules, which are only in
+// smtp-rules.
 
 /**
  * @import { Category, SmtpSettings, Spaces } from '../index.js'

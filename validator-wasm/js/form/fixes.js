@@ -22,7 +22,7 @@ export function fixLabel(t, { code, fix }) {
 }
 
 /**
- * The values that a patch sets, in a few words; empty when they are too long or too many.
+ * The values that a patch sets, as a short text; empty when they are too long or too many.
  * @param {Messages} t
  * @param {Patch} patch
  */

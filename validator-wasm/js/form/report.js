@@ -285,7 +285,7 @@ function copyButton(form, text) {
 }
 
 /**
- * The kinds of problems by HTTP status; 0 stands for no answer.
+ * The kinds of problems by HTTP status; 0 means no answer.
  * @type {Map<number | undefined, string>}
  */
 const PROBLEMS = new Map([
@@ -306,7 +306,7 @@ export function problemView(t, error, { title, retry } = {}) {
   const code = error.body?.code;
   const kind = code === 'settings.conflict' ? 'conflict' : (PROBLEMS.get(error.status) ?? 'server');
   const known = code && t.has(`problem.${code}`) ? t(`problem.${code}`) : null;
-  // The server's title is the English of what the kind says, so only an unknown problem shows it.
+  // The server's title has the same meaning in English, so only an unknown problem shows it.
   const said = known ? null : (error.body?.detail ?? (kind === 'server' ? error.body?.title : null));
   const remedy =
     kind === 'busy' && !error.retryAfter

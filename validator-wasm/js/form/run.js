@@ -102,7 +102,7 @@ export class Run {
   }
 
   /**
-   * Ends the run without a report: the admin has stopped it, or an error (`null` stands for the admin).
+   * Ends the run without a report: the admin has stopped it, or an error (`null` means the admin).
    * @param {ApiError | null} error
    */
   stop(error) {

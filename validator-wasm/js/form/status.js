@@ -7,7 +7,7 @@
 import { button, h, icon } from './dom.js';
 
 /**
- * Reads the answer to `GET /smtp`; `null` stands for the platform's server.
+ * Reads the answer to `GET /smtp`; `null` means the platform's server.
  * @param {any} body
  * @returns {Active | null}
  */

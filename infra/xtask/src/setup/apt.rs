@@ -1,4 +1,4 @@
-//! Debian's and Ubuntu's packages. Nothing is removed for them, and no service is started.
+//! Packages of Debian and Ubuntu. No package is removed for them, and no service is started.
 
 use std::fs;
 use std::path::Path;
@@ -7,13 +7,13 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::process::{ask, command, find_program, run};
 
-/// A program, by any of its names, and the package that brings it.
+/// A program, by any of its names, and the package that contains it.
 pub(super) struct Program {
     pub(super) names: &'static [&'static str],
     pub(super) package: &'static str,
 }
 
-/// Installs the packages of those programs that are missing.
+/// Installs the packages of the programs that are missing.
 pub(super) fn provide(programs: &[Program]) -> Result<()> {
     let missing: Vec<_> = programs
         .iter()
@@ -23,20 +23,20 @@ pub(super) fn provide(programs: &[Program]) -> Result<()> {
     if missing.is_empty() { Ok(()) } else { install(&missing) }
 }
 
-/// Installs `package` unless `file` lies in a subfolder of `folder` (the architecture's, whose name varies).
+/// Installs `package` unless `file` is in a subfolder of `folder` (the subfolder's name depends on the architecture).
 pub(super) fn provide_file(folder: &str, file: &str, package: &str) -> Result<()> {
     let there =
         fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| entry.path().join(file).exists());
     if there { Ok(()) } else { install(&[package]) }
 }
 
-/// Installs `package` unless `file` is there.
+/// Installs `package` unless `file` exists.
 pub(super) fn provide_path(file: &str, package: &str) -> Result<()> {
     if Path::new(file).exists() { Ok(()) } else { install(&[package]) }
 }
 
-/// Installs packages without asking anything, starting a service or removing what is there (a mail server that
-/// conflicts with Postfix, say).
+/// Installs packages without questions, without starting a service and without removing a package (for instance a
+/// mail server that conflicts with Postfix).
 pub(super) fn install(packages: &[&str]) -> Result<()> {
     let list = packages.join(" ");
     let by_hand = format!("install by hand: `apt-get install {list}`, or what your system calls these");
@@ -51,7 +51,7 @@ pub(super) fn install(packages: &[&str]) -> Result<()> {
     println!("xtask: apt-get install {list}");
     let mut shell = if root { command("sh") } else { command("sudo") };
     if !root {
-        // sudo asks for a password on the terminal itself, and fails where there is none.
+        // sudo asks for a password on the terminal, and fails without one.
         shell.arg("sh");
     }
     shell.args(["-c", include_str!("apt.sh"), "apt.sh"]).args(packages);

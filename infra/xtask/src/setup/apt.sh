@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the packages named, as root: no questions, no service started, nothing removed.
+# Installs these packages as root: no questions, no service started, nothing removed.
 set -eu
 # The C locale, because the message about a lock is read below.
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
@@ -16,8 +16,8 @@ finish() {
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
 
-# Debian asks this program before it starts a service of a package; 101 is "no". One that is there is the
-# system's own, and stays.
+# Debian runs this program before it starts a package's service; the answer 101 forbids the start. A program that
+# exists already is the system's own and stays.
 if [ ! -e "$policy" ]; then
   made=yes
   printf '#!/bin/sh\nexit 101\n' > "$policy"
@@ -28,8 +28,8 @@ case " $* " in *" postfix "*)
   echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections ;;
 esac
 
-# Runs apt-get, and again while another apt or dpkg holds a lock, for 10 minutes. A new Ubuntu upgrades itself in its
-# first minutes. apt's own DPkg::Lock::Timeout would not do: `apt-get update` fails at once on the lock of the lists.
+# Runs apt-get again while another apt or dpkg holds a lock, for 10 minutes. A new Ubuntu upgrades itself in its first
+# minutes. apt's DPkg::Lock::Timeout is not enough: `apt-get update` fails at once on the lock of the lists.
 lock_deadline=$(($(date +%s) + 600))
 said=
 locked_apt() {
@@ -44,6 +44,6 @@ locked_apt() {
   done
 }
 
-# Fresh machines have no lists, old ones stale lists.
+# New machines have no package lists, old machines have outdated lists.
 locked_apt update -qq
 locked_apt install --yes -qq --no-remove --no-install-recommends "$@"

@@ -1,4 +1,4 @@
-//! Mail servers out of Debian's packages, side by side below `target/servers`.
+//! Mail servers from Debian's packages, side by side below `target/servers`.
 
 use std::fs;
 
@@ -7,11 +7,11 @@ use anyhow::{Context as _, Result, ensure};
 use super::apt;
 use crate::process::{command, find_program, root, run};
 
-/// Debian 13, whatever runs here: Debian 12's OpenSMTPD cannot do TLS with its OpenSSL 3.
+/// Debian 13 on every system: the OpenSMTPD of Debian 12 cannot use TLS with its OpenSSL 3.
 const RELEASE: &str = "trixie";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// A folder's name, and the packages in it. A shell is what OpenSMTPD and Sendmail start a delivery by.
+/// The name of each folder and its packages. OpenSMTPD and Sendmail start a delivery by a shell.
 const SERVERS: [&str; 4] = [
     "exim=exim4-daemon-light",
     "opensmtpd=opensmtpd,dash",
@@ -19,7 +19,7 @@ const SERVERS: [&str; 4] = [
     "dovecot=dovecot-core",
 ];
 
-/// Unpacks those servers, once for each state of the list.
+/// Unpacks these servers, once for each state of the list.
 pub(super) fn provide() -> Result<()> {
     let folder = root().join("target/servers");
     let list = format!("{RELEASE} {}", SERVERS.join(" "));

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Unpacks Debian packages with all that they need into folders of their own: neither installed, nor configured, nor
-# started. Mail servers conflict with each other, so nothing else could hold them side by side.
+# Unpacks Debian packages with their dependencies into folders of their own. They are not installed, configured or
+# started, because mail servers conflict with each other.
 #
 # servers.sh FOLDER RELEASE KEYRING NAME=PACKAGE[,PACKAGE…]…
 set -eu
@@ -17,8 +17,8 @@ finish() {
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
 
-# An apt of our own that knows of no installed package, so that it fetches each that is needed. Its locks are its own,
-# too: it does not wait for the system's apt.
+# A separate apt state without installed packages, so that it downloads every dependency. It has its own locks too,
+# and does not wait for the system's apt.
 mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
 : > "$apt/status"
 echo "deb [signed-by=$keyring] http://deb.debian.org/debian $release main" > "$apt/sources.list"
@@ -34,14 +34,14 @@ for server in "$@"; do
   name=${server%%=*}
   root=$folder/$name
   rm -rf "$root" "$apt/cache/archives/"*.deb
-  # Where Debian's packages expect these links, which a package of Debian's makes when it is installed.
+  # Debian's packages expect these links, which another package makes when it is installed.
   mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib" "$root/usr/lib64" "$root/dev" "$root/run"
   for link in bin sbin lib lib64; do ln -s "usr/$link" "$root/$link"; done
   mkdir -m 1777 "$root/tmp"
   own_apt install --yes --download-only $(echo "${server#*=}" | tr , ' ')
   for package in "$apt/cache/archives/"*.deb; do dpkg-deb --extract "$package" "$root"; done
-  # Where no device may be made, a file has to do.
+  # Where no device can be made, a file takes its place.
   mknod -m 666 "$root/dev/null" c 1 3 2>> "$log" || install -m 666 /dev/null "$root/dev/null"
-  # What no server reads is most of it.
+  # Most of the files are documentation and data that no server reads.
   (cd "$root/usr" && rm -rf share/doc share/info share/locale share/man share/perl lib/*/perl* lib/*/gconv)
 done

@@ -1,4 +1,4 @@
-//! `cargo xtask test long`: what takes too long for CI, or measures instead of passing or failing.
+//! `cargo xtask test long`: steps that take too long for CI, or that measure.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -12,7 +12,7 @@ use super::{Outcome, report};
 use crate::process::{ask, cargo_that_may_lock, command, root, run as finish};
 use crate::{bench, faults, setup};
 
-/// Something long.
+/// A long step with its duration.
 struct Step {
     name: &'static str,
     about: &'static str,
@@ -48,7 +48,8 @@ const STEPS: [Step; 6] = [
     },
 ];
 
-/// Runs the steps named, or all. The figures of a benchmark are worth keeping only when the machine was quiet.
+/// Runs the steps with these names, or all steps. The figures of a benchmark are valid only from a machine without
+/// other load.
 pub(super) fn run(options: &[String]) -> Result<ExitCode> {
     if options == ["list"] {
         for Step { name, about, .. } in STEPS {
@@ -90,8 +91,8 @@ fn measure(name: &str) -> Result<()> {
     bench::run(&[name.to_owned()]).map(drop)
 }
 
-/// Feeds each target from the corpus that is checked in. What it finds stays in `tests/fuzz/artifacts`; what it
-/// learns, in `target/fuzz`. How to keep either: `tests/fuzz/README.md`.
+/// Runs each target on the committed corpus. Failing inputs stay in `tests/fuzz/artifacts`, new inputs in
+/// `target/fuzz`. `tests/fuzz/README.md` says how to keep either.
 fn fuzz(seconds: u32) -> Result<()> {
     ensure!(
         ask(cargo_that_may_lock().args(["fuzz", "--version"])).is_some(),
@@ -108,14 +109,14 @@ fn fuzz(seconds: u32) -> Result<()> {
         let corpus = root().join("target/fuzz").join(target);
         fs::create_dir_all(&corpus).with_context(|| format!("cannot make {}", corpus.display()))?;
         finish(here(command("node")).args(["corpus.mjs", "unpack", target]).arg(&corpus))?;
-        // Stable Rust has the instrumentation, though not under its own name.
+        // Stable Rust contains the instrumentation, but only nightly may use it without this variable.
         let mut fuzz = here(cargo_that_may_lock());
         fuzz.env("RUSTC_BOOTSTRAP", "1");
         fuzz.args(["fuzz", "run", "--fuzz-dir", ".", "--sanitizer", "none", target]).arg(&corpus);
         fuzz.args(["--", "-timeout=10", "-rss_limit_mb=512"]).arg(format!("-max_total_time={seconds}"));
-        let words = format!("{target}.dict");
-        if folder.join(&words).exists() {
-            fuzz.arg(format!("-dict={words}"));
+        let dictionary = format!("{target}.dict");
+        if folder.join(&dictionary).exists() {
+            fuzz.arg(format!("-dict={dictionary}"));
         }
         if finish(&mut fuzz).is_err() {
             found.push(target.to_owned());

@@ -1,4 +1,4 @@
-//! `cargo xtask test quick`: the fast loop of a person who changes something. It needs no browser, mail server or
+//! `cargo xtask test quick`: the fast loop while a person changes the code. It needs no browser, mail server or
 //! Python, and stops at the first step that fails.
 
 use std::fs;
@@ -11,10 +11,10 @@ use super::{Suite, Work, node_suites, node_tests, perform, report};
 use crate::process::root;
 use crate::setup;
 
-/// The suites it runs, those that tell soonest first. The dialogues are part of `unit`.
+/// The suites of the fast loop, those with the fastest result first. The dialogues are part of `unit`.
 const STEPS: [&str; 7] = ["fmt", "javascript", "walls", "clippy", "unit", "package", "validator"];
 
-/// Runs those of `suites`, the whole list, that belong to the fast loop.
+/// Runs those of `suites` that belong to the fast loop.
 pub(super) fn run(mut suites: Vec<Suite>) -> Result<ExitCode> {
     let start = Instant::now();
     setup::step(start, "set-up");
@@ -37,7 +37,7 @@ pub(super) fn run(mut suites: Vec<Suite>) -> Result<ExitCode> {
     Ok(report(start, &outcomes))
 }
 
-/// The tests of the npm package that run in Node alone.
+/// The tests of the npm package that need only Node.
 fn validator() -> Result<Work> {
     let suites = node_suites(&root().join("tests"))?;
     let mut files =

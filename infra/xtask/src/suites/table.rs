@@ -1,4 +1,5 @@
-//! The table at the end of a run: what passed, what failed and how to run it again, and how long each took.
+//! The table at the end of a run: the passed and failed tests and the duration of each suite, and how to repeat the
+//! failed ones.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use super::Outcome;
 use super::tally::Tally;
 
-/// The table of these outcomes. Its last line is "N passed, N failed" alone, as CI reads it.
+/// The table of these outcomes. Its last line is "N passed, N failed" without other text, as CI reads it.
 pub(super) fn of(outcomes: &[Outcome], took: Duration) -> String {
     let mut table = format!("{:<12} {:>7} {:>7} {:>8}\n", "suite", "passed", "failed", "seconds");
     let mut row = |name: &str, tally: Tally, took: Duration| {

@@ -1,8 +1,8 @@
-//! Counting tests from what the test runners print.
+//! Counts tests in the output of the test runners.
 
 use std::ops::AddAssign;
 
-/// Tests counted.
+/// The number of passed, failed and skipped tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) passed: u64,
@@ -11,7 +11,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// What a line of output says: cargo's `test result:`, or a summary line of Node's spec reporter.
+    /// Reads a line of output: cargo's `test result:`, or a summary line of Node's spec reporter.
     pub(super) fn of_line(line: &str) -> Self {
         if let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) {
             let count =

@@ -1,4 +1,4 @@
-//! Running a suite: its output is passed on and read at once, and a suite that hangs is ended.
+//! Runs a suite: its output is printed and read at once, and a suite that hangs is ended.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use super::tally::Tally;
 use crate::process::{command, show};
 
-/// Runs to the end or the deadline. What was counted, and why it failed if it did.
+/// Runs the command until it ends or the deadline is over. Returns the counted tests, and the reason of a failure.
 pub(super) fn run(suite: &mut Command, deadline: Duration) -> (Tally, Option<String>) {
     let name = show(suite);
     println!("$ {name}");
     suite.stdout(Stdio::piped()).stderr(Stdio::piped());
-    // A group of its own lets a hung suite be ended with all that it started. With a person at the terminal it
-    // stays in ours: they see that it hangs, and their Ctrl-C reaches it.
+    // A process group of its own makes it possible to end a hung suite with all its processes. With a person at the
+    // terminal the suite stays in this group: they see that it hangs, and their Ctrl-C reaches it.
     let unattended = std::env::var_os("CI").is_some();
     if unattended {
         suite.process_group(0);
@@ -36,7 +36,7 @@ pub(super) fn run(suite: &mut Command, deadline: Duration) -> (Tally, Option<Str
         match received.recv_timeout(end.saturating_duration_since(Instant::now())) {
             Ok(line) => {
                 tally += Tally::of_line(line.trim_end());
-                // A closed terminal is no reason to fail the tests.
+                // A closed terminal does not fail the tests.
                 let _ = std::io::stdout().write_all(line.as_bytes());
             }
             Err(RecvTimeoutError::Disconnected) => break,

@@ -1,8 +1,8 @@
-//! Circles among the files of a crate. A file uses another when it names one of its items by a path that starts with
-//! `crate`, `super` or `self`; a name that a module only passes on (`pub use`) counts as its owner's.
+//! Finds circles among the files of a crate. A file uses another when it names one of its items by a path that begins
+//! with `crate`, `super` or `self`. A name that a module re-exports (`pub use`) counts for the module that owns it.
 //!
-//! A module and the files below it are one thing in Rust: they share private items both ways. So a file's use of the
-//! files below it does not count, and only their use of it does. What `#[cfg(test)]` marks does not count either.
+//! In Rust a module and the files below it share private items in both directions. So a file's use of the files below
+//! it does not count, only their use of it. Items under `#[cfg(test)]` do not count either.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -10,25 +10,26 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, anyhow};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// A module's path from the crate's root, or an item's.
+/// The path of a module or an item from the crate's root.
 type Names = Vec<String>;
 
-/// A file's text; `None` when there is no such file.
+/// Reads a file; `None` when there is no such file.
 type Read<'a> = dyn Fn(&Path) -> Option<String> + 'a;
 
-/// What a file says, its paths as they are written.
+/// The modules and paths in a file, as they are written.
 #[derive(Default)]
 struct Source {
     file: PathBuf,
-    /// The modules it declares, with the file of those that have a `#[path]`.
+    /// The modules that it declares, with the file name of those that have a `#[path]`.
     children: Vec<(String, Option<String>)>,
-    /// Paths in its code.
+    /// The paths in its code.
     paths: Vec<Names>,
-    /// The names that `use` brings, each with its path.
+    /// The names that `use` imports, each with its path.
     imports: Vec<(String, Names)>,
 }
 
-/// The circles of the crate whose root is the file `root`, each as a line: file, the path that leads to the next file.
+/// The circles of the crate whose root is the file `root`, each as a line: each file, and the path by which it uses
+/// the next.
 pub(super) fn of(root: &Path, read: &Read<'_>) -> Result<Vec<String>> {
     let mut sources = BTreeMap::new();
     load(Vec::new(), root, true, read, &mut sources)?;
@@ -82,7 +83,7 @@ fn load(
 }
 
 impl Source {
-    /// Reads what stands in `tokens`, which `depth` modules inside the file surround.
+    /// Reads `tokens`, which are inside `depth` modules of the file.
     fn read(&mut self, tokens: TokenStream, depth: usize) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let mut rest = tokens.as_slice();
@@ -103,7 +104,7 @@ impl Source {
                         after.get(1..).unwrap_or_default()
                     }
                 }
-                TokenTree::Ident(word) if word == "mod" => match after {
+                TokenTree::Ident(keyword) if keyword == "mod" => match after {
                     [TokenTree::Ident(name), TokenTree::Punct(_), after @ ..] => {
                         self.children.push((name.to_string(), path.take()));
                         after
@@ -114,7 +115,7 @@ impl Source {
                     }
                     _ => after,
                 },
-                TokenTree::Ident(word) if word == "use" => {
+                TokenTree::Ident(keyword) if keyword == "use" => {
                     let end = after.iter().position(|token| is(token, ';')).unwrap_or(after.len());
                     let mut found = Vec::new();
                     use_tree(&after[..end], &[], &mut found);
@@ -125,7 +126,9 @@ impl Source {
                     }
                     &after[end..]
                 }
-                TokenTree::Ident(word) if ["crate", "super", "self"].iter().any(|start| word == start) => {
+                TokenTree::Ident(keyword)
+                    if ["crate", "super", "self"].iter().any(|start| keyword == start) =>
+                {
                     let (path, after) = plain_path(rest);
                     if path.len() > 1 {
                         self.paths.extend(outside(path, depth));
@@ -146,7 +149,7 @@ fn is(token: &TokenTree, sign: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == sign)
 }
 
-/// What follows the item, field or arm at the start.
+/// The tokens after the item, field or arm at the start.
 fn after_item(tokens: &[TokenTree]) -> &[TokenTree] {
     let ends = |token: &TokenTree| {
         is(token, ';')
@@ -156,7 +159,7 @@ fn after_item(tokens: &[TokenTree]) -> &[TokenTree] {
     tokens.iter().position(ends).map_or(&[], |end| &tokens[end + 1..])
 }
 
-/// The path at the start, and what follows it.
+/// The path at the start, and the tokens after it.
 fn plain_path(tokens: &[TokenTree]) -> (Names, &[TokenTree]) {
     let mut path = Vec::new();
     let mut rest = tokens;
@@ -174,7 +177,7 @@ fn plain_path(tokens: &[TokenTree]) -> (Names, &[TokenTree]) {
     (path, rest)
 }
 
-/// What a `use` brings: each name with its path. Something brought by `*` has the name `*`.
+/// The imports of a `use`: each name with its path. An import by `*` has the name `*`.
 fn use_tree(tokens: &[TokenTree], before: &[String], found: &mut Vec<(String, Names)>) {
     let (names, rest) = plain_path(tokens);
     let mut path = before.to_vec();
@@ -193,18 +196,18 @@ fn use_tree(tokens: &[TokenTree], before: &[String], found: &mut Vec<(String, Na
         }
         _ => {}
     }
-    // `use a::{self}` brings `a`.
+    // `use a::{self}` imports `a`.
     if path.len() > 1 && path.last().is_some_and(|last| last == "self") {
         path.pop();
     }
     let name = match rest {
-        [TokenTree::Ident(word), TokenTree::Ident(name)] if word == "as" => Some(name.to_string()),
+        [TokenTree::Ident(keyword), TokenTree::Ident(name)] if keyword == "as" => Some(name.to_string()),
         _ => path.last().cloned(),
     };
     found.extend(name.map(|name| (name, path)));
 }
 
-/// A path as it would be written outside of the `depth` modules around it; `None` when it leads into the same file.
+/// The path as it would be written outside of the `depth` modules around it; `None` when it leads into the same file.
 fn outside(mut path: Names, depth: usize) -> Option<Names> {
     if depth == 0 || path.first().is_some_and(|first| first == "crate") {
         return Some(path);
@@ -213,7 +216,7 @@ fn outside(mut path: Names, depth: usize) -> Option<Names> {
     (ups > depth).then(|| path.split_off(depth))
 }
 
-/// From each module to those it uses, with the path as it is written.
+/// For each module the modules that it uses, with the path as it is written.
 fn graph(sources: &BTreeMap<Names, Source>) -> BTreeMap<&Names, BTreeMap<&Names, String>> {
     let mut imports: HashMap<&Names, HashMap<&str, Names>> = HashMap::new();
     for (module, source) in sources {
@@ -239,7 +242,7 @@ fn graph(sources: &BTreeMap<Names, Source>) -> BTreeMap<&Names, BTreeMap<&Names,
     graph
 }
 
-/// A path from the crate's root; `None` for what is not of this crate.
+/// The path from the crate's root; `None` for an item of another crate.
 fn absolute(module: &Names, source: &Source, path: &Names) -> Option<Names> {
     let mut start = module.clone();
     let ups = path.iter().take_while(|name| *name == "super").count();
@@ -260,13 +263,13 @@ fn absolute(module: &Names, source: &Source, path: &Names) -> Option<Names> {
     Some(start)
 }
 
-/// The module that owns what the path names: where a module only passes it on, the one it has it from.
+/// The module that owns the item of a path. A re-exported item is followed to its owner.
 fn owner<'a>(
     mut path: Names,
     sources: &'a BTreeMap<Names, Source>,
     imports: &HashMap<&Names, HashMap<&str, Names>>,
 ) -> &'a Names {
-    // So many times may a name be passed on.
+    // The most re-exports that are followed.
     const HOPS: usize = 8;
     let mut module = longest(&path, sources);
     for _ in 0..HOPS {
@@ -278,13 +281,13 @@ fn owner<'a>(
     module
 }
 
-/// The module that the path's longest beginning names.
+/// The module with the longest path that is a beginning of this path.
 fn longest<'a>(path: &Names, sources: &'a BTreeMap<Names, Source>) -> &'a Names {
     let modules = (0..=path.len()).rev().filter_map(|length| sources.get_key_value(&path[..length]));
     modules.map(|(module, _)| module).next().expect("the crate's root has been read")
 }
 
-/// A shortest circle of each group of modules that all lead to each other.
+/// A shortest circle for each group of modules that all lead to each other.
 fn circles<'a>(graph: &BTreeMap<&'a Names, BTreeMap<&'a Names, String>>) -> Vec<Vec<&'a Names>> {
     let mut shown: BTreeSet<&Names> = BTreeSet::new();
     let mut circles = Vec::new();
@@ -303,7 +306,7 @@ fn circles<'a>(graph: &BTreeMap<&'a Names, BTreeMap<&'a Names, String>>) -> Vec<
     circles
 }
 
-/// What can be reached from `start`, each with the module before it on a shortest way.
+/// The modules that can be reached from `start`, each with the module before it on a shortest path.
 fn reach<'a>(
     graph: &BTreeMap<&'a Names, BTreeMap<&'a Names, String>>,
     start: &'a Names,
@@ -325,7 +328,7 @@ fn reach<'a>(
 mod tests {
     use super::*;
 
-    /// The circles of a crate of these files.
+    /// The circles of a crate with these files.
     fn circles_of(files: &[(&str, &str)]) -> Vec<String> {
         let read = |file: &Path| {
             files.iter().find(|(name, _)| Path::new(name) == file).map(|(_, text)| (*text).to_owned())
@@ -358,15 +361,15 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_passed_on_counts_as_its_owners() {
-        // `a` uses `b` by way of the root, and `b` uses `a`.
+    fn a_reexported_name_counts_for_its_owner() {
+        // `a` uses `b` through the root, and `b` uses `a`.
         let found = circles_of(&[
             ("lib.rs", "mod a; mod b; pub use b::B;"),
             ("a.rs", "use crate::B;"),
             ("b.rs", "use crate::a::A;"),
         ]);
         assert_eq!(found.len(), 1, "{found:?}");
-        // `b` needs the root's own `Limit`, and the root passes on `b`'s `B`: no circle.
+        // `b` needs the root's own `Limit`, and the root re-exports `B` of `b`: no circle.
         let found = circles_of(&[
             ("lib.rs", "mod b; pub use b::B; pub struct Limit; fn f(b: b::B) {}"),
             ("b.rs", "use crate::Limit; fn f() { crate::B }"),
@@ -390,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_a_test_counts() {
+    fn code_after_a_test_counts() {
         let found = circles_of(&[
             ("lib.rs", "mod a; mod b;"),
             ("a.rs", "use crate::b::B;"),

@@ -1,37 +1,38 @@
-//! What a crate depends on when it ships: normal and build dependencies, those of tests left out.
+//! The dependencies of a crate when it ships: normal and build dependencies, without those of tests.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-/// A crate and the dependencies that it must not have. A name that ends in `*` stands for all that begin with it.
+/// A crate and its forbidden dependencies. A name that ends in `*` matches all names with that beginning.
 #[derive(Clone, Copy)]
 pub(super) struct Wall {
     pub(super) package: &'static str,
-    /// The only direct dependencies it may have.
+    /// The only direct dependencies that it may have.
     pub(super) only: Option<&'static [&'static str]>,
-    /// Never below it, at any depth.
+    /// Forbidden dependencies at any depth.
     pub(super) never: &'static [&'static str],
-    /// Never a dependency of it or of a crate of this workspace below it. A crate from outside may bring it.
+    /// Forbidden dependencies of the crate and of the workspace's crates below it. A crate from outside may have
+    /// them.
     pub(super) never_ours: &'static [&'static str],
 }
 
 impl Wall {
-    /// A crate without a wall, to be given one.
+    /// A crate without forbidden dependencies, to be extended.
     pub(super) const fn of(package: &'static str) -> Self {
         Self { package, only: None, never: &[], never_ours: &[] }
     }
 }
 
-/// The workspace's dependencies, by `cargo metadata`'s package ids.
+/// The dependencies of the workspace, by `cargo metadata`'s package ids.
 struct Graph<'a> {
     names: HashMap<&'a str, &'a str>,
     members: Vec<&'a str>,
     below: HashMap<&'a str, Vec<&'a str>>,
 }
 
-/// Each wall that `cargo metadata` contradicts.
+/// Every wall that `cargo metadata` contradicts.
 pub(super) fn check(metadata: &Value, walls: &[Wall]) -> Result<Vec<String>> {
     let graph = Graph::of(metadata)?;
     let mut problems = Vec::new();
@@ -83,7 +84,7 @@ impl<'a> Graph<'a> {
         Ok(Self { names, members, below })
     }
 
-    /// What the wall forbids below the crate, each once, with a shortest way to it.
+    /// The forbidden dependencies below the crate, each once, with a shortest path to it.
     fn breaches(&self, wall: &Wall, crate_id: &'a str) -> Vec<String> {
         let name = |id| self.names.get(id).copied().unwrap_or(id);
         let mut seen = HashSet::new();
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_planted_dependency_is_found_with_the_way_to_it() {
+    fn a_forbidden_dependency_is_found_with_its_path() {
         let found = check_one(Wall { never: &["js*"], ..Wall::of("app") });
         assert_eq!(found, ["must not depend on json: app → core → http → json"]);
         let found = check_one(Wall { never_ours: &["http"], ..Wall::of("app") });
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dependencies_of_tests_and_those_brought_from_outside_are_no_breach() {
+    fn dependencies_of_tests_and_of_outside_crates_are_allowed() {
         let wall = Wall {
             only: Some(&["http"]),
             never: &["mock", "ap*"],
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dependency_of_ours_counts_although_a_shorter_way_from_outside_leads_to_it() {
+    fn a_workspace_dependency_counts_although_an_outside_path_is_shorter() {
         let mut metadata = workspace();
         let nodes = metadata["resolve"]["nodes"].as_array_mut().unwrap();
         nodes[0]["deps"]
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_for_a_crate_that_is_gone_is_a_problem() {
+    fn a_wall_for_a_missing_crate_is_an_error() {
         assert_eq!(check_one(Wall::of("http")), ["http: no such crate in the workspace"]);
     }
 }

@@ -20,7 +20,7 @@ const pool = nodemailer.createTransport({
   maxMessages: Infinity,
 });
 let left = Number(count);
-// Two for each connection, so that the pool always has the next mail at hand.
+// Two mails for each connection, so that the pool always has the next one ready.
 const sendAll = async () => {
   while (left-- > 0) {
     await pool.sendMail({ envelope, raw });

@@ -1,4 +1,4 @@
-//! What is compared, and how many mails each takes.
+//! The cells of the benchmark: the compared clients, the connections, and the number of mails.
 
 use std::fmt;
 
@@ -8,29 +8,29 @@ use crate::Measured;
 use crate::run::{Machine, Sample, Task};
 use crate::servers::Servers;
 
-/// One of those compared.
+/// A client of the benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Client {
-    /// Ownpost's sender.
+    /// Ownpost's sender with DATA.
     Ours,
-    /// The same by BDAT, with so many mails in flight.
+    /// Ownpost's sender with BDAT and this many mails in flight.
     OursBdat(usize),
-    /// Postfix' own load generator, which speaks no TLS.
+    /// Postfix' own load generator, which has no TLS.
     SmtpSource,
-    /// nodemailer's pool.
+    /// The connection pool of nodemailer.
     Nodemailer,
-    /// Python's own.
+    /// The smtplib module of Python.
     Smtplib,
-    /// aiosmtplib.
+    /// The Python package aiosmtplib.
     Aiosmtplib,
-    /// lettre's asynchronous pool.
+    /// The asynchronous pool of lettre.
     Lettre,
-    /// mail-send, one client a connection; it has no pool.
+    /// mail-send with one client for each connection; it has no pool.
     MailSend,
 }
 
 impl Client {
-    /// As the table calls it.
+    /// The client's name in the table.
     pub(crate) fn name(self) -> String {
         match self {
             Self::Ours => "Ownpost".into(),
@@ -45,14 +45,14 @@ impl Client {
     }
 }
 
-/// One place where they are compared.
+/// The conditions under which clients are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cell {
-    /// The round trip in milliseconds; 0 is loopback.
+    /// The round-trip time in milliseconds; 0 is loopback.
     pub(crate) rtt: u32,
     pub(crate) connections: usize,
     pub(crate) tls: bool,
-    /// Into our own sink, by BDAT and by DATA.
+    /// Whether the mails go to this benchmark's own sink, by BDAT and by DATA.
     pub(crate) own_sink: bool,
 }
 
@@ -68,7 +68,7 @@ impl fmt::Display for Cell {
     }
 }
 
-/// The cells of each round-trip time.
+/// The cells for each round-trip time in milliseconds.
 pub(crate) fn all(quick: bool) -> Vec<(u32, Vec<Cell>)> {
     let round_trips: &[u32] = if quick { &[0, 20] } else { &[0, 20, 80] };
     let cells = |rtt| {
@@ -80,7 +80,7 @@ pub(crate) fn all(quick: bool) -> Vec<(u32, Vec<Cell>)> {
                 }
             }
         }
-        // Ten connections on loopback are more than `smtp-sink` can take, so that all fast clients look alike there.
+        // Ten connections on loopback are more than `smtp-sink` can serve: all fast clients are equal there.
         for connections in if rtt == 0 { [1, 10].as_slice() } else { &[1] } {
             cells.push(Cell { rtt, connections: *connections, tls: false, own_sink: true });
         }
@@ -90,7 +90,7 @@ pub(crate) fn all(quick: bool) -> Vec<(u32, Vec<Cell>)> {
 }
 
 impl Cell {
-    /// Who takes part.
+    /// The clients that are compared in this cell.
     pub(crate) fn clients(self) -> Vec<Client> {
         if self.own_sink {
             return vec![Client::Ours, Client::SmtpSource, Client::OursBdat(1), Client::OursBdat(4)];
@@ -109,8 +109,8 @@ impl Cell {
         clients
     }
 
-    /// How many mails each connection gets behind a round trip: enough that opening it hardly counts, and so few that
-    /// those who wait for every reply come to an end.
+    /// The number of mails of each connection with a round trip: enough to make the time of opening negligible, and
+    /// few enough for clients that wait for every reply.
     fn far_count(client: Client, quick: bool) -> usize {
         let count = match client {
             Client::Ours | Client::OursBdat(1) => 90,
@@ -121,7 +121,7 @@ impl Cell {
         if quick { count / 2 } else { count }
     }
 
-    /// Runs everybody in turn, several times over, and takes each one's median.
+    /// Runs all clients in turn, in several rounds, and returns the median of each.
     pub(crate) fn measure(self, machine: &Machine, servers: &Servers, quick: bool) -> Result<Measured> {
         let clients = self.clients();
         let rounds = if self.rtt > 0 {
@@ -133,8 +133,8 @@ impl Cell {
         };
         let mut samples: Vec<Result<Vec<Sample>, String>> = vec![Ok(Vec::new()); clients.len()];
         let task = |count: usize| Task { cell: self, count: count * self.connections };
-        // On loopback some send ten thousand mails a second and some twenty: a first, short run says how many make
-        // a run of about half a second.
+        // On loopback some clients send ten thousand mails a second and others twenty. A short first run finds the
+        // number of mails that takes about half a second.
         let mut counts = Vec::new();
         for (client, samples) in clients.iter().zip(&mut samples) {
             let mut count = Self::far_count(*client, quick);

@@ -1,6 +1,7 @@
-//! The sending benchmark: the same mails by Ownpost's sender and by its peers, side by side in one run.
+//! The sending benchmark: Ownpost's sender and its peers send the same mails, side by side in one run.
 //!
-//! `bench-sending [--quick] --work FOLDER --figures FOLDER --python PATH`; `cargo xtask bench sending` says it all.
+//! `bench-sending [--quick] --work FOLDER --figures FOLDER --python PATH`; `cargo xtask bench sending` passes the
+//! arguments.
 
 use std::fs;
 use std::path::PathBuf;
@@ -50,7 +51,7 @@ fn main() -> Result<()> {
     let report = report::Report { measured: &measured, quick, took: began.elapsed() };
     let (table, plot) = (report.table(&machine), report.plot());
     print!("{table}");
-    // A quick run is for looking; what the README shows comes from a whole one.
+    // A quick run is only a preview; the figures in the README come from a whole run.
     let name = if quick { "sending.quick" } else { "sending" };
     let folder = if quick { &machine.work } else { &figures };
     fs::write(folder.join(format!("{name}.md")), table)?;
@@ -59,5 +60,5 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// What a cell gave: for each client the median of its rounds, or why there is none.
+/// The results of a cell: for each client the median of its rounds, or the reason why there is none.
 type Measured = Vec<(Client, Result<run::Sample, String>)>;

@@ -1,4 +1,4 @@
-//! The table and the plot.
+//! The table and the plot of the benchmark.
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -8,20 +8,20 @@ use crate::Measured;
 use crate::cells::{Cell, Client};
 use crate::run::{Machine, Sample};
 
-/// Everything that was measured.
+/// All measured results.
 pub(crate) struct Report<'a> {
     pub(crate) measured: &'a [(Cell, Measured)],
     pub(crate) quick: bool,
     pub(crate) took: Duration,
 }
 
-/// Whose bars the plot has.
+/// The clients with bars in the plot.
 const PLOTTED: [Client; 6] =
     [Client::Ours, Client::Nodemailer, Client::SmtpSource, Client::Smtplib, Client::MailSend, Client::Lettre];
 
 impl Report<'_> {
-    /// What others are measured by in a cell: `smtp-source`, and where that cannot go, Python's smtplib, which like it
-    /// waits for every reply.
+    /// The client that others are compared with in a cell: `smtp-source`, or Python's smtplib where `smtp-source`
+    /// cannot run. Both wait for every reply.
     fn yardstick(cell: Cell) -> Client {
         match cell {
             Cell { tls: true, .. } => Client::Smtplib,
@@ -41,12 +41,12 @@ impl Report<'_> {
         self.measured.iter().find(|(cell, _)| *cell == wanted).map(|(_, measured)| measured)
     }
 
-    /// Ours to another's, in one cell.
+    /// The ratio of Ownpost's rate to another client's, in one cell.
     fn ratio(measured: &Measured, other: Client) -> Option<f64> {
         Some(Self::sample(measured, Client::Ours)?.rate / Self::sample(measured, other)?.rate)
     }
 
-    /// All of it, in Markdown.
+    /// The whole report in Markdown.
     pub(crate) fn table(&self, machine: &Machine) -> String {
         let mut out = String::from("# Sending: Ownpost and its peers\n\n");
         // Writing to a string cannot fail.
@@ -90,7 +90,7 @@ impl Report<'_> {
         out
     }
 
-    /// What was to be reached, and what was.
+    /// Writes the goals and the results.
     fn headline(&self, out: &mut String) {
         out.push_str("| to reach | 1 connection | 10 connections |\n|---|--:|--:|\n");
         let mut line = |what: &str, figures: [Option<f64>; 2], reached: fn(f64, f64) -> bool, goal: f64| {
@@ -121,14 +121,14 @@ impl Report<'_> {
         let cpu = |connections, client| Some(Self::sample(self.cell(0, connections, false)?, client)?.cpu);
         let ours = [1, 10].map(|connections| cpu(connections, Client::Ours));
         line("loopback: ≤ 20 µs of CPU a mail", ours, |value, goal| value <= goal, 20.0);
-        // What a microsecond is depends on the machine: the goal was set where smtp-source takes 50 of them.
+        // The time of a mail depends on the machine: the goal was set where smtp-source takes 50 microseconds.
         let shares = [1, 10]
             .map(|connections| Some(cpu(connections, Client::Ours)? / cpu(connections, Client::SmtpSource)?));
         line("the same, ≤ 0.4 × smtp-source", shares, |value, goal| value <= goal, 0.4);
     }
 
-    /// The ratios to `smtp-source` over one connection, as bars. Without script or fonts of its own, and readable on a
-    /// light and a dark page.
+    /// The ratios to `smtp-source` with one connection, as bars in SVG, without script and fonts, for a light and a
+    /// dark page.
     pub(crate) fn plot(&self) -> String {
         const LEFT: f64 = 130.0;
         const UNIT: f64 = 110.0;
@@ -179,7 +179,7 @@ text {{ fill: #9ea7b3 }}
     }
 }
 
-/// Three digits that count.
+/// A number with three significant digits.
 fn figure(value: f64) -> String {
     match value {
         value if value >= 100.0 => format!("{value:.0}"),
@@ -189,7 +189,7 @@ fn figure(value: f64) -> String {
     }
 }
 
-/// The machine's kind and the peers' versions.
+/// The machine and the versions of the peers.
 fn versions(machine: &Machine) -> String {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let python = machine.python.display().to_string();
@@ -218,9 +218,9 @@ fn versions(machine: &Machine) -> String {
     )
 }
 
-/// What a program prints, or a question mark.
-fn ask(words: &[&str]) -> String {
-    let output = Command::new(words[0]).args(&words[1..]).output();
+/// The output of a program, or a question mark.
+fn ask(command: &[&str]) -> String {
+    let output = Command::new(command[0]).args(&command[1..]).output();
     let text = output.ok().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     text.filter(|text| !text.is_empty()).unwrap_or_else(|| "?".to_owned())
 }

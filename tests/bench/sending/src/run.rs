@@ -1,4 +1,4 @@
-//! One run of one client, in a process of its own.
+//! Runs one client once, in its own process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,17 +14,17 @@ use serde::Deserialize;
 use crate::cells::{Cell, Client};
 use crate::servers::Servers;
 
-/// The size of a message, header and body.
+/// The size of a message in octets, header and body.
 const SIZE: usize = 10 * 1024;
-/// How long a run may take before it counts as hung.
+/// The longest run; a longer one has hung.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// Where everything is.
+/// The programs, folders and rights of this machine.
 pub(crate) struct Machine {
     pub(crate) work: PathBuf,
-    /// This benchmark's sources.
+    /// The folder of this benchmark's sources.
     pub(crate) folder: PathBuf,
-    /// The Rust programs.
+    /// The folder of the Rust programs.
     pub(crate) programs: PathBuf,
     pub(crate) python: PathBuf,
     pub(crate) smtp_sink: PathBuf,
@@ -32,26 +32,26 @@ pub(crate) struct Machine {
     pub(crate) is_root: bool,
 }
 
-/// What a client is to do.
+/// The task of one run.
 pub(crate) struct Task {
     pub(crate) cell: Cell,
-    /// Mails in all.
+    /// The number of mails in all.
     pub(crate) count: usize,
 }
 
-/// What one run gave.
+/// The results of one run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
-    /// Mails a second.
+    /// The rate in mails a second.
     pub(crate) rate: f64,
-    /// Microseconds of processor time for a mail.
+    /// Processor time for a mail, in microseconds.
     pub(crate) cpu: f64,
-    /// The most resident memory, in MB.
+    /// The most resident memory in MB.
     pub(crate) memory: f64,
 }
 
 impl Sample {
-    /// Each figure's own median.
+    /// The median of each figure.
     pub(crate) fn median(samples: &[Self]) -> Self {
         let of = |figure: fn(&Self) -> f64| {
             let mut figures: Vec<f64> = samples.iter().map(figure).collect();
@@ -62,7 +62,7 @@ impl Sample {
     }
 }
 
-/// What a client says of its own sending.
+/// A client's own report of its run.
 #[derive(Deserialize)]
 struct Said {
     seconds: f64,
@@ -110,7 +110,7 @@ impl Machine {
         })
     }
 
-    /// Whether the plain sink takes a mail, within a second.
+    /// Whether the plain sink accepts a mail, within a second.
     pub(crate) fn answers(&self, servers: &Servers) -> bool {
         let cell = Cell { rtt: 0, connections: 1, tls: false, own_sink: false };
         let until = Instant::now() + Duration::from_secs(3);
@@ -122,11 +122,11 @@ impl Machine {
         false
     }
 
-    /// Runs it to its end.
+    /// Runs a client to its end.
     pub(crate) fn run(&self, client: Client, task: &Task, servers: &Servers) -> Result<Sample> {
-        let mut words = servers.prefix.clone();
-        words.extend(self.command(client, task, servers));
-        let (program, arguments) = words.split_first().context("a program")?;
+        let mut command = servers.prefix.clone();
+        command.extend(self.client_command(client, task, servers));
+        let (program, arguments) = command.split_first().context("a program")?;
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env("PYTHONPATH", self.work.join("python"));
@@ -140,7 +140,7 @@ impl Machine {
             let why = String::from_utf8_lossy(&output.stderr);
             bail!("{}: {}", client.name(), why.lines().last().unwrap_or("failed"));
         }
-        // smtp-source says nothing; it starts in a millisecond, so its whole run is its sending.
+        // smtp-source prints nothing; it starts within a millisecond, so its whole run is its sending time.
         let (seconds, cpu) = match client {
             Client::SmtpSource => (whole, children()? - before),
             _ => {
@@ -152,7 +152,7 @@ impl Machine {
         Ok(Sample { rate: count / seconds, cpu: cpu / count * 1e6, memory })
     }
 
-    fn command(&self, client: Client, task: &Task, servers: &Servers) -> Vec<String> {
+    fn client_command(&self, client: Client, task: &Task, servers: &Servers) -> Vec<String> {
         let path = |path: PathBuf| path.display().to_string();
         let port = match task.cell {
             Cell { tls: true, .. } => servers.tls,
@@ -163,18 +163,19 @@ impl Machine {
         let message = path(self.work.join("message.eml"));
         let (count, connections) = (task.count.to_string(), task.cell.connections.to_string());
         if client == Client::SmtpSource {
-            let mut words = vec![path(self.smtp_source.clone())];
-            words.extend(["-d", "-f", "noreply@example.org", "-t", "someone@example.net"].map(str::to_owned));
-            words.extend(["-M", "client.example.org", "-F", &message, "-m", &count].map(str::to_owned));
-            words.extend(["-s", &connections, &format!("{}:{port}", servers.host)].map(str::to_owned));
-            return words;
+            let mut command = vec![path(self.smtp_source.clone())];
+            command
+                .extend(["-d", "-f", "noreply@example.org", "-t", "someone@example.net"].map(str::to_owned));
+            command.extend(["-M", "client.example.org", "-F", &message, "-m", &count].map(str::to_owned));
+            command.extend(["-s", &connections, &format!("{}:{port}", servers.host)].map(str::to_owned));
+            return command;
         }
         let rust = |which: &str| vec![path(self.programs.join("client")), which.to_owned()];
         let script = |program: &str, name: &str| {
             vec![program.to_owned(), path(self.folder.join("clients").join(name))]
         };
         let python = self.python.display().to_string();
-        let mut words = match client {
+        let mut command = match client {
             Client::Ours | Client::OursBdat(_) | Client::SmtpSource => rust("ours"),
             Client::Lettre => rust("lettre"),
             Client::MailSend => rust("mail-send"),
@@ -182,18 +183,18 @@ impl Machine {
             Client::Smtplib => script(&python, "python_smtplib.py"),
             Client::Aiosmtplib => script(&python, "python_aiosmtplib.py"),
         };
-        words.extend([servers.host.to_owned(), port.to_string(), message, count, connections]);
+        command.extend([servers.host.to_owned(), port.to_string(), message, count, connections]);
         if task.cell.tls {
-            words.extend(["--tls".to_owned(), path(self.work.join("ca.pem"))]);
+            command.extend(["--tls".to_owned(), path(self.work.join("ca.pem"))]);
         }
         if let Client::OursBdat(window) = client {
-            words.extend(["--window".to_owned(), window.to_string()]);
+            command.extend(["--window".to_owned(), window.to_string()]);
         }
-        words
+        command
     }
 }
 
-/// Processor time of all children that have ended, in seconds.
+/// Processor time of all ended children, in seconds.
 fn children() -> Result<f64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
@@ -205,8 +206,8 @@ fn nix_is_root() -> bool {
     status.lines().any(|line| line.starts_with("Uid:") && line.split_whitespace().nth(2) == Some("0"))
 }
 
-/// Watches a child until it ends: the most memory that it was seen with, in MB. The system's own figure for a child
-/// that has ended counts what its parent had when it was started.
+/// Waits until a child ends; returns the most memory that it was seen with, in MB. The system's own figure for an
+/// ended child also counts the memory of its parent at the start.
 fn watch(child: &mut Child, began: Instant) -> Result<f64> {
     let status = PathBuf::from(format!("/proc/{}/status", child.id()));
     let mut most = 0.0f64;

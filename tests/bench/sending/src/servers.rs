@@ -1,5 +1,5 @@
-//! The other side: Postfix' `smtp-sink`, and our own for TLS and BDAT; behind a round trip in a network namespace of
-//! their own. Each port is the system's choice.
+//! The servers: Postfix' `smtp-sink`, and this benchmark's own sink for TLS and BDAT. With a round trip they run in
+//! their own network namespace. The system chooses each port.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -9,18 +9,18 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::run::Machine;
 
-/// Running servers; they end when this does.
+/// Running servers; they end on drop.
 pub(crate) struct Servers {
-    /// What a client's command must begin with to be on the other side of the round trip.
+    /// The beginning of a client's command that places it on the other side of the round trip.
     pub(crate) prefix: Vec<String>,
     pub(crate) host: &'static str,
     pub(crate) plain: u16,
     pub(crate) tls: u16,
-    /// As `bdat`, without offering it.
+    /// The port of the sink that does not offer BDAT.
     pub(crate) data: u16,
     pub(crate) bdat: u16,
     children: Vec<Child>,
-    /// Closing it takes the namespaces down, which must be empty by then.
+    /// Closing it removes the namespaces, which must be empty then.
     round_trip: Option<(Child, ChildStdin)>,
 }
 
@@ -37,7 +37,7 @@ impl Drop for Servers {
     }
 }
 
-/// Starts them. `None` when there is no way to make a round trip here.
+/// Starts the servers. `None` when this machine cannot make a round trip.
 pub(crate) fn start(machine: &Machine, rtt: u32) -> Result<Option<Servers>> {
     let mut servers = Servers {
         prefix: Vec::new(),
@@ -70,34 +70,35 @@ pub(crate) fn start(machine: &Machine, rtt: u32) -> Result<Option<Servers>> {
         servers.host = "10.77.0.2";
     }
     let sink = |options: &[&str]| {
-        let mut words = far.clone();
-        words.push(machine.programs.join("sink").display().to_string());
-        words.push(format!("{}:0", servers.host));
-        words.extend(options.iter().map(|&option| option.to_owned()));
-        words
+        let mut command = far.clone();
+        command.push(machine.programs.join("sink").display().to_string());
+        command.push(format!("{}:0", servers.host));
+        command.extend(options.iter().map(|&option| option.to_owned()));
+        command
     };
     let (certificate, key) = (machine.work.join("cert.pem"), machine.work.join("key.pem"));
     let tls = sink(&["--tls", &certificate.display().to_string(), &key.display().to_string()]);
     let bdat = sink(&["--chunking"]);
     let data = sink(&[]);
-    let ours = [(tls, &mut servers.tls), (data, &mut servers.data), (bdat, &mut servers.bdat)];
-    for (words, port) in ours {
-        let mut child = spawn(&words)?;
+    let own_sinks = [(tls, &mut servers.tls), (data, &mut servers.data), (bdat, &mut servers.bdat)];
+    for (command, port) in own_sinks {
+        let mut child = spawn(&command)?;
         let line = first_line(&mut child);
         servers.children.push(child);
         *port = line?.parse().context("the sink's port")?;
     }
-    // smtp-sink cannot be told to choose its port, so it is chosen for it, and asked for again should it be gone.
+    // smtp-sink cannot choose a free port by itself, so one is chosen for it; if another process takes the port
+    // first, the next one is tried.
     for _ in 0..5 {
         servers.plain = if rtt == 0 { TcpListener::bind("127.0.0.1:0")?.local_addr()?.port() } else { 2525 };
-        let mut words = far.clone();
-        words.push(machine.smtp_sink.display().to_string());
+        let mut command = far.clone();
+        command.push(machine.smtp_sink.display().to_string());
         if machine.is_root {
-            // It refuses to serve as root.
-            words.extend(["-u", "nobody"].map(str::to_owned));
+            // smtp-sink refuses to run as root.
+            command.extend(["-u", "nobody"].map(str::to_owned));
         }
-        words.extend([format!("{}:{}", servers.host, servers.plain), "1024".into()]);
-        let mut child = spawn(&words)?;
+        command.extend([format!("{}:{}", servers.host, servers.plain), "1024".into()]);
+        let mut child = spawn(&command)?;
         if machine.answers(&servers) {
             servers.children.push(child);
             return Ok(Some(servers));
@@ -108,8 +109,8 @@ pub(crate) fn start(machine: &Machine, rtt: u32) -> Result<Option<Servers>> {
     anyhow::bail!("smtp-sink does not come up")
 }
 
-fn spawn(words: &[String]) -> Result<Child> {
-    let (program, arguments) = words.split_first().context("a program")?;
+fn spawn(command: &[String]) -> Result<Child> {
+    let (program, arguments) = command.split_first().context("a program")?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
     command.spawn().with_context(|| format!("cannot start {program}"))

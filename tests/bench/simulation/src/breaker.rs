@@ -1,4 +1,4 @@
-//! The breakers: `functions::relay_health`, `release` and `monitor`, as far as others see them.
+//! The model of the breakers: the calls of `functions::relay_health`, `release` and `monitor`.
 
 use ownpost_domain::delivery::Revision;
 use ownpost_domain::describe;
@@ -12,13 +12,13 @@ use crate::queue::Message;
 use crate::relay::{Said, converse};
 use crate::scenario::Micros;
 
-/// Settings do not change in a day.
+/// The revision of all settings, which do not change during a day.
 fn revision() -> Revision {
     Revision(String::new())
 }
 
 impl Simulation {
-    /// Whether mail may go through this tenant's relay now; if not, why.
+    /// Whether mail may use this tenant's relay now; the reason if not.
     pub(crate) fn admit(&mut self, now: Micros, tenant: u32) -> Option<String> {
         let known = &self.tenants[tenant as usize];
         if !known.own {
@@ -36,7 +36,7 @@ impl Simulation {
         }
     }
 
-    /// Tells the breaker what the group has seen, once for all its mails.
+    /// Reports the results of a group to the breaker, once for all its mails.
     pub(crate) fn watch(&mut self, now: Micros, tenant: u32, sent: &[(Message, Said)]) {
         let order = [Observation::Works, Observation::Broken, Observation::Stumbles];
         let seen = |said: &Said| outcome::observation(said.outcome());
@@ -64,7 +64,7 @@ impl Simulation {
                 self.results.opened += 1;
                 self.troubled.insert(tenant);
                 self.count(Operation::Emit, 1);
-                // Whom to alert.
+                // The admins to alert.
                 self.count(Operation::StateGet, 1);
             }
             Some(StatusChange::Recovered) => {
@@ -88,8 +88,8 @@ impl Simulation {
         }
     }
 
-    /// `monitor`: tries broken relays, releases what is held, fails what was held too long. What it asks of its
-    /// effects is the same at every run and counted for the month ([`crate::cost`]).
+    /// Runs `monitor`: tests broken relays, releases held mail, and fails mail that was held too long. Its calls are
+    /// the same in every run and are counted for the month ([`crate::cost`]).
     pub(crate) fn monitor(&mut self, now: Micros) {
         for tenant in self.troubled.clone() {
             let held = &self.tenants[tenant as usize].held;
@@ -110,7 +110,7 @@ impl Simulation {
                 }
             };
             let mood = self.tenants[tenant as usize].relay.mood(now);
-            // A test without a message ends after the sender, so that it sees what comes before.
+            // A test without a message ends after MAIL FROM, so it does not see later faults.
             let (said, _) = converse(mood, 1, |_| false)[0];
             let said = if matches!(said, Said::Later | Said::Closed) { Said::Accepted } else { said };
             let seen = outcome::observation(said.outcome());

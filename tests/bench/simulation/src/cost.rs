@@ -1,12 +1,12 @@
-//! What the cloud charges for what was counted.
+//! The price of the counted calls on AWS.
 
 use crate::Results;
 use crate::counts::Operation;
 use crate::scenario::latency;
 
-/// When the prices were looked up.
+/// The date of the prices.
 pub const DATE: &str = "November 2026";
-/// Where they are listed: region us-east-1, without free tiers, discounts for volume, taxes.
+/// The pages with the prices: region us-east-1, without free tiers, discounts for volume, and taxes.
 pub const PAGES: [&str; 6] = [
     "https://aws.amazon.com/lambda/pricing/",
     "https://aws.amazon.com/sqs/pricing/",
@@ -18,47 +18,47 @@ pub const PAGES: [&str; 6] = [
 
 /// The functions' memory in the template, in GB.
 const MEMORY: f64 = 0.25;
-/// Lambda on arm64, a GB-second.
+/// The price of Lambda on arm64 for a GB-second, in dollars.
 const LAMBDA_SECOND: f64 = 0.000_013_333_4;
-/// A run of a function.
+/// The price of a run of a function, in dollars.
 const LAMBDA_RUN: f64 = 0.2e-6;
-/// An SQS call, with what groups cost on top.
+/// The price of an SQS call with the surcharge for groups, in dollars.
 const SQS_CALL: f64 = 0.4e-6 + 0.1e-6;
-/// A DynamoDB write request unit (1 KB) and read request unit (4 KB, consistent), on demand.
+/// The price of a DynamoDB write request unit (1 KB) on demand, in dollars; below, of a read request unit (4 KB,
+/// consistent).
 const WRITE_UNIT: f64 = 0.625e-6;
 const READ_UNIT: f64 = 0.125e-6;
-/// An event put on a bus.
+/// The price of an event on a bus, in dollars.
 const EVENT: f64 = 1e-6;
-/// A call of Secrets Manager, and a secret for a month.
+/// The price of a call of Secrets Manager, in dollars.
 const SECRET_CALL: f64 = 5e-6;
-/// See above.
+/// The price of a secret for a month, in dollars.
 pub const SECRET_MONTH: f64 = 0.4;
-/// A GB out to the internet.
+/// The price of a GB to the Internet, in dollars.
 const OUT: f64 = 0.09;
 
-/// What a mail of the templates is on the wire, with its share of handshake and envelope, in GB.
+/// The size of a template's mail on the wire in GB, with its share of handshake and envelope.
 const MAIL: f64 = 7e-6;
-/// Write request units of a row: a new one and its three index entries; each later state of it; an entry in
-/// `by_open` that comes or goes. `tests/counts.rs` holds the rows to these sizes.
+/// Write request units of a new row: the row and its three index entries. `tests/counts.rs` checks these sizes.
 pub const NEW_ROW: u64 = 1 + 3;
-/// See above.
+/// Write request units of each later state of a row. An entry in `by_open` that comes or goes costs one more.
 pub const CHANGED_ROW: u64 = 2;
 const OPEN_ENTRY: u64 = 1;
 
 /// A line of the bill, for a million mails.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// Of what.
+    /// The item that is paid for.
     pub what: &'static str,
-    /// How many.
+    /// The quantity in units.
     pub count: f64,
-    /// In what.
+    /// The unit of the quantity.
     pub unit: &'static str,
-    /// What they cost.
+    /// The price of the quantity in dollars.
     pub dollars: f64,
 }
 
-/// The bill for a million of these mails.
+/// The bill for a million mails of this run.
 #[expect(clippy::cast_precision_loss, reason = "counts")]
 pub fn bill(results: &Results) -> Vec<Line> {
     use Operation as O;
@@ -87,13 +87,13 @@ pub fn bill(results: &Results) -> Vec<Line> {
     ]
 }
 
-/// What `monitor` asks for each tenant with settings at each run, while nothing is wrong: a list, its settings, three
-/// states.
+/// Reads of `monitor` for each tenant with settings in each run without faults: a list and three states.
 pub const MONITOR_READS: u64 = 4;
-/// See above.
+/// Reads of a tenant's settings by `monitor` in each run.
 pub const MONITOR_SECRETS: u64 = 1;
 
-/// What a tenant's settings cost a month, whatever it sends: the secret, and `monitor` every five minutes.
+/// The price of a tenant's settings for a month, independent of its mails, in dollars: the secret, and `monitor`
+/// every five minutes.
 #[expect(clippy::cast_precision_loss, reason = "counts")]
 pub fn tenant_month() -> (f64, f64) {
     let runs = 30.0 * 24.0 * 12.0;

@@ -1,45 +1,45 @@
-//! What was asked of the cloud's services, counted.
+//! Counters of the calls to the services of AWS.
 
 use std::fmt;
 use std::ops::{Index, IndexMut};
 
-/// A call.
+/// A kind of call to a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// `Ledger::put_event`.
+    /// A call of `Ledger::put_event`.
     EventPut,
-    /// `Ledger::get_event`.
+    /// A call of `Ledger::get_event`.
     EventGet,
-    /// `Ledger::insert`.
+    /// A call of `Ledger::insert`.
     RowInsert,
-    /// `Ledger::get`.
+    /// A call of `Ledger::get`.
     RowGet,
-    /// `Ledger::update`.
+    /// A call of `Ledger::update`.
     RowUpdate,
-    /// `Ledger::list`.
+    /// A call of `Ledger::list`.
     List,
-    /// `Ledger::get_state`.
+    /// A call of `Ledger::get_state`.
     StateGet,
-    /// `Ledger::put_state`.
+    /// A call of `Ledger::put_state`.
     StatePut,
-    /// `Secrets::get`.
+    /// A call of `Secrets::get`.
     SecretGet,
-    /// `Secrets::platform`.
+    /// A call of `Secrets::platform`.
     PlatformGet,
-    /// Calls of `SendMessageBatch`.
+    /// A call of SQS `SendMessageBatch`.
     QueueSend,
-    /// `Queue::hide`.
+    /// A call of `Queue::hide`.
     QueueHide,
-    /// Events given to `Events::emit`.
+    /// An event passed to `Events::emit`.
     Emit,
-    /// Batches that Lambda received from the queue, each with one run of `sender`.
+    /// A batch that Lambda received from the queue, with one run of `sender`.
     Batch,
-    /// Calls of `DeleteMessageBatch`.
+    /// A call of SQS `DeleteMessageBatch`.
     QueueDelete,
 }
 
 impl Operation {
-    /// All of them.
+    /// All kinds, in the order of their numbers.
     pub const ALL: [Self; 15] = [
         Self::EventPut,
         Self::EventGet,
@@ -59,7 +59,7 @@ impl Operation {
     ];
 }
 
-/// How often each was called.
+/// The number of calls of each kind.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Counts([u64; 15]);
 

@@ -1,4 +1,4 @@
-//! The clock: what happens next, and what it leads to.
+//! The clock of the simulation: it takes the next happening and carries it out.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
@@ -14,19 +14,19 @@ use crate::scenario::{HOUR, MINUTE, Micros, SECOND, Scenario};
 use crate::sender::Batch;
 use crate::tenant::{Tenant, Zipf};
 
-/// Between two runs of `monitor` (the template's schedule).
+/// The time between two runs of `monitor` (the template's schedule).
 const MONITOR: Micros = 5 * MINUTE;
 /// The template's `VisibilityTimeout` of the queue.
 pub(crate) const VISIBILITY: Micros = 48 * MINUTE;
-/// Mails are grouped by when they were queued into so many parts of the span, for the picture.
+/// The number of parts of the span by which mails are grouped, for the picture.
 const PARTS: usize = 144;
 
-/// Where a mail stands; what of the row's status matters here.
+/// The state of a mail: the part of the row's status that the simulation needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// Queued or deferred.
+    /// The row is queued or deferred.
     Waiting,
-    /// Marked by a sender.
+    /// A sender has marked the row.
     Sending,
     Held,
     Sent,
@@ -34,42 +34,42 @@ pub(crate) enum Status {
     Unknown,
 }
 
-/// A mail that is not over yet.
+/// A mail that has not ended yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mail {
     pub(crate) tenant: u32,
     pub(crate) queued: Micros,
-    /// When a sender marked it.
+    /// The time when a sender marked it.
     pub(crate) marked: Micros,
     pub(crate) number: u64,
     pub(crate) tries: u16,
-    /// The row's version.
+    /// The version of its row.
     pub(crate) version: u32,
     pub(crate) status: Status,
-    /// How many messages for it are on the queue or in flight.
+    /// The number of messages for it on the queue or in flight.
     pub(crate) messages: u8,
-    /// How often a server has taken it.
+    /// The number of times that a server accepted it.
     pub(crate) taken: u8,
 }
 
-/// What happens.
+/// A happening at a time of the simulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Happening {
     /// The next event of the product comes.
     Event,
-    /// One of the burst comes.
+    /// An event of the burst comes.
     Burst,
-    /// A message shows again.
+    /// A message becomes visible again.
     Visible(Message),
-    /// A message comes a second time.
+    /// The queue delivers a message a second time.
     Duplicate(Message),
-    /// The mails for one relay in a batch are done.
+    /// All mails of a batch for one relay are done.
     Group { slot: u32, run: u32, group: u32 },
-    /// The batch is done.
+    /// A batch is done.
     End { slot: u32, run: u32 },
-    /// The sender is killed.
+    /// A sender is killed.
     Crash { slot: u32, run: u32 },
-    /// `monitor` runs.
+    /// A run of `monitor` begins.
     Monitor,
 }
 
@@ -77,70 +77,70 @@ pub(crate) enum Happening {
 #[derive(Default)]
 pub(crate) struct Slot {
     pub(crate) batch: Option<Batch>,
-    /// Counts its batches, so that what was planned for one that was killed is told from what is under way.
+    /// The number of its batches: it distinguishes happenings of a killed batch from those of the present one.
     pub(crate) run: u32,
-    /// When the settings of which tenants were read here.
+    /// The time when each tenant's settings were read by this sender.
     pub(crate) known: HashMap<u32, Micros>,
     pub(crate) platform: Option<Micros>,
 }
 
-/// What came of a run.
+/// The results of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Results {
-    /// Events that came; one mail each.
+    /// The number of events, with one mail each.
     pub events: u64,
-    /// Mails that ended as sent, failed and unknown.
+    /// The number of mails that ended as sent.
     pub sent: u64,
-    /// See above.
+    /// The number of mails that ended as failed.
     pub failed: u64,
-    /// See above.
+    /// The number of mails that ended as unknown.
     pub unknown: u64,
-    /// Mails that ended otherwise than their row says, or not at all.
+    /// The number of mails that did not end, or ended differently than their row says.
     pub lost: u64,
-    /// Mails that a server has taken more than once.
+    /// The number of mails that a server accepted more than once.
     pub doubled: u64,
-    /// Retries: attempts that ended in waiting for another.
+    /// The number of attempts that were deferred.
     pub deferred: u64,
-    /// How often a mail was held.
+    /// The number of times that a mail was held.
     pub held: u64,
-    /// How often a breaker opened.
+    /// The number of times that a breaker opened.
     pub opened: u64,
-    /// And how often a relay recovered.
+    /// The number of times that a relay recovered.
     pub recovered: u64,
-    /// Senders killed.
+    /// The number of killed senders.
     pub crashed: u64,
-    /// From the event to the relay's 250, for tenants whose relay works.
+    /// The time from the event to the relay's 250, for tenants whose relay works.
     pub delay: Quantiles,
-    /// The same by when the mail was queued.
+    /// The same times, grouped by the time when the mail was queued.
     pub delays: Vec<Quantiles>,
-    /// The most messages in flight.
+    /// The highest number of messages in flight.
     pub most_in_flight: u64,
-    /// The most mails that were not over at one time.
+    /// The highest number of mails that had not ended.
     pub most_alive: usize,
-    /// What `router` and `sender` asked of their effects.
+    /// The calls of `router` and `sender` to their effects.
     pub counts: Counts,
-    /// How long the senders ran, all together.
+    /// The running time of all senders together.
     pub sender_time: Micros,
-    /// When the last mail was over.
+    /// The time when the last mail ended.
     pub ended: Micros,
 }
 
-/// One tenant whose relay always answers in the same way.
+/// A tenant whose relay always answers in the same way.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// How its relay fails, if it does.
+    /// The fault of its relay, if any.
     pub fault: Option<Fault>,
     /// Whether it has a relay of its own.
     pub own: bool,
-    /// What happens to its mail while that one is broken.
+    /// The policy for its mail while that relay is broken.
     pub on_failure: OnFailure,
     /// Whether its provider allows 30 mails a minute.
     pub limited: bool,
-    /// How many mails are sent at once.
+    /// The number of mails that are sent at once.
     pub mails: usize,
 }
 
-/// A run.
+/// The state of a run.
 pub struct Simulation {
     pub(crate) scenario: Scenario,
     pub(crate) random: fastrand::Rng,
@@ -149,7 +149,7 @@ pub struct Simulation {
     pub(crate) slots: Vec<Slot>,
     pub(crate) free: Vec<u32>,
     pub(crate) results: Results,
-    /// Tenants whose relay is unhealthy or that have held mail: whom `monitor` does more for than look.
+    /// Tenants whose relay is unhealthy or that have held mail: `monitor` makes more calls for them.
     pub(crate) troubled: BTreeSet<u32>,
     mails: Vec<Mail>,
     gone: Vec<Message>,
@@ -161,7 +161,7 @@ pub struct Simulation {
 }
 
 impl Simulation {
-    /// Prepares a run.
+    /// Prepares a run of the scenario.
     pub fn new(scenario: Scenario) -> Self {
         let mut random = fastrand::Rng::with_seed(scenario.seed);
         let tenants = Tenant::all(&scenario, &mut random);
@@ -196,7 +196,7 @@ impl Simulation {
         simulation
     }
 
-    /// Runs to the end: until every mail is over.
+    /// Runs until every mail has ended.
     pub fn run(mut self) -> Results {
         while let Some(Reverse((now, _, happening))) = self.heap.pop() {
             if matches!(happening, Happening::Monitor) && self.is_over() {
@@ -209,10 +209,10 @@ impl Simulation {
         self.results
     }
 
-    /// So many events of one tenant, and the batch that takes them all: what both functions ask of their effects.
+    /// Runs the events of one tenant through `router` and one batch of `sender`, and returns the calls of both.
     pub fn one_batch(case: &Case) -> Counts {
         let scenario = Scenario { events: 0, senders: 1, ..Scenario::day(1, 0, 1, 1).in_peace() };
-        let tenant = Tenant::alone(case);
+        let tenant = Tenant::single(case);
         let mut simulation = Self::with(scenario, vec![tenant], fastrand::Rng::with_seed(1));
         (0..case.mails).for_each(|_| simulation.accept(0, 0));
         while let Some(Reverse((now, _, happening))) = simulation.heap.pop() {
@@ -275,7 +275,7 @@ impl Simulation {
         slot.run == run && slot.batch.is_some()
     }
 
-    /// The time until the next of `count` events in `span`, at random (Poisson).
+    /// The time until the next of `count` random events in `span` (Poisson process).
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -291,7 +291,7 @@ impl Simulation {
         self.heap.push(Reverse((at, self.planned, happening)));
     }
 
-    /// `router`: the event, its row, its message.
+    /// Runs `router`: stores the event and its row, and sends its message.
     fn accept(&mut self, now: Micros, tenant: u32) {
         let counts = &mut self.results.counts;
         counts[Operation::EventPut] += 1;
@@ -320,7 +320,7 @@ impl Simulation {
         self.send(now, message);
     }
 
-    /// Puts a message for a mail on the queue; now and then the queue delivers it a second time, a moment later.
+    /// Puts a message for a mail on the queue. Sometimes the queue delivers it a second time, a moment later.
     pub(crate) fn send(&mut self, now: Micros, message: Message) {
         let tenant = self.expect(message);
         self.queue.send(now, tenant, message);
@@ -331,7 +331,7 @@ impl Simulation {
         }
     }
 
-    /// One more message for a mail. The tenant.
+    /// Counts one more message for a mail; returns the tenant.
     fn expect(&mut self, message: Message) -> u32 {
         let mail = self.mail(message);
         mail.messages += 1;
@@ -342,7 +342,7 @@ impl Simulation {
         &mut self.mails[message as usize]
     }
 
-    /// A message leaves the queue. With the last one of a mail that has ended, the mail is over.
+    /// Removes a message from the queue. A mail has ended when its last message is removed and its row is final.
     pub(crate) fn delete(&mut self, now: Micros, message: Message) {
         let mail = self.mail(message);
         mail.messages -= 1;
@@ -373,7 +373,7 @@ impl Simulation {
         self.gone.push(message);
     }
 
-    /// A server has taken a mail at `at`.
+    /// Records that a server accepted a mail at `at`.
     pub(crate) fn taken(&mut self, message: Message, at: Micros) {
         let mail = self.mail(message);
         mail.taken += 1;
@@ -388,10 +388,10 @@ impl Simulation {
     }
 }
 
-/// The simulated time as the domain takes it.
+/// Converts simulated time to the domain's time.
 pub(crate) fn timestamp(now: Micros) -> Timestamp {
     Timestamp::from_microsecond(i64::try_from(now).unwrap_or(i64::MAX)).unwrap_or(Timestamp::MAX)
 }
 
-/// How long a mail is tried (`Config::RETRY_FOR`).
+/// The time for which a mail is retried (`Config::RETRY_FOR`).
 pub(crate) const RETRY_FOR: Micros = 48 * HOUR;

@@ -1,4 +1,4 @@
-//! The page and the picture.
+//! The page and the picture of the simulation.
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -10,10 +10,10 @@ use ownpost_simulation::{Results, cost};
 
 use crate::chart::Chart;
 
-/// The three days, in the order of the results.
+/// The names of the three days, in the order of the results.
 const DAYS: [&str; 3] = ["in peace", "trouble, fair queue", "trouble, no groups"];
 
-/// A duration as people say it.
+/// A duration as text, in a fitting unit.
 fn said(micros: Micros) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a duration")]
     let seconds = micros as f64 / 1e6;
@@ -24,7 +24,7 @@ fn said(micros: Micros) -> String {
     }
 }
 
-/// A number with its thousands apart.
+/// A number with separators between thousands.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> =
@@ -40,7 +40,7 @@ where
     let _ = writeln!(text, "| {what} | {} |", cells.join(" | "));
 }
 
-/// The page.
+/// The page in Markdown.
 #[expect(clippy::cast_precision_loss, reason = "times")]
 pub(crate) fn page(scenario: &Scenario, results: &[Results]) -> Result<String> {
     let date = Command::new("date").args(["-u", "+%Y-%m-%d"]).output()?;
@@ -154,10 +154,10 @@ fn millis(micros: Micros) -> String {
     format!("{} ms", micros / 1000)
 }
 
-/// 99 % of the healthy tenants' mails within, by when they were queued.
+/// The chart of the time within which 99 % of the healthy tenants' mails arrive, by the time when they were queued.
 #[expect(clippy::cast_precision_loss, reason = "times")]
 pub(crate) fn picture(scenario: &Scenario, results: &[Results]) -> String {
-    // From a tenth of a second to three hours, ten times as long at each fifth of the height.
+    // The axis goes from a tenth of a second to three hours; each fifth of the height is ten times as long.
     let height = |seconds: f64| (seconds.max(0.1).log10() + 1.0) / 5.0;
     let y_axis =
         [("0.1 s", 0.1), ("1 s", 1.0), ("10 s", 10.0), ("100 s", 100.0), ("17 min", 1e3), ("2.8 h", 1e4)]

@@ -1,10 +1,10 @@
-//! Millions of mails of thousands of tenants in simulated time.
+//! A simulation of millions of mails of thousands of tenants in simulated time.
 //!
-//! Every decision is the product's: [`route`](ownpost_domain::route), [`outcome`](ownpost_domain::outcome)
-//! with its back-off, the breaker ([`health`](ownpost_domain::health)) and the providers' rates
-//! ([`limits`](ownpost_domain::limits)) are called, not imitated. What is modelled is the world around them:
-//! the queue ([`queue`]), the relays ([`relay`]), and the order in which `functions::sender` asks its effects
-//! ([`sender`]), which `tests/counts.rs` holds against the real function call by call.
+//! Every decision is the product's: [`route`](ownpost_domain::route), [`outcome`](ownpost_domain::outcome) with its
+//! back-off, the breaker ([`health`](ownpost_domain::health)) and the providers' rates
+//! ([`limits`](ownpost_domain::limits)) are called, not imitated. The surroundings are models: the queue ([`queue`]),
+//! the relays ([`relay`]), and the order of the calls of `functions::sender` ([`sender`]). `tests/counts.rs` compares
+//! that order with the real function call by call.
 
 mod breaker;
 pub mod cost;

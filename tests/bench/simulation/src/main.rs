@@ -1,4 +1,4 @@
-//! `cargo xtask bench simulation [--quick]`: three days in simulated time, and what they cost.
+//! `cargo xtask bench simulation [--quick]`: three days in simulated time, and their price.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,12 +16,13 @@ mod figures;
 fn main() -> Result<()> {
     let mut figures = None;
     let mut scenario = Scenario::day(1, 10_000_000, 10_000, 100);
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        let mut number = || words.next().and_then(|value| value.parse().ok()).context("a number is missing");
-        match word.as_str() {
-            "--figures" => figures = words.next().map(PathBuf::from),
-            // As many a second, for a shorter time.
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut number =
+            || arguments.next().and_then(|value| value.parse().ok()).context("a number is missing");
+        match argument.as_str() {
+            "--figures" => figures = arguments.next().map(PathBuf::from),
+            // The same rate, for a shorter time.
             "--quick" => {
                 scenario.events /= 10;
                 scenario.span = 24 * HOUR / 10;

@@ -1,8 +1,8 @@
-//! Durations counted in buckets that grow with them: quantiles of any number of samples within 2 %.
+//! Quantiles of any number of durations within 2 %, counted in buckets whose width grows with the duration.
 
 use crate::scenario::Micros;
 
-/// Buckets for each doubling.
+/// The number of buckets for each doubling of the duration.
 const STEPS: usize = 32;
 
 /// A distribution of durations.
@@ -20,7 +20,7 @@ pub struct Quantiles {
     reason = "logarithms and shares of counts"
 )]
 impl Quantiles {
-    /// Adds one.
+    /// Adds a duration to the distribution.
     pub fn add(&mut self, duration: Micros) {
         let bucket = ((duration.max(1) as f64).log2() * STEPS as f64) as usize;
         if bucket >= self.buckets.len() {
@@ -31,17 +31,17 @@ impl Quantiles {
         self.most = self.most.max(duration);
     }
 
-    /// How many there are.
+    /// The number of durations.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// The longest.
+    /// The longest duration so far.
     pub fn most(&self) -> Micros {
         self.most
     }
 
-    /// What this share of them stays below.
+    /// The duration below which this share of the durations is.
     pub fn at(&self, share: f64) -> Micros {
         let wanted = (share * self.count as f64).ceil() as u64;
         let mut seen = 0;

@@ -1,33 +1,34 @@
-//! SQS: a standard queue, fair or not.
+//! A model of SQS: a standard queue, with or without fairness.
 //!
-//! How a fair queue chooses is what "How Amazon SQS fair queues work" in the SQS Developer Guide says: a tenant is a
-//! noisy neighbour while it has more than a tenth of the messages in flight (and 30 or more), or has had more than a
-//! tenth of the consumers' time lately, until its backlog is used up. Messages of quiet tenants go first; among
-//! noisy ones the one with the fewest in flight. Without groups the queue is taken as first in, first out, which a
-//! standard queue is in the main. A message is in flight from its receipt until it is deleted or shows again.
+//! The fair queue follows "How Amazon SQS fair queues work" in the SQS Developer Guide. A tenant is a noisy neighbour
+//! while it has more than a tenth of the messages in flight (and 30 or more), or has used more than a tenth of the
+//! consumers' time recently, until its backlog is empty. Messages of quiet tenants come first; among noisy tenants,
+//! the one with the fewest messages in flight. Without groups the model is first in, first out, as a standard queue
+//! is most of the time. A message is in flight from its receipt until it is deleted or becomes visible again.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::scenario::Micros;
 
-/// The most messages in flight on a standard queue (SQS quotas). Beyond it nothing is received.
+/// The most messages in flight on a standard queue (SQS quotas). With more, nothing is received.
 pub const MOST_IN_FLIGHT: u64 = 120_000;
-/// How fast what a tenant has had of the consumers' time is forgotten: "recently" is not told more exactly. In microseconds.
+/// The time constant, in microseconds, with which a tenant's use of the consumers is forgotten. The guide says only
+/// "recently".
 const RECENTLY: f64 = 300e6;
 
-/// A message: the number of its mail.
+/// A message, as the number of its mail.
 pub type Message = u32;
 
 #[derive(Default)]
 struct Group {
-    /// When each became visible, and the message.
+    /// The visible messages, each with the time when it became visible.
     visible: VecDeque<(Micros, Message)>,
     in_flight: u64,
     noisy: bool,
     share: Decaying,
 }
 
-/// A sum that is forgotten over time.
+/// A sum that decays over time.
 #[derive(Clone, Copy, Default)]
 struct Decaying {
     sum: f64,
@@ -44,13 +45,13 @@ impl Decaying {
     }
 }
 
-/// The queue.
+/// A queue with its messages.
 pub struct Queue {
     fair: bool,
     groups: Vec<Group>,
-    /// The quiet tenants that have a visible message, by their oldest.
+    /// The quiet tenants with a visible message, by the time of their oldest one.
     quiet: BTreeSet<(Micros, u32)>,
-    /// The noisy ones that have.
+    /// The noisy tenants with a visible message.
     noisy: Vec<u32>,
     in_flight: u64,
     most_in_flight: u64,
@@ -59,7 +60,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// An empty one for so many tenants.
+    /// Makes an empty queue for this many tenants.
     pub fn new(tenants: usize, fair: bool) -> Self {
         Self {
             fair,
@@ -73,17 +74,17 @@ impl Queue {
         }
     }
 
-    /// Whether there is something to receive.
+    /// Whether a message can be received.
     pub fn has_visible(&self) -> bool {
         self.visible > 0
     }
 
-    /// The most that were in flight at any time.
+    /// The highest number of messages in flight so far.
     pub fn most_in_flight(&self) -> u64 {
         self.most_in_flight
     }
 
-    /// A new message.
+    /// Adds a new message.
     pub fn send(&mut self, now: Micros, tenant: u32, message: Message) {
         let group = &mut self.groups[tenant as usize];
         group.visible.push_back((now, message));
@@ -97,26 +98,26 @@ impl Queue {
         }
     }
 
-    /// A message that was in flight shows again.
+    /// Makes a message in flight visible again.
     pub fn show(&mut self, now: Micros, tenant: u32, message: Message) {
         self.in_flight -= 1;
         self.groups[tenant as usize].in_flight -= 1;
         self.send(now, tenant, message);
     }
 
-    /// A message in flight is deleted.
+    /// Deletes a message in flight.
     pub fn delete(&mut self, tenant: u32) {
         self.in_flight -= 1;
         self.groups[tenant as usize].in_flight -= 1;
     }
 
-    /// A consumer was busy with a message of this tenant for so long.
+    /// Records the time for which a consumer worked on a message of this tenant.
     pub fn worked(&mut self, now: Micros, tenant: u32, during: Micros) {
         self.busy.add(during, now);
         self.groups[tenant as usize].share.add(during, now);
     }
 
-    /// At most `most` messages, each with its tenant.
+    /// Receives at most `most` messages, each with its tenant.
     pub fn receive(&mut self, now: Micros, most: usize, into: &mut Vec<(u32, Message)>) {
         while into.len() < most && self.in_flight < MOST_IN_FLIGHT {
             let Some(tenant) = self.next() else { break };
@@ -178,18 +179,18 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_that_takes_the_consumers_time_waits_too() {
+    fn a_tenant_that_uses_much_consumer_time_waits_too() {
         let mut queue = Queue::new(2, true);
         (0..3).for_each(|message| queue.send(0, 0, message));
         queue.worked(900, 0, MINUTE);
         queue.worked(900, 1, MINUTE / 20);
-        assert_eq!(received(&mut queue, 1), [0], "it is found noisy when it is served");
+        assert_eq!(received(&mut queue, 1), [0], "it becomes noisy when it is served");
         queue.send(999, 1, 9);
         assert_eq!(received(&mut queue, 2), [1, 0]);
     }
 
     #[test]
-    fn what_is_received_is_in_flight_until_it_is_deleted_or_shows() {
+    fn a_received_message_is_in_flight_until_it_is_deleted_or_visible() {
         let mut queue = Queue::new(1, true);
         (0..3).for_each(|message| queue.send(0, 0, message));
         assert_eq!(received(&mut queue, 5).len(), 3);

@@ -1,4 +1,4 @@
-//! Relays that work, and relays that fail for a while, each in its own way.
+//! Relays that work, and relays that fail for a while, each with its own fault.
 
 use std::sync::LazyLock;
 
@@ -7,63 +7,63 @@ use ownpost_smtp::Timeouts;
 
 use crate::scenario::{MINUTE, Micros, SECOND, latency};
 
-/// What a server said, as the session reports it.
+/// The result of a mail, as the SMTP session reports it.
 pub type Outcome = Result<Reply, Failure>;
 
-/// How a relay fails.
+/// The fault of a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It takes the connection and says nothing.
+    /// It accepts the connection and sends nothing.
     Stall,
-    /// Nobody listens.
+    /// It does not listen.
     Refuse,
     /// It answers 450 to each recipient.
     Temporary,
-    /// It does not take the password any more.
+    /// It refuses the password from now on.
     Password,
-    /// It closes the connection after the final dot, half of the time with the mail delivered.
+    /// It closes the connection after the final dot, and delivers half of these mails.
     Silent,
-    /// It takes its time for each mail.
+    /// It is slow with each mail.
     Slow,
 }
 
 impl Fault {
-    /// All of them.
+    /// All faults, in the order of the tenants.
     pub const ALL: [Self; 6] =
         [Self::Stall, Self::Refuse, Self::Temporary, Self::Password, Self::Silent, Self::Slow];
 }
 
-/// What a relay does with a connection now.
+/// The behaviour of a relay now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
-    /// It takes mail.
+    /// It accepts mail.
     Works,
-    /// It fails.
+    /// It fails with this fault.
     Fails(Fault),
 }
 
-/// When a relay fails: up for hours, down for a while, until the end of the day, after which it works.
+/// The schedule of a relay: it works for hours and fails for a while, until the end of the day. After that it works.
 #[derive(Debug)]
 pub struct Schedule {
     fault: Option<Fault>,
     down: bool,
     until: Micros,
-    /// How long it works and fails, on average.
+    /// The mean times for which it works and for which it fails.
     means: (Micros, Micros),
     end: Micros,
     random: fastrand::Rng,
 }
 
 impl Schedule {
-    /// Of a relay that fails in this way (or not at all) until `end`; `means` is how long it works and how long it
-    /// fails, on average.
+    /// Makes the schedule of a relay that fails in this way (or never) until `end`; `means` are the mean times for
+    /// which it works and for which it fails.
     pub fn new(fault: Option<Fault>, means: (Micros, Micros), end: Micros, random: fastrand::Rng) -> Self {
         let mut schedule = Self { fault, down: false, until: 0, means, end, random };
         schedule.until = schedule.draw(means.0);
         schedule
     }
 
-    /// A relay that fails all the time.
+    /// Makes a relay that always fails.
     pub fn always(fault: Fault) -> Self {
         let random = fastrand::Rng::with_seed(0);
         Self { fault: Some(fault), down: true, until: Micros::MAX, means: (0, 0), end: Micros::MAX, random }
@@ -79,7 +79,7 @@ impl Schedule {
         (-(1.0 - self.random.f64()).ln() * mean as f64) as Micros + SECOND
     }
 
-    /// What it does at `now`, which never goes back.
+    /// The behaviour at `now`, which must not go back.
     pub fn mood(&mut self, now: Micros) -> Mood {
         let Some(fault) = self.fault.filter(|_| now < self.end) else { return Mood::Works };
         while self.until <= now {
@@ -91,30 +91,30 @@ impl Schedule {
     }
 }
 
-/// One of the things that a relay can say.
+/// An answer of a relay to a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said {
     /// 250 after the final dot.
     Accepted,
     /// 550 to the recipient.
     NoSuchUser,
-    /// Nothing, instead of a greeting.
+    /// No greeting.
     NoGreeting,
     /// The connection was refused.
     Refused,
     /// 450 to the recipient.
     Later,
-    /// 535.
+    /// 535 to AUTH.
     BadPassword,
     /// The connection was closed after the final dot.
     Closed,
 }
 
 impl Said {
-    /// As the session reports it.
+    /// The result as the session reports it.
     pub fn outcome(self) -> &'static Outcome {
         static OUTCOMES: LazyLock<[Outcome; 7]> = LazyLock::new(|| {
-            let reply = |code| Reply { code, enhanced: None, text: "words".to_owned() };
+            let reply = |code| Reply { code, enhanced: None, text: "reply".to_owned() };
             let failure =
                 |stage, code, said: Option<u16>| Err(Failure { stage, code, reply: said.map(reply) });
             [
@@ -130,25 +130,25 @@ impl Said {
         &OUTCOMES[self as usize]
     }
 
-    /// Whether the final dot may have left, so that the row says `sending`.
+    /// Whether the final dot may have been sent, so that the row says `sending`.
     pub fn after_the_dot(self) -> bool {
         matches!(self, Self::Accepted | Self::Closed)
     }
 }
 
-/// What becomes of `count` mails on one connection: what is said to each and when, counted from the dial. `refuse`
-/// says of the mail whether its recipient does not exist.
+/// The answers to `count` mails on one connection, each with its time since the connection began. `refuse` says
+/// whether the recipient of a mail does not exist.
 pub fn converse(mood: Mood, count: usize, refuse: impl Fn(usize) -> bool) -> Vec<(Said, Micros)> {
     use latency::{CONNECT, RELAY, ROUND_TRIP, WRITE};
     let greeting = Micros::try_from(Timeouts::SEND.greeting.as_micros()).unwrap_or(MINUTE);
     let all = |said, after| vec![(said, after); count];
-    // What each mail says and takes once the connection stands.
+    // The answer to each mail and its duration, once the connection is open.
     let (said, each) = match mood {
         Mood::Fails(Fault::Stall) => return all(Said::NoGreeting, ROUND_TRIP + greeting),
         Mood::Fails(Fault::Refuse) => return all(Said::Refused, ROUND_TRIP),
         Mood::Fails(Fault::Password) => return all(Said::BadPassword, CONNECT),
         Mood::Fails(Fault::Temporary) => (Said::Later, ROUND_TRIP),
-        // A new connection for each.
+        // Each mail needs a new connection.
         Mood::Fails(Fault::Silent) => (Said::Closed, CONNECT + ROUND_TRIP + WRITE),
         Mood::Fails(Fault::Slow) => (Said::Accepted, 5 * SECOND + ROUND_TRIP + WRITE),
         Mood::Works => (Said::Accepted, ROUND_TRIP + RELAY + WRITE),

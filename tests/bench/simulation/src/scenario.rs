@@ -1,57 +1,59 @@
-//! What is simulated.
+//! The parameters of a simulated run.
 
 use ownpost_domain::category::Category;
 
-/// Simulated time, in microseconds since the beginning.
+/// Simulated time in microseconds since the beginning.
 pub type Micros = u64;
-/// One second.
+/// One second in microseconds.
 pub const SECOND: Micros = 1_000_000;
-/// One minute.
+/// One minute in microseconds.
 pub const MINUTE: Micros = 60 * SECOND;
-/// One hour.
+/// One hour in microseconds.
 pub const HOUR: Micros = 60 * MINUTE;
 
-/// One run.
+/// The parameters of one run.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// Everything random comes from here.
+    /// The seed of all random numbers.
     pub seed: u64,
-    /// How many events, each of one recipient.
+    /// The number of events, each with one recipient.
     pub events: u64,
-    /// Of how many tenants. How much each sends follows Zipf's law.
+    /// The number of tenants. Their shares of the events follow Zipf's law.
     pub tenants: usize,
-    /// Over how long the events come.
+    /// The time over which the events come.
     pub span: Micros,
-    /// The share of the events that the largest tenant sends all at once, beside what it sends anyway.
+    /// The share of the events that the largest tenant sends in a burst, in addition to its others.
     pub burst: f64,
-    /// How long that takes.
+    /// The duration of the burst.
     pub burst_for: Micros,
-    /// How many senders run at the same time, at most (`SenderConcurrency` of the template).
+    /// The most senders that run at the same time (`SenderConcurrency` of the template).
     pub senders: usize,
     /// Whether the messages carry their tenant as `MessageGroupId`, which makes the queue a fair one.
     pub fair: bool,
     /// The share of the tenants that have a relay of their own.
     pub own_relay: f64,
-    /// The share of those whose provider allows so many mails a minute ([`ownpost_domain::limits`]).
+    /// The share of the tenants with a relay of their own whose provider allows a number of mails a minute
+    /// ([`ownpost_domain::limits`]).
     pub limited: f64,
-    /// The share of those whose relay fails now and then.
+    /// The share of these tenants whose relay fails sometimes.
     pub faulty: f64,
-    /// How long such a relay works, on average, before it fails.
+    /// The mean time for which such a relay works before it fails.
     pub up: Micros,
-    /// How long it fails, on average.
+    /// The mean time for which it fails.
     pub down: Micros,
-    /// Whether they do fail: off, the same tenants send the same mails in peace.
+    /// Whether these relays fail. Without faults, the same tenants send the same mails.
     pub faults: bool,
     /// The share of the messages that the queue delivers twice.
     pub duplicates: f64,
-    /// The share of the senders' runs that are killed on the way.
+    /// The share of the senders' runs that are killed.
     pub crashes: f64,
-    /// Whether `sending` is written conditionally. Off, the run shows that the count of doubled mails can fail.
+    /// Whether `sending` is written conditionally. Without the condition mails are doubled, which proves that the
+    /// count works.
     pub conditional_writes: bool,
 }
 
 impl Scenario {
-    /// A day of so many events and tenants.
+    /// A day with this many events and tenants.
     pub fn day(seed: u64, events: u64, tenants: usize, senders: usize) -> Self {
         Self {
             seed,
@@ -74,7 +76,7 @@ impl Scenario {
         }
     }
 
-    /// How many events the largest tenant sends all at once.
+    /// The number of events in the burst of the largest tenant.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -85,7 +87,7 @@ impl Scenario {
         (self.events as f64 * self.burst) as u64
     }
 
-    /// The same day without anything going wrong and without the burst.
+    /// The same day without faults and without the burst.
     #[must_use]
     pub fn in_peace(self) -> Self {
         Self { burst: 0.0, faults: false, duplicates: 0.0, crashes: 0.0, ..self }
@@ -98,29 +100,30 @@ impl Scenario {
     }
 }
 
-/// How long things take in the cloud. Assumptions, named in the report; none of them decides who waits for whom.
+/// The durations of calls, in microseconds. They are assumptions, named in the report; none of them decides the order
+/// of tenants.
 pub mod latency {
     use super::Micros;
 
-    /// DynamoDB, a read.
+    /// A read of DynamoDB, in microseconds.
     pub const READ: Micros = 4_000;
-    /// DynamoDB, a write.
+    /// A write of DynamoDB, in microseconds.
     pub const WRITE: Micros = 6_000;
-    /// SQS, a call.
+    /// A call of SQS, in microseconds.
     pub const QUEUE: Micros = 8_000;
-    /// Secrets Manager, a read.
+    /// A read of Secrets Manager, in microseconds.
     pub const SECRET: Micros = 15_000;
     /// A round trip to a relay.
     pub const ROUND_TRIP: Micros = 40_000;
     /// TCP, greeting, EHLO, STARTTLS, the handshake, EHLO again, AUTH.
     pub const CONNECT: Micros = 7 * ROUND_TRIP;
-    /// What a relay takes for a mail beside the round trip.
+    /// The time of a relay for a mail, without the round trip.
     pub const RELAY: Micros = 20_000;
-    /// Writing a mail and everything else that computes, for each mail.
+    /// The processor time for each mail: building it and everything else.
     pub const COMPUTE: Micros = 2_000;
 }
 
-/// The kind of a mail: the four take turns.
+/// The category of a mail: the four categories take turns.
 pub fn category(number: u64) -> Category {
     Category::ALL[usize::try_from(number % 4).unwrap_or_default()]
 }

@@ -1,5 +1,5 @@
-//! `functions::sender`, as far as others see it: what it asks of its effects, in which order, and how long that
-//! takes. The decisions between are the domain's own functions.
+//! A model of `functions::sender`: the order and duration of its calls to its effects. The decisions between them are
+//! the domain's own functions.
 
 use std::time::Duration;
 
@@ -16,33 +16,33 @@ use crate::queue::Message;
 use crate::relay::{Mood, Said, converse};
 use crate::scenario::{MINUTE, Micros, SECOND, category, latency};
 
-/// What one batch takes (`BatchSize` of the template).
+/// The most messages of one batch (`BatchSize` of the template).
 const BATCH: usize = 10;
-/// `Config::SENDING_LEASE`.
+/// The time for which a mail may be `sending`: `Config::SENDING_LEASE`.
 const LEASE: Micros = 15 * MINUTE;
-/// `functions::active_settings::FRESH_FOR`.
+/// The time for which settings are not read again: `functions::active_settings::FRESH_FOR`.
 const FRESH_FOR: Micros = 5 * MINUTE;
-/// `functions::sender::turns::NEXT_LEASE`.
+/// The shortest wait for a free connection lease: `functions::sender::throttle::NEXT_LEASE`.
 const NEXT_LEASE: Duration = Duration::from_secs(5);
-/// One recipient in so many does not exist.
+/// One of this many recipients does not exist.
 const NO_SUCH_USER: u64 = 200;
 
-/// The mails of a batch that go through one relay.
+/// The mails of a batch that use one relay.
 pub(crate) struct Group {
     tenant: u32,
     via: Via,
-    /// Each with the version of its row that was read, what the relay said, and when.
+    /// Each mail with the version of its row, the relay's answer, and the time of the answer.
     mails: Vec<(Message, u32, Said, Micros)>,
     /// Whether the settings were read again in this batch.
     reread: bool,
 }
 
-/// What a sender works on.
+/// The work of a sender.
 pub(crate) struct Batch {
     began: Micros,
-    /// What was received, in turn for each message: the tenant too.
+    /// The received messages with their tenants, in the order of receipt.
     messages: Vec<(u32, Message)>,
-    /// Messages that stay, hidden until then.
+    /// Messages that stay on the queue, each hidden until this time.
     staying: Vec<(Message, Micros)>,
     groups: Vec<Group>,
     left: usize,
@@ -58,7 +58,7 @@ impl Simulation {
         self.results.counts[operation] += times;
     }
 
-    /// A free sender receives a batch. Whether it got one.
+    /// A free sender receives a batch; returns whether there was one.
     pub(crate) fn begin_batch(&mut self, now: Micros) -> bool {
         let mut messages = Vec::with_capacity(BATCH);
         self.queue.receive(now, BATCH, &mut messages);
@@ -68,14 +68,14 @@ impl Simulation {
             Batch { began: now, messages, staying: Vec::new(), groups: Vec::new(), left: 0, end: now };
         let mut clock = now + latency::QUEUE;
 
-        // `load`: the rows at once, then the events.
+        // `load`: reads all rows at the same time, then the events.
         let mut waiting: Vec<(u32, Message)> = Vec::with_capacity(BATCH);
         let received = batch.messages.clone();
         self.count(Operation::RowGet, received.len() as u64);
         clock += latency::READ;
         for (tenant, message) in received {
             if waiting.iter().any(|(_, other)| *other == message) {
-                // The second message for a row finds out next time what came of the first.
+                // A second message for the same row shows again in a second, when the first is done.
                 batch.staying.push((message, now + SECOND));
                 continue;
             }
@@ -98,7 +98,7 @@ impl Simulation {
         }
         clock += if waiting.is_empty() { 0 } else { latency::READ };
 
-        // `load_tenants`, at once.
+        // `load_tenants`: reads all settings at the same time.
         let mut tenants: Vec<u32> = waiting.iter().map(|(tenant, _)| *tenant).collect();
         tenants.sort_unstable();
         tenants.dedup();
@@ -128,7 +128,7 @@ impl Simulation {
         for (tenant, message) in waiting {
             let place = tenants.binary_search(&tenant).unwrap_or_default();
             let Some(via) = self.route(tenant, message, faults[place].as_deref()) else { continue };
-            // All tenants share the platform's relay, and with it one group.
+            // All tenants share the platform's relay, and so one group.
             let same = |group: &&mut (u32, Via, Vec<Message>)| {
                 group.1 == via && (via == Via::Platform || group.0 == tenant)
             };
@@ -138,7 +138,7 @@ impl Simulation {
             }
         }
         if grouped.iter().any(|(_, via, _)| *via == Via::Platform) {
-            // Whether the platform's server is left alone; it never is here.
+            // The sender reads the state of the platform's breaker, which is always closed here.
             self.count(Operation::StateGet, 1);
         }
         for (tenant, via, mails) in grouped {
@@ -148,7 +148,7 @@ impl Simulation {
         true
     }
 
-    /// Puts the batch into its slot and plans its end, or that it is killed before.
+    /// Puts the batch into its slot and plans its end, or its kill before the end.
     fn place(&mut self, now: Micros, slot: u32, batch: Batch) {
         let (end, done) = (batch.end.max(now + latency::QUEUE + latency::READ), batch.left == 0);
         let place = &mut self.slots[slot as usize];
@@ -174,7 +174,7 @@ impl Simulation {
         self.plan(last.unwrap_or_default(), Happening::Group { slot, run, group });
     }
 
-    /// Decides for one mail; `None` when it is held.
+    /// Decides the route of one mail; `None` when it is held.
     fn route(&mut self, tenant: u32, message: Message, fault: Option<&str>) -> Option<Via> {
         let number = self.mail(message).number;
         let known = &self.tenants[tenant as usize];
@@ -208,7 +208,7 @@ impl Simulation {
         let own = via == Via::Relay;
         let counted = own && self.tenants[tenant as usize].limit.is_some();
         if counted {
-            if !self.sit(clock, slot, tenant) {
+            if !self.acquire_lease(clock, slot, tenant) {
                 for message in mails {
                     let wait = self.back_off(clock, message, NEXT_LEASE);
                     self.defer(batch, clock, message, wait);
@@ -219,7 +219,7 @@ impl Simulation {
         }
         if mails.is_empty() {
             if counted {
-                self.leave(clock, slot, tenant);
+                self.release_lease(clock, slot, tenant);
             }
             return;
         }
@@ -240,7 +240,7 @@ impl Simulation {
         batch.groups.push(Group { tenant, via, mails, reread });
     }
 
-    /// Keeps to what the provider allows: what is beyond waits for its turn.
+    /// Applies the provider's rate: mails above it are deferred.
     fn throttle(&mut self, batch: &mut Batch, clock: Micros, tenant: u32, mails: &mut Vec<Message>) {
         let known = &mut self.tenants[tenant as usize];
         let (Some(limit), now) = (known.limit, timestamp(clock)) else { return };
@@ -261,14 +261,14 @@ impl Simulation {
         }
     }
 
-    /// How long a mail that waits for its turn is left alone.
+    /// The time for which a deferred mail waits, by the age of the mail.
     fn back_off(&mut self, now: Micros, message: Message, shortest: Duration) -> Duration {
         let waited = Duration::from_micros(now.saturating_sub(self.mail(message).queued));
         limits::back_off(waited, shortest, self.random.f64())
     }
 
-    /// Takes one of the connections that the provider counts, if one is free.
-    fn sit(&mut self, now: Micros, slot: u32, tenant: u32) -> bool {
+    /// Acquires one of the connections that the provider allows; returns whether one was free.
+    fn acquire_lease(&mut self, now: Micros, slot: u32, tenant: u32) -> bool {
         self.count(Operation::StateGet, 1);
         let known = &mut self.tenants[tenant as usize];
         let most = limits::provider(known.host).map_or(usize::MAX, |provider| provider.connections);
@@ -280,20 +280,20 @@ impl Simulation {
         true
     }
 
-    fn leave(&mut self, now: Micros, slot: u32, tenant: u32) {
+    fn release_lease(&mut self, now: Micros, slot: u32, tenant: u32) {
         let known = &mut self.tenants[tenant as usize];
         known.leases = known.leases.clone().release(&slot.to_string(), timestamp(now));
         self.count(Operation::StateGet, 1);
         self.count(Operation::StatePut, 1);
     }
 
-    /// Puts a mail off, or gives it up when that would be too late.
+    /// Defers a mail, or fails it when its next attempt would be too late.
     fn defer(&mut self, batch: &mut Batch, now: Micros, message: Message, wait: Duration) {
         let until = self.mail(message).queued + RETRY_FOR;
         if outcome::next_attempt(timestamp(now), wait, timestamp(until)).is_some() {
             self.settle(message, Status::Waiting);
             self.results.deferred += 1;
-            // Whole seconds and one more, as the sender hides it.
+            // The sender hides a message for whole seconds, plus one.
             batch.staying.push((message, now + (micros(wait) / SECOND + 1) * SECOND));
         } else {
             self.settle(message, Status::Failed);
@@ -301,7 +301,7 @@ impl Simulation {
         }
     }
 
-    /// Writes a row.
+    /// Writes the status of a row.
     pub(crate) fn settle(&mut self, message: Message, status: Status) {
         let mail = self.mail(message);
         mail.status = status;
@@ -309,14 +309,14 @@ impl Simulation {
         self.count(Operation::RowUpdate, 1);
     }
 
-    /// A mail that was held is tried after all, by a second message for it.
+    /// Removes a mail from the held mails, because a second message for it is on the queue.
     fn let_go(&mut self, tenant: u32, message: Message) {
         if self.mail(message).status == Status::Held {
             self.tenants[tenant as usize].held.retain(|held| *held != message);
         }
     }
 
-    /// A relay has answered for all mails of its group.
+    /// Processes the answers of a relay to all mails of its group.
     pub(crate) fn end_group(&mut self, now: Micros, slot: u32, index: usize) {
         let Some(mut batch) = self.slots[slot as usize].batch.take() else { return };
         let group = &mut batch.groups[index];
@@ -327,7 +327,7 @@ impl Simulation {
         let mut sent: Vec<(Message, Said)> = Vec::with_capacity(mails.len());
         for (message, version, said, at) in mails {
             if said.after_the_dot() {
-                // The gate: one sender gets through.
+                // The gate: of several senders one writes `sending`.
                 self.count(Operation::RowUpdate, 1);
                 let mail = self.mail(message);
                 if mail.version != version && self.scenario.conditional_writes {
@@ -351,7 +351,7 @@ impl Simulation {
             sent.iter().find(|(_, said)| verdict(said) == Verdict::RelayFault).map(|(_, said)| *said);
         if own {
             if broken.is_some() && !reread {
-                // Perhaps with settings that have been replaced; they have not.
+                // Reads the settings again; here they never change.
                 self.count(Operation::SecretGet, 1);
                 clock += latency::SECRET;
             }
@@ -361,10 +361,10 @@ impl Simulation {
                 clock += latency::SECRET;
             }
             if self.tenants[tenant as usize].limit.is_some() {
-                self.leave(clock, slot, tenant);
+                self.release_lease(clock, slot, tenant);
             }
         } else if !sent.is_empty() {
-            // The platform's server has a breaker too, and always works here.
+            // The platform's server has a breaker too; here it always works.
             self.count(Operation::StateGet, 1);
         }
         let mut again = Vec::new();
@@ -388,7 +388,7 @@ impl Simulation {
                 }
             }
         }
-        // The outcomes are written together.
+        // The outcomes are written at the same time.
         clock += latency::WRITE;
         batch.end = batch.end.max(clock);
         let first = batch.groups.len();
@@ -396,7 +396,7 @@ impl Simulation {
             let fault = said.outcome().as_ref().err().map(describe::failure).unwrap_or_default();
             let rest =
                 again.into_iter().filter(|message| self.route(tenant, *message, Some(&fault)).is_some());
-            // Those left go by the platform's relay, as the policy says.
+            // The other mails use the platform's relay, as the policy says.
             let rest: Vec<Message> = rest.collect();
             if !rest.is_empty() {
                 self.count(Operation::StateGet, 1);
@@ -412,7 +412,7 @@ impl Simulation {
         }
     }
 
-    /// The sender says which messages stay; Lambda deletes the others.
+    /// The sender reports the messages that stay; Lambda deletes the others.
     pub(crate) fn end_batch(&mut self, now: Micros, slot: u32) {
         let Some(batch) = self.slots[slot as usize].batch.take() else { return };
         self.free.push(slot);
@@ -426,7 +426,7 @@ impl Simulation {
         }
         let mut staying = batch.staying;
         for (_, message) in batch.messages {
-            // A mail with two messages in one batch has one that stays and one that goes.
+            // Of two messages for a mail in one batch, one stays and one is deleted.
             match staying.iter().position(|(stays, _)| *stays == message) {
                 Some(place) => {
                     let (_, until) = staying.swap_remove(place);
@@ -438,8 +438,8 @@ impl Simulation {
         }
     }
 
-    /// The sender is killed: what has left has left, nothing else is written, and every message shows again when
-    /// its visibility timeout is over.
+    /// Kills the sender: mails that were sent stay sent, nothing else is written, and every message becomes visible
+    /// after its visibility timeout.
     pub(crate) fn crash(&mut self, now: Micros, slot: u32) {
         let place = &mut self.slots[slot as usize];
         place.known.clear();

@@ -1,4 +1,4 @@
-//! A simulated tenant, and how much each sends.
+//! A simulated tenant, and the share of each tenant in the events.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ use crate::queue::Message;
 use crate::relay::{Fault, Schedule};
 use crate::scenario::Scenario;
 
-/// A tenant.
+/// The state of one tenant.
 pub(crate) struct Tenant {
     /// Whether it has a relay of its own.
     pub(crate) own: bool,
@@ -22,23 +22,23 @@ pub(crate) struct Tenant {
     pub(crate) relay: Schedule,
     pub(crate) health: Option<Health>,
     pub(crate) bucket: Option<Bucket>,
-    /// The connections that its provider counts.
+    /// The leases of the connections that its provider allows.
     pub(crate) leases: Leases,
-    /// Mails that wait for the relay, oldest first.
+    /// Mails that are held for the relay, oldest first.
     pub(crate) held: VecDeque<Message>,
-    /// Whether its delays are what the run is about: its relay works, and it is not the one that bursts.
+    /// Whether its delays are measured: its relay works, and it does not send the burst.
     pub(crate) healthy: bool,
 }
 
 impl Tenant {
-    /// One whose relay always answers in the same way.
-    pub(crate) fn alone(case: &Case) -> Self {
+    /// A tenant whose relay always answers in the same way.
+    pub(crate) fn single(case: &Case) -> Self {
         let works = || Schedule::new(None, (0, 0), 0, fastrand::Rng::with_seed(0));
         let relay = case.fault.map_or_else(works, Schedule::always);
         Self { relay, ..Self::new(case.own, case.on_failure, case.limited) }
     }
 
-    /// One whose relay works.
+    /// A tenant whose relay works.
     fn new(own: bool, on_failure: OnFailure, limited: bool) -> Self {
         let host = if limited { "smtp.office365.com" } else { "smtp.tenant.example" };
         let mut routing = Routing::default();
@@ -62,10 +62,10 @@ impl Tenant {
     /// The tenants of a scenario, the largest first.
     pub(crate) fn all(scenario: &Scenario, random: &mut fastrand::Rng) -> Vec<Self> {
         let one = |number: usize| {
-            // Drawn in peace too, so that both days have the same tenants.
+            // These numbers are drawn without faults too, so that all days have the same tenants.
             let (own, limited, faulty) = (random.f64(), random.f64(), random.f64());
             let (kind, policy, seed) = (random.usize(..Fault::ALL.len()), random.bool(), random.u64(..));
-            // The one that bursts has a relay that works and takes whatever comes.
+            // The tenant of the burst has a relay that works and has no limit.
             let giant = number == 0;
             let own = giant || own < scenario.own_relay;
             let limited = own && !giant && limited < scenario.limited;
@@ -87,7 +87,7 @@ impl Tenant {
     }
 }
 
-/// Zipf's law: the second sends half as much as the first, the third a third.
+/// Zipf's law: the second tenant sends half as much as the first, the third a third.
 pub(crate) struct Zipf(Vec<f64>);
 
 #[expect(clippy::cast_precision_loss, reason = "a few thousand tenants")]

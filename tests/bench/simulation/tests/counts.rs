@@ -1,6 +1,6 @@
-//! The model asks its effects exactly what the real functions ask theirs: the same case through both, call by call.
-//! Who changes what `router`, `sender` or `monitor` ask, changes `src/sender.rs`, `src/engine.rs` or `src/cost.rs`
-//! likewise, and the figures stay true.
+//! The model makes the same calls to its effects as the real functions: each case runs through both, and the calls
+//! are compared. A change of the calls of `router`, `sender` or `monitor` needs the same change in `src/sender.rs`,
+//! `src/engine.rs` or `src/cost.rs`, so that the figures stay true.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,7 +27,7 @@ use ownpost_simulation::relay::{Fault, Mood, Said, converse};
 use ownpost_simulation::{Case, Simulation, cost};
 use ownpost_smtp::{Mail, RelayKey};
 
-/// Effects in memory that count.
+/// Effects in memory that count their calls.
 struct Counting {
     memory: Arc<Memory>,
     counts: Mutex<Counts>,
@@ -145,7 +145,7 @@ impl Events for Counting {
     }
 }
 
-/// Write request units of a row: its JSON, its keys (each name and value), its version and token.
+/// Write request units of a row: its JSON, its keys (names and values), its version and token.
 fn units(row: &Delivery) -> u64 {
     let json = serde_json::to_string(row).expect("a row").len();
     let (tenant, id) = (row.tenant.as_str().len(), row.id.as_str().len());
@@ -155,7 +155,7 @@ fn units(row: &Delivery) -> u64 {
     (json + keys + names + 40).div_ceil(1024) as u64
 }
 
-/// A relay that says the same to all.
+/// A relay that gives the same answer to every mail.
 struct Parrot(Said);
 
 impl Fake for Parrot {
@@ -224,7 +224,7 @@ async fn world(case: &Case) -> World {
     World { app, counting, acme }
 }
 
-/// What the real functions ask.
+/// The calls of the real functions.
 async fn real(case: &Case) -> Counts {
     let World { app, counting, .. } = world(case).await;
     for number in 0..case.mails {
@@ -245,7 +245,7 @@ async fn real(case: &Case) -> Counts {
 }
 
 #[tokio::test]
-async fn the_model_asks_what_the_functions_ask() {
+async fn the_model_makes_the_same_calls_as_the_functions() {
     let faults = Fault::ALL.into_iter().map(Some).chain([None]);
     for fault in faults {
         for (own, on_failure, limited) in [
@@ -267,10 +267,10 @@ async fn the_model_asks_what_the_functions_ask() {
 }
 
 #[tokio::test]
-async fn what_monitor_asks_for_a_tenant_in_peace() {
+async fn monitor_makes_the_counted_calls_for_a_healthy_tenant() {
     let case = Case { fault: None, own: true, on_failure: OnFailure::Hold, limited: false, mails: 0 };
     let World { app, counting, acme } = world(&case).await;
-    // The first run marks the revision and draws the time of the first test.
+    // The first run stores the revision and the time of the first test.
     monitor::run(&app).await.expect("a run");
     counting.take();
     assert_eq!(monitor::run(&app).await.expect("a run").tenants, 1, "{acme}");

@@ -1,9 +1,9 @@
-//! The short form of the simulation: what must hold in any.
+//! The simulation in its short form: the properties of every run.
 
 use ownpost_simulation::scenario::{MINUTE, SECOND, Scenario};
 use ownpost_simulation::{Results, Simulation};
 
-/// An hour of a hundred tenants, with more trouble than any day has.
+/// An hour of a hundred tenants, with more faults than any day of the figures.
 fn hour() -> Scenario {
     Scenario {
         span: 60 * MINUTE,
@@ -22,20 +22,20 @@ fn run(scenario: Scenario) -> Results {
     Simulation::new(scenario).run()
 }
 
-/// What all but one in a hundred or thousand, and all of the healthy tenants' mails stay below, in milliseconds.
+/// The median, the 99 % and 99.9 % quantile and the maximum of the healthy tenants' delays, in milliseconds.
 fn delays(day: &Results) -> [u64; 4] {
     [day.delay.at(0.5), day.delay.at(0.99), day.delay.at(0.999), day.delay.most()].map(|delay| delay / 1000)
 }
 
 #[test]
-fn nothing_is_lost_or_doubled_and_the_healthy_hardly_notice() {
+fn no_mail_is_lost_or_doubled_and_healthy_tenants_keep_their_delays() {
     let (peace, trouble, unfair) = (run(hour().in_peace()), run(hour()), run(hour().unfair()));
     for day in [&peace, &trouble, &unfair] {
         assert_eq!((day.events, day.lost, day.doubled), (20_000, 0, 0));
         assert_eq!(day.sent + day.failed + day.unknown, day.events);
     }
     assert_eq!((peace.opened, peace.unknown, peace.crashed), (0, 0, 0));
-    // The run is worth nothing unless things do go wrong in it.
+    // The run proves nothing unless faults happen in it.
     let wrong =
         [trouble.opened, trouble.recovered, trouble.held, trouble.deferred, trouble.unknown, trouble.crashed];
     assert!(wrong.iter().all(|count| *count > 0), "{wrong:?}");
@@ -47,13 +47,13 @@ fn nothing_is_lost_or_doubled_and_the_healthy_hardly_notice() {
 }
 
 #[test]
-fn without_the_conditional_write_mails_would_be_doubled() {
+fn without_the_conditional_write_mails_are_doubled() {
     let doubled = run(Scenario { conditional_writes: false, ..hour() }).doubled;
     assert!(doubled > 0, "the count of doubled mails cannot fail");
 }
 
 #[test]
-fn the_same_seed_is_the_same_day() {
+fn the_same_seed_gives_the_same_results() {
     let short = || Scenario { events: 2_000, ..hour() };
     let (one, other) = (run(short()), run(short()));
     assert_eq!((one.counts, one.sender_time, one.ended), (other.counts, other.sender_time, other.ended));

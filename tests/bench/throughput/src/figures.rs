@@ -1,4 +1,4 @@
-//! The table and the picture.
+//! The table and the picture of the throughput.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Events of many tenants, posted at once, until the relay has accepted a mail for each.
+//! Posts events of many tenants at once and waits until the relay has accepted a mail for each.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -8,30 +8,30 @@ use serde_json::json;
 
 use crate::program::Local;
 
-/// Events in one request.
+/// The number of events in one request.
 const ARRAY: usize = 250;
-/// Requests at a time.
+/// The number of requests at a time.
 const REQUESTS: usize = 8;
-/// Between two looks at how far the relay is.
+/// The time between two looks at the relay's count.
 const LOOK: Duration = Duration::from_millis(20);
-/// How often the run is looked at from outside, over its length.
+/// The number of samples over the length of the run.
 const PARTS: usize = 200;
 
-/// Through which server the mails go.
+/// The server through which the mails go.
 #[derive(Clone, Copy)]
 pub(crate) enum Route {
-    /// The platform's: the tenants have none of their own.
+    /// The platform's server: the tenants have no settings.
     Platform,
-    /// Each tenant's own.
+    /// The own relay of each tenant.
     Own,
 }
 
-/// What a run took.
+/// The results of a run.
 pub(crate) struct Run {
     pub(crate) events: usize,
-    /// Until the last request was answered: every event durable, its mail on the queue.
+    /// The time until the last request was answered: every event is stored and its mail is on the queue.
     pub(crate) accepted: Duration,
-    /// Until the relay had accepted the last mail.
+    /// The time until the relay accepted the last mail.
     pub(crate) delivered: Duration,
     /// The number of the last mail.
     pub(crate) last_mail: usize,
@@ -47,7 +47,7 @@ impl Run {
     }
 }
 
-/// Posts the events and waits for their mails. `look` is told at every part of the way how many there are.
+/// Posts the events and waits for their mails. `look` gets the number of accepted mails at each part of the way.
 pub(crate) fn run(
     local: &Local,
     route: Route,
@@ -62,7 +62,7 @@ pub(crate) fn run(
         tokens.iter().try_for_each(|token| local.activate(token))?;
     }
     let before = local.mails()?;
-    // Whole arrays, in turn for each tenant.
+    // Requests with full arrays; the tenants take turns.
     let requests: Vec<(usize, usize, usize)> = (0..events)
         .step_by(ARRAY.min(events.div_ceil(tenants)).max(1))
         .enumerate()
@@ -98,7 +98,7 @@ pub(crate) fn run(
         ends.into_iter().max().context("no thread")
     })?;
     let delivered = began.elapsed();
-    // The ledger has to agree before the figures count.
+    // The figures count only if the ledger agrees.
     for (name, token) in names.iter().zip(&tokens) {
         for status in ["queued", "sending", "deferred", "held", "failed", "unknown"] {
             let path = format!("/api/deliveries?status={status}");

@@ -1,4 +1,4 @@
-//! What the figures were measured on.
+//! The machine on which the figures were measured.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-/// How many times a second a small file can be written and synced: what every durable answer waits for.
+/// The number of times a second that a small file can be written and synced. Every durable answer waits for this.
 pub(crate) fn fsync(folder: &Path) -> Result<f64> {
     const TIMES: u32 = 200;
     let mut file = File::create(folder.join("fsync"))?;
@@ -20,7 +20,7 @@ pub(crate) fn fsync(folder: &Path) -> Result<f64> {
     Ok(f64::from(TIMES) / began.elapsed().as_secs_f64())
 }
 
-/// Cores and processor.
+/// The number of cores and the name of the processor.
 pub(crate) fn description() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -29,7 +29,7 @@ pub(crate) fn description() -> String {
     format!("{cores} cores {model}").trim().to_owned()
 }
 
-/// Today, as `date` says.
+/// The date of today, as `date` prints it.
 pub(crate) fn date() -> String {
     let output = Command::new("date").args(["-u", "+%Y-%m-%d"]).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()

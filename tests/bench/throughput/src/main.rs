@@ -19,19 +19,19 @@ mod program;
 
 use load::{Route, Run};
 
-/// Tenants that the events are of.
+/// The number of tenants.
 const TENANTS: usize = 20;
-/// Loops over lettre at the same time, in the row that has several.
+/// The number of parallel loops over lettre, in the row with several.
 const LOOPS: usize = 16;
 
 struct Options {
     program: PathBuf,
     figures: PathBuf,
-    /// Events in the run that watches the memory.
+    /// The number of events in the run that measures memory.
     long: usize,
-    /// Events in each round.
+    /// The number of events in each round.
     short: usize,
-    /// For how long each round lets lettre send.
+    /// The time for which lettre sends in each round.
     peer: Duration,
     rounds: usize,
 }
@@ -46,10 +46,10 @@ impl Options {
             peer: Duration::from_secs(8),
             rounds: 5,
         };
-        let mut words = std::env::args().skip(1);
-        while let Some(word) = words.next() {
-            let mut value = || words.next().with_context(|| format!("{word} wants a value"));
-            match word.as_str() {
+        let mut arguments = std::env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().with_context(|| format!("{argument} wants a value"));
+            match argument.as_str() {
                 "--program" => options.program = value()?.into(),
                 "--figures" => options.figures = value()?.into(),
                 "--events" => options.long = value()?.parse().context("--events")?,
@@ -78,11 +78,11 @@ fn main() -> Result<()> {
     let options = Options::read()?;
     let mut samples: [Vec<f64>; 6] = Default::default();
     for round in 1..=options.rounds {
-        // Everything in each round, so that a noisy minute meets all of it.
+        // Each round runs all programs, so that a busy minute of the machine affects all of them.
         let folder = tempfile::tempdir()?;
         samples[0].push(machine::fsync(folder.path())?);
         let local = program::Local::start(&options.program, &folder.path().join("data"))?;
-        // A mail of ours is the model for lettre's: the same bytes.
+        // Lettre sends the bytes of a mail of Ownpost.
         let first = load::run(&local, Route::Platform, "model", 1, 1, |_| {})?;
         let model = local.mail(first.last_mail)?;
         samples[1].push(peer::send(&local, &model, 1, options.peer)?);

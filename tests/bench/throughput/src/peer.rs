@@ -1,4 +1,4 @@
-//! The peer: a loop over lettre's blocking transport, as its documentation shows it, with the connection kept.
+//! The peer: a loop over lettre's blocking transport, as its documentation shows it, with a kept connection.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use lettre::{SmtpTransport, Transport as _};
 
 use crate::program::Local;
 
-/// Mails a second that `loops` loops, each with a connection of its own, hand to the platform's relay.
+/// The rate in mails a second of `loops` loops to the platform's relay, each with its own connection.
 pub(crate) fn send(local: &Local, mail: &[u8], loops: usize, during: Duration) -> Result<f64> {
     let relay = local.relay("platform")?;
     let authority = Certificate::from_pem(relay.ca_pem.as_bytes())?;
@@ -25,7 +25,7 @@ pub(crate) fn send(local: &Local, mail: &[u8], loops: usize, during: Duration) -
             .pool_config(PoolConfig::new().max_size(1))
             .build()
     };
-    // The first mail of each opens its connection, and does not count.
+    // The first mail of each loop opens its connection and is not counted.
     let transports: Vec<_> = (0..loops).map(|_| transport()).collect();
     for transport in &transports {
         transport.send_raw(&envelope, mail).context("lettre's first mail")?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
-/// Nothing here takes longer unless it hangs.
+/// The longest wait; a call that takes longer has hung.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) struct Local {
@@ -17,7 +17,7 @@ pub(crate) struct Local {
     agent: ureq::Agent,
 }
 
-/// A relay as `GET /dev/relays` tells it.
+/// A relay as `GET /dev/relays` shows it.
 pub(crate) struct Relay {
     pub(crate) host: String,
     pub(crate) starttls: u16,
@@ -45,7 +45,7 @@ impl Local {
         Ok(Self { child, url: url.context("ownpost did not get ready")?, agent: config.new_agent() })
     }
 
-    /// A call; the status and the body.
+    /// Makes a call; returns the status and the body.
     pub(crate) fn call(&self, method: &str, path: &str, token: &str, body: &[u8]) -> Result<(u16, Vec<u8>)> {
         let request = ureq::http::Request::builder()
             .method(method)
@@ -57,7 +57,7 @@ impl Local {
         Ok((response.status().as_u16(), bytes))
     }
 
-    /// A call that must succeed.
+    /// Makes a call that must succeed; returns the document.
     pub(crate) fn json(&self, method: &str, path: &str, token: &str, body: &[u8]) -> Result<Value> {
         let (status, bytes) = self.call(method, path, token, body)?;
         ensure!(
@@ -95,7 +95,7 @@ impl Local {
         })
     }
 
-    /// Makes the example customer's relay this tenant's own.
+    /// Activates the example customer's relay as this tenant's own.
     pub(crate) fn activate(&self, token: &str) -> Result<()> {
         let relay = self.relay("customer")?;
         let settings = json!({
@@ -107,7 +107,7 @@ impl Local {
         Ok(())
     }
 
-    /// Whether a mail of this number has been accepted. The numbers count from 1 without a gap.
+    /// Whether the mail with this number has been accepted. The numbers begin at 1 and have no gaps.
     pub(crate) fn has_mail(&self, number: usize) -> Result<bool> {
         match self.call("GET", &format!("/dev/mail/{number}"), "", b"")? {
             (200, _) => Ok(true),
@@ -123,7 +123,7 @@ impl Local {
         Ok(bytes)
     }
 
-    /// How many mails have been accepted.
+    /// The number of accepted mails.
     pub(crate) fn mails(&self) -> Result<usize> {
         let mut most = 1;
         while self.has_mail(most)? {
@@ -137,7 +137,7 @@ impl Local {
         Ok(least)
     }
 
-    /// Resident memory, in MB.
+    /// Resident memory in MB.
     pub(crate) fn resident(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;

@@ -24,8 +24,8 @@ const check = ajv.compile({
 });
 const checkHost = ajv.compile(host);
 
-const told = (check, value) =>
+const shownLength = (check, value) =>
   check(value) ? 0 : count(check.errors, ({ instancePath, message }) => instancePath.length + message.length);
 
-export const form = (values) => told(check, values);
-export const field = (values) => told(checkHost, values.host);
+export const form = (values) => shownLength(check, values);
+export const field = (values) => shownLength(checkHost, values.host);

@@ -17,7 +17,8 @@ const schema = Joi.object({
   senderName: Joi.string().max(256),
 });
 
-const told = ({ error }) => (error ? count(error.details, ({ path, message }) => path.length + message.length) : 0);
+const shownLength = ({ error }) =>
+  error ? count(error.details, ({ path, message }) => path.length + message.length) : 0;
 
-export const form = (values) => told(schema.validate(values, { abortEarly: false }));
-export const field = (values) => told(host.validate(values.host, { abortEarly: false }));
+export const form = (values) => shownLength(schema.validate(values, { abortEarly: false }));
+export const field = (values) => shownLength(host.validate(values.host, { abortEarly: false }));

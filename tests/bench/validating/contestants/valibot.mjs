@@ -16,8 +16,8 @@ const schema = v.object({
   senderName: v.optional(v.pipe(v.string(), v.maxLength(256))),
 });
 
-const told = ({ success, issues }) =>
+const shownLength = ({ success, issues }) =>
   success ? 0 : count(issues, ({ path, message }) => (path?.length ?? 0) + message.length);
 
-export const form = (values) => told(v.safeParse(schema, values));
-export const field = (values) => told(v.safeParse(host, values.host));
+export const form = (values) => shownLength(v.safeParse(schema, values));
+export const field = (values) => shownLength(v.safeParse(host, values.host));

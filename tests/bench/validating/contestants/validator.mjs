@@ -4,7 +4,7 @@ import isIn from 'validator/es/lib/isIn.js';
 import isLength from 'validator/es/lib/isLength.js';
 import { MODES, PORTS, count } from './rules.mjs';
 
-// It checks strings alone; what is none has to be turned into one or refused by hand.
+// validator.js checks only strings: other values must be converted or refused by hand.
 const text = (value) => (typeof value === 'string' ? value : '');
 const checks = {
   host: (form) => isFQDN(text(form.host), { require_tld: false }),

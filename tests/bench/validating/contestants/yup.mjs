@@ -12,12 +12,12 @@ const schema = object({
   senderName: string().max(256),
 });
 
-const told = (schema, value) => {
+const shownLength = (schema, value) => {
   try {
     schema.validateSync(value, { abortEarly: false, strict: true });
     return 0;
   } catch (error) {
-    // The only problem of a lone value is the error itself.
+    // The problem of a single value is the error itself.
     return count(
       error.inner.length ? error.inner : [error],
       ({ path, message }) => (path?.length ?? 0) + message.length,
@@ -25,5 +25,5 @@ const told = (schema, value) => {
   }
 };
 
-export const form = (values) => told(schema, values);
-export const field = (values) => told(host, values.host);
+export const form = (values) => shownLength(schema, values);
+export const field = (values) => shownLength(host, values.host);

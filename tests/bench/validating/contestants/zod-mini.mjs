@@ -11,8 +11,8 @@ const schema = z.object({
   senderName: z.optional(z.string().check(z.maxLength(256))),
 });
 
-const told = ({ success, error }) =>
+const shownLength = ({ success, error }) =>
   success ? 0 : count(error.issues, ({ path, message }) => path.length + message.length);
 
-export const form = (values) => told(schema.safeParse(values));
-export const field = (values) => told(schema.shape.host.safeParse(values.host));
+export const form = (values) => shownLength(schema.safeParse(values));
+export const field = (values) => shownLength(schema.shape.host.safeParse(values.host));

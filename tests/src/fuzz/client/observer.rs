@@ -1,5 +1,5 @@
-//! A strict reader of what the client wrote: it knows every command and every message that may come, and counts
-//! which reply of the server belongs to which.
+//! A strict reader of the client's output. It knows every allowed command and message, and assigns each reply of the
+//! server to its command.
 
 use ownpost_smtp::Mail;
 
@@ -8,28 +8,28 @@ use super::super::reply::parse;
 use super::stage::{Connection, Event};
 use super::{EHLO_NAME, FROM};
 
-/// A mail whose last octet left.
+/// A mail whose last octet the client wrote.
 #[derive(Clone, Debug)]
 pub(super) struct Heard {
-    /// The code of the reply that belongs to its last octet, if a readable one came.
+    /// The code of the reply to its last octet, if a readable one came.
     pub(super) reply: Option<u16>,
-    /// Whether it went by BDAT.
+    /// Whether it was sent with BDAT.
     pub(super) chunk: bool,
-    /// Whether its sender or recipient was refused, with the mail on the way already: only with a window.
+    /// Whether its sender or recipient was refused after the mail had been written: only with a window.
     pub(super) refused: bool,
-    /// Whether the server had announced the end of the connection, so that nobody reads what it goes on to say.
+    /// Whether the server had announced the end of the connection, so that the client ignores later replies.
     pub(super) closing: bool,
 }
 
 impl Heard {
-    /// The server cannot have taken the mail, whatever it goes on to say: it does not know BDAT, or has refused the
-    /// envelope. So the mail may leave again.
+    /// Whether the server cannot have taken the mail: it does not know BDAT, or has refused the envelope. Then the
+    /// mail may be sent again.
     pub(super) fn in_vain(&self) -> bool {
         self.refused || (self.chunk && matches!(self.reply, Some(500..=504)))
     }
 }
 
-/// Something that the server answers once.
+/// A command or message that the server answers once.
 #[derive(Debug, PartialEq)]
 enum Asked {
     Hello,
@@ -38,15 +38,15 @@ enum Asked {
     Data,
     Reset,
     Quit,
-    /// A dot alone, which ends a transaction without a recipient.
+    /// A dot without a message, which ends a transaction without a recipient.
     LoneDot,
-    /// An empty chunk, which asks whether there is BDAT.
+    /// An empty chunk, which tests whether the server knows BDAT.
     NoChunk,
-    /// The end of the mail of this number, and whether it went by BDAT.
+    /// The end of the mail with this number, and whether it was sent with BDAT.
     End(usize, bool),
 }
 
-/// Reads a connection. The mails that left over it, by their number.
+/// Reads a connection. Returns the mails that were written on it, by their number.
 pub(super) fn listen(connection: &Connection, mails: &[Mail], window: usize) -> Vec<(usize, Heard)> {
     let asked = read(&connection.written(), mails);
     stays_in_step(connection, mails, window);
@@ -60,7 +60,7 @@ pub(super) fn listen(connection: &Connection, mails: &[Mail], window: usize) -> 
         .copied()
         .collect();
     let replies = parse(&said);
-    // The greeting answers nothing.
+    // The greeting is no answer to a command.
     let answers = replies.iter().skip(1).map(|reply| reply.as_ref().ok()).chain(std::iter::repeat(None));
     let (mut refused, mut closing) = (false, false);
     let mut left = Vec::new();
@@ -81,7 +81,8 @@ pub(super) fn listen(connection: &Connection, mails: &[Mail], window: usize) -> 
     left
 }
 
-/// Whatever the server says unasked, nothing that could deliver a mail is written behind it.
+/// Checks that the client writes nothing that could deliver a mail after the server has sent more replies than it was
+/// asked for.
 fn stays_in_step(connection: &Connection, mails: &[Mail], window: usize) {
     let (mut said, mut wrote) = (Vec::new(), Vec::new());
     for event in &connection.events {
@@ -93,7 +94,7 @@ fn stays_in_step(connection: &Connection, mails: &[Mail], window: usize) {
                     [b"QUIT".as_slice(), b"EHLO", b".\r\n"].iter().any(|start| bytes.starts_with(start));
                 if !harmless {
                     let replies = parse(&said).len();
-                    // With more than one mail in flight, the reply to one may be coming when the next one goes.
+                    // With more than one mail in flight, the reply to one may arrive while the next is written.
                     let whole = said.is_empty() || said.ends_with(b"\n");
                     assert!(window > 1 || whole, "written behind half a reply");
                     assert!(replies <= before + 1, "{replies} replies to {before} commands and a greeting");
@@ -104,17 +105,17 @@ fn stays_in_step(connection: &Connection, mails: &[Mail], window: usize) {
     }
 }
 
-/// Reads what was written. What is there has to be whole, but for the last piece.
+/// Reads the client's output. Every command and message must be complete, except for the last one.
 fn read(mut wire: &[u8], mails: &[Mail]) -> Vec<Asked> {
     let mut asked = Vec::new();
-    // The mail whose recipient has been named.
+    // The number of the mail whose recipient was named last.
     let mut open = None;
     while !wire.is_empty() {
         if asked.last() == Some(&Asked::Data) && wire.starts_with(b"X-Mail: ") {
             let number = usize::from(wire[8] - b'0');
             assert_eq!(open, Some(number), "the mail goes to its recipient");
             let Some(end) = find(wire, b"\r\n.\r\n") else {
-                // Half a message; the connection broke, or this is the part that goes ahead of the dot.
+                // An incomplete message: the connection broke, or this is the part that is written before the dot.
                 return asked;
             };
             assert_eq!(

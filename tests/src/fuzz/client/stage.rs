@@ -1,4 +1,4 @@
-//! The streams: what the server says, when, and a record of both sides.
+//! The streams: the server's script, its timing, and a record of both sides.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -12,43 +12,43 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// The server waits until the client has written something more.
+/// Stage direction: the server waits until the client has written something more.
 pub const TURN: u8 = 0xff;
-/// The connection ends; the next one gets what follows.
+/// Stage direction: the connection ends; the next one gets the rest of the script.
 pub const NEXT: u8 = 0xfe;
-/// The server is silent for longer than most of the client's steps may take.
+/// Stage direction: the server is silent for 65 seconds, longer than most steps of the client may take.
 pub const STALL: u8 = 0xfd;
-/// What stands before and behind this comes in two reads.
+/// Stage direction: the bytes before and after this come in two reads.
 pub const SPLIT: u8 = 0xfc;
-/// The client's writes fail from here on.
+/// Stage direction: the client's writes fail from here on.
 pub(super) const BROKEN: u8 = 0xfb;
 
-/// Everything that happens, and what is still to be said.
+/// The scripts of the connections to come, and the record of those so far.
 pub(super) struct Stage {
     scripts: VecDeque<VecDeque<u8>>,
-    /// Whether a script that is at its end keeps the connection open.
+    /// Whether a script at its end keeps the connection open.
     silent: bool,
     /// The connections so far, in their order.
     pub(super) connections: Vec<Connection>,
 }
 
-/// What went over one connection, in order.
+/// The record of one connection, in order.
 #[derive(Default)]
 pub(super) struct Connection {
-    /// Both sides.
+    /// The reads and writes of the client.
     pub(super) events: Vec<Event>,
 }
 
-/// A read or a write.
+/// A read or a write of the client.
 pub(super) enum Event {
-    /// The server's.
+    /// Bytes that the server sent.
     Said(Vec<u8>),
-    /// The client's.
+    /// Bytes that the client wrote.
     Wrote(Vec<u8>),
 }
 
 impl Connection {
-    /// All that the client wrote.
+    /// All bytes that the client wrote.
     pub(super) fn written(&self) -> Vec<u8> {
         let wrote = self.events.iter().filter_map(|event| match event {
             Event::Wrote(bytes) => Some(bytes.as_slice()),
@@ -66,13 +66,13 @@ impl Stage {
     }
 }
 
-/// One connection's end.
+/// The client's end of one connection.
 pub(super) struct Stream {
     stage: Rc<RefCell<Stage>>,
     number: usize,
     script: VecDeque<u8>,
     silent: bool,
-    /// Whether the client has written since the server spoke.
+    /// Whether the client has written since the server's last bytes.
     heard: bool,
     broken: bool,
     stall: Option<Pin<Box<Sleep>>>,
@@ -81,7 +81,7 @@ pub(super) struct Stream {
 impl ownpost_smtp::Carrier for Stream {}
 
 impl Stream {
-    /// A new connection; refused once there were `most`, or when the server has nothing more to say to one.
+    /// Opens a new connection. It is refused after `most` connections, and when the script is at its end.
     pub(super) fn open(stage: &Rc<RefCell<Stage>>, most: usize) -> io::Result<Self> {
         let mut world = stage.borrow_mut();
         let number = world.connections.len();
@@ -111,7 +111,7 @@ impl AsyncRead for Stream {
                 self.stall = None;
             }
             match self.script.front() {
-                // Nobody wakes this task: the client reads and writes in turn, so a deadline is what ends the wait.
+                // No waker is stored: the client reads and writes in turn, so only a deadline ends this wait.
                 Some(&TURN) if !self.heard => return Poll::Pending,
                 Some(&STALL) => self.stall = Some(Box::pin(tokio::time::sleep(Duration::from_secs(65)))),
                 Some(&BROKEN) => self.broken = true,

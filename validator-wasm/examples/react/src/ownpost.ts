@@ -1,7 +1,7 @@
-// What your product has in its own way. Here it comes from `ownpost local`.
+// Your product has its own version of these functions. Here the answers come from `ownpost local`.
 import type { Options } from '@ownpost/validator';
 
-/** A token for the API; `ownpost local` gives one to everybody. */
+/** A token for the API; `ownpost local` gives one to every caller. */
 export async function getToken(): Promise<string> {
   const response = await fetch('/dev/token', {
     method: 'POST',
@@ -12,7 +12,10 @@ export async function getToken(): Promise<string> {
   return token;
 }
 
-/** What the operator allows beside public addresses and the usual ports: here the relays on this machine. */
+/**
+ * The operator's allowed networks and ports, in addition to public addresses and the usual ports: here the relays on
+ * this machine.
+ */
 export async function getOptions(): Promise<Pick<Options, 'allowNetworks' | 'allowPorts'>> {
   const { allow } = await (await fetch('/dev/relays')).json();
   return { allowNetworks: allow.networks, allowPorts: allow.ports };

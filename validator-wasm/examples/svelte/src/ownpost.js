@@ -1,6 +1,6 @@
-// What your product has in its own way. Here it comes from `ownpost local`.
+// Your product has its own version of these functions. Here the answers come from `ownpost local`.
 
-/** A token for the API; `ownpost local` gives one to everybody. */
+/** A token for the API; `ownpost local` gives one to every caller. */
 export async function getToken() {
   const response = await fetch('/dev/token', {
     method: 'POST',
@@ -11,7 +11,10 @@ export async function getToken() {
   return token;
 }
 
-/** What the operator allows beside public addresses and the usual ports: here the relays on this machine. */
+/**
+ * The operator's allowed networks and ports, in addition to public addresses and the usual ports: here the relays on
+ * this machine.
+ */
 export async function getOptions() {
   const { allow } = await (await fetch('/dev/relays')).json();
   return { allowNetworks: allow.networks, allowPorts: allow.ports };

@@ -1,8 +1,9 @@
-//! One of the Rust clients of the benchmark, in a process of its own so that its processor time and memory are its own.
+//! The Rust clients of the benchmark. Each runs in its own process, so that processor time and memory are counted
+//! separately.
 //!
 //! `client ours|lettre|mail-send HOST PORT MESSAGE.eml COUNT CONNECTIONS [--tls CA.pem] [--window N]`
 //!
-//! Prints a line of JSON: the wall time and the processor time of the sending alone, in seconds.
+//! Prints a line of JSON: the wall time and the processor time of the sending, in seconds.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -32,7 +33,7 @@ struct Task {
     host: String,
     port: u16,
     message: Vec<u8>,
-    /// For each connection.
+    /// The number of mails of each connection.
     count: usize,
     connections: usize,
     ca: Option<String>,
@@ -72,7 +73,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Of this process until now, in seconds.
+/// The processor time of this process so far, in seconds.
 fn processor_time() -> Result<f64> {
     let usage = getrusage(UsageWho::RUSAGE_SELF)?;
     let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
@@ -156,7 +157,8 @@ async fn ours(task: &Task) -> Result<()> {
     Ok(())
 }
 
-/// As the product sends: the pool, over TLS. A pool for each connection, since one pool keeps to two for a relay.
+/// Sends as the product does: with the pool, over TLS. Each connection has its own pool, because one pool opens at
+/// most two connections to a relay.
 async fn ours_over_tls(task: &Task) -> Result<()> {
     let settings = Settings {
         host: task.host.clone(),

@@ -1,5 +1,5 @@
-//! An SMTP server that takes every mail and keeps none: the other side where Postfix' `smtp-sink` cannot be, which
-//! speaks neither TLS nor BDAT. Prints its port, then serves until it is ended.
+//! An SMTP server that accepts every mail and keeps none. It replaces Postfix' `smtp-sink`, which has no TLS and no
+//! BDAT. Prints its port, then serves until it is ended.
 //!
 //! `sink ADDRESS [--tls CERT.pem KEY.pem] [--chunking]`
 
@@ -37,7 +37,7 @@ fn main() -> Result<()> {
             stream.set_nodelay(true)?;
             let tls = tls.clone();
             tokio::spawn(async move {
-                // A client that goes away in the middle is no concern of a sink.
+                // A client that closes the connection early is no error here.
                 let _ = match tls {
                     None => serve(stream, chunking).await,
                     Some(acceptor) => match acceptor.accept(stream).await {
@@ -57,16 +57,16 @@ fn acceptor(certificate: &str, key: &str) -> Result<TlsAcceptor> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// What the next octets are.
+/// The kind of the next octets.
 enum Expecting {
     Command,
-    /// A message up to its final dot. The CRLF before it belongs to the search.
+    /// A message up to its final dot. The CRLF before the dot is part of the search.
     Message,
-    /// So many octets of a chunk.
+    /// A chunk of this many octets.
     Chunk(usize),
 }
 
-/// Serves one connection: everything that is there is worked off before the replies leave in one write.
+/// Serves one connection: reads all available input, then sends all replies in one write.
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, chunking: bool) -> std::io::Result<()> {
     let mut input: Vec<u8> = Vec::with_capacity(64 * 1024);
     let mut replies: Vec<u8> = b"220 sink.test ESMTP\r\n".to_vec();
@@ -84,11 +84,12 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, chunking: bool)
             match expecting {
                 Expecting::Command => {
                     let Some(end) = memchr(b'\n', rest) else { break };
-                    // With DATA the line's CRLF stays: a message of a dot alone ends behind it.
+                    // With DATA the line's CRLF stays, so that the end of an empty message (a dot without a message)
+                    // is found.
                     let line = rest[..end].trim_ascii_end();
                     taken += end + 1;
-                    let word = line.split(|&b| b == b' ').next().unwrap_or_default();
-                    match word.to_ascii_uppercase().as_slice() {
+                    let verb = line.split(|&b| b == b' ').next().unwrap_or_default();
+                    match verb.to_ascii_uppercase().as_slice() {
                         b"EHLO" => {
                             replies.extend_from_slice(b"250-sink.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n");
                             replies.extend_from_slice(if chunking {
@@ -116,7 +117,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, chunking: bool)
                 }
                 Expecting::Message => {
                     let Some(end) = memmem::find(rest, b"\r\n.\r\n") else {
-                        // All but what may be the beginning of the end can go.
+                        // All octets can go, except a possible beginning of the end.
                         taken += rest.len().saturating_sub(4);
                         break;
                     };
