@@ -38,7 +38,7 @@ impl Cloud {
     async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let caught = Arc::new(Store::in_memory(Arc::new(Timestamp::now)).expect("a store"));
-        let relays = Relays::start(&caught, folder.path(), Timestamp::now()).await.expect("relays");
+        let relays = Relays::start(&caught, folder.path(), Timestamp::now(), 64).await.expect("relays");
         let ports: Vec<String> = relays
             .infos
             .iter()
