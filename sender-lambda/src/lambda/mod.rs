@@ -5,7 +5,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
-use ownpost_core::functions::{App, monitor, router, sender};
+use ownpost_core::functions::sender::{self, Message};
+use ownpost_core::functions::{App, monitor, router};
 use ownpost_core::wire::sqs::Job;
 use serde_json::Value;
 
@@ -122,19 +123,22 @@ async fn send(app: &App, event: Value) -> Result<Value, Diagnostic> {
         return Err(batch::unusable("the sender takes batches from its queue, nothing else"));
     };
     let mut failures = Failures::default();
-    let mut readable = Vec::with_capacity(records.len());
-    for record in records {
-        let Err(problem) = Job::decode(&record.body) else {
-            readable.push(record);
-            continue;
+    let mut messages = Vec::with_capacity(records.len());
+    for record in &records {
+        let problem = match Job::decode(&record.body) {
+            Ok(job) => {
+                messages.push(Message { record, job });
+                continue;
+            }
+            Err(problem) => problem,
         };
         tracing::error!(message = record.message_id, problem, "message for the dead letters");
         if let Err(error) = app.effects.queue.hide(&record.receipt, AGAIN).await {
             tracing::warn!(%error, "it stays hidden longer than need be");
         }
-        failures.add(record.message_id);
+        failures.add(record.message_id.clone());
     }
-    for message_id in sender::handle(app, &readable).await {
+    for message_id in sender::handle_messages(app, &messages).await {
         failures.add(message_id);
     }
     Ok(failures.into_response())

@@ -74,15 +74,38 @@ struct TenantView {
     reread: bool,
 }
 
-/// Works through the batch. The ids of the messages that stay on the queue, because they are to be tried again.
-///
-/// Nothing in one message's body, event or relay can fail another: what goes wrong, even a panic, keeps the
-/// messages it touches on the queue and no others.
+/// A message whose body has been read.
+pub struct Message<'a> {
+    /// The message as it came.
+    pub record: &'a Record,
+    /// Its body.
+    pub job: Job,
+}
+
+/// Works through a batch of messages; one whose body cannot be read is logged and leaves the queue. Gives the ids of the
+/// messages that stay on the queue, because they are to be tried again.
 pub async fn handle(app: &App, records: &[Record]) -> Vec<String> {
-    // Unless something is known to be done, its message stays.
-    let mut dispositions = vec![Disposition::Keep(None); records.len()];
+    let mut messages = Vec::with_capacity(records.len());
+    for record in records {
+        match Job::decode(&record.body) {
+            Ok(job) => messages.push(Message { record, job }),
+            Err(problem) => {
+                tracing::error!(message_id = record.message_id, problem, "message dropped");
+            }
+        }
+    }
+    handle_messages(app, &messages).await
+}
+
+/// [`handle`] for a caller that reads the bodies itself.
+///
+/// Nothing in one message's body, event or relay can fail another: an error, even a panic, keeps the messages that it
+/// touches on the queue and no others.
+pub async fn handle_messages(app: &App, messages: &[Message<'_>]) -> Vec<String> {
+    // A message stays unless its mail is known to be done.
+    let mut dispositions = vec![Disposition::Keep(None); messages.len()];
     let until = (app.now)().checked_add(BEGIN_FOR).unwrap_or(Timestamp::MAX);
-    let mut pending_mails = load(app, records, &mut dispositions).await;
+    let mut pending_mails = load(app, messages, &mut dispositions).await;
     let mut tenants = load_tenants(app, &pending_mails).await;
     for _ in 0..ROUNDS {
         if pending_mails.is_empty() {
@@ -105,13 +128,13 @@ pub async fn handle(app: &App, records: &[Record]) -> Vec<String> {
         }
     }
     let mut kept = Vec::new();
-    for (record, disposition) in records.iter().zip(&dispositions) {
+    for (message, disposition) in messages.iter().zip(&dispositions) {
         let Disposition::Keep(hide) = disposition else { continue };
-        kept.push(record.message_id.clone());
+        kept.push(message.record.message_id.clone());
         if let Some(during) = hide {
             // Whole seconds, and at least one: zero would make it visible at once.
             let during = Duration::from_secs(during.as_secs() + 1).min(LONGEST_HIDE);
-            if let Err(error) = app.effects.queue.hide(&record.receipt, during).await {
+            if let Err(error) = app.effects.queue.hide(&message.record.receipt, during).await {
                 tracing::warn!(%error, "message not hidden; it comes back early and is hidden then");
             }
         }
@@ -120,17 +143,12 @@ pub async fn handle(app: &App, records: &[Record]) -> Vec<String> {
 }
 
 /// Reads the rows and their events. What need not be sent now is settled here.
-async fn load(app: &App, records: &[Record], dispositions: &mut [Disposition]) -> Vec<Pending> {
+async fn load(app: &App, messages: &[Message<'_>], dispositions: &mut [Disposition]) -> Vec<Pending> {
     let mut jobs: Vec<(usize, Job)> = Vec::new();
-    for (index, record) in records.iter().enumerate() {
-        match Job::decode(&record.body) {
-            // The second message for a row finds out next time what came of the first.
-            Ok(job) if jobs.iter().any(|(_, other)| *other == job) => {}
-            Ok(job) => jobs.push((index, job)),
-            Err(problem) => {
-                tracing::error!(message_id = record.message_id, problem, "message dropped");
-                dispositions[index] = Disposition::Delete;
-            }
+    for (index, Message { job, .. }) in messages.iter().enumerate() {
+        // The second message for a row stays, and finds the result of the first when it comes again.
+        if jobs.iter().all(|(_, other)| other != job) {
+            jobs.push((index, job.clone()));
         }
     }
     let rows: Vec<_> = stream::iter(jobs)

@@ -22,7 +22,7 @@ const BATCH: usize = 10;
 const LEASE: Micros = 15 * MINUTE;
 /// `functions::active_settings::FRESH_FOR`.
 const FRESH_FOR: Micros = 5 * MINUTE;
-/// `functions::sender::turns::NEXT_LEASE`.
+/// `functions::sender::throttle::NEXT_LEASE`.
 const NEXT_LEASE: Duration = Duration::from_secs(5);
 /// One recipient in so many does not exist.
 const NO_SUCH_USER: u64 = 200;
