@@ -1,6 +1,6 @@
 //! Function `sender`: takes a batch from the queue, resolves each route, sends, records.
 //!
-//! A message says which row to send; the row says where the mail stands, and every change of it is a conditional
+//! A message says which row to send; the row says how far the mail has come, and every change of it is a conditional
 //! write. So two messages for one row, a message delivered twice, and a sender killed at any point all come to
 //! the same: the mail is sent once, or found as `unknown`.
 
@@ -37,12 +37,12 @@ mod throttle;
 const AT_A_TIME: usize = 16;
 /// A mail may be tried with the settings at hand, with those that have replaced them, and through the platform.
 const ROUNDS: usize = 3;
-/// What waits for the platform's server comes back spread over so long.
+/// Mail that waits for the platform's server comes back spread over this time.
 const SPREAD: Duration = Duration::from_secs(30);
 /// The longest that SQS hides a message is 12 hours from its receipt.
 const LONGEST_HIDE: Duration = Duration::from_hours(11);
 
-/// For how long after the function began it begins mails. Once committed, a mail may take as long as writing it and the
+/// For how long after its start the function begins mails. Once committed, a mail may take as long as writing it and the
 /// server's last word may, five minutes; a function ended before that would leave it `unknown`. The function's timeout
 /// in the template is the sum, and a little.
 pub const BEGIN_FOR: Duration = Duration::from_secs(150);
@@ -50,7 +50,7 @@ pub const BEGIN_FOR: Duration = Duration::from_secs(150);
 /// The end of a message's visit to the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Disposition {
-    /// The message leaves the queue; the row alone says where the mail stands.
+    /// The message leaves the queue; from now on only the row has the mail's status.
     Delete,
     /// The message stays on the queue, hidden for this long; `None`: for the queue's own visibility timeout.
     Keep(Option<Duration>),
@@ -78,7 +78,7 @@ struct TenantView {
 pub struct Message<'a> {
     /// The message as it came.
     pub record: &'a Record,
-    /// Its body.
+    /// The body as it was read.
     pub job: Job,
 }
 
@@ -142,7 +142,7 @@ pub async fn handle_messages(app: &App, messages: &[Message<'_>]) -> Vec<String>
     kept
 }
 
-/// Reads the rows and their events. What need not be sent now is settled here.
+/// Reads the rows and their events, and settles the messages whose mail is not to be sent now.
 async fn load(app: &App, messages: &[Message<'_>], dispositions: &mut [Disposition]) -> Vec<Pending> {
     let mut jobs: Vec<(usize, Job)> = Vec::new();
     for (index, Message { job, .. }) in messages.iter().enumerate() {
@@ -235,7 +235,8 @@ async fn load_row(app: &App, job: &Job) -> std::result::Result<(Delivery, u64), 
     }
 }
 
-/// A row that another sender has, or had when it was killed: then nobody knows whether the mail was taken.
+/// A row that another sender has, or had when it was killed; in the second case it is not known whether the mail was
+/// taken.
 async fn interrupted(app: &App, row: Delivery, version: u64, now: Timestamp) -> Disposition {
     let lease = app.config.sending_lease();
     let over = row.updated_at.checked_add(lease).unwrap_or(Timestamp::MAX);
@@ -300,7 +301,7 @@ async fn load_tenant(app: &App, tenant: &Tenant) -> Result<TenantView> {
     Ok(TenantView { active, fault, reread: false })
 }
 
-/// Decides for each mail, settles what is not to be sent, and groups the rest by relay.
+/// Decides the route of each mail, records the mails that are not to be sent, and groups the others by relay.
 async fn route_all(
     app: &App,
     pending_mails: Vec<Pending>,
@@ -367,14 +368,14 @@ async fn route_all(
     groups.into_values().collect()
 }
 
-/// The platform's server is left alone for now.
+/// The platform's server gets no mail for now.
 struct Closed {
     reason: String,
     wait: Duration,
 }
 
-/// Whether the platform's server is left alone: there is no other way for its mail, so that waits. One batch at a
-/// time tries whether it is back.
+/// Whether the breaker of the platform's server is open. Its mail has no other way, so it waits; one batch at a time
+/// tries whether the server is back.
 async fn platform_closed(app: &App, revision: &Revision) -> Result<Option<Closed>> {
     let loaded = relay_health::load(app, &Tenant::platform()).await?;
     let (health, admitted) = relay_health::admit(app, &Tenant::platform(), revision, loaded).await?;

@@ -259,7 +259,7 @@ fn add_attempt(row: &mut Delivery, at: Timestamp, ms: u64, result: &Result<Reply
     }
 }
 
-/// Builds the messages. One that cannot be built fails alone.
+/// Builds the messages. One that cannot be built fails, and the others are sent.
 async fn build_all(
     app: &App,
     settings: &Settings,
