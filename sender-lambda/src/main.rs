@@ -15,7 +15,7 @@ async fn main() -> ExitCode {
     match serve().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Ends the environment before it is ready; Lambda tells the caller, and this line tells why.
+            // Ends the environment before it is ready; Lambda reports that to the caller, and this line has the reason.
             tracing::error!(%error, "cannot start");
             ExitCode::FAILURE
         }

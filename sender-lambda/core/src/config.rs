@@ -41,7 +41,7 @@ pub struct Config {
 }
 
 /// Values that a program sets and the environment does not: for `ownpost local`, tests and simulations. `None` and empty
-/// stand for the values of production.
+/// mean the values of production.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// Exact endpoints that may be dialled although private: the embedded relays of `ownpost local`.
@@ -76,13 +76,13 @@ pub struct AwsResources {
 /// A variable of the environment that [`Config::read`] or [`AwsResources::read`] reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name.
+    /// The name in the environment.
     pub name: &'static str,
     /// Its value when it is not set, in words.
     pub default: &'static str,
     /// Its meaning, for the operator.
     pub meaning: &'static str,
-    /// Whether `ownpost` uses it too, and not the Lambda functions alone.
+    /// Whether `ownpost` uses it too; otherwise only the Lambda functions do.
     pub in_terminal: bool,
 }
 
@@ -99,7 +99,7 @@ pub struct ConfigError {
 impl Config {
     /// The default of [`AwsResources::secret_prefix`].
     pub const SECRET_PREFIX: &'static str = "ownpost/";
-    /// Two days: long enough for a weekend's outage, short enough that nobody gets last week's comment.
+    /// Two days: long enough for a weekend's outage, short enough that no recipient gets last week's comment.
     pub const RETRY_FOR: Duration = Duration::from_hours(48);
     /// The longest that a Lambda can live: a `sending` older than that has no sender any more.
     pub const SENDING_LEASE: Duration = Duration::from_mins(15);
@@ -241,7 +241,7 @@ const fn function(name: &'static str, default: &'static str, meaning: &'static s
     Variable { name, default, meaning, in_terminal: false }
 }
 
-/// A value or what is wrong with it.
+/// A value, or the reason why the text cannot be used.
 type Parsed<T> = Result<T, String>;
 
 fn one<T>(

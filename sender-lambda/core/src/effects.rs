@@ -1,4 +1,4 @@
-//! What Ownpost asks of the world, as small traits. `sender-lambda` implements them on AWS services, `ownpost`
+//! The effects of Ownpost on the world, as small traits. `sender-lambda` implements them on AWS services, `ownpost`
 //! on an embedded store. One contract suite runs against both.
 
 use std::sync::Arc;
@@ -10,45 +10,45 @@ use ownpost_domain::delivery::{Delivery, DeliveryId, Revision, Status};
 use ownpost_domain::tenant::Tenant;
 use zeroize::Zeroizing;
 
-/// Why an effect did not happen.
+/// The reason why an effect did not happen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EffectError {
     /// Worth trying again: throttled, timed out, the service is down.
     #[error("{service}: {message}")]
     Transient {
-        /// The service asked.
+        /// The name of the service that was called.
         service: &'static str,
-        /// What it said; never a secret.
+        /// The service's message; never a secret.
         message: String,
     },
     /// Trying again changes nothing: denied, too large, misconfigured.
     #[error("{service}: {message}")]
     Permanent {
-        /// The service asked.
+        /// The name of the service that was called.
         service: &'static str,
-        /// What it said; never a secret.
+        /// The service's message; never a secret.
         message: String,
     },
 }
 
-/// What an effect gives.
+/// The result of an effect.
 pub type Result<T> = std::result::Result<T, EffectError>;
 
 /// A staging label of Secrets Manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SecretStage {
-    /// `AWSCURRENT`: active.
+    /// `AWSCURRENT`: the active version.
     Current,
-    /// `AWSPREVIOUS`: what was active before; the way back.
+    /// `AWSPREVIOUS`: the version that was active before; rollback goes back to it.
     Previous,
-    /// `AWSPENDING`: stored, not yet proven.
+    /// `AWSPENDING`: a version that is stored and has not passed its test.
     Pending,
 }
 
 /// One version of a tenant's stored document.
 #[derive(Clone)]
 pub struct StoredVersion {
-    /// The version id.
+    /// The version's id in Secrets Manager.
     pub revision: Revision,
     /// The document as it was put. Opaque to the store, which never looks inside.
     pub document: Zeroizing<String>,
@@ -63,7 +63,7 @@ pub trait Secrets: Send + Sync {
     async fn get(&self, tenant: &Tenant, stage: SecretStage) -> Result<Option<StoredVersion>>;
     /// This very version; `None` when it is gone.
     async fn get_revision(&self, tenant: &Tenant, revision: &Revision) -> Result<Option<StoredVersion>>;
-    /// Stores a version under `AWSPENDING` alone; `AWSCURRENT` does not move. Putting the same revision with
+    /// Stores a version under no other label than `AWSPENDING`; `AWSCURRENT` does not move. Putting the same revision with
     /// the same document again changes nothing.
     async fn put_pending(&self, tenant: &Tenant, revision: &Revision, document: &str) -> Result<()>;
     /// Moves `AWSCURRENT` to this version, and with it `AWSPREVIOUS` to the version that was current, and takes
@@ -84,20 +84,20 @@ pub trait Secrets: Send + Sync {
 /// A value with the number that a conditional write compares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Versioned<T> {
-    /// The value.
+    /// The value as it was read.
     pub value: T,
-    /// Rises by one with each write.
+    /// The version, one more with each write.
     pub version: u64,
 }
 
-/// Which rows to list.
+/// A filter of rows; `None` in a field lets every row pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Of this event.
+    /// The id of the rows' event.
     pub event: Option<String>,
-    /// To this address.
+    /// The recipient's address, in its canonical form.
     pub recipient: Option<String>,
-    /// That stand there.
+    /// The status of the rows.
     pub status: Option<Status>,
 }
 
@@ -106,11 +106,11 @@ pub struct Filter {
 pub struct Page {
     /// The rows, in the order asked for.
     pub deliveries: Vec<Delivery>,
-    /// Where to go on; `None` at the end. Opaque.
+    /// The cursor of the next page; `None` at the end. Opaque.
     pub cursor: Option<String>,
 }
 
-/// In which order to list.
+/// The order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// By `queued_at`, the newest first.
@@ -126,11 +126,11 @@ pub trait Ledger: Send + Sync {
     /// Keeps the event's document for its rows: sending, holding and resending read it. Putting the same event
     /// id again keeps the first document and says `false`.
     async fn put_event(&self, tenant: &Tenant, event: &str, document: &[u8]) -> Result<bool>;
-    /// The event's document.
+    /// The event's document, as it was first put; `None` when there is none.
     async fn get_event(&self, tenant: &Tenant, event: &str) -> Result<Option<Vec<u8>>>;
     /// Writes a new row, version 1; `false`, and nothing changed, when the id is there already.
     async fn insert(&self, row: &Delivery) -> Result<bool>;
-    /// The row.
+    /// The row and its version; `None` when there is none.
     async fn get(&self, tenant: &Tenant, id: &DeliveryId) -> Result<Option<Versioned<Delivery>>>;
     /// Writes the row if it still has this version; `false`, and nothing changed, when it has not.
     async fn update(&self, row: &Delivery, version: u64) -> Result<bool>;
@@ -161,7 +161,7 @@ pub trait Ledger: Send + Sync {
         expires: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<bool>;
-    /// The tenants that have, or had, settings of their own: what `monitor` goes through. `after` goes on from
+    /// The tenants that have, or had, settings of their own: the list that `monitor` goes through. `after` goes on from
     /// a name; at most `limit` names in order.
     async fn tenants(&self, after: Option<&Tenant>, limit: usize) -> Result<Vec<Tenant>>;
     /// Adds a tenant to that list. Adding it again changes nothing.
@@ -173,9 +173,9 @@ pub trait Ledger: Send + Sync {
 pub struct QueueMessage {
     /// The fair-queue group (`MessageGroupId`): the tenant.
     pub group: Tenant,
-    /// The body.
+    /// The body, a `Job` in JSON.
     pub body: String,
-    /// Seconds before it shows, at most 900.
+    /// The time before a sender can receive it: whole seconds, at most 900.
     pub delay: Duration,
 }
 
@@ -193,14 +193,14 @@ pub trait Queue: Send + Sync {
 pub struct Emitted {
     /// The detail type: `Delivery Failed`, `Relay Unhealthy`, …
     pub detail_type: &'static str,
-    /// The detail.
+    /// The detail (docs/reference/events.md).
     pub detail: serde_json::Value,
 }
 
 /// The bus for emitted events.
 #[async_trait]
 pub trait Events: Send + Sync {
-    /// Emits them, with one result for each, in their order.
+    /// Emits the events, with one result for each, in their order.
     async fn emit(&self, events: &[Emitted]) -> Vec<Result<()>>;
 }
 
@@ -209,11 +209,11 @@ pub trait Events: Send + Sync {
 pub struct Effects {
     /// Settings with their secrets.
     pub secrets: Arc<dyn Secrets>,
-    /// The ledger.
+    /// The rows, events and shared states.
     pub ledger: Arc<dyn Ledger>,
-    /// The queue.
+    /// The queue between `router` and `sender`.
     pub queue: Arc<dyn Queue>,
-    /// The bus.
+    /// The bus for emitted events.
     pub events: Arc<dyn Events>,
 }
 

@@ -52,13 +52,13 @@ impl DeliveryId {
         Self(text.to_owned())
     }
 
-    /// The id.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Lower-case hexadecimal digits.
+/// The bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
@@ -73,24 +73,24 @@ pub struct Revision(pub String);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
-    /// The row's id.
+    /// The id of the row.
     pub id: DeliveryId,
-    /// Whose mail it is.
+    /// The tenant whose mail it is.
     pub tenant: Tenant,
     /// The id of the event that triggered it.
     pub event: String,
-    /// Which of the four kinds.
+    /// The category of its event.
     pub category: Category,
     /// The kind in the product's words.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The recipient's address.
+    /// The recipient's address in its canonical form.
     pub recipient: String,
-    /// Where it stands.
+    /// The status of the mail.
     pub status: Status,
     /// The server chosen; `None` until a sender has chosen.
     pub route: Option<Via>,
-    /// Why it stands there and goes that way, in words for a person.
+    /// The reason of status and route, for a person.
     pub reason: String,
     /// The revision of the settings used, when it went through the tenant's relay.
     pub revision: Option<Revision>,

@@ -17,7 +17,7 @@ pub fn reply(reply: &Reply) -> String {
     line
 }
 
-/// A sentence without a subject, to stand behind "the server" and the like: `the connection was refused
+/// A sentence without a subject, to follow "the server" and the like: `the connection was refused
 /// (connect.refused).`
 pub fn failure(failure: &Failure) -> String {
     match &failure.reply {

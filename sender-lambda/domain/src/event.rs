@@ -1,4 +1,4 @@
-//! An event of the product: what shall be told to whom (docs/reference/events.md).
+//! An event of the product: a notification and its recipients (docs/reference/events.md).
 
 use super::category::Category;
 use super::tenant::Tenant;
@@ -8,15 +8,15 @@ use super::tenant::Tenant;
 pub struct Event {
     /// The idempotency key, unique per tenant.
     pub id: String,
-    /// Whose event it is.
+    /// The tenant whose event it is.
     pub tenant: Tenant,
-    /// Which of the four kinds.
+    /// The category, which chooses the route.
     pub category: Category,
     /// The kind in the product's words, `comment.created`; chooses the template.
     pub kind: String,
     /// One mail for each.
     pub recipients: Vec<Recipient>,
-    /// Where answers go.
+    /// The mailbox for answers, in Reply-To:.
     pub reply_to: Option<Person>,
     /// Mails of the same thread are chained by References.
     pub thread: Option<String>,
@@ -33,7 +33,7 @@ pub struct Event {
 pub struct Person {
     /// The mailbox address, valid by lettre's `Address`.
     pub address: String,
-    /// The display name.
+    /// The display name, if there is one.
     pub name: Option<String>,
 }
 
@@ -51,19 +51,19 @@ pub struct Recipient {
 pub struct Content {
     /// The subject, one line.
     pub subject: String,
-    /// The plain text.
+    /// The plain text, required.
     pub text: String,
-    /// The HTML alternative.
+    /// The HTML alternative, if there is one.
     pub html: Option<String>,
 }
 
 /// A file that goes along.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attachment {
-    /// The file's name.
+    /// The file's name as the recipient sees it.
     pub filename: String,
-    /// Its MIME type.
+    /// The MIME type of the content.
     pub content_type: String,
-    /// Its bytes, decoded.
+    /// The content, decoded from base64.
     pub bytes: Vec<u8>,
 }

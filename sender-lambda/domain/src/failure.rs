@@ -43,7 +43,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// 2xx.
+    /// 2xx: the command was carried out.
     pub fn is_positive(&self) -> bool {
         (200..300).contains(&self.code)
     }
@@ -51,7 +51,7 @@ impl Reply {
     pub fn is_transient(&self) -> bool {
         (400..500).contains(&self.code)
     }
-    /// 5xx: final.
+    /// 5xx: refused for good.
     pub fn is_permanent(&self) -> bool {
         (500..600).contains(&self.code)
     }
@@ -130,7 +130,7 @@ macro_rules! failure_codes {
         impl FailureCode {
             /// All of them, in the order of the reference.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-            /// The stable code.
+            /// The stable code, as in JSON.
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$variant => $code,)+ }
             }
@@ -235,9 +235,9 @@ failure_codes! {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} at stage {stage:?}", code.code())]
 pub struct Failure {
-    /// Where.
+    /// The stage at which the session failed.
     pub stage: Stage,
-    /// Why.
+    /// The reason, as a stable code.
     pub code: FailureCode,
     /// The server's words, if it said any that may be shown.
     pub reply: Option<Reply>,

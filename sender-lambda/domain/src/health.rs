@@ -13,9 +13,9 @@ use super::outcome::Observation;
 /// How often a relay may stumble in a row before it counts as unhealthy. One that is broken for good counts at
 /// once: every further AUTH with a wrong password brings an account nearer to being locked.
 const STUMBLES: u32 = 5;
-/// How long an unhealthy relay is left alone at first; doubled with each probe that fails.
+/// The first pause of an unhealthy relay; doubled with each probe that fails.
 const FIRST_PAUSE: Duration = Duration::from_mins(1);
-/// The longest that it is left alone.
+/// The longest pause of an unhealthy relay.
 const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 
 /// How a relay is, as the ledger keeps it and `GET /smtp` shows it.
@@ -53,20 +53,20 @@ pub enum HealthStatus {
 /// Whether a sender may use the relay now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// It may.
+    /// The sender may use it.
     Open,
-    /// It may try, if it is the first to write this state.
+    /// The sender may try it, if it is the first to write this state.
     Probe(Health),
-    /// It may not.
+    /// The sender may not use it.
     Closed,
 }
 
 /// A change of status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatusChange {
-    /// `Relay Unhealthy`.
+    /// From healthy to unhealthy: the event `Relay Unhealthy`.
     Unhealthy,
-    /// `Relay Recovered`.
+    /// From unhealthy to healthy: the event `Relay Recovered`.
     Recovered,
 }
 
@@ -84,7 +84,7 @@ impl Health {
         }
     }
 
-    /// What is known of this revision: a stored state about another one says nothing.
+    /// The stored state if it is about this revision; otherwise the state of a fresh one.
     pub fn about(stored: Option<Self>, revision: &Revision, now: Timestamp) -> Self {
         stored
             .filter(|health| health.revision == *revision)
@@ -97,7 +97,7 @@ impl Health {
             (HealthStatus::Healthy, _) => Admission::Open,
             (HealthStatus::Unhealthy, Some(at)) if at > now => Admission::Closed,
             (HealthStatus::Unhealthy, _) => {
-                // Whoever writes this has the probe; should it die, the next one is due after the pause.
+                // The sender that writes this state has the probe; should it die, the next probe is due after the pause.
                 Admission::Probe(Self { probe_at: later(now, self.pause()), ..self.clone() })
             }
         }
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_revision_begins_anew() {
+    fn a_new_revision_begins_as_healthy() {
         let (broken, _) = run(&[Observation::Broken]);
         let other = Revision("r2".into());
         assert_eq!(Health::about(Some(broken.clone()), &other, at(9)).admit(at(9)), Admission::Open);

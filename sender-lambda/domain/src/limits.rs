@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smtp_rules::providers;
 
-/// So many in so long: the bucket's size and how fast it fills.
+/// A number of uses in a period: the size of the bucket, and how fast it fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// How many at once.
+    /// The number of tokens in a full bucket.
     pub burst: u32,
-    /// In how long an empty bucket is full again.
+    /// The time in which an empty bucket fills.
     pub period: Duration,
 }
 
@@ -39,9 +39,9 @@ pub struct Bucket {
 /// What a provider that locks accounts for haste takes of one account, all senders together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Provider {
-    /// How many mails.
+    /// The number of mails in a period.
     pub mails: Limit,
-    /// How many connections at a time.
+    /// The number of connections at a time.
     pub connections: usize,
 }
 
@@ -56,7 +56,7 @@ impl Limit {
     /// Takes `count` tokens out of the bucket (full when there is none yet).
     ///
     /// # Errors
-    /// How long until there are enough.
+    /// The time until there are enough tokens.
     pub fn take(self, bucket: Option<Bucket>, count: u32, now: Timestamp) -> Result<Bucket, Duration> {
         let burst = f64::from(self.burst);
         let per_second = burst / self.period.as_secs_f64();
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whose_limits_are_known() {
+    fn the_providers_with_known_limits() {
         for (host, limits) in [
             ("smtp.office365.com", Some((30, 3))),
             ("SMTP-MAIL.Outlook.com", Some((30, 3))),

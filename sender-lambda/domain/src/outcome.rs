@@ -20,20 +20,20 @@ pub fn verdict(result: &Result<Reply, Failure>) -> Verdict {
     }
 }
 
-/// What one attempt says of the server, whatever became of the mail.
+/// What one attempt reveals about the server, whatever the verdict on the mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Observation {
-    /// It let us in and judged a mail.
+    /// The server admitted the session and judged a mail.
     Works,
-    /// It may recover by itself.
+    /// The server failed in a way that may pass by itself.
     Stumbles,
-    /// It will not take mail with these settings.
+    /// The server takes no mail with these settings.
     Broken,
-    /// Nothing either way.
+    /// It says nothing about the server.
     Nothing,
 }
 
-/// The same table, read for the server.
+/// The observation of the server. Derived from the verdict, the stage and the reply.
 pub fn observation(result: &Result<Reply, Failure>) -> Observation {
     let late = |failure: &Failure| matches!(failure.stage, Stage::Sender | Stage::Recipient | Stage::Message);
     match (verdict(result), result) {

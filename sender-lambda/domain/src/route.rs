@@ -3,42 +3,42 @@
 
 use super::category::{Category, OnFailure, Routing, Via};
 
-/// What is known of a tenant's relay.
+/// The state of a tenant's relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Relay<'a> {
     /// The tenant has no settings, or has taken them away.
     None,
     /// Settings are stored, and they cannot be read.
     Unreadable,
-    /// Settings are active.
+    /// Settings are active for this server.
     Active {
-        /// The server's name.
+        /// The server's host name.
         host: &'a str,
-        /// The rules.
+        /// The rules of the categories.
         routing: &'a Routing,
         /// Why no mail may go through it now; `None` when it may.
         fault: Option<&'a str>,
     },
 }
 
-/// What to do with a mail.
+/// The decision about a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// Send it.
+    /// Send the mail now.
     Send {
-        /// Through which server.
+        /// The server to send it through.
         via: Via,
         /// Why, for a person.
         reason: String,
     },
-    /// Keep it.
+    /// Keep the mail until the relay works again.
     Hold {
         /// Why, for a person.
         reason: String,
     },
 }
 
-/// Decides. `platform` says whether the platform has a server.
+/// Decides the route of a mail. `platform` says whether the platform has a server.
 pub fn decide(category: Category, relay: &Relay<'_>, platform: bool) -> Route {
     let kind = category.name();
     let route = match relay {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A password, client secret or token. It has no `Serialize` and no `Display`, its `Debug` tells nothing, and
+/// A password, client secret or token. It has no `Serialize` and no `Display`, its `Debug` reveals nothing, and
 /// its memory is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);

@@ -13,7 +13,7 @@ pub struct Settings {
     pub port: u16,
     /// How the connection is encrypted. There is no unencrypted one.
     pub security: Security,
-    /// How we authenticate.
+    /// The kind of authentication, with its secrets.
     pub auth: Auth,
     /// MAIL FROM and From: of every mail.
     pub sender_address: String,
@@ -38,16 +38,16 @@ pub enum Security {
     Tls,
 }
 
-/// How we authenticate (RFC 4954).
+/// The kind of authentication (RFC 4954).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
-    /// Not at all: the relay admits us by address.
+    /// No AUTH: the relay admits this client by its address.
     None,
     /// SASL PLAIN or LOGIN.
     Password {
-        /// The account.
+        /// The account's name.
         username: String,
-        /// Its password.
+        /// The account's password.
         password: Secret,
     },
     /// SASL XOAUTH2 or OAUTHBEARER with a token fetched from the provider.
@@ -57,7 +57,7 @@ pub enum Auth {
 /// Where and with what an access token is fetched (RFC 6749).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OAuth2 {
-    /// The mailbox.
+    /// The mailbox that the token is for.
     pub username: String,
     /// The https token endpoint.
     pub token_url: String,
@@ -65,7 +65,7 @@ pub struct OAuth2 {
     pub client_id: String,
     /// Its secret; optional with a refresh token.
     pub client_secret: Option<Secret>,
-    /// What is exchanged for the access token.
+    /// The grant that is exchanged for the access token.
     pub grant: Grant,
     /// The scope to ask for.
     pub scope: Option<String>,
@@ -74,8 +74,8 @@ pub struct OAuth2 {
 /// The two OAuth 2 grants that work without a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Grant {
-    /// RFC 6749 §4.4.
+    /// Client credentials (RFC 6749 §4.4).
     ClientCredentials,
-    /// RFC 6749 §6.
+    /// A refresh token (RFC 6749 §6).
     RefreshToken(Secret),
 }

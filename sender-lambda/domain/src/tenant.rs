@@ -20,6 +20,16 @@ pub struct UnusableTenant;
 
 impl Tenant {
     /// Checks the name.
+    ///
+    /// ```
+    /// use ownpost_domain::tenant::Tenant;
+    ///
+    /// assert_eq!(Tenant::new("acme").unwrap().as_str(), "acme");
+    /// assert!(Tenant::new("../acme").is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// The name has another length or other characters than a tenant's name may have.
     pub fn new(name: &str) -> Result<Self, UnusableTenant> {
         let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
         let usable = (1..=64).contains(&name.len())
@@ -28,12 +38,12 @@ impl Tenant {
         if usable { Ok(Self(name.to_owned())) } else { Err(UnusableTenant) }
     }
 
-    /// Whose the shared states are that concern no single tenant. No tenant's name begins like this one.
+    /// The owner of the shared states that concern no single tenant. A tenant's own name cannot begin with a hyphen.
     pub fn platform() -> Self {
         Self("-platform".to_owned())
     }
 
-    /// The name.
+    /// The tenant's name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -45,7 +45,7 @@ impl EventBridge {
                     results[index] = Err(error.clone());
                 }
             }
-            // The call succeeds although entries failed; each answer stands where its entry stood.
+            // The call succeeds although entries failed; each answer has the index of its entry.
             Ok(answer) => {
                 for (&index, entry) in indexes.iter().zip(answer.entries()) {
                     results[index] = match entry.error_code() {

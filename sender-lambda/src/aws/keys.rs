@@ -7,7 +7,7 @@
 //! | a shared state | `S#tenant#key` | `-` | `value` (JSON), `v`, `w`, `valid_until` (ns), `expires` (s, for TTL) |
 //! | a tenant's name | `TENANTS` | name | |
 //!
-//! A tenant's name has no `#`, so no two of these can meet. Four indexes hold keys alone and share `at` as sort
+//! A tenant's name has no `#`, so no two of these can meet. Four indexes hold nothing but keys and share `at` as sort
 //! key (`queued_at` in nanoseconds and the id). The first three are written once, with the row; `by_open` holds
 //! only rows that wait or want a person, so that a mail that is sent at the first try never touches it.
 
@@ -121,7 +121,7 @@ pub(super) fn cursor(at: &str, tenant: &Tenant, filter: &Filter, order: Order) -
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The sort key in a cursor; `None` when it is not one of ours for this question.
+/// The sort key in a cursor; `None` when it was not made for this question.
 pub(super) fn read_cursor(text: &str, tenant: &Tenant, filter: &Filter, order: Order) -> Option<String> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let at = bytes.strip_prefix(&question(tenant, filter, order)[..])?;
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_for_one_question_alone() {
+    fn a_cursor_is_for_one_question_only() {
         let (acme, other) = (Tenant::new("acme").unwrap(), Tenant::new("other").unwrap());
         let all = Filter::default();
         let held = Filter { status: Some(Status::Held), ..Filter::default() };

@@ -1,9 +1,9 @@
 //! [`Ledger`] on one DynamoDB table ([`keys`] draws it).
 //!
 //! Every write is conditional, and every write carries a token (`w`): when the SDK repeats a write whose answer
-//! was lost, the repetition fails its condition although the write has happened. The item that stands there,
+//! was lost, the repetition fails its condition although the write has happened. The stored item,
 //! which the refusal brings along, then carries our token, and the write counts as done. Without that, a lost answer
-//! would leave a mail in `sending` that nobody sends.
+//! would leave a mail in `sending` that no sender sends.
 
 use std::collections::HashMap;
 
@@ -48,7 +48,7 @@ impl DynamoDb {
         Self { client, table }
     }
 
-    /// Puts the item when `condition` holds. `false` when it does not, unless what stands there is our own write.
+    /// Puts the item when `condition` holds. `false` when it does not, unless the stored item is this writer's own.
     async fn put_if(&self, mut item: Item, condition: &str, values: Item) -> Result<bool> {
         let token = token();
         item.insert("w".to_owned(), s(&token));
@@ -383,7 +383,7 @@ impl Ledger for DynamoDb {
     }
 }
 
-/// Whether what stands there, as the refusal shows it, was written under this token: by us.
+/// Whether the stored item, as the refusal shows it, was written under this token.
 fn is_own(refusal: &ConditionalCheckFailedException, token: &str) -> bool {
     refusal.item().and_then(|item| text(item, "w")) == Some(token)
 }
@@ -436,7 +436,7 @@ fn bytes(item: &Item) -> Result<&[u8]> {
 }
 
 /// Random, so that two writers never share it. Without randomness two tokens could be the same, which a write
-/// may not risk: then the time stands in.
+/// may not risk: then the time takes its place.
 fn token() -> String {
     let number = getrandom::u64().unwrap_or_else(|_| {
         u64::try_from(Timestamp::now().as_nanosecond().rem_euclid(i128::from(u64::MAX))).unwrap_or(0)

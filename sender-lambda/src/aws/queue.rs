@@ -112,7 +112,7 @@ impl Queue for Sqs {
     }
 }
 
-/// Groups the indexes of what fits into calls of so many entries and bytes, in order. What is empty or fits into
+/// Groups the indexes of messages into calls of so many entries and bytes, in order. A message that is empty or fits into
 /// no call is left out.
 pub(super) fn batches(sizes: &[usize], entries: usize, bytes: usize) -> Vec<Vec<usize>> {
     let mut all = Vec::new();

@@ -1,4 +1,4 @@
-//! [`Secrets`] on Secrets Manager: one secret a tenant, its versions told apart by staging labels.
+//! [`Secrets`] on Secrets Manager: one secret a tenant, its versions distinguished by staging labels.
 //!
 //! A new secret begins with a placeholder as its current version. Secrets Manager labels the first version of a
 //! secret `AWSCURRENT` by itself, and an untested document must never carry that label; it also gives the first
@@ -174,7 +174,7 @@ impl Secrets for SecretsManager {
                 .remove_from_version_id(&from);
             if let Err(error) = call.send().await {
                 // Refused because the label is elsewhere by now, or for another reason? Where it is, says which.
-                // On this very version means that an earlier try of ours succeeded and its answer was lost.
+                // On this very version means that an earlier try succeeded and its answer was lost.
                 if !is(&error, &["InvalidParameterException", "ResourceNotFoundException"]) {
                     return Err(error::of_secret_call(&error));
                 }

@@ -5,7 +5,7 @@ use ownpost_core::effects::Record;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// What set the function off.
+/// The trigger of an invocation.
 #[derive(Clone, Debug)]
 pub(super) enum Trigger {
     /// One event document: an EventBridge event's `detail`, or the payload of a direct invocation.
@@ -36,7 +36,8 @@ struct Attributes {
 }
 
 impl Trigger {
-    /// Tells the three apart. EventBridge and SQS mark their events; what bears no mark is the document itself.
+    /// Finds out which of the three it is. EventBridge and SQS mark their events; one without a mark is the document
+    /// itself.
     pub(super) fn of(mut event: Value) -> Result<Self, Diagnostic> {
         let from_queue = |records: &Vec<Value>| records.iter().all(|r| r["eventSource"] == "aws:sqs");
         if event["Records"].as_array().is_some_and(from_queue) {
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_triggers_are_told_apart() {
+    fn the_three_triggers_are_distinguished() {
         let Ok(Trigger::Event(detail)) = Trigger::of(sample("eventbridge-notification.json")) else {
             panic!("an event")
         };
@@ -111,7 +112,7 @@ mod tests {
             (json!({"Records": 7}), false),
             (json!({"detail-type": "x"}), false),
         ] {
-            let trigger = Trigger::of(event.clone()).expect("told apart");
+            let trigger = Trigger::of(event.clone()).expect("a trigger");
             assert_eq!(matches!(trigger, Trigger::Batch(_)), batch, "{event}");
         }
         let nameless = json!({"Records": [{"eventSource": "aws:sqs", "body": "x"}]});

@@ -13,7 +13,7 @@ use ownpost_domain::tenant::Tenant;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// What is read of an event.
+/// The parts of an API Gateway event that are read.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct HttpEvent {
@@ -53,7 +53,7 @@ pub(super) struct Answer {
     body: String,
 }
 
-/// Answers one request.
+/// Answers one request of the HTTP API.
 pub(super) async fn answer(app: &App, event: &HttpEvent) -> Answer {
     let Some(claims) = claims(&event.request_context.authorizer) else {
         return Answer::problem(403, "tenant.missing", "The token names no tenant.");
@@ -70,7 +70,7 @@ pub(super) async fn answer(app: &App, event: &HttpEvent) -> Answer {
         accept_language: event.headers.get("accept-language").map(String::as_str),
         body: &body,
     };
-    // A panic is ours to answer for; without this, API Gateway's own error would stand in its place.
+    // Without this, API Gateway would answer a panic with an error of its own.
     let answered = AssertUnwindSafe(api::handle(app, request, None)).catch_unwind().await;
     answered.map_or_else(|_| Answer::internal(), Answer::from)
 }
@@ -157,13 +157,13 @@ mod tests {
     }
 
     #[test]
-    fn the_tenant_comes_from_the_authoriser_alone() {
+    fn the_tenant_comes_only_from_the_authoriser() {
         for (authorizer, expected) in [
             (json!({"jwt": {"claims": {"tenant": "acme", "email": "a@acme.test"}}}), Some(("acme", true))),
             (json!({"jwt": {"claims": {"custom:tenant": "acme"}}}), Some(("acme", false))),
             (json!({"jwt": {"claims": {"tenant": "a", "custom:tenant": "b"}}}), Some(("a", false))),
             (json!({"lambda": {"tenant": "acme", "email": "a@acme.test"}}), Some(("acme", true))),
-            // A token decides alone, even where it says nothing.
+            // Only the token decides, even where a claim is missing.
             (json!({"jwt": {"claims": {}}, "lambda": {"tenant": "acme"}}), None),
             (json!({"jwt": {"claims": {"tenant": "../acme"}}}), None),
             (json!({"jwt": {"claims": {"tenant": ""}}}), None),

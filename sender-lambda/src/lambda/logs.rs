@@ -25,7 +25,7 @@ pub fn start(directives: Option<&str>) {
     tracing_subscriber::registry().with(targets(directives)).with(lines).init();
 }
 
-/// What is logged. Others' code is heard from `warn` upwards, whatever is asked for: at `trace` the runtime
+/// The filter of the log. Other crates are logged from `warn` upwards, whatever is asked for: at `trace` the runtime
 /// prints whole invocations, and with them the password that an admin has just typed.
 fn targets(directives: Option<&str>) -> Targets {
     let wanted: Targets = directives.and_then(|text| text.parse().ok()).unwrap_or_default();
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn others_are_never_heard_below_warn() {
+    fn other_crates_are_never_logged_below_warn() {
         for (directives, target, level, heard) in [
             (None, "ownpost_core::functions", Level::INFO, true),
             (None, "ownpost_core::functions", Level::DEBUG, false),

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
-use ownpost_core::functions::{App, monitor, router, sender};
+use ownpost_core::functions::sender::{self, Message};
+use ownpost_core::functions::{App, monitor, router};
 use ownpost_core::wire::sqs::Job;
 use serde_json::Value;
 
@@ -21,13 +22,13 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// The function that an execution environment runs, by the template's `Handler` (Lambda's `_HANDLER`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Function {
-    /// The HTTP API.
+    /// The HTTP API for settings and deliveries.
     Settings,
-    /// Events in.
+    /// Accepts events and records their mails.
     Router,
-    /// Mail out.
+    /// Sends the mails of a batch from the queue.
     Sender,
-    /// The schedule.
+    /// Tests relays on a schedule.
     Monitor,
 }
 
@@ -78,8 +79,8 @@ impl Function {
     }
 }
 
-/// One event, or a batch of them. What cannot be accepted fails: alone in a batch, else the invocation, whose
-/// error goes with the event to where the template sends failures.
+/// Accepts one event, or a batch of them. A refused event of a batch fails by itself; a single one fails the invocation,
+/// whose error goes with the event to the failure destination of the template.
 async fn route(app: &App, event: Value) -> Result<Value, Diagnostic> {
     let document = match Trigger::of(event)? {
         Trigger::Event(document) => document,
@@ -105,7 +106,7 @@ async fn route(app: &App, event: Value) -> Result<Value, Diagnostic> {
     }
 }
 
-/// One run of the schedule. What was done is the answer, for whoever invokes it by hand.
+/// One run of the schedule. The answer counts what was done, for a person who invokes it by hand.
 async fn look_after(app: &App) -> Result<Value, Diagnostic> {
     match monitor::run(app).await {
         Ok(report) => Ok(serde_json::json!(report)),
@@ -115,26 +116,29 @@ async fn look_after(app: &App) -> Result<Value, Diagnostic> {
     }
 }
 
-/// A batch of messages. One that no sender can read fails alone, and shows again soon, so that it is in the dead
-/// letters within the hour instead of after days.
+/// Sends a batch of messages. One that no sender can read fails without the others and is visible again soon, so that it
+/// is in the dead letters within the hour instead of after days.
 async fn send(app: &App, event: Value) -> Result<Value, Diagnostic> {
     let Trigger::Batch(records) = Trigger::of(event)? else {
         return Err(batch::unusable("the sender takes batches from its queue, nothing else"));
     };
     let mut failures = Failures::default();
-    let mut readable = Vec::with_capacity(records.len());
-    for record in records {
-        let Err(problem) = Job::decode(&record.body) else {
-            readable.push(record);
-            continue;
+    let mut messages = Vec::with_capacity(records.len());
+    for record in &records {
+        let problem = match Job::decode(&record.body) {
+            Ok(job) => {
+                messages.push(Message { record, job });
+                continue;
+            }
+            Err(problem) => problem,
         };
         tracing::error!(message = record.message_id, problem, "message for the dead letters");
         if let Err(error) = app.effects.queue.hide(&record.receipt, AGAIN).await {
             tracing::warn!(%error, "it stays hidden longer than need be");
         }
-        failures.add(record.message_id);
+        failures.add(record.message_id.clone());
     }
-    for message_id in sender::handle(app, &readable).await {
+    for message_id in sender::handle_messages(app, &messages).await {
         failures.add(message_id);
     }
     Ok(failures.into_response())

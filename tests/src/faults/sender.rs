@@ -53,6 +53,14 @@ impl BeforeCommit for JournaledGate<'_> {
         let written = self.journal.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
         written.is_ok() && self.gate.commit(index).await
     }
+
+    fn finished(&self, index: usize, result: &Result<Reply, Failure>) {
+        self.gate.finished(index, result);
+    }
+
+    fn deadline_passed(&self) -> bool {
+        self.gate.deadline_passed()
+    }
 }
 
 #[async_trait]

@@ -12,23 +12,23 @@ use super::App;
 use crate::effects::{Result, SecretStage, StoredVersion};
 use crate::wire::settings::from_document;
 
-/// What is stored when an admin goes back to the platform's default: a version like any other, so that the
+/// The document that is stored when an admin goes back to the platform's default: a version like any other, so that the
 /// settings before it stay `AWSPREVIOUS` and rollback finds them.
 pub(super) const REMOVED: &str = r#"{"removed":true}"#;
 /// How long a sender may go without asking whether the settings are still the same. The marker in the relay's
-/// health tells of a change at once; this is for the crash between the two.
+/// health reveals a change at once; this is for a crash before the marker was written.
 const FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// How many tenants a process remembers; beyond that it forgets all, which costs reads and nothing else.
 const REMEMBERED: usize = 10_000;
 
-/// What is active.
+/// The active version of a tenant's settings.
 #[derive(Clone, Debug)]
 pub(super) enum Active {
-    /// Nothing: the platform's default. The revision when settings were there and have been taken away.
+    /// No settings: mail goes by the platform's server. With a revision when there were settings and they were removed.
     None(Option<Revision>),
-    /// Something that cannot be read.
+    /// A version that cannot be read.
     Unreadable(Revision),
-    /// Settings.
+    /// Settings of this revision.
     Settings(Revision, Arc<Settings>),
 }
 
@@ -65,7 +65,7 @@ impl Active {
     }
 }
 
-/// What a process remembers of settings.
+/// The settings that a process remembers.
 #[derive(Default)]
 pub(super) struct Cache {
     tenants: Mutex<HashMap<Tenant, Remembered>>,
@@ -82,13 +82,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What is active, straight from the store.
+/// The active version, straight from the store.
 pub(super) async fn read(app: &App, tenant: &Tenant) -> Result<Active> {
     Ok(Active::read(app.effects.secrets.get(tenant, SecretStage::Current).await?))
 }
 
-/// What is active, from memory as long as `marker` (the revision that the relay's health is about) is the one it
-/// was read under.
+/// The active version, from memory as long as `marker` (the revision that the relay's health is about) is the one that
+/// it was read under.
 pub(super) async fn remembered(app: &App, tenant: &Tenant, marker: Option<&Revision>) -> Result<Active> {
     let now = (app.now)();
     if let Some(known) = lock(&app.cache.tenants).get(tenant)
@@ -107,7 +107,7 @@ pub(super) async fn remembered(app: &App, tenant: &Tenant, marker: Option<&Revis
     Ok(active)
 }
 
-/// Forgets a tenant: what was remembered has just failed to authenticate, or has been replaced.
+/// Forgets a tenant's settings: they have just failed, or have been replaced.
 pub(super) fn forget(app: &App, tenant: &Tenant) {
     lock(&app.cache.tenants).remove(tenant);
 }

@@ -1,5 +1,5 @@
-//! The mail that tells a tenant's admins that their own server fails. It goes the way of all mail, ledger and queue,
-//! but never through the server it is about.
+//! The alert to a tenant's admins that their own server fails. It is a mail like any other, with a row and a message on
+//! the queue, but never leaves through the server that it is about.
 
 use ownpost_domain::category::Category;
 use ownpost_domain::health::Health;
@@ -14,21 +14,21 @@ use crate::wire::event;
 
 /// The type of the alert; its mail never goes through the tenant's relay.
 pub(super) const UNHEALTHY: &str = "ownpost.relay-unhealthy";
-/// The ledger's key of the admins who are told.
+/// The ledger's key of the admins to alert.
 const ADMINS: &str = "admins";
-/// The ledger's key of an alert that is being recorded.
-const RAISED: &str = "alert";
-/// How many admins are told: those who saved settings last.
+/// The ledger's key of the outbox of alerts.
+const OUTBOX: &str = "alert";
+/// How many admins are alerted: those who saved settings last.
 const ADMINS_ALERTED: usize = 5;
 
-/// Who is told, and in which language.
+/// An admin to alert, and the language of the alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Admin {
     address: String,
     locale: String,
 }
 
-/// An admin has saved the settings: tell this one first, and those who did before.
+/// Puts an admin who has saved settings at the head of the list of admins to alert.
 pub(super) async fn remember_admin(app: &App, tenant: &Tenant, address: &str, locale: &str) {
     let written = change(app, tenant, ADMINS, |admins: Vec<Admin>| {
         let first = Admin { address: address.to_owned(), locale: locale.to_owned() };
@@ -40,8 +40,8 @@ pub(super) async fn remember_admin(app: &App, tenant: &Tenant, address: &str, lo
     }
 }
 
-/// Alerts the admins. The alert is written down before it is recorded as an event: nobody repeats an event of ours, so
-/// what a crash leaves undone [`complete`] does.
+/// Alerts the admins, by an outbox: the alert is first written to the ledger and then recorded as an event, because no
+/// event source would repeat it after a crash. [`complete`] finishes after a crash.
 pub(super) async fn raise(app: &App, tenant: &Tenant, host: &str, health: &Health) {
     let admins: Vec<Admin> = match read(app, tenant, ADMINS).await {
         Ok(admins) => admins.value,
@@ -59,7 +59,7 @@ pub(super) async fn raise(app: &App, tenant: &Tenant, host: &str, health: &Healt
         "recipients": admins,
         "data": {"title": host, "excerpt": health.message},
     });
-    let noted = change(app, tenant, RAISED, |mut raised: Vec<Value>| {
+    let noted = change(app, tenant, OUTBOX, |mut raised: Vec<Value>| {
         raised.push(document.clone());
         raised
     });
@@ -71,9 +71,9 @@ pub(super) async fn raise(app: &App, tenant: &Tenant, host: &str, health: &Healt
     }
 }
 
-/// Records the alerts that are written down. Doing it twice is harmless: their ids say which they are.
+/// Records the alerts in the outbox as events. Doing it twice is harmless: an event's id makes it idempotent.
 pub(super) async fn complete(app: &App, tenant: &Tenant) -> Result<()> {
-    let raised: Vec<Value> = read(app, tenant, RAISED).await?.value;
+    let raised: Vec<Value> = read(app, tenant, OUTBOX).await?.value;
     if raised.is_empty() {
         return Ok(());
     }
@@ -83,7 +83,7 @@ pub(super) async fn complete(app: &App, tenant: &Tenant) -> Result<()> {
             done.push(document);
         }
     }
-    change(app, tenant, RAISED, |mut raised: Vec<Value>| {
+    change(app, tenant, OUTBOX, |mut raised: Vec<Value>| {
         raised.retain(|document| !done.contains(document));
         raised
     })
@@ -115,13 +115,13 @@ mod tests {
 
     async fn break_relay(world: &World) {
         world.activate("r1", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
-        world.tell("e1", &["jan@example.org"]).await;
+        world.accept("e1", &["jan@example.org"]).await;
         world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
         world.work().await;
     }
 
     #[tokio::test(start_paused = true)]
-    async fn every_admin_is_told_in_the_own_language_by_the_platform() {
+    async fn each_admin_is_alerted_in_their_language_by_the_platform() {
         let world = World::new();
         for (address, locale) in
             [("first@acme.example", "de"), ("nl@acme.example", "nl"), ("first@acme.example", "fr")]
@@ -145,7 +145,7 @@ mod tests {
             let world = World::new();
             remember_admin(&world.app, &acme(), "admin@acme.example", "en").await;
             world.activate("r1", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
-            world.tell("e1", &["jan@example.org"]).await;
+            world.accept("e1", &["jan@example.org"]).await;
             world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
             world.memory.fail(operation, 1);
             world.work().await;

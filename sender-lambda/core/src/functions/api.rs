@@ -20,24 +20,24 @@ pub use self::answer::Response;
 
 /// A request as every transport hands it over, behind the operator's authoriser.
 pub struct Request<'a> {
-    /// `GET`, `POST`, …
+    /// The HTTP method, in capitals.
     pub method: &'a str,
     /// The path below the API's base: `/smtp/test`.
     pub path: &'a str,
     /// The query's pairs, decoded.
     pub query: Vec<(String, String)>,
-    /// Who asks, from the token alone.
+    /// The caller, by nothing but the token.
     pub claims: Claims,
     /// `Accept-Language`, as it came.
     pub accept_language: Option<&'a str>,
-    /// The body.
+    /// The body's bytes.
     pub body: &'a [u8],
 }
 
-/// What the token says.
+/// The claims of the caller's token.
 #[derive(Clone, Debug)]
 pub struct Claims {
-    /// The tenant.
+    /// The tenant of the caller.
     pub tenant: Tenant,
     /// The signed-in admin's address: where the test mail goes.
     pub email: Option<String>,
@@ -77,7 +77,7 @@ pub async fn handle(
         ) => Err(problem(405, "method.not_allowed", "This path does not take this method.")),
         _ => Err(problem(404, "not_found", "There is nothing at this path.")),
     };
-    // Problems are answers like any other; `Result` only spares the calls a `match` at every step.
+    // A problem is an answer too; as an `Err` it can be returned early with `?`.
     answered.unwrap_or_else(|problem| problem)
 }
 

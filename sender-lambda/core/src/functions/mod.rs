@@ -1,6 +1,7 @@
 //! The functions of the one artefact; the only places where wire, domain and effects meet.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
@@ -24,22 +25,24 @@ pub mod router;
 pub mod sender;
 mod shared_state;
 
-/// A clock.
+/// A clock: gives the current time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// Everything a function works with, made once at start.
+/// The parts that every function works with, made once at start.
 pub struct App {
-    /// The operator's configuration.
+    /// The operator's configuration, read at start.
     pub config: Config,
-    /// Connections to relays.
+    /// The SMTP side: connections to relays, and their tests.
     pub relays: Arc<dyn Relays>,
-    /// The world.
+    /// The store, queue and bus.
     pub effects: Effects,
     /// The clock: functions read it and hand the time to the domain.
     pub now: Clock,
-    /// What mails say.
+    /// The templates of mails.
     pub templates: Templates,
-    /// This process among all: what it takes it takes under this name.
+    /// A random name of this process, under which it holds connection leases.
+    /// Whether the process is about to end.
+    stopping: AtomicBool,
     process: String,
     cache: active_settings::Cache,
 }
@@ -48,7 +51,7 @@ impl App {
     /// Prepares a function's world: the real network and the real clock over these effects.
     ///
     /// # Errors
-    /// What the configuration names cannot be read (CA file, templates).
+    /// A file that the configuration names cannot be read (CA file, templates).
     pub fn new(config: Config, effects: Effects) -> Result<Self, ConfigError> {
         let network = Arc::new(config.network()?);
         let relays = Arc::new(Smtp { pool: Pool::new(network.clone()), network });
@@ -58,7 +61,7 @@ impl App {
     /// The same over other relays: simulations and unit tests speak no SMTP.
     ///
     /// # Errors
-    /// What the configuration names cannot be read (templates).
+    /// A file that the configuration names cannot be read (templates).
     pub fn with_relays(
         config: Config,
         effects: Effects,
@@ -71,17 +74,27 @@ impl App {
             effects,
             now: Arc::new(Timestamp::now),
             templates,
+            stopping: AtomicBool::new(false),
             process: process_name(),
             cache: active_settings::Cache::default(),
         })
     }
+
+    /// Says that the process is about to end: the sender begins no further mail, and records what it has sent.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
 }
 
-/// What the functions ask of SMTP servers: [`Pool::send`] and the probe, as a trait, so that the functions can
+/// The SMTP side of the functions, [`Pool::send`] and the probe, as a trait, so that the functions can
 /// be run without sockets.
 #[async_trait]
 pub trait Relays: Send + Sync {
-    /// See [`Pool::send`].
+    /// Sends a batch of mails to one relay; see [`Pool::send`].
     async fn send(
         &self,
         key: &RelayKey,
@@ -89,7 +102,7 @@ pub trait Relays: Send + Sync {
         mails: &[Mail],
         before_commit: &dyn BeforeCommit,
     ) -> Vec<MailResult>;
-    /// See [`probe`].
+    /// Tests settings stage by stage; see [`probe`].
     async fn probe(
         &self,
         settings: &Settings,
@@ -98,7 +111,7 @@ pub trait Relays: Send + Sync {
     ) -> Probe;
 }
 
-/// Real SMTP.
+/// [`Relays`] over real sockets.
 struct Smtp {
     network: Arc<Network>,
     pool: Pool,
@@ -126,7 +139,7 @@ impl Relays for Smtp {
     }
 }
 
-/// Emits events. One that cannot be emitted is logged: what it tells of is in the ledger.
+/// Emits events. One that cannot be emitted is logged: the ledger has its facts.
 async fn emit(app: &App, events: &[Emitted]) {
     for (event, result) in events.iter().zip(app.effects.events.emit(events).await) {
         if let Err(error) = result {

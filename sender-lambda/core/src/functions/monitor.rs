@@ -1,5 +1,5 @@
-//! Function `monitor`: run every few minutes, it tests active relays without a message, tells of certificates
-//! that expire, and releases held mail.
+//! Function `monitor`: run every few minutes, it tests active relays without a message, warns of certificates that
+//! expire, and releases held mail.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use super::{App, active_settings, alert, emit, random_bits, random_unit, relay_h
 use crate::effects::{Emitted, Filter, Order, Result};
 use crate::mail::test_message;
 
-/// The ledger's key for what `monitor` knows of a tenant.
+/// The ledger's key of [`MonitorState`].
 const STATE: &str = "checked";
 /// How often a healthy relay is tested: once a day at the least, up to a quarter sooner, so that the tests of many
 /// tenants spread over the day. Never later: the last warning of a certificate is due one day before its end.
@@ -40,18 +40,18 @@ const PAGE: usize = 100;
 /// When a run begins no further page; the rest is due at the next run. A Lambda lives for 15 minutes.
 const BUDGET: SignedDuration = SignedDuration::from_mins(10);
 
-/// What a run did.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RunReport {
-    /// Tenants looked at.
+    /// Number of tenants looked at.
     pub tenants: usize,
-    /// Relays tested.
+    /// Number of relays tested.
     pub tested: usize,
-    /// Held mails put back on the queue.
+    /// Number of held mails put back on the queue.
     pub released: usize,
 }
 
-/// What is remembered of a tenant between two runs.
+/// The state of a tenant between two runs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct MonitorState {
@@ -61,7 +61,7 @@ struct MonitorState {
     warned: Option<(Timestamp, u32)>,
 }
 
-/// Looks after all tenants. What fails for one is logged and leaves the others alone.
+/// Looks after all tenants. An error with one tenant is logged and does not stop the others.
 ///
 /// # Errors
 /// The list of tenants cannot be read.
@@ -129,7 +129,7 @@ async fn look_after(app: &App, tenant: &Tenant) -> Result<(bool, usize)> {
     Ok((true, expired + released))
 }
 
-/// Says whether a healthy relay is due, and takes its turn: of two runs at once one tests.
+/// Whether the daily test of a healthy relay is due. Claims it, so that of two runs at the same time one tests.
 async fn claim_daily(app: &App, tenant: &Tenant, now: Timestamp) -> Result<bool> {
     let next_at = now.checked_add(INTERVAL.mul_f64(0.75 + random_unit() / 4.0)).ok();
     let claimed = shared_state::update(app, tenant, STATE, |checked: MonitorState, now| {
@@ -143,7 +143,7 @@ async fn claim_daily(app: &App, tenant: &Tenant, now: Timestamp) -> Result<bool>
     Ok(claimed.await?.unwrap_or(false))
 }
 
-/// Tells breaker and world what a test has shown. How many held mails were released.
+/// Reports the result of a test to the breaker and warns of the certificate. Gives the number of released mails.
 async fn learn(
     app: &App,
     tenant: &Tenant,
@@ -230,7 +230,7 @@ mod tests {
     }
 
     async fn break_relay(world: &World) {
-        world.tell("e1", &["jan@example.org"]).await;
+        world.accept("e1", &["jan@example.org"]).await;
         world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
         world.work().await;
         assert_eq!(world.row().status, Status::Held);
@@ -272,7 +272,7 @@ mod tests {
         world.memory.pass(Duration::from_hours(48));
         *world.relays.failing_tests.lock().unwrap() = 1;
         assert_eq!(run(&world.app).await.unwrap().tested, 1);
-        world.tell("e1", &["jan@example.org"]).await;
+        world.accept("e1", &["jan@example.org"]).await;
         world.work().await;
         assert_eq!((world.row().status, world.row().attempts.len()), (Status::Held, 0));
     }
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_fails_for_one_tenant_leaves_the_others_alone() {
+    async fn an_error_with_one_tenant_does_not_stop_the_others() {
         let world = world().await;
         let other = Tenant::new("other").unwrap();
         world.app.effects.ledger.add_tenant(&other).await.unwrap();

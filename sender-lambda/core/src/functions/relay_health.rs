@@ -23,11 +23,11 @@ pub(super) async fn load(app: &App, tenant: &Tenant) -> Result<Versioned<Option<
 /// Whether the relay may be used now: healthy, or unhealthy with a probe due that this caller has claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admitted {
-    /// It is healthy.
+    /// The relay is healthy.
     Open,
     /// A probe is due, and this caller is the one that makes it.
     Probe,
-    /// It is left alone, or another caller makes the probe.
+    /// No mail may go through it now, or another caller makes the probe.
     Closed,
 }
 
@@ -53,8 +53,8 @@ pub(super) async fn admit(
     Ok((health, admitted.unwrap_or(Admitted::Closed)))
 }
 
-/// Records what was seen of a relay, and tells the world when that changes its status. What cannot be recorded
-/// is logged: the next mail will see the same.
+/// Records an observation of a relay, and emits an event when that changes the relay's status. An observation that
+/// cannot be recorded is logged: the next mail will see the same.
 pub(super) async fn observe(
     app: &App,
     tenant: &Tenant,
@@ -89,7 +89,7 @@ pub(super) async fn observe(
 }
 
 /// Settings have just passed their test and are active, or were taken away: whatever was known of a relay is
-/// about other settings. The revision is also the marker that makes senders read the settings anew.
+/// about other settings. The revision is also the marker that makes senders read the settings again.
 pub(crate) async fn reset(app: &App, tenant: &Tenant, revision: &Revision) {
     let fresh = |_: Option<Health>, now| Change::Write(Some(Health::fresh(revision.clone(), now)), None, ());
     // Without the marker senders would go on with settings that are gone until they ask again, so a failed write is tried

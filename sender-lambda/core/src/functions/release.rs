@@ -8,13 +8,13 @@ use crate::effects::{Filter, Order, Result, Versioned};
 
 /// How many rows are put on the queue at a time.
 const PAGE: usize = 100;
-/// How many pages one call may take; what is left waits for the next run of `monitor`.
+/// How many pages one call may take; the others wait for the next run of `monitor`.
 const PAGES: usize = 100;
 
-/// Releases a tenant's held mail; `why` goes into each row's reason. How many.
+/// Releases a tenant's held mail; `why` goes into each row's reason. Gives their number.
 ///
 /// The message goes first and the row second: a sender that is faster than the second write finds the row held
-/// and resolves its route anew, and a crash in between loses nothing. The second write is for the row as it was before
+/// and decides its route again, and a crash in between loses nothing. The second write is for the row as it was before
 /// the message: a sender may have held it again and dropped the message, and a row that then said `queued` would wait
 /// for ever.
 ///
@@ -51,7 +51,7 @@ pub(super) async fn held(app: &App, tenant: &Tenant, why: &str) -> Result<usize>
     Ok(released)
 }
 
-/// Writes into each held row what it waits for now. How many.
+/// Writes into each held row the reason why it waits now. Gives their number.
 ///
 /// # Errors
 /// The store is out of reach; the rows stay held in any case.
@@ -92,7 +92,7 @@ mod tests {
         // More than one batch and more than one page of the list.
         let names: Vec<String> = (0..130).map(|index| format!("r{index}@example.org")).collect();
         for (index, name) in names.iter().enumerate() {
-            world.tell(&format!("e{index}"), &[name]).await;
+            world.accept(&format!("e{index}"), &[name]).await;
             world.memory.pass(std::time::Duration::from_millis(1));
             while world.work().await > 0 {}
         }
@@ -108,7 +108,7 @@ mod tests {
     async fn a_sender_that_holds_it_again_meanwhile_leaves_no_row_without_a_message() {
         let world = World::new();
         world.activate("r1", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
-        world.tell("e1", &["a@example.org"]).await;
+        world.accept("e1", &["a@example.org"]).await;
         world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
         world.work().await;
         // As soon as the message is on the queue, another process takes it; the relay is still left alone.
@@ -125,7 +125,7 @@ mod tests {
         for operation in ["queue.send", "ledger.get", "ledger.update", "ledger.list"] {
             let world = World::new();
             world.activate("r1", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
-            world.tell("e1", &["a@example.org", "b@example.org", "c@example.org"]).await;
+            world.accept("e1", &["a@example.org", "b@example.org", "c@example.org"]).await;
             world.relays.then(vec![Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535); 3]);
             world.work().await;
             world.activate("r2", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;

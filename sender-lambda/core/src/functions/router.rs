@@ -13,10 +13,10 @@ use crate::wire::sqs::Job;
 
 /// How many rows are written at a time: an event of 1000 recipients takes seconds, not minutes.
 const AT_A_TIME: usize = 16;
-/// What the types of our own events begin with.
+/// The beginning of the types of Ownpost's own events; an event source cannot use it.
 pub(super) const RESERVED_PREFIX: &str = "ownpost.";
 
-/// What came of one event.
+/// An event that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
     /// A row for each recipient, in their order; an address named twice gets one mail.
@@ -25,11 +25,11 @@ pub struct Accepted {
     pub repeated: bool,
 }
 
-/// Why an event was not accepted.
+/// An event that was not accepted, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct Refused {
-    /// Stable code: `event.…`.
+    /// The stable code, `event.…`.
     pub code: &'static str,
     /// For the developer of the event source.
     pub message: String,
@@ -70,7 +70,7 @@ pub async fn accept(app: &App, document: &[u8], only: Option<&Tenant>) -> Result
 /// [`accept`] for events of up to `limit` bytes: `ownpost send` has no queue to fit them on.
 ///
 /// # Errors
-/// As [`accept`].
+/// The same as of [`accept`].
 pub async fn accept_up_to(
     app: &App,
     document: &[u8],
@@ -146,7 +146,7 @@ pub(super) fn message(row: &Delivery) -> QueueMessage {
     QueueMessage { group: row.tenant.clone(), body: job.encode(), delay: std::time::Duration::ZERO }
 }
 
-/// The row of a mail that nobody has tried to send.
+/// The row of a mail that has not been tried yet.
 pub fn new_row(app: &App, event: &Event, recipient: &Recipient) -> Delivery {
     let now = (app.now)();
     let address = &recipient.person.address;
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn foreign_tenants_and_our_own_types_are_refused() {
+    async fn foreign_tenants_and_reserved_types_are_refused() {
         let world = World::new();
         let event = event("e1", &["jan@example.org"]);
         let other = Tenant::new("other").unwrap();

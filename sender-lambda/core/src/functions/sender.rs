@@ -1,6 +1,6 @@
 //! Function `sender`: takes a batch from the queue, resolves each route, sends, records.
 //!
-//! A message says which row to send; the row says where the mail stands, and every change of it is a conditional
+//! A message says which row to send; the row says how far the mail has come, and every change of it is a conditional
 //! write. So two messages for one row, a message delivered twice, and a sender killed at any point all come to
 //! the same: the mail is sent once, or found as `unknown`.
 
@@ -38,12 +38,12 @@ mod throttle;
 const AT_A_TIME: usize = 16;
 /// A mail may be tried with the settings at hand, with those that have replaced them, and through the platform.
 const ROUNDS: usize = 3;
-/// What waits for the platform's server comes back spread over so long.
+/// Mail that waits for the platform's server comes back spread over this time.
 const SPREAD: Duration = Duration::from_secs(30);
 /// The longest that SQS hides a message is 12 hours from its receipt.
 const LONGEST_HIDE: Duration = Duration::from_hours(11);
 
-/// For how long after the function began it begins mails. Once committed, a mail may take as long as writing it and the
+/// For how long after its start the function begins mails. Once committed, a mail may take as long as writing it and the
 /// server's last word may, five minutes; a function ended before that would leave it `unknown`. The function's timeout
 /// in the template is the sum, and a little.
 pub const BEGIN_FOR: Duration = Duration::from_secs(150);
@@ -51,13 +51,14 @@ pub const BEGIN_FOR: Duration = Duration::from_secs(150);
 /// The end of a message's visit to the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Disposition {
-    /// The message leaves the queue; the row alone says where the mail stands.
+    /// The message leaves the queue; from now on only the row has the mail's status.
     Delete,
     /// The message stays on the queue, hidden for this long; `None`: for the queue's own visibility timeout.
     Keep(Option<Duration>),
 }
 
 /// A mail to be sent now.
+#[derive(Clone)]
 struct Pending {
     /// Its message's index in the batch.
     index: usize,
@@ -75,15 +76,38 @@ struct TenantView {
     reread: bool,
 }
 
-/// Works through the batch. The ids of the messages that stay on the queue, because they are to be tried again.
-///
-/// Nothing in one message's body, event or relay can fail another: what goes wrong, even a panic, keeps the
-/// messages it touches on the queue and no others.
+/// A message whose body has been read.
+pub struct Message<'a> {
+    /// The message as it came.
+    pub record: &'a Record,
+    /// The body as it was read.
+    pub job: Job,
+}
+
+/// Works through a batch of messages; one whose body cannot be read is logged and leaves the queue. Gives the ids of the
+/// messages that stay on the queue, because they are to be tried again.
 pub async fn handle(app: &App, records: &[Record]) -> Vec<String> {
-    // Unless something is known to be done, its message stays.
-    let mut dispositions = vec![Disposition::Keep(None); records.len()];
+    let mut messages = Vec::with_capacity(records.len());
+    for record in records {
+        match Job::decode(&record.body) {
+            Ok(job) => messages.push(Message { record, job }),
+            Err(problem) => {
+                tracing::error!(message_id = record.message_id, problem, "message dropped");
+            }
+        }
+    }
+    handle_messages(app, &messages).await
+}
+
+/// [`handle`] for a caller that reads the bodies itself.
+///
+/// Nothing in one message's body, event or relay can fail another: an error, even a panic, keeps the messages that it
+/// touches on the queue and no others.
+pub async fn handle_messages(app: &App, messages: &[Message<'_>]) -> Vec<String> {
+    // A message stays unless its mail is known to be done.
+    let mut dispositions = vec![Disposition::Keep(None); messages.len()];
     let until = (app.now)().checked_add(BEGIN_FOR).unwrap_or(Timestamp::MAX);
-    let mut pending_mails = load(app, records, &mut dispositions).await;
+    let mut pending_mails = load(app, messages, &mut dispositions).await;
     let mut tenants = load_tenants(app, &pending_mails).await;
     for _ in 0..ROUNDS {
         if pending_mails.is_empty() {
@@ -106,32 +130,27 @@ pub async fn handle(app: &App, records: &[Record]) -> Vec<String> {
         }
     }
     let mut kept = Vec::new();
-    for (record, disposition) in records.iter().zip(&dispositions) {
+    for (message, disposition) in messages.iter().zip(&dispositions) {
         let Disposition::Keep(hide) = disposition else { continue };
-        kept.push(record.message_id.clone());
+        kept.push(message.record.message_id.clone());
         // The queue's visibility timeout is for senders that were killed: every other wait is said here.
-        let during = hide.unwrap_or_else(|| outcome::hiccup_wait(record.receives));
+        let during = hide.unwrap_or_else(|| outcome::hiccup_wait(message.record.receives));
         // Whole seconds, and at least one: zero would make it visible at once.
         let during = Duration::from_secs(during.as_secs() + 1).min(LONGEST_HIDE);
-        if let Err(error) = app.effects.queue.hide(&record.receipt, during).await {
+        if let Err(error) = app.effects.queue.hide(&message.record.receipt, during).await {
             tracing::warn!(%error, "message not hidden; the queue's visibility timeout brings it back");
         }
     }
     kept
 }
 
-/// Reads the rows and their events. What need not be sent now is settled here.
-async fn load(app: &App, records: &[Record], dispositions: &mut [Disposition]) -> Vec<Pending> {
+/// Reads the rows and their events, and settles the messages whose mail is not to be sent now.
+async fn load(app: &App, messages: &[Message<'_>], dispositions: &mut [Disposition]) -> Vec<Pending> {
     let mut jobs: Vec<(usize, Job)> = Vec::new();
-    for (index, record) in records.iter().enumerate() {
-        match Job::decode(&record.body) {
-            // The second message for a row finds out next time what came of the first.
-            Ok(job) if jobs.iter().any(|(_, other)| *other == job) => {}
-            Ok(job) => jobs.push((index, job)),
-            Err(problem) => {
-                tracing::error!(message_id = record.message_id, problem, "message dropped");
-                dispositions[index] = Disposition::Delete;
-            }
+    for (index, Message { job, .. }) in messages.iter().enumerate() {
+        // The second message for a row stays, and finds the result of the first when it comes again.
+        if jobs.iter().all(|(_, other)| other != job) {
+            jobs.push((index, job.clone()));
         }
     }
     let rows: Vec<_> = stream::iter(jobs)
@@ -218,7 +237,8 @@ async fn load_row(app: &App, job: &Job) -> std::result::Result<(Delivery, u64), 
     }
 }
 
-/// A row that another sender has, or had when it was killed: then nobody knows whether the mail was taken.
+/// A row that another sender has, or had when it was killed; in the second case it is not known whether the mail was
+/// taken.
 async fn interrupted(app: &App, row: Delivery, version: u64, now: Timestamp) -> Disposition {
     let lease = app.config.sending_lease();
     let over = row.updated_at.checked_add(lease).unwrap_or(Timestamp::MAX);
@@ -283,7 +303,7 @@ async fn load_tenant(app: &App, tenant: &Tenant) -> Result<TenantView> {
     Ok(TenantView { active, fault, reread: false })
 }
 
-/// Decides for each mail, settles what is not to be sent, and groups the rest by relay.
+/// Decides the route of each mail, records the mails that are not to be sent, and groups the others by relay.
 async fn route_all(
     app: &App,
     pending_mails: Vec<Pending>,
@@ -350,14 +370,14 @@ async fn route_all(
     groups.into_values().collect()
 }
 
-/// The platform's server is left alone for now.
+/// The platform's server gets no mail for now.
 struct Closed {
     reason: String,
     wait: Duration,
 }
 
-/// Whether the platform's server is left alone: there is no other way for its mail, so that waits. One batch at a
-/// time tries whether it is back.
+/// Whether the breaker of the platform's server is open. Its mail has no other way, so it waits; one batch at a time
+/// tries whether the server is back.
 async fn platform_closed(app: &App, revision: &Revision) -> Result<Option<Closed>> {
     let loaded = relay_health::load(app, &Tenant::platform()).await?;
     let (health, admitted) = relay_health::admit(app, &Tenant::platform(), revision, loaded).await?;

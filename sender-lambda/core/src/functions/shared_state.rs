@@ -1,4 +1,4 @@
-//! Small states that all functions share, in the ledger: read, changed, written on condition that nobody else has.
+//! Small states that all functions share, in the ledger: read, changed, and written by compare-and-swap.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(super) async fn read<T: Default + for<'de> Deserialize<'de>>(
     ))
 }
 
-/// What to do with a state that was read.
+/// The decision about a state that was read.
 pub(super) enum Change<T, R> {
     /// Write this value, which expires at that time if there is one, and give the result once it is written.
     Write(T, Option<Timestamp>, R),
@@ -39,7 +39,7 @@ pub(super) enum Change<T, R> {
     Keep(R),
 }
 
-/// Changes a state by compare-and-swap: `decide` sees what is stored and the time, again after each lost race. `None` when
+/// Changes a state by compare-and-swap: `decide` gets the stored state and the time, again after each lost race. `None` when
 /// other writers won every race.
 ///
 /// # Errors
@@ -104,7 +104,7 @@ pub(super) async fn change<T: Default + Serialize + for<'de> Deserialize<'de> + 
     })
 }
 
-/// What came of asking for tokens.
+/// The answer to a request for tokens.
 pub(super) enum Tokens {
     /// So many are taken, one at least.
     Taken(u32),

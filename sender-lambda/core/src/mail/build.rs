@@ -16,9 +16,9 @@ use super::templates::{TemplateError, Templates};
 
 /// What a message is built from.
 pub struct Parts<'a> {
-    /// What shall be told.
+    /// The event that the mail is about.
     pub event: &'a Event,
-    /// To whom.
+    /// The recipient, one of the event's.
     pub recipient: &'a Recipient,
     /// Through whose server, and so in whose name.
     pub settings: &'a Settings,
@@ -26,7 +26,7 @@ pub struct Parts<'a> {
     pub message_id: &'a str,
     /// The id of the thread without angle brackets.
     pub thread_id: Option<&'a str>,
-    /// The Date.
+    /// The time for the header `Date`.
     pub now: Timestamp,
 }
 
@@ -42,7 +42,7 @@ pub enum BuildError {
     /// A type that was a MIME type when the event came.
     #[error("the content type of {0} cannot be used")]
     ContentType(String),
-    /// The builder refuses.
+    /// The mail builder refused a header or part.
     #[error("the message cannot be put together: {0}")]
     Message(#[from] lettre::error::Error),
 }

@@ -45,14 +45,14 @@ const LAST_RESORT: &str = "en";
 /// The longest subject, in characters; mail programs show some 80.
 const SUBJECT_LIMIT: usize = 250;
 
-/// What a template gives.
+/// The result of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
-    /// One line.
+    /// The subject, one line.
     pub subject: String,
-    /// Plain text, line feeds.
+    /// The plain text; its lines end with line feeds.
     pub text: String,
-    /// HTML.
+    /// The HTML alternative.
     pub html: String,
 }
 
@@ -60,13 +60,13 @@ pub struct Rendered {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("template {name}: {problem}")]
 pub struct TemplateError {
-    /// Which.
+    /// The template's name.
     pub name: String,
-    /// What is wrong with it.
+    /// The template engine's message.
     pub problem: String,
 }
 
-/// All templates.
+/// All templates, those of the operator before those compiled in.
 pub struct Templates {
     environment: Environment<'static>,
     /// The operator's, by `en/comment.created.txt`.

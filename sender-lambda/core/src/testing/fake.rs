@@ -1,6 +1,5 @@
-//! Relays without sockets, for the tests and simulations of this package and others: each says what becomes of a
-//! mail, and how the gate is kept is written once. Only there with the feature `testing`, which nothing that ships has
-//! on.
+//! Relays without sockets, for the tests and simulations of this package and others. Each decides the result of a mail;
+//! the call of [`BeforeCommit`] is written once, here. Behind the feature `testing`, which no shipped artefact has on.
 
 use async_trait::async_trait;
 use ownpost_domain::failure::{Failure, Reply};
@@ -11,28 +10,28 @@ use ownpost_smtp::{BeforeCommit, Mail, MailResult, ProbeOptions, RelayKey};
 
 use crate::functions::Relays;
 
-/// A relay that speaks no SMTP. Whatever is one is [`Relays`] too.
+/// A relay that speaks no SMTP. It implements [`Relays`] too.
 #[async_trait]
 pub trait Fake: Send + Sync {
-    /// What it has made up its mind to do with a mail before the final dot.
+    /// The decision about a mail, made before its final dot.
     type Then: Send;
 
-    /// A batch has come; it goes on when this is over.
+    /// Called before a batch; the batch waits for it.
     async fn enter(&self, _key: &RelayKey) {}
 
-    /// What comes of a mail up to its final dot.
+    /// Takes a mail up to its final dot.
     ///
     /// # Errors
-    /// The mail ends here.
+    /// The failure that ends the mail before its final dot.
     fn before_the_dot(&self, key: &RelayKey) -> Result<Self::Then, Failure>;
 
-    /// What comes of a mail after its final dot.
+    /// Takes a mail after its final dot.
     ///
     /// # Errors
-    /// So it ends.
+    /// The failure after the final dot.
     fn after_the_dot(&self, then: Self::Then, key: &RelayKey, mail: &Mail) -> Result<Reply, Failure>;
 
-    /// A batch is over.
+    /// Called after a batch.
     fn leave(&self, _key: &RelayKey) {}
 
     /// A connectivity test. Most tests need none.
@@ -62,6 +61,11 @@ impl<F: Fake> Relays for F {
                 Err(failure) => Some(Err(failure)),
                 Ok(then) => before_commit.commit(index).await.then(|| self.after_the_dot(then, key, mail)),
             };
+            if let Some(result) = &result {
+                before_commit.finished(index, result);
+                // A real relay needs time for the next mail.
+                tokio::task::yield_now().await;
+            }
             results.push(result);
         }
         self.leave(key);

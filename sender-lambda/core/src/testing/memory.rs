@@ -69,12 +69,12 @@ impl Memory {
         Effects { secrets: self.clone(), ledger: self.clone(), queue: self.clone(), events: self.clone() }
     }
 
-    /// The time.
+    /// The time by the clock of this world.
     pub fn now(&self) -> Timestamp {
         self.lock().now
     }
 
-    /// Lets time pass.
+    /// Moves the clock forward.
     pub fn pass(&self, duration: Duration) {
         let mut state = self.lock();
         state.now += SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);

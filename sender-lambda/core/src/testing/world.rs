@@ -1,4 +1,4 @@
-//! A world for the functions' unit tests: effects in memory, relays that answer as told, a clock that tests
+//! A world for the functions' unit tests: effects in memory, relays that follow a script, a clock that tests
 //! move.
 
 use std::collections::VecDeque;
@@ -68,7 +68,7 @@ impl World {
     }
 
     /// Accepts an event to these recipients.
-    pub(crate) async fn tell(&self, id: &str, recipients: &[&str]) {
+    pub(crate) async fn accept(&self, id: &str, recipients: &[&str]) {
         router::accept(&self.app, event(id, recipients).as_bytes(), None).await.unwrap();
     }
 
@@ -82,7 +82,7 @@ impl World {
         records.len()
     }
 
-    /// The only row.
+    /// The only row of the ledger.
     pub(crate) fn row(&self) -> Delivery {
         let rows = self.memory.rows();
         assert_eq!(rows.len(), 1);
@@ -128,7 +128,7 @@ pub(crate) fn event(id: &str, recipients: &[&str]) -> String {
 /// What a relay does with a mail.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
-    /// Takes it.
+    /// Accepts the mail.
     Accept,
     /// Fails before the final dot.
     Fail(Stage, FailureCode, u16),

@@ -118,7 +118,7 @@ macro_rules! event_codes {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum EventCode { $(#[doc = $meaning] $variant,)+ }
         impl EventCode {
-            /// All of them.
+            /// All codes, in the order of the reference.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
             /// The stable code.
             pub const fn code(self) -> &'static str {
@@ -160,7 +160,7 @@ pub struct EventError {
     pub code: EventCode,
     /// Where in the document: `recipients[0].address`; empty for the whole.
     pub path: String,
-    /// What is wrong, for the developer of the event source.
+    /// The problem, for the developer of the event source.
     pub problem: String,
 }
 
@@ -295,7 +295,7 @@ fn check_person(address: &str, name: Option<String>, path: &str) -> EventResult<
 }
 
 /// The address as it is kept and compared: the local part as it is, the domain in lower case and A-labels
-/// (RFC 5890), so that any server can be told it. `None` when it is no mailbox address of at most 254 octets
+/// (RFC 5890), so that it can be written in any SMTP command. `None` when it is no mailbox address of at most 254 octets
 /// (RFC 5321 §4.5.3.1.3).
 pub fn canonical_address(address: &str) -> Option<String> {
     let (local, domain) = address.rsplit_once('@')?;

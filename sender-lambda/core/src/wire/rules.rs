@@ -29,7 +29,7 @@ fn lenient(name: &str) -> Result<Cow<'_, str>, idna::Errors> {
 pub(super) struct Server<'a> {
     /// The time in seconds since 1970; `None` leaves out what depends on it.
     pub(super) now: Option<i64>,
-    /// The operator's exceptions.
+    /// The operator's exceptions of networks and ports.
     pub(super) endpoints: &'a [SocketAddr],
 }
 
@@ -56,7 +56,7 @@ impl Platform for Server<'_> {
             Err(_) if name.is_ascii() => return Idn::Refused(name.into()),
             Err(_) => {}
         }
-        // A character that no name has, alone or behind a letter of either direction, stops every browser, and so
+        // A character that no name has, by itself or behind a letter of either direction, stops every browser, and so
         // does a joiner where it joins nothing; direction does not stop all of them.
         let beyond_ascii = || name.chars().filter(|c| !c.is_ascii() || *c == '.').collect::<String>();
         let is_impossible = |c: &char| match c {
@@ -174,7 +174,7 @@ fn repair_surrogates(text: &str) -> Option<Zeroizing<String>> {
                 copied = at;
                 changed = true;
             }
-            // The escaped character may be the first of several bytes in what is no JSON.
+            // The escaped character may be the first of several bytes in input that is no JSON.
             _ => at += 1 + text.get(at + 1..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8),
         }
     }
@@ -243,7 +243,7 @@ pub(super) fn unreadable(reason: Unreadable, locale: &str) -> ValidationReport {
     single("", reason.code(), locale)
 }
 
-/// A report of one issue that the server alone can find.
+/// A report of one issue that only the server can find.
 pub(super) fn single(field: &str, code: Code, locale: &str) -> ValidationReport {
     ValidationReport {
         valid: false,

@@ -30,10 +30,10 @@ struct Keep {
     refresh_token: bool,
 }
 
-/// What came of checking a document.
+/// A document that has been checked.
 #[derive(Clone, Debug)]
 pub struct CheckedDraft {
-    /// What the rules say.
+    /// The report of the rules.
     pub report: ValidationReport,
     /// The draft, when the report is valid.
     pub draft: Option<Draft>,
@@ -70,7 +70,7 @@ fn wipe(value: &mut Value) {
 
 /// What the rules have accepted, as types. `None` would be a disagreement with the rules.
 fn draft(mut value: Value, server: Server<'_>) -> Option<Draft> {
-    // Of an oauth2 that goes unused the rules say that alone; what is in it need not have the shape of one.
+    // The rules only report that an oauth2 is unused; its members need not have the right shape.
     if value.get("authMethod").and_then(Value::as_str) != Some("oauth2")
         && let Some(mut unused) = value.as_object_mut().and_then(|members| members.shift_remove("oauth2"))
     {
@@ -147,7 +147,10 @@ fn secret(input: SecretInput) -> Option<(Secret, bool)> {
 }
 
 impl Draft {
-    /// Fills in the secrets to keep from what is stored. A report with the secret's own `….reentry_required` when nothing
+    /// Fills in the secrets to keep from the stored settings.
+    ///
+    /// # Errors
+    /// A report with the secret's own `….reentry_required` when nothing
     /// is stored, or when the destination is not the one the secret was stored for (docs/reference/settings.md).
     pub fn resolve(self, stored: Option<&Settings>, locale: &str) -> Result<Settings, ValidationReport> {
         let Self { mut settings, keep } = self;

@@ -165,7 +165,7 @@ fn a_kept_secret_goes_to_no_server_of_another_ca() {
 }
 
 #[test]
-fn an_error_of_a_stored_document_tells_no_secret() {
+fn an_error_of_a_stored_document_reveals_no_secret() {
     for document in [
         r#"{"host":"smtp.example.org","username":"u","password":"hunter2","senderAddress":"a@example.org"}"#,
         r#"{"host":"smtp.example.org","username":"u","password":{"set":"hunter2"},"#,

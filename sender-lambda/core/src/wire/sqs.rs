@@ -1,5 +1,5 @@
-//! What `router` puts on the queue and `sender` takes off: which row to send. The mail itself is in the
-//! ledger, so that a message stays small however large the event is, and a copy of it tells nothing.
+//! The message that `router` puts on the queue and `sender` takes off: it names the row to send. The mail itself is in the
+//! ledger, so that a message stays small however large the event is, and a copy of it reveals nothing of the mail.
 
 use ownpost_domain::delivery::DeliveryId;
 use ownpost_domain::tenant::Tenant;
@@ -9,23 +9,23 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
-    /// Whose row.
+    /// The tenant of the row.
     pub tenant: Tenant,
-    /// Which row.
+    /// The id of the row.
     pub delivery: DeliveryId,
 }
 
 impl Job {
-    /// Reads a body.
+    /// Reads the body of a message.
     ///
     /// # Errors
-    /// It is not one that we wrote; the message says what is wrong with it, without quoting it.
+    /// The body is not one of [`Job::encode`]; the message names the fault and its place, without quoting the body.
     pub fn decode(body: &str) -> Result<Self, String> {
         serde_json::from_str(body)
             .map_err(|error| format!("no body of ours ({:?} at column {})", error.classify(), error.column()))
     }
 
-    /// The body.
+    /// Writes the body of a message, in JSON.
     pub fn encode(&self) -> String {
         serde_json::json!({"tenant": self.tenant, "delivery": self.delivery}).to_string()
     }

@@ -97,8 +97,12 @@ async fn serve_from(
     let worker = tokio::spawn(worker::run(app.clone(), store.clone(), stopped.clone()));
     // Nothing of it needs to be ended in order: whatever it was doing is done at the next run.
     tokio::spawn(worker::watch(app.clone(), stopped.clone()));
-    let router =
-        server::router(Server { app, store: store.clone(), relays: relays.infos.clone().into(), port });
+    let router = server::router(Server {
+        app: app.clone(),
+        store: store.clone(),
+        relays: relays.infos.clone().into(),
+        port,
+    });
     let server = tokio::spawn(server::serve(listener, router, shares.server, stopped.clone()));
 
     if !server::is_complete() {
@@ -108,6 +112,7 @@ async fn serve_from(
     say(&format!("ready http://127.0.0.1:{port}\n"));
 
     signals.next().await;
+    app.stop();
     let _ = stop.send(true);
     let ended = async {
         let _ = server.await;

@@ -1,4 +1,4 @@
-//! What is active, and the ways to change it. Untested settings are never `AWSCURRENT`: they are stored as
+//! The active settings, and the ways to change them. Untested settings are never `AWSCURRENT`: they are stored as
 //! `AWSPENDING`, tested with a test mail, and promoted only when that was accepted; until then, and whatever
 //! fails, the settings that were active stay so.
 
@@ -16,7 +16,7 @@ use crate::wire::http::Activation;
 use crate::wire::settings::{public, to_document};
 use crate::wire::test_report::TestReport;
 
-/// `GET /smtp`.
+/// `GET /smtp`: the active settings without secrets, and the relay's health.
 pub(super) async fn show(call: &Call<'_>) -> Answered {
     let (revision, settings) = match active_settings::read(call.app, call.tenant).await? {
         Active::Settings(revision, settings) => (revision, settings),
@@ -37,14 +37,14 @@ pub(super) async fn show(call: &Call<'_>) -> Answered {
     Ok(json(200, &body))
 }
 
-/// `PUT /smtp`.
+/// `PUT /smtp`: tests a draft and activates it when the test passes.
 pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     let (before, settings) = draft(call).await?;
     let email = admin(call)?;
     count_test(call, &settings).await?;
     let unchanged = before.settings().filter(|(_, active)| **active == settings);
     let (revision, new) = match unchanged {
-        // Saving what is active already tests it again, and leaves no version behind.
+        // Saving the active settings again tests them, and leaves no version behind.
         Some((revision, _)) => (revision.clone(), false),
         None => (new_revision()?, true),
     };
@@ -66,7 +66,7 @@ pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     Ok(activated(call, &revision, Some(&settings.host), Some(report)).await)
 }
 
-/// `POST /smtp/rollback`.
+/// `POST /smtp/rollback`: tests the settings before the active ones and activates them.
 pub(super) async fn roll_back(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     let secrets = &call.app.effects.secrets;
     let now = active_settings::read(call.app, call.tenant).await?;
@@ -155,7 +155,7 @@ async fn discard(call: &Call<'_>, revision: &Revision) {
     }
 }
 
-/// The settings are active: senders are to read them, the world is told, and what waited for them goes out.
+/// Follows an activation: senders read the settings again, an event is emitted, and held mail is released.
 async fn activated(
     call: &Call<'_>,
     revision: &Revision,

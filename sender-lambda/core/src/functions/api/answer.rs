@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use crate::effects::EffectError;
 use crate::wire::http::Problem;
 
-/// The answer.
+/// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
-    /// The HTTP status.
+    /// The HTTP status code.
     pub status: u16,
     /// `application/json`, `application/problem+json`; empty with 204.
     pub content_type: &'static str,
-    /// The body.
+    /// The body; empty with 204.
     pub body: Vec<u8>,
     /// The header `Retry-After` in seconds, with 429 and 503.
     pub retry_after: Option<u32>,
@@ -24,18 +24,18 @@ pub struct Response {
 /// An answer, or a problem to answer with.
 pub(super) type Answered<T = Response> = Result<T, Response>;
 
-/// A JSON answer.
+/// An answer with a JSON body.
 pub(super) fn json<T: Serialize>(status: u16, body: &T) -> Response {
     let body = serde_json::to_vec(body).unwrap_or_default();
     Response { status, content_type: "application/json", body, retry_after: None }
 }
 
-/// 204.
+/// The answer 204 without a body.
 pub(super) fn nothing() -> Response {
     Response { status: 204, content_type: "", body: Vec::new(), retry_after: None }
 }
 
-/// A problem.
+/// A problem with a stable code and a sentence for the caller.
 pub(super) fn problem(status: u16, code: &str, detail: &str) -> Response {
     problem_with(status, code, detail, None, json!({}))
 }

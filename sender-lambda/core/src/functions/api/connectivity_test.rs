@@ -24,12 +24,12 @@ const DEADLINE: Duration = Duration::from_secs(25);
 /// The key of the tenant's bucket of tests in the ledger.
 const TESTS: &str = "tests";
 
-/// `POST /smtp/validate`.
+/// `POST /smtp/validate`: the rules' report on a draft.
 pub(super) fn validate(call: &Call<'_>) -> Response {
     json(200, &checked(call).report)
 }
 
-/// `POST /smtp/test`.
+/// `POST /smtp/test`: the connectivity test of a draft, with a test mail when the token names an address.
 pub(super) async fn test(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     let (_, settings) = draft(call).await?;
     count_test(call, &settings).await?;
@@ -40,7 +40,7 @@ fn checked(call: &Call<'_>) -> CheckedDraft {
     check(call.body, &call.app.config, call.locale, (call.app.now)().as_second())
 }
 
-/// The body as settings, complete with the secrets that it keeps, and what is active now. An invalid draft is
+/// The body as settings, complete with the secrets that it keeps, and the settings that are active now. An invalid draft is
 /// answered with 422 and the report.
 pub(super) async fn draft(call: &Call<'_>) -> Answered<(Active, Arc<Settings>)> {
     let checked = checked(call);
@@ -91,7 +91,7 @@ async fn count(call: &Call<'_>, tenant: &Tenant, key: &str, limit: Limit, of: &s
     Err(problem_for(429, "test.rate_limited", &detail, wait))
 }
 
-/// Where the test mail goes: to the signed-in admin and nobody else.
+/// The address of the signed-in admin, the only one that a test mail goes to.
 pub(super) fn admin<'a>(call: &Call<'a>) -> Answered<&'a str> {
     call.email.ok_or_else(|| {
         let detail = "The token names no address for the test mail, and untested settings are not activated.";

@@ -28,7 +28,7 @@ pub(super) async fn list(call: &Call<'_>, query: &[(String, String)]) -> Answere
     })?;
     let filter = Filter {
         event: given("event").map(str::to_owned),
-        // Rows have addresses in one form; what is no address at all matches nothing.
+        // Rows have addresses in one form; text that is no address matches no row.
         recipient: given("recipient")
             .map(|address| canonical_address(address).unwrap_or_else(|| address.to_owned())),
         status,

@@ -230,7 +230,7 @@ async fn mail_that_is_held_when_the_settings_go_waits_for_a_person_and_not_for_e
         let world = World::new();
         world.activate("r1", &stored("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
         world.app.effects.ledger.add_tenant(&acme()).await.unwrap();
-        world.tell("e1", &["jan@example.org"]).await;
+        world.accept("e1", &["jan@example.org"]).await;
         world.relays.then([Act::Fail(ownpost_domain::failure::Stage::Auth, FailureCode::AuthRejected, 535)]);
         sent(&world).await;
         assert_eq!(call(&world, "DELETE", "/smtp", &Value::Null).await.0, 204);
@@ -263,7 +263,7 @@ async fn without_an_address_nothing_is_activated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stages_are_told_as_they_pass() {
+async fn stages_are_streamed_as_they_pass() {
     let world = World::new();
     let mut told = Vec::new();
     let body = draft("smtp.one.example").to_string();
@@ -283,8 +283,8 @@ async fn stages_are_told_as_they_pass() {
 async fn the_ledger_is_listed_page_by_page_and_filtered() {
     let world = World::new();
     let recipients: Vec<String> = (0..60).map(|index| format!("r{index}@example.org")).collect();
-    world.tell("e1", &recipients.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    world.tell("e2", &["jan@münchen.de"]).await;
+    world.accept("e1", &recipients.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    world.accept("e2", &["jan@münchen.de"]).await;
     let count = |body: &Value| body["deliveries"].as_array().unwrap().len();
     let (_, first) = call(&world, "GET", "/deliveries?event=e1", &Value::Null).await;
     let cursor = first["cursor"].as_str().unwrap();
@@ -322,7 +322,7 @@ async fn sent(world: &World) -> Vec<Delivery> {
 #[tokio::test(start_paused = true)]
 async fn a_person_decides_about_unknown_and_failed_mails() {
     let world = World::new();
-    world.tell("e1", &["jan@example.org"]).await;
+    world.accept("e1", &["jan@example.org"]).await;
     world.relays.then([Act::FailLate(FailureCode::MessageUnknown, 0)]);
     let id = sent(&world).await[0].id.as_str().to_owned();
     let (_, detail) = call(&world, "GET", &format!("/deliveries/{id}"), &Value::Null).await;
@@ -345,10 +345,10 @@ async fn a_person_decides_about_unknown_and_failed_mails() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn held_mail_is_released_by_a_passing_test_alone() {
+async fn held_mail_is_released_only_by_a_passing_test() {
     let world = World::new();
     world.activate("r1", &stored("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
-    world.tell("e1", &["jan@example.org"]).await;
+    world.accept("e1", &["jan@example.org"]).await;
     world.relays.then([Act::Fail(ownpost_domain::failure::Stage::Auth, FailureCode::AuthRejected, 535)]);
     assert_eq!(sent(&world).await[0].status, Status::Held);
     *world.relays.failing_tests.lock().unwrap() = 1;
@@ -366,7 +366,7 @@ async fn held_mail_is_released_by_a_passing_test_alone() {
 async fn nothing_of_another_tenant_can_be_seen_or_done() {
     let world = World::new();
     call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
-    world.tell("e1", &["jan@example.org"]).await;
+    world.accept("e1", &["jan@example.org"]).await;
     world.relays.then([Act::FailLate(FailureCode::MessageUnknown, 0)]);
     let id = sent(&world).await[0].id.as_str().to_owned();
     let before = format!("{:?}", world.memory.rows());

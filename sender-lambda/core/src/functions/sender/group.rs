@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, future, stream};
 use jiff::Timestamp;
 use ownpost_domain::category::Via;
 use ownpost_domain::delivery::{Attempt, Delivery, Revision, Status};
@@ -49,6 +49,8 @@ pub(super) struct GroupResult {
 struct Attempted {
     pending: Pending,
     result: Result<Reply, Failure>,
+    /// Set once the result is recorded. A fault of the relay is not recorded as long as the mail may be re-routed.
+    disposition: Option<Disposition>,
 }
 
 impl Attempted {
@@ -100,7 +102,9 @@ impl Group {
         result
     }
 
-    /// Sends the mails and adds the attempt to each row. A mail that was left out keeps its message on the queue.
+    /// Sends the mails and adds the attempt to each row. What ends a mail is recorded when its reply is read, beside the
+    /// mails that follow: a sender that is killed leaves no row `sending` whose result it knew. A mail that was left out
+    /// keeps its message on the queue.
     async fn transmit(
         &self,
         app: &App,
@@ -110,18 +114,21 @@ impl Group {
         dispositions: &mut Vec<(usize, Disposition)>,
     ) -> Vec<Attempted> {
         let began = (app.now)();
-        let mark = MarkSending::new(app, pending, until);
-        let results = app.relays.send(&self.key, &self.settings, mails, &mark).await;
-        let ms = u64::try_from((app.now)().duration_since(began).as_millis()).unwrap_or_default();
+        let (mark, mut finished) = MarkSending::new(app, pending, until);
+        let send = async {
+            let results = app.relays.send(&self.key, &self.settings, mails, &mark).await;
+            mark.close();
+            results
+        };
+        let record = stream::poll_fn(|context| finished.poll_recv(context))
+            .map(|(index, result)| record(app, &mark, began, index, result))
+            .buffer_unordered(AT_A_TIME)
+            .collect::<Vec<_>>();
+        let (results, mut attempted) = future::join(send, record).await;
+        attempted.sort_by_key(|attempted| attempted.pending.index);
+        debug_assert_eq!(attempted.len(), results.iter().flatten().count(), "every result is reported");
         let deadline_passed = mark.deadline_passed();
-        let mut attempted = Vec::new();
-        for (mail, result) in mark.into_mails().zip(results) {
-            if let Some(result) = result {
-                let mut pending = mail.pending;
-                add_attempt(&mut pending.row, began, ms, &result);
-                attempted.push(Attempted { pending, result });
-                continue;
-            }
+        for (mail, _) in mark.into_mails().zip(results).filter(|(_, result)| result.is_none()) {
             let index = mail.pending.index;
             let disposition = match mail.left_out(app).await {
                 // Nothing is wrong with the mail: the next function may have it at once.
@@ -200,22 +207,47 @@ async fn reread(app: &App, tenant: &Tenant) -> Option<Active> {
     read.inspect_err(|error| tracing::warn!(%tenant, %error, "settings not read again")).ok()
 }
 
-/// Records the mails at the same time: one after the other they would cost a batch the time of a write for each.
+/// Adds the result of a mail to its row, and records it unless it is a fault of the relay.
+async fn record(
+    app: &App,
+    mark: &MarkSending<'_>,
+    began: Timestamp,
+    index: usize,
+    result: Result<Reply, Failure>,
+) -> Attempted {
+    let mut pending = mark.pending(index).await;
+    let ms = u64::try_from((app.now)().duration_since(began).as_millis()).unwrap_or_default();
+    add_attempt(&mut pending.row, began, ms, &result);
+    let mut attempted = Attempted { pending, result, disposition: None };
+    if attempted.verdict() != Verdict::RelayFault {
+        attempted.disposition = Some(conclude(app, &attempted).await);
+    }
+    attempted
+}
+
+/// Records the mails that are not recorded yet, at the same time: one after the other they would cost a batch the time of
+/// a write for each.
 async fn conclude_all(app: &App, attempted: Vec<Attempted>) -> Vec<(usize, Disposition)> {
-    let conclude =
-        |attempted: Attempted| async move { (attempted.pending.index, conclude(app, attempted).await) };
+    let conclude = |attempted: Attempted| async move {
+        let disposition = match attempted.disposition {
+            Some(disposition) => disposition,
+            None => conclude(app, &attempted).await,
+        };
+        (attempted.pending.index, disposition)
+    };
     stream::iter(attempted).map(conclude).buffered(AT_A_TIME).collect().await
 }
 
 /// Records the result of one attempt in the row.
-async fn conclude(app: &App, attempted: Attempted) -> Disposition {
+async fn conclude(app: &App, attempted: &Attempted) -> Disposition {
     let verdict = attempted.verdict();
-    let Attempted { pending: Pending { row, version, .. }, result } = attempted;
+    let Attempted { pending: Pending { row, version, .. }, result, .. } = attempted;
+    let (row, version) = (row.clone(), *version);
     let server = match row.route {
         Some(Via::Platform) => "The platform's server",
         _ => "Your own server",
     };
-    match (verdict, &result) {
+    match (verdict, result) {
         (Verdict::Sent, Ok(reply)) => {
             let reason = format!("{} It was accepted: {}", row.reason, describe::reply(reply));
             let row = Delivery { status: Status::Sent, reason, next_attempt_at: None, ..row };
@@ -259,7 +291,7 @@ fn add_attempt(row: &mut Delivery, at: Timestamp, ms: u64, result: &Result<Reply
     }
 }
 
-/// Builds the messages. One that cannot be built fails alone.
+/// Builds the messages. One that cannot be built fails, and the others are sent.
 async fn build_all(
     app: &App,
     settings: &Settings,

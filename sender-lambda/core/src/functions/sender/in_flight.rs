@@ -1,10 +1,15 @@
-//! The conditional write of `sending` before a mail's last octet: it lets one sender through.
+//! The mails under way on one connection: the conditional write of `sending` before a mail's last octet, which lets one
+//! sender through, and the report of each result as it is read.
+
+use std::sync::PoisonError;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ownpost_domain::delivery::{Delivery, Status};
+use ownpost_domain::failure::{Failure, Reply};
 use ownpost_smtp::BeforeCommit;
 use tokio::sync::Mutex;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::settle::settle;
 use super::{Disposition, Pending};
@@ -45,13 +50,34 @@ pub(super) struct MarkSending<'a> {
     mails: Vec<Mutex<InFlight>>,
     /// No mail is begun from this time on.
     until: Timestamp,
+    /// Where the results go as they are read; `None` once the call is over.
+    results: std::sync::Mutex<Option<UnboundedSender<Finished>>>,
 }
 
+/// The result of the mail with this index, as it was read.
+pub(super) type Finished = (usize, Result<Reply, Failure>);
+
 impl<'a> MarkSending<'a> {
-    /// For the mails of one call of `Relays::send`, in the same order.
-    pub(super) fn new(app: &'a App, mails: Vec<Pending>, until: Timestamp) -> Self {
+    /// For the mails of one call of `Relays::send`, in the same order. The results come out of the receiver as they are
+    /// read.
+    pub(super) fn new(
+        app: &'a App,
+        mails: Vec<Pending>,
+        until: Timestamp,
+    ) -> (Self, UnboundedReceiver<Finished>) {
         let mails = mails.into_iter().map(|pending| Mutex::new(InFlight::new(pending))).collect();
-        Self { app, mails, until }
+        let (results, receiver) = unbounded_channel();
+        (Self { app, mails, until, results: Some(results).into() }, receiver)
+    }
+
+    /// The call is over: no more results come.
+    pub(super) fn close(&self) {
+        self.results.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// The mail as it is now.
+    pub(super) async fn pending(&self, index: usize) -> Pending {
+        self.mails[index].lock().await.pending.clone()
     }
 
     /// The mails after the call, in their order.
@@ -70,7 +96,8 @@ impl BeforeCommit for MarkSending<'_> {
         mail.pending.row.next_attempt_at = None;
         mail.pending.row.updated_at = (self.app.now)();
         let written = self.app.effects.ledger.update(&mail.pending.row, mail.pending.version).await;
-        mail.before = Some(before);
+        // The second time it is `sending` already.
+        mail.before.get_or_insert(before);
         match written {
             Ok(true) => {
                 mail.pending.version += 1;
@@ -85,7 +112,14 @@ impl BeforeCommit for MarkSending<'_> {
         }
     }
 
+    fn finished(&self, index: usize, result: &Result<Reply, Failure>) {
+        if let Some(results) = &*self.results.lock().unwrap_or_else(PoisonError::into_inner) {
+            // The receiver lives as long as the call.
+            let _ = results.send((index, result.clone()));
+        }
+    }
+
     fn deadline_passed(&self) -> bool {
-        (self.app.now)() >= self.until
+        self.app.is_stopping() || (self.app.now)() >= self.until
     }
 }

@@ -1,4 +1,4 @@
-//! Writes what came of a mail.
+//! Writes the result of a mail into its row.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::wire::http::DeliveryRow;
 const TRIES: u32 = 4;
 /// The first pause between two tries; fourfold each time.
 const PAUSE: Duration = Duration::from_millis(25);
-/// When the message of a mail shows whose own was taken off. The row is written right after the message is on the queue,
-/// and must be by then: a message that finds a final row is dropped.
+/// The delay of a message that replaces one which another sender has deleted. The row is written right after the message
+/// is on the queue and must be written before the delay is over: a message that finds a final row is dropped.
 const SOON: Duration = Duration::from_mins(1);
 
-/// Writes the row if it still has this version, and gives `disposition`; when it cannot be written, the message stays
-/// and the row tells the next sender what it knows.
+/// Writes the row if it still has this version, and gives `disposition`. When the row cannot be written, the message
+/// stays, and the next sender goes by the row as it is.
 pub(super) async fn settle(
     app: &App,
     row: Delivery,
@@ -50,18 +50,18 @@ pub(super) async fn settle(
     Disposition::Keep(None)
 }
 
-/// Somebody else has written the row. When they gave us up for dead and we know what became of the mail, what we
-/// know is right against their guess: the version to write over. So it is when the write before was ours and only
-/// its answer was lost.
+/// The version to write over after a lost compare-and-swap; `None` when the stored row is to stay. The stored row is
+/// overwritten in two cases: another sender took this one for dead and wrote `unknown`, which is a guess where this one
+/// has the server's reply; or the stored row is this sender's own earlier write, whose answer was lost.
 async fn version_to_overwrite(app: &App, row: &Delivery, version: u64) -> Option<u64> {
     let stored = app.effects.ledger.get(&row.tenant, &row.id).await.ok()??;
-    // The next write after our mark: nobody has decided or tried anything in between.
-    let their_guess = stored.value.status == Status::Unknown && stored.version == version + 1;
+    // The very next write after `sending`: no person has decided and no sender has tried anything in between.
+    let guessed_unknown = stored.value.status == Status::Unknown && stored.version == version + 1;
     let wins = match row.status {
         Status::Sent => matches!(stored.value.status, Status::Sending | Status::Unknown),
-        Status::Failed | Status::Held => their_guess,
-        // Whoever gave us up took the message off the queue.
-        Status::Deferred if their_guess => {
+        Status::Failed | Status::Held => guessed_unknown,
+        // The sender that wrote the guess has deleted the message.
+        Status::Deferred if guessed_unknown => {
             let message = QueueMessage { delay: SOON, ..router::message(row) };
             app.effects.queue.send(&[message]).await.iter().all(Result::is_ok)
         }
@@ -70,13 +70,13 @@ async fn version_to_overwrite(app: &App, row: &Delivery, version: u64) -> Option
     wins.then_some(stored.version)
 }
 
-/// Fails the mail for a reason of ours.
+/// Fails the mail for a reason that is not a server's reply.
 pub(super) async fn fail(app: &App, row: Delivery, version: u64, reason: &str) -> Disposition {
     let row = Delivery { status: Status::Failed, reason: reason.to_owned(), next_attempt_at: None, ..row };
     settle(app, row, version, Disposition::Delete).await
 }
 
-/// Puts the mail off, or gives it up when that would be too late.
+/// Defers the mail, or fails it when the next attempt would be too late.
 pub(super) async fn defer(
     app: &App,
     row: Delivery,

@@ -77,7 +77,7 @@ async fn what_each_outcome_leads_to() {
     ] {
         let world = World::new();
         world.activate("r1", &own(policy)).await;
-        world.tell("e1", &["jan@example.org"]).await;
+        world.accept("e1", &["jan@example.org"]).await;
         world.relays.then([act.clone()]);
         world.work().await;
         let row = world.row();
@@ -123,7 +123,7 @@ async fn whatever_goes_wrong_nothing_is_lost_and_nothing_doubled() {
         world.app.effects.ledger.add_tenant(&acme()).await.unwrap();
         let recipients: Vec<String> = (0..100).map(|index| format!("r{index}@example.org")).collect();
         for (index, to) in recipients.iter().enumerate() {
-            world.tell(&format!("e{index}"), &[to]).await;
+            world.accept(&format!("e{index}"), &[to]).await;
         }
         for round in 0..600 {
             // Trouble for half of the time, then peace.
@@ -181,7 +181,7 @@ async fn which_server_takes_it_and_in_whose_name_is_in_the_row() {
         if let Some(active) = &active {
             world.activate("r1", active).await;
         }
-        world.tell("e1", &["jan@example.org"]).await;
+        world.accept("e1", &["jan@example.org"]).await;
         world.work().await;
         let row = world.row();
         assert_eq!((row.route, row.status), (Some(route), Status::Sent));
@@ -194,7 +194,7 @@ async fn which_server_takes_it_and_in_whose_name_is_in_the_row() {
 async fn a_deferred_mail_is_tried_again_when_it_is_due_and_fails_in_the_end() {
     let world = World::new();
     world.activate("r1", &own(OnFailure::Hold)).await;
-    world.tell("e1", &["jan@example.org"]).await;
+    world.accept("e1", &["jan@example.org"]).await;
     world.relays.then(vec![Act::Fail(Stage::Recipient, FailureCode::SmtpTemporary, 450); 500]);
     let mut runs = 0;
     while world.memory.queued() > 0 {
@@ -220,12 +220,12 @@ async fn a_deferred_mail_is_tried_again_when_it_is_due_and_fails_in_the_end() {
 async fn an_unknown_outcome_is_never_sent_again_by_itself() {
     let world = World::new();
     world.activate("r1", &own(OnFailure::Platform)).await;
-    world.tell("e1", &["jan@example.org"]).await;
+    world.accept("e1", &["jan@example.org"]).await;
     world.relays.then([Act::FailLate(FailureCode::MessageUnknown, 0)]);
     for _ in 0..50 {
         world.work().await;
         // The event repeated, a message repeated.
-        world.tell("e1", &["jan@example.org"]).await;
+        world.accept("e1", &["jan@example.org"]).await;
         let again = router_message(&world);
         world.app.effects.queue.send(&[again]).await;
         world.memory.pass(HOUR);
@@ -238,29 +238,34 @@ fn router_message(world: &World) -> crate::effects::QueueMessage {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sender_that_died_after_the_dot_leaves_an_unknown_and_not_a_second_mail() {
+async fn a_sender_that_died_leaves_unknown_only_the_mail_whose_reply_it_had_not_read() {
     let world = World::new();
     world.activate("r1", &own(OnFailure::Hold)).await;
-    world.tell("e1", &["jan@example.org", "ann@example.org"]).await;
+    world.accept("e1", &["jan@example.org", "ann@example.org"]).await;
     world.relays.then([Act::Accept, Act::Panic]);
     assert_eq!(world.work().await, 2);
-    // The panic took the outcome of the first with it: both stay, and neither may be sent again.
+    // The reply to the first was read, so it is recorded; only the second is in doubt, and may not be sent again.
+    let statuses = || {
+        let mut rows = world.memory.rows();
+        rows.sort_by(|one, other| other.recipient.cmp(&one.recipient));
+        rows.iter().map(|row| row.status).collect::<Vec<_>>()
+    };
     assert_eq!(world.memory.queued(), 2);
-    assert!(world.memory.rows().iter().all(|row| row.status == Status::Sending));
+    assert_eq!(statuses(), [Status::Sent, Status::Sending]);
     world.memory.pass(VISIBILITY);
     assert_eq!(world.work().await, 2);
-    assert!(world.memory.rows().iter().all(|row| row.status == Status::Sending), "the lease is not over");
+    assert_eq!(statuses(), [Status::Sent, Status::Sending], "the lease is not over");
     world.memory.pass(HOUR);
     world.work().await;
-    assert!(world.memory.rows().iter().all(|row| row.status == Status::Unknown));
+    assert_eq!(statuses(), [Status::Sent, Status::Unknown]);
     assert_eq!((world.memory.queued(), world.relays.taken().len()), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_touches_the_mails_of_its_relay_alone() {
+async fn a_panic_touches_only_the_mails_of_its_relay() {
     let world = World::new();
     world.activate("r1", &own(OnFailure::Hold)).await;
-    world.tell("e1", &["jan@example.org"]).await;
+    world.accept("e1", &["jan@example.org"]).await;
     let other = crate::testing::world::event("e1", &["jan@example.org"]).replace("acme", "other");
     super::super::router::accept(&world.app, other.as_bytes(), None).await.unwrap();
     world.relays.then([Act::Panic]);
@@ -273,7 +278,7 @@ async fn a_panic_touches_the_mails_of_its_relay_alone() {
 #[tokio::test(start_paused = true)]
 async fn two_messages_for_one_row_are_one_mail() {
     let world = World::new();
-    world.tell("e1", &["jan@example.org"]).await;
+    world.accept("e1", &["jan@example.org"]).await;
     let again = router_message(&world);
     world.app.effects.queue.send(&[again]).await;
     for _ in 0..5 {
@@ -300,7 +305,7 @@ async fn whatever_effect_fails_once_the_mail_is_sent_once() {
         for first in [Act::Accept, Act::Fail(Stage::Recipient, FailureCode::SmtpTemporary, 450)] {
             let world = World::new();
             world.activate("r1", &own(OnFailure::Hold)).await;
-            world.tell("e1", &["jan@example.org"]).await;
+            world.accept("e1", &["jan@example.org"]).await;
             world.relays.then([first]);
             world.memory.fail(operation, 1);
             for _ in 0..10 {
@@ -319,7 +324,7 @@ async fn whatever_effect_fails_once_the_mail_is_sent_once() {
 #[tokio::test(start_paused = true)]
 async fn a_result_that_cannot_be_written_becomes_unknown_and_not_a_second_mail() {
     let world = World::new();
-    world.tell("e1", &["jan@example.org"]).await;
+    world.accept("e1", &["jan@example.org"]).await;
     // The first update is the gate's; the next four are the result's.
     world.relays.then([Act::AcceptThenFail("ledger.update", 4)]);
     world.work().await;
@@ -330,7 +335,7 @@ async fn a_result_that_cannot_be_written_becomes_unknown_and_not_a_second_mail()
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_sender_knows_wins_over_the_guess_of_who_gave_it_up() {
+async fn a_reply_wins_over_the_guess_of_another_sender() {
     for (known, stays) in [
         (Status::Sent, 0),
         (Status::Failed, 0),
@@ -339,7 +344,7 @@ async fn what_a_sender_knows_wins_over_the_guess_of_who_gave_it_up() {
         (Status::Unknown, 0),
     ] {
         let world = World::new();
-        world.tell("e1", &["jan@example.org"]).await;
+        world.accept("e1", &["jan@example.org"]).await;
         let ledger = &world.app.effects.ledger;
         let marked = Delivery { status: Status::Sending, ..world.row() };
         assert!(ledger.update(&marked, 1).await.unwrap());
@@ -361,9 +366,9 @@ async fn what_a_sender_knows_wins_over_the_guess_of_who_gave_it_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bodies_of_others_leave_the_queue_and_fail_nobody() {
+async fn foreign_bodies_leave_the_queue_and_fail_no_other_message() {
     let world = World::new();
-    world.tell("e1", &["jan@example.org"]).await;
+    world.accept("e1", &["jan@example.org"]).await;
     let record = |id: &str, body: &str| Record {
         message_id: id.to_owned(),
         receipt: id.to_owned(),
@@ -385,7 +390,7 @@ async fn bodies_of_others_leave_the_queue_and_fail_nobody() {
 async fn a_password_replaced_meanwhile_is_read_again_once() {
     let world = World::new();
     world.activate("r1", &own(OnFailure::Hold)).await;
-    world.tell("e1", &["jan@example.org"]).await;
+    world.accept("e1", &["jan@example.org"]).await;
     world.work().await;
     // Another process saves; the marker that would tell this one is lost to a crash.
     let secrets = &world.app.effects.secrets;
@@ -394,7 +399,7 @@ async fn a_password_replaced_meanwhile_is_read_again_once() {
     let document = crate::wire::settings::to_document(&own(OnFailure::Hold));
     secrets.put_pending(&acme(), &new, &document).await.unwrap();
     assert!(secrets.promote(&acme(), &new, Some(&old)).await.unwrap());
-    world.tell("e2", &["jan@example.org"]).await;
+    world.accept("e2", &["jan@example.org"]).await;
     world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
     world.work().await;
     assert_eq!(world.relays.taken(), [taken(Some("acme"), "r1"), taken(Some("acme"), "r2")]);
@@ -402,17 +407,17 @@ async fn a_password_replaced_meanwhile_is_read_again_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_relay_is_left_alone_told_of_and_comes_back() {
+async fn a_broken_relay_is_paused_announced_and_comes_back() {
     let world = World::new();
     world.activate("r1", &own(OnFailure::Hold)).await;
     super::super::alert::remember_admin(&world.app, &acme(), "admin@acme.example", "en").await;
-    world.tell("e1", &["jan@example.org"]).await;
+    world.accept("e1", &["jan@example.org"]).await;
     world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
     world.work().await;
     let types = |world: &World| world.memory.take_emitted().iter().map(|e| e.detail_type).collect::<Vec<_>>();
     assert_eq!(types(&world), ["Relay Unhealthy"]);
     // Held without asking the relay again; the alert goes to the admin, by the platform's server.
-    world.tell("e2", &["jan@example.org"]).await;
+    world.accept("e2", &["jan@example.org"]).await;
     world.work().await;
     let alert = Taken { to: "admin@acme.example".to_owned(), ..taken(None, "p1") };
     assert_eq!(world.relays.taken(), [alert]);
@@ -420,7 +425,7 @@ async fn a_broken_relay_is_left_alone_told_of_and_comes_back() {
     assert_eq!((held(&world), world.memory.queued()), (2, 0));
     // After the pause one mail is the probe; that it passes releases the others, oldest first.
     world.memory.pass(Duration::from_mins(2));
-    world.tell("e3", &["jan@example.org"]).await;
+    world.accept("e3", &["jan@example.org"]).await;
     world.work().await;
     assert_eq!(types(&world), ["Relay Recovered"]);
     assert_eq!((held(&world), world.memory.queued()), (0, 2));
@@ -435,7 +440,7 @@ async fn connections_refused_in_a_row_open_the_breaker() {
     world.activate("r1", &own(OnFailure::Platform)).await;
     world.relays.then(vec![Act::Fail(Stage::Connect, FailureCode::ConnectRefused, 0); 5]);
     for index in 0..6 {
-        world.tell(&format!("e{index}"), &["jan@example.org"]).await;
+        world.accept(&format!("e{index}"), &["jan@example.org"]).await;
         world.work().await;
     }
     // Five were deferred, as any lost connection; the sixth goes the way the policy says without a try.
@@ -451,7 +456,7 @@ async fn unreadable_settings_hold_the_mail() {
     let secrets = &world.app.effects.secrets;
     secrets.put_pending(&acme(), &revision, "{\"garbage\":1}").await.unwrap();
     secrets.promote(&acme(), &revision, None).await.unwrap();
-    world.tell("e1", &["jan@example.org"]).await;
+    world.accept("e1", &["jan@example.org"]).await;
     world.work().await;
     assert_eq!((world.row().status, world.relays.taken().len()), (Status::Held, 0));
 }
@@ -462,7 +467,7 @@ async fn a_provider_that_counts_gets_no_more_than_it_takes() {
     world.activate("r1", &settings("smtp.office365.com", Via::Relay, OnFailure::Hold)).await;
     let recipients: Vec<String> = (0..45).map(|index| format!("r{index}@example.org")).collect();
     let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
-    world.tell("e1", &recipients).await;
+    world.accept("e1", &recipients).await;
     for _ in 0..5 {
         world.work().await;
     }
@@ -488,7 +493,7 @@ async fn a_provider_that_counts_connections_gets_no_more_from_all_senders_togeth
     for other in &others {
         assert!(throttle::acquire(&other.app, &key, &host).await.is_ok());
     }
-    world.tell("e1", &["jan@example.org"]).await;
+    world.accept("e1", &["jan@example.org"]).await;
     world.work().await;
     let row = world.row();
     assert_eq!((row.status, row.attempts.len(), world.memory.queued()), (Status::Deferred, 0, 1), "{row:?}");
@@ -502,19 +507,19 @@ async fn a_provider_that_counts_connections_gets_no_more_from_all_senders_togeth
     for _ in 0..2 {
         assert!(throttle::acquire(&world.another_process().app, &key, &host).await.is_ok());
     }
-    world.tell("e2", &["ann@example.org"]).await;
+    world.accept("e2", &["ann@example.org"]).await;
     world.work().await;
     assert_eq!(world.relays.taken().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_platforms_server_is_left_alone_while_it_is_broken_and_its_mail_waits() {
+async fn the_platforms_mail_waits_while_its_server_is_broken() {
     let world = World::new();
-    world.tell("e1", &["a@example.org"]).await;
+    world.accept("e1", &["a@example.org"]).await;
     world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
     world.work().await;
     for event in ["e2", "e3", "e4"] {
-        world.tell(event, &["b@example.org"]).await;
+        world.accept(event, &["b@example.org"]).await;
     }
     world.work().await;
     let rows = world.memory.rows();
@@ -535,7 +540,7 @@ async fn the_platforms_server_is_left_alone_while_it_is_broken_and_its_mail_wait
 async fn no_secret_is_told() {
     let world = World::new();
     world.activate("r1", &own(OnFailure::Hold)).await;
-    world.tell("e1", &["jan@example.org"]).await;
+    world.accept("e1", &["jan@example.org"]).await;
     world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
     world.work().await;
     let told = format!("{:?} {:?}", world.memory.rows(), world.memory.take_emitted());
@@ -547,7 +552,7 @@ async fn what_is_not_the_mails_fault_hides_it_for_seconds() {
     for operation in ["ledger.get", "ledger.get_event", "ledger.get_state", "secrets.get", "ledger.update"] {
         let world = World::new();
         world.activate("r1", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
-        world.tell("e1", &["jan@example.org"]).await;
+        world.accept("e1", &["jan@example.org"]).await;
         // More often than a batch tries by itself.
         world.memory.fail(operation, 1);
         world.work().await;
@@ -563,7 +568,7 @@ async fn what_is_not_the_mails_fault_hides_it_for_seconds() {
 async fn a_store_that_stays_out_of_reach_is_asked_ever_more_rarely() {
     let world = World::new();
     world.activate("r1", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
-    world.tell("e1", &["jan@example.org"]).await;
+    world.accept("e1", &["jan@example.org"]).await;
     world.memory.fail("ledger.get", u32::MAX);
     let mut asked = 0;
     for _ in 0..3600 {

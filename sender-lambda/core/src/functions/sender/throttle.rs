@@ -21,7 +21,7 @@ const LEASES: &str = "leases";
 /// How soon a mail that found no free connection asks again.
 const NEXT_LEASE: Duration = Duration::from_secs(5);
 
-/// The lease of a connection, where the provider limits connections.
+/// The lease of a connection; empty where the provider does not limit connections.
 pub(super) struct ConnectionLease(Option<Tenant>);
 
 /// Acquires the lease of a connection.
@@ -87,7 +87,7 @@ fn back_off(app: &App, pending: &Pending, shortest: Duration) -> Duration {
     limits::back_off(waited, shortest, random_unit())
 }
 
-/// Keeps to what the provider allows: what is beyond waits for its turn.
+/// Keeps to the mails per period that the provider allows, and defers the others.
 pub(super) async fn throttle(
     app: &App,
     key: &RelayKey,
