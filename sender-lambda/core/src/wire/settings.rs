@@ -219,11 +219,14 @@ pub fn to_document(settings: &Settings) -> Zeroizing<String> {
     Zeroizing::new(text.to_owned())
 }
 
-/// Reads what [`to_document`] wrote, and the platform's secret, which an operator writes by hand as SmtpSettings
-/// with `{"set": …}` secrets. The error names no secret.
+/// Reads the document of [`to_document`], and the platform's secret, which an operator writes by hand as SmtpSettings
+/// with `{"set": …}` secrets.
 ///
-/// The operator's limits are not asked again: what was stored was within them, and the dialler looks at every
-/// address and port anyway.
+/// The operator's limits are not asked again: the document was within them when it was stored, and the dialler checks
+/// every address and port anyway.
+///
+/// # Errors
+/// The document is no settings, or a secret is missing; the message names no secret.
 pub fn from_document(document: &str) -> Result<Settings, String> {
     let mut value =
         rules::parse(document.as_bytes()).map_err(|reason| format!("not settings: {reason:?}"))?;
