@@ -1,4 +1,4 @@
-// A change of the language keeps what is shown: typed text, the result of a test, and the focus of the admin.
+// A change of the language keeps the state of the form: typed text, the result of a test, and the focus of the admin.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch } from '../harness/browser.mjs';

@@ -353,7 +353,7 @@ for (const [status, json, headers, expected] of problems) {
     const text = await alert.innerText();
     assert.match(text, expected);
     if (json) assert.ok(text.includes(json.code));
-    await becomes(async () => (await value()).password.set, SECRET, 'what was typed stays');
+    await becomes(async () => (await value()).password.set, SECRET, 'the typed text stays');
     await becomes(() => button('activate').getAttribute('aria-disabled'), 'false');
   });
 }

@@ -14,7 +14,7 @@ export async function until(what, ask, check = () => {}) {
     check();
     const answer = await ask();
     if (answer) return answer;
-    if (Date.now() > end) throw new Error(`${what}: waited for in vain`);
+    if (Date.now() > end) throw new Error(`${what}: not reached in time`);
     await pause(50);
   }
 }

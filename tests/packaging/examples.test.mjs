@@ -72,7 +72,7 @@ for (const name of ['react', 'vue', 'svelte']) {
     assert.equal(own, 'file:../../dist');
     const here = (await manifest(import.meta.dirname)).devDependencies;
     for (const [other, version] of Object.entries(others))
-      assert.equal(version, here[other], `${other} is what is tried here`);
+      assert.equal(version, here[other], `${other} is the version under test`);
     const path = await project({ from: join(examples, name), uses: Object.keys(others) });
     if (others.typescript) {
       const tsc = join(import.meta.dirname, 'node_modules/typescript/bin/tsc');

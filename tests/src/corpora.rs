@@ -200,12 +200,12 @@ fn ispdb() -> Vec<Vector> {
     let mut vectors = Vec::new();
     let mut domains = Vec::new();
     for line in include_str!("../corpora/ispdb/servers.txt").lines() {
-        let mut words = line.split(' ');
-        match words.next() {
-            Some("domains") => domains = words.collect(),
+        let mut fields = line.split(' ');
+        match fields.next() {
+            Some("domains") => domains = fields.collect(),
             Some("server") => {
-                let mut word = || words.next().unwrap_or_default();
-                let (host, port, mode, username) = (word(), word(), word(), word());
+                let mut field = || fields.next().unwrap_or_default();
+                let (host, port, mode, username) = (field(), field(), field(), field());
                 let port: u16 = port.parse().expect("a port");
                 for domain in &domains {
                     let host = host.replace("%EMAILDOMAIN%", domain);

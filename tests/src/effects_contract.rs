@@ -108,7 +108,10 @@ pub async fn secrets(secrets: &dyn Secrets, run: &str) {
     assert_eq!(labels(secrets, &acme).await, [Some(two.clone()), Some(one.clone()), None]);
 
     secrets.put_pending(&acme, &three, "third").await.expect("put");
-    secrets.discard_pending(&acme, &two).await.expect("discarding what is not pending changes nothing");
+    secrets
+        .discard_pending(&acme, &two)
+        .await
+        .expect("discarding a version that is not pending changes nothing");
     assert_eq!(labels(secrets, &acme).await, [Some(two.clone()), Some(one.clone()), Some(three.clone())]);
     secrets.discard_pending(&acme, &three).await.expect("discard");
     assert_eq!(labels(secrets, &acme).await, [Some(two.clone()), Some(one.clone()), None]);
@@ -176,7 +179,7 @@ async fn all(ledger: &dyn Ledger, tenant: &Tenant, filter: &Filter, order: Order
     let (mut found, mut pages, mut cursor) = (Vec::new(), 0, None);
     loop {
         let page = ledger.list(tenant, filter, order, cursor.as_deref(), 2).await.expect("list");
-        assert!(page.deliveries.len() <= 2, "a page keeps to its limit");
+        assert!(page.deliveries.len() <= 2, "a page is within its limit");
         found.extend(page.deliveries.iter().map(|row| format!("{}>{}", row.event, row.recipient)));
         pages += 1;
         assert!(pages < 50, "a list ends");
@@ -292,14 +295,14 @@ async fn tenants(ledger: &dyn Ledger, run: &str) {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let page = ledger.tenants(after.as_ref(), 2).await.expect("tenants");
-        assert!(page.len() <= 2, "a page keeps to its limit");
+        assert!(page.len() <= 2, "a page is within its limit");
         let Some(last) = page.last() else { break };
         after = Some(last.clone());
         found.extend(page);
     }
     assert!(found.is_sorted(), "in order: {found:?}");
     let ours: Vec<_> = found.into_iter().filter(|name| names.contains(name)).collect();
-    assert_eq!(ours, names, "each of them once");
+    assert_eq!(ours, names, "each tenant once");
 }
 
 /// Sending and hiding messages, and the visibility timeout.
@@ -340,7 +343,11 @@ pub async fn queue(queue: &dyn Queue, bench: &dyn QueueBench, run: &str) {
     again.extend(bench.receive(VISIBILITY).await);
     again.sort_by(|(_, a), (_, b)| a.cmp(b));
     let bodies: Vec<_> = again.iter().map(|(_, body)| body.as_str()).collect();
-    assert_eq!(bodies, ["later", "now"], "what was not deleted shows again; what was delayed shows at last");
+    assert_eq!(
+        bodies,
+        ["later", "now"],
+        "an undeleted message is visible again, a delayed message after its delay"
+    );
 
     let (later, now) = (&again[0].0, &again[1].0);
     bench.delete(later).await;
@@ -350,7 +357,7 @@ pub async fn queue(queue: &dyn Queue, bench: &dyn QueueBench, run: &str) {
     bench.pass(Duration::from_secs(4)).await;
     let back = bench.receive(VISIBILITY).await;
     assert_eq!(back.len(), 1, "{back:?}");
-    queue.hide(&back[0].0, Duration::ZERO).await.expect("hiding for no time gives it back");
+    queue.hide(&back[0].0, Duration::ZERO).await.expect("hiding for no time makes a message visible");
     let back = bench.receive(VISIBILITY).await;
     assert_eq!(back.len(), 1, "{back:?}");
     let beyond = queue.hide(&back[0].0, Duration::from_hours(13)).await;

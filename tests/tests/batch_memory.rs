@@ -101,7 +101,7 @@ async fn extra(count: usize, size: usize) -> usize {
     MOST.store(before, Relaxed);
     let results = client.send(&mails, &Open).await;
     let most = MOST.load(Relaxed) - before;
-    assert!(results.iter().all(|result| matches!(result, Some(Ok(_)))), "all were taken");
+    assert!(results.iter().all(|result| matches!(result, Some(Ok(_)))), "all were accepted");
     client.quit().await;
     server.await.unwrap();
     // The results belong to the caller, one for each mail: its slot, the text of its reply, and its place in the

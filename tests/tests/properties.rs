@@ -291,21 +291,21 @@ proptest! {
 
     #[test]
     fn an_offer_is_parsed_in_any_order_and_case(
-        words in prop::sample::subsequence(vec!["starttls", "pipelining", "8bitmime", "smtputf8", "size 1000"], 0..=5)
+        keywords in prop::sample::subsequence(vec!["starttls", "pipelining", "8bitmime", "smtputf8", "size 1000"], 0..=5)
             .prop_shuffle(),
         upper in any::<bool>(),
         noise in vec("[A-Z]{5,9}X( [!-~]{1,8}){0,2}", 0..4),
     ) {
-        let shown = words.iter().map(|word| if upper { word.to_uppercase() } else { (*word).to_owned() });
+        let shown = keywords.iter().map(|keyword| if upper { keyword.to_uppercase() } else { (*keyword).to_owned() });
         let lines: Vec<String> = [String::from("mx.test")].into_iter().chain(shown).chain(noise).collect();
         let reply = RawReply { code: 250, lines };
         fuzz::ehlo::holds(&reply);
         let offer = Offer::parse(&reply);
-        prop_assert_eq!(offer.starttls, words.contains(&"starttls"));
-        prop_assert_eq!(offer.pipelining, words.contains(&"pipelining"));
-        prop_assert_eq!(offer.eight_bit, words.contains(&"8bitmime"));
-        prop_assert_eq!(offer.smtputf8, words.contains(&"smtputf8"));
-        prop_assert_eq!(offer.size, words.contains(&"size 1000").then_some(1000));
+        prop_assert_eq!(offer.starttls, keywords.contains(&"starttls"));
+        prop_assert_eq!(offer.pipelining, keywords.contains(&"pipelining"));
+        prop_assert_eq!(offer.eight_bit, keywords.contains(&"8bitmime"));
+        prop_assert_eq!(offer.smtputf8, keywords.contains(&"smtputf8"));
+        prop_assert_eq!(offer.size, keywords.contains(&"size 1000").then_some(1000));
     }
 
     #[test]

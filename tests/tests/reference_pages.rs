@@ -383,5 +383,5 @@ fn every_link_leads_to_a_file_and_a_heading() {
             }
         }
     }
-    assert!(dead.is_empty(), "links that lead nowhere:\n{dead}");
+    assert!(dead.is_empty(), "links without a target:\n{dead}");
 }

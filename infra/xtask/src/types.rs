@@ -28,7 +28,7 @@ pub(crate) fn write() -> Result<()> {
     fs::write(&file, types()?).with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// The suite `types`: checks that the file is what `write` would write.
+/// The suite `types`: checks that the file is the one that `write` would write.
 pub(crate) fn verify() -> Result<()> {
     let file = file();
     let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;

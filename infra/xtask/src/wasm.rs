@@ -180,7 +180,7 @@ fn reasons() -> String {
 }
 
 /// The messages as modules: each a list in the order of the catalogue, so that no code is repeated. Issues that only
-/// the server finds have no entry, because the server sends their messages.
+/// the server finds have an empty text, because the server sends their messages.
 fn locales(package: &Path, target: &Path) -> Result<()> {
     fs::create_dir_all(target)?;
     for locale in Locale::ALL.iter().map(|locale| locale.tag()) {

@@ -47,7 +47,7 @@ async fn main() {
     let document = request.settings.to_string();
     let checked = check(document.as_bytes(), &config, "en", jiff::Timestamp::now().as_second());
     let report = checked.report;
-    let draft = checked.draft.unwrap_or_else(|| panic!("settings that can be used: {report:?}"));
+    let draft = checked.draft.unwrap_or_else(|| panic!("settings without errors: {report:?}"));
     let settings = draft.resolve(None, "en").expect("settings with their secrets");
     let mails: Vec<Mail> = request
         .mails

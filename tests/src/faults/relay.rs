@@ -1,4 +1,4 @@
-//! A relay that takes mail or fails, depending on its mood, and records what it did with each mail.
+//! A relay that takes mail or fails, depending on its mood, and records each mail in the book.
 
 use std::io;
 use std::net::SocketAddr;
@@ -51,12 +51,12 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    /// The present password.
+    /// The password that the relay accepts now.
     pub(super) fn password(&self) -> String {
         self.password.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Changes the password.
+    /// Changes the password that the relay accepts.
     pub(super) fn change_password(&self, password: &str) {
         password.clone_into(&mut self.password.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -252,7 +252,7 @@ impl Talk<'_> {
                     match this {
                         Mood::NoToRecipient => {
                             self.relay.book.refuse(self.relay.lane, address);
-                            self.say("550 5.1.1 nobody of that name").await?;
+                            self.say("550 5.1.1 no such user").await?;
                         }
                         Mood::BusyToRecipient => {
                             self.relay.book.defer(self.relay.lane);

@@ -73,7 +73,7 @@ pub fn play(data: &[u8]) -> Run {
     let mut heard: Vec<Option<Heard>> = vec![None; mails.len()];
     for connection in &stage.connections {
         for (index, new) in observer::listen(connection, &mails, window.get()) {
-            assert!(heard[index].as_ref().is_none_or(Heard::in_vain), "mail {index} left twice");
+            assert!(heard[index].as_ref().is_none_or(Heard::in_vain), "mail {index} was sent twice");
             heard[index] = Some(new);
         }
     }
@@ -81,7 +81,10 @@ pub fn play(data: &[u8]) -> Run {
         [gate.committed(), other_gate.committed().iter().map(|index| index + first.len()).collect()].concat();
     for (index, outcome) in outcomes.iter().enumerate() {
         let in_batch = if index < first.len() { index } else { index - first.len() };
-        assert!(heard[index].is_none() || committed.contains(&index), "mail {index} left unasked");
+        assert!(
+            heard[index].is_none() || committed.contains(&index),
+            "mail {index} was sent without the gate"
+        );
         judge(index, outcome.as_ref(), heard[index].as_ref(), refuse == Some(in_batch));
     }
     let written = stage.connections.iter().map(stage::Connection::written).collect();
@@ -104,7 +107,7 @@ pub fn addressed(from: &str, to: &str) {
     let written = String::from_utf8(stage.connections[0].written()).expect("text");
     let lines: Vec<&str> = written.split_terminator("\r\n").collect();
     if !matches!(outcomes[..], [Some(Ok(_))]) {
-        assert_eq!(lines, ["EHLO client.test"], "an envelope that cannot be is not begun");
+        assert_eq!(lines, ["EHLO client.test"], "an invalid envelope is not begun");
         return;
     }
     let [_, mail, rcpt, "DATA", "X: y", "."] = lines[..] else { panic!("{written:?}") };
@@ -120,13 +123,13 @@ pub fn addressed(from: &str, to: &str) {
 /// Checks that the outcome agrees with the server's reply after the dot.
 fn judge(index: usize, outcome: Option<&Result<Reply, Failure>>, heard: Option<&Heard>, refused: bool) {
     match (outcome, heard) {
-        (None, None) => assert!(refused, "mail {index} was left out"),
-        (None, Some(_)) => panic!("mail {index} left and has no outcome"),
+        (None, None) => assert!(refused, "mail {index} was not sent"),
+        (None, Some(_)) => panic!("mail {index} was sent and has no outcome"),
         (Some(Ok(reply)), Some(heard)) => {
             assert!(reply.is_positive());
             assert_eq!(heard.reply, Some(reply.code), "mail {index} was not accepted by this reply");
         }
-        (Some(Ok(_)), None) => panic!("mail {index} never left"),
+        (Some(Ok(_)), None) => panic!("mail {index} was never sent"),
         (Some(Err(failure)), Some(heard)) => match heard.reply {
             // The mail had to be sent in another way, which may have failed for any reason.
             _ if heard.in_vain() => {}

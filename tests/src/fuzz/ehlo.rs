@@ -19,9 +19,9 @@ pub fn run(data: &[u8]) {
 /// Checks the offer of any reply.
 pub fn holds(reply: &RawReply) {
     let offer = Offer::parse(reply);
-    assert_eq!(offer.lines.len() + 1, reply.lines.len(), "a line is a line");
+    assert_eq!(offer.lines.len() + 1, reply.lines.len(), "each line of the reply is a line of the offer");
     assert!(!offer.lines.iter().any(|line| line.contains(char::is_control)), "{offer:?}");
-    assert!(offer.mail_max != Some(0), "a limit of nothing would wait for ever");
+    assert!(offer.mail_max != Some(0), "a limit of zero mails would wait for ever");
     if let Some(names) = &offer.auth {
         for (index, name) in names.iter().enumerate() {
             assert!(!names[..index].contains(name), "{name} twice");
@@ -30,7 +30,7 @@ pub fn holds(reply: &RawReply) {
     }
     let mechanisms = offer.mechanisms(&ALL);
     let mut rest = ALL.iter();
-    assert!(mechanisms.iter().all(|found| rest.any(|wanted| wanted == found)), "in the order wanted");
+    assert!(mechanisms.iter().all(|found| rest.any(|wanted| wanted == found)), "in the order of preference");
     for wanted in ALL {
         let offered = offer.auth.iter().flatten().any(|name| name == wanted.name());
         assert_eq!(mechanisms.contains(&wanted), offered, "{wanted:?}");

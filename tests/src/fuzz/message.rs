@@ -18,12 +18,12 @@ pub fn run(data: &[u8]) {
             let more = lines.next().expect("the rest of the line");
             got.extend_from_slice(more.strip_prefix(b" ").expect("a folded line"));
         }
-        assert_eq!(got, line, "what is read is what was meant");
+        assert_eq!(got, line, "the decoded line is unchanged");
     }
     assert_eq!(lines.next(), None, "nothing is added");
     if std::str::from_utf8(data).is_ok() {
         let torn = wire.split(|&byte| byte == b'\n').find(|line| std::str::from_utf8(line).is_err());
-        assert_eq!(torn, None, "no character is torn apart");
+        assert_eq!(torn, None, "no character is split");
     }
 }
 

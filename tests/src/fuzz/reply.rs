@@ -5,7 +5,7 @@ use ownpost_smtp::reply::{MAX_LINE, MAX_LINES, MAX_REPLY, RawReply, ReplyParser,
 /// Parses the bytes as a server's lines.
 pub fn run(data: &[u8]) {
     let first = parse(data);
-    assert_eq!(first, parse(data), "the same bytes are the same replies");
+    assert_eq!(first, parse(data), "the same bytes give the same replies");
     for raw in first.iter().flatten() {
         holds(raw);
     }
@@ -51,14 +51,14 @@ fn holds(raw: &RawReply) {
     let wire = render(raw);
     let short = raw.lines.iter().all(|line| line.len() + 4 <= MAX_LINE) && wire.len() <= MAX_REPLY;
     if short {
-        assert_eq!(parse(&wire), [Ok(raw.clone())], "what is written is read");
+        assert_eq!(parse(&wire), [Ok(raw.clone())], "a written reply is parsed unchanged");
     }
 
     let reply = raw.clone().into_reply();
     assert_eq!(reply.code, raw.code);
     assert!(!reply.text.chars().any(|c| c.is_control() && c != '\n'), "{reply:?}");
     assert_eq!(reply.text.matches('\n').count() + 1, raw.lines.len(), "a line of text for each line");
-    assert!(reply.text.len() <= size + raw.lines.len(), "text is taken away, never added");
+    assert!(reply.text.len() <= size + raw.lines.len(), "text is removed, never added");
     if let Some(enhanced) = reply.enhanced {
         assert_eq!(u16::from(enhanced.0), raw.code / 100, "the classes agree");
         assert!(raw.lines[0].starts_with(&enhanced.0.to_string()));

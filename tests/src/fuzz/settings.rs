@@ -27,7 +27,7 @@ pub fn run(data: &[u8]) {
         assert_eq!(
             from_document(&to_document(&settings)).as_ref(),
             Ok(&settings),
-            "what is stored can be read"
+            "a stored document can be read"
         );
         public(&settings);
     }
@@ -49,7 +49,7 @@ fn consistent(checked: &CheckedDraft) {
     let issues = &checked.report.issues;
     let usable = issues.iter().all(|issue| issue.severity == Severity::Warning);
     assert_eq!(checked.report.valid, usable);
-    assert_eq!(checked.draft.is_some(), usable, "what the rules accept can be used: {issues:?}");
+    assert_eq!(checked.draft.is_some(), usable, "settings that the rules accept can be used: {issues:?}");
     assert!(!checked.unreadable || issues.len() == 1);
 }
 

@@ -1,13 +1,13 @@
-"""Deploys infra/template.yaml on an emulator, or only what the effects need, and prints the outputs as JSON.
+"""Deploys infra/template.yaml on an emulator, or only the resources of the effects, and prints the outputs as JSON.
 
     deploy.py stack ENDPOINT BINARY PARAMETERS CLAIMS
                                                    the whole template through CloudFormation, with the binary, and
                                                    an identity provider that has signed a token for each of the claims
-    deploy.py logs ENDPOINT                        what the functions have logged, line by line
-    deploy.py parts ENDPOINT                       table, queue and bus alone, for emulators without SAM
+    deploy.py logs ENDPOINT                        the log of the functions, line by line
+    deploy.py parts ENDPOINT                       only table, queue and bus, for emulators without SAM
     deploy.py expand                               the template as SAM expands it
 
-Whatever is created comes out of the template, so that the tests meet the keys and indexes that operators get.
+Every resource is created from the template, so that the tests use the same keys and indexes as operators.
 """
 
 import base64
@@ -58,7 +58,7 @@ def expand():
 
 
 def identity_provider(s3, endpoint, tokens):
-    """An issuer of tokens: its documents lie in a bucket. `tokens` are the claims; the tokens come back."""
+    """Makes an issuer of tokens whose documents are in a bucket. `tokens` are the claims; returns the signed tokens."""
     encode = lambda data: base64.urlsafe_b64encode(data).rstrip(b"=").decode()
     number = lambda value: encode(value.to_bytes((value.bit_length() + 7) // 8, "big"))
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -87,7 +87,7 @@ def identity_provider(s3, endpoint, tokens):
 
 
 def routes(endpoint, api, function, issuer):
-    """ministack does not read the OpenAPI body of an HTTP API in a template. What the body names is made one by one."""
+    """Creates the routes of the OpenAPI body one by one, because ministack does not read the body in a template."""
     gateway = client("apigatewayv2", endpoint)
     body = expand()["Resources"]["Api"]["Properties"]["Body"]
     ((name, scheme),) = body["components"]["securitySchemes"].items()
@@ -119,7 +119,7 @@ def routes(endpoint, api, function, issuer):
 
 
 def stack(endpoint, binary, parameters, tokens):
-    # `sam deploy` does the same: the artefact goes to a bucket, and the template names it there.
+    # As `sam deploy` does: the artefact is put into a bucket, and the template refers to it.
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as files:
         entry = zipfile.ZipInfo("bootstrap")
@@ -132,7 +132,7 @@ def stack(endpoint, binary, parameters, tokens):
     issuer, signed = identity_provider(s3, endpoint, tokens)
     parameters = {"JwtIssuer": issuer, "JwtAudience": "ownpost", **parameters}
 
-    # ministack hands a Number parameter on as text, and its queue poller then compares it with a number.
+    # ministack passes a Number parameter as text, but its queue poller compares it with a number.
     body = template("s3://artefacts/ownpost-lambda.zip")
     concurrency = "MaximumConcurrency: !Ref SenderConcurrency"
     assert body.count(concurrency) == 1

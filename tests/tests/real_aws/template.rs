@@ -136,7 +136,7 @@ fn the_queue_settings_lose_no_message_and_show_none_too_early() {
     let sends = functions.iter().find(|(_, function)| function["Handler"] == "sender");
     let timeout = Duration::from_secs(sends.expect("a sender").1["Timeout"].as_u64().expect("set"));
     let longest = sender::BEGIN_FOR + Timeouts::SEND.data + Timeouts::SEND.done;
-    assert!(timeout > longest, "the sender may be ended with a mail under way: {timeout:?}, {longest:?}");
+    assert!(timeout > longest, "the sender may be ended while it sends a mail: {timeout:?}, {longest:?}");
     for (name, queue) in queues {
         assert_eq!(queue["SqsManagedSseEnabled"], true, "{name}");
         assert_eq!(queue["MessageRetentionPeriod"], 1_209_600, "{name}");

@@ -70,7 +70,7 @@ pub(super) fn listen(connection: &Connection, mails: &[Mail], window: usize) -> 
             Asked::Mail => refused = is_refusal,
             Asked::Rcpt => refused |= is_refusal,
             Asked::End(number, chunk) => {
-                assert!(window > 1 || !refused, "mail {number} left behind a refusal");
+                assert!(window > 1 || !refused, "mail {number} was sent after a refusal");
                 let reply = answer.map(|reply| reply.code);
                 left.push((*number, Heard { reply, chunk: *chunk, refused, closing }));
             }
@@ -96,7 +96,7 @@ fn stays_in_step(connection: &Connection, mails: &[Mail], window: usize) {
                     let replies = parse(&said).len();
                     // With more than one mail in flight, the reply to one may arrive while the next is written.
                     let whole = said.is_empty() || said.ends_with(b"\n");
-                    assert!(window > 1 || whole, "written behind half a reply");
+                    assert!(window > 1 || whole, "written after half a reply");
                     assert!(replies <= before + 1, "{replies} replies to {before} commands and a greeting");
                 }
                 wrote.extend_from_slice(bytes);
@@ -118,11 +118,7 @@ fn read(mut wire: &[u8], mails: &[Mail]) -> Vec<Asked> {
                 // An incomplete message: the connection broke, or this is the part that is written before the dot.
                 return asked;
             };
-            assert_eq!(
-                decode(&wire[..end + 2]),
-                normal(&mails[number].message),
-                "the message as it was meant"
-            );
+            assert_eq!(decode(&wire[..end + 2]), normal(&mails[number].message), "the message is unchanged");
             asked.push(Asked::End(number, false));
             open = None;
             wire = &wire[end + 5..];
@@ -139,7 +135,7 @@ fn read(mut wire: &[u8], mails: &[Mail]) -> Vec<Asked> {
             let size: usize = size.parse().expect("a size");
             let Some((chunk, rest)) = wire.split_at_checked(size) else { return asked };
             let lines = normal(&mails[number].message).into_iter().flat_map(|line| [line, b"\r\n".to_vec()]);
-            assert_eq!(chunk, lines.collect::<Vec<_>>().concat(), "the message as it was meant");
+            assert_eq!(chunk, lines.collect::<Vec<_>>().concat(), "the message is unchanged");
             asked.push(Asked::End(number, true));
             wire = rest;
             continue;
@@ -161,7 +157,7 @@ fn command(line: &str, before: Option<&Asked>, mails: &[Mail], open: &mut Option
     if let Some((to, "")) = path("RCPT TO:<") {
         assert_eq!(before, Some(&Asked::Mail), "one recipient, after the sender");
         *open = mails.iter().position(|mail| mail.to == to);
-        assert!(open.is_some(), "{to} was never asked for");
+        assert!(open.is_some(), "{to} is the recipient of no mail");
         return Asked::Rcpt;
     }
     match line {
@@ -170,7 +166,7 @@ fn command(line: &str, before: Option<&Asked>, mails: &[Mail], open: &mut Option
             Asked::Data
         }
         "." => {
-            assert_eq!(before, Some(&Asked::Data), "a dot ends something");
+            assert_eq!(before, Some(&Asked::Data), "a dot follows DATA");
             *open = None;
             Asked::LoneDot
         }
