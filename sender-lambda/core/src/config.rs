@@ -111,8 +111,8 @@ impl Config {
             "none",
             "networks that may be dialled although private: 10.0.0.0/8,fd00::/8",
         ),
-        shared("OWNPOST_ALLOW_PORTS", "none", "ports beside 25, 465, 587, 2465, 2525, 2587"),
-        shared("OWNPOST_EXTRA_CA_FILE", "none", "PEM file of CAs trusted beside the public ones"),
+        shared("OWNPOST_ALLOW_PORTS", "none", "ports in addition to 25, 465, 587, 2465, 2525, 2587"),
+        shared("OWNPOST_EXTRA_CA_FILE", "none", "PEM file of CAs trusted in addition to the public ones"),
         shared(
             "OWNPOST_EHLO_NAME",
             "the domain of the sender address",

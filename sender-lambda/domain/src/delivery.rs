@@ -15,7 +15,7 @@ use super::tenant::Tenant;
 pub enum Status {
     /// Recorded and put on the queue.
     Queued,
-    /// A sender has it; written before the final dot can leave.
+    /// A sender is sending it; written before the final dot is sent.
     Sending,
     /// Accepted by the server. Final.
     Sent,
@@ -25,7 +25,7 @@ pub enum Status {
     Held,
     /// Refused for good. Final until a person resends it.
     Failed,
-    /// The connection was lost after the final dot: nobody knows. Final until a person decides.
+    /// No reply came after the final dot: the server may have the mail. Final until a person resends it.
     Unknown,
 }
 

@@ -38,7 +38,7 @@ pub struct Reply {
     pub code: u16,
     /// `5.7.8`.
     pub enhanced: Option<EnhancedCode>,
-    /// The text of all lines without codes, joined by line feeds; control characters and secrets are gone.
+    /// The text of all lines without codes, joined by line feeds; a secret is replaced by `<redacted>`.
     pub text: String,
 }
 

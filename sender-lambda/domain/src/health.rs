@@ -44,9 +44,9 @@ pub struct Health {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthStatus {
-    /// It does.
+    /// Mail is sent.
     Healthy,
-    /// It does not.
+    /// No mail is tried.
     Unhealthy,
 }
 

@@ -23,13 +23,13 @@ pub struct StageResult {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StageStatus {
-    /// As it should.
+    /// The stage succeeded.
     Passed,
-    /// It ended the test.
+    /// The stage failed and ended the test.
     Failed,
     /// Not performed.
     Skipped,
-    /// Performed, with something to look at.
+    /// The stage succeeded, and the admin should look at something.
     Warned,
 }
 
@@ -67,7 +67,7 @@ pub struct StageDetail {
     /// `sender`, `recipient`, `message`: the server's reply as a line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply: Option<String>,
-    /// Of a skipped stage: the reason, where there is one beside an earlier failure.
+    /// Of a skipped stage: the reason, when it is not the failure of an earlier stage.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }

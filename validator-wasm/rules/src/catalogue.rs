@@ -148,7 +148,7 @@ codes! {
     UsernameControlCharacters = "username.control_characters" Error Both [] "A control character in the username.",
     UsernameTooLong = "username.too_long" Error Both [Max] "The username is longer than 255 octets.",
     UsernameWhitespace = "username.whitespace" Warning Both [] "White space around the username.",
-    UsernameUnused = "username.unused" Warning Both [] "A username beside authMethod none.",
+    UsernameUnused = "username.unused" Warning Both [] "A username with authMethod none.",
 
     PasswordRequired = "password.required" Error Both [] "No password.",
     PasswordWrongType = "password.wrong_type" Error Both [] "Neither {\"set\": text} nor {\"keep\": true}.",
@@ -161,8 +161,8 @@ codes! {
     PasswordControlCharacters = "password.control_characters" Warning Both [] "A control character in the password.",
     PasswordWhitespace = "password.whitespace" Warning Both [] "White space around the password.",
     PasswordAppPasswordSpaces = "password.app_password_spaces" Warning Both [Provider] "An application password with the spaces it is shown with.",
-    PasswordAppPassword = "password.app_password" Warning Both [Provider] "The provider takes application passwords alone.",
-    PasswordUnused = "password.unused" Warning Both [] "A password beside another authMethod.",
+    PasswordAppPassword = "password.app_password" Warning Both [Provider] "The provider accepts only application passwords.",
+    PasswordUnused = "password.unused" Warning Both [] "A password with another authMethod.",
     PasswordReentryRequired = "password.reentry_required" Error Server [] "Nothing is stored, or for another destination.",
 
     OAuth2Required = "oauth2.required" Error Both [] "A part of oauth2 that this grant needs is missing.",
@@ -193,7 +193,7 @@ codes! {
     SenderAddressMixedScript = "senderAddress.mixed_script" Warning Both [Label] "A label that mixes scripts.",
     SenderAddressNonAsciiLocal = "senderAddress.non_ascii_local" Warning Both [] "A local part that needs SMTPUTF8.",
     SenderAddressTypo = "senderAddress.typo" Warning Both [Suggestion] "Close to a well-known mail domain.",
-    SenderAddressFreeMail = "senderAddress.free_mail" Warning Both [Domain] "A free-mail sender through somebody else's server.",
+    SenderAddressFreeMail = "senderAddress.free_mail" Warning Both [Domain] "A free-mail sender through another provider's server.",
     SenderAddressProviderMismatch = "senderAddress.provider_mismatch" Warning Both [Provider] "A sender that the provider's server will not take.",
 
     SenderNameWrongType = "senderName.wrong_type" Error Both [] "The sender's name is no string.",

@@ -36,7 +36,7 @@ pub(super) struct SmtpSettings {
     pub(super) sender_name: Option<String>,
     /// Where answers go.
     pub(super) reply_to: Option<String>,
-    /// Fully qualified name to introduce ourselves with; else the operator's.
+    /// Fully qualified domain name for EHLO; else the one of `OWNPOST_EHLO_NAME`.
     pub(super) ehlo_name: Option<String>,
     /// Private CA of the relay, PEM. At most 32 KiB.
     pub(super) ca_pem: Option<String>,
@@ -64,7 +64,7 @@ pub(super) enum AuthMethod {
     Password,
     /// SASL XOAUTH2 or OAUTHBEARER.
     OAuth2,
-    /// Not at all.
+    /// No AUTH: the relay accepts Ownpost by its IP address.
     None,
 }
 
@@ -113,12 +113,12 @@ enum SecretChoice {
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Spaces {
-    /// It belongs to the secret.
+    /// White space belongs to the secret.
     #[default]
     Keep,
-    /// What stands around the secret does not belong to it.
+    /// White space around the secret does not belong to it.
     Trim,
-    /// None of it does.
+    /// No white space belongs to the secret, not even inside it.
     Remove,
 }
 
@@ -126,7 +126,7 @@ pub(super) enum Spaces {
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct OAuth2 {
-    /// The grant.
+    /// How the access token is requested.
     pub(super) grant: Grant,
     /// The https token endpoint.
     pub(super) token_url: String,

@@ -38,7 +38,7 @@ pub struct EventDocument {
     /// Which of the four kinds; chooses the route.
     #[schemars(with = "Category")]
     pub category: String,
-    /// The kind in the product's words, `comment.created`; chooses the template.
+    /// The event's type, such as `comment.created`; chooses the template.
     #[serde(rename = "type")]
     #[schemars(length(min = 1, max = 64))]
     pub kind: String,

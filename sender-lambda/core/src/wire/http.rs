@@ -13,22 +13,22 @@ use crate::wire::test_report::TestReport;
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Delivery")]
 pub struct DeliveryRow {
-    /// A pure function of tenant, event and recipient.
+    /// Computed from tenant, event id and recipient: the same for a repeated event.
     pub id: DeliveryId,
     /// The id of the event that triggered it.
     pub event: String,
-    /// Which of the four kinds.
+    /// The event's category.
     pub category: Category,
-    /// The kind in the product's words.
+    /// The event's `type`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The recipient's address, its domain in A-labels.
     pub recipient: String,
-    /// Where it stands.
+    /// The state of the mail.
     pub status: Status,
-    /// The server chosen; null until a sender has chosen.
+    /// The server chosen; null while none was: `queued`, or `held` without an attempt.
     pub route: Option<Via>,
-    /// Why it stands there and goes that way.
+    /// Why it has this status and takes this route; in English.
     pub reason: String,
     /// The revision of the settings used, when it went through the tenant's relay.
     pub revision: Option<Revision>,
@@ -73,7 +73,7 @@ impl From<&Delivery> for DeliveryRow {
 pub struct DeliveryList {
     /// The rows, newest first.
     pub deliveries: Vec<DeliveryRow>,
-    /// Where to go on; null at the end.
+    /// The parameter `cursor` for the next page; null on the last page.
     pub cursor: Option<String>,
 }
 
@@ -90,10 +90,10 @@ pub struct DeliveryDetail {
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Chapter {
-    /// When.
+    /// The time of it.
     #[schemars(with = "String")]
     pub at: Timestamp,
-    /// What.
+    /// One sentence or more, in English.
     pub text: String,
 }
 
@@ -115,7 +115,7 @@ pub struct Problem {
     /// Always `about:blank`: the code tells the kind.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The status in words.
+    /// The name of the HTTP status.
     pub title: String,
     /// The HTTP status.
     pub status: u16,

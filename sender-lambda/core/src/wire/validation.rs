@@ -27,12 +27,12 @@ pub struct Issue {
     pub code: String,
     /// Whether it stops the settings from being used.
     pub severity: Severity,
-    /// What the message was filled with.
+    /// The values in the message; texts or numbers.
     #[schemars(with = "BTreeMap<String, IssueParam>")]
     pub params: Map<String, Value>,
     /// For the admin, in the asked locale.
     pub message: String,
-    /// A JSON merge patch (RFC 7396) that cures it, or null.
+    /// A JSON merge patch (RFC 7396) that repairs it, or null.
     #[schemars(with = "Option<Map<String, Value>>")]
     pub fix: Option<Value>,
 }
@@ -66,8 +66,8 @@ enum IssueParam {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// It does.
+    /// The settings cannot be tested or saved.
     Error,
-    /// It does not.
+    /// The settings can be used; something looks wrong.
     Warning,
 }
