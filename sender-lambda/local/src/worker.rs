@@ -15,8 +15,13 @@ use tokio::task::JoinSet;
 
 use crate::store::{Received, Store};
 
-/// Longer than any send may take; a restart gives the messages back at once.
+/// How long a received message is hidden: longer than any send may take. A restart shows it again at once.
 const VISIBILITY: Duration = Duration::from_mins(30);
+/// When a message shows again that nobody has planned, because the store failed or the batch broke off. It doubles with
+/// each time the message was received.
+const SOON: Duration = Duration::from_secs(5);
+/// The longest such time.
+const LATE: Duration = Duration::from_mins(10);
 /// Messages in one batch: what SQS gives at most.
 const BATCH: usize = 10;
 /// Batches of one tenant at a time: a slow relay keeps its own mail waiting, and nobody else's.
@@ -35,7 +40,7 @@ pub async fn run(app: Arc<App>, store: Arc<Store>, mut stop: watch::Receiver<boo
     let mut batches = JoinSet::new();
     let mut in_flight: HashMap<Tenant, usize> = HashMap::new();
     while !*stop.borrow() {
-        let wait = match fill(&app, &store, &mut batches, &mut in_flight).await {
+        let wait = match fill(&app, &store, &mut batches, &mut in_flight, &stop).await {
             Ok(wait) => wait,
             Err(error) => {
                 tracing::error!(%error, "queue");
@@ -86,6 +91,7 @@ async fn fill(
     store: &Arc<Store>,
     batches: &mut JoinSet<Tenant>,
     in_flight: &mut HashMap<Tenant, usize>,
+    stop: &watch::Receiver<bool>,
 ) -> ownpost_core::effects::Result<Duration> {
     loop {
         let mut groups = store.ready_groups().await?;
@@ -115,9 +121,9 @@ async fn fill(
             };
             begun = true;
             *in_flight.entry(group.clone()).or_default() += 1;
-            let (app, store, group) = (app.clone(), store.clone(), group.clone());
+            let (app, store, group, stop) = (app.clone(), store.clone(), group.clone(), stop.clone());
             batches.spawn(async move {
-                batch(app, &store, received).await;
+                batch(app, &store, received, stop).await;
                 group
             });
         }
@@ -130,21 +136,38 @@ async fn fill(
     }
 }
 
-/// One batch: what `sender` does not name as failed is done.
-async fn batch(app: Arc<App>, store: &Store, received: Vec<Received>) {
+/// One batch: the messages that `sender` does not name as failed are done.
+async fn batch(app: Arc<App>, store: &Store, received: Vec<Received>, stop: watch::Receiver<bool>) {
+    let receives: Vec<u32> = received.iter().map(|message| message.receives).collect();
     let records: Vec<_> = received.into_iter().map(Record::from).collect();
     let sent = records.clone();
-    // A task of its own contains a panic; the messages then show again after the visibility timeout.
+    // A task of its own contains a panic.
     let failed = match tokio::spawn(async move { sender::handle(&app, &sent).await }).await {
-        Ok(failed) => failed,
+        Ok(failed) => Some(failed),
         Err(error) => {
             tracing::error!(%error, "a batch broke off");
-            return;
+            None
         }
     };
-    let done = records.into_iter().filter(|record| !failed.contains(&record.message_id));
-    let done = done.map(|record| record.receipt).collect();
-    if let Err(error) = store.delete(done).await {
-        tracing::error!(%error, "done messages stay on the queue; their rows say that they are done");
+    let (mut done, mut unplanned) = (Vec::new(), Vec::new());
+    for (record, receives) in records.into_iter().zip(receives) {
+        if failed.as_ref().is_none_or(|failed| failed.contains(&record.message_id)) {
+            unplanned.push((record.receipt, soon(receives)));
+        } else {
+            done.push(record.receipt);
+        }
     }
+    // The store may be out of reach for a moment. After a stop the next start does the same.
+    while let Err(error) = store.settle(done.clone(), unplanned.clone()).await {
+        tracing::error!(%error, "the messages of a batch stay hidden until the store is back");
+        if *stop.borrow() {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// When a message that failed without a plan shows again.
+fn soon(receives: u32) -> Duration {
+    SOON.saturating_mul(1 << (receives.clamp(1, 10) - 1)).min(LATE)
 }

@@ -283,3 +283,44 @@ fn a_backup_beside_a_running_server_is_whole_and_has_no_key() {
     assert_eq!(rows["deliveries"].as_array().map(Vec::len), Some(1), "{rows}");
     assert_eq!(rows["deliveries"][0]["event"], "before");
 }
+
+/// Changes the database of a server that is not running.
+fn damage(folder: &Path, sql: &str) {
+    let database = rusqlite::Connection::open(folder.join("ownpost.db")).expect("the database");
+    assert_eq!(database.execute(sql, []).expect("executed"), 1, "{sql}");
+}
+
+#[test]
+fn a_damaged_row_or_version_takes_nothing_else_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let local = Local::start(folder.path());
+    let token = local.token("acme");
+    let settings = local.settings("starttls");
+    assert_eq!(local.call(&token, "PUT", "/api/smtp", &settings).status, 200);
+    for id in ["e1", "e2", "e3"] {
+        send_one(&local, &token, id);
+    }
+    local.stop();
+    damage(folder.path(), "UPDATE delivery SET document = '{\"id\": 7' WHERE event = 'e1'");
+    damage(folder.path(), "UPDATE delivery SET document = x'ff00' WHERE event = 'e2'");
+    damage(folder.path(), "UPDATE secret SET sealed = x'00'");
+
+    let local = Local::start(folder.path());
+    let page = local.call(&token, "GET", "/api/deliveries", &Value::Null);
+    assert_eq!(page.status, 200, "{}", page.json());
+    let page = page.json();
+    let rows = page["deliveries"].as_array().expect("rows");
+    assert_eq!(rows.len(), 3, "{page}");
+    for row in rows {
+        let readable = row["event"] == "e3";
+        assert_eq!(row["status"], if readable { "sent" } else { "unknown" }, "{row}");
+        assert_eq!(row["reason"].as_str().expect("a reason").contains("cannot be read"), !readable, "{row}");
+        assert!(row["recipient"].as_str().expect("an address").ends_with("@example.org"), "{row}");
+    }
+    let shown = local.call(&token, "GET", "/api/smtp", &Value::Null);
+    assert_eq!((shown.status, &shown.json()["code"]), (500, &json!("settings.unreadable")));
+    let put = local.call(&token, "PUT", "/api/smtp", &settings);
+    assert_eq!(put.status, 200, "{}", put.json());
+    assert_eq!(local.call(&token, "GET", "/api/smtp", &Value::Null).status, 200);
+    send_one(&local, &token, "e4");
+}

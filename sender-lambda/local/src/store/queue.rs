@@ -116,10 +116,23 @@ impl Store {
 
     /// Takes done messages off the queue. A receipt that is not the latest one leaves its message there.
     pub async fn delete(&self, receipts: Vec<String>) -> Result<()> {
+        self.settle(receipts, Vec::new()).await
+    }
+
+    /// Ends a batch: takes the done messages off the queue, and shows the others again after the time beside them, but
+    /// for those that were hidden on purpose meanwhile. A receipt that is not the latest one changes nothing.
+    pub async fn settle(&self, done: Vec<String>, unplanned: Vec<(String, Duration)>) -> Result<()> {
+        let now = micros(self.now());
         self.write(move |connection| {
             let mut statement = connection.prepare_cached("DELETE FROM message WHERE receipt = ?1")?;
-            for receipt in receipts {
+            for receipt in done {
                 statement.execute(params![receipt])?;
+            }
+            let mut statement = connection.prepare_cached(
+                "UPDATE message SET visible_at = ?2, in_flight = 0 WHERE receipt = ?1 AND in_flight = 1",
+            )?;
+            for (receipt, after) in unplanned {
+                statement.execute(params![receipt, now.saturating_add(duration_micros(after))])?;
             }
             Ok(())
         })
