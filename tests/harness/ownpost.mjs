@@ -60,7 +60,15 @@ export async function startLocal({ env = {} } = {}) {
     url,
     data,
     /** Mail that an embedded relay has caught: `platform` or the example customer's. */
-    caught: async (relay) => (await json('/dev/mail')).mail.filter((mail) => mail.relay === relay),
+    async caught(relay) {
+      const mails = [];
+      for (let before = ''; before !== null; ) {
+        const page = await json(`/dev/mail?limit=500${before}`);
+        mails.push(...page.mail.filter((mail) => mail.relay === relay));
+        before = page.next && `&before=${page.next}`;
+      }
+      return mails;
+    },
     raw: async (id) => (await fetch(`${url}/dev/mail/${id}`)).text(),
     relays: () => json('/dev/relays'),
     /** Calls for the API as an admin of `tenant`; each answers `{status, body}`. */

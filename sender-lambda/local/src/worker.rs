@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future;
+use jiff::{SignedDuration, Timestamp};
 use ownpost_core::effects::Record;
 use ownpost_core::functions::sender;
 use ownpost_core::functions::{App, monitor};
@@ -32,7 +33,13 @@ const BATCHES: usize = 256;
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Between two runs of `monitor`.
 const MONITOR: Duration = Duration::from_mins(1);
-/// After an error of the store.
+/// How often the clock is compared with the time that has passed.
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(10);
+/// A difference from which on it was set, and not only adjusted.
+const CLOCK_JUMP: Duration = Duration::from_secs(5);
+/// How often the store is pruned, and how long the clock must have been steady before.
+const PRUNE: Duration = Duration::from_mins(10);
+/// How long to wait after an error of the store.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Works until `stop` turns true, and ends the batches it has begun.
@@ -72,6 +79,36 @@ pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = tokio::time::sleep(MONITOR) => {}
             _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Keeps the store in order until `stop` turns true: prunes it, and mends the queue's times when the clock goes back.
+pub async fn keep_house(store: Arc<Store>, mut stop: watch::Receiver<bool>) {
+    let mut steady = Duration::ZERO;
+    while !*stop.borrow() {
+        let (wall, began) = (Timestamp::now(), Instant::now());
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_AT_CLOCK) => {}
+            _ = stop.changed() => return,
+        }
+        let passed = SignedDuration::try_from(began.elapsed()).unwrap_or(SignedDuration::MAX);
+        let jump = Timestamp::now().duration_since(wall).saturating_sub(passed);
+        if jump.unsigned_abs() < CLOCK_JUMP {
+            steady += LOOK_AT_CLOCK;
+        } else {
+            tracing::warn!(seconds = jump.as_secs(), "the clock has jumped");
+            steady = Duration::ZERO;
+        }
+        let mut done = Ok(());
+        if jump.is_negative() && jump.unsigned_abs() >= CLOCK_JUMP {
+            done = store.clock_went_back(jump.unsigned_abs()).await;
+        } else if steady >= PRUNE {
+            steady = Duration::ZERO;
+            done = store.prune().await;
+        }
+        if let Err(error) = done {
+            tracing::error!(%error, "store");
         }
     }
 }

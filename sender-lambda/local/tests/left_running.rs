@@ -324,3 +324,45 @@ fn a_damaged_row_or_version_takes_nothing_else_with_it() {
     assert_eq!(local.call(&token, "GET", "/api/smtp", &Value::Null).status, 200);
     send_one(&local, &token, "e4");
 }
+
+#[test]
+fn caught_mail_comes_in_pages_and_is_pushed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let local = Local::start(folder.path());
+    let token = local.token("acme");
+    let events: Vec<_> = (0..60).map(|n| event(&format!("e{n}"), "acme", "notification")).collect();
+    assert_eq!(local.call(&token, "POST", "/api/events", &json!(events)).status, 202);
+    until("all mails", || (local.caught().len() == 60).then_some(()));
+
+    let page = |query: &str| local.raw("GET", &format!("/dev/mail{query}"), &[], b"").json();
+    let ids = |page: &Value| -> Vec<u64> {
+        let mails = page["mail"].as_array().expect("mails").iter();
+        mails.map(|mail| mail["id"].as_str().expect("an id").parse().expect("a number")).collect()
+    };
+    let first = page("");
+    assert_eq!((ids(&first), &first["next"]), ((11..=60).rev().collect(), &json!("11")));
+    let second = page("?before=11");
+    assert_eq!((ids(&second), &second["next"]), ((1..=10).rev().collect(), &Value::Null));
+    let tenth = page("?limit=10&before=11");
+    assert_eq!((ids(&tenth).len(), &tenth["next"]), (10, &Value::Null));
+    let wrong = local.raw("GET", "/dev/mail?limit=many", &[], b"");
+    assert_eq!((wrong.status, &wrong.json()["code"]), (400, &json!("request.query_invalid")));
+
+    let mut pushed = local.half("GET /dev/mail/events HTTP/1.1\r\nHost: HOST\r\n\r\n");
+    let mut text = String::new();
+    let mut next = |count: usize| {
+        let mut bytes = [0; 4096];
+        while text.matches("data: caught").count() < count {
+            let read = pushed.read(&mut bytes).expect("a push");
+            assert!(read > 0, "{text}");
+            text.push_str(&String::from_utf8_lossy(&bytes[..read]));
+        }
+    };
+    next(1);
+    send_one(&local, &token, "one-more");
+    next(2);
+    // A client that listens does not hold up a stop.
+    let began = Instant::now();
+    local.stop();
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+}

@@ -97,6 +97,7 @@ async fn serve_from(
     let worker = tokio::spawn(worker::run(app.clone(), store.clone(), stopped.clone()));
     // Nothing of it needs to be ended in order: whatever it was doing is done at the next run.
     tokio::spawn(worker::watch(app.clone(), stopped.clone()));
+    tokio::spawn(worker::keep_house(store.clone(), stopped.clone()));
     let router =
         server::router(Server { app, store: store.clone(), relays: relays.infos.clone().into(), port });
     let server = tokio::spawn(server::serve(listener, router, shares.server, stopped.clone()));

@@ -8,14 +8,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use certificates::{Authority, Problem};
+use certificates::{Authority, Certificate, Problem};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use session::{Identity, Mode};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
 use crate::keys::random_password;
 use crate::store::{Store, write_private};
@@ -100,13 +99,12 @@ impl Relays {
             None => Kept::default(),
         };
         if kept.ca_key_pem.is_empty() {
-            let authority = Authority::generate(now)?;
+            let authority = Authority::generate()?;
             (kept.ca_key_pem, kept.ca_pem) = (authority.key_pem, authority.certificate_pem);
         }
         let ca_file = folder.join("ca.pem");
         write_private(&ca_file, kept.ca_pem.as_bytes())?;
         let ca_file = fs::canonicalize(ca_file)?;
-        let authority = Authority { key_pem: kept.ca_key_pem.clone(), certificate_pem: kept.ca_pem.clone() };
 
         let mut relays = Self { infos: Vec::new(), endpoints: Vec::new(), tasks: JoinSet::new() };
         for (name, sender_address) in RELAYS {
@@ -114,11 +112,13 @@ impl Relays {
             let (starttls, starttls_port) = listen(earlier.as_ref().map(|kept| kept.starttls)).await?;
             let (tls, tls_port) = listen(earlier.as_ref().map(|kept| kept.tls)).await?;
             let password = earlier.map_or_else(random_password, |kept| Ok(kept.password))?;
+            let authority =
+                Authority { key_pem: kept.ca_key_pem.clone(), certificate_pem: kept.ca_pem.clone() };
             let identity = Arc::new(Identity {
                 name,
                 username: name.to_owned(),
                 password: password.clone(),
-                tls: TlsAcceptor::from(authority.server_config(name, now)?),
+                certificate: Certificate::new(authority, name, now)?,
             });
             for (listener, mode) in [(starttls, Mode::StartTls), (tls, Mode::Tls)] {
                 relays.endpoints.push(listener.local_addr()?);

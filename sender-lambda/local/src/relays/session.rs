@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 
+use super::certificates::Certificate;
 use super::stream::{Line, Lines};
 use crate::store::{CaughtMail, Store};
 
@@ -30,7 +30,7 @@ pub(crate) struct Identity {
     pub(crate) name: &'static str,
     pub(crate) username: String,
     pub(crate) password: String,
-    pub(crate) tls: TlsAcceptor,
+    pub(crate) certificate: Certificate,
 }
 
 /// Whether TLS comes first or by STARTTLS.
@@ -59,7 +59,8 @@ pub(crate) async fn serve(
         }
         Mode::Tls => stream,
     };
-    let handshake = tokio::time::timeout(HANDSHAKE, identity.tls.accept(stream));
+    let handshake =
+        tokio::time::timeout(HANDSHAKE, identity.certificate.acceptor(store.now()).accept(stream));
     let mut lines = Lines::new(handshake.await.map_err(|_| io::ErrorKind::TimedOut)??);
     if matches!(mode, Mode::Tls) {
         greet(&mut lines, identity);

@@ -49,6 +49,7 @@ pub fn router(server: Server) -> Router {
         .route("/api/{*path}", any(api::call))
         .route("/dev/token", post(dev::token))
         .route("/dev/mail", get(dev::mail))
+        .route("/dev/mail/events", get(dev::mail_events))
         .route("/dev/mail/{id}", get(dev::raw))
         .route("/dev/relays", get(dev::relays))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "request.not_found", "There is nothing here."))

@@ -2,6 +2,7 @@
 
 use ownpost_core::effects::Result;
 use rusqlite::{OptionalExtension as _, params};
+use tokio::sync::watch;
 
 use super::{Store, micros};
 
@@ -41,14 +42,22 @@ impl Store {
     pub async fn catch(&self, mail: CaughtMail) -> Result<i64> {
         let now = micros(self.now());
         let to = serde_json::json!(mail.to).to_string();
-        self.write(move |connection| {
-            connection
-                .prepare_cached(
-                    "INSERT INTO mail (relay, mail_from, rcpt_to, data, at) VALUES (?1, ?2, ?3, ?4, ?5)",
-                )?
-                .insert(params![mail.relay, mail.from, to, mail.data, now])
-        })
-        .await
+        let number = self
+            .write(move |connection| {
+                connection
+                    .prepare_cached(
+                        "INSERT INTO mail (relay, mail_from, rcpt_to, data, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    )?
+                    .insert(params![mail.relay, mail.from, to, mail.data, now])
+            })
+            .await?;
+        self.mail_caught.send_replace(());
+        Ok(number)
+    }
+
+    /// Changes with each mail that is caught from now on.
+    pub fn mail_caught(&self) -> watch::Receiver<()> {
+        self.mail_caught.subscribe()
     }
 
     /// Caught mail before this number (`i64::MAX`: from the end), the newest first.

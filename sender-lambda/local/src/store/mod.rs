@@ -12,7 +12,7 @@ use connection_thread::ConnectionThread;
 use jiff::Timestamp;
 use ownpost_core::effects::{EffectError, Effects, Result, StoredVersion};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::keys::Keys;
 
@@ -24,6 +24,7 @@ mod key_value;
 mod ledger;
 mod mail;
 mod queue;
+mod retention;
 mod secrets;
 
 pub use backup::{BackupError, backup};
@@ -48,6 +49,7 @@ pub struct Store {
     clock: Clock,
     platform: RwLock<Option<StoredVersion>>,
     queue_changed: Arc<Notify>,
+    mail_caught: watch::Sender<()>,
     /// Held for as long as the store is open: one process at a time, or several that share it.
     _lock: Option<File>,
 }
@@ -119,6 +121,7 @@ impl Store {
                     [],
                 )
                 .map_err(database)?;
+            retention::show_stranded(&connection, micros(clock())).map_err(database)?;
         }
         let reader = open_to_read(&path).map_err(database)?;
         Ok(Self::start(connection, Some(reader), keys, clock, Some(lock)))
@@ -148,6 +151,7 @@ impl Store {
             clock,
             platform: RwLock::new(None),
             queue_changed: Arc::new(Notify::new()),
+            mail_caught: watch::Sender::new(()),
             _lock: lock,
         }
     }
@@ -187,7 +191,7 @@ impl Store {
         self.reader.as_ref().unwrap_or(&self.writer).run(job).await
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()
     }
 }

@@ -13,7 +13,7 @@ use super::{Store, micros, permanent, transient};
 /// What SQS takes as `DelaySeconds` at most.
 const LONGEST_DELAY: Duration = Duration::from_mins(15);
 /// What SQS takes as `VisibilityTimeout` at most.
-const LONGEST_HIDING: Duration = Duration::from_hours(12);
+pub(super) const LONGEST_HIDING: Duration = Duration::from_hours(12);
 /// What SQS takes as a body at most.
 const LONGEST_BODY: usize = 1 << 20;
 

@@ -155,14 +155,17 @@ impl Local {
 
     /// Caught mail, the newest first: relay, recipient and subject of each.
     pub(crate) fn caught(&self) -> Vec<(String, String, String)> {
-        let answer = self.raw("GET", "/dev/mail", &[], b"").json();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let mails = answer["mail"].as_array().expect("mails").iter();
-        mails
-            .map(|mail| {
+        let (mut caught, mut before) = (Vec::new(), String::new());
+        loop {
+            let answer = self.raw("GET", &format!("/dev/mail?limit=500{before}"), &[], b"").json();
+            let mails = answer["mail"].as_array().expect("mails").iter();
+            caught.extend(mails.map(|mail| {
                 (text(&mail["relay"]), text(&mail["envelope"]["to"][0]), text(&mail["headers"]["Subject"]))
-            })
-            .collect()
+            }));
+            let Some(next) = answer["next"].as_str() else { return caught };
+            before = format!("&before={next}");
+        }
     }
 
     /// A connection of its own on which this much of a request was sent.

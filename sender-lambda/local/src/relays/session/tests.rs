@@ -6,12 +6,11 @@ use crate::store::Store;
 
 fn identity() -> Identity {
     let now = jiff::Timestamp::now();
-    let tls = Authority::generate(now).unwrap().server_config("customer", now).unwrap();
     Identity {
         name: "customer",
         username: "customer".into(),
         password: "pass word".into(),
-        tls: TlsAcceptor::from(tls),
+        certificate: Certificate::new(Authority::generate().unwrap(), "customer", now).unwrap(),
     }
 }
 
