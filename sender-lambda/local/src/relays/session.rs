@@ -114,7 +114,7 @@ impl<'a> Session<'a> {
         loop {
             let command = match lines.line(LONGEST_COMMAND).await? {
                 Line::Text(command) => command,
-                Line::TooLong => {
+                Line::TooLong | Line::TooLongBareLf => {
                     lines.reply("500 5.5.2 Line too long");
                     continue;
                 }
@@ -330,7 +330,8 @@ impl<'a> Session<'a> {
         let mut after_crlf = true;
         loop {
             let line = lines.line(LONGEST_TEXT).await?;
-            let was_after_crlf = std::mem::replace(&mut after_crlf, line != Line::BareLf);
+            let ends_with_crlf = !matches!(line, Line::BareLf | Line::TooLongBareLf);
+            let was_after_crlf = std::mem::replace(&mut after_crlf, ends_with_crlf);
             match line {
                 Line::Text(text) if text == b"." && was_after_crlf => break,
                 Line::Text(text) => {
@@ -344,7 +345,9 @@ impl<'a> Session<'a> {
                     }
                 }
                 // The rest is read to its end, and thrown away.
-                Line::TooLong => refused = Some("554 5.6.0 A line has more than 998 octets"),
+                Line::TooLong | Line::TooLongBareLf => {
+                    refused = Some("554 5.6.0 A line has more than 998 octets")
+                }
                 Line::BareCr | Line::BareLf => refused = Some("554 5.6.0 A bare CR or LF"),
                 Line::End => return Err(io::ErrorKind::UnexpectedEof.into()),
             }

@@ -98,6 +98,8 @@ async fn what_is_refused() {
         (true, message("bare\rCR"), "554 5.6.0"),
         (true, message("smuggled\n.\r\nMAIL"), "554 5.6.0"),
         (true, message(&"x".repeat(1200)), "554 5.6.0"),
+        (true, message(&format!("{}\n.\r\nMAIL", "x".repeat(1200))), "554 5.6.0"),
+        (true, message(&format!("{}\n.\r\nMAIL", "x".repeat(20_000))), "554 5.6.0"),
     ];
     for (secure, client, expected) in cases {
         let (said, mails) = dialogue(secure, &client).await;
