@@ -1,5 +1,5 @@
-//! What Lambda's event source does in the cloud: takes messages from the queue, hands them to `sender`, and
-//! takes off the queue what is done.
+//! The worker, in place of Lambda's event source: it takes messages from the queue, hands them to `sender`, and takes
+//! those that are done off the queue.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,18 +18,18 @@ use crate::store::{Received, Store};
 
 /// How long a received message is hidden: longer than any send may take. A restart shows it again at once.
 const VISIBILITY: Duration = Duration::from_mins(30);
-/// When a message shows again that nobody has planned, because the store failed or the batch broke off. It doubles with
-/// each time the message was received.
+/// How long a message stays hidden whose batch met an error of the store or broke off. It doubles with each time the
+/// message was received.
 const SOON: Duration = Duration::from_secs(5);
 /// The longest such time.
 const LATE: Duration = Duration::from_mins(10);
-/// Messages in one batch: what SQS gives at most.
+/// Messages in one batch: the most that SQS gives.
 const BATCH: usize = 10;
-/// Batches of one tenant at a time: a slow relay keeps its own mail waiting, and nobody else's.
+/// Batches of one tenant at a time: a slow relay delays the mail of its own tenant only.
 const BATCHES_PER_TENANT: usize = 4;
 /// Batches at a time.
 const BATCHES: usize = 256;
-/// Whatever happens, the queue is looked at this often.
+/// The longest time between two looks at the queue.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Between two runs of `monitor`.
 const MONITOR: Duration = Duration::from_mins(1);
@@ -69,8 +69,7 @@ pub async fn run(app: Arc<App>, store: Arc<Store>, mut stop: watch::Receiver<boo
     batches.join_all().await;
 }
 
-/// What the schedule does in the cloud: lets `monitor` look after all tenants every minute, until `stop` turns
-/// true. A run that fails is followed by the next.
+/// Runs `monitor` every minute, in place of the cloud's schedule, until `stop` turns true. A run that fails is followed by the next.
 pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         if let Err(error) = monitor::run(&app).await {
@@ -122,7 +121,7 @@ fn leave(in_flight: &mut HashMap<Tenant, usize>, group: &Tenant) {
     }
 }
 
-/// Begins a batch for each tenant in turn, as long as there is room. How long to wait then.
+/// Begins a batch for each tenant in turn, as long as there is room. Gives the time to wait then.
 async fn fill(
     app: &Arc<App>,
     store: &Arc<Store>,
@@ -133,7 +132,7 @@ async fn fill(
     loop {
         let mut groups = store.ready_groups().await?;
         groups.retain(|group| in_flight.get(group).is_none_or(|count| *count < BATCHES_PER_TENANT));
-        // Who has the least in flight is served first.
+        // The tenant with the fewest batches in flight is served first.
         groups.sort_by_key(|group| in_flight.get(group).copied().unwrap_or_default());
         groups.truncate(BATCHES.saturating_sub(batches.len()));
         if groups.is_empty() && batches.len() >= BATCHES {
@@ -150,7 +149,7 @@ async fn fill(
             let received = match received {
                 Ok(received) if received.is_empty() => continue,
                 Ok(received) => received,
-                // What the others have received is theirs to send all the same.
+                // The messages of other tenants are sent all the same.
                 Err(error) => {
                     failed = Some(error);
                     continue;

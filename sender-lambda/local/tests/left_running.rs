@@ -1,5 +1,5 @@
-//! `ownpost local` as a server that is left running: what is on disk after a stop, what clients that break the rules
-//! can take from others, and what is said when a file is missing or damaged.
+//! `ownpost local` as a server that is left running: what is on disk after a stop, clients that break the
+//! rules, and files that are missing or damaged.
 
 use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
@@ -109,7 +109,7 @@ fn a_header_that_does_not_end_is_given_up() {
     let mut held: Vec<_> = (0..300).map(|_| local.half(HALVES[0])).collect();
     for stream in &mut held {
         let mut answer = Vec::new();
-        // Closed, or reset because of what was not read.
+        // Closed, or reset because of octets that were not read.
         let _ = stream.read_to_end(&mut answer);
     }
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
@@ -121,7 +121,7 @@ fn half_requests_do_not_hold_up_a_stop_and_whole_ones_are_answered() {
     let local = Local::start(folder.path());
     let _held: Vec<_> = HALVES.iter().map(|half| local.half(half)).collect();
     let mut late = local.half("GET /dev/relays HTTP/1.1\r\nHost: HOST\r\n");
-    // The server has seen what was sent before.
+    // The server has read the requests that were sent before.
     local.token("acme");
     local.signal("TERM");
     std::thread::sleep(Duration::from_millis(300));
@@ -154,7 +154,7 @@ fn a_second_interrupt_ends_it_at_once() {
     let (_dialled, _) = silent.accept().expect("a connection");
     local.signal("INT");
     std::thread::sleep(Duration::from_millis(2500));
-    assert!(local.is_running(), "what is under way gets time to end");
+    assert!(local.is_running(), "a test under way gets time to end");
     local.signal("INT");
     let began = Instant::now();
     local.wait();
@@ -217,7 +217,7 @@ fn no_link_in_the_folder_is_followed() {
 fn a_lost_key_is_named_and_a_half_made_one_is_made_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let (path, key) = (folder.path(), folder.path().join("key"));
-    // What a process left that was killed between the open and the write of version 0.1.
+    // The file that a kill left between the open and the write of an earlier way to make keys.
     fs::write(&key, "").expect("a file");
     Local::start(path).stop();
     let right = fs::read(&key).expect("a key");

@@ -1,5 +1,6 @@
-//! The embedded relays' side of SMTP (RFC 5321): strict, because what it accepts is taken for proof that our
-//! sender speaks properly. It asks for TLS and authentication before it takes a mail, and keeps what it took.
+//! The embedded relays' side of SMTP (RFC 5321): strict, because the tests take its 250 for proof that the
+//! sender keeps to the protocol. It asks for TLS and authentication before it takes a mail, and stores the mails that it
+//! took.
 
 use std::io;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ const MOST_RECIPIENTS: usize = 100;
 const MOST_AUTH_FAILURES: u32 = 3;
 const HANDSHAKE: Duration = Duration::from_secs(30);
 
-/// What a relay is: its name, its account and its certificate.
+/// A relay's name, account and certificate.
 pub(crate) struct Identity {
     pub(crate) name: &'static str,
     pub(crate) username: String,
@@ -346,7 +347,7 @@ impl<'a> Session<'a> {
                 }
                 // The rest is read to its end, and thrown away.
                 Line::TooLong | Line::TooLongBareLf => {
-                    refused = Some("554 5.6.0 A line has more than 998 octets")
+                    refused = Some("554 5.6.0 A line has more than 998 octets");
                 }
                 Line::BareCr | Line::BareLf => refused = Some("554 5.6.0 A bare CR or LF"),
                 Line::End => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -369,7 +370,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Asks the client, and decodes what it says.
+/// Sends a challenge, and decodes the client's response.
 async fn challenge<S: AsyncRead + AsyncWrite + Unpin>(
     lines: &mut Lines<S>,
     prompt: &str,

@@ -13,15 +13,15 @@ const READ_BYTES: usize = 16 * 1024;
 /// A line as it came.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// Without its CRLF.
+    /// A line without its CRLF.
     Text(Vec<u8>),
     /// Longer than allowed, with CRLF at its end; it was read to there and dropped.
     TooLong,
-    /// Longer than allowed, with an LF alone at its end.
+    /// Longer than allowed, with an LF without CR at its end.
     TooLongBareLf,
     /// It ends with CRLF, and holds another CR.
     BareCr,
-    /// It ends with an LF alone.
+    /// It ends with an LF without CR.
     BareLf,
     /// The client has closed the connection.
     End,

@@ -1,4 +1,4 @@
-//! `/dev/…`: tokens, caught mail and the embedded relays, for who develops or tries Ownpost.
+//! `/dev/…`: tokens, caught mail and the embedded relays, for a person who develops or tries Ownpost.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -58,7 +58,7 @@ pub(super) async fn token(State(server): State<Server>, request: Request) -> Res
     Ok(json_response(&json!({"token": token})))
 }
 
-/// The relays, and beside them what may be dialled here: the page's rules have to allow what the server's do.
+/// The relays, and the networks and ports that may be dialled: the rules in the page have to allow the same.
 pub(super) async fn relays(State(server): State<Server>) -> Response {
     let config = &server.app.config;
     let own = &config.allow_endpoints;
@@ -141,7 +141,7 @@ fn headers(head: &[u8]) -> Map<String, Value> {
     headers
 }
 
-/// A mail's bytes as they came: a download, which no browser takes for a page of ours.
+/// A mail's bytes as they came: a download, which no browser shows as a page of this server.
 pub(super) async fn raw(State(server): State<Server>, Path(id): Path<String>) -> Result<Response, Problem> {
     let missing = || Problem::new(StatusCode::NOT_FOUND, "mail.not_found", "There is no such mail.");
     let id = id.parse::<i64>().map_err(|_| missing())?;

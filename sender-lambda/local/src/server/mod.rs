@@ -1,4 +1,4 @@
-//! The one-machine server: page, API, events and the developer's corner, on 127.0.0.1 alone.
+//! The one-machine server on 127.0.0.1: page, API, events, and `/dev` for developers.
 
 use std::sync::Arc;
 
@@ -26,20 +26,20 @@ mod token;
 pub use assets::is_complete;
 pub use connections::serve;
 
-/// What the handlers share.
+/// The state that the handlers share.
 #[derive(Clone)]
 pub struct Server {
-    /// The functions' world.
+    /// The functions with their configuration and effects.
     pub app: Arc<App>,
-    /// The embedded store.
+    /// The embedded store that the effects use.
     pub store: Arc<Store>,
-    /// The embedded relays.
+    /// The embedded relays as `GET /dev/relays` shows them.
     pub relays: Arc<[RelayInfo]>,
-    /// The port it listens on: part of what `Host` has to say.
+    /// The port it listens on, which each `Host` header has to name.
     pub port: u16,
 }
 
-/// All routes.
+/// The routes of the page, the API, the events and `/dev`.
 pub fn router(server: Server) -> Router {
     Router::new()
         .route("/", get(assets::index))

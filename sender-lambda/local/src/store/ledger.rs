@@ -56,9 +56,10 @@ impl Listed {
             recipient: self.recipient,
             status: Status::Unknown,
             route: None,
-            reason: "This row cannot be read, so that nobody knows here whether the mail was sent. The log on standard \
+            reason:
+                "This row cannot be read, so it does not say whether the mail was sent. The log on standard \
                      error says why."
-                .to_owned(),
+                    .to_owned(),
             revision: None,
             message_id: String::new(),
             queued_at,
@@ -157,7 +158,7 @@ impl Ledger for Store {
                 version
             ];
             // A column that is named is written into each index that has it, changed or not; this one is in all of
-            // them, and hardly ever changes.
+            // them, and rarely changes.
             let written = connection
                 .prepare_cached(
                     "UPDATE delivery SET status = ?1, version = version + 1, document = ?3
@@ -294,8 +295,8 @@ impl Ledger for Store {
         let (tenant, key, value) = (tenant.to_string(), key.to_owned(), value.to_string());
         let (expires, now) = (expires.map(micros), micros(now));
         let Ok(version) = i64::try_from(version) else { return Ok(false) };
-        // An expired state counts as none, but its number goes on: who still holds the old number must not
-        // win against who has begun anew.
+        // An expired state counts as none, but its number goes on: a caller with the old number must not
+        // win against one that began after the end.
         let sql = if version == 0 {
             "INSERT INTO state (tenant, key, value, version, expires) VALUES (?1, ?2, ?3, 1 + ?4, ?5)
              ON CONFLICT DO UPDATE SET value = excluded.value, version = version + 1, expires = excluded.expires

@@ -9,9 +9,9 @@ use super::{Store, micros};
 /// A mail as a relay took it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaughtMail {
-    /// The relay's name.
+    /// The name of the relay that took it.
     pub relay: &'static str,
-    /// MAIL FROM.
+    /// The address of MAIL FROM.
     pub from: String,
     /// Each RCPT TO that was accepted.
     pub to: Vec<String>,
@@ -22,13 +22,13 @@ pub struct CaughtMail {
 /// A caught mail in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailSummary {
-    /// Its number.
+    /// The mail's number: the first one is 1.
     pub id: i64,
-    /// The relay's name.
+    /// The name of the relay that took it.
     pub relay: String,
-    /// MAIL FROM.
+    /// The address of MAIL FROM.
     pub from: String,
-    /// RCPT TO.
+    /// The addresses of RCPT TO.
     pub to: Vec<String>,
     /// The message's beginning, long enough for any sane header.
     pub head: Vec<u8>,

@@ -40,7 +40,7 @@ const STATEMENTS: usize = 64;
 /// Where the store reads the time; tests turn it by hand.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The embedded store.
+/// The embedded store: one SQLite file, its key, and the threads that use it.
 pub struct Store {
     writer: ConnectionThread,
     /// `None` for a store in memory: there the writer reads too.
@@ -82,7 +82,7 @@ pub enum OpenError {
 
 impl Store {
     /// Opens the store under this folder, which is made when it is not there yet, for this process alone.
-    /// Messages that were being worked on show again at once: whoever had them is gone.
+    /// Messages that a worker had show again at once: that worker is gone.
     pub fn open(folder: &Path, clock: Clock) -> std::result::Result<Self, OpenError> {
         Self::open_as(folder, clock, true)
     }
@@ -268,7 +268,7 @@ fn effect_error(error: &rusqlite::Error) -> EffectError {
     }
 }
 
-/// Microseconds since the epoch: what the store keeps of a time.
+/// A time as the store keeps it: microseconds since the epoch.
 fn micros(time: Timestamp) -> i64 {
     time.as_microsecond()
 }

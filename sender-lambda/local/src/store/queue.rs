@@ -10,23 +10,23 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Store, micros, permanent, transient};
 
-/// What SQS takes as `DelaySeconds` at most.
+/// The longest delay of a message: SQS's limit of `DelaySeconds`.
 const LONGEST_DELAY: Duration = Duration::from_mins(15);
-/// What SQS takes as `VisibilityTimeout` at most.
+/// The longest time a message is hidden: SQS's limit of `VisibilityTimeout`.
 pub(super) const LONGEST_HIDING: Duration = Duration::from_hours(12);
-/// What SQS takes as a body at most.
+/// Bytes of a message's body: SQS's limit.
 const LONGEST_BODY: usize = 1 << 20;
 
 /// A message that a worker has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// The message's id.
+    /// The message's number, which is its id.
     pub id: i64,
     /// The receipt of this time it was received.
     pub receipt: String,
-    /// Its group.
+    /// The tenant whose message it is.
     pub group: Tenant,
-    /// Its body.
+    /// The body as it was sent.
     pub body: String,
     /// How many times it has been received, this one included.
     pub receives: u32,
@@ -69,7 +69,7 @@ impl Store {
     }
 
     /// Receives at most `limit` messages of this group, the longest visible first, and hides them for
-    /// `visibility`: who dies with them only delays them.
+    /// `visibility`: a worker that dies with them only delays them.
     pub async fn receive(&self, group: &Tenant, limit: usize, visibility: Duration) -> Result<Vec<Received>> {
         let (group, name) = (group.clone(), group.to_string());
         let now = micros(self.now());
@@ -231,7 +231,7 @@ impl Queue for Store {
         let hidden = self
             .write(move |connection| {
                 connection
-                    // Whoever hides a message has planned when it comes back; a restart keeps to the plan.
+                    // The time was chosen for this message; a restart keeps to it.
                     .prepare_cached("UPDATE message SET visible_at = ?2, in_flight = 0 WHERE receipt = ?1")?
                     .execute(params![receipt, until])
             })

@@ -29,7 +29,7 @@ fn label(stage: SecretStage) -> &'static str {
     }
 }
 
-/// What a document is sealed for: it cannot be moved to another tenant or revision.
+/// The place that a document is sealed for, so that it cannot be moved to another tenant or revision.
 fn place(tenant: &str, revision: &str) -> String {
     format!("secret/{tenant}/{revision}")
 }

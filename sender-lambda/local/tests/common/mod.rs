@@ -14,15 +14,15 @@ use serde_json::{Value, json};
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A command with nothing of this process's own settings.
-pub(crate) fn ownpost(words: &[&str]) -> Command {
+pub(crate) fn ownpost(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ownpost"));
-    command.args(words).env_clear().env("RUST_LOG", "trace");
+    command.args(arguments).env_clear().env("RUST_LOG", "trace");
     command
 }
 
 /// Runs a command to its end with this standard input.
-pub(crate) fn run(words: &[&str], input: &[u8]) -> Output {
-    let mut command = ownpost(words);
+pub(crate) fn run(arguments: &[&str], input: &[u8]) -> Output {
+    let mut command = ownpost(arguments);
     command.env_remove("RUST_LOG");
     run_with(command, input)
 }
