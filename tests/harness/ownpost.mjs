@@ -59,8 +59,16 @@ export async function startLocal({ env = {} } = {}) {
   return {
     url,
     data,
-    /** The mails that an embedded relay has caught: `platform`, or the example customer's. */
-    caught: async (relay) => (await json('/dev/mail')).mail.filter((mail) => mail.relay === relay),
+    /** Mail that an embedded relay has caught: `platform` or the example customer's. */
+    async caught(relay) {
+      const mails = [];
+      for (let before = ''; before !== null; ) {
+        const page = await json(`/dev/mail?limit=500${before}`);
+        mails.push(...page.mail.filter((mail) => mail.relay === relay));
+        before = page.next && `&before=${page.next}`;
+      }
+      return mails;
+    },
     raw: async (id) => (await fetch(`${url}/dev/mail/${id}`)).text(),
     relays: () => json('/dev/relays'),
     /** Functions that call the API as an admin of `tenant`; each returns `{status, body}`. */

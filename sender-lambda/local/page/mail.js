@@ -14,27 +14,73 @@ import { readableText } from './mime.js';
 
 /** @type {Record<string, string>} */
 const RELAYS = { platform: 'Platform', customer: 'Customer' };
-const AT_MOST = 50;
+const PAGE = 50;
 
 /**
- * Shows the caught mail in this element; `refresh` loads it again.
+ * Shows the caught mail in this element, kept up to date by the server while the tab is shown.
  * @param {HTMLElement} place
  */
 export function caughtMail(place) {
   const list = h('ul', { class: 'list' });
   const note = h('p', { class: 'empty' });
+  const older = h('button', { type: 'button', class: 'button quiet', on: { click: () => more() } }, 'Older mail');
   /** @type {Map<string, HTMLElement>} */
   const shown = new Map();
-  place.append(list, note);
+  /** @type {Mail[]} */
+  let mails = [];
+  /** @type {string | null} */
+  let next = null;
+  place.append(list, note, older);
+
+  /**
+   * A page of the caught mail, the newest first.
+   * @param {string} [before]
+   * @returns {Promise<{ mail: Mail[], next: string | null }>}
+   */
+  async function page(before) {
+    const response = await fetch(`/dev/mail?limit=${PAGE}${before ? `&before=${before}` : ''}`);
+    if (!response.ok) throw new Error(`HTTP ${response.status}`);
+    return response.json();
+  }
 
   async function refresh() {
-    /** @type {{ mail: Mail[] }} */
-    const { mail } = await fetch('/dev/mail').then((response) => response.json());
-    list.replaceChildren(...mail.slice(0, AT_MOST).map((entry) => draw(entry)));
-    note.textContent =
-      mail.length === 0 ? 'No mail yet.' : mail.length > AT_MOST ? `The newest ${AT_MOST} of ${mail.length}.` : '';
-    note.hidden = note.textContent === '';
+    const newest = await page();
+    const oldest = newest.mail.at(-1)?.id;
+    const known = mails.findIndex(({ id }) => id === oldest);
+    // Older pages that were asked for stay, unless there are so many new mails that some between are missing.
+    if (known < 0) next = newest.next;
+    mails = known < 0 ? newest.mail : [...newest.mail, ...mails.slice(known + 1)];
+    show();
   }
+
+  async function more() {
+    if (next === null) return;
+    const following = await page(next);
+    mails = [...mails, ...following.mail];
+    next = following.next;
+    show();
+  }
+
+  function show() {
+    list.replaceChildren(...mails.map((entry) => draw(entry)));
+    note.textContent = 'No mail yet.';
+    note.hidden = mails.length > 0;
+    older.hidden = next === null;
+  }
+
+  /** @type {EventSource | undefined} */
+  let events;
+  /** A hidden tab has no connection: a browser has six for all tabs of this page. */
+  function follow() {
+    events?.close();
+    events = undefined;
+    if (document.hidden) return;
+    events = new EventSource('/dev/mail/events');
+    events.addEventListener('message', () => refresh().catch(() => {}));
+  }
+  document.addEventListener('visibilitychange', follow);
+  show();
+  follow();
 
   /** @param {Mail} entry */
   function draw(entry) {
@@ -69,7 +115,6 @@ export function caughtMail(place) {
     shown.set(entry.id, item);
     return item;
   }
-  return { refresh };
 }
 
 /**

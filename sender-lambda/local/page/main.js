@@ -57,12 +57,11 @@ async function work({ tenant, email }) {
     };
   });
 
-  const mail = caughtMail(at('mail'));
+  caughtMail(at('mail'));
   const rows = ledger(at('ledger'));
   sendPanel(at('send'), { tenant, email, sent: () => rows.refresh() });
-  form.addEventListener('smtp-tested', () => mail.refresh());
   form.addEventListener('smtp-activated', () => rows.refresh());
-  keepFresh([rows, mail]);
+  keepFresh(rows);
 }
 
 /** @param {SmtpSettingsForm} form */
@@ -89,12 +88,12 @@ function languageName(tag) {
 }
 
 /**
- * Refreshes ledger and mail, which change by themselves; not while the tab is hidden.
- * @param {{ refresh: () => Promise<void> }[]} parts
+ * Refreshes the ledger, which changes by itself; not while the tab is hidden.
+ * @param {{ refresh: () => Promise<void> }} rows
  */
-async function keepFresh(parts) {
+async function keepFresh(rows) {
   for (;;) {
-    if (!document.hidden) await Promise.allSettled(parts.map((part) => part.refresh()));
+    if (!document.hidden) await rows.refresh().catch(() => {});
     await new Promise((resolve) => setTimeout(resolve, 1500));
   }
 }

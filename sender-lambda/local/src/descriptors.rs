@@ -1,4 +1,4 @@
-//! File descriptors: how many this process may have, and who gets how many.
+//! File descriptors: how many this process may have, and how many of them each part gets.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

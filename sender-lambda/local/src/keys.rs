@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn signatures() {
+    fn a_signature_is_verified_with_its_own_key() {
         let (keys, others) = (Keys::ephemeral().unwrap(), Keys::ephemeral().unwrap());
         let token = keys.sign("acme");
         assert_eq!(keys.verify(&token).as_deref(), Some("acme"));

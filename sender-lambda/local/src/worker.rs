@@ -1,11 +1,12 @@
-//! What Lambda's event source does in the cloud: takes messages from the queue, hands them to `sender`, and
-//! takes off the queue what is done.
+//! The worker, in place of Lambda's event source: it takes messages from the queue, hands them to `sender`, and takes
+//! those that are done off the queue.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future;
+use jiff::{SignedDuration, Timestamp};
 use ownpost_core::effects::Record;
 use ownpost_core::functions::sender;
 use ownpost_core::functions::{App, monitor};
@@ -15,19 +16,30 @@ use tokio::task::JoinSet;
 
 use crate::store::{Received, Store};
 
-/// Longer than any send may take; a restart gives the messages back at once.
+/// How long a received message is hidden: longer than any send may take. A restart shows it again at once.
 const VISIBILITY: Duration = Duration::from_mins(30);
-/// Messages in one batch: what SQS gives at most.
+/// How long a message stays hidden whose batch met an error of the store or broke off. It doubles with each time the
+/// message was received.
+const SOON: Duration = Duration::from_secs(5);
+/// The longest such time.
+const LATE: Duration = Duration::from_mins(10);
+/// Messages in one batch: the most that SQS gives.
 const BATCH: usize = 10;
-/// Batches of one tenant at a time: a slow relay keeps its own mail waiting, and nobody else's.
+/// Batches of one tenant at a time: a slow relay delays the mail of its own tenant only.
 const BATCHES_PER_TENANT: usize = 4;
 /// Batches at a time.
 const BATCHES: usize = 256;
-/// Whatever happens, the queue is looked at this often.
+/// The longest time between two looks at the queue.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Between two runs of `monitor`.
 const MONITOR: Duration = Duration::from_mins(1);
-/// After an error of the store.
+/// How often the clock is compared with the time that has passed.
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(10);
+/// A difference from which on it was set, and not only adjusted.
+const CLOCK_JUMP: Duration = Duration::from_secs(5);
+/// How often the store is pruned, and how long the clock must have been steady before.
+const PRUNE: Duration = Duration::from_mins(10);
+/// How long to wait after an error of the store.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Works until `stop` turns true, and ends the batches it has begun.
@@ -35,7 +47,7 @@ pub async fn run(app: Arc<App>, store: Arc<Store>, mut stop: watch::Receiver<boo
     let mut batches = JoinSet::new();
     let mut in_flight: HashMap<Tenant, usize> = HashMap::new();
     while !*stop.borrow() {
-        let wait = match fill(&app, &store, &mut batches, &mut in_flight).await {
+        let wait = match fill(&app, &store, &mut batches, &mut in_flight, &stop).await {
             Ok(wait) => wait,
             Err(error) => {
                 tracing::error!(%error, "queue");
@@ -57,8 +69,7 @@ pub async fn run(app: Arc<App>, store: Arc<Store>, mut stop: watch::Receiver<boo
     batches.join_all().await;
 }
 
-/// What the schedule does in the cloud: lets `monitor` look after all tenants every minute, until `stop` turns
-/// true. A run that fails is followed by the next.
+/// Runs `monitor` every minute, in place of the cloud's schedule, until `stop` turns true. A run that fails is followed by the next.
 pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         if let Err(error) = monitor::run(&app).await {
@@ -67,6 +78,36 @@ pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = tokio::time::sleep(MONITOR) => {}
             _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Keeps the store in order until `stop` turns true: prunes it, and mends the queue's times when the clock goes back.
+pub async fn keep_house(store: Arc<Store>, mut stop: watch::Receiver<bool>) {
+    let mut steady = Duration::ZERO;
+    while !*stop.borrow() {
+        let (wall, began) = (Timestamp::now(), Instant::now());
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_AT_CLOCK) => {}
+            _ = stop.changed() => return,
+        }
+        let passed = SignedDuration::try_from(began.elapsed()).unwrap_or(SignedDuration::MAX);
+        let jump = Timestamp::now().duration_since(wall).saturating_sub(passed);
+        if jump.unsigned_abs() < CLOCK_JUMP {
+            steady += LOOK_AT_CLOCK;
+        } else {
+            tracing::warn!(seconds = jump.as_secs(), "the clock has jumped");
+            steady = Duration::ZERO;
+        }
+        let mut done = Ok(());
+        if jump.is_negative() && jump.unsigned_abs() >= CLOCK_JUMP {
+            done = store.clock_went_back(jump.unsigned_abs()).await;
+        } else if steady >= PRUNE {
+            steady = Duration::ZERO;
+            done = store.prune().await;
+        }
+        if let Err(error) = done {
+            tracing::error!(%error, "store");
         }
     }
 }
@@ -80,17 +121,18 @@ fn leave(in_flight: &mut HashMap<Tenant, usize>, group: &Tenant) {
     }
 }
 
-/// Begins a batch for each tenant in turn, as long as there is room. How long to wait then.
+/// Begins a batch for each tenant in turn, as long as there is room. Gives the time to wait then.
 async fn fill(
     app: &Arc<App>,
     store: &Arc<Store>,
     batches: &mut JoinSet<Tenant>,
     in_flight: &mut HashMap<Tenant, usize>,
+    stop: &watch::Receiver<bool>,
 ) -> ownpost_core::effects::Result<Duration> {
     loop {
         let mut groups = store.ready_groups().await?;
         groups.retain(|group| in_flight.get(group).is_none_or(|count| *count < BATCHES_PER_TENANT));
-        // Who has the least in flight is served first.
+        // The tenant with the fewest batches in flight is served first.
         groups.sort_by_key(|group| in_flight.get(group).copied().unwrap_or_default());
         groups.truncate(BATCHES.saturating_sub(batches.len()));
         if groups.is_empty() && batches.len() >= BATCHES {
@@ -107,7 +149,7 @@ async fn fill(
             let received = match received {
                 Ok(received) if received.is_empty() => continue,
                 Ok(received) => received,
-                // What the others have received is theirs to send all the same.
+                // The messages of other tenants are sent all the same.
                 Err(error) => {
                     failed = Some(error);
                     continue;
@@ -115,9 +157,9 @@ async fn fill(
             };
             begun = true;
             *in_flight.entry(group.clone()).or_default() += 1;
-            let (app, store, group) = (app.clone(), store.clone(), group.clone());
+            let (app, store, group, stop) = (app.clone(), store.clone(), group.clone(), stop.clone());
             batches.spawn(async move {
-                batch(app, &store, received).await;
+                batch(app, &store, received, stop).await;
                 group
             });
         }
@@ -130,21 +172,38 @@ async fn fill(
     }
 }
 
-/// One batch: what `sender` does not name as failed is done.
-async fn batch(app: Arc<App>, store: &Store, received: Vec<Received>) {
+/// One batch: the messages that `sender` does not name as failed are done.
+async fn batch(app: Arc<App>, store: &Store, received: Vec<Received>, stop: watch::Receiver<bool>) {
+    let receives: Vec<u32> = received.iter().map(|message| message.receives).collect();
     let records: Vec<_> = received.into_iter().map(Record::from).collect();
     let sent = records.clone();
-    // A task of its own contains a panic; the messages then show again after the visibility timeout.
+    // A task of its own contains a panic.
     let failed = match tokio::spawn(async move { sender::handle(&app, &sent).await }).await {
-        Ok(failed) => failed,
+        Ok(failed) => Some(failed),
         Err(error) => {
             tracing::error!(%error, "a batch broke off");
-            return;
+            None
         }
     };
-    let done = records.into_iter().filter(|record| !failed.contains(&record.message_id));
-    let done = done.map(|record| record.receipt).collect();
-    if let Err(error) = store.delete(done).await {
-        tracing::error!(%error, "done messages stay on the queue; their rows say that they are done");
+    let (mut done, mut unplanned) = (Vec::new(), Vec::new());
+    for (record, receives) in records.into_iter().zip(receives) {
+        if failed.as_ref().is_none_or(|failed| failed.contains(&record.message_id)) {
+            unplanned.push((record.receipt, soon(receives)));
+        } else {
+            done.push(record.receipt);
+        }
     }
+    // The store may be out of reach for a moment. After a stop the next start does the same.
+    while let Err(error) = store.settle(done.clone(), unplanned.clone()).await {
+        tracing::error!(%error, "the messages of a batch stay hidden until the store is back");
+        if *stop.borrow() {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// When a message that failed without a plan shows again.
+fn soon(receives: u32) -> Duration {
+    SOON.saturating_mul(1 << (receives.clamp(1, 10) - 1)).min(LATE)
 }

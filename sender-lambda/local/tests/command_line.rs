@@ -9,11 +9,11 @@ mod common;
 use common::{Local, event, run};
 
 /// Exit status and standard output as JSON.
-fn json_of(words: &[&str], input: &[u8]) -> (i32, Value) {
-    let output = run(words, input);
+fn json_of(arguments: &[&str], input: &[u8]) -> (i32, Value) {
+    let output = run(arguments, input);
     let text = String::from_utf8_lossy(&output.stdout);
     let value = serde_json::from_str(&text)
-        .unwrap_or_else(|_| panic!("{words:?}: {text}{}", String::from_utf8_lossy(&output.stderr)));
+        .unwrap_or_else(|_| panic!("{arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr)));
     (output.status.code().expect("a status"), value)
 }
 
@@ -49,8 +49,8 @@ fn validate() {
     }
     // Whatever the language, the codes are the same.
     let codes = |locale: &str| {
-        let words = ["validate", "--json", "--locale", locale];
-        let issues = json_of(&words, bad.to_string().as_bytes()).1["issues"].clone();
+        let arguments = ["validate", "--json", "--locale", locale];
+        let issues = json_of(&arguments, bad.to_string().as_bytes()).1["issues"].clone();
         issues.as_array().expect("issues").iter().map(|issue| issue["code"].clone()).collect::<Vec<_>>()
     };
     for locale in ["nl_BE", "FR-ca", "tlh", "", "\u{e9}"] {
@@ -90,11 +90,11 @@ fn unusable_input_of_test_and_send() {
     assert_eq!(run(&["test", "--to", "no address"], b"{}").status.code(), Some(2));
     let (good, bad) = (file("good.json", &settings), file("bad.json", &json!({"host": 7})));
     let usable = event("e1", "acme", "notification").to_string();
-    let mut nobody = event("e1", "acme", "notification");
-    nobody["recipients"] = json!([]);
+    let mut no_recipients = event("e1", "acme", "notification");
+    no_recipients["recipients"] = json!([]);
     for (settings, event) in [
         (&good, "not json".to_owned()),
-        (&good, nobody.to_string()),
+        (&good, no_recipients.to_string()),
         (&bad, usable.clone()),
         (&file("keep.json", &keep), usable.clone()),
         (&"/no/such/file".to_owned(), usable),
@@ -119,18 +119,18 @@ fn schema() {
 
 #[test]
 fn help_and_misuse() {
-    for words in
+    for arguments in
         [&["--help"][..], &["local", "--help"], &["test", "--help"], &["send", "--help"], &["--version"]]
     {
-        let output = run(words, b"");
-        assert_eq!(output.status.code(), Some(0), "{words:?}");
+        let output = run(arguments, b"");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
         assert!(!output.stdout.is_empty());
     }
-    for words in
+    for arguments in
         [&[][..], &["nothing"], &["send", "-"], &["local", "--port", "70000"], &["validate", "a", "b"]]
     {
-        let output = run(words, b"");
-        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        let output = run(arguments, b"");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(output.stdout.is_empty());
     }
 }
@@ -142,8 +142,8 @@ fn test_and_send_against_a_relay() {
     let relay = local.relay("customer");
     let ca = relay["caFile"].as_str().expect("a path");
     let ports = format!("{},{}", relay["ports"]["starttls"], relay["ports"]["tls"]);
-    let ownpost = |words: &[&str], input: &str| {
-        let mut command = common::ownpost(words);
+    let ownpost = |arguments: &[&str], input: &str| {
+        let mut command = common::ownpost(arguments);
         command.env_remove("RUST_LOG").env("OWNPOST_ALLOW_NETWORKS", "127.0.0.0/8");
         command.env("OWNPOST_ALLOW_PORTS", &ports).env("OWNPOST_EXTRA_CA_FILE", ca);
         common::run_with(command, input.as_bytes())
@@ -185,14 +185,14 @@ fn test_and_send_against_a_relay() {
 
     let file = folder.path().join("settings.json");
     fs::write(&file, local.settings("tls").to_string()).expect("a file");
-    let words = ["send", "-", "--settings", file.to_str().expect("UTF-8")];
+    let arguments = ["send", "-", "--settings", file.to_str().expect("UTF-8")];
     let mut large = event("large", "acme", "user-invitation");
     large["recipients"] = json!([{"address": "a@example.org"}, {"address": "b@example.org"}]);
     // Beyond what the queue takes.
     let file_bytes = "QUJD".repeat(700_000);
     large["attachments"] = json!([{"filename": "a.bin", "contentType": "application/octet-stream",
         "base64": file_bytes}]);
-    let output = ownpost(&[&words[..], &["--json"]].concat(), &large.to_string());
+    let output = ownpost(&[&arguments[..], &["--json"]].concat(), &large.to_string());
     let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(output.status.code(), Some(0), "{answer}");
     let found: Vec<_> = answer["deliveries"]
@@ -211,7 +211,7 @@ fn test_and_send_against_a_relay() {
     );
 
     fs::write(&file, wrong.to_string()).expect("a file");
-    let output = ownpost(&words, &event("e2", "acme", "notification").to_string());
+    let output = ownpost(&arguments, &event("e2", "acme", "notification").to_string());
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("0 of 1 sent"), "{text}");

@@ -1,4 +1,4 @@
-//! A relay that takes its time keeps its own tenant's mail waiting, and nobody else's.
+//! A slow relay delays the mail of its own tenant only.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +19,7 @@ use ownpost_smtp::{Mail, RelayKey};
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
-/// Relays of which the one of tenant `slow` takes nothing until it is told to.
+/// Relays of which the one of tenant `slow` takes no mail until its door is open.
 struct Slow {
     batches: AtomicUsize,
     most: AtomicUsize,
@@ -76,7 +76,7 @@ async fn until_sent(store: &Store, tenant: &Tenant, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_relay_delays_nobody_else_and_gets_four_batches_at_most() {
+async fn a_slow_relay_delays_its_own_tenant_only_and_gets_four_batches_at_most() {
     let store = Arc::new(Store::in_memory(Arc::new(Timestamp::now)).expect("a store"));
     let (batches, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let relays = Arc::new(Slow { batches, most, door: Semaphore::new(0) });

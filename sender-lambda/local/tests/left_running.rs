@@ -1,5 +1,5 @@
-//! `ownpost local` as a server that is left running: what is on disk after a stop, what clients that break the rules
-//! can take from others, and what is said when a file is missing or damaged.
+//! `ownpost local` as a server that is left running: what is on disk after a stop, clients that break the
+//! rules, and files that are missing or damaged.
 
 use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
@@ -109,7 +109,7 @@ fn a_header_that_does_not_end_is_given_up() {
     let mut held: Vec<_> = (0..300).map(|_| local.half(HALVES[0])).collect();
     for stream in &mut held {
         let mut answer = Vec::new();
-        // Closed, or reset because of what was not read.
+        // Closed, or reset because of octets that were not read.
         let _ = stream.read_to_end(&mut answer);
     }
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
@@ -121,7 +121,7 @@ fn half_requests_do_not_hold_up_a_stop_and_whole_ones_are_answered() {
     let local = Local::start(folder.path());
     let _held: Vec<_> = HALVES.iter().map(|half| local.half(half)).collect();
     let mut late = local.half("GET /dev/relays HTTP/1.1\r\nHost: HOST\r\n");
-    // The server has seen what was sent before.
+    // The server has read the requests that were sent before.
     local.token("acme");
     local.signal("TERM");
     std::thread::sleep(Duration::from_millis(300));
@@ -154,7 +154,7 @@ fn a_second_interrupt_ends_it_at_once() {
     let (_dialled, _) = silent.accept().expect("a connection");
     local.signal("INT");
     std::thread::sleep(Duration::from_millis(2500));
-    assert!(local.is_running(), "what is under way gets time to end");
+    assert!(local.is_running(), "a test under way gets time to end");
     local.signal("INT");
     let began = Instant::now();
     local.wait();
@@ -217,7 +217,7 @@ fn no_link_in_the_folder_is_followed() {
 fn a_lost_key_is_named_and_a_half_made_one_is_made_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let (path, key) = (folder.path(), folder.path().join("key"));
-    // What a process left that was killed between the open and the write of version 0.1.
+    // The file that a kill left between the open and the write of an earlier way to make keys.
     fs::write(&key, "").expect("a file");
     Local::start(path).stop();
     let right = fs::read(&key).expect("a key");
@@ -282,4 +282,87 @@ fn a_backup_beside_a_running_server_is_whole_and_has_no_key() {
     let rows = local.call(&token, "GET", "/api/deliveries", &Value::Null).json();
     assert_eq!(rows["deliveries"].as_array().map(Vec::len), Some(1), "{rows}");
     assert_eq!(rows["deliveries"][0]["event"], "before");
+}
+
+/// Changes the database of a server that is not running.
+fn damage(folder: &Path, sql: &str) {
+    let database = rusqlite::Connection::open(folder.join("ownpost.db")).expect("the database");
+    assert_eq!(database.execute(sql, []).expect("executed"), 1, "{sql}");
+}
+
+#[test]
+fn a_damaged_row_or_version_takes_nothing_else_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let local = Local::start(folder.path());
+    let token = local.token("acme");
+    let settings = local.settings("starttls");
+    assert_eq!(local.call(&token, "PUT", "/api/smtp", &settings).status, 200);
+    for id in ["e1", "e2", "e3"] {
+        send_one(&local, &token, id);
+    }
+    local.stop();
+    damage(folder.path(), "UPDATE delivery SET document = '{\"id\": 7' WHERE event = 'e1'");
+    damage(folder.path(), "UPDATE delivery SET document = x'ff00' WHERE event = 'e2'");
+    damage(folder.path(), "UPDATE secret SET sealed = x'00'");
+
+    let local = Local::start(folder.path());
+    let page = local.call(&token, "GET", "/api/deliveries", &Value::Null);
+    assert_eq!(page.status, 200, "{}", page.json());
+    let page = page.json();
+    let rows = page["deliveries"].as_array().expect("rows");
+    assert_eq!(rows.len(), 3, "{page}");
+    for row in rows {
+        let readable = row["event"] == "e3";
+        assert_eq!(row["status"], if readable { "sent" } else { "unknown" }, "{row}");
+        assert_eq!(row["reason"].as_str().expect("a reason").contains("cannot be read"), !readable, "{row}");
+        assert!(row["recipient"].as_str().expect("an address").ends_with("@example.org"), "{row}");
+    }
+    let shown = local.call(&token, "GET", "/api/smtp", &Value::Null);
+    assert_eq!((shown.status, &shown.json()["code"]), (500, &json!("settings.unreadable")));
+    let put = local.call(&token, "PUT", "/api/smtp", &settings);
+    assert_eq!(put.status, 200, "{}", put.json());
+    assert_eq!(local.call(&token, "GET", "/api/smtp", &Value::Null).status, 200);
+    send_one(&local, &token, "e4");
+}
+
+#[test]
+fn caught_mail_comes_in_pages_and_is_pushed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let local = Local::start(folder.path());
+    let token = local.token("acme");
+    let events: Vec<_> = (0..60).map(|n| event(&format!("e{n}"), "acme", "notification")).collect();
+    assert_eq!(local.call(&token, "POST", "/api/events", &json!(events)).status, 202);
+    until("all mails", || (local.caught().len() == 60).then_some(()));
+
+    let page = |query: &str| local.raw("GET", &format!("/dev/mail{query}"), &[], b"").json();
+    let ids = |page: &Value| -> Vec<u64> {
+        let mails = page["mail"].as_array().expect("mails").iter();
+        mails.map(|mail| mail["id"].as_str().expect("an id").parse().expect("a number")).collect()
+    };
+    let first = page("");
+    assert_eq!((ids(&first), &first["next"]), ((11..=60).rev().collect(), &json!("11")));
+    let second = page("?before=11");
+    assert_eq!((ids(&second), &second["next"]), ((1..=10).rev().collect(), &Value::Null));
+    let tenth = page("?limit=10&before=11");
+    assert_eq!((ids(&tenth).len(), &tenth["next"]), (10, &Value::Null));
+    let wrong = local.raw("GET", "/dev/mail?limit=many", &[], b"");
+    assert_eq!((wrong.status, &wrong.json()["code"]), (400, &json!("request.query_invalid")));
+
+    let mut pushed = local.half("GET /dev/mail/events HTTP/1.1\r\nHost: HOST\r\n\r\n");
+    let mut text = String::new();
+    let mut next = |count: usize| {
+        let mut bytes = [0; 4096];
+        while text.matches("data: caught").count() < count {
+            let read = pushed.read(&mut bytes).expect("a push");
+            assert!(read > 0, "{text}");
+            text.push_str(&String::from_utf8_lossy(&bytes[..read]));
+        }
+    };
+    next(1);
+    send_one(&local, &token, "one-more");
+    next(2);
+    // A client that listens does not hold up a stop.
+    let began = Instant::now();
+    local.stop();
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
 }

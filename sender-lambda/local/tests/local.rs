@@ -24,7 +24,7 @@ fn rows(local: &Local, token: &str, filter: &str) -> Vec<Value> {
     }
 }
 
-/// Sends the event, and waits until its row stands there.
+/// Sends the event, and waits until its row has this status.
 fn send(local: &Local, token: &str, event: &Value, status: &str) -> Value {
     let answer = local.call(token, "POST", "/api/events", event);
     assert_eq!(answer.status, 202, "{}", answer.json());
@@ -93,7 +93,7 @@ fn a_customers_mail_leaves_through_the_customers_relay() {
 
     let password = local.relay("customer")["password"].as_str().expect("a password").to_owned();
     let log = String::from_utf8_lossy(&local.log.lock().expect("the log")).into_owned();
-    assert!(log.contains("Everything is kept in"), "what it says is looked at");
+    assert!(log.contains("Everything is kept in"), "its messages are in the log");
     for secret in [password.as_str(), "not-this-one-surely", token.as_str()] {
         assert!(!log.contains(secret), "a secret is in the log");
     }
@@ -141,13 +141,13 @@ fn a_test_streams_its_stages() {
         let of = |stages: &[Value]| stages.iter().map(|line| line["stage"].clone()).collect::<Vec<_>>();
         assert_eq!(of(&lines), of(report["stages"].as_array().expect("stages")), "{method}");
     }
-    // What is answered before any stage comes as ever.
+    // An answer before any stage is not streamed.
     let answer = local.raw("PUT", "/api/smtp", &headers, b"{}");
     assert_eq!((answer.status, answer.content_type.as_str()), (422, "application/json"));
 }
 
 #[test]
-fn tenants_are_alone() {
+fn no_tenant_sees_or_changes_another() {
     let folder = tempfile::tempdir().expect("a folder");
     let local = Local::start(folder.path());
     let (acme, other) = (local.token("acme"), local.token("other"));
@@ -179,11 +179,11 @@ fn one_bad_event_fails_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let local = Local::start(folder.path());
     let token = local.token("acme");
-    let mut nobody = event("nobody", "acme", "notification");
-    nobody["recipients"] = json!([]);
+    let mut no_recipients = event("nobody", "acme", "notification");
+    no_recipients["recipients"] = json!([]);
     let batch = json!([
         event("good-1", "acme", "notification"),
-        nobody,
+        no_recipients,
         event("foreign", "other", "notification"),
         "rubbish",
         event("good-2", "acme", "user-invitation"),
@@ -299,11 +299,11 @@ fn only_its_own_page_may_ask() {
     let folder = tempfile::tempdir().expect("a folder");
     let local = Local::start(folder.path());
     let port = local.url.rsplit(':').next().expect("a port");
-    let (ours, foreign) = (format!("localhost:{port}"), format!("evil.example:{port}"));
+    let (own, foreign) = (format!("localhost:{port}"), format!("evil.example:{port}"));
     let cases: [(&str, String, u16); 5] = [
-        ("host", ours.clone(), 200),
+        ("host", own.clone(), 200),
         ("host", foreign.clone(), 421),
-        ("origin", format!("http://{ours}"), 200),
+        ("origin", format!("http://{own}"), 200),
         ("origin", format!("http://{foreign}"), 403),
         ("origin", "null".into(), 403),
     ];
@@ -319,16 +319,16 @@ fn only_its_own_page_may_ask() {
 }
 
 #[test]
-fn what_cannot_start_says_why_in_one_line() {
+fn a_start_that_fails_gives_its_reason_in_one_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().to_str().expect("UTF-8");
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("its address").port().to_string();
-    let check = |words: &[&str], expected: &str| {
-        let output = ownpost(words).env_remove("RUST_LOG").output().expect("it ends");
+    let check = |arguments: &[&str], expected: &str| {
+        let output = ownpost(arguments).env_remove("RUST_LOG").output().expect("it ends");
         let said = String::from_utf8(output.stderr).expect("UTF-8");
-        assert!(!output.status.success() && output.stdout.is_empty(), "{words:?}: {said}");
-        assert!(said.contains(expected) && said.lines().count() == 1, "{words:?}: {said}");
+        assert!(!output.status.success() && output.stdout.is_empty(), "{arguments:?}: {said}");
+        assert!(said.contains(expected) && said.lines().count() == 1, "{arguments:?}: {said}");
     };
     check(&["local", "--port", &port, "--data", path], &format!("port {port} is in use"));
     check(&["local", "--port", "0"], "give --data DIR");
@@ -370,7 +370,7 @@ fn a_crash_loses_nothing_and_sends_nothing_twice() {
         let copies = to.iter().filter(|to| *to == recipient).count();
         match row["status"].as_str() {
             Some("sent") => assert_eq!(copies, 1, "{row}"),
-            // Nobody knows, until a person has looked.
+            // The outcome is unknown until a person has looked.
             _ => assert!(copies <= 1, "{row}"),
         }
     }

@@ -10,7 +10,7 @@ const MAX_LINE: usize = 998;
 ///
 /// ```
 /// let mut out = Vec::new();
-/// sender_lambda::smtp::encode::encode(b"Hi\n.dot", &mut out);
+/// ownpost_smtp::encode::encode(b"Hi\n.dot", &mut out);
 /// assert_eq!(out, b"Hi\r\n..dot\r\n");
 /// ```
 pub fn encode(message: &[u8], out: &mut Vec<u8>) {

@@ -40,8 +40,8 @@ const RELAYS: usize = 512;
 /// One pool serves all tenants. Its connections are encrypted, verified and authenticated.
 ///
 /// ```no_run
-/// use sender_lambda::domain::settings::Settings;
-/// use sender_lambda::smtp::{BeforeCommit, Mail, Pool, RelayKey};
+/// use ownpost_domain::settings::Settings;
+/// use ownpost_smtp::{BeforeCommit, Mail, Pool, RelayKey};
 ///
 /// /// Commits every mail.
 /// struct Open;

@@ -23,7 +23,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 /// The secrets of one relay, in the forms in which a server could send them back.
 ///
 /// ```
-/// use sender_lambda::smtp::redact::Redactor;
+/// use ownpost_smtp::redact::Redactor;
 ///
 /// let redactor = Redactor::new(["hunter2"]);
 /// assert_eq!(redactor.clean("535 bad password HUNTER2"), "535 bad password <redacted>");

@@ -31,7 +31,7 @@ pub struct RawReply {
 /// Collects the lines of one reply.
 ///
 /// ```
-/// use sender_lambda::smtp::reply::ReplyParser;
+/// use ownpost_smtp::reply::ReplyParser;
 ///
 /// let mut parser = ReplyParser::default();
 /// assert_eq!(parser.push(b"550-5.1.1 No such user"), Ok(None));

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-/// Reads `-` (standard input) or a file, at most `limit` bytes and one more, by which whoever checks it sees
+/// Reads `-` (standard input) or a file, at most `limit` bytes and one more, by which its check sees
 /// that it is too large. It may hold a secret.
 pub(super) fn read(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);

@@ -60,7 +60,7 @@ async fn serve(config: Config, args: &LocalArgs) -> Result<(), String> {
     ended.and(closed.map_err(|error| error.to_string()))
 }
 
-/// `--backup`.
+/// Makes the copy of `--backup`.
 fn copy(data: &Path, file: &Path) -> Result<(), String> {
     backup(data, file).map_err(|error| error.to_string())?;
     note(&format!(
@@ -84,7 +84,7 @@ async fn serve_from(
     let mut relays = Relays::start(store, data, Timestamp::now(), shares.relay_port)
         .await
         .map_err(|error| format!("the embedded relays do not start: {error}"))?;
-    // The store is ours alone, so whoever was sending before is gone.
+    // This process has the store for itself, so every earlier sender is gone.
     config.overrides.senders_since = Some(Timestamp::now());
     config.overrides.allow_endpoints.clone_from(&relays.endpoints);
     config.extra_ca_file = Some(trusted(&config, data, &relays.infos[0].ca_pem)?);
@@ -95,8 +95,9 @@ async fn serve_from(
     let (stop, stopped) = watch::channel(false);
     let mut signals = Signals::new().map_err(|error| error.to_string())?;
     let worker = tokio::spawn(worker::run(app.clone(), store.clone(), stopped.clone()));
-    // Nothing of it needs to be ended in order: whatever it was doing is done at the next run.
+    // These need no end in order: their next run does what is left.
     tokio::spawn(worker::watch(app.clone(), stopped.clone()));
+    tokio::spawn(worker::keep_house(store.clone(), stopped.clone()));
     let router = server::router(Server {
         app: app.clone(),
         store: store.clone(),
@@ -152,21 +153,21 @@ impl Signals {
     }
 }
 
-/// Where the data are when nobody says otherwise (XDG base directories).
+/// The folder of the data without `--data` (XDG base directories).
 fn default_data() -> Option<PathBuf> {
     let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = folder("XDG_DATA_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/share")))?;
     Some(base.join("ownpost"))
 }
 
-/// One file with the operator's CAs and ours.
-fn trusted(config: &Config, data: &Path, ours: &str) -> Result<PathBuf, String> {
+/// One file with the operator's CAs and that of the relays.
+fn trusted(config: &Config, data: &Path, relays_ca: &str) -> Result<PathBuf, String> {
     let mut pem = String::new();
     if let Some(file) = &config.extra_ca_file {
         pem = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
         pem.push('\n');
     }
-    pem.push_str(ours);
+    pem.push_str(relays_ca);
     let path = data.join("trusted-ca.pem");
     write_private(&path, pem.as_bytes()).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(path)

@@ -11,7 +11,7 @@ fn own_targets() -> impl Iterator<Item = &'static str> {
     std::iter::once("ownpost").chain(LOG_TARGETS)
 }
 
-/// Starts logging by `RUST_LOG`: `debug`, or `ownpost_smtp=trace,info`. What cannot be read counts as
+/// Starts logging by `RUST_LOG`: `debug`, or `ownpost_smtp=trace,info`. A value that cannot be read counts as
 /// `warn`.
 pub(super) fn start() {
     let wanted = read(&std::env::var("RUST_LOG").unwrap_or_default());
@@ -24,7 +24,7 @@ fn read(directives: &str) -> Targets {
     if directives.is_empty() { Targets::new() } else { directives.parse().unwrap_or_default() }
 }
 
-/// Others' code is heard from `warn` upwards, whatever is asked for: nobody has looked whether it prints what
+/// Code of other crates logs from `warn` upwards, whatever `RUST_LOG` says: nobody has checked whether it prints what
 /// an admin has just typed.
 fn targets(wanted: &Targets) -> Targets {
     let default = wanted.default_level().unwrap_or(LevelFilter::WARN);
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_heard() {
+    fn other_crates_log_from_warn_upwards() {
         for (directives, target, level, heard) in [
             ("", "ownpost::worker", Level::WARN, true),
             ("", "ownpost::worker", Level::INFO, false),

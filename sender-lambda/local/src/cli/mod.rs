@@ -17,11 +17,11 @@ mod terminal;
 mod test;
 mod validate;
 
-/// The command did what it was asked, and the answer is yes.
+/// Exit status: the command was done, and its answer is yes.
 const YES: u8 = 0;
-/// It did what it was asked, and the answer is no; or it could not be done.
+/// Exit status: the answer is no, or the command could not be done.
 const NO: u8 = 1;
-/// The input cannot be used.
+/// Exit status: the input cannot be used.
 const UNUSABLE: u8 = 2;
 
 /// Bring your own SMTP, for SaaS products: the command line and the one-machine server.

@@ -16,12 +16,12 @@ use super::{SchemaArgs, UNUSABLE, YES};
 /// A type's schema with whatever it refers to under `$defs`.
 type Make = fn() -> Value;
 
-/// What comes in: what may be absent is no required key.
+/// Settings of a document that comes in: a key that may be absent is not required.
 fn read<T: JsonSchema>() -> Value {
     SchemaGenerator::new(SchemaSettings::draft2020_12()).into_root_schema_for::<T>().to_value()
 }
 
-/// What goes out: every key that is always there is required, null where there is nothing.
+/// Settings of a document that goes out: every key that is always there is required, null where there is no value.
 fn written<T: JsonSchema>() -> Value {
     SchemaGenerator::new(SchemaSettings::draft2020_12().for_serialize())
         .into_root_schema_for::<T>()

@@ -59,7 +59,7 @@ pub(super) async fn run(config: Config, args: &SendArgs) -> ExitCode {
 enum Stopped {
     /// The event cannot be used.
     Unusable(String),
-    /// Something of ours failed.
+    /// Ownpost itself failed.
     Failed(String),
 }
 
@@ -87,7 +87,7 @@ async fn send(config: Config, mut settings: Settings, document: &[u8]) -> Result
             break;
         }
         let records: Vec<_> = received.into_iter().map(Record::from).collect();
-        // What is to be tried later stays hidden, and its row says so.
+        // A mail to be tried later stays hidden, and its row says so.
         sender::handle(&app, &records).await;
     }
     let mut rows = Vec::with_capacity(accepted.deliveries.len());
@@ -103,7 +103,7 @@ fn deliveries(rows: &[Delivery]) -> DeliveryList {
     DeliveryList { deliveries: rows.iter().map(DeliveryRow::from).collect(), cursor: None }
 }
 
-/// A row for each recipient, and why it stands there.
+/// A row for each recipient, with its status and reason.
 fn readable(rows: &[Delivery]) -> String {
     let mut out = String::new();
     for row in rows {

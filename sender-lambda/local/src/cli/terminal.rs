@@ -1,4 +1,4 @@
-//! What a person sees: colours where the output is a terminal, and nothing a server said can steer it.
+//! Output for a person: colours on a terminal, and no control character of a server's reply.
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -22,7 +22,7 @@ impl<T: fmt::Display> fmt::Display for Styled<T> {
     }
 }
 
-/// Writes to standard output; colours only reach a terminal. Who has closed it does not want to read on.
+/// Writes to standard output; colours only reach a terminal. A closed output is no error: its reader has read enough.
 pub(super) fn say(text: &str) {
     let mut out = AutoStream::auto(io::stdout());
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());

@@ -81,7 +81,7 @@ fn heading(settings: &Settings) -> String {
     format!("{}\n\n", Styled(BOLD, clean(&line)))
 }
 
-/// A line of the stage table: mark, stage, time, what was learnt.
+/// A line of the stage table: mark, stage, time, facts.
 fn row(result: &StageResult) -> String {
     let (style, mark) = match result.status {
         StageStatus::Passed => (GOOD, "✓"),
@@ -135,7 +135,7 @@ fn details(result: &StageResult) -> String {
     }
 }
 
-/// What follows the table.
+/// The facts below the table.
 fn summary(report: &TestReport) -> String {
     let mut out = String::from("\n");
     if let Some(tls) = &report.tls {
@@ -200,7 +200,7 @@ fn deliverability_facts(out: &mut String, deliverability: &Deliverability) {
     }
 }
 
-/// The failure: what, where, the server's words, what to do.
+/// The failure: its text, its stage, the server's reply, the remedy.
 fn failure_block(failure: &TestFailure) -> String {
     let mut out = String::new();
     let place = match failure.field.as_str() {

@@ -10,7 +10,7 @@ use ownpost_core::wire::validation::{Severity, ValidationReport};
 use super::terminal::{BAD, BOLD, DIM, GOOD, Styled, WARN, clean, complain, pretty, say};
 use super::{NO, Output, UNUSABLE, ValidateArgs, YES, input};
 
-/// What the rules take.
+/// Bytes of a document that the rules take.
 const LARGEST_SETTINGS: usize = 1024 * 1024;
 
 pub(super) fn run(config: &Config, args: &ValidateArgs) -> ExitCode {

@@ -8,14 +8,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use certificates::{Authority, Problem};
+use certificates::{Authority, Certificate, Problem};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use session::{Identity, Mode};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
 use crate::keys::random_password;
 use crate::store::{Store, write_private};
@@ -31,7 +30,7 @@ const STORED_AS: &str = "relays";
 const RELAYS: [(&str, &str); 2] =
     [("platform", "no-reply@platform.example"), ("customer", "notifications@customer.example")];
 
-/// What is kept of the relays from run to run.
+/// The CA and the relays as they are stored from run to run.
 #[derive(Default, Serialize, Deserialize)]
 struct Kept {
     ca_key_pem: String,
@@ -50,19 +49,19 @@ struct KeptRelay {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RelayInfo {
-    /// `platform` or `customer`.
+    /// The relay's name: `platform` or `customer`.
     pub name: &'static str,
-    /// Where it listens.
+    /// The address that it listens on.
     pub host: &'static str,
-    /// On which ports.
+    /// The ports for STARTTLS and for implicit TLS.
     pub ports: Ports,
-    /// Its one account.
+    /// The user name of its one account.
     pub username: String,
-    /// And that account's password.
+    /// The password of that account.
     pub password: String,
     /// The file with the CA that vouches for it.
     pub ca_file: PathBuf,
-    /// That CA itself.
+    /// The certificate of that CA, PEM.
     pub ca_pem: String,
     /// An address to send as.
     pub sender_address: &'static str,
@@ -71,17 +70,17 @@ pub struct RelayInfo {
 /// The ports of a relay.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Ports {
-    /// With STARTTLS.
+    /// The port where the client asks for TLS by STARTTLS.
     pub starttls: u16,
-    /// With implicit TLS.
+    /// The port where TLS comes first.
     pub tls: u16,
 }
 
-/// The running relays.
+/// The running relays. Dropping them ends them.
 pub struct Relays {
-    /// What each of them is.
+    /// Name, address and account of each relay.
     pub infos: Vec<RelayInfo>,
-    /// Where they listen.
+    /// The addresses and ports that they listen on.
     pub endpoints: Vec<SocketAddr>,
     tasks: JoinSet<()>,
 }
@@ -100,13 +99,12 @@ impl Relays {
             None => Kept::default(),
         };
         if kept.ca_key_pem.is_empty() {
-            let authority = Authority::generate(now)?;
+            let authority = Authority::generate()?;
             (kept.ca_key_pem, kept.ca_pem) = (authority.key_pem, authority.certificate_pem);
         }
         let ca_file = folder.join("ca.pem");
         write_private(&ca_file, kept.ca_pem.as_bytes())?;
         let ca_file = fs::canonicalize(ca_file)?;
-        let authority = Authority { key_pem: kept.ca_key_pem.clone(), certificate_pem: kept.ca_pem.clone() };
 
         let mut relays = Self { infos: Vec::new(), endpoints: Vec::new(), tasks: JoinSet::new() };
         for (name, sender_address) in RELAYS {
@@ -114,11 +112,13 @@ impl Relays {
             let (starttls, starttls_port) = listen(earlier.as_ref().map(|kept| kept.starttls)).await?;
             let (tls, tls_port) = listen(earlier.as_ref().map(|kept| kept.tls)).await?;
             let password = earlier.map_or_else(random_password, |kept| Ok(kept.password))?;
+            let authority =
+                Authority { key_pem: kept.ca_key_pem.clone(), certificate_pem: kept.ca_pem.clone() };
             let identity = Arc::new(Identity {
                 name,
                 username: name.to_owned(),
                 password: password.clone(),
-                tls: TlsAcceptor::from(authority.server_config(name, now)?),
+                certificate: Certificate::new(authority, name, now)?,
             });
             for (listener, mode) in [(starttls, Mode::StartTls), (tls, Mode::Tls)] {
                 relays.endpoints.push(listener.local_addr()?);
@@ -158,13 +158,13 @@ impl Relays {
         .to_string()
     }
 
-    /// Ends them, with whatever connections are open.
+    /// Ends them and their open connections.
     pub fn stop(&mut self) {
         self.tasks.abort_all();
     }
 }
 
-/// The port used before, so that settings which name it stay right; another one when it is taken.
+/// Listens on the port used before, so that settings which name it stay right; on another one when it is taken.
 async fn listen(earlier: Option<u16>) -> io::Result<(TcpListener, u16)> {
     if let Some(port) = earlier {
         match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {

@@ -1,5 +1,6 @@
-//! The embedded relays' side of SMTP (RFC 5321): strict, because what it accepts is taken for proof that our
-//! sender speaks properly. It asks for TLS and authentication before it takes a mail, and keeps what it took.
+//! The embedded relays' side of SMTP (RFC 5321): strict, because the tests take its 250 for proof that the
+//! sender keeps to the protocol. It asks for TLS and authentication before it takes a mail, and stores the mails that it
+//! took.
 
 use std::io;
 use std::sync::Arc;
@@ -9,8 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 
+use super::certificates::Certificate;
 use super::stream::{Line, Lines};
 use crate::store::{CaughtMail, Store};
 
@@ -25,12 +26,12 @@ const MOST_RECIPIENTS: usize = 100;
 const MOST_AUTH_FAILURES: u32 = 3;
 const HANDSHAKE: Duration = Duration::from_secs(30);
 
-/// What a relay is: its name, its account and its certificate.
+/// A relay's name, account and certificate.
 pub(crate) struct Identity {
     pub(crate) name: &'static str,
     pub(crate) username: String,
     pub(crate) password: String,
-    pub(crate) tls: TlsAcceptor,
+    pub(crate) certificate: Certificate,
 }
 
 /// Whether TLS comes first or by STARTTLS.
@@ -59,7 +60,8 @@ pub(crate) async fn serve(
         }
         Mode::Tls => stream,
     };
-    let handshake = tokio::time::timeout(HANDSHAKE, identity.tls.accept(stream));
+    let handshake =
+        tokio::time::timeout(HANDSHAKE, identity.certificate.acceptor(store.now()).accept(stream));
     let mut lines = Lines::new(handshake.await.map_err(|_| io::ErrorKind::TimedOut)??);
     if matches!(mode, Mode::Tls) {
         greet(&mut lines, identity);
@@ -113,7 +115,7 @@ impl<'a> Session<'a> {
         loop {
             let command = match lines.line(LONGEST_COMMAND).await? {
                 Line::Text(command) => command,
-                Line::TooLong => {
+                Line::TooLong | Line::TooLongBareLf => {
                     lines.reply("500 5.5.2 Line too long");
                     continue;
                 }
@@ -329,7 +331,8 @@ impl<'a> Session<'a> {
         let mut after_crlf = true;
         loop {
             let line = lines.line(LONGEST_TEXT).await?;
-            let was_after_crlf = std::mem::replace(&mut after_crlf, line != Line::BareLf);
+            let ends_with_crlf = !matches!(line, Line::BareLf | Line::TooLongBareLf);
+            let was_after_crlf = std::mem::replace(&mut after_crlf, ends_with_crlf);
             match line {
                 Line::Text(text) if text == b"." && was_after_crlf => break,
                 Line::Text(text) => {
@@ -343,7 +346,9 @@ impl<'a> Session<'a> {
                     }
                 }
                 // The rest is read to its end, and thrown away.
-                Line::TooLong => refused = Some("554 5.6.0 A line has more than 998 octets"),
+                Line::TooLong | Line::TooLongBareLf => {
+                    refused = Some("554 5.6.0 A line has more than 998 octets");
+                }
                 Line::BareCr | Line::BareLf => refused = Some("554 5.6.0 A bare CR or LF"),
                 Line::End => return Err(io::ErrorKind::UnexpectedEof.into()),
             }
@@ -365,7 +370,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Asks the client, and decodes what it says.
+/// Sends a challenge, and decodes the client's response.
 async fn challenge<S: AsyncRead + AsyncWrite + Unpin>(
     lines: &mut Lines<S>,
     prompt: &str,

@@ -13,19 +13,21 @@ const READ_BYTES: usize = 16 * 1024;
 /// A line as it came.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// Without its CRLF.
+    /// A line without its CRLF.
     Text(Vec<u8>),
-    /// Longer than allowed; it was read to its end and dropped.
+    /// Longer than allowed, with CRLF at its end; it was read to there and dropped.
     TooLong,
+    /// Longer than allowed, with an LF without CR at its end.
+    TooLongBareLf,
     /// It ends with CRLF, and holds another CR.
     BareCr,
-    /// It ends with an LF alone.
+    /// It ends with an LF without CR.
     BareLf,
     /// The client has closed the connection.
     End,
 }
 
-/// A connection's stream with what was read ahead and what waits to be written.
+/// A connection's stream with the octets read ahead and the replies not yet written.
 pub(crate) struct Lines<S> {
     stream: S,
     ahead: Vec<u8>,
@@ -38,18 +40,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
         Self { stream, ahead: Vec::new(), start: 0, replies: Vec::new() }
     }
 
-    /// Puts a reply in line; it leaves before the next wait.
+    /// Queues a reply; it leaves before the next wait.
     pub(crate) fn reply(&mut self, text: &str) {
         self.replies.extend_from_slice(text.as_bytes());
         self.replies.extend_from_slice(b"\r\n");
     }
 
-    /// Whether something was sent ahead of our answer.
+    /// Whether the client has sent more than what was read.
     pub(crate) fn has_ahead(&self) -> bool {
         self.start < self.ahead.len()
     }
 
-    /// Writes what waits, and gives the stream back.
+    /// Writes the queued replies, and gives the stream back.
     pub(crate) async fn into_stream(mut self) -> io::Result<S> {
         self.flush().await?;
         Ok(self.stream)
@@ -80,14 +82,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
     /// The next line of at most `limit` octets, CRLF included.
     pub(crate) async fn line(&mut self, limit: usize) -> io::Result<Line> {
         let mut line = Vec::new();
-        let mut too_long = false;
+        let (mut too_long, mut before_lf) = (false, 0);
         loop {
             let ahead = &self.ahead[self.start..];
             let end = ahead.iter().position(|octet| *octet == b'\n');
             let taken = end.map_or(ahead.len(), |end| end + 1);
+            before_lf = ahead[..end.unwrap_or(taken)].last().copied().unwrap_or(before_lf);
             if line.len() + taken > limit {
                 too_long = true;
-                // The last octet tells whether the LF belongs to a CRLF.
                 line.clear();
             } else {
                 line.extend_from_slice(&ahead[..taken]);
@@ -101,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
             }
         }
         if too_long {
-            return Ok(Line::TooLong);
+            return Ok(if before_lf == b'\r' { Line::TooLong } else { Line::TooLongBareLf });
         }
         match line.strip_suffix(b"\r\n") {
             None => Ok(Line::BareLf),

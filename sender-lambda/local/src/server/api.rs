@@ -1,4 +1,4 @@
-//! `/api/…`: the HTTP API of docs/reference/api.md, with the tests streamed to who asks for it.
+//! `/api/…`: the HTTP API of docs/reference/api.md, with the stages of a test streamed to a client that asks for it.
 
 use std::convert::Infallible;
 
@@ -15,11 +15,11 @@ use super::body::{self, Whole};
 use super::problem::Problem;
 use super::{Server, token};
 
-/// What Lambda takes as a request's payload.
+/// Bytes of a body: the limit of a Lambda's payload.
 const LARGEST_BODY: usize = 6 * 1024 * 1024;
 const NDJSON: &str = "application/x-ndjson";
 
-/// A request without borrows: it goes on when the client has gone.
+/// A request without borrows: its answer is made even when the client has gone.
 struct Call {
     method: String,
     path: String,
@@ -50,7 +50,7 @@ pub(super) async fn call(State(server): State<Server>, request: Request) -> Resu
     if streamable && wants_ndjson(&parts.headers) {
         streamed(server, call).await
     } else {
-        // A task of its own: a change of settings is not broken off because somebody closed a window.
+        // A task of its own: a change of settings is not broken off because a browser's window was closed.
         let answer = tokio::spawn(async move { answer(&server, &call, None).await });
         answer.await.map(respond).map_err(|_| Problem::internal())
     }
@@ -93,8 +93,8 @@ fn respond(answer: api::Response) -> Response {
     response
 }
 
-/// One stage a line, the answer last. The status line goes out with the first stage; what is answered before
-/// any stage (a validation report, too many tests) comes as it would without streaming.
+/// One stage a line, the answer last. The status line goes out with the first stage; an answer that comes before
+/// any stage (a validation report, too many tests) is sent as without streaming.
 async fn streamed(server: Server, call: Call) -> Result<Response, Problem> {
     let (stages, mut passed) = mpsc::unbounded_channel();
     let task = tokio::spawn(async move {
@@ -104,7 +104,7 @@ async fn streamed(server: Server, call: Call) -> Result<Response, Problem> {
         };
         answer(&server, &call, Some(&mut progress)).await
     });
-    // The channel closes when the task is over, so this waits for whatever comes first.
+    // The channel closes when the task is over, so this waits for the first stage or the answer.
     let Some(first) = passed.recv().await else {
         return task.await.map(respond).map_err(|_| Problem::internal());
     };

@@ -1,26 +1,32 @@
-//! `/dev/…`: tokens, caught mail and the embedded relays, for who develops or tries Ownpost.
+//! `/dev/…`: tokens, caught mail and the embedded relays, for a person who develops or tries Ownpost.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream;
 use ownpost_core::functions::api::Claims;
 use ownpost_domain::tenant::Tenant;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::connections::Endless;
 use super::problem::Problem;
 use super::{Server, body, token};
-use crate::store::{MailSummary, Store};
+use crate::store::MailSummary;
 
 const LARGEST_BODY: usize = 64 * 1024;
-/// Mails read from the store at a time; the list as a whole is as long as it is.
-const MAILS_AT_A_TIME: u32 = 200;
+/// Mails of a page when the query says nothing.
+const USUAL_PAGE: u32 = 50;
+/// Mails of a page at most.
+const LARGEST_PAGE: u32 = 500;
+/// How long a push waits for more mails, so that many of them are one.
+const GATHER: Duration = Duration::from_millis(250);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,7 +58,7 @@ pub(super) async fn token(State(server): State<Server>, request: Request) -> Res
     Ok(json_response(&json!({"token": token})))
 }
 
-/// The relays, and beside them what may be dialled here: the page's rules have to allow what the server's do.
+/// The relays, and the networks and ports that may be dialled: the rules in the page have to allow the same.
 pub(super) async fn relays(State(server): State<Server>) -> Response {
     let config = &server.app.config;
     let own = &config.overrides.allow_endpoints;
@@ -63,33 +69,50 @@ pub(super) async fn relays(State(server): State<Server>) -> Response {
     json_response(&json!({"relays": &*server.relays, "allow": {"networks": networks, "ports": ports}}))
 }
 
-/// The caught mail, the newest first. Streamed: there may be a lot of it.
-pub(super) async fn mail(State(server): State<Server>) -> Response {
-    let rows = stream::unfold(Some((server.store, i64::MAX)), async |place| {
-        let (store, before) = place?;
-        let (text, next) = page(&store, before).await;
-        Some((text, next.map(|before| (store, before))))
-    });
-    let edge = |text: &'static str| stream::once(async move { Bytes::from_static(text.as_bytes()) });
-    let whole = edge("{\"mail\":[").chain(rows).chain(edge("]}")).map(Ok::<_, Infallible>);
-    ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(whole)).into_response()
+/// Which page of the caught mail.
+#[derive(Deserialize)]
+pub(super) struct PageQuery {
+    before: Option<i64>,
+    limit: Option<u32>,
 }
 
-/// Entries before this number, and the number to go on before.
-async fn page(store: &Store, before: i64) -> (Bytes, Option<i64>) {
-    let mails = store.caught_before(before, MAILS_AT_A_TIME).await.unwrap_or_else(|error| {
+/// A page of the caught mail, the newest first, and the number that the next page is before.
+pub(super) async fn mail(
+    State(server): State<Server>,
+    query: Result<Query<PageQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(query) = query.map_err(|_| {
+        let detail = "before is the number of a mail, and limit a number of mails.";
+        Problem::new(StatusCode::BAD_REQUEST, "request.query_invalid", detail)
+    })?;
+    let limit = query.limit.unwrap_or(USUAL_PAGE).clamp(1, LARGEST_PAGE);
+    // One more tells whether there is a next page.
+    let found = server.store.caught_before(query.before.unwrap_or(i64::MAX), limit + 1).await;
+    let mut mails = found.map_err(|error| {
         tracing::error!(%error, "the caught mail cannot be listed");
-        Vec::new()
+        Problem::unavailable()
+    })?;
+    let more = mails.len() > limit as usize;
+    mails.truncate(limit as usize);
+    let next = mails.last().filter(|_| more).map(|mail| mail.id.to_string());
+    let mails: Vec<_> = mails.iter().map(summary).collect();
+    Ok(json_response(&json!({"mail": mails, "next": next})))
+}
+
+/// Server-sent events: `caught` at the beginning, and whenever mail was caught.
+pub(super) async fn mail_events(State(server): State<Server>) -> Response {
+    let mut caught = server.store.mail_caught();
+    caught.mark_changed();
+    let events = stream::unfold(caught, async |mut caught| {
+        caught.changed().await.ok()?;
+        tokio::time::sleep(GATHER).await;
+        caught.mark_unchanged();
+        Some((Ok::<_, Infallible>(Event::default().data("caught")), caught))
     });
-    let mut text = String::new();
-    for mail in &mails {
-        if before != i64::MAX || !text.is_empty() {
-            text.push(',');
-        }
-        text.push_str(&summary(mail).to_string());
-    }
-    let full = mails.len() == MAILS_AT_A_TIME as usize;
-    (text.into(), mails.last().filter(|_| full).map(|mail| mail.id))
+    // The comments of the keep-alive find out a client that has gone.
+    let mut response = Sse::new(events).keep_alive(KeepAlive::default()).into_response();
+    response.extensions_mut().insert(Endless);
+    response
 }
 
 fn summary(mail: &MailSummary) -> Value {
@@ -118,7 +141,7 @@ fn headers(head: &[u8]) -> Map<String, Value> {
     headers
 }
 
-/// A mail's bytes as they came: a download, which no browser takes for a page of ours.
+/// A mail's bytes as they came: a download, which no browser shows as a page of this server.
 pub(super) async fn raw(State(server): State<Server>, Path(id): Path<String>) -> Result<Response, Problem> {
     let missing = || Problem::new(StatusCode::NOT_FOUND, "mail.not_found", "There is no such mail.");
     let id = id.parse::<i64>().map_err(|_| missing())?;

@@ -1,5 +1,5 @@
-//! What every request passes: it must be meant for us and come from our own page, and what we answer must not
-//! be used for anything else.
+//! The check of every request, that it is meant for this server and comes from its own page, and the headers of
+//! every answer, which keep browsers from using it for anything else.
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
@@ -27,7 +27,7 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
 /// the former shows in `Host`, the latter in `Origin`.
 pub(super) async fn check(State(server): State<Server>, request: Request, next: Next) -> Response {
     let headers = request.headers();
-    let mut response = if !names_us(headers, header::HOST, "", server.port) {
+    let mut response = if !names_this_server(headers, header::HOST, "", server.port) {
         Problem::new(
             StatusCode::MISDIRECTED_REQUEST,
             "request.foreign_host",
@@ -35,7 +35,7 @@ pub(super) async fn check(State(server): State<Server>, request: Request, next: 
         )
         .into_response()
     } else if headers.contains_key(header::ORIGIN)
-        && !names_us(headers, header::ORIGIN, "http://", server.port)
+        && !names_this_server(headers, header::ORIGIN, "http://", server.port)
     {
         Problem::new(
             StatusCode::FORBIDDEN,
@@ -52,15 +52,15 @@ pub(super) async fn check(State(server): State<Server>, request: Request, next: 
     response
 }
 
-fn names_us(headers: &HeaderMap, name: HeaderName, prefix: &str, port: u16) -> bool {
+fn names_this_server(headers: &HeaderMap, name: HeaderName, prefix: &str, port: u16) -> bool {
     let mut values = headers.get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return false };
     let Some(authority) = value.to_str().ok().and_then(|value| value.strip_prefix(prefix)) else {
         return false;
     };
     let Ok(authority) = authority.parse::<Authority>() else { return false };
-    let ours = ["127.0.0.1", "localhost"].contains(&authority.host());
-    ours && !authority.as_str().contains('@') && authority.port_u16().unwrap_or(80) == port
+    let is_this_machine = ["127.0.0.1", "localhost"].contains(&authority.host());
+    is_this_machine && !authority.as_str().contains('@') && authority.port_u16().unwrap_or(80) == port
 }
 
 #[cfg(test)]
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whom_a_request_names() {
+    fn only_this_server_is_named() {
         let cases = [
             ("127.0.0.1:8080", 8080, true),
             ("localhost:8080", 8080, true),
@@ -84,18 +84,18 @@ mod tests {
         ];
         for (host, port, expected) in cases {
             let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
-            assert_eq!(names_us(&headers, header::HOST, "", port), expected, "{host}");
+            assert_eq!(names_this_server(&headers, header::HOST, "", port), expected, "{host}");
         }
         for (origin, expected) in
             [("http://localhost:80", true), ("https://localhost:80", false), ("null", false)]
         {
             let headers = HeaderMap::from_iter([(header::ORIGIN, origin.parse().unwrap())]);
-            assert_eq!(names_us(&headers, header::ORIGIN, "http://", 80), expected, "{origin}");
+            assert_eq!(names_this_server(&headers, header::ORIGIN, "http://", 80), expected, "{origin}");
         }
         let mut twice = HeaderMap::new();
-        assert!(!names_us(&twice, header::HOST, "", 80), "none");
+        assert!(!names_this_server(&twice, header::HOST, "", 80), "none");
         twice.append(header::HOST, HeaderValue::from_static("localhost"));
         twice.append(header::HOST, HeaderValue::from_static("localhost"));
-        assert!(!names_us(&twice, header::HOST, "", 80), "two");
+        assert!(!names_this_server(&twice, header::HOST, "", 80), "two");
     }
 }

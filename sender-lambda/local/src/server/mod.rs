@@ -1,4 +1,4 @@
-//! The one-machine server: page, API, events and the developer's corner, on 127.0.0.1 alone.
+//! The one-machine server on 127.0.0.1: page, API, events, and `/dev` for developers.
 
 use std::sync::Arc;
 
@@ -26,20 +26,20 @@ mod token;
 pub use assets::is_complete;
 pub use connections::serve;
 
-/// What the handlers share.
+/// The state that the handlers share.
 #[derive(Clone)]
 pub struct Server {
-    /// The functions' world.
+    /// The functions with their configuration and effects.
     pub app: Arc<App>,
-    /// The embedded store.
+    /// The embedded store that the effects use.
     pub store: Arc<Store>,
-    /// The embedded relays.
+    /// The embedded relays as `GET /dev/relays` shows them.
     pub relays: Arc<[RelayInfo]>,
-    /// The port it listens on: part of what `Host` has to say.
+    /// The port it listens on, which each `Host` header has to name.
     pub port: u16,
 }
 
-/// All routes.
+/// The routes of the page, the API, the events and `/dev`.
 pub fn router(server: Server) -> Router {
     Router::new()
         .route("/", get(assets::index))
@@ -49,6 +49,7 @@ pub fn router(server: Server) -> Router {
         .route("/api/{*path}", any(api::call))
         .route("/dev/token", post(dev::token))
         .route("/dev/mail", get(dev::mail))
+        .route("/dev/mail/events", get(dev::mail_events))
         .route("/dev/mail/{id}", get(dev::raw))
         .route("/dev/relays", get(dev::relays))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "request.not_found", "There is nothing here."))

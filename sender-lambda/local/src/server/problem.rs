@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use ownpost_core::wire::http;
 use serde_json::json;
 
-/// An error answer.
+/// An error answer: its status, its code and its text for a person.
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: StatusCode,

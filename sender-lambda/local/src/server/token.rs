@@ -1,4 +1,4 @@
-//! The bearer tokens of the developer's corner: what an operator's authoriser would give.
+//! The bearer tokens of `POST /dev/token`, in place of an operator's authoriser.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
@@ -19,14 +19,14 @@ struct Payload {
     expires: Timestamp,
 }
 
-/// A token that says this.
+/// A token with these claims.
 pub(super) fn issue(keys: &Keys, claims: Claims, now: Timestamp) -> String {
     let expires = now.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX);
     let payload = Payload { tenant: claims.tenant, email: claims.email, expires };
     keys.sign(&serde_json::json!(payload).to_string())
 }
 
-/// What the request's bearer token says.
+/// The claims of the request's bearer token.
 pub(super) fn claims(keys: &Keys, headers: &HeaderMap, now: Timestamp) -> Result<Claims, Problem> {
     let unauthorised = |detail: &'static str| Problem::new(StatusCode::UNAUTHORIZED, "token.invalid", detail);
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
@@ -46,7 +46,7 @@ pub(super) fn claims(keys: &Keys, headers: &HeaderMap, now: Timestamp) -> Result
     let payload = token
         .and_then(|token| keys.verify(token))
         .and_then(|payload| serde_json::from_str::<Payload>(&payload).ok())
-        .ok_or_else(|| unauthorised("The bearer token is not one of ours."))?;
+        .ok_or_else(|| unauthorised("The bearer token is not one of this folder."))?;
     if payload.expires <= now {
         return Err(unauthorised("The bearer token has expired."));
     }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens() {
+    fn a_token_is_valid_in_its_folder_until_it_expires() {
         let (keys, others) = (Keys::ephemeral().unwrap(), Keys::ephemeral().unwrap());
         let now = Timestamp::from_second(1_790_000_000).unwrap();
         let asked = Claims { tenant: Tenant::new("acme").unwrap(), email: Some("a@acme.test".into()) };

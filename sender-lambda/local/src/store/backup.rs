@@ -23,7 +23,7 @@ pub enum BackupError {
     /// The copy cannot be written.
     #[error("{0}: {1}")]
     File(PathBuf, io::Error),
-    /// SQLite refused.
+    /// SQLite cannot read or write the database.
     #[error("{0}: {1}")]
     Database(PathBuf, rusqlite::Error),
 }

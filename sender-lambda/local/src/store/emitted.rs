@@ -6,7 +6,7 @@ use rusqlite::params;
 
 use super::{Store, micros};
 
-/// As many are kept: on one machine nobody subscribes, somebody may look.
+/// How many of the latest events are kept: on one machine none subscribes, and a person may look.
 const KEPT: i64 = 10_000;
 
 impl Store {

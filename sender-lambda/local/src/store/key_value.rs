@@ -35,7 +35,7 @@ impl Store {
     }
 }
 
-/// A sealed value and its place, when there is one: what the key has to open.
+/// A sealed value and its place, when there is one: the folder's key has to open it.
 pub(super) fn any_sealed(connection: &Connection) -> rusqlite::Result<Option<(String, Vec<u8>)>> {
     connection
         .query_row("SELECT name, sealed FROM memo LIMIT 1", [], |row| {

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use ownpost_core::effects::{Filter, Ledger, Order, Page, Result, Versioned};
+use ownpost_domain::category::Category;
 use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
 use ownpost_domain::tenant::Tenant;
 use rusqlite::types::Value;
@@ -30,6 +31,44 @@ fn encode(row: &Delivery) -> Result<String> {
 
 fn decode(document: &str) -> Result<Delivery> {
     serde_json::from_str(document).map_err(|error| permanent(format!("a row cannot be read: {error}")))
+}
+
+/// A row of the list, with the columns that say most when the document cannot be read.
+struct Listed {
+    document: String,
+    queued_at: i64,
+    seq: i64,
+    id: String,
+    event: String,
+    recipient: String,
+}
+
+impl Listed {
+    /// A row that says that it cannot be read. Its status is the one that promises nothing.
+    fn unreadable(self, tenant: &Tenant) -> Delivery {
+        let queued_at = Timestamp::from_microsecond(self.queued_at).unwrap_or_default();
+        Delivery {
+            id: DeliveryId::from_external(&self.id),
+            tenant: tenant.clone(),
+            event: self.event,
+            category: Category::Notification,
+            kind: "unreadable".to_owned(),
+            recipient: self.recipient,
+            status: Status::Unknown,
+            route: None,
+            reason:
+                "This row cannot be read, so it does not say whether the mail was sent. The log on standard \
+                     error says why."
+                    .to_owned(),
+            revision: None,
+            message_id: String::new(),
+            queued_at,
+            updated_at: queued_at,
+            next_attempt_at: None,
+            retry_until: queued_at,
+            attempts: Vec::new(),
+        }
+    }
 }
 
 /// A place in the list: the time and number of the last row given.
@@ -119,7 +158,7 @@ impl Ledger for Store {
                 version
             ];
             // A column that is named is written into each index that has it, changed or not; this one is in all of
-            // them, and hardly ever changes.
+            // them, and rarely changes.
             let written = connection
                 .prepare_cached(
                     "UPDATE delivery SET status = ?1, version = version + 1, document = ?3
@@ -176,7 +215,7 @@ impl Ledger for Store {
         }
         let wanted = limit.clamp(1, 1000);
         let sql = format!(
-            "SELECT document, queued_at, seq FROM delivery INDEXED BY {index} WHERE tenant = ?{conditions}
+            "SELECT document, queued_at, seq, id, event, recipient FROM delivery INDEXED BY {index} WHERE tenant = ?{conditions}
              ORDER BY queued_at {direction}, seq {direction} LIMIT {}",
             // One more tells whether there is a next page.
             wanted + 1
@@ -186,7 +225,15 @@ impl Ledger for Store {
                 connection
                     .prepare_cached(&sql)?
                     .query_map(params_from_iter(values), |row| {
-                        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+                        Ok(Listed {
+                            // A document that is no text is kept apart from an error of the store.
+                            document: row.get_ref(0)?.as_str().map(str::to_owned).unwrap_or_default(),
+                            queued_at: row.get(1)?,
+                            seq: row.get(2)?,
+                            id: row.get(3)?,
+                            event: row.get(4)?,
+                            recipient: row.get(5)?,
+                        })
                     })?
                     .collect::<rusqlite::Result<Vec<_>>>()
             })
@@ -194,8 +241,20 @@ impl Ledger for Store {
         let more = found.len() > wanted;
         found.truncate(wanted);
         let last = found.last().filter(|_| more);
-        let cursor = last.map(|(_, queued_at, seq)| encode_cursor(*queued_at, *seq));
-        let deliveries = found.iter().map(|(document, ..)| decode(document)).collect::<Result<_>>()?;
+        let cursor = last.map(|row| encode_cursor(row.queued_at, row.seq));
+        let mut deliveries = Vec::with_capacity(found.len());
+        for row in found {
+            match (decode(&row.document), order) {
+                (Ok(delivery), _) => deliveries.push(delivery),
+                // For a person, a row that says so; the others of the page are as good as ever.
+                (Err(error), Order::NewestFirst) => {
+                    tracing::error!(%tenant, row = row.id, %error, "ledger");
+                    deliveries.push(row.unreadable(tenant));
+                }
+                // For a function that works on the rows, which it reads one by one: this one it could not.
+                (Err(error), Order::OldestFirst) => tracing::error!(%tenant, row = row.id, %error, "ledger"),
+            }
+        }
         Ok(Page { deliveries, cursor })
     }
 
@@ -236,8 +295,8 @@ impl Ledger for Store {
         let (tenant, key, value) = (tenant.to_string(), key.to_owned(), value.to_string());
         let (expires, now) = (expires.map(micros), micros(now));
         let Ok(version) = i64::try_from(version) else { return Ok(false) };
-        // An expired state counts as none, but its number goes on: who still holds the old number must not
-        // win against who has begun anew.
+        // An expired state counts as none, but its number goes on: a caller with the old number must not
+        // win against one that began after the end.
         let sql = if version == 0 {
             "INSERT INTO state (tenant, key, value, version, expires) VALUES (?1, ?2, ?3, 1 + ?4, ?5)
              ON CONFLICT DO UPDATE SET value = excluded.value, version = version + 1, expires = excluded.expires

@@ -2,15 +2,16 @@
 
 use ownpost_core::effects::Result;
 use rusqlite::{OptionalExtension as _, params};
+use tokio::sync::watch;
 
 use super::{Store, micros};
 
 /// A mail as a relay took it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaughtMail {
-    /// The relay's name.
+    /// The name of the relay that took it.
     pub relay: &'static str,
-    /// MAIL FROM.
+    /// The address of MAIL FROM.
     pub from: String,
     /// Each RCPT TO that was accepted.
     pub to: Vec<String>,
@@ -21,13 +22,13 @@ pub struct CaughtMail {
 /// A caught mail in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailSummary {
-    /// Its number.
+    /// The mail's number: the first one is 1.
     pub id: i64,
-    /// The relay's name.
+    /// The name of the relay that took it.
     pub relay: String,
-    /// MAIL FROM.
+    /// The address of MAIL FROM.
     pub from: String,
-    /// RCPT TO.
+    /// The addresses of RCPT TO.
     pub to: Vec<String>,
     /// The message's beginning, long enough for any sane header.
     pub head: Vec<u8>,
@@ -41,14 +42,22 @@ impl Store {
     pub async fn catch(&self, mail: CaughtMail) -> Result<i64> {
         let now = micros(self.now());
         let to = serde_json::json!(mail.to).to_string();
-        self.write(move |connection| {
-            connection
-                .prepare_cached(
-                    "INSERT INTO mail (relay, mail_from, rcpt_to, data, at) VALUES (?1, ?2, ?3, ?4, ?5)",
-                )?
-                .insert(params![mail.relay, mail.from, to, mail.data, now])
-        })
-        .await
+        let number = self
+            .write(move |connection| {
+                connection
+                    .prepare_cached(
+                        "INSERT INTO mail (relay, mail_from, rcpt_to, data, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    )?
+                    .insert(params![mail.relay, mail.from, to, mail.data, now])
+            })
+            .await?;
+        self.mail_caught.send_replace(());
+        Ok(number)
+    }
+
+    /// Changes with each mail that is caught from now on.
+    pub fn mail_caught(&self) -> watch::Receiver<()> {
+        self.mail_caught.subscribe()
     }
 
     /// Caught mail before this number (`i64::MAX`: from the end), the newest first.

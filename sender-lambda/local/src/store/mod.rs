@@ -12,7 +12,7 @@ use connection_thread::ConnectionThread;
 use jiff::Timestamp;
 use ownpost_core::effects::{EffectError, Effects, Result, StoredVersion};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::keys::Keys;
 
@@ -24,6 +24,7 @@ mod key_value;
 mod ledger;
 mod mail;
 mod queue;
+mod retention;
 mod secrets;
 
 pub use backup::{BackupError, backup};
@@ -39,7 +40,7 @@ const STATEMENTS: usize = 64;
 /// Where the store reads the time; tests turn it by hand.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The embedded store.
+/// The embedded store: one SQLite file, its key, and the threads that use it.
 pub struct Store {
     writer: ConnectionThread,
     /// `None` for a store in memory: there the writer reads too.
@@ -48,6 +49,7 @@ pub struct Store {
     clock: Clock,
     platform: RwLock<Option<StoredVersion>>,
     queue_changed: Arc<Notify>,
+    mail_caught: watch::Sender<()>,
     /// Held for as long as the store is open: one process at a time, or several that share it.
     _lock: Option<File>,
 }
@@ -80,7 +82,7 @@ pub enum OpenError {
 
 impl Store {
     /// Opens the store under this folder, which is made when it is not there yet, for this process alone.
-    /// Messages that were being worked on show again at once: whoever had them is gone.
+    /// Messages that a worker had show again at once: that worker is gone.
     pub fn open(folder: &Path, clock: Clock) -> std::result::Result<Self, OpenError> {
         Self::open_as(folder, clock, true)
     }
@@ -119,6 +121,7 @@ impl Store {
                     [],
                 )
                 .map_err(database)?;
+            retention::show_stranded(&connection, micros(clock())).map_err(database)?;
         }
         let reader = open_to_read(&path).map_err(database)?;
         Ok(Self::start(connection, Some(reader), keys, clock, Some(lock)))
@@ -148,6 +151,7 @@ impl Store {
             clock,
             platform: RwLock::new(None),
             queue_changed: Arc::new(Notify::new()),
+            mail_caught: watch::Sender::new(()),
             _lock: lock,
         }
     }
@@ -187,7 +191,7 @@ impl Store {
         self.reader.as_ref().unwrap_or(&self.writer).run(job).await
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()
     }
 }
@@ -264,7 +268,7 @@ fn effect_error(error: &rusqlite::Error) -> EffectError {
     }
 }
 
-/// Microseconds since the epoch: what the store keeps of a time.
+/// A time as the store keeps it: microseconds since the epoch.
 fn micros(time: Timestamp) -> i64 {
     time.as_microsecond()
 }

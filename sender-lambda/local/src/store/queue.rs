@@ -10,23 +10,23 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Store, micros, permanent, transient};
 
-/// What SQS takes as `DelaySeconds` at most.
+/// The longest delay of a message: SQS's limit of `DelaySeconds`.
 const LONGEST_DELAY: Duration = Duration::from_mins(15);
-/// What SQS takes as `VisibilityTimeout` at most.
-const LONGEST_HIDING: Duration = Duration::from_hours(12);
-/// What SQS takes as a body at most.
+/// The longest time a message is hidden: SQS's limit of `VisibilityTimeout`.
+pub(super) const LONGEST_HIDING: Duration = Duration::from_hours(12);
+/// Bytes of a message's body: SQS's limit.
 const LONGEST_BODY: usize = 1 << 20;
 
 /// A message that a worker has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// The message's id.
+    /// The message's number, which is its id.
     pub id: i64,
     /// The receipt of this time it was received.
     pub receipt: String,
-    /// Its group.
+    /// The tenant whose message it is.
     pub group: Tenant,
-    /// Its body.
+    /// The body as it was sent.
     pub body: String,
     /// How many times it has been received, this one included.
     pub receives: u32,
@@ -74,7 +74,7 @@ impl Store {
     }
 
     /// Receives at most `limit` messages of this group, the longest visible first, and hides them for
-    /// `visibility`: who dies with them only delays them.
+    /// `visibility`: a worker that dies with them only delays them.
     pub async fn receive(&self, group: &Tenant, limit: usize, visibility: Duration) -> Result<Vec<Received>> {
         let (group, name) = (group.clone(), group.to_string());
         let now = micros(self.now());
@@ -121,10 +121,23 @@ impl Store {
 
     /// Takes done messages off the queue. A receipt that is not the latest one leaves its message there.
     pub async fn delete(&self, receipts: Vec<String>) -> Result<()> {
+        self.settle(receipts, Vec::new()).await
+    }
+
+    /// Ends a batch: takes the done messages off the queue, and shows the others again after the time beside them, but
+    /// for those that were hidden on purpose meanwhile. A receipt that is not the latest one changes nothing.
+    pub async fn settle(&self, done: Vec<String>, unplanned: Vec<(String, Duration)>) -> Result<()> {
+        let now = micros(self.now());
         self.write(move |connection| {
             let mut statement = connection.prepare_cached("DELETE FROM message WHERE receipt = ?1")?;
-            for receipt in receipts {
+            for receipt in done {
                 statement.execute(params![receipt])?;
+            }
+            let mut statement = connection.prepare_cached(
+                "UPDATE message SET visible_at = ?2, in_flight = 0 WHERE receipt = ?1 AND in_flight = 1",
+            )?;
+            for (receipt, after) in unplanned {
+                statement.execute(params![receipt, now.saturating_add(duration_micros(after))])?;
             }
             Ok(())
         })
@@ -223,7 +236,7 @@ impl Queue for Store {
         let hidden = self
             .write(move |connection| {
                 connection
-                    // Whoever hides a message has planned when it comes back; a restart keeps to the plan.
+                    // The time was chosen for this message; a restart keeps to it.
                     .prepare_cached("UPDATE message SET visible_at = ?2, in_flight = 0 WHERE receipt = ?1")?
                     .execute(params![receipt, until])
             })

@@ -13,7 +13,7 @@ CREATE TABLE event (
     PRIMARY KEY (tenant, id)
 );
 
--- `document` is the row as JSON; the columns beside it are what is compared or looked up.
+-- `document` is the row as JSON; the columns beside it are for comparisons and look-ups.
 CREATE TABLE delivery (
     seq INTEGER PRIMARY KEY,
     tenant TEXT NOT NULL, id TEXT NOT NULL, event TEXT NOT NULL, recipient TEXT NOT NULL, status TEXT NOT NULL,
@@ -31,7 +31,7 @@ CREATE TABLE state (
 ) WITHOUT ROWID;
 CREATE TABLE tenant (name TEXT PRIMARY KEY) WITHOUT ROWID;
 
--- `in_flight`: a worker of the running process has it. After a restart nobody has.
+-- `in_flight`: a worker of the running process has it. After a restart no worker has it.
 CREATE TABLE message (
     seq INTEGER PRIMARY KEY,
     grp TEXT NOT NULL, body TEXT NOT NULL, visible_at INTEGER NOT NULL, receipt TEXT UNIQUE,
@@ -49,5 +49,5 @@ CREATE TABLE mail (
     relay TEXT NOT NULL, mail_from TEXT NOT NULL, rcpt_to TEXT NOT NULL, data BLOB NOT NULL, at INTEGER NOT NULL
 );
 
--- What the installation itself remembers, sealed: its CA, the relays' ports and passwords.
+-- Sealed values of the installation itself, by name: its CA, the relays' ports and passwords.
 CREATE TABLE memo (name TEXT PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID;

@@ -12,6 +12,9 @@ use super::{Store, micros, permanent};
 /// Versions without a label are kept for a day, as Secrets Manager does: a sender may still hold one.
 const UNLABELLED_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
+/// The document in place of one that does not open: no settings have this form.
+const UNREADABLE: &str = "";
+
 struct SealedVersion {
     revision: String,
     sealed: Vec<u8>,
@@ -26,7 +29,7 @@ fn label(stage: SecretStage) -> &'static str {
     }
 }
 
-/// What a document is sealed for: it cannot be moved to another tenant or revision.
+/// The place that a document is sealed for, so that it cannot be moved to another tenant or revision.
 fn place(tenant: &str, revision: &str) -> String {
     format!("secret/{tenant}/{revision}")
 }
@@ -67,15 +70,16 @@ fn version(connection: &Connection, tenant: &str, revision: &str) -> rusqlite::R
 }
 
 impl Store {
-    fn unseal(&self, tenant: &Tenant, sealed: Option<SealedVersion>) -> Result<Option<StoredVersion>> {
-        let Some(sealed) = sealed else { return Ok(None) };
-        let document = self
-            .keys
-            .unseal(&place(tenant.as_str(), &sealed.revision), &sealed.sealed)
-            .map_err(|error| permanent(error.to_string()))?;
-        let created_at = Timestamp::from_microsecond(sealed.created_at)
-            .map_err(|_| permanent("a version has an impossible time"))?;
-        Ok(Some(StoredVersion { revision: Revision(sealed.revision), document, created_at }))
+    fn unseal(&self, tenant: &Tenant, sealed: Option<SealedVersion>) -> Option<StoredVersion> {
+        let sealed = sealed?;
+        let document = self.keys.unseal(&place(tenant.as_str(), &sealed.revision), &sealed.sealed);
+        let document = document.unwrap_or_else(|error| {
+            tracing::error!(%tenant, revision = sealed.revision, %error, "a version cannot be read");
+            // The functions take it for settings that cannot be read: the tenant may save new ones.
+            UNREADABLE.to_owned().into()
+        });
+        let created_at = Timestamp::from_microsecond(sealed.created_at).unwrap_or(Timestamp::MIN);
+        Some(StoredVersion { revision: Revision(sealed.revision), document, created_at })
     }
 
     /// Sets the platform's own document: the embedded relay's, or the one that the operator wrote.
@@ -99,13 +103,13 @@ impl Secrets for Store {
                 None => Ok(None),
             })
             .await?;
-        self.unseal(tenant, sealed)
+        Ok(self.unseal(tenant, sealed))
     }
 
     async fn get_revision(&self, tenant: &Tenant, revision: &Revision) -> Result<Option<StoredVersion>> {
         let (name, revision) = (tenant.to_string(), revision.0.clone());
         let sealed = self.read(move |connection| version(connection, &name, &revision)).await?;
-        self.unseal(tenant, sealed)
+        Ok(self.unseal(tenant, sealed))
     }
 
     async fn put_pending(&self, tenant: &Tenant, revision: &Revision, document: &str) -> Result<()> {

@@ -14,15 +14,15 @@ use serde_json::{Value, json};
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A command with nothing of this process's own settings.
-pub(crate) fn ownpost(words: &[&str]) -> Command {
+pub(crate) fn ownpost(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ownpost"));
-    command.args(words).env_clear().env("RUST_LOG", "trace");
+    command.args(arguments).env_clear().env("RUST_LOG", "trace");
     command
 }
 
 /// Runs a command to its end with this standard input.
-pub(crate) fn run(words: &[&str], input: &[u8]) -> Output {
-    let mut command = ownpost(words);
+pub(crate) fn run(arguments: &[&str], input: &[u8]) -> Output {
+    let mut command = ownpost(arguments);
     command.env_remove("RUST_LOG");
     run_with(command, input)
 }
@@ -155,14 +155,17 @@ impl Local {
 
     /// Caught mail, the newest first: relay, recipient and subject of each.
     pub(crate) fn caught(&self) -> Vec<(String, String, String)> {
-        let answer = self.raw("GET", "/dev/mail", &[], b"").json();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let mails = answer["mail"].as_array().expect("mails").iter();
-        mails
-            .map(|mail| {
+        let (mut caught, mut before) = (Vec::new(), String::new());
+        loop {
+            let answer = self.raw("GET", &format!("/dev/mail?limit=500{before}"), &[], b"").json();
+            let mails = answer["mail"].as_array().expect("mails").iter();
+            caught.extend(mails.map(|mail| {
                 (text(&mail["relay"]), text(&mail["envelope"]["to"][0]), text(&mail["headers"]["Subject"]))
-            })
-            .collect()
+            }));
+            let Some(next) = answer["next"].as_str() else { return caught };
+            before = format!("&before={next}");
+        }
     }
 
     /// A connection of its own on which this much of a request was sent.

@@ -6,16 +6,15 @@ use crate::store::Store;
 
 fn identity() -> Identity {
     let now = jiff::Timestamp::now();
-    let tls = Authority::generate(now).unwrap().server_config("customer", now).unwrap();
     Identity {
         name: "customer",
         username: "customer".into(),
         password: "pass word".into(),
-        tls: TlsAcceptor::from(tls),
+        certificate: Certificate::new(Authority::generate().unwrap(), "customer", now).unwrap(),
     }
 }
 
-/// What the relay answers to all of this, sent at once; and the mails it has kept.
+/// The relay's replies to these lines, sent at once, and the mails that it has stored.
 async fn dialogue(secure: bool, client: &str) -> (Vec<String>, Vec<Vec<u8>>) {
     let store = Arc::new(Store::in_memory(Arc::new(jiff::Timestamp::now)).unwrap());
     let identity = identity();
@@ -23,7 +22,7 @@ async fn dialogue(secure: bool, client: &str) -> (Vec<String>, Vec<Vec<u8>>) {
     ours.write_all(client.as_bytes()).await.unwrap();
     ours.shutdown().await.unwrap();
     let mut lines = Lines::new(theirs);
-    // What is cut off in the middle of a message ends with an error.
+    // A dialogue that breaks off in the middle of a message ends with an error.
     let _ = Session::new(&identity, &store, secure).talk(&mut lines).await;
     let _ = lines.flush().await;
     drop(lines);
@@ -53,7 +52,7 @@ async fn a_pipelined_mail_is_kept_as_it_is() {
 }
 
 #[tokio::test]
-async fn ehlo_tells_what_goes_now() {
+async fn ehlo_names_the_extensions_of_its_stage() {
     let (plain, _) = dialogue(false, "EHLO me.example\r\n").await;
     assert!(plain.contains(&"250-STARTTLS".to_owned()) && !plain.iter().any(|line| line.contains("AUTH")));
     let (secure, _) = dialogue(true, "EHLO me.example\r\n").await;
@@ -65,14 +64,14 @@ async fn ehlo_tells_what_goes_now() {
 }
 
 #[tokio::test]
-async fn what_is_refused() {
+async fn wrong_commands_and_messages_are_refused() {
     let message = |body: &str| {
         format!("{PLAIN}MAIL FROM:<a@x.org>\r\nRCPT TO:<b@y.org>\r\nDATA\r\n{body}\r\n.\r\nNOOP\r\n")
     };
     let authenticated = |command: &str| format!("{PLAIN}{command}\r\nNOOP\r\n");
     let mail = |command: &str| format!("{PLAIN}MAIL FROM:<a@x.org>\r\n{command}\r\nNOOP\r\n");
-    // Encrypted or not, what the client says, and what the last but one answer begins with; the last one shows
-    // that the talk goes on in step.
+    // Encrypted or not, the client's lines, and the beginning of the last but one reply; the last reply shows that
+    // commands and replies are still in step.
     let cases = [
         (false, "EHLO me\r\nMAIL FROM:<a@x.org>\r\nNOOP\r\n".into(), "530 5.7.0"),
         (false, "EHLO me\r\nAUTH PLAIN AAAA\r\nNOOP\r\n".into(), "530 5.7.0"),
@@ -99,6 +98,8 @@ async fn what_is_refused() {
         (true, message("bare\rCR"), "554 5.6.0"),
         (true, message("smuggled\n.\r\nMAIL"), "554 5.6.0"),
         (true, message(&"x".repeat(1200)), "554 5.6.0"),
+        (true, message(&format!("{}\n.\r\nMAIL", "x".repeat(1200))), "554 5.6.0"),
+        (true, message(&format!("{}\n.\r\nMAIL", "x".repeat(20_000))), "554 5.6.0"),
     ];
     for (secure, client, expected) in cases {
         let (said, mails) = dialogue(secure, &client).await;
@@ -110,7 +111,7 @@ async fn what_is_refused() {
 }
 
 #[tokio::test]
-async fn login_and_utf8() {
+async fn auth_login_and_an_address_in_utf8_are_taken() {
     let client =
         "EHLO me\r\nAUTH LOGIN\r\nY3VzdG9tZXI=\r\ncGFzcyB3b3Jk\r\nMAIL FROM:<\u{e9}@x.org> SMTPUTF8\r\n";
     let (said, _) = dialogue(true, client).await;
@@ -121,7 +122,7 @@ async fn login_and_utf8() {
 }
 
 #[tokio::test]
-async fn ends() {
+async fn guessing_injection_and_half_a_message_end_the_connection() {
     let wrong = "AUTH PLAIN AGN1c3RvbWVyAHdyb25n\r\n";
     let (said, _) = dialogue(true, &format!("EHLO me\r\n{wrong}{wrong}{wrong}NOOP\r\n")).await;
     assert!(said.last().is_some_and(|line| line.starts_with("421 4.7.0")), "guessing ends: {said:?}");

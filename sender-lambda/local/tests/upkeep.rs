@@ -1,0 +1,139 @@
+//! The store over months, and with a clock that jumps.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ownpost::store::{CaughtMail, Store};
+use ownpost_core::config::Config;
+use ownpost_core::effects::{Filter, Ledger as _, Order, Queue as _, QueueMessage};
+use ownpost_core::functions::{App, router};
+use ownpost_domain::delivery::{Delivery, Status};
+use ownpost_domain::tenant::Tenant;
+use serde_json::json;
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// A store whose clock is set by hand, in seconds.
+struct World {
+    store: Arc<Store>,
+    app: App,
+    seconds: Arc<AtomicI64>,
+    acme: Tenant,
+}
+
+impl World {
+    fn new() -> Self {
+        let seconds = Arc::new(AtomicI64::new(1_790_000_000));
+        let clock = {
+            let seconds = seconds.clone();
+            move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).expect("in range")
+        };
+        let store = Arc::new(Store::in_memory(Arc::new(clock.clone())).expect("a store"));
+        let mut app = App::new(Config::default(), store.effects()).expect("an app");
+        app.now = Arc::new(clock);
+        Self { store, app, seconds, acme: Tenant::new("acme").expect("a name") }
+    }
+
+    fn pass(&self, seconds: i64) {
+        self.seconds.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// Accepts an event, and leaves its row in this state.
+    async fn row(&self, id: &str, status: Status) {
+        let event = json!({
+            "id": id, "tenant": "acme", "category": "notification", "type": "comment.created",
+            "recipients": [{"address": "jan@example.org"}], "data": {},
+        });
+        let accepted = router::accept(&self.app, event.to_string().as_bytes(), None).await.expect("accepted");
+        let stored = self.store.get(&self.acme, &accepted.deliveries[0]).await.expect("get").expect("a row");
+        let row = Delivery { status, ..stored.value };
+        assert!(self.store.update(&row, stored.version).await.expect("update"));
+    }
+
+    async fn rows(&self) -> Vec<String> {
+        let page = self.store.list(&self.acme, &Filter::default(), Order::OldestFirst, None, 1000).await;
+        page.expect("list").deliveries.into_iter().map(|row| row.event).collect()
+    }
+}
+
+#[tokio::test]
+async fn old_rows_mails_and_states_go_and_the_rest_stays() {
+    let world = World::new();
+    let store = &world.store;
+    let mail =
+        || CaughtMail { relay: "customer", from: "a@x.org".into(), to: Vec::new(), data: b"x".to_vec() };
+    world.row("old", Status::Sent).await;
+    world.row("held", Status::Held).await;
+    store.catch(mail()).await.expect("caught");
+    let expires = Some(Timestamp::from_second(1_790_000_060).expect("in range"));
+    assert!(store.put_state(&world.acme, "k", &json!(1), 0, expires, (world.app.now)()).await.expect("put"));
+    world.pass(89 * DAY);
+    world.row("young", Status::Sent).await;
+    store.catch(mail()).await.expect("caught");
+    store.prune().await.expect("prune");
+    assert_eq!(world.rows().await, ["old", "held", "young"], "nothing is 90 days old");
+    let fresh = store.put_state(&world.acme, "k", &json!(1), 0, None, (world.app.now)()).await;
+    assert_eq!((fresh, store.caught(1).await.expect("read").is_some()), (Ok(true), true));
+    let state = store.get_state(&world.acme, "k", (world.app.now)()).await.expect("get").expect("a state");
+    assert_eq!(state.version, 1, "the expired state has gone with its number");
+
+    world.pass(2 * DAY);
+    world.row("new", Status::Queued).await;
+    store.catch(mail()).await.expect("caught");
+    store.prune().await.expect("prune");
+    assert_eq!(world.rows().await, ["held", "young", "new"], "what is not final stays");
+    assert_eq!(store.get_event(&world.acme, "old").await, Ok(None));
+    assert!(store.get_event(&world.acme, "held").await.expect("get").is_some());
+    assert_eq!(store.caught(1).await, Ok(None));
+    assert!(store.caught(2).await.expect("read").is_some());
+
+    // A clock that is wrong by years empties nothing.
+    world.pass(4000 * DAY);
+    store.prune().await.expect("prune");
+    assert_eq!(world.rows().await, ["held", "young", "new"]);
+    assert!(store.caught(2).await.expect("read").is_some());
+}
+
+#[tokio::test]
+async fn many_old_rows_go_in_one_run() {
+    let world = World::new();
+    for number in 0..2500 {
+        world.row(&format!("e{number}"), Status::Sent).await;
+    }
+    world.pass(91 * DAY);
+    world.row("new", Status::Sent).await;
+    world.store.prune().await.expect("prune");
+    assert_eq!(world.rows().await, ["new"]);
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_leaves_no_message_behind() {
+    let world = World::new();
+    let message = QueueMessage { group: world.acme.clone(), body: "x".into(), delay: Duration::from_mins(1) };
+    for sent in world.store.send(&[message]).await {
+        sent.expect("sent");
+    }
+    world.pass(-400 * DAY);
+    let by = Duration::from_secs(400 * DAY.unsigned_abs());
+    world.store.clock_went_back(by).await.expect("mended");
+    assert_eq!(world.store.next_visible().await, Ok(Some(Duration::from_mins(1))));
+    world.pass(60);
+    assert_eq!(world.store.ready_groups().await, Ok(vec![world.acme.clone()]));
+}
+
+#[tokio::test]
+async fn a_clock_that_went_back_between_two_runs_leaves_no_message_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let acme = Tenant::new("acme").expect("a name");
+    let at = |seconds: i64| Arc::new(move || Timestamp::from_second(seconds).expect("in range"));
+    let message = QueueMessage { group: acme.clone(), body: "x".into(), delay: Duration::ZERO };
+    let store = Store::open(folder.path(), at(1_790_000_000)).expect("open");
+    for sent in store.send(&[message]).await {
+        sent.expect("sent");
+    }
+    drop(store);
+    let store = Store::open(folder.path(), at(1_790_000_000 - 400 * DAY)).expect("open");
+    assert_eq!(store.ready_groups().await, Ok(vec![acme]));
+}
