@@ -169,8 +169,10 @@ export type IssueCode =
   | "host.whitespace"
   /** A control character in the host. */
   | "host.control_characters"
-  /** A zero-width or direction character in the host. */
+  /** A character in the host that nobody sees. */
   | "host.invisible_characters"
+  /** A hyphen or dash of typesetting (U+2010 to U+2013) in the host. */
+  | "host.typographic_hyphen"
   /** A URL in place of a host. */
   | "host.url"
   /** An e-mail address in place of a host. */
@@ -197,7 +199,7 @@ export type IssueCode =
   | "host.idn_invalid"
   /** Not a name by the strict form of UTS 46 (hyphens, punycode). */
   | "host.idn_refused"
-  /** A mis-spelt IP address. */
+  /** A mis-spelt IP address; the fix is there where only one address can be meant. */
   | "host.invalid_address"
   /** An address that is not public, or a name for one. */
   | "host.forbidden_address"
@@ -241,6 +243,10 @@ export type IssueCode =
   | "username.too_long"
   /** White space around the username. */
   | "username.whitespace"
+  /** A character in the username that nobody sees. */
+  | "username.invisible_characters"
+  /** U+FFFD in the username: bytes that were no UTF-8. */
+  | "username.replacement_character"
   /** A username beside authMethod none. */
   | "username.unused"
   /** No password. */
@@ -263,6 +269,10 @@ export type IssueCode =
   | "password.control_characters"
   /** White space around the password. */
   | "password.whitespace"
+  /** A character in the password that nobody sees. */
+  | "password.invisible_characters"
+  /** U+FFFD in the password: bytes that were no UTF-8. */
+  | "password.replacement_character"
   /** An application password with the spaces it is shown with. */
   | "password.app_password_spaces"
   /** The provider takes application passwords alone. */
@@ -299,6 +309,10 @@ export type IssueCode =
   | "oauth2.is_set"
   /** White space around it. */
   | "oauth2.whitespace"
+  /** A character that nobody sees. */
+  | "oauth2.invisible_characters"
+  /** U+FFFD: bytes that were no UTF-8. */
+  | "oauth2.replacement_character"
   /** Nothing is stored, or for another destination. */
   | "oauth2.reentry_required"
   /** Not used by this authMethod or grant. */
@@ -311,6 +325,10 @@ export type IssueCode =
   | "senderAddress.whitespace"
   /** A control character in the address. */
   | "senderAddress.control_characters"
+  /** A character in the address that nobody sees. */
+  | "senderAddress.invisible_characters"
+  /** A hyphen or dash of typesetting (U+2010 to U+2013) in the domain. */
+  | "senderAddress.typographic_hyphen"
   /** A name stands before the address. */
   | "senderAddress.display_name"
   /** Not usable as MAIL FROM and From: no dot-atom or quoted local part, or no domain of two labels. */
@@ -337,12 +355,18 @@ export type IssueCode =
   | "senderName.too_long"
   /** White space around the name. */
   | "senderName.whitespace"
+  /** U+FFFD in the name: bytes that were no UTF-8. */
+  | "senderName.replacement_character"
   /** The reply address is no string. */
   | "replyTo.wrong_type"
   /** White space around the address. */
   | "replyTo.whitespace"
   /** A control character in the address. */
   | "replyTo.control_characters"
+  /** A character in the address that nobody sees. */
+  | "replyTo.invisible_characters"
+  /** A hyphen or dash of typesetting (U+2010 to U+2013) in the domain. */
+  | "replyTo.typographic_hyphen"
   /** A name stands before the address. */
   | "replyTo.display_name"
   /** Not usable as Reply-To: no dot-atom or quoted local part, or no domain of two labels. */

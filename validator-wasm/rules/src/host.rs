@@ -11,8 +11,8 @@ use crate::packed::{Key, Value};
 use crate::platform::Platform;
 use crate::rules::Rules;
 use crate::text::{
-    OF_NAMES, all, chars, find, has_control, is_invisible, joined, lower, push_number, put, rsplit_once,
-    split, split_char, split_once, split_text, trim_bytes, whole_number,
+    OF_NAMES, all, find, has_control, joined, lower, plain_hyphens, push_number, put, rsplit_once, split,
+    split_once, split_text, trim_bytes, trim_visible, whole_number,
 };
 
 /// Longer than any name however it is written; what is longer is not looked at any further.
@@ -38,10 +38,10 @@ impl<S: Platform> Rules<'_, S> {
             }
             return;
         }
-        let host = trim_bytes(text);
-        if host.is_empty() {
+        if trim_visible(text).is_empty() {
             return self.report.add(Code::HostRequired);
         }
+        let host = trim_bytes(text);
         if host.len() > MAX_TEXT {
             return self.too_long(Code::HostTooLong, &[], MAX_NAME);
         }
@@ -51,15 +51,19 @@ impl<S: Platform> Rules<'_, S> {
         if has_control(host) {
             return self.report.add(Code::HostControlCharacters);
         }
-        if name::is_ascii(host) || !chars(host).any(is_invisible) {
+        if name::is_ascii(host) {
             return self.host_pasted(host);
         }
-        let visible = without_invisible(host);
+        let visible = self.visible_name(host);
         let visible = trim_bytes(&visible);
-        self.report.suggest(Code::HostInvisibleCharacters, visible);
-        if !visible.is_empty() {
-            self.host_pasted(visible);
+        if visible.len() != host.len() {
+            self.report.suggest(Code::HostInvisibleCharacters, visible);
         }
+        let plain = plain_hyphens(visible);
+        if plain.len() != visible.len() {
+            self.report.suggest(Code::HostTypographicHyphen, &plain);
+        }
+        self.host_pasted(&plain);
     }
 
     fn host_pasted(&mut self, host: &[u8]) {
@@ -192,9 +196,13 @@ impl<S: Platform> Rules<'_, S> {
         };
         let dotted = dotted(address);
         if self.is_forbidden(address) {
-            self.forbidden_host(&dotted);
-        } else {
-            self.report.add(Code::HostInvalidAddress);
+            return self.forbidden_host(&dotted);
+        }
+        self.report.add(Code::HostInvalidAddress);
+        // Of fewer parts one was probably forgotten, and a part with a zero in front may be meant in decimal: the fix
+        // would send the secrets to somebody else's server.
+        let is_plain = |part: &[u8]| !matches!(part, [b'0', b'0'..=b'9', ..]);
+        if split(ascii, b'.').count() == 4 && split(ascii, b'.').all(is_plain) {
             self.report.set(&[], &dotted);
         }
     }
@@ -203,18 +211,6 @@ impl<S: Platform> Rules<'_, S> {
         self.report.add(Code::HostForbiddenAddress);
         self.report.param(Param::Address, shown);
     }
-}
-
-fn without_invisible(text: &[u8]) -> Vec<u8> {
-    let mut visible = Vec::new();
-    let mut rest = text;
-    while let Some((c, after)) = split_char(rest) {
-        if !is_invisible(c) {
-            put(&mut visible, rest.get(..rest.len() - after.len()).unwrap_or_default());
-        }
-        rest = after;
-    }
-    visible
 }
 
 /// Splits `name:587`, `[address]` and `[address]:587`; an address without brackets has no port. `None` when

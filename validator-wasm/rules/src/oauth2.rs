@@ -5,9 +5,11 @@ use crate::catalogue::{Code, Param};
 use crate::name::{self, NameError};
 use crate::packed::{Key, Object, Value};
 use crate::platform::Platform;
-use crate::rules::{Method, Rules};
+use crate::rules::{CleanCodes, Method, Rules};
 use crate::secret::{Codes, Spaces};
-use crate::text::{has_control, has_line_break, joined, split_once, trim_bytes, whole_number, word};
+use crate::text::{
+    has_control, has_line_break, joined, plain_hyphens, split_once, trim_visible, visible, whole_number, word,
+};
 
 const SECRET: Codes = Codes {
     required: Code::OAuth2Required,
@@ -19,6 +21,15 @@ const SECRET: Codes = Codes {
     too_long: Code::OAuth2TooLong,
     looks_masked: Code::OAuth2LooksMasked,
     whitespace: Code::OAuth2Whitespace,
+    invisible: Code::OAuth2InvisibleCharacters,
+    replacement: Code::OAuth2ReplacementCharacter,
+};
+
+const PLAIN: CleanCodes = CleanCodes {
+    control: Code::OAuth2ControlCharacters,
+    whitespace: Code::OAuth2Whitespace,
+    invisible: Some(Code::OAuth2InvisibleCharacters),
+    replacement: Code::OAuth2ReplacementCharacter,
 };
 
 /// The longest URL, client id and scope, in octets: longer than any provider's.
@@ -85,12 +96,12 @@ impl<S: Platform> Rules<'_, S> {
     fn oauth2_secret(&mut self, key: Key, object: Object<'_>, needed: bool) {
         let path = &[Key::OAuth2, key];
         if let Some((text, spaces)) = self.secret(&SECRET, path, object.get(key), needed) {
-            let trimmed = trim_bytes(text);
+            let trimmed = trim_visible(text);
             let inner = if spaces == Spaces::Keep { text } else { trimmed };
             if has_control(inner) && !has_line_break(inner) {
                 self.report.add_at(Code::OAuth2ControlCharacters, path);
                 if spaces == Spaces::Keep && !has_control(trimmed) {
-                    self.report.trim_member(path);
+                    self.report.set_spaces(path, b"trim");
                 }
             }
         }
@@ -99,13 +110,13 @@ impl<S: Platform> Rules<'_, S> {
     fn plain_text(&mut self, key: Key, object: Object<'_>, needed: bool) {
         let path = &[Key::OAuth2, key];
         let Some(text) = self.text_at(object.get(key), Code::OAuth2WrongType, path) else { return };
-        if trim_bytes(text).is_empty() {
+        if trim_visible(text).is_empty() {
             if needed || !text.is_empty() {
                 self.report.add_at(Code::OAuth2Required, path);
             }
             return;
         }
-        self.clean(Code::OAuth2ControlCharacters, Code::OAuth2Whitespace, path, text);
+        self.clean(&PLAIN, path, text);
         if text.len() > MAX_TEXT {
             self.too_long(Code::OAuth2TooLong, path, MAX_TEXT);
         }
@@ -113,7 +124,7 @@ impl<S: Platform> Rules<'_, S> {
 
     fn token_url(&mut self, value: Value<'_>) {
         let Some(text) = self.text_at(value, Code::OAuth2WrongType, TOKEN_URL) else { return };
-        let url = trim_bytes(text);
+        let url = trim_visible(text);
         if url.is_empty() {
             return self.report.add_at(Code::OAuth2Required, TOKEN_URL);
         }
@@ -123,6 +134,9 @@ impl<S: Platform> Rules<'_, S> {
         if has_control(url) {
             return self.report.add_at(Code::OAuth2ControlCharacters, TOKEN_URL);
         }
+        // What is hidden in a URL, and what a typesetter made of its hyphens, goes with the white space around it.
+        let plain = if name::is_ascii(url) { None } else { Some(plain_hyphens(&visible(url))) };
+        let url = plain.as_deref().unwrap_or(url);
         let after = |scheme: &[u8]| {
             let (start, rest) = url.split_at_checked(scheme.len())?;
             start.eq_ignore_ascii_case(scheme).then_some(rest)

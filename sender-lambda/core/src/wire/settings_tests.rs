@@ -140,7 +140,9 @@ fn a_kept_secret_goes_to_no_server_of_another_ca() {
         let resolve = |ca, stored: &Settings| {
             checked(&document(&keep, is_oauth2, ca)).draft.unwrap().resolve(Some(stored), "en")
         };
-        for (ca, before) in [(None, None), (None, Some(" \n")), (Some(CA), Some(CA)), (Some(CA), Some(&*windows))] {
+        for (ca, before) in
+            [(None, None), (None, Some(" \n")), (Some(CA), Some(CA)), (Some(CA), Some(&*windows))]
+        {
             assert!(resolve(ca, &stored(before)).is_ok(), "{field} {ca:?} {before:?}");
         }
         let both = format!("{CA}\n{OTHER_CA}");
@@ -152,7 +154,11 @@ fn a_kept_secret_goes_to_no_server_of_another_ca() {
             (None, Some(CA)),
         ] {
             let report = resolve(ca, &stored(before)).unwrap_err();
-            assert_eq!((&*report.issues[0].field, &*report.issues[0].code), (field, code), "{ca:?} {before:?}");
+            assert_eq!(
+                (&*report.issues[0].field, &*report.issues[0].code),
+                (field, code),
+                "{ca:?} {before:?}"
+            );
             assert!(!report.valid && !report.issues[0].message.is_empty());
         }
     }
