@@ -207,9 +207,11 @@ export type IssueCode =
   | "host.single_label"
   /** A label that mixes scripts. */
   | "host.mixed_script"
+  /** A name that public DNS does not have, such as one below .local, or an example's. */
+  | "host.not_public"
   /** The domain of a known provider in place of its SMTP server. */
   | "host.bare_domain"
-  /** The IMAP, POP or web server of a known provider. */
+  /** The IMAP, POP, MX, web or API server of a known provider. */
   | "host.other_service"
   /** Close to the SMTP server of a known provider. */
   | "host.typo"
@@ -289,10 +291,16 @@ export type IssueCode =
   | "oauth2.unknown_key"
   /** Neither client_credentials nor refresh_token. */
   | "oauth2.grant_invalid"
+  /** client_credentials at a provider that has it not for mailboxes. */
+  | "oauth2.grant_unsupported"
   /** No absolute https URL. */
   | "oauth2.token_url_invalid"
   /** An http URL. */
   | "oauth2.token_url_not_https"
+  /** client_credentials at Microsoft's endpoint of no tenant. */
+  | "oauth2.tenant_needed"
+  /** client_credentials at Microsoft with a scope of users. */
+  | "oauth2.scope_unsupported"
   /** The token URL leads to an address that is not public. */
   | "oauth2.forbidden_address"
   /** The token URL's host is not a name by the strict form of UTS 46. */

@@ -127,8 +127,9 @@ codes! {
     HostForbiddenAddress = "host.forbidden_address" Error Both [Address] "An address that is not public, or a name for one.",
     HostSingleLabel = "host.single_label" Warning Both [] "A name without a domain.",
     HostMixedScript = "host.mixed_script" Warning Both [Label] "A label that mixes scripts.",
+    HostNotPublic = "host.not_public" Warning Both [] "A name that public DNS does not have, such as one below .local, or an example's.",
     HostBareDomain = "host.bare_domain" Warning Both [Suggestion] "The domain of a known provider in place of its SMTP server.",
-    HostOtherService = "host.other_service" Warning Both [Suggestion] "The IMAP, POP or web server of a known provider.",
+    HostOtherService = "host.other_service" Warning Both [Suggestion] "The IMAP, POP, MX, web or API server of a known provider.",
     HostTypo = "host.typo" Warning Both [Suggestion] "Close to the SMTP server of a known provider.",
 
     PortWrongType = "port.wrong_type" Error Both [] "The port is no number.",
@@ -138,7 +139,7 @@ codes! {
 
     SecurityWrongType = "security.wrong_type" Error Both [] "The TLS mode is no string.",
     SecurityInvalid = "security.invalid" Error Both [Suggestion] "Neither starttls nor tls.",
-    SecurityPortMismatch = "security.port_mismatch" Error Both [Port, Suggestion] "The port does not go with the TLS mode.",
+    SecurityPortMismatch = "security.port_mismatch" Warning Both [Port, Suggestion] "The port does not go with the TLS mode.",
 
     AuthMethodWrongType = "authMethod.wrong_type" Error Both [] "The authentication method is no string.",
     AuthMethodInvalid = "authMethod.invalid" Error Both [] "None of password, oauth2, none.",
@@ -174,8 +175,11 @@ codes! {
     OAuth2WrongType = "oauth2.wrong_type" Error Both [] "Not of the kind of value it has to be.",
     OAuth2UnknownKey = "oauth2.unknown_key" Error Both [Key] "An unknown key in oauth2.",
     OAuth2GrantInvalid = "oauth2.grant_invalid" Error Both [] "Neither client_credentials nor refresh_token.",
+    OAuth2GrantUnsupported = "oauth2.grant_unsupported" Warning Both [Provider] "client_credentials at a provider that has it not for mailboxes.",
     OAuth2TokenUrlInvalid = "oauth2.token_url_invalid" Error Both [] "No absolute https URL.",
     OAuth2TokenUrlNotHttps = "oauth2.token_url_not_https" Error Both [] "An http URL.",
+    OAuth2TenantNeeded = "oauth2.tenant_needed" Warning Both [Label] "client_credentials at Microsoft's endpoint of no tenant.",
+    OAuth2ScopeUnsupported = "oauth2.scope_unsupported" Warning Both [Suggestion] "client_credentials at Microsoft with a scope of users.",
     OAuth2ForbiddenAddress = "oauth2.forbidden_address" Error Both [Address] "The token URL leads to an address that is not public.",
     OAuth2IdnRefused = "oauth2.idn_refused" Error Server [] "The token URL's host is not a name by the strict form of UTS 46.",
     OAuth2ControlCharacters = "oauth2.control_characters" Error Both [] "A control character.",

@@ -51,11 +51,12 @@ pub fn check<S: Platform>(document: &[u8], options: &Options<'_>, platform: &S, 
 /// numbers.
 pub fn needs(field: Key) -> u32 {
     let others: &[Key] = match field {
-        Key::Host => &[Key::Port, Key::Security],
+        Key::Host => &[Key::Port, Key::Security, Key::AuthMethod],
         Key::Port => &[Key::Host, Key::Security],
         Key::Security => &[Key::Port],
         Key::AuthMethod | Key::SenderAddress => &[Key::Host],
-        Key::Username | Key::OAuth2 => &[Key::AuthMethod],
+        Key::Username => &[Key::AuthMethod],
+        Key::OAuth2 => &[Key::AuthMethod, Key::Username],
         Key::Password => &[Key::Host, Key::AuthMethod],
         _ => &[],
     };

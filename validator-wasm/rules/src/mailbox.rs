@@ -127,7 +127,8 @@ impl<'a, S: Platform> Rules<'a, S> {
         if let Some(inner) = inner {
             self.report.suggest(codes.display_name, inner);
         }
-        let Parts { local, domain, ascii, is_plain } = match self.parts(inner.unwrap_or(address)) {
+        let address = inner.unwrap_or(address);
+        let Parts { local, domain, ascii, is_plain } = match self.parts(address) {
             Ok(parts) => parts,
             Err(NameError::IdnRefused) => {
                 self.report.add(codes.idn_refused);
@@ -135,6 +136,7 @@ impl<'a, S: Platform> Rules<'a, S> {
             }
             Err(_) => {
                 self.report.add(codes.invalid);
+                self.dotted_address(address);
                 return None;
             }
         };
@@ -181,6 +183,21 @@ impl<'a, S: Platform> Rules<'a, S> {
         plain.to_vec()
     }
 
+    /// Gives a fix to an address whose domain has something else than a dot between two labels.
+    fn dotted_address(&mut self, address: &[u8]) {
+        if let Some((local, domain)) = rsplit_once(address, b'@')
+            && let Some(domain) = self.with_dots(domain)
+        {
+            let address = joined(&[local, b"@", &domain]);
+            let is_short = |parts: &Parts<'_>| {
+                local.len() <= MAX_LOCAL && local.len() + 1 + parts.ascii.len() <= MAX_ADDRESS
+            };
+            if self.parts(&address).is_ok_and(|parts| is_short(&parts)) {
+                self.report.set(&[], &address);
+            }
+        }
+    }
+
     /// Takes an address apart.
     fn parts<'t>(&self, address: &'t [u8]) -> Result<Parts<'t>, NameError<'t>> {
         let parts = rsplit_once(address, b'@').filter(|(local, _)| is_local_part(local));
@@ -218,11 +235,10 @@ impl<'a, S: Platform> Rules<'a, S> {
 
 /// Whether the host is one of the provider's own, or looks as if it was meant to be.
 fn is_at_home(host: HostMatch<'_>, home: &Preset) -> bool {
-    use HostMatch::{Domain, OtherService, SameProvider, Server, Typo, Unknown};
+    use HostMatch::{Domain, NoSubmission, OtherService, SameProvider, Server, Typo, Unknown};
     match host {
-        Server(preset) | SameProvider(preset) | Domain(preset) | OtherService(preset) | Typo(preset) => {
-            preset.name == home.name
-        }
+        Server(preset) | SameProvider(preset) | Domain(preset) | OtherService(preset)
+        | NoSubmission(preset) | Typo(preset) => preset.name == home.name,
         Unknown => false,
     }
 }

@@ -8,7 +8,8 @@ use crate::platform::Platform;
 use crate::rules::{CleanCodes, Method, Rules};
 use crate::secret::{Codes, Spaces};
 use crate::text::{
-    has_control, has_line_break, joined, plain_hyphens, split_once, trim_visible, visible, whole_number, word,
+    find, has_control, has_line_break, joined, lower, plain_hyphens, rsplit_once, split_once, split_text,
+    trim_bytes, trim_visible, visible, whole_number, word,
 };
 
 const SECRET: Codes = Codes {
@@ -44,6 +45,37 @@ enum Grant {
     ClientCredentials,
 }
 
+/// A token endpoint whose limits are known.
+#[derive(Clone, Copy)]
+enum Endpoint<'a> {
+    Google,
+    /// The URL in front of the tenant, the tenant, and the rest.
+    Microsoft {
+        before: &'a [u8],
+        tenant: &'a [u8],
+        after: &'a [u8],
+    },
+    Other,
+}
+
+impl<'a> Endpoint<'a> {
+    fn of(url: &'a [u8]) -> Self {
+        let Some((_, rest)) = split_text(url, b"://") else { return Self::Other };
+        let (host, path) = split_once(rest, b'/').unwrap_or((rest, b""));
+        let host = lower(host);
+        if host.ends_with(b".googleapis.com") || *host == *b"accounts.google.com" {
+            return Self::Google;
+        }
+        if *host != *b"login.microsoftonline.com" {
+            return Self::Other;
+        }
+        let end = find(path, b'/').unwrap_or(path.len());
+        let (before, rest) = url.split_at_checked(url.len() - path.len()).unwrap_or_default();
+        let (tenant, after) = rest.split_at_checked(end).unwrap_or_default();
+        Self::Microsoft { before, tenant, after }
+    }
+}
+
 const TOKEN_URL: &[Key] = &[Key::OAuth2, Key::TokenUrl];
 
 impl<S: Platform> Rules<'_, S> {
@@ -67,7 +99,37 @@ impl<S: Platform> Rules<'_, S> {
         const MEMBERS: [Key; 6] =
             [Key::Grant, Key::TokenUrl, Key::ClientId, Key::ClientSecret, Key::RefreshToken, Key::Scope];
         let grant = self.grant(object.get(Key::Grant));
+        let endpoint = match object.get(Key::TokenUrl) {
+            // Only these two providers, and only of an application that signs in by itself.
+            Value::Text(url) if grant == Some(Grant::ClientCredentials) => Endpoint::of(trim_visible(url)),
+            _ => Endpoint::Other,
+        };
+        if let Endpoint::Google = endpoint {
+            self.report.add_at(Code::OAuth2GrantUnsupported, &[Key::OAuth2, Key::Grant]);
+            self.report.param(Param::Provider, b"Google");
+            if let Value::Object(token) = object.get(Key::RefreshToken)
+                && (matches!(token.get(Key::Set), Value::Text(text) if !trim_visible(text).is_empty())
+                    || matches!(token.get(Key::Keep), Value::Bool(true)))
+            {
+                self.report.set(&[], b"refresh_token");
+            }
+        }
         self.token_url(object.get(Key::TokenUrl));
+        if let Endpoint::Microsoft { before, tenant, after } = endpoint
+            && word(tenant, b"common organizations consumers").is_some()
+        {
+            self.report.add_at(Code::OAuth2TenantNeeded, TOKEN_URL);
+            self.report.param(Param::Label, tenant);
+            // A mailbox is in the tenant that its domain belongs to, and that has the name of each of its domains.
+            if let Value::Text(username) = self.field(Key::Username)
+                && let Some((_, domain)) = rsplit_once(trim_bytes(username), b'@')
+                && name::is_ascii(domain)
+                && find(domain, b'.').is_some()
+                && self.ascii_name(domain).is_ok()
+            {
+                self.report.set(&[], &joined(&[before, domain, after]));
+            }
+        }
         self.plain_text(Key::ClientId, object, true);
         self.oauth2_secret(Key::ClientSecret, object, grant == Some(Grant::ClientCredentials));
         if grant == Some(Grant::ClientCredentials) && !matches!(object.get(Key::RefreshToken), Value::Null) {
@@ -75,6 +137,17 @@ impl<S: Platform> Rules<'_, S> {
         }
         self.oauth2_secret(Key::RefreshToken, object, grant == Some(Grant::RefreshToken));
         self.plain_text(Key::Scope, object, grant == Some(Grant::ClientCredentials));
+        if let (Endpoint::Microsoft { .. }, Value::Text(scope)) = (endpoint, object.get(Key::Scope))
+            && !trim_visible(scope).is_empty()
+            && !trim_visible(scope).ends_with(b"/.default")
+        {
+            let path = &[Key::OAuth2, Key::Scope];
+            self.report.suggest_at(
+                Code::OAuth2ScopeUnsupported,
+                path,
+                b"https://outlook.office365.com/.default",
+            );
+        }
         self.unknown(Code::OAuth2UnknownKey, &[Key::OAuth2], object, |key| MEMBERS.contains(&key));
     }
 
