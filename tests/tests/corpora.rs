@@ -90,7 +90,11 @@ const DIFFERENCES: &[Difference] = &[
     Difference {
         why: "what takes no room is an error whose fix takes it away",
         applies: |vector| {
-            vector.corpus == "idna" && vector.value.contains(['\u{ad}', '\u{34f}', '\u{200b}', '\u{2064}'])
+            let is_unseen = |c: char| {
+                matches!(c, '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{180b}'..='\u{180f}' | '\u{200b}' | '\u{2060}'..='\u{206f}')
+                    || matches!(c, '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}')
+            };
+            vector.corpus == "idna" && vector.value.contains(is_unseen)
         },
         usable: false,
     },

@@ -14,6 +14,8 @@ struct Vector {
     document: Value,
     config: Config,
     expect: Vec<[String; 3]>,
+    /// The fix of the first issue, where the vector says it.
+    fix: Option<Value>,
 }
 
 fn vectors() -> Vec<Vector> {
@@ -36,7 +38,8 @@ fn vectors() -> Vec<Vector> {
         let ports = list("allowPorts").iter().filter_map(|port| port.trim().parse().ok()).collect();
         let config =
             Config { allow_networks: list("allowNetworks"), allow_ports: ports, ..Config::default() };
-        Vector { document, config, expect: serde_json::from_value(vector["expect"].clone()).unwrap() }
+        let expect = serde_json::from_value(vector["expect"].clone()).unwrap();
+        Vector { document, config, expect, fix: vector.get("fix").cloned() }
     };
     file["vectors"].as_array().unwrap().iter().map(read).collect()
 }
@@ -55,8 +58,13 @@ fn severity(issue: &Issue) -> &'static str {
 #[test]
 fn every_vector_has_its_issues() {
     let mut wrong = Vec::new();
-    for Vector { document, config, expect } in vectors() {
+    for Vector { document, config, expect, fix } in vectors() {
         let report = run(&document, &config, "en").report;
+        if let (Some(fix), Some(issue)) = (&fix, report.issues.first())
+            && issue.fix.clone().unwrap_or_default() != *fix
+        {
+            wrong.push(format!("{document:.300}\n  expected the fix {fix}\n  found {:?}", issue.fix));
+        }
         let found: Vec<[String; 3]> = report
             .issues
             .iter()

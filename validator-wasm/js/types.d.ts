@@ -22,7 +22,7 @@ export interface SmtpSettings {
   senderName?: string | null;
   /** Where answers go. */
   replyTo?: string | null;
-  /** Fully qualified domain name for EHLO; else the one of `OWNPOST_EHLO_NAME`. */
+  /** Fully qualified name to introduce ourselves with; else the operator's. */
   ehloName?: string | null;
   /** Private CA of the relay, PEM. At most 32 KiB. */
   caPem?: string | null;
@@ -43,7 +43,7 @@ export type AuthMethod =
   | "password"
   /** SASL XOAUTH2 or OAUTHBEARER. */
   | "oauth2"
-  /** No AUTH: the relay accepts Ownpost by its IP address. */
+  /** Not at all. */
   | "none";
 
 /** A secret: a new one, or the stored one. */
@@ -67,16 +67,16 @@ export type SecretInput =
 
 /** What becomes of the white space in a secret. */
 export type Spaces =
-  /** White space belongs to the secret. */
+  /** It belongs to the secret. */
   | "keep"
-  /** White space around the secret does not belong to it. */
+  /** What stands around the secret does not belong to it. */
   | "trim"
-  /** No white space belongs to the secret, not even inside it. */
+  /** None of it does. */
   | "remove";
 
 /** Where and with what access tokens are fetched. */
 export interface OAuth2 {
-  /** How the access token is requested. */
+  /** The grant. */
   grant: Grant;
   /** The https token endpoint. */
   tokenUrl: string;
@@ -143,11 +143,11 @@ export interface Issue {
   code: IssueCode;
   /** Whether it stops the settings from being used. */
   severity: Severity;
-  /** The values in the message; texts or numbers. */
+  /** What the message was filled with. */
   params: Record<string, IssueParam>;
   /** For the admin, in the asked locale. */
   message: string;
-  /** A JSON merge patch (RFC 7396) that repairs it, or null. */
+  /** A JSON merge patch (RFC 7396) that cures it, or null. */
   fix: Record<string, unknown> | null;
 }
 
@@ -169,8 +169,10 @@ export type IssueCode =
   | "host.whitespace"
   /** A control character in the host. */
   | "host.control_characters"
-  /** A zero-width or direction character in the host. */
+  /** A character in the host that nobody sees. */
   | "host.invisible_characters"
+  /** A hyphen or dash of typesetting (U+2010 to U+2013) in the host. */
+  | "host.typographic_hyphen"
   /** A URL in place of a host. */
   | "host.url"
   /** An e-mail address in place of a host. */
@@ -197,7 +199,7 @@ export type IssueCode =
   | "host.idn_invalid"
   /** Not a name by the strict form of UTS 46 (hyphens, punycode). */
   | "host.idn_refused"
-  /** A mis-spelt IP address. */
+  /** A mis-spelt IP address; the fix is there where only one address can be meant. */
   | "host.invalid_address"
   /** An address that is not public, or a name for one. */
   | "host.forbidden_address"
@@ -205,9 +207,11 @@ export type IssueCode =
   | "host.single_label"
   /** A label that mixes scripts. */
   | "host.mixed_script"
+  /** A name that public DNS does not have, such as one below .local, or an example's. */
+  | "host.not_public"
   /** The domain of a known provider in place of its SMTP server. */
   | "host.bare_domain"
-  /** The IMAP, POP or web server of a known provider. */
+  /** The IMAP, POP, MX, web or API server of a known provider. */
   | "host.other_service"
   /** Close to the SMTP server of a known provider. */
   | "host.typo"
@@ -241,7 +245,11 @@ export type IssueCode =
   | "username.too_long"
   /** White space around the username. */
   | "username.whitespace"
-  /** A username with authMethod none. */
+  /** A character in the username that nobody sees. */
+  | "username.invisible_characters"
+  /** U+FFFD in the username: bytes that were no UTF-8. */
+  | "username.replacement_character"
+  /** A username beside authMethod none. */
   | "username.unused"
   /** No password. */
   | "password.required"
@@ -263,11 +271,15 @@ export type IssueCode =
   | "password.control_characters"
   /** White space around the password. */
   | "password.whitespace"
+  /** A character in the password that nobody sees. */
+  | "password.invisible_characters"
+  /** U+FFFD in the password: bytes that were no UTF-8. */
+  | "password.replacement_character"
   /** An application password with the spaces it is shown with. */
   | "password.app_password_spaces"
-  /** The provider accepts only application passwords. */
+  /** The provider takes application passwords alone. */
   | "password.app_password"
-  /** A password with another authMethod. */
+  /** A password beside another authMethod. */
   | "password.unused"
   /** Nothing is stored, or for another destination. */
   | "password.reentry_required"
@@ -279,10 +291,16 @@ export type IssueCode =
   | "oauth2.unknown_key"
   /** Neither client_credentials nor refresh_token. */
   | "oauth2.grant_invalid"
+  /** client_credentials at a provider that has it not for mailboxes. */
+  | "oauth2.grant_unsupported"
   /** No absolute https URL. */
   | "oauth2.token_url_invalid"
   /** An http URL. */
   | "oauth2.token_url_not_https"
+  /** client_credentials at Microsoft's endpoint of no tenant. */
+  | "oauth2.tenant_needed"
+  /** client_credentials at Microsoft with a scope of users. */
+  | "oauth2.scope_unsupported"
   /** The token URL leads to an address that is not public. */
   | "oauth2.forbidden_address"
   /** The token URL's host is not a name by the strict form of UTS 46. */
@@ -299,6 +317,10 @@ export type IssueCode =
   | "oauth2.is_set"
   /** White space around it. */
   | "oauth2.whitespace"
+  /** A character that nobody sees. */
+  | "oauth2.invisible_characters"
+  /** U+FFFD: bytes that were no UTF-8. */
+  | "oauth2.replacement_character"
   /** Nothing is stored, or for another destination. */
   | "oauth2.reentry_required"
   /** Not used by this authMethod or grant. */
@@ -311,6 +333,10 @@ export type IssueCode =
   | "senderAddress.whitespace"
   /** A control character in the address. */
   | "senderAddress.control_characters"
+  /** A character in the address that nobody sees. */
+  | "senderAddress.invisible_characters"
+  /** A hyphen or dash of typesetting (U+2010 to U+2013) in the domain. */
+  | "senderAddress.typographic_hyphen"
   /** A name stands before the address. */
   | "senderAddress.display_name"
   /** Not usable as MAIL FROM and From: no dot-atom or quoted local part, or no domain of two labels. */
@@ -325,7 +351,7 @@ export type IssueCode =
   | "senderAddress.non_ascii_local"
   /** Close to a well-known mail domain. */
   | "senderAddress.typo"
-  /** A free-mail sender through another provider's server. */
+  /** A free-mail sender through somebody else's server. */
   | "senderAddress.free_mail"
   /** A sender that the provider's server will not take. */
   | "senderAddress.provider_mismatch"
@@ -337,12 +363,18 @@ export type IssueCode =
   | "senderName.too_long"
   /** White space around the name. */
   | "senderName.whitespace"
+  /** U+FFFD in the name: bytes that were no UTF-8. */
+  | "senderName.replacement_character"
   /** The reply address is no string. */
   | "replyTo.wrong_type"
   /** White space around the address. */
   | "replyTo.whitespace"
   /** A control character in the address. */
   | "replyTo.control_characters"
+  /** A character in the address that nobody sees. */
+  | "replyTo.invisible_characters"
+  /** A hyphen or dash of typesetting (U+2010 to U+2013) in the domain. */
+  | "replyTo.typographic_hyphen"
   /** A name stands before the address. */
   | "replyTo.display_name"
   /** Not usable as Reply-To: no dot-atom or quoted local part, or no domain of two labels. */
@@ -398,9 +430,9 @@ export type IssueCode =
 
 /** Whether an issue stops the settings from being used. */
 export type Severity =
-  /** The settings cannot be tested or saved. */
+  /** It does. */
   | "error"
-  /** The settings can be used; something looks wrong. */
+  /** It does not. */
   | "warning";
 
 /** A value of [`Issue::params`], for the schema. */
@@ -463,13 +495,13 @@ export type Stage =
 
 /** How a stage ended. */
 export type StageStatus =
-  /** The stage succeeded. */
+  /** As it should. */
   | "passed"
-  /** The stage failed and ended the test. */
+  /** It ended the test. */
   | "failed"
   /** Not performed. */
   | "skipped"
-  /** The stage succeeded, and the admin should look at something. */
+  /** Performed, with something to look at. */
   | "warned";
 
 /** The facts of a stage. Each stage fills the fields that are its own; the others are absent. */
@@ -494,7 +526,7 @@ export interface StageDetail {
   octets?: number | null;
   /** `sender`, `recipient`, `message`: the server's reply as a line. */
   reply?: string | null;
-  /** Of a skipped stage: the reason, when it is not the failure of an earlier stage. */
+  /** Of a skipped stage: the reason, where there is one beside an earlier failure. */
   why?: string | null;
 }
 
@@ -603,7 +635,7 @@ export interface Reply {
   code: number;
   /** `5.7.8`. */
   enhanced: EnhancedCode | null;
-  /** The text of all lines without codes, joined by line feeds; a secret is replaced by `<redacted>`. */
+  /** The text of all lines without codes, joined by line feeds; control characters and secrets are gone. */
   text: string;
 }
 

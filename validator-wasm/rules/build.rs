@@ -16,6 +16,7 @@ struct Block<'a> {
     port: Option<&'a str>,
     domains: Vec<&'a str>,
     services: Vec<&'a str>,
+    no_submission: Vec<&'a str>,
     only_own_domains: bool,
     app_password: bool,
     passwords_end: bool,
@@ -75,6 +76,7 @@ fn read(text: &str) -> Result<Vec<Block<'_>>, String> {
             }
             "domains" => block.domains.extend(names()),
             "services" => block.services.extend(names()),
+            "no-submission" => block.no_submission.extend(names()),
             "only-own-domains" => block.only_own_domains = true,
             "app-password" => block.app_password = true,
             "passwords-end" => block.passwords_end = true,
@@ -121,7 +123,9 @@ fn preset(block: &Block<'_>) -> String {
     .filter_map(|(is_set, flag)| is_set.then_some(flag))
     .collect();
     let services: Vec<String> = block.services.iter().map(|name| format!(".{name}")).collect();
-    let names = [vec![server], block.domains.clone(), services.iter().map(String::as_str).collect()].concat();
+    let others: Vec<String> = block.no_submission.iter().map(|name| format!("!{name}")).collect();
+    let more = services.iter().chain(&others).map(String::as_str).collect();
+    let names = [vec![server], block.domains.clone(), more].concat();
     format!("{flags}:{}:{}", block.name, names.join(" "))
 }
 

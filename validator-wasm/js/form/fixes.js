@@ -14,7 +14,8 @@ import { SECRETS, getPath } from './draft.js';
  */
 export function fixLabel(t, { code, fix }) {
   const spaces = SECRETS.map((path) => getPath(fix, path)?.spaces).find(Boolean);
-  // White space is invisible: "Use mailer" would name the text that the field already seems to have.
+  // Neither of the two is seen: "Use mailer" would name the text that the field already seems to have.
+  if (code.endsWith('.invisible_characters')) return t('spaces.invisible');
   if (spaces || code.endsWith('.whitespace')) return t(`spaces.${spaces ?? 'trim'}`);
   const value = describePatch(t, fix);
   if (value !== '') return t('issue.use', { value });

@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 
 use crate::packed::Key;
-use crate::presets::{Preset, TABLE};
+use crate::presets::{Preset, TABLE, is_like};
 use crate::report::{Report, Suggestion};
-use crate::text::{find, lower, rsplit_once, split, split_once, trim_bytes, word};
+use crate::text::{find, lower, rsplit_once, split, split_once, split_text, trim_bytes, word};
 use crate::typo::{self, is_pattern, main_label};
 
 /// The number of a list of names.
@@ -46,6 +46,8 @@ pub struct Directory {
     presets: Vec<Preset>,
     /// List by list, in each by length, and else in the order of the table.
     entries: Vec<Entry>,
+    /// The hosts of providers that take no submission, as patterns, with the number of the preset to use in their place.
+    others: Vec<(&'static [u8], u8)>,
     /// The place of the first entry of each list and length, and behind them the end of the last.
     first: [u16; 3 * LENGTHS + 1],
 }
@@ -61,6 +63,8 @@ pub(crate) enum HostMatch<'d> {
     Domain(&'d Preset),
     /// The IMAP, POP or web server of this provider.
     OtherService(&'d Preset),
+    /// The MX, web or API server of this provider, which the table lists as such.
+    NoSubmission(&'d Preset),
     /// A name close to the SMTP server of this provider.
     Typo(&'d Preset),
     /// No name of a provider, and close to none.
@@ -95,7 +99,12 @@ impl Default for Directory {
 impl Directory {
     /// Reads the table.
     pub fn new() -> Self {
-        let mut directory = Self { presets: Vec::new(), entries: Vec::new(), first: [0; 3 * LENGTHS + 1] };
+        let mut directory = Self {
+            presets: Vec::new(),
+            entries: Vec::new(),
+            others: Vec::new(),
+            first: [0; 3 * LENGTHS + 1],
+        };
         let mut found = Vec::new();
         for line in split(TABLE, b'\n') {
             let _ = directory.line(line, &mut found);
@@ -117,7 +126,7 @@ impl Directory {
         let (flags, name) = (parts.next()?, parts.next()?);
         let mut names = split(parts.next()?, b' ');
         let host = names.next()?;
-        let has_domains = names.clone().next().is_some();
+        let has_domains = names.clone().any(|name| !name.starts_with(b"!"));
         // On the line without a server, the number is that of no preset.
         let domain = split_once(host, b'.').map(|(_, domain)| domain);
         if domain.is_some() {
@@ -128,10 +137,11 @@ impl Directory {
             found.push(Entry::new(SERVICES, domain, preset));
         }
         for domain in names {
-            found.push(match domain {
-                [b'.', domain @ ..] => Entry::new(SERVICES, domain, preset),
-                _ => Entry::new(DOMAINS, domain, preset),
-            });
+            match domain {
+                [b'!', other @ ..] => self.others.push((other, preset)),
+                [b'.', domain @ ..] => found.push(Entry::new(SERVICES, domain, preset)),
+                _ => found.push(Entry::new(DOMAINS, domain, preset)),
+            }
         }
         Some(())
     }
@@ -169,6 +179,10 @@ impl Directory {
         if let Some(preset) = self.exactly(DOMAINS, host, letters).and_then(|entry| self.preset(entry)) {
             return HostMatch::Domain(preset);
         }
+        let other = self.others.iter().find(|(pattern, _)| is_like(host, pattern));
+        if let Some(preset) = other.and_then(|(_, preset)| self.presets.get(usize::from(*preset))) {
+            return HostMatch::NoSubmission(preset);
+        }
         let (first, domain) = split_once(host, b'.').unwrap_or((host, b""));
         let letters_of_domain = typo::letters(domain);
         let service = [DOMAINS, SERVICES]
@@ -177,14 +191,52 @@ impl Directory {
         if let Some(preset) = service {
             return if is_other_service(first, preset) {
                 HostMatch::OtherService(preset)
+            } else if let Some(preset) = self.neighbour(host, first, domain) {
+                HostMatch::Typo(preset)
             } else if is_smtp_typo(first) && preset.host.starts_with(b"smtp.") {
                 HostMatch::Typo(preset)
             } else {
                 HostMatch::SameProvider(preset)
             };
         }
-        let nearest = self.nearest(HOSTS, host, letters);
-        nearest.and_then(|entry| self.preset(entry)).map_or(HostMatch::Unknown, HostMatch::Typo)
+        let slip = self
+            .nearest(HOSTS, host, letters)
+            .or_else(|| self.cut_short(host))
+            .and_then(|entry| self.preset(entry))
+            .or_else(|| self.of_pattern(first, host));
+        slip.map_or(HostMatch::Unknown, HostMatch::Typo)
+    }
+
+    /// The server in the same domain whose first label this one is a likely typing error of. Only of labels with `smtp`
+    /// in them: `email` beside `mail` is another server.
+    fn neighbour(&self, host: &[u8], first: &[u8], domain: &[u8]) -> Option<&Preset> {
+        let entries = self.of_lengths(HOSTS, host.len().saturating_sub(2), host.len() + 2).iter();
+        let mut near = entries.filter(|entry| {
+            split_once(entry.name, b'.').is_some_and(|(label, rest)| {
+                rest == domain && !typo::is_numbered(host, entry.name) && is_label_typo(first, label)
+            })
+        });
+        self.preset(near.next()?)
+    }
+
+    /// The one server whose name is this one of two labels and a top-level domain.
+    fn cut_short(&self, host: &[u8]) -> Option<&Entry> {
+        let is_rest = |rest: &[u8]| rest.starts_with(b".") && split(rest, b'.').count() == 2;
+        let mut longer = self.of_lengths(HOSTS, host.len() + 3, host.len() + 6).iter().filter(|entry| {
+            split(host, b'.').count() == 2 && entry.name.strip_prefix(host).is_some_and(is_rest)
+        });
+        let entry = longer.next()?;
+        longer.next().is_none().then_some(entry)
+    }
+
+    /// The server with a pattern that this name matches but for a typing error in its first label.
+    fn of_pattern(&self, first: &[u8], host: &[u8]) -> Option<&Preset> {
+        let patterns = self.of_lengths(HOSTS, PATTERNS, PATTERNS).iter();
+        let mut presets = patterns.filter_map(|entry| self.preset(entry));
+        presets.find(|preset| {
+            let label = split_once(preset.host, b'.').map_or(&b""[..], |(label, _)| label);
+            preset.server_beside(host).is_some() && is_label_typo(first, label)
+        })
     }
 
     /// The preset for a mail domain.
@@ -256,7 +308,10 @@ impl Directory {
         };
         let name = lower(name.strip_suffix(b".").unwrap_or(name));
         let preset = match self.recognise(&name) {
-            HostMatch::Server(preset) | HostMatch::SameProvider(preset) | HostMatch::OtherService(preset)
+            HostMatch::Server(preset)
+            | HostMatch::SameProvider(preset)
+            | HostMatch::OtherService(preset)
+            | HostMatch::NoSubmission(preset)
                 if !user =>
             {
                 preset
@@ -287,9 +342,15 @@ fn place(entry: &Entry) -> *const u8 {
 /// Whether the first label of a host names another service than SMTP. Customers of a hoster, which has no mail domains,
 /// may have an SMTP server called `mail`.
 fn is_other_service(label: &[u8], preset: &Preset) -> bool {
-    const SERVICES: &[u8] = b"imap imaps imap4 pop pop3 pops imap-mail pop-mail secureimap";
+    const SERVICES: &[u8] =
+        b"imap imaps imap4 pop pop3 pops imap-mail pop-mail secureimap mx mx0 mx1 mx2 mx00 mx01 api";
     const WEB: &[u8] = b"mail webmail www outlook securepop";
     word(label, SERVICES).is_some() || (preset.has_domains && word(label, WEB).is_some())
+}
+
+/// Whether a first label is a likely typing error of that of an SMTP server.
+fn is_label_typo(text: &[u8], label: &[u8]) -> bool {
+    split_text(label, b"smtp").is_some() && typo::is_within(text, label, if label.len() < 8 { 1 } else { 2 })
 }
 
 fn is_smtp_typo(label: &[u8]) -> bool {
@@ -339,6 +400,7 @@ mod tests {
             HostMatch::SameProvider(preset) => ("same provider", preset.host),
             HostMatch::Domain(preset) => ("domain", preset.host),
             HostMatch::OtherService(preset) => ("other service", preset.host),
+            HostMatch::NoSubmission(preset) => ("no submission", preset.host),
             HostMatch::Typo(preset) => ("typo", preset.host),
             HostMatch::Unknown => ("unknown", &b""[..]),
         };
@@ -349,6 +411,28 @@ mod tests {
             ("stmp.gmail.com", ("typo", "smtp.gmail.com")),
             ("smtp.ofice365.com", ("typo", "smtp.office365.com")),
             ("smtp.sengrid.net", ("typo", "smtp.sendgrid.net")),
+            ("smtp.office356.com", ("typo", "smtp.office365.com")),
+            ("smtp.office35.com", ("typo", "smtp.office365.com")),
+            ("smpt-mail.outlook.com", ("typo", "smtp-mail.outlook.com")),
+            ("stmp-relay.brevo.com", ("typo", "smtp-relay.brevo.com")),
+            ("smtp-rely.gmail.com", ("typo", "smtp-relay.gmail.com")),
+            ("email-smpt.eu-west-1.amazonaws.com", ("typo", "email-smtp.*.amazonaws.com")),
+            ("email-smtp-fips.us-east-1.amazonaws.com", ("unknown", "")),
+            ("s3.eu-west-1.amazonaws.com", ("unknown", "")),
+            ("smtp.gmail", ("typo", "smtp.gmail.com")),
+            ("smtp.office365", ("typo", "smtp.office365.com")),
+            ("smtp.zoho", ("unknown", "")),
+            ("smtp.mail", ("unknown", "")),
+            ("smtp.139.com", ("unknown", "")),
+            ("smtp.outlook.com", ("no submission", "smtp-mail.outlook.com")),
+            ("mail.google.com", ("no submission", "smtp.gmail.com")),
+            ("smtp.google.com", ("no submission", "smtp.gmail.com")),
+            ("aspmx.l.google.com", ("no submission", "smtp.gmail.com")),
+            ("acme-org.mail.protection.outlook.com", ("no submission", "smtp.office365.com")),
+            ("inbound-smtp.eu-west-1.amazonaws.com", ("no submission", "email-smtp.*.amazonaws.com")),
+            ("api.resend.com", ("other service", "smtp.resend.com")),
+            ("mx1.mailbox.org", ("other service", "smtp.mailbox.org")),
+            ("mx.freenet.de", ("server", "mx.freenet.de")),
             ("imap.gmail.com", ("other service", "smtp.gmail.com")),
             ("outlook.office365.com", ("other service", "smtp.office365.com")),
             ("gmail.com", ("domain", "smtp.gmail.com")),

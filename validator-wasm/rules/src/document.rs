@@ -8,8 +8,25 @@ use crate::packed::{Key, MAX_BYTES, Name, Object, Value, json_size, length_of, r
 use crate::platform::{Options, Platform};
 use crate::ports::{PORTS, Security};
 use crate::report::Report;
-use crate::rules::{METHODS, Method, Rules, meant_method, method, whole_port};
-use crate::text::{chars, find, has_control, push_number, put, trim_bytes, whole_number};
+use crate::rules::{CleanCodes, METHODS, Method, Rules, meant_method, method, whole_port};
+use crate::text::{
+    chars, find, has_control, plain_hyphens, push_number, put, trim_bytes, trim_visible, visible,
+    whole_number,
+};
+
+const USERNAME: CleanCodes = CleanCodes {
+    control: Code::UsernameControlCharacters,
+    whitespace: Code::UsernameWhitespace,
+    invisible: Some(Code::UsernameInvisibleCharacters),
+    replacement: Code::UsernameReplacementCharacter,
+};
+
+const SENDER_NAME: CleanCodes = CleanCodes {
+    control: Code::SenderNameControlCharacters,
+    whitespace: Code::SenderNameWhitespace,
+    invisible: None,
+    replacement: Code::SenderNameReplacementCharacter,
+};
 
 /// Checks a packed document and leaves the issues in the report.
 pub fn check<S: Platform>(document: &[u8], options: &Options<'_>, platform: &S, report: &mut Report) {
@@ -34,11 +51,12 @@ pub fn check<S: Platform>(document: &[u8], options: &Options<'_>, platform: &S, 
 /// numbers.
 pub fn needs(field: Key) -> u32 {
     let others: &[Key] = match field {
-        Key::Host => &[Key::Port, Key::Security],
+        Key::Host => &[Key::Port, Key::Security, Key::AuthMethod],
         Key::Port => &[Key::Host, Key::Security],
         Key::Security => &[Key::Port],
         Key::AuthMethod | Key::SenderAddress => &[Key::Host],
-        Key::Username | Key::OAuth2 => &[Key::AuthMethod],
+        Key::Username => &[Key::AuthMethod],
+        Key::OAuth2 => &[Key::AuthMethod, Key::Username],
         Key::Password => &[Key::Host, Key::AuthMethod],
         _ => &[],
     };
@@ -177,11 +195,10 @@ impl<S: Platform> Rules<'_, S> {
     fn username(&mut self) {
         let needed = self.method() != Method::None;
         let Some(text) = self.text(Key::Username, Code::UsernameWrongType) else { return };
-        let trimmed = trim_bytes(text);
-        if trimmed.is_empty() && needed {
+        if needed && trim_visible(text).is_empty() {
             return self.report.add(Code::UsernameRequired);
         }
-        self.clean(Code::UsernameControlCharacters, Code::UsernameWhitespace, &[], text);
+        self.clean(&USERNAME, &[], text);
         if text.len() > 255 {
             self.too_long(Code::UsernameTooLong, &[], 255);
         }
@@ -195,7 +212,7 @@ impl<S: Platform> Rules<'_, S> {
 
     fn sender_name(&mut self) {
         let Some(text) = self.text(Key::SenderName, Code::SenderNameWrongType) else { return };
-        self.clean(Code::SenderNameControlCharacters, Code::SenderNameWhitespace, &[], text);
+        self.clean(&SENDER_NAME, &[], text);
         if text.len() > 256 && chars(text).count() > 256 {
             self.too_long(Code::SenderNameTooLong, &[], 256);
         }
@@ -216,12 +233,19 @@ impl<S: Platform> Rules<'_, S> {
         if has_control(name) {
             return self.report.add(Code::EhloNameControlCharacters);
         }
-        let usable = name::is_ascii(name)
-            && find(name, b'.').is_some()
-            && !name::is_numeric(name)
-            && self.ascii_name(name).is_ok();
-        if !name.is_empty() && !usable {
+        let usable = |rules: &Self, name: &[u8]| {
+            name::is_ascii(name)
+                && find(name, b'.').is_some()
+                && !name::is_numeric(name)
+                && rules.ascii_name(name).is_ok()
+        };
+        if !name.is_empty() && !usable(self, name) {
             self.report.add(Code::EhloNameInvalid);
+            let plain = plain_hyphens(&visible(name));
+            let plain = trim_bytes(&plain);
+            if usable(self, plain) {
+                self.report.set(&[], plain);
+            }
         }
     }
 

@@ -9,10 +9,11 @@ use crate::directory::HostMatch;
 use crate::name::{self, MAX_LABEL, MAX_NAME, NameError};
 use crate::packed::{Key, Value};
 use crate::platform::Platform;
-use crate::rules::Rules;
+use crate::rules::{Method, Rules};
 use crate::text::{
-    OF_NAMES, all, chars, find, has_control, is_invisible, joined, lower, push_number, put, rsplit_once,
-    split, split_char, split_once, split_text, trim_bytes, whole_number,
+    OF_NAMES, all, find, has_control, is_space_code, joined, last_label, lower, plain_hyphens, push_number,
+    put, rsplit_once, split, split_char, split_last_char, split_once, split_text, trim_bytes, trim_visible,
+    whole_number, word,
 };
 
 /// Longer than any name however it is written; what is longer is not looked at any further.
@@ -38,10 +39,10 @@ impl<S: Platform> Rules<'_, S> {
             }
             return;
         }
-        let host = trim_bytes(text);
-        if host.is_empty() {
+        if trim_visible(text).is_empty() {
             return self.report.add(Code::HostRequired);
         }
+        let host = trim_bytes(text);
         if host.len() > MAX_TEXT {
             return self.too_long(Code::HostTooLong, &[], MAX_NAME);
         }
@@ -51,15 +52,19 @@ impl<S: Platform> Rules<'_, S> {
         if has_control(host) {
             return self.report.add(Code::HostControlCharacters);
         }
-        if name::is_ascii(host) || !chars(host).any(is_invisible) {
+        if name::is_ascii(host) {
             return self.host_pasted(host);
         }
-        let visible = without_invisible(host);
+        let visible = self.visible_name(host);
         let visible = trim_bytes(&visible);
-        self.report.suggest(Code::HostInvisibleCharacters, visible);
-        if !visible.is_empty() {
-            self.host_pasted(visible);
+        if visible.len() != host.len() {
+            self.report.suggest(Code::HostInvisibleCharacters, visible);
         }
+        let plain = plain_hyphens(visible);
+        if plain.len() != visible.len() {
+            self.report.suggest(Code::HostTypographicHyphen, &plain);
+        }
+        self.host_pasted(&plain);
     }
 
     fn host_pasted(&mut self, host: &[u8]) {
@@ -77,7 +82,78 @@ impl<S: Platform> Rules<'_, S> {
         match split_port(host) {
             Some((inner, Some(port))) => self.host_peeled(Code::HostHasPort, inner, Some(port)),
             Some((inner, None)) => self.host_peeled(Code::HostBrackets, inner, None),
-            None => self.host_bare(host),
+            None => match self.split_loose_port(host) {
+                Some((inner, port)) => self.host_peeled(Code::HostHasPort, inner, Some(port)),
+                None => self.host_bare(host),
+            },
+        }
+    }
+
+    /// Splits `name 587`, `name;587`, `name: 587`: a port behind anything else than a colon alone.
+    fn split_loose_port<'t>(&self, host: &'t [u8]) -> Option<(&'t [u8], u16)> {
+        let digits = host.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        // With colons it is an address; a shorter number is no port that anybody sends through.
+        if digits < 2 || split(host, b':').nth(2).is_some() {
+            return None;
+        }
+        let (mut name, port) = host.split_at_checked(host.len() - digits)?;
+        let mut is_loose = false;
+        while let Some((c, rest)) = split_last_char(name).filter(|(c, _)| is_between(*c)) {
+            name = rest;
+            // Behind a dot alone it is the last label.
+            is_loose |= c != u32::from(b'.');
+        }
+        let is_host = Ip::parse(name).is_some() || (!name::is_numeric(name) && self.ascii_name(name).is_ok());
+        let port = whole_number(port).and_then(|port| u16::try_from(port).ok())?;
+        (is_loose && is_host).then_some((name, port))
+    }
+
+    /// The name with a dot between its labels, where something else or more stands between them: `smtp,gmail.com`,
+    /// `smtp.gmail..com`. None where that would be a guess: a list of names, a space that may as well be inside a label,
+    /// an address that may lack a part.
+    pub(crate) fn with_dots(&self, name: &[u8]) -> Option<Vec<u8>> {
+        const DOT: u32 = b'.' as u32;
+        let mut dotted = Vec::new();
+        let (mut has_dot, mut has_space, mut has_comma, mut only_space) = (false, false, false, false);
+        let (mut is_list, mut dots) = (false, 0);
+        let mut rest = name;
+        while let Some((c, after)) = split_char(rest) {
+            let bytes = rest.get(..rest.len() - after.len())?;
+            rest = after;
+            match c {
+                DOT => (has_dot, dots) = (true, dots + 1),
+                _ if is_space_code(c) => has_space = true,
+                _ if is_between(c) && c != u32::from(b':') => has_comma = true,
+                _ => {
+                    if has_dot || has_space || has_comma {
+                        // Nothing in front: a label is missing.
+                        if dotted.is_empty() {
+                            return None;
+                        }
+                        put(&mut dotted, b".");
+                        only_space |= !has_dot && !has_comma;
+                        is_list |= has_comma && dots > 0 && find(rest, b'.').is_some();
+                        (has_dot, has_space, has_comma) = (false, false, false);
+                    }
+                    put(&mut dotted, bytes);
+                }
+            }
+        }
+        let ascii = self.ascii_name(&dotted).ok()?;
+        let is_known = || matches!(self.platform.directory().recognise(&lower(&ascii)), HostMatch::Server(_));
+        let is_fine = match Ip::parse(&dotted) {
+            Some(_) => dots < 4,
+            None => !name::is_numeric(&ascii) && find(&ascii, b'.').is_some(),
+        };
+        (is_fine && !is_list && (!only_space || is_known())).then(|| dotted.clone())
+    }
+
+    /// Reports a text that is no name; where the name behind it is certain, that is the fix, and is looked at as well.
+    fn no_name(&mut self, code: Code, host: &[u8]) {
+        self.report.add(code);
+        if let Some(dotted) = self.with_dots(host) {
+            self.report.set(&[], &dotted);
+            self.host_bare(&dotted);
         }
     }
 
@@ -144,9 +220,9 @@ impl<S: Platform> Rules<'_, S> {
             }
             Err(NameError::LabelTooLong) => self.too_long(Code::HostLabelTooLong, &[], MAX_LABEL),
             Err(NameError::TooLong) => self.too_long(Code::HostTooLong, &[], MAX_NAME),
-            Err(NameError::EmptyLabel) => self.report.add(Code::HostEmptyLabel),
+            Err(NameError::EmptyLabel) => self.no_name(Code::HostEmptyLabel, host),
             Err(NameError::Underscore) => self.report.add(Code::HostUnderscore),
-            Err(NameError::Invalid) => self.report.add(Code::HostInvalid),
+            Err(NameError::Invalid) => self.no_name(Code::HostInvalid, host),
             Err(NameError::IdnInvalid) => self.report.add(Code::HostIdnInvalid),
             Err(NameError::IdnRefused) => self.report.add(Code::HostIdnRefused),
         }
@@ -168,7 +244,7 @@ impl<S: Platform> Rules<'_, S> {
             self.report.param(Param::Label, label);
         }
         // Mostly the name is the whole field, whose provider others ask for, too.
-        let is_whole = matches!(self.field(Key::Host), Value::Text(text) if text.len() == host.len());
+        let is_whole = matches!(self.field(Key::Host), Value::Text(text) if text == host);
         let known = if is_plain && is_whole {
             self.known_host().unwrap_or(HostMatch::Unknown)
         } else {
@@ -177,11 +253,18 @@ impl<S: Platform> Rules<'_, S> {
         let (code, preset) = match known {
             HostMatch::Domain(preset) => (Code::HostBareDomain, preset),
             HostMatch::OtherService(preset) => (Code::HostOtherService, preset),
+            // A server that receives takes mail for its own users without an account.
+            HostMatch::NoSubmission(preset) if self.method() != Method::None => {
+                (Code::HostOtherService, preset)
+            }
             HostMatch::Typo(preset) => (Code::HostTypo, preset),
+            HostMatch::Unknown if is_not_public(&lower(ascii)) => {
+                return self.report.add(Code::HostNotPublic);
+            }
             _ => return,
         };
-        if !preset.is_pattern() {
-            self.report.suggest(code, preset.host);
+        if let Some(server) = preset.server_beside(&lower(ascii)) {
+            self.report.suggest(code, &server);
         }
     }
 
@@ -192,9 +275,13 @@ impl<S: Platform> Rules<'_, S> {
         };
         let dotted = dotted(address);
         if self.is_forbidden(address) {
-            self.forbidden_host(&dotted);
-        } else {
-            self.report.add(Code::HostInvalidAddress);
+            return self.forbidden_host(&dotted);
+        }
+        self.report.add(Code::HostInvalidAddress);
+        // Of fewer parts one was probably forgotten, and a part with a zero in front may be meant in decimal: the fix
+        // would send the secrets to somebody else's server.
+        let is_plain = |part: &[u8]| !matches!(part, [b'0', b'0'..=b'9', ..]);
+        if split(ascii, b'.').count() == 4 && split(ascii, b'.').all(is_plain) {
             self.report.set(&[], &dotted);
         }
     }
@@ -205,16 +292,16 @@ impl<S: Platform> Rules<'_, S> {
     }
 }
 
-fn without_invisible(text: &[u8]) -> Vec<u8> {
-    let mut visible = Vec::new();
-    let mut rest = text;
-    while let Some((c, after)) = split_char(rest) {
-        if !is_invisible(c) {
-            put(&mut visible, rest.get(..rest.len() - after.len()).unwrap_or_default());
-        }
-        rest = after;
-    }
-    visible
+/// Whether the name, in lower case, is one that public DNS does not have: of RFC 2606, 6761, 6762, 7686, 8375 and 9476,
+/// `.internal`, and what routers and offices use. `.example` and example.org are left out: manuals and tests, our own
+/// among them, have them in place of names that are public.
+fn is_not_public(name: &[u8]) -> bool {
+    const LAST: &[u8] = b"local localdomain lan home corp internal intranet private invalid onion alt test";
+    const DOMAINS: [&[u8]; 3] = [b"home.arpa", b"example.com", b"example.net"];
+    let is_below = |domain: &&[u8]| {
+        name.strip_suffix(*domain).is_some_and(|rest| rest.is_empty() || rest.ends_with(b"."))
+    };
+    word(last_label(name), LAST).is_some() || DOMAINS.iter().any(is_below)
 }
 
 /// Splits `name:587`, `[address]` and `[address]:587`; an address without brackets has no port. `None` when
@@ -234,6 +321,11 @@ fn split_port(host: &[u8]) -> Option<(&[u8], Option<u16>)> {
     }
     let (name, text) = split_once(host, b':')?;
     Some((name, Some(port(text)?)))
+}
+
+/// What people type between labels, or between a name and its port.
+fn is_between(c: u32) -> bool {
+    matches!(c, 0x2c | 0x2e | 0x3a | 0x3b) || is_space_code(c)
 }
 
 fn dotted(address: Ip) -> Vec<u8> {

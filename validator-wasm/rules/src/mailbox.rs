@@ -2,6 +2,7 @@
 //! without comments, folding and the obsolete forms.
 
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 
 use crate::catalogue::{Code, Param};
 use crate::directory::{DomainMatch, HostMatch};
@@ -12,8 +13,8 @@ use crate::platform::Platform;
 use crate::presets::Preset;
 use crate::rules::Rules;
 use crate::text::{
-    ATEXT, all, chars, class, find, has_control, is_beyond_ascii, joined, lower, rsplit_once, split,
-    split_char, split_once, trim_bytes,
+    ATEXT, all, chars, class, find, has_control, is_beyond_ascii, joined, lower, plain_hyphens, rsplit_once,
+    split, split_char, split_once, trim_bytes, trim_visible, visible,
 };
 
 /// The longest local part and address, in octets (RFC 5321 §4.5.3.1).
@@ -25,6 +26,8 @@ struct Codes {
     wrong_type: Code,
     whitespace: Code,
     control_characters: Code,
+    invisible: Code,
+    hyphen: Code,
     display_name: Code,
     invalid: Code,
     too_long: Code,
@@ -38,6 +41,8 @@ const SENDER: Codes = Codes {
     wrong_type: Code::SenderAddressWrongType,
     whitespace: Code::SenderAddressWhitespace,
     control_characters: Code::SenderAddressControlCharacters,
+    invisible: Code::SenderAddressInvisibleCharacters,
+    hyphen: Code::SenderAddressTypographicHyphen,
     display_name: Code::SenderAddressDisplayName,
     invalid: Code::SenderAddressInvalid,
     too_long: Code::SenderAddressTooLong,
@@ -51,6 +56,8 @@ const REPLY_TO: Codes = Codes {
     wrong_type: Code::ReplyToWrongType,
     whitespace: Code::ReplyToWhitespace,
     control_characters: Code::ReplyToControlCharacters,
+    invisible: Code::ReplyToInvisibleCharacters,
+    hyphen: Code::ReplyToTypographicHyphen,
     display_name: Code::ReplyToDisplayName,
     invalid: Code::ReplyToInvalid,
     too_long: Code::ReplyToTooLong,
@@ -74,10 +81,10 @@ struct Parts<'a> {
 impl<'a, S: Platform> Rules<'a, S> {
     pub(crate) fn sender_address(&mut self) {
         let Some(text) = self.text(Key::SenderAddress, SENDER.wrong_type) else { return };
-        if trim_bytes(text).is_empty() {
+        if trim_visible(text).is_empty() {
             return self.report.add(Code::SenderAddressRequired);
         }
-        if let Some((domain, home)) = self.address(&SENDER, text) {
+        if let Some((domain, home)) = self.address(&SENDER, text, &mut Vec::new()) {
             self.sender_and_host(&domain, home);
         }
     }
@@ -86,12 +93,18 @@ impl<'a, S: Platform> Rules<'a, S> {
         if let Some(text) = self.text(Key::ReplyTo, REPLY_TO.wrong_type)
             && !text.is_empty()
         {
-            self.address(&REPLY_TO, text);
+            self.address(&REPLY_TO, text, &mut Vec::new());
         }
     }
 
-    /// Checks an address; its domain as A-labels in lower case, when it can be used, and the provider of that.
-    fn address<'t>(&mut self, codes: &Codes, text: &'t [u8]) -> Option<(Cow<'t, [u8]>, Option<&'a Preset>)> {
+    /// Checks an address; its domain as A-labels in lower case, when it can be used, and the provider of that. `plain` is
+    /// room for the address as it should be written.
+    fn address<'t>(
+        &mut self,
+        codes: &Codes,
+        text: &'t [u8],
+        plain: &'t mut Vec<u8>,
+    ) -> Option<(Cow<'t, [u8]>, Option<&'a Preset>)> {
         let address = trim_bytes(text);
         if address.len() > MAX_TEXT {
             self.too_long(codes.too_long, &[], MAX_ADDRESS);
@@ -104,11 +117,18 @@ impl<'a, S: Platform> Rules<'a, S> {
             self.report.add(codes.control_characters);
             return None;
         }
+        let address = if name::is_ascii(address) {
+            address
+        } else {
+            *plain = self.plain_address(codes, address);
+            plain
+        };
         let inner = without_display_name(address);
         if let Some(inner) = inner {
             self.report.suggest(codes.display_name, inner);
         }
-        let Parts { local, domain, ascii, is_plain } = match self.parts(inner.unwrap_or(address)) {
+        let address = inner.unwrap_or(address);
+        let Parts { local, domain, ascii, is_plain } = match self.parts(address) {
             Ok(parts) => parts,
             Err(NameError::IdnRefused) => {
                 self.report.add(codes.idn_refused);
@@ -116,6 +136,7 @@ impl<'a, S: Platform> Rules<'a, S> {
             }
             Err(_) => {
                 self.report.add(codes.invalid);
+                self.dotted_address(address);
                 return None;
             }
         };
@@ -141,6 +162,40 @@ impl<'a, S: Platform> Rules<'a, S> {
             }
         };
         Some((ascii, home))
+    }
+
+    /// The address without invisible characters and with plain hyphens in its domain.
+    fn plain_address(&mut self, codes: &Codes, address: &[u8]) -> Vec<u8> {
+        let (local, domain) = match rsplit_once(address, b'@') {
+            Some((local, domain)) => (joined(&[&visible(local), b"@"]), self.visible_name(domain)),
+            None => (Vec::new(), visible(address)),
+        };
+        let all = joined(&[&local, &domain]);
+        let all = trim_bytes(&all);
+        if all.len() != address.len() && !all.is_empty() {
+            self.report.suggest(codes.invisible, all);
+        }
+        let plain = joined(&[&local, &plain_hyphens(&domain)]);
+        let plain = trim_bytes(&plain);
+        if plain.len() != all.len() {
+            self.report.suggest(codes.hyphen, plain);
+        }
+        plain.to_vec()
+    }
+
+    /// Gives a fix to an address whose domain has something else than a dot between two labels.
+    fn dotted_address(&mut self, address: &[u8]) {
+        if let Some((local, domain)) = rsplit_once(address, b'@')
+            && let Some(domain) = self.with_dots(domain)
+        {
+            let address = joined(&[local, b"@", &domain]);
+            let is_short = |parts: &Parts<'_>| {
+                local.len() <= MAX_LOCAL && local.len() + 1 + parts.ascii.len() <= MAX_ADDRESS
+            };
+            if self.parts(&address).is_ok_and(|parts| is_short(&parts)) {
+                self.report.set(&[], &address);
+            }
+        }
     }
 
     /// Takes an address apart.
@@ -180,11 +235,10 @@ impl<'a, S: Platform> Rules<'a, S> {
 
 /// Whether the host is one of the provider's own, or looks as if it was meant to be.
 fn is_at_home(host: HostMatch<'_>, home: &Preset) -> bool {
-    use HostMatch::{Domain, OtherService, SameProvider, Server, Typo, Unknown};
+    use HostMatch::{Domain, NoSubmission, OtherService, SameProvider, Server, Typo, Unknown};
     match host {
-        Server(preset) | SameProvider(preset) | Domain(preset) | OtherService(preset) | Typo(preset) => {
-            preset.name == home.name
-        }
+        Server(preset) | SameProvider(preset) | Domain(preset) | OtherService(preset)
+        | NoSubmission(preset) | Typo(preset) => preset.name == home.name,
         Unknown => false,
     }
 }

@@ -5,9 +5,12 @@ use crate::catalogue::{Code, Param};
 use crate::name::{self, NameError};
 use crate::packed::{Key, Object, Value};
 use crate::platform::Platform;
-use crate::rules::{Method, Rules};
+use crate::rules::{CleanCodes, Method, Rules};
 use crate::secret::{Codes, Spaces};
-use crate::text::{has_control, has_line_break, joined, split_once, trim_bytes, whole_number, word};
+use crate::text::{
+    find, has_control, has_line_break, joined, lower, plain_hyphens, rsplit_once, split_once, split_text,
+    trim_bytes, trim_visible, visible, whole_number, word,
+};
 
 const SECRET: Codes = Codes {
     required: Code::OAuth2Required,
@@ -19,6 +22,15 @@ const SECRET: Codes = Codes {
     too_long: Code::OAuth2TooLong,
     looks_masked: Code::OAuth2LooksMasked,
     whitespace: Code::OAuth2Whitespace,
+    invisible: Code::OAuth2InvisibleCharacters,
+    replacement: Code::OAuth2ReplacementCharacter,
+};
+
+const PLAIN: CleanCodes = CleanCodes {
+    control: Code::OAuth2ControlCharacters,
+    whitespace: Code::OAuth2Whitespace,
+    invisible: Some(Code::OAuth2InvisibleCharacters),
+    replacement: Code::OAuth2ReplacementCharacter,
 };
 
 /// The longest URL, client id and scope, in octets: longer than any provider's.
@@ -31,6 +43,37 @@ enum Grant {
     RefreshToken,
     /// With the client's own credentials (§4.4).
     ClientCredentials,
+}
+
+/// A token endpoint whose limits are known.
+#[derive(Clone, Copy)]
+enum Endpoint<'a> {
+    Google,
+    /// The URL in front of the tenant, the tenant, and the rest.
+    Microsoft {
+        before: &'a [u8],
+        tenant: &'a [u8],
+        after: &'a [u8],
+    },
+    Other,
+}
+
+impl<'a> Endpoint<'a> {
+    fn of(url: &'a [u8]) -> Self {
+        let Some((_, rest)) = split_text(url, b"://") else { return Self::Other };
+        let (host, path) = split_once(rest, b'/').unwrap_or((rest, b""));
+        let host = lower(host);
+        if host.ends_with(b".googleapis.com") || *host == *b"accounts.google.com" {
+            return Self::Google;
+        }
+        if *host != *b"login.microsoftonline.com" {
+            return Self::Other;
+        }
+        let end = find(path, b'/').unwrap_or(path.len());
+        let (before, rest) = url.split_at_checked(url.len() - path.len()).unwrap_or_default();
+        let (tenant, after) = rest.split_at_checked(end).unwrap_or_default();
+        Self::Microsoft { before, tenant, after }
+    }
 }
 
 const TOKEN_URL: &[Key] = &[Key::OAuth2, Key::TokenUrl];
@@ -56,7 +99,37 @@ impl<S: Platform> Rules<'_, S> {
         const MEMBERS: [Key; 6] =
             [Key::Grant, Key::TokenUrl, Key::ClientId, Key::ClientSecret, Key::RefreshToken, Key::Scope];
         let grant = self.grant(object.get(Key::Grant));
+        let endpoint = match object.get(Key::TokenUrl) {
+            // Only these two providers, and only of an application that signs in by itself.
+            Value::Text(url) if grant == Some(Grant::ClientCredentials) => Endpoint::of(trim_visible(url)),
+            _ => Endpoint::Other,
+        };
+        if let Endpoint::Google = endpoint {
+            self.report.add_at(Code::OAuth2GrantUnsupported, &[Key::OAuth2, Key::Grant]);
+            self.report.param(Param::Provider, b"Google");
+            if let Value::Object(token) = object.get(Key::RefreshToken)
+                && (matches!(token.get(Key::Set), Value::Text(text) if !trim_visible(text).is_empty())
+                    || matches!(token.get(Key::Keep), Value::Bool(true)))
+            {
+                self.report.set(&[], b"refresh_token");
+            }
+        }
         self.token_url(object.get(Key::TokenUrl));
+        if let Endpoint::Microsoft { before, tenant, after } = endpoint
+            && word(tenant, b"common organizations consumers").is_some()
+        {
+            self.report.add_at(Code::OAuth2TenantNeeded, TOKEN_URL);
+            self.report.param(Param::Label, tenant);
+            // A mailbox is in the tenant that its domain belongs to, and that has the name of each of its domains.
+            if let Value::Text(username) = self.field(Key::Username)
+                && let Some((_, domain)) = rsplit_once(trim_bytes(username), b'@')
+                && name::is_ascii(domain)
+                && find(domain, b'.').is_some()
+                && self.ascii_name(domain).is_ok()
+            {
+                self.report.set(&[], &joined(&[before, domain, after]));
+            }
+        }
         self.plain_text(Key::ClientId, object, true);
         self.oauth2_secret(Key::ClientSecret, object, grant == Some(Grant::ClientCredentials));
         if grant == Some(Grant::ClientCredentials) && !matches!(object.get(Key::RefreshToken), Value::Null) {
@@ -64,6 +137,17 @@ impl<S: Platform> Rules<'_, S> {
         }
         self.oauth2_secret(Key::RefreshToken, object, grant == Some(Grant::RefreshToken));
         self.plain_text(Key::Scope, object, grant == Some(Grant::ClientCredentials));
+        if let (Endpoint::Microsoft { .. }, Value::Text(scope)) = (endpoint, object.get(Key::Scope))
+            && !trim_visible(scope).is_empty()
+            && !trim_visible(scope).ends_with(b"/.default")
+        {
+            let path = &[Key::OAuth2, Key::Scope];
+            self.report.suggest_at(
+                Code::OAuth2ScopeUnsupported,
+                path,
+                b"https://outlook.office365.com/.default",
+            );
+        }
         self.unknown(Code::OAuth2UnknownKey, &[Key::OAuth2], object, |key| MEMBERS.contains(&key));
     }
 
@@ -85,12 +169,12 @@ impl<S: Platform> Rules<'_, S> {
     fn oauth2_secret(&mut self, key: Key, object: Object<'_>, needed: bool) {
         let path = &[Key::OAuth2, key];
         if let Some((text, spaces)) = self.secret(&SECRET, path, object.get(key), needed) {
-            let trimmed = trim_bytes(text);
+            let trimmed = trim_visible(text);
             let inner = if spaces == Spaces::Keep { text } else { trimmed };
             if has_control(inner) && !has_line_break(inner) {
                 self.report.add_at(Code::OAuth2ControlCharacters, path);
                 if spaces == Spaces::Keep && !has_control(trimmed) {
-                    self.report.trim_member(path);
+                    self.report.set_spaces(path, b"trim");
                 }
             }
         }
@@ -99,13 +183,13 @@ impl<S: Platform> Rules<'_, S> {
     fn plain_text(&mut self, key: Key, object: Object<'_>, needed: bool) {
         let path = &[Key::OAuth2, key];
         let Some(text) = self.text_at(object.get(key), Code::OAuth2WrongType, path) else { return };
-        if trim_bytes(text).is_empty() {
+        if trim_visible(text).is_empty() {
             if needed || !text.is_empty() {
                 self.report.add_at(Code::OAuth2Required, path);
             }
             return;
         }
-        self.clean(Code::OAuth2ControlCharacters, Code::OAuth2Whitespace, path, text);
+        self.clean(&PLAIN, path, text);
         if text.len() > MAX_TEXT {
             self.too_long(Code::OAuth2TooLong, path, MAX_TEXT);
         }
@@ -113,7 +197,7 @@ impl<S: Platform> Rules<'_, S> {
 
     fn token_url(&mut self, value: Value<'_>) {
         let Some(text) = self.text_at(value, Code::OAuth2WrongType, TOKEN_URL) else { return };
-        let url = trim_bytes(text);
+        let url = trim_visible(text);
         if url.is_empty() {
             return self.report.add_at(Code::OAuth2Required, TOKEN_URL);
         }
@@ -123,6 +207,9 @@ impl<S: Platform> Rules<'_, S> {
         if has_control(url) {
             return self.report.add_at(Code::OAuth2ControlCharacters, TOKEN_URL);
         }
+        // What is hidden in a URL, and what a typesetter made of its hyphens, goes with the white space around it.
+        let plain = if name::is_ascii(url) { None } else { Some(plain_hyphens(&visible(url))) };
+        let url = plain.as_deref().unwrap_or(url);
         let after = |scheme: &[u8]| {
             let (start, rest) = url.split_at_checked(scheme.len())?;
             start.eq_ignore_ascii_case(scheme).then_some(rest)

@@ -1,15 +1,26 @@
 //! The SMTP servers of well-known providers, as the rules see them.
 
+use alloc::borrow::Cow;
+
 use crate::packed::Key;
 use crate::ports::Security;
 use crate::report::Report;
-use crate::text::{find, split_once};
+use crate::text::{find, joined, split_once};
 use crate::typo;
 
 /// The rules' columns of `providers.txt`, written by `build.rs`: a server each line. In front the flags (`t`: port 465
 /// and implicit TLS; `2`: port 2525; `o`, `a`, `e`: below), behind a colon the provider's name, behind another the server
-/// and its mail domains, those of services with a dot in front. The last line has the mail domains without a server.
+/// and its mail domains, those of services with a dot in front, and hosts that take no submission with `!`. The last line has the mail domains without a server.
 pub(crate) const TABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/presets.txt"));
+
+/// Whether the host is of a pattern: `*` in it stands for one label, a dot in front of it for any labels.
+pub(crate) fn is_like(host: &[u8], pattern: &[u8]) -> bool {
+    let Some((start, end)) = split_once(pattern, b'*') else {
+        return if pattern.starts_with(b".") { host.ends_with(pattern) } else { host == pattern };
+    };
+    let middle = host.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
+    middle.is_some_and(|middle| !middle.is_empty() && find(middle, b'.').is_none())
+}
 
 /// A provider's SMTP server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,9 +61,16 @@ impl Preset {
 
     /// Whether the host matches the pattern.
     pub(crate) fn is_like(&self, host: &[u8]) -> bool {
-        let Some((start, end)) = split_once(self.host, b'*') else { return false };
-        let middle = host.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
-        middle.is_some_and(|middle| !middle.is_empty() && find(middle, b'.').is_none())
+        is_like(host, self.host)
+    }
+
+    /// The server to propose in place of a host that matches all of a pattern but its first label; `None` of a pattern
+    /// for other hosts.
+    pub(crate) fn server_beside(&self, host: &[u8]) -> Option<Cow<'static, [u8]>> {
+        let Some((start, end)) = split_once(self.host, b'*') else { return Some(Cow::Borrowed(self.host)) };
+        let (_, region) = split_once(host.strip_suffix(end)?, b'.')?;
+        (!region.is_empty() && find(region, b'.').is_none())
+            .then(|| Cow::Owned(joined(&[start, region, end])))
     }
 
     /// The changes that fill in the server.

@@ -170,10 +170,10 @@ impl Report {
         self.byte(TRUE);
     }
 
-    /// Leaves out the spaces around it.
-    pub(crate) fn trim_member(&mut self, parent: &[Key]) {
+    /// Says what becomes of its spaces.
+    pub(crate) fn set_spaces(&mut self, parent: &[Key], spaces: &[u8]) {
         self.change_member(parent, Key::Spaces);
-        self.text(b"trim");
+        self.text(spaces);
     }
 
     fn change_member(&mut self, parent: &[Key], key: Key) {

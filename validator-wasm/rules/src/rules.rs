@@ -2,6 +2,7 @@
 //! rules themselves are in the files of the fields, and [`crate::document`] calls them in order.
 
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use crate::address::Ip;
@@ -13,7 +14,10 @@ use crate::platform::{Options, Platform};
 use crate::ports::{DEFAULT_PORT, PORTS, Security};
 use crate::presets::Preset;
 use crate::report::Report;
-use crate::text::{has_control, lower, split, trim_bytes, whole_number};
+use crate::text::{
+    has_control, has_invisible, has_replacement, lower, split, trim_bytes, visible, whole_number,
+    without_joiners,
+};
 
 /// How the session authenticates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,18 +192,50 @@ impl<'a, S: Platform> Rules<'a, S> {
     }
 
     /// Reports control characters, with a fix where all of them are at the ends; or else white space at the ends.
-    pub(crate) fn clean(&mut self, control: Code, whitespace: Code, path: &[Key], text: &[u8]) {
+    /// Beside that invisible characters, and the mark of bytes that were no Unicode.
+    pub(crate) fn clean(&mut self, codes: &CleanCodes, path: &[Key], text: &[u8]) {
         let trimmed = trim_bytes(text);
         if has_control(text) {
-            self.report.add_at(control, path);
+            self.report.add_at(codes.control, path);
             if !trimmed.is_empty() && !has_control(trimmed) {
                 self.report.set(&[], trimmed);
             }
         } else if trimmed.len() != text.len() {
-            self.report.add_at(whitespace, path);
+            self.report.add_at(codes.whitespace, path);
             self.report.set(&[], trimmed);
         }
+        if let Some(invisible) = codes.invisible.filter(|_| has_invisible(text)) {
+            self.report.add_at(invisible, path);
+            self.report.set(&[], &visible(text));
+        }
+        if has_replacement(text) {
+            self.report.add_at(codes.replacement, path);
+        }
     }
+
+    /// The name without invisible characters. A joiner that stands where it may and is refused all the same goes, too,
+    /// when a name is left.
+    pub(crate) fn visible_name(&self, name: &[u8]) -> Vec<u8> {
+        let seen = visible(name);
+        let joined = without_joiners(&seen);
+        if joined.len() != seen.len()
+            && self.ascii_name(&seen) == Err(NameError::IdnInvalid)
+            && self.ascii_name(&joined).is_ok()
+        {
+            joined
+        } else {
+            seen
+        }
+    }
+}
+
+/// The codes of a field that holds any text.
+pub(crate) struct CleanCodes {
+    pub(crate) control: Code,
+    pub(crate) whitespace: Code,
+    /// None for a text of people, where such characters may mean something.
+    pub(crate) invisible: Option<Code>,
+    pub(crate) replacement: Code,
 }
 
 /// The port of settings whose field holds this value.

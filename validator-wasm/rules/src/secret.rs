@@ -8,8 +8,8 @@ use crate::packed::{Key, Name, Object, Value, read};
 use crate::platform::Platform;
 use crate::rules::{Method, Rules};
 use crate::text::{
-    ALPHANUMERIC, chars, class, has_control, has_line_break, has_space, is_space_code, put, split_char,
-    trim_bytes, word,
+    ALPHANUMERIC, class, has_control, has_invisible, has_line_break, has_replacement, has_space,
+    is_space_code, put, seen, trim_bytes, trim_visible, word,
 };
 
 /// The longest secret, in octets.
@@ -26,6 +26,8 @@ pub(crate) struct Codes {
     pub(crate) too_long: Code,
     pub(crate) looks_masked: Code,
     pub(crate) whitespace: Code,
+    pub(crate) invisible: Code,
+    pub(crate) replacement: Code,
 }
 
 const PASSWORD: Codes = Codes {
@@ -38,9 +40,11 @@ const PASSWORD: Codes = Codes {
     too_long: Code::PasswordTooLong,
     looks_masked: Code::PasswordLooksMasked,
     whitespace: Code::PasswordWhitespace,
+    invisible: Code::PasswordInvisibleCharacters,
+    replacement: Code::PasswordReplacementCharacter,
 };
 
-/// What becomes of the spaces in a secret, by the member `spaces` beside `set`.
+/// What becomes of white space and invisible characters in a secret, by the member `spaces` beside `set`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spaces {
     /// They belong to it.
@@ -57,21 +61,17 @@ impl Spaces {
         Self::parse_bytes(text.as_bytes())
     }
 
-    /// The secret that this makes of its text: without the white space that does not belong to it. UTF-8 stays
-    /// UTF-8.
+    /// The secret that this makes of its text: without the white space and the invisible characters that do not belong
+    /// to it. UTF-8 stays UTF-8.
     pub fn apply(self, text: &[u8]) -> Vec<u8> {
         match self {
             Self::Keep => text.to_vec(),
-            Self::Trim => trim_bytes(text).to_vec(),
+            Self::Trim => trim_visible(text).to_vec(),
             Self::Remove => {
                 // Room for everything at once: growing would leave copies of the secret in memory.
                 let mut joined = Vec::with_capacity(text.len());
-                let mut rest = text;
-                while let Some((c, after)) = split_char(rest) {
-                    if !is_space_code(c) {
-                        put(&mut joined, rest.get(..rest.len() - after.len()).unwrap_or_default());
-                    }
-                    rest = after;
+                for (_, bytes) in seen(text).filter(|(c, _)| !is_space_code(*c)) {
+                    put(&mut joined, bytes);
                 }
                 joined
             }
@@ -101,7 +101,7 @@ impl<S: Platform> Rules<'_, S> {
         let needed = self.method() == Method::Password;
         let value = self.field(Key::Password);
         let Some((text, spaces)) = self.secret(&PASSWORD, &[Key::Password], value, needed) else { return };
-        let inner = if spaces == Spaces::Keep { text } else { trim_bytes(text) };
+        let inner = if spaces == Spaces::Keep { text } else { trim_visible(text) };
         if has_control(inner) && !has_line_break(inner) {
             self.report.add(Code::PasswordControlCharacters);
         }
@@ -116,15 +116,15 @@ impl<S: Platform> Rules<'_, S> {
     fn app_password(&mut self, text: &[u8], spaces: Spaces) {
         let Some(provider) = self.provider().filter(|provider| provider.app_password()) else { return };
         let mut count = 0;
-        let looks_right = chars(text).filter(|c| !is_space_code(*c)).all(|c| {
+        let looks_right = seen(text).filter(|(c, _)| !is_space_code(*c)).all(|(c, _)| {
             count += 1;
             u8::try_from(c).is_ok_and(|byte| class(byte) & ALPHANUMERIC != 0)
         }) && count == 16;
         if !looks_right {
             self.report.add(Code::PasswordAppPassword);
-        } else if has_space(trim_bytes(text)) && spaces != Spaces::Remove {
+        } else if has_space(trim_visible(text)) && spaces != Spaces::Remove {
             self.report.add(Code::PasswordAppPasswordSpaces);
-            self.report.set(&[Key::Password, Key::Spaces], b"remove");
+            self.report.set_spaces(&[Key::Password], b"remove");
         } else {
             return;
         }
@@ -201,27 +201,40 @@ impl<S: Platform> Rules<'_, S> {
         spaces: Spaces,
         needed: bool,
     ) -> bool {
-        let trimmed = trim_bytes(text);
+        let trimmed = trim_visible(text);
         if trimmed.is_empty() {
             if needed || !text.is_empty() {
                 self.report.add_at(codes.required, path);
             }
             return false;
         }
-        if chars(trimmed).all(is_mask) {
+        if seen(trimmed).all(|(c, _)| is_mask(c)) {
             self.report.add_at(codes.looks_masked, path);
         }
         if text.len() > MAX_SECRET {
             self.too_long(codes.too_long, path, MAX_SECRET);
         }
-        let around = trimmed.len() != text.len() && spaces == Spaces::Keep;
-        let inner = if spaces == Spaces::Keep { text } else { trimmed };
+        let is_kept = spaces == Spaces::Keep;
+        let inner = if is_kept { text } else { trimmed };
+        let can_trim = inner.len() != trimmed.len();
         let broken = has_line_break(inner);
-        if broken || around {
+        if broken || (is_kept && trim_bytes(text).len() != text.len()) {
             self.report.add_at(if broken { codes.line_break } else { codes.whitespace }, path);
-            if around && !has_line_break(trimmed) {
-                self.report.trim_member(path);
+            if can_trim && !has_line_break(trimmed) {
+                self.report.set_spaces(path, b"trim");
             }
+        }
+        if spaces != Spaces::Remove && has_invisible(inner) {
+            self.report.add_at(codes.invisible, path);
+            if !has_invisible(trimmed) {
+                self.report.set_spaces(path, b"trim");
+            } else if !has_space(trimmed) {
+                // Spaces inside a secret may belong to it, and would go with the invisible characters.
+                self.report.set_spaces(path, b"remove");
+            }
+        }
+        if has_replacement(text) {
+            self.report.add_at(codes.replacement, path);
         }
         true
     }

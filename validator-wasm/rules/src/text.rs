@@ -174,16 +174,133 @@ pub(crate) fn has_line_break(text: &[u8]) -> bool {
     text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
 }
 
-/// Characters that take no room and reorder or join what stands beside them. Joiners (U+200C, U+200D) are
-/// left to the IDN step, which knows where they are legitimate.
-pub(crate) fn is_invisible(c: u32) -> bool {
-    matches!(c, 0xad | 0x34f | 0x61c | 0x180e | 0x200b | 0x200e | 0x200f)
-        || matches!(c, 0x202a..=0x202e | 0x2060..=0x206f | 0xfeff | 0xfff9..=0xfffb)
+/// Characters that nobody sees: Unicode's default ignorable ones (zero-width, soft hyphen, bidi marks, variation
+/// selectors, fillers, tags), the annotation marks and the blank of Braille. Joiners (U+200C, U+200D) are left out:
+/// [`Seen`] looks at their neighbours.
+fn is_invisible(c: u32) -> bool {
+    matches!(c, 0xad | 0x34f | 0x61c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f | 0x200b)
+        || matches!(c, 0x200e | 0x200f | 0x202a..=0x202e | 0x2060..=0x206f | 0x2800 | 0x3164)
+        || matches!(c, 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff0..=0xfffb)
+        || matches!(c, 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff)
+}
+
+fn is_joiner(c: u32) -> bool {
+    c & !1 == 0x200c
+}
+
+/// The signs behind which a joiner means something (RFC 5892 A.1 and A.2: Virama). Of the Indic scripts beyond the
+/// first plane, every character counts as one.
+fn is_virama(c: u32) -> bool {
+    (matches!(c, 0x900..=0xdff) && c & 0x7f == 0x4d)
+        || matches!(c, 0xd3b | 0xd3c | 0xdca | 0xe3a | 0xeba | 0xf84 | 0x1039 | 0x103a | 0x1714 | 0x1715)
+        || matches!(c, 0x1734 | 0x17d2 | 0x1a60 | 0x1b44 | 0x1baa | 0x1bab | 0x1bf2 | 0x1bf3 | 0x2d7f)
+        || matches!(c, 0xa806 | 0xa82c | 0xa8c4 | 0xa953 | 0xa9c0 | 0xaaf6 | 0xabed | 0x10a00..=0x11fff)
+}
+
+/// The scripts whose letters join, so that a non-joiner between two of them means something (RFC 5892 A.1).
+fn is_cursive(c: u32) -> bool {
+    matches!(c, 0x620..=0x8ff | 0x1807..=0x18aa | 0xa840..=0xa873 | 0x1e900..=0x1e94b) && !is_invisible(c)
+}
+
+/// Whether nobody sees the character between these neighbours; of none, the one before is 0.
+fn is_hidden(before: u32, c: u32, after: &[u8]) -> bool {
+    if is_joiner(c) {
+        let is_between = || is_cursive(before) && split_char(after).is_some_and(|(next, _)| is_cursive(next));
+        return !(is_virama(before) || (c == 0x200c && is_between()));
+    }
+    is_invisible(c)
+}
+
+/// The characters of a text that are seen, each with its bytes.
+pub(crate) struct Seen<'a> {
+    rest: &'a [u8],
+    before: u32,
+}
+
+impl<'a> Iterator for Seen<'a> {
+    type Item = (u32, &'a [u8]);
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let rest = self.rest;
+            let (c, after) = split_char(rest)?;
+            let before = core::mem::replace(&mut self.before, c);
+            self.rest = after;
+            if !is_hidden(before, c, after) {
+                return Some((c, rest.get(..rest.len() - after.len())?));
+            }
+        }
+    }
+}
+
+/// The characters of a text that are seen.
+pub(crate) fn seen(text: &[u8]) -> Seen<'_> {
+    Seen { rest: text, before: 0 }
+}
+
+/// The text without the characters that nobody sees.
+pub(crate) fn visible(text: &[u8]) -> Vec<u8> {
+    let mut all = Vec::new();
+    for (_, bytes) in seen(text) {
+        put(&mut all, bytes);
+    }
+    all
+}
+
+/// Whether the text has a character that nobody sees.
+pub(crate) fn has_invisible(text: &[u8]) -> bool {
+    !all(text, ASCII) && seen(text).map(|(_, bytes)| bytes.len()).sum::<usize>() != text.len()
+}
+
+/// The text without white space and invisible characters around it.
+pub(crate) fn trim_visible(text: &[u8]) -> &[u8] {
+    let mut text = trim_bytes(text);
+    if all(text, ASCII) {
+        return text;
+    }
+    while let Some((c, rest)) = split_char(text)
+        && (is_space_code(c) || is_hidden(0, c, rest))
+    {
+        text = rest;
+    }
+    while let Some((c, rest)) = split_last_char(text)
+        && (is_space_code(c) || is_hidden(split_last_char(rest).map_or(0, |(before, _)| before), c, b""))
+    {
+        text = rest;
+    }
+    text
+}
+
+/// The text without its joiners.
+pub(crate) fn without_joiners(text: &[u8]) -> Vec<u8> {
+    replaced(text, is_joiner, b"")
+}
+
+/// The text with plain hyphens in place of those of typesetting: hyphen, non-breaking hyphen, figure dash, en dash.
+pub(crate) fn plain_hyphens(text: &[u8]) -> Vec<u8> {
+    replaced(text, |c| matches!(c, 0x2010..=0x2013), b"-")
+}
+
+fn replaced(text: &[u8], is_other: fn(u32) -> bool, by: &[u8]) -> Vec<u8> {
+    let mut all = Vec::new();
+    let mut rest = text;
+    while let Some((c, after)) = split_char(rest) {
+        let bytes = rest.get(..rest.len() - after.len()).unwrap_or_default();
+        put(&mut all, if is_other(c) { by } else { bytes });
+        rest = after;
+    }
+    all
+}
+
+/// Whether the text has U+FFFD, which stands where bytes were no Unicode: nobody types it.
+pub(crate) fn has_replacement(text: &[u8]) -> bool {
+    text.windows(3).any(|bytes| bytes == b"\xef\xbf\xbd")
 }
 
 /// Beyond ASCII, and to be seen.
 pub(crate) fn is_beyond_ascii(c: u32) -> bool {
-    c > 0x9f && !is_space_code(c) && !is_invisible(c)
+    c > 0x9f && c != 0xfffd && !is_space_code(c) && !is_invisible(c)
 }
 
 /// Where the byte first stands.
@@ -293,7 +410,7 @@ pub(crate) fn whole_number(text: &[u8]) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{chars, trim, trim_bytes};
+    use super::{chars, has_invisible, trim, trim_bytes, trim_visible, visible};
 
     #[test]
     fn characters_are_those_of_the_text() {
@@ -311,6 +428,40 @@ mod tests {
         for bytes in [&b"\xff"[..], b"\xc2", b"\xe2\x82", b"\xf0\x9f", b"\x80\x80", b"a\xffb"] {
             assert!(chars(bytes).count() <= bytes.len());
             assert!(trim_bytes(bytes).len() <= bytes.len());
+        }
+    }
+
+    #[test]
+    fn joiners_are_seen_where_they_join() {
+        for (text, seen) in [
+            ("", ""),
+            ("pass\u{200b}word", "password"),
+            ("\u{feff}a\u{ad}b\u{2060}", "ab"),
+            ("a\u{fe0f}\u{e0101}\u{3164}\u{1160}\u{2800}b", "ab"),
+            ("\u{202e}a\u{200f}", "a"),
+            // After a Virama both joiners, between letters that join the non-joiner alone.
+            ("क्\u{200d}ष", "क्\u{200d}ष"),
+            ("क्\u{200c}ष", "क्\u{200c}ष"),
+            ("नी\u{200d}", "नी"),
+            ("می\u{200c}خواهم", "می\u{200c}خواهم"),
+            ("می\u{200d}خواهم", "میخواهم"),
+            ("می\u{200c}", "می"),
+            ("a\u{200c}b\u{200d}", "ab"),
+            ("क्\u{200d}\u{200d}", "क्\u{200d}"),
+            ("ᠠ\u{200c}\u{180b}b", "ᠠb"),
+            ("👩\u{200d}🔧", "👩🔧"),
+        ] {
+            assert_eq!(visible(text.as_bytes()), seen.as_bytes(), "{text:?}");
+            assert_eq!(has_invisible(text.as_bytes()), text != seen, "{text:?}");
+            assert!(!has_invisible(seen.as_bytes()), "{seen:?}");
+        }
+        for (text, trimmed) in [
+            (" \u{200b} a b\u{200d} \u{ad}", "a b"),
+            ("क्\u{200d}", "क्\u{200d}"),
+            ("\u{200b}\u{a0}", ""),
+            ("a\u{200b}b", "a\u{200b}b"),
+        ] {
+            assert_eq!(trim_visible(text.as_bytes()), trimmed.as_bytes(), "{text:?}");
         }
     }
 

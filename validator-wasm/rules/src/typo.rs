@@ -66,10 +66,13 @@ pub(crate) fn is_other_country(text: &[u8], candidate: &[u8]) -> bool {
     rest == same && country.len() == 2 && other.len() == 2
 }
 
-/// Whether only digits and hyphens differ: `smtp2` beside `smtp` is another server, not a typing error.
+/// Whether only digits and hyphens differ: `smtp2` beside `smtp` is another server, not a typing error. Digits of the
+/// second-level label are part of the provider's name: `office356` beside `office365` is one.
 pub(crate) fn is_numbered(text: &[u8], candidate: &[u8]) -> bool {
-    let significant = |byte: &&u8| !byte.is_ascii_digit() && **byte != b'-';
-    text.iter().filter(significant).eq(candidate.iter().filter(significant))
+    let is_significant = |byte: &&u8| !byte.is_ascii_digit() && **byte != b'-';
+    let is_digit = |byte: &&u8| byte.is_ascii_digit();
+    text.iter().filter(is_significant).eq(candidate.iter().filter(is_significant))
+        && main_label(text).iter().filter(is_digit).eq(main_label(candidate).iter().filter(is_digit))
 }
 
 /// The second-level label: the one before the last.

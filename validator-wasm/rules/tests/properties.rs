@@ -44,7 +44,7 @@ impl Platform for Moody {
     }
 }
 
-const PIECES: [&str; 44] = [
+const PIECES: [&str; 53] = [
     "smtp",
     "gmail",
     "gmial",
@@ -69,6 +69,15 @@ const PIECES: [&str; 44] = [
     "\0",
     "\u{a0}",
     "\u{200b}",
+    "\u{200c}",
+    "\u{200d}",
+    "\u{fe0f}",
+    "\u{2011}",
+    "\u{fffd}",
+    "می",
+    "क्",
+    ",",
+    ";",
     "ü",
     "İ",
     "１",
