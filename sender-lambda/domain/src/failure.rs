@@ -219,6 +219,18 @@ failure_codes! {
     MessageRejected = "message.rejected", "", Failed, "it refused the message";
     /// The final dot may have left, and no readable reply came: nobody knows.
     MessageUnknown = "message.unknown", "", Unknown, "the connection was lost before it said whether it took the mail";
+    /// The server does not let us send: it relays for others, or from other addresses.
+    RelayDenied = "relay.denied", "authMethod", RelayFault, "it does not let us send through it";
+    /// Our address is on a block list, or refused by the server's policy.
+    RelayBlocked = "relay.blocked", "host", RelayFault, "it blocks the address that we send from";
+    /// The account or tenant is blocked.
+    RelaySuspended = "relay.suspended", "username", RelayFault, "the account is suspended";
+    /// A limit of the account is reached. It passes by itself.
+    RelayQuota = "relay.quota", "", Retry, "the account's sending limit is reached";
+    /// The sender's local part needs SMTPUTF8 (RFC 6531), which the server does not offer. We refuse it ourselves.
+    SenderNeedsSmtputf8 = "sender.needs_smtputf8", "senderAddress", RelayFault, "it does not take sender addresses with special characters";
+    /// The recipient's local part needs SMTPUTF8 (RFC 6531), which the server does not offer. We refuse it ourselves.
+    RecipientNeedsSmtputf8 = "recipient.needs_smtputf8", "", Failed, "it does not take recipients with special characters";
     /// A reply that is no SMTP reply.
     ProtocolMalformed = "protocol.malformed", "", Retry, "it sent something that is no reply";
     /// A line or reply beyond the limits.
@@ -231,6 +243,65 @@ failure_codes! {
     SmtpTemporary = "smtp.temporary", "", Retry, "it cannot take the mail just now";
 }
 
+/// Declares each cause as one row: variant, key of its sentences, and the setting that it is about.
+macro_rules! causes {
+    ($($(#[$doc:meta])* $variant:ident = $key:literal, $field:literal;)+) => {
+        /// A cause that a failure code leaves open, with sentences of its own.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Cause {
+            $($(#[$doc])* $variant,)+
+        }
+        impl Cause {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            /// The key of its sentences in `stages.json`.
+            pub const fn key(self) -> &'static str {
+                match self { $(Self::$variant => $key,)+ }
+            }
+            /// The setting that it is about, as [`FailureCode::field`].
+            pub const fn field(self) -> &'static str {
+                match self { $(Self::$variant => $field,)+ }
+            }
+        }
+    };
+}
+
+causes! {
+    /// 503 to EHLO: the server expects another command.
+    EhloOutOfStep = "ehlo.out_of_step", "host";
+    /// 500 or 502 to EHLO: the server knows only HELO, and so neither TLS nor AUTH.
+    EhloNotKnown = "ehlo.not_known", "host";
+    /// A 4xx about the name given in EHLO.
+    TemporaryEhlo = "temporary.ehlo", "ehloName";
+    /// A 4xx that says what `relay.denied` says.
+    TemporaryDenied = "temporary.denied", "authMethod";
+    /// A 4xx that says what `relay.blocked` says.
+    TemporaryBlocked = "temporary.blocked", "host";
+    /// A 4xx that says what `relay.suspended` says.
+    TemporarySuspended = "temporary.suspended", "username";
+    /// A 4xx that says what `relay.quota` says.
+    TemporaryQuota = "temporary.quota", "";
+    /// The account takes connections only from addresses that its owner has listed.
+    DeniedAddress = "denied.address", "host";
+    /// `relay.denied` although the settings sign in.
+    DeniedSignedIn = "denied.signed_in", "username";
+}
+
+/// The cause of a failure, and a detail for its sentences.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// The cause.
+    pub cause: Cause,
+    /// What stands for `{detail}` in its sentences, such as the name of a TLS alert.
+    pub detail: String,
+}
+
+impl From<Cause> for Reason {
+    fn from(cause: Cause) -> Self {
+        Self { cause, detail: String::new() }
+    }
+}
+
 /// A failed session: where, why, and what the server said.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} at stage {stage:?}", code.code())]
@@ -241,6 +312,20 @@ pub struct Failure {
     pub code: FailureCode,
     /// The server's words, if it said any that may be shown.
     pub reply: Option<Reply>,
+    /// The cause, where it is known more closely than the code says.
+    pub reason: Option<Reason>,
+}
+
+impl Failure {
+    /// A failure without a reply.
+    pub const fn new(stage: Stage, code: FailureCode) -> Self {
+        Self { stage, code, reply: None, reason: None }
+    }
+
+    /// The setting that it is about, as [`FailureCode::field`].
+    pub fn field(&self) -> &'static str {
+        self.reason.as_ref().map_or(self.code.field(), |reason| reason.cause.field())
+    }
 }
 
 #[cfg(test)]

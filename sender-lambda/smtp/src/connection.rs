@@ -225,8 +225,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             while let Some(end) = memchr::memchr(b'\n', &self.input[self.taken..]) {
                 let line = &self.input[self.taken..self.taken + end];
-                // A bare LF ends a line too: old servers write it, and in a reply it does no harm.
-                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                // A bare LF ends a line too, and so does CR CR LF: odd servers write them, and in a reply they do no harm.
+                let line = without_cr(line);
                 if let Some(transcript) = &self.transcript {
                     transcript.add(Speaker::Server, &self.redactor.clean(&shown(line)));
                 }
@@ -268,6 +268,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 }
 
+/// A line without the CRs at its end.
+fn without_cr(mut line: &[u8]) -> &[u8] {
+    while let [rest @ .., b'\r'] = line {
+        line = rest;
+    }
+    line
+}
+
 /// Polls the future once: whether it is ready.
 async fn is_ready_now(future: impl Future) -> bool {
     let mut future = pin!(future);
@@ -277,7 +285,7 @@ async fn is_ready_now(future: impl Future) -> bool {
 /// The code of a one-line reply at the beginning of the input, and the index behind its line end.
 fn one_line(input: &[u8]) -> Option<(u16, usize)> {
     let end = memchr::memchr(b'\n', input)?;
-    let line = input[..end].strip_suffix(b"\r").unwrap_or(&input[..end]);
+    let line = without_cr(&input[..end]);
     let (code, more, _) = split(line)?;
     (!more && line.len() <= MAX_LINE).then_some((code, end + 1))
 }
