@@ -556,6 +556,10 @@ export type FailureCode =
   | "tls.not_yet_valid"
   /** Only versions below TLS 1.2, or keys too weak. */
   | "tls.legacy"
+  /** The server asks for a certificate of the client, which has none. */
+  | "tls.client_certificate"
+  /** A key, curve or signature that cannot be checked, although it is not weak. */
+  | "tls.unsupported"
   /** Plaintext followed the STARTTLS reply. */
   | "tls.injected"
   /** The handshake failed in another way. */

@@ -191,6 +191,10 @@ failure_codes! {
     TlsNotYetValid = "tls.not_yet_valid", "host", RelayFault, "its certificate is not valid yet";
     /// Only versions below TLS 1.2, or keys too weak.
     TlsLegacy = "tls.legacy", "host", RelayFault, "its encryption is too old";
+    /// The server asks for a certificate of the client, which has none.
+    TlsClientCertificate = "tls.client_certificate", "host", RelayFault, "it wants a certificate from us";
+    /// A key, curve or signature that cannot be checked, although it is not weak.
+    TlsUnsupported = "tls.unsupported", "host", RelayFault, "its certificate has a key or signature that we cannot check";
     /// Plaintext followed the STARTTLS reply.
     TlsInjected = "tls.injected", "host", RelayFault, "it sent plaintext into the encrypted connection";
     /// The handshake failed in another way.
@@ -267,6 +271,20 @@ macro_rules! causes {
 }
 
 causes! {
+    /// A certificate of X.509 version 1, which has no names.
+    CertificateVersion1 = "certificate.version_1", "host";
+    /// A certificate for clients, shown by a server.
+    CertificateClientOnly = "certificate.client_only", "host";
+    /// A certificate with a common name and no subject alternative names.
+    CertificateNoNames = "certificate.no_names", "host";
+    /// A certificate that has the address as a DNS name, not as an address.
+    CertificateAddressAsName = "certificate.address_as_name", "host";
+    /// A certificate for other names, of which none can be the host.
+    CertificateWildcard = "certificate.wildcard", "host";
+    /// The connection was lost in the handshake.
+    TlsLost = "tls.lost", "security";
+    /// The server ended the handshake with an alert.
+    TlsAlert = "tls.alert", "security";
     /// 503 to EHLO: the server expects another command.
     EhloOutOfStep = "ehlo.out_of_step", "host";
     /// 500 or 502 to EHLO: the server knows only HELO, and so neither TLS nor AUTH.

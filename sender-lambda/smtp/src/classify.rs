@@ -12,6 +12,7 @@ pub(crate) fn read_error(stage: Stage, error: ReadError) -> Failure {
     let code = match (stage, error) {
         (Stage::Greeting, ReadError::Timeout) => FailureCode::GreetingTimeout,
         (Stage::Greeting, ReadError::Malformed | ReadError::TooLong) => FailureCode::GreetingNotSmtp,
+        (_, ReadError::CertificateWanted) => FailureCode::TlsClientCertificate,
         (_, ReadError::Closed) => FailureCode::ProtocolDisconnected,
         (_, ReadError::Timeout) => FailureCode::ProtocolTimeout,
         (_, ReadError::Malformed) => FailureCode::ProtocolMalformed,

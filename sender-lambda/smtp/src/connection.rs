@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::redact::Redactor;
 use super::reply::{MAX_LINE, RawReply, ReplyParser, Unreadable, split};
+use super::tls;
 use super::transcript::Transcript;
 
 /// Why no reply could be read, or a write failed.
@@ -27,6 +28,8 @@ pub(crate) enum ReadError {
     Malformed,
     /// The server's line or reply is beyond the limits.
     TooLong,
+    /// The server has ended the TLS connection because it wants a certificate of ours.
+    CertificateWanted,
 }
 
 /// Why a message could not be written to its end.
@@ -129,6 +132,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         match timeout_at(until, written).await {
             Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) if tls::wants_certificate(&error) => Err(ReadError::CertificateWanted),
             Ok(Err(_)) => Err(ReadError::Closed),
             Err(_) => Err(ReadError::Timeout),
         }
@@ -255,6 +259,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Ok(0) => return Err(ReadError::Closed),
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if tls::wants_certificate(&error) => return Err(ReadError::CertificateWanted),
                 Err(_) => return Err(ReadError::Closed),
             }
         }

@@ -233,12 +233,12 @@ impl Run<'_> {
             && self.refused
             && failure.code == FailureCode::TlsFailed
             && options.look_for_fix
-            && fix::accepts_legacy_tls(network, settings, limits).await
+            && let Some(code) = fix::refused_tls(network, settings, limits).await
         {
-            failure.code = FailureCode::TlsLegacy;
+            (failure.code, failure.reason) = (code, None);
         }
         if found.is_some_and(|found| found.port == settings.port) {
-            failure.code = FailureCode::TlsModeMismatch;
+            (failure.code, failure.reason) = (FailureCode::TlsModeMismatch, None);
         }
         (failure, found)
     }

@@ -18,11 +18,12 @@ use tokio_rustls::client::TlsStream;
 
 use super::capabilities::Offer;
 use super::connection::{Connection, ReadError};
+use super::legacy_tls::{self, Hello};
 use super::limits::Limits;
 use super::redact::Redactor;
 use super::tls::{self, TlsFailure, Trust};
 use super::transcript::Transcript;
-use super::{Network, classify, dial, legacy_tls};
+use super::{Network, classify, dial};
 
 /// Follows a session while it opens. The probe fills its report by it; the sender has no use for it.
 pub(crate) trait Observer: Send {
@@ -59,9 +60,9 @@ pub(crate) enum TlsSetup<'a> {
     Examine(&'a Trust),
     /// For sending: TLS sessions are resumed.
     Send(Arc<ClientConfig>),
-    /// For a server that has refused a handshake: only asks whether it accepts a legacy one, with these random octets.
-    /// The session always ends there, with `tls.legacy` if the server accepts.
-    Legacy([u8; 32]),
+    /// For a server that has refused a handshake: only asks whether it accepts another, with these random octets. The
+    /// session always ends there, with `tls.legacy` or `tls.unsupported` if the server accepts.
+    Ask(Hello, [u8; 32]),
 }
 
 /// A session with a server that has greeted.
@@ -148,8 +149,7 @@ pub(crate) async fn open(
             observer.begin(Stage::Tls);
             let stream = handshake(setup, settings, stream, limits, observer)
                 .await
-                .map_err(|failure| failure.code)
-                .map_err(fail(Stage::Tls))?;
+                .map_err(|failure| failure.into_failure(setup))?;
             observer.pass(StageDetail::default());
             let session = Session::new(Connection::new(stream, redactor, transcript), limits);
             Box::pin(session.greeted(&name, Channel::Encrypted, observer)).await
@@ -187,10 +187,24 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
             }
             result
         }
-        TlsSetup::Legacy(random) => {
-            let taken = legacy_tls::is_answered(stream, &settings.host, *random, until).await;
-            Err(TlsFailure::new(if taken { FailureCode::TlsLegacy } else { FailureCode::TlsFailed }))
+        TlsSetup::Ask(hello, random) => {
+            let taken = legacy_tls::is_answered(*hello, stream, &settings.host, *random, until).await;
+            Err(TlsFailure::new(match (taken, hello) {
+                (false, _) => FailureCode::TlsFailed,
+                (true, Hello::Legacy) => FailureCode::TlsLegacy,
+                (true, Hello::Wide) => FailureCode::TlsUnsupported,
+            }))
         }
+    }
+}
+
+impl TlsFailure {
+    /// As a failure of the session. When sending, a connection that is lost in the handshake is a lost connection: that
+    /// overrides the verdict of `tls.failed`.
+    fn into_failure(self, setup: &TlsSetup<'_>) -> Failure {
+        let is_sending = matches!(setup, TlsSetup::Send(_));
+        let code = if self.lost && is_sending { FailureCode::ProtocolDisconnected } else { self.code };
+        Failure { reason: self.reason, ..Failure::new(Stage::Tls, code) }
     }
 }
 
@@ -376,7 +390,7 @@ impl Session<TcpStream> {
             self.connection.into_stream().ok_or_else(|| fail(FailureCode::TlsInjected))?;
         let stream = handshake(setup, settings, stream, limits, observer).await.map_err(|failure| {
             // The same injection a moment later: plaintext in place of the ServerHello.
-            fail(if failure.not_tls { FailureCode::TlsInjected } else { failure.code })
+            if failure.not_tls { fail(FailureCode::TlsInjected) } else { failure.into_failure(setup) }
         })?;
         Ok(Session::new(Connection::new(stream, redactor, transcript), limits))
     }

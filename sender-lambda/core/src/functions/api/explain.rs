@@ -13,6 +13,9 @@ use crate::wire::test_report::{Deliverability, TestFailure, TestReport};
 /// The most characters of a server's text in the failure; the transcript has more.
 const MAX_TEXT: usize = 8 * 1024;
 
+/// The most names of a certificate in a sentence; the report's facts have more.
+const MAX_NAMES: usize = 10;
+
 /// The report of a test of these settings that sent its mail to `recipient`, in a BCP 47 `locale`.
 pub fn explain(probe: Probe, settings: &Settings, recipient: Option<&str>, locale: &str) -> TestReport {
     let sentences = catalogue(Locale::of(locale));
@@ -41,7 +44,7 @@ fn explain_failure(
 ) -> TestFailure {
     let port = settings.port.to_string();
     let certificate = probe.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
-    let names = certificate.map(|certificate| certificate.names.join(", ")).filter(|names| !names.is_empty());
+    let names = certificate.map(|certificate| some_of(&certificate.names)).filter(|names| !names.is_empty());
     let username = match &settings.auth {
         Auth::None => "",
         Auth::Password { username, .. } => username,
@@ -57,7 +60,7 @@ fn explain_failure(
         ("names", names.as_deref().unwrap_or("–")),
         ("detail", failure.reason.as_ref().map_or("", |reason| &reason.detail)),
     ];
-    let cause = cause(failure, settings);
+    let cause = cause(failure, probe, settings);
     let (message, remedy) = sentences.failure(failure.code.code(), cause.map(Cause::key), &values);
     let shorten =
         |reply: &Reply| Reply { text: reply.text.chars().take(MAX_TEXT).collect(), ..reply.clone() };
@@ -74,14 +77,30 @@ fn explain_failure(
 
 /// The cause whose sentences fit: the one that the session has seen, or the one that the settings decide, so that no
 /// remedy advises what is chosen already.
-fn cause(failure: &Failure, settings: &Settings) -> Option<Cause> {
+fn cause(failure: &Failure, probe: &Probe, settings: &Settings) -> Option<Cause> {
     if let Some(reason) = &failure.reason {
         return Some(reason.cause);
     }
+    let certificate = probe.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
     match (failure.code, &settings.auth) {
         (FailureCode::RelayDenied, Auth::Password { .. } | Auth::OAuth2(_)) => Some(Cause::DeniedSignedIn),
+        // A name with a star is no host.
+        (FailureCode::TlsNameMismatch, _)
+            if certificate.is_some_and(|seen| seen.names.iter().all(|name| name.contains('*'))) =>
+        {
+            Some(Cause::CertificateWildcard)
+        }
         _ => None,
     }
+}
+
+/// The names of a certificate in one line, the first ten of them.
+fn some_of(names: &[String]) -> String {
+    let mut line = names.iter().take(MAX_NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > MAX_NAMES {
+        line.push_str(", …");
+    }
+    line
 }
 
 /// A proven combination as a JSON merge patch of the settings (RFC 7396).
