@@ -8,13 +8,26 @@ use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm, date_time_ymd,
 };
-use rustls::ServerConfig;
 use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{RootCertStore, ServerConfig};
 
 /// The host name in good certificates, beside 127.0.0.1 and ::1.
 pub const NAME: &str = "relay.test";
+
+/// A certificate of X.509 version 1, as `openssl x509 -req -signkey` makes it without extensions. rcgen makes none.
+const VERSION_1: &str = "-----BEGIN CERTIFICATE-----
+MIIBJTCBzQIUd6U0nfmCkGiM8pN/oJe4mtuCzBIwCgYIKoZIzj0EAwIwFTETMBEG
+A1UEAwwKcmVsYXkudGVzdDAgFw0yNjExMjkyMzA3MzRaGA8yMTI2MTEwNTIzMDcz
+NFowFTETMBEGA1UEAwwKcmVsYXkudGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEH
+A0IABOJRHUW+FnlL1hfqEcQJBn/8v6p1Opk1CZFTdUhOxx2Pzwzdqdo75SEv5nX4
+Ktez0qFqiSzw/OjvnETgm42NkpQwCgYIKoZIzj0EAwIDRwAwRAIgWf93/TkJMMA4
+MQMdPE3q38BtIV2hFlgsxu4LnzrtN5ICIEBAZ5iRTK+Ky6teHUtCsyyMcHGVJXn+
+rkTu9VZgzXvJ
+-----END CERTIFICATE-----";
 
 /// A private CA, which issues the test certificates.
 pub struct Certificates {
@@ -52,12 +65,27 @@ impl Certificates {
     }
 
     /// A TLS server of this kind: `good`, `self-signed`, `expired`, `not-yet-valid`, `wrong-name`,
-    /// `unknown-ca`, `ca-as-leaf`, `client-only`, `no-intermediate`, `weak-key`.
+    /// `unknown-ca`, `ca-as-leaf`, `client-only`, `no-intermediate`, `weak-key`, `no-names` (a common name alone),
+    /// `wildcard`, `many-names` (900), `version-1`. With `wants-client` or `wants-client-1.2` the certificate is good, and the server
+    /// demands one of the client, the latter by TLS 1.2.
     pub fn server(&self, kind: &str) -> Arc<ServerConfig> {
-        let names: &[&str] = if kind == "wrong-name" { &["other.test"] } else { &[NAME, "127.0.0.1", "::1"] };
+        if kind == "version-1" {
+            let certificate = CertificateDer::from_pem_slice(VERSION_1.as_bytes()).expect("a certificate");
+            return server(certificate, &KeyPair::generate().expect("a key"));
+        }
+        let many: Vec<String> = (1..=900).map(|n| format!("name{n}.other.test")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let names: &[&str] = match kind {
+            "wrong-name" => &["other.test"],
+            "wildcard" => &["*.other.test"],
+            "many-names" => &many,
+            "no-names" => &[],
+            _ => &[NAME, "127.0.0.1", "::1"],
+        };
         let mut params = params("relay", names);
         match kind {
-            "good" | "wrong-name" | "self-signed" | "unknown-ca" | "no-intermediate" | "weak-key" => {}
+            "good" | "wrong-name" | "self-signed" | "unknown-ca" | "no-intermediate" | "weak-key"
+            | "no-names" | "wildcard" | "many-names" | "wants-client" | "wants-client-1.2" => {}
             "client-only" => params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth],
             "expired" => params.not_after = date_time_ymd(2001, 1, 1),
             "not-yet-valid" => params.not_before = date_time_ymd(2100, 1, 1),
@@ -73,7 +101,30 @@ impl Certificates {
             "weak-key" => params.signed_by(&WeakKey::default(), &self.issuer),
             _ => params.signed_by(&key, &self.issuer),
         };
-        config(&certificate.expect("a certificate"), &key)
+        let certificate = certificate.expect("a certificate");
+        if kind.starts_with("wants-client") {
+            self.demanding(&certificate, &key, kind)
+        } else {
+            config(&certificate, &key)
+        }
+    }
+
+    /// A server that demands a certificate of the client.
+    fn demanding(&self, certificate: &Certificate, key: &KeyPair, kind: &str) -> Arc<ServerConfig> {
+        let mut roots = RootCertStore::empty();
+        let own = CertificateDer::from_pem_slice(self.ca_pem.as_bytes()).expect("a certificate");
+        roots.add(own).expect("a root");
+        let provider = Arc::new(ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+        let versions: &[&rustls::SupportedProtocolVersion] =
+            if kind == "wants-client" { &[&rustls::version::TLS13] } else { &[&rustls::version::TLS12] };
+        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key in DER");
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .expect("versions that ring has")
+            .with_client_cert_verifier(verifier.build().expect("a verifier"))
+            .with_single_cert(vec![CertificateDer::from(certificate.der().to_vec())], key);
+        Arc::new(config.expect("a certificate with its key"))
     }
 }
 
@@ -100,7 +151,11 @@ impl PublicKeyData for WeakKey {
 }
 
 fn config(certificate: &Certificate, key: &KeyPair) -> Arc<ServerConfig> {
-    let chain = vec![CertificateDer::from(certificate.der().to_vec())];
+    server(CertificateDer::from(certificate.der().to_vec()), key)
+}
+
+fn server(certificate: CertificateDer<'static>, key: &KeyPair) -> Arc<ServerConfig> {
+    let chain = vec![certificate];
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key in DER");
     // The key is not compared with the certificate's key: the tests have no private key for the weak one.
     let certified = CertifiedKey::new(chain, ring::sign::any_supported_type(&key).expect("a key that signs"));

@@ -4,7 +4,7 @@
 //! A file's head is lines of `key: value`, a line `---` ends it, and the script ([`ownpost_tests::scripted`])
 //! follows. Keys:
 //! - `security` (starttls), `auth` (password | oauth2 | none; password), `to` (the recipient; none), `host`
-//!   (127.0.0.1), `ehlo`, `trust` (ca | none; ca).
+//!   (127.0.0.1), `ehlo`, `from` (the sender; noreply@example.org), `trust` (ca | none; ca).
 //! - `short` a step whose timeout is short; the others' are long.
 //! - `expect` the failure code, or `ok`; `stage`, `field`, `smtp` (code, enhanced code), `fix` (JSON; without
 //!   it none is looked for).
@@ -87,7 +87,7 @@ impl Dialogue {
                 }),
                 _ => Auth::Password { username: "mailer".into(), password: Secret::new(PASSWORD.into()) },
             },
-            sender_address: "noreply@example.org".into(),
+            sender_address: self.get("from").unwrap_or("noreply@example.org").to_owned(),
             sender_name: Some("Example".into()),
             reply_to: None,
             ehlo_name: Some(self.get("ehlo").unwrap_or("client.example.org").to_owned()),

@@ -590,6 +590,10 @@ export type FailureCode =
   | "tls.not_yet_valid"
   /** Only versions below TLS 1.2, or keys too weak. */
   | "tls.legacy"
+  /** The server asks for a certificate of the client, which has none. */
+  | "tls.client_certificate"
+  /** A key, curve or signature that cannot be checked, although it is not weak. */
+  | "tls.unsupported"
   /** Plaintext followed the STARTTLS reply. */
   | "tls.injected"
   /** The handshake failed in another way. */
@@ -618,6 +622,18 @@ export type FailureCode =
   | "message.rejected"
   /** The final dot may have left, and no readable reply came: nobody knows. */
   | "message.unknown"
+  /** The server does not let us send: it relays for others, or from other addresses. */
+  | "relay.denied"
+  /** Our address is on a block list, or refused by the server's policy. */
+  | "relay.blocked"
+  /** The account or tenant is blocked. */
+  | "relay.suspended"
+  /** A limit of the account is reached. It passes by itself. */
+  | "relay.quota"
+  /** The sender's local part needs SMTPUTF8 (RFC 6531), which the server does not offer. We refuse it ourselves. */
+  | "sender.needs_smtputf8"
+  /** The recipient's local part needs SMTPUTF8 (RFC 6531), which the server does not offer. We refuse it ourselves. */
+  | "recipient.needs_smtputf8"
   /** A reply that is no SMTP reply. */
   | "protocol.malformed"
   /** A line or reply beyond the limits. */

@@ -40,7 +40,7 @@ mod tests {
             enhanced: Some(EnhancedCode(5, 7, 8)),
             text: format!("Bad\n  credentials {}", "x".repeat(9000)),
         };
-        let rejected = Failure { stage: Stage::Auth, code: Code::AuthRejected, reply: Some(said) };
+        let rejected = Failure { reply: Some(said), ..Failure::new(Stage::Auth, Code::AuthRejected) };
         let sentence = failure(&rejected);
         assert!(
             sentence.starts_with(

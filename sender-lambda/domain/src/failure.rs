@@ -191,6 +191,10 @@ failure_codes! {
     TlsNotYetValid = "tls.not_yet_valid", "host", RelayFault, "its certificate is not valid yet";
     /// Only versions below TLS 1.2, or keys too weak.
     TlsLegacy = "tls.legacy", "host", RelayFault, "its encryption is too old";
+    /// The server asks for a certificate of the client, which has none.
+    TlsClientCertificate = "tls.client_certificate", "host", RelayFault, "it wants a certificate from us";
+    /// A key, curve or signature that cannot be checked, although it is not weak.
+    TlsUnsupported = "tls.unsupported", "host", RelayFault, "its certificate has a key or signature that we cannot check";
     /// Plaintext followed the STARTTLS reply.
     TlsInjected = "tls.injected", "host", RelayFault, "it sent plaintext into the encrypted connection";
     /// The handshake failed in another way.
@@ -219,6 +223,18 @@ failure_codes! {
     MessageRejected = "message.rejected", "", Failed, "it refused the message";
     /// The final dot may have left, and no readable reply came: nobody knows.
     MessageUnknown = "message.unknown", "", Unknown, "the connection was lost before it said whether it took the mail";
+    /// The server does not let us send: it relays for others, or from other addresses.
+    RelayDenied = "relay.denied", "authMethod", RelayFault, "it does not let us send through it";
+    /// Our address is on a block list, or refused by the server's policy.
+    RelayBlocked = "relay.blocked", "host", RelayFault, "it blocks the address that we send from";
+    /// The account or tenant is blocked.
+    RelaySuspended = "relay.suspended", "username", RelayFault, "the account is suspended";
+    /// A limit of the account is reached. It passes by itself.
+    RelayQuota = "relay.quota", "", Retry, "the account's sending limit is reached";
+    /// The sender's local part needs SMTPUTF8 (RFC 6531), which the server does not offer. We refuse it ourselves.
+    SenderNeedsSmtputf8 = "sender.needs_smtputf8", "senderAddress", RelayFault, "it does not take sender addresses with special characters";
+    /// The recipient's local part needs SMTPUTF8 (RFC 6531), which the server does not offer. We refuse it ourselves.
+    RecipientNeedsSmtputf8 = "recipient.needs_smtputf8", "", Failed, "it does not take recipients with special characters";
     /// A reply that is no SMTP reply.
     ProtocolMalformed = "protocol.malformed", "", Retry, "it sent something that is no reply";
     /// A line or reply beyond the limits.
@@ -231,6 +247,79 @@ failure_codes! {
     SmtpTemporary = "smtp.temporary", "", Retry, "it cannot take the mail just now";
 }
 
+/// Declares each cause as one row: variant, key of its sentences, and the setting that it is about.
+macro_rules! causes {
+    ($($(#[$doc:meta])* $variant:ident = $key:literal, $field:literal;)+) => {
+        /// A cause that a failure code leaves open, with sentences of its own.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Cause {
+            $($(#[$doc])* $variant,)+
+        }
+        impl Cause {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            /// The key of its sentences in `stages.json`.
+            pub const fn key(self) -> &'static str {
+                match self { $(Self::$variant => $key,)+ }
+            }
+            /// The setting that it is about, as [`FailureCode::field`].
+            pub const fn field(self) -> &'static str {
+                match self { $(Self::$variant => $field,)+ }
+            }
+        }
+    };
+}
+
+causes! {
+    /// A certificate of X.509 version 1, which has no names.
+    CertificateVersion1 = "certificate.version_1", "host";
+    /// A certificate for clients, shown by a server.
+    CertificateClientOnly = "certificate.client_only", "host";
+    /// A certificate with a common name and no subject alternative names.
+    CertificateNoNames = "certificate.no_names", "host";
+    /// A certificate that has the address as a DNS name, not as an address.
+    CertificateAddressAsName = "certificate.address_as_name", "host";
+    /// A certificate for other names, of which none can be the host.
+    CertificateWildcard = "certificate.wildcard", "host";
+    /// The connection was lost in the handshake.
+    TlsLost = "tls.lost", "security";
+    /// The server ended the handshake with an alert.
+    TlsAlert = "tls.alert", "security";
+    /// 503 to EHLO: the server expects another command.
+    EhloOutOfStep = "ehlo.out_of_step", "host";
+    /// 500 or 502 to EHLO: the server knows only HELO, and so neither TLS nor AUTH.
+    EhloNotKnown = "ehlo.not_known", "host";
+    /// A 4xx about the name given in EHLO.
+    TemporaryEhlo = "temporary.ehlo", "ehloName";
+    /// A 4xx that says what `relay.denied` says.
+    TemporaryDenied = "temporary.denied", "authMethod";
+    /// A 4xx that says what `relay.blocked` says.
+    TemporaryBlocked = "temporary.blocked", "host";
+    /// A 4xx that says what `relay.suspended` says.
+    TemporarySuspended = "temporary.suspended", "username";
+    /// A 4xx that says what `relay.quota` says.
+    TemporaryQuota = "temporary.quota", "";
+    /// The account takes connections only from addresses that its owner has listed.
+    DeniedAddress = "denied.address", "host";
+    /// `relay.denied` although the settings sign in.
+    DeniedSignedIn = "denied.signed_in", "username";
+}
+
+/// The cause of a failure, and a detail for its sentences.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// The cause.
+    pub cause: Cause,
+    /// What stands for `{detail}` in its sentences, such as the name of a TLS alert.
+    pub detail: String,
+}
+
+impl From<Cause> for Reason {
+    fn from(cause: Cause) -> Self {
+        Self { cause, detail: String::new() }
+    }
+}
+
 /// A failed session: where, why, and what the server said.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} at stage {stage:?}", code.code())]
@@ -241,6 +330,20 @@ pub struct Failure {
     pub code: FailureCode,
     /// The server's words, if it said any that may be shown.
     pub reply: Option<Reply>,
+    /// The cause, where it is known more closely than the code says.
+    pub reason: Option<Reason>,
+}
+
+impl Failure {
+    /// A failure without a reply.
+    pub const fn new(stage: Stage, code: FailureCode) -> Self {
+        Self { stage, code, reply: None, reason: None }
+    }
+
+    /// The setting that it is about, as [`FailureCode::field`].
+    pub fn field(&self) -> &'static str {
+        self.reason.as_ref().map_or(self.code.field(), |reason| reason.cause.field())
+    }
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ mod tests {
 
     fn failure(stage: Stage, code: Code, reply: u16) -> Result<Reply, Failure> {
         let reply = (reply != 0).then(|| Reply { code: reply, enhanced: None, text: String::new() });
-        Err(Failure { stage, code, reply })
+        Err(Failure { reply, ..Failure::new(stage, code) })
     }
 
     #[test]
@@ -112,6 +112,11 @@ mod tests {
             (Stage::Auth, Code::AuthRequired, 530, RelayFault, Broken),
             (Stage::Sender, Code::SenderRejected, 550, RelayFault, Broken),
             (Stage::Sender, Code::SenderRejected, 451, Retry, Nothing),
+            (Stage::Recipient, Code::RelayDenied, 554, RelayFault, Broken),
+            (Stage::Recipient, Code::RelayBlocked, 554, RelayFault, Broken),
+            (Stage::Message, Code::RelaySuspended, 554, RelayFault, Broken),
+            (Stage::Message, Code::RelayQuota, 550, Retry, Nothing),
+            (Stage::Auth, Code::RelayQuota, 550, Retry, Stumbles),
             (Stage::Recipient, Code::RecipientRejected, 550, Failed, Works),
             (Stage::Recipient, Code::RecipientRejected, 0, Failed, Works),
             (Stage::Recipient, Code::SmtpTemporary, 450, Retry, Nothing),

@@ -29,7 +29,7 @@ impl Secure {
         network: &Network,
         settings: &Settings,
     ) -> Result<Option<&'static str>, Failure> {
-        let fail = |code| Failure { stage: Stage::Auth, code, reply: None };
+        let fail = |code| Failure::new(Stage::Auth, code);
         let wanted: &[Mechanism] = match &settings.auth {
             Auth::None => return Ok(None),
             Auth::Password { .. } => &[Mechanism::Plain, Mechanism::Login],
@@ -69,7 +69,7 @@ impl Secure {
                 }
             }
         }
-        Err(Failure { stage: Stage::Auth, code: FailureCode::AuthMechanismUnsupported, reply: refused })
+        Err(Failure { reply: refused, ..fail(FailureCode::AuthMechanismUnsupported) })
     }
 }
 
@@ -113,7 +113,7 @@ async fn attempt(
             answer(session, if mechanism == Mechanism::XOauth2 { "" } else { "AQ==" }).await
         }
         (_, Credentials::Password { .. }) => {
-            Err(Failure { stage: Stage::Auth, code: FailureCode::AuthMechanismUnsupported, reply: None })
+            Err(Failure::new(Stage::Auth, FailureCode::AuthMechanismUnsupported))
         }
     }
 }
@@ -123,14 +123,19 @@ fn out_of_step(reply: Reply) -> Reply {
     if reply.code == 235 { Reply { code: 250, ..reply } } else { reply }
 }
 
+/// Sends the response with AUTH where the line has room for it. A server that asks for it all the same (334 without a
+/// challenge) gets it once more.
 async fn initial(session: &mut Secure, mechanism: Mechanism, response: &str) -> Result<Reply, Failure> {
     let name = mechanism.name();
     let line = Zeroizing::new(format!("AUTH {name} {response}"));
-    if line.len() <= MAX_COMMAND {
-        return send(session, &line, &format!("AUTH {name} <redacted>")).await;
-    }
-    let reply = command(session, &format!("AUTH {name}")).await?;
-    if reply.code == 334 { answer(session, response).await } else { Ok(reply) }
+    let reply = if line.len() <= MAX_COMMAND {
+        send(session, &line, &format!("AUTH {name} <redacted>")).await?
+    } else {
+        command(session, &format!("AUTH {name}")).await?
+    };
+    let empty = reply.text.trim().is_empty() || mechanism == Mechanism::Plain;
+    let asks = reply.code == 334 && (line.len() > MAX_COMMAND || empty);
+    if asks { answer(session, response).await } else { Ok(reply) }
 }
 
 fn encode(text: &str) -> Zeroizing<String> {
@@ -147,6 +152,7 @@ async fn answer(session: &mut Secure, line: &str) -> Result<Reply, Failure> {
 
 async fn send(session: &mut Secure, line: &str, shown: &str) -> Result<Reply, Failure> {
     let until = session.limits.until(session.limits.timeouts.auth);
+    session.in_step(Stage::Auth, until).await?;
     session
         .connection
         .secret(line, shown, until)

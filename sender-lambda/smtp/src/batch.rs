@@ -93,7 +93,7 @@ impl<'a> Batch<'a> {
 
     /// Ends a mail that was committed and has not left.
     fn finish_lost(&mut self, index: usize) {
-        let cut = Failure { stage: Stage::Message, code: FailureCode::ProtocolDisconnected, reply: None };
+        let cut = Failure::new(Stage::Message, FailureCode::ProtocolDisconnected);
         let failure = self.lost[index].take().unwrap_or(cut);
         self.finish(index, Err(failure));
     }

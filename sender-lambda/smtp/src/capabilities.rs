@@ -61,7 +61,8 @@ impl Offer {
     pub fn parse(reply: &RawReply) -> Self {
         let mut offer = Self::default();
         for line in reply.lines.iter().skip(1) {
-            let line: String = line.chars().filter(|c| !c.is_control()).collect();
+            // Some servers part the words by tabs.
+            let line: String = line.replace('\t', " ").chars().filter(|c| !c.is_control()).collect();
             // `AUTH=LOGIN PLAIN` is how servers offered AUTH before RFC 2554; some still say nothing else.
             let (keyword, parameters) = line.split_once([' ', '=']).unwrap_or((&line, ""));
             let mut words = parameters.split_ascii_whitespace();
@@ -133,6 +134,7 @@ mod tests {
             offer(&["AUTH=LOGIN"]).mechanisms(&[Mechanism::Plain, Mechanism::Login]),
             [Mechanism::Login]
         );
+        assert_eq!(offer(&["AUTH\tPLAIN\tLOGIN"]).mechanisms(&[Mechanism::Plain]), [Mechanism::Plain]);
         assert_eq!(offer(&["SIZE"]).size, Some(0));
         assert_eq!(offer(&["LIMITS RCPTMAX=5 MAILMAX=20"]).mail_max, Some(20));
         assert_eq!(offer(&[]).auth, None);

@@ -1,22 +1,24 @@
 //! One table: what happened at which stage → the failure code. It follows "How to choose where two could fit" of
 //! docs/reference/reports.md line by line. What to do about a failure is decided elsewhere.
 
-use ownpost_domain::failure::{EnhancedCode, Failure, FailureCode, Reply, Stage};
+use ownpost_domain::failure::{Cause, EnhancedCode, Failure, FailureCode, Reason, Reply, Stage};
 use smtp_rules::providers::SENDER_REFUSALS;
 
 use super::connection::ReadError;
+use super::wording;
 
 /// The failure of a stage that has got no readable reply.
 pub(crate) fn read_error(stage: Stage, error: ReadError) -> Failure {
     let code = match (stage, error) {
         (Stage::Greeting, ReadError::Timeout) => FailureCode::GreetingTimeout,
         (Stage::Greeting, ReadError::Malformed | ReadError::TooLong) => FailureCode::GreetingNotSmtp,
+        (_, ReadError::CertificateWanted) => FailureCode::TlsClientCertificate,
         (_, ReadError::Closed) => FailureCode::ProtocolDisconnected,
         (_, ReadError::Timeout) => FailureCode::ProtocolTimeout,
         (_, ReadError::Malformed) => FailureCode::ProtocolMalformed,
         (_, ReadError::TooLong) => FailureCode::ProtocolTooLong,
     };
-    Failure { stage, code, reply: None }
+    Failure::new(stage, code)
 }
 
 /// The credential that AUTH has sent. Servers refuse both with the same codes.
@@ -39,59 +41,61 @@ pub(crate) fn auth_refusal(reply: Reply, credential: Credential) -> Failure {
 }
 
 fn refused(stage: Stage, reply: Reply, credential: Credential) -> Failure {
-    let code = refusal_code(stage, &reply, credential);
+    let (code, cause) = refusal_code(stage, &reply, credential);
     // The text of an invalid or refusing greeting is not shown: the server may be no mail server.
     let reply = match stage {
         Stage::Greeting if code == FailureCode::GreetingNotSmtp => None,
         Stage::Greeting => Some(Reply { text: String::new(), ..reply }),
         _ => Some(reply),
     };
-    Failure { stage, code, reply }
+    Failure { stage, code, reply, reason: cause.map(Reason::from) }
 }
 
-fn refusal_code(stage: Stage, reply: &Reply, credential: Credential) -> FailureCode {
-    if stage == Stage::Greeting {
-        return match reply.code {
-            500..=599 => FailureCode::GreetingRejected,
-            400..=499 => FailureCode::SmtpTemporary,
-            _ => FailureCode::GreetingNotSmtp,
-        };
-    }
+fn refusal_code(stage: Stage, reply: &Reply, credential: Credential) -> (FailureCode, Option<Cause>) {
+    let text = wording::own(&reply.text);
+    let says = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
     match reply.code {
-        400..=499 if stage == Stage::Auth => return FailureCode::AuthTemporary,
-        400..=499 => return FailureCode::SmtpTemporary,
+        400..=499 => {
+            let code =
+                if stage == Stage::Auth { FailureCode::AuthTemporary } else { FailureCode::SmtpTemporary };
+            return (code, temporary_cause(stage, reply, &text));
+        }
         500..=599 => {}
+        _ if stage == Stage::Greeting => return (FailureCode::GreetingNotSmtp, None),
         // A positive or intermediate reply where another was due: the two sides are out of step.
-        _ => return FailureCode::ProtocolMalformed,
+        _ => return (FailureCode::ProtocolMalformed, None),
     }
     let enhanced = reply.enhanced;
-    let text = reply.text.to_ascii_lowercase();
-    let says = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
 
     // What a provider means by these does not depend on where it says them.
-    if matches!(enhanced, Some(EnhancedCode(5, 7, 60) | EnhancedCode(5, 2, 252)))
-        || says(SENDER_NOT_ALLOWED)
-        || says(SENDER_REFUSALS)
-    {
-        return FailureCode::SenderRejected;
+    if matches!(enhanced, Some(EnhancedCode(5, 7, 60) | EnhancedCode(5, 2, 252))) {
+        return (FailureCode::SenderRejected, None);
     }
-    if reply.code == 530 {
-        return FailureCode::AuthRequired;
+    if let Some((code, cause)) = wording::relay(stage, reply, &text) {
+        return (code, cause);
+    }
+    if !wording::is_about_recipient(stage, reply, &text)
+        && (says(SENDER_NOT_ALLOWED) || says(SENDER_REFUSALS))
+    {
+        return (FailureCode::SenderRejected, None);
+    }
+    if reply.code == 530 || says(SIGN_IN_FIRST) {
+        return (FailureCode::AuthRequired, None);
     }
     if enhanced == Some(EnhancedCode(5, 7, 30)) {
-        return match credential {
+        let code = match credential {
             Credential::Password => FailureCode::AuthBasicDisabled,
             Credential::Token => FailureCode::AuthOauthFailed,
         };
+        return (code, None);
     }
 
-    match stage {
-        Stage::Ehlo => FailureCode::EhloRejected,
+    let code = match stage {
+        Stage::Greeting => FailureCode::GreetingRejected,
+        Stage::Ehlo => return (FailureCode::EhloRejected, ehlo_cause(reply)),
         Stage::Tls => FailureCode::TlsNotOffered,
         Stage::Auth => auth_code(reply, &says, credential),
-        Stage::Sender | Stage::Recipient if says(&["helo command rejected", "ehlo command rejected"]) => {
-            FailureCode::EhloRejected
-        }
+        Stage::Sender | Stage::Recipient if says(EHLO_REFUSED) => FailureCode::EhloRejected,
         Stage::Recipient if reply.code == 504 && says(&["helo", "ehlo"]) => FailureCode::EhloRejected,
         // Too large (RFC 1870 §6.1), or over the account's quota.
         Stage::Sender if reply.code == 552 || enhanced == Some(EnhancedCode(5, 3, 4)) => {
@@ -100,18 +104,66 @@ fn refusal_code(stage: Stage, reply: &Reply, credential: Credential) -> FailureC
         Stage::Sender => FailureCode::SenderRejected,
         Stage::Recipient => FailureCode::RecipientRejected,
         _ => FailureCode::MessageRejected,
+    };
+    (code, None)
+}
+
+/// The cause of a refused EHLO that is not about the name.
+pub(crate) fn ehlo_cause(reply: &Reply) -> Option<Cause> {
+    match reply.code {
+        500 | 502 => Some(Cause::EhloNotKnown),
+        503 => Some(Cause::EhloOutOfStep),
+        _ => None,
     }
 }
 
+/// What a 4xx is about, as far as it says more than "later".
+fn temporary_cause(stage: Stage, reply: &Reply, text: &str) -> Option<Cause> {
+    if EHLO_REFUSED.iter().any(|needle| text.contains(needle)) {
+        return Some(Cause::TemporaryEhlo);
+    }
+    let (code, _) = wording::relay(stage, reply, text)?;
+    Some(match code {
+        FailureCode::RelayDenied => Cause::TemporaryDenied,
+        FailureCode::RelayBlocked => Cause::TemporaryBlocked,
+        FailureCode::RelaySuspended => Cause::TemporarySuspended,
+        _ => Cause::TemporaryQuota,
+    })
+}
+
+/// How mail servers refuse the name that EHLO gave, at whatever command.
+const EHLO_REFUSED: &[&str] = &["helo command rejected", "ehlo command rejected"];
+
+/// How servers ask for AUTH with another code than 530: SendGrid, Exim, Postmark, hMailServer.
+const SIGN_IN_FIRST: &[&str] = &[
+    "unauthenticated senders not allowed",
+    "authentication required",
+    "authentication is required",
+    "smtp auth required",
+    "must authenticate",
+    "need to authenticate",
+];
+
 /// How mail servers say that this account may not send as this address: Postfix (which says it at RCPT), OpenSMTPD (with
-/// 530, as if nobody had signed in), and the relays of several hosters. Those of one provider are in its own table.
+/// 530, as if nobody had signed in), Exim, and the relays of several providers. Those of one provider are in its own table.
 const SENDER_NOT_ALLOWED: &[&str] = &[
     "sender address rejected",
     "sender rejected",
+    "sender address [",
+    "sender verify failed",
     "not owned by user",
     "permission to send as",
     "not authorized to send as",
     "not authorised to send as",
+    "does not match a verified sender identity",
+    "sender signature",
+    "sender you used",
+    "sender address is not allowed",
+    "sender address not allowed",
+    "unauthorized sender address",
+    "not an authorized sender",
+    "from address not verified",
+    "not allowed to send mail from",
 ];
 
 fn auth_code(reply: &Reply, says: &dyn Fn(&[&str]) -> bool, credential: Credential) -> FailureCode {

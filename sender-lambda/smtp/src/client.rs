@@ -77,7 +77,7 @@ where
         if let Some(session) = self.idle.take() {
             return Ok(OpenSession { session, reused: true });
         }
-        let refused = Failure { stage: Stage::Connect, code: FailureCode::ConnectRefused, reply: None };
+        let refused = Failure::new(Stage::Connect, FailureCode::ConnectRefused);
         let stream = (self.connect)().await.map_err(|_| refused)?;
         let limits = Limits { timeouts: self.timeouts, overall: Instant::now() + NO_DEADLINE };
         let mut session = Session::new(Connection::new(stream, Redactor::default(), None), limits);

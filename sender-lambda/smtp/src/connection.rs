@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::redact::Redactor;
 use super::reply::{MAX_LINE, RawReply, ReplyParser, Unreadable, split};
+use super::tls;
 use super::transcript::Transcript;
 
 /// Why no reply could be read, or a write failed.
@@ -27,6 +28,8 @@ pub(crate) enum ReadError {
     Malformed,
     /// The server's line or reply is beyond the limits.
     TooLong,
+    /// The server has ended the TLS connection because it wants a certificate of ours.
+    CertificateWanted,
 }
 
 /// Why a message could not be written to its end.
@@ -129,6 +132,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         match timeout_at(until, written).await {
             Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) if tls::wants_certificate(&error) => Err(ReadError::CertificateWanted),
             Ok(Err(_)) => Err(ReadError::Closed),
             Err(_) => Err(ReadError::Timeout),
         }
@@ -225,8 +229,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             while let Some(end) = memchr::memchr(b'\n', &self.input[self.taken..]) {
                 let line = &self.input[self.taken..self.taken + end];
-                // A bare LF ends a line too: old servers write it, and in a reply it does no harm.
-                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                // A bare LF ends a line too, and so does CR CR LF: odd servers write them, and in a reply they do no harm.
+                let line = without_cr(line);
                 if let Some(transcript) = &self.transcript {
                     transcript.add(Speaker::Server, &self.redactor.clean(&shown(line)));
                 }
@@ -255,6 +259,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Ok(0) => return Err(ReadError::Closed),
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if tls::wants_certificate(&error) => return Err(ReadError::CertificateWanted),
                 Err(_) => return Err(ReadError::Closed),
             }
         }
@@ -268,6 +273,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 }
 
+/// A line without the CRs at its end.
+fn without_cr(mut line: &[u8]) -> &[u8] {
+    while let [rest @ .., b'\r'] = line {
+        line = rest;
+    }
+    line
+}
+
 /// Polls the future once: whether it is ready.
 async fn is_ready_now(future: impl Future) -> bool {
     let mut future = pin!(future);
@@ -277,7 +290,7 @@ async fn is_ready_now(future: impl Future) -> bool {
 /// The code of a one-line reply at the beginning of the input, and the index behind its line end.
 fn one_line(input: &[u8]) -> Option<(u16, usize)> {
     let end = memchr::memchr(b'\n', input)?;
-    let line = input[..end].strip_suffix(b"\r").unwrap_or(&input[..end]);
+    let line = without_cr(&input[..end]);
     let (code, more, _) = split(line)?;
     (!more && line.len() <= MAX_LINE).then_some((code, end + 1))
 }

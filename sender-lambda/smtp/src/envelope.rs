@@ -21,8 +21,9 @@ pub(crate) struct Envelope {
 /// An address as it goes between angle brackets, and whether it needs SMTPUTF8. `None` when no envelope can hold it.
 fn path(address: &str) -> Option<(Cow<'_, str>, bool)> {
     let parsed = Address::from_str(address).ok()?;
-    // lettre takes a quoted local part, which could hold characters that end the line or the path.
-    let stays_in = |text: &str| !text.chars().any(|c| c.is_control() || matches!(c, '<' | '>'));
+    // A quoted local part (RFC 5321 §4.1.2) may hold every printable character, the path's brackets too: inside the quotes
+    // they end nothing. A control character could end the line.
+    let stays_in = |text: &str| !text.chars().any(char::is_control);
     let (local, domain) = (parsed.user(), parsed.domain());
     if domain.is_ascii() {
         return stays_in(address).then(|| (Cow::Borrowed(address), !local.is_ascii()));
@@ -35,16 +36,16 @@ fn path(address: &str) -> Option<(Cow<'_, str>, bool)> {
 impl Envelope {
     /// Builds the commands for what this server offers.
     pub(crate) fn new(mail: &Mail, offer: &Offer) -> Result<Self, Failure> {
-        let fail = |stage, code| Failure { stage, code, reply: None };
+        let fail = |stage, code| Failure::new(stage, code);
         let (from, from_utf8) =
             path(&mail.from).ok_or_else(|| fail(Stage::Sender, FailureCode::SenderRejected))?;
         let (to, to_utf8) =
             path(&mail.to).ok_or_else(|| fail(Stage::Recipient, FailureCode::RecipientRejected))?;
         if from_utf8 && !offer.smtputf8 {
-            return Err(fail(Stage::Sender, FailureCode::SenderRejected));
+            return Err(fail(Stage::Sender, FailureCode::SenderNeedsSmtputf8));
         }
         if to_utf8 && !offer.smtputf8 {
-            return Err(fail(Stage::Recipient, FailureCode::RecipientRejected));
+            return Err(fail(Stage::Recipient, FailureCode::RecipientNeedsSmtputf8));
         }
         // Room for both addresses and all parameters.
         let mut lines = String::with_capacity(from.len() + to.len() + 96);
@@ -158,10 +159,23 @@ mod tests {
             &plain,
             Ok("MAIL FROM:<a@x.test> | RCPT TO:<b@xn--mnchen-3ya.test>"),
         );
-        check("a@x.test", "\u{fc}@y.test", "hi", &plain, Err(FailureCode::RecipientRejected));
-        check("\u{fc}@x.test", "b@y.test", "hi", &plain, Err(FailureCode::SenderRejected));
+        check("a@x.test", "\u{fc}@y.test", "hi", &plain, Err(FailureCode::RecipientNeedsSmtputf8));
+        check("\u{fc}@x.test", "b@y.test", "hi", &plain, Err(FailureCode::SenderNeedsSmtputf8));
+        for quoted in [
+            r#""ann b"@x.test"#,
+            r#""xxx.yyy."@x.test"#,
+            r#""a>b"@x.test"#,
+            r#""a@b"@x.test"#,
+            r#""a\"b\\"@x.test"#,
+            r#""a,b;c:(d)[e]"@x.test"#,
+            r#"".a..b"@x.test"#,
+            r#"" "@x.test"#,
+        ] {
+            let want = format!("MAIL FROM:<{quoted}> | RCPT TO:<{quoted}>");
+            check(quoted, quoted, "hi", &plain, Ok(&want));
+        }
         for bad in
-            ["b@y.test>\r\nRCPT TO:<c@z.test", "b", "", "b@y.test\n", "\"a>b\"@y.test", "b@y.test SIZE=1"]
+            ["b@y.test>\r\nRCPT TO:<c@z.test", "b", "", "b@y.test\n", "\"a\nb\"@y.test", "b@y.test SIZE=1"]
         {
             check("a@x.test", bad, "hi", &full, Err(FailureCode::RecipientRejected));
         }

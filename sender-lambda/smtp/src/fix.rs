@@ -10,8 +10,9 @@ use ownpost_domain::settings::{Auth, Security, Settings};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use super::legacy_tls::Hello;
 use super::limits::Limits;
-use super::session::{NoObserver, TlsSetup, open};
+use super::session::{NoObserver, Observer, TlsSetup, open};
 use super::{Network, Timeouts};
 
 /// A combination of port and security that a second connection has proven to work.
@@ -125,14 +126,47 @@ fn shortened(limits: Limits) -> Limits {
     Limits { timeouts: shorter(limits.timeouts), overall }
 }
 
-/// Whether a server that has refused the handshake without a reason accepts a legacy one.
-pub(crate) async fn accepts_legacy_tls(network: &Network, settings: &Settings, limits: Limits) -> bool {
+/// What a server has that refuses the handshake before it shows a certificate: `tls.legacy` if it takes a legacy handshake
+/// and, asked again, still no modern one; `tls.unsupported` if it takes a modern one with keys, curves or signatures that
+/// we lack. A connection that was only lost proves neither.
+pub(crate) async fn refused_tls(
+    network: &Network,
+    settings: &Settings,
+    limits: Limits,
+) -> Option<FailureCode> {
+    let limits = shortened(limits);
+    if asks(network, settings, Hello::Legacy, limits).await == FailureCode::TlsLegacy {
+        return is_refused(network, settings, limits).await.then_some(FailureCode::TlsLegacy);
+    }
+    let wide = asks(network, settings, Hello::Wide, limits).await;
+    (wide == FailureCode::TlsUnsupported).then_some(wide)
+}
+
+/// The code with which a session ends that asks for this handshake.
+async fn asks(network: &Network, settings: &Settings, hello: Hello, limits: Limits) -> FailureCode {
     let mut random = [0; 32];
     // The handshake ends before it makes a key, so it is safe even without randomness.
     let _ = getrandom::fill(&mut random);
-    let setup = TlsSetup::Legacy(random);
-    let opened = open(network, settings, &setup, shortened(limits), None, &mut NoObserver).await;
-    opened.is_err_and(|failure| failure.code == FailureCode::TlsLegacy)
+    let setup = TlsSetup::Ask(hello, random);
+    let opened = open(network, settings, &setup, limits, None, &mut NoObserver).await;
+    opened.map_or_else(|failure| failure.code, |_| FailureCode::TlsFailed)
+}
+
+/// Whether the server refuses a modern handshake before it shows a certificate.
+async fn is_refused(network: &Network, settings: &Settings, limits: Limits) -> bool {
+    struct Refused(bool);
+    impl Observer for Refused {
+        fn refused(&mut self) {
+            self.0 = true;
+        }
+    }
+    let trust = network.trust_for(settings);
+    let mut seen = Refused(false);
+    let opened = open(network, settings, &TlsSetup::Examine(&trust), limits, None, &mut seen).await;
+    if let Ok(session) = opened {
+        session.quit().await;
+    }
+    seen.0
 }
 
 /// The other kind of TLS.

@@ -14,32 +14,63 @@ const OLD_SUITES: [u16; 22] = [
 ];
 /// RSA and ECDSA with SHA-256, SHA-384 and SHA-1; DSA with SHA-1.
 const SIGNATURES: [u16; 7] = [0x0401, 0x0403, 0x0501, 0x0503, 0x0201, 0x0203, 0x0202];
-/// secp256r1, secp384r1, secp521r1.
-const CURVES: [u16; 3] = [0x0017, 0x0018, 0x0019];
+/// secp256r1, secp384r1. A server that wants secp521r1 is not of old.
+const CURVES: [u16; 2] = [0x0017, 0x0018];
 
-/// Whether the server goes on with a legacy handshake. The handshake is not finished, and nothing else is sent.
-pub(super) async fn is_answered<S>(mut stream: S, host: &str, random: [u8; 32], until: Instant) -> bool
+/// Today's cipher suites, of TLS 1.3 and 1.2, as rustls offers them.
+const SUITES: [u16; 9] = [0x1302, 0x1301, 0x1303, 0xc02c, 0xc02b, 0xcca9, 0xc030, 0xc02f, 0xcca8];
+/// Signatures beyond those that ring checks too: ECDSA with secp521r1, Ed448, RSA with SHA-512 and PSS.
+const WIDE_SIGNATURES: [u16; 15] = [
+    0x0603, 0x0503, 0x0403, 0x0807, 0x0808, 0x0806, 0x0805, 0x0804, 0x080b, 0x080a, 0x0809, 0x0601, 0x0501,
+    0x0401, 0x0303,
+];
+/// Curves and groups beyond those of ring too: secp521r1, x448, brainpool, ffdhe.
+const WIDE_CURVES: [u16; 10] =
+    [0x001d, 0x0017, 0x0018, 0x0019, 0x001e, 0x001a, 0x001b, 0x001c, 0x0100, 0x0101];
+
+/// The handshakes that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hello {
+    /// TLS 1.2 and below with the cipher suites of old.
+    Legacy,
+    /// TLS 1.3 and 1.2 with today's cipher suites, and keys, curves and signatures that ring does not have.
+    Wide,
+}
+
+/// Whether the server goes on with this handshake. The handshake is not finished, and nothing else is sent.
+pub(super) async fn is_answered<S>(
+    kind: Hello,
+    mut stream: S,
+    host: &str,
+    random: [u8; 32],
+    until: Instant,
+) -> bool
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let hello = client_hello(host, random);
+    let hello = client_hello(kind, host, random);
     let mut answer = [0; 7];
     let exchange = async {
         stream.write_all(&hello).await?;
         stream.flush().await?;
         stream.read_exact(&mut answer).await
     };
-    matches!(timeout_at(until, exchange).await, Ok(Ok(_))) && is_taken(answer)
+    matches!(timeout_at(until, exchange).await, Ok(Ok(_))) && is_taken(kind, answer)
 }
 
 /// Whether the answer is a ServerHello in a record of any version, or the alert `protocol_version`: even TLS 1.2 is too new
 /// for that server.
-fn is_taken(answer: [u8; 7]) -> bool {
-    matches!(answer, [22, 3, _, _, _, 2, _] | [21, 3, _, 0, 2, _, 70])
+fn is_taken(kind: Hello, answer: [u8; 7]) -> bool {
+    match answer {
+        [22, 3, _, _, _, 2, _] => true,
+        [21, 3, _, 0, 2, _, 70] => kind == Hello::Legacy,
+        _ => false,
+    }
 }
 
-/// A ClientHello for TLS 1.2 and below (RFC 5246 §7.4.1.2) in a record of TLS 1.0, which servers of that version expect.
-fn client_hello(host: &str, random: [u8; 32]) -> Vec<u8> {
+/// A ClientHello (RFC 5246 §7.4.1.2) in a record of TLS 1.0, which old servers expect. The wide one asks for TLS 1.3 (RFC
+/// 8446 §4.1.2) without a key share, so that such a server answers with a HelloRetryRequest.
+fn client_hello(kind: Hello, host: &str, random: [u8; 32]) -> Vec<u8> {
     let mut extensions = Vec::new();
     let mut extension = |kind: u16, content: Vec<u8>| {
         extensions.extend(kind.to_be_bytes());
@@ -49,13 +80,20 @@ fn client_hello(host: &str, random: [u8; 32]) -> Vec<u8> {
         let entry = [&[0], prefixed(name.as_ref().as_bytes()).as_slice()].concat();
         extension(0, prefixed(&entry));
     }
-    extension(10, prefixed(&numbers(&CURVES)));
+    let (suites, curves, signatures): (&[u16], &[u16], &[u16]) = match kind {
+        Hello::Legacy => (&OLD_SUITES, &CURVES, &SIGNATURES),
+        Hello::Wide => (&SUITES, &WIDE_CURVES, &WIDE_SIGNATURES),
+    };
+    extension(10, prefixed(&numbers(curves)));
     extension(11, vec![1, 0]);
-    extension(13, prefixed(&numbers(&SIGNATURES)));
+    extension(13, prefixed(&numbers(signatures)));
+    if kind == Hello::Wide {
+        extension(43, vec![4, 3, 4, 3, 3]);
+        extension(51, vec![0, 0]);
+    }
 
     let body =
-        [&[3, 3][..], &random, &[0], &prefixed(&numbers(&OLD_SUITES)), &[1, 0], &prefixed(&extensions)]
-            .concat();
+        [&[3, 3][..], &random, &[0], &prefixed(&numbers(suites)), &[1, 0], &prefixed(&extensions)].concat();
     let message = [&[1, 0][..], &prefixed(&body)].concat();
     [&[22, 3, 1][..], &prefixed(&message)].concat()
 }
@@ -80,12 +118,14 @@ mod tests {
 
     #[test]
     fn a_tls_library_reads_the_hello() {
-        let hello = client_hello("relay.test.", [7; 32]);
-        let mut acceptor = Acceptor::default();
-        acceptor.read_tls(&mut hello.as_slice()).unwrap();
-        let accepted = acceptor.accept().unwrap().expect("a whole ClientHello");
-        assert_eq!(accepted.client_hello().server_name(), Some("relay.test"));
-        assert_eq!(accepted.client_hello().cipher_suites().len(), OLD_SUITES.len());
+        for (kind, suites) in [(Hello::Legacy, OLD_SUITES.len()), (Hello::Wide, SUITES.len())] {
+            let hello = client_hello(kind, "relay.test.", [7; 32]);
+            let mut acceptor = Acceptor::default();
+            acceptor.read_tls(&mut hello.as_slice()).unwrap();
+            let accepted = acceptor.accept().unwrap().expect("a whole ClientHello");
+            assert_eq!(accepted.client_hello().server_name(), Some("relay.test"));
+            assert_eq!(accepted.client_hello().cipher_suites().len(), suites);
+        }
     }
 
     /// Otherwise a current server would accept the legacy handshake and be reported as `tls.legacy`.
@@ -104,7 +144,7 @@ mod tests {
             ([21, 3, 3, 0, 2, 2, 40], false),
             (*b"502 no\r", false),
         ] {
-            assert_eq!(is_taken(answer), want, "{answer:?}");
+            assert_eq!(is_taken(Hello::Legacy, answer), want, "{answer:?}");
         }
     }
 }

@@ -35,6 +35,7 @@ mod tokens;
 mod transaction;
 mod transcript;
 mod window;
+mod wording;
 
 pub use limits::Timeouts;
 pub use network::{Network, NetworkOptions};

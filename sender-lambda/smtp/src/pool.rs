@@ -151,13 +151,15 @@ impl Pool {
 
     async fn connect(&self, relay: &Relay, settings: &Settings) -> Result<Secure, Failure> {
         let Some(tls) = relay.tls.clone() else {
-            return Err(Failure { stage: Stage::Tls, code: FailureCode::TlsFailed, reply: None });
+            return Err(Failure::new(Stage::Tls, FailureCode::TlsFailed));
         };
         let limits = Limits { timeouts: self.network.send_timeouts, overall: Instant::now() + NO_DEADLINE };
         let mut session =
             open(&self.network, settings, &TlsSetup::Send(tls), limits, None, &mut NoObserver).await?;
-        session.authenticate(&self.network, settings).await?;
-        Ok(session)
+        match session.authenticate(&self.network, settings).await {
+            Ok(_) => Ok(session),
+            Err(failure) => Err(session.quit_after(failure).await),
+        }
     }
 }
 

@@ -83,7 +83,7 @@ pub async fn probe(
         result = run.test(network, settings, options, limits, transcript.clone()) => (result, None),
         found = silence, if options.look_for_fix => {
             let silent =
-                Failure { stage: Stage::Greeting, code: FailureCode::GreetingTimeout, reply: None };
+                Failure::new(Stage::Greeting, FailureCode::GreetingTimeout);
             (Err(silent), Some(found))
         }
     };
@@ -233,12 +233,12 @@ impl Run<'_> {
             && self.refused
             && failure.code == FailureCode::TlsFailed
             && options.look_for_fix
-            && fix::accepts_legacy_tls(network, settings, limits).await
+            && let Some(code) = fix::refused_tls(network, settings, limits).await
         {
-            failure.code = FailureCode::TlsLegacy;
+            (failure.code, failure.reason) = (code, None);
         }
         if found.is_some_and(|found| found.port == settings.port) {
-            failure.code = FailureCode::TlsModeMismatch;
+            (failure.code, failure.reason) = (FailureCode::TlsModeMismatch, None);
         }
         (failure, found)
     }
@@ -258,12 +258,21 @@ impl Run<'_> {
             self.skip(Stage::Auth, Some("authMethod none"));
         } else {
             self.begin(Stage::Auth);
-            let mechanism = session.authenticate(network, settings).await?;
+            let signed_in = session.authenticate(network, settings).await;
+            let mechanism = match signed_in {
+                Ok(mechanism) => mechanism,
+                Err(failure) => return Err(session.quit_after(failure).await),
+            };
             self.pass(StageDetail { mechanism: mechanism.map(str::to_owned), ..StageDetail::default() });
         }
-        let message = self.transaction(&mut session, settings, options).await?;
-        session.quit().await;
-        Ok(message)
+        let result = self.transaction(&mut session, settings, options).await;
+        match result {
+            Ok(message) => {
+                session.quit().await;
+                Ok(message)
+            }
+            Err(failure) => Err(session.quit_after(failure).await),
+        }
     }
 
     async fn transaction(
@@ -275,22 +284,21 @@ impl Run<'_> {
         self.begin(Stage::Sender);
         // An envelope needs a recipient even if the test ends after MAIL FROM. RCPT TO is not sent then.
         let recipient = options.recipient.unwrap_or(&settings.sender_address);
-        let test_mail = options.test_mail.as_ref().ok_or(Failure {
-            stage: Stage::Sender,
-            code: FailureCode::SenderRejected,
-            reply: None,
-        })?;
+        let unusable = Failure::new(Stage::Sender, FailureCode::SenderRejected);
+        let test_mail = options.test_mail.as_ref().ok_or(unusable)?;
         let mail = Mail {
             from: settings.sender_address.clone(),
             to: recipient.to_owned(),
             message: Arc::clone(&test_mail.message),
         };
-        let envelope = match Envelope::new(&mail, &session.offer) {
-            Ok(envelope) => envelope,
-            Err(failure) => {
-                self.begin(failure.stage);
-                return Err(failure);
+        let (envelope, no_recipient) = match Envelope::new(&mail, &session.offer) {
+            Ok(envelope) => (envelope, None),
+            // The sender may be fine all the same: MAIL is sent, and RCPT is refused by ourselves in its place.
+            Err(failure) if failure.stage == Stage::Recipient => {
+                let to_self = Mail { to: mail.from.clone(), ..mail.clone() };
+                (Envelope::new(&to_self, &session.offer)?, Some(failure))
             }
+            Err(failure) => return Err(failure),
         };
         let reply = session.mail(&envelope).await?;
         self.pass(answered(&mail.from, &reply));
@@ -298,6 +306,9 @@ impl Run<'_> {
             return Ok(None);
         }
         self.begin(Stage::Recipient);
+        if let Some(failure) = no_recipient {
+            return Err(failure);
+        }
         let reply = session.rcpt(&envelope).await?;
         self.pass(answered(&mail.to, &reply));
         self.begin(Stage::Message);

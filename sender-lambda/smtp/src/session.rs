@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ownpost_domain::failure::{Failure, FailureCode, Reply, Stage};
+use ownpost_domain::failure::{Failure, FailureCode, Reason, Reply, Stage};
 use ownpost_domain::report::{StageDetail, TlsFacts};
 use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Auth, Security, Settings};
@@ -18,11 +18,12 @@ use tokio_rustls::client::TlsStream;
 
 use super::capabilities::Offer;
 use super::connection::{Connection, ReadError};
+use super::legacy_tls::{self, Hello};
 use super::limits::Limits;
 use super::redact::Redactor;
 use super::tls::{self, TlsFailure, Trust};
 use super::transcript::Transcript;
-use super::{Network, classify, dial, legacy_tls};
+use super::{Network, classify, dial};
 
 /// Follows a session while it opens. The probe fills its report by it; the sender has no use for it.
 pub(crate) trait Observer: Send {
@@ -59,9 +60,9 @@ pub(crate) enum TlsSetup<'a> {
     Examine(&'a Trust),
     /// For sending: TLS sessions are resumed.
     Send(Arc<ClientConfig>),
-    /// For a server that has refused a handshake: only asks whether it accepts a legacy one, with these random octets.
-    /// The session always ends there, with `tls.legacy` if the server accepts.
-    Legacy([u8; 32]),
+    /// For a server that has refused a handshake: only asks whether it accepts another, with these random octets. The
+    /// session always ends there, with `tls.legacy` or `tls.unsupported` if the server accepts.
+    Ask(Hello, [u8; 32]),
 }
 
 /// A session with a server that has greeted.
@@ -75,6 +76,8 @@ pub(crate) struct Session<S> {
     pub(crate) needs_rset: bool,
     /// Whether the server takes an envelope that leaves with the body before it.
     pub(crate) pipelines_envelope: bool,
+    /// Whether a message has begun and its final reply has not come.
+    pub(crate) in_body: bool,
     /// The octets that are being written. Kept to allocate them once.
     pub(crate) out: Vec<u8>,
 }
@@ -114,7 +117,7 @@ pub(crate) async fn open(
     transcript: Option<Transcript>,
     observer: &mut dyn Observer,
 ) -> Result<Secure, Failure> {
-    let fail = |stage| move |code| Failure { stage, code, reply: None };
+    let fail = |stage| move |code| Failure::new(stage, code);
 
     observer.begin(Stage::Resolve);
     let allowed = |endpoint| network.allowed.relay(endpoint);
@@ -146,21 +149,18 @@ pub(crate) async fn open(
             observer.begin(Stage::Tls);
             let stream = handshake(setup, settings, stream, limits, observer)
                 .await
-                .map_err(|failure| failure.code)
-                .map_err(fail(Stage::Tls))?;
+                .map_err(|failure| failure.into_failure(setup))?;
             observer.pass(StageDetail::default());
-            let mut session = Session::new(Connection::new(stream, redactor, transcript), limits);
-            session.greeting(observer).await?;
-            session.ehlo(Stage::Ehlo, &name, Channel::Encrypted, observer).await?;
-            Ok(session)
+            let session = Session::new(Connection::new(stream, redactor, transcript), limits);
+            Box::pin(session.greeted(&name, Channel::Encrypted, observer)).await
         }
         Security::StartTls => {
-            let mut session = Session::new(Connection::new(stream, redactor, transcript), limits);
-            session.greeting(observer).await?;
-            session.ehlo(Stage::Ehlo, &name, Channel::Plaintext, observer).await?;
+            let session = Session::new(Connection::new(stream, redactor, transcript), limits);
+            let session = Box::pin(session.greeted(&name, Channel::Plaintext, observer)).await?;
             observer.begin(Stage::Tls);
-            let mut session = session.starttls(setup, settings, observer).await?;
-            session.hello(Stage::Tls, &name, Channel::Encrypted, observer).await?;
+            let mut session = Box::pin(session.starttls(setup, settings, observer)).await?;
+            let said = session.hello(Stage::Tls, &name, Channel::Encrypted, observer).await;
+            let session = session.unless_refused(said).await?;
             observer.pass(StageDetail::default());
             Ok(session)
         }
@@ -187,10 +187,24 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
             }
             result
         }
-        TlsSetup::Legacy(random) => {
-            let taken = legacy_tls::is_answered(stream, &settings.host, *random, until).await;
-            Err(TlsFailure::new(if taken { FailureCode::TlsLegacy } else { FailureCode::TlsFailed }))
+        TlsSetup::Ask(hello, random) => {
+            let taken = legacy_tls::is_answered(*hello, stream, &settings.host, *random, until).await;
+            Err(TlsFailure::new(match (taken, hello) {
+                (false, _) => FailureCode::TlsFailed,
+                (true, Hello::Legacy) => FailureCode::TlsLegacy,
+                (true, Hello::Wide) => FailureCode::TlsUnsupported,
+            }))
         }
+    }
+}
+
+impl TlsFailure {
+    /// As a failure of the session. When sending, a connection that is lost in the handshake is a lost connection: that
+    /// overrides the verdict of `tls.failed`.
+    fn into_failure(self, setup: &TlsSetup<'_>) -> Failure {
+        let is_sending = matches!(setup, TlsSetup::Send(_));
+        let code = if self.lost && is_sending { FailureCode::ProtocolDisconnected } else { self.code };
+        Failure { reason: self.reason, ..Failure::new(Stage::Tls, code) }
     }
 }
 
@@ -204,8 +218,55 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             remaining: u64::MAX,
             needs_rset: false,
             pipelines_envelope: true,
+            in_body: false,
             out: Vec::new(),
         }
+    }
+
+    /// Reads the greeting and says EHLO.
+    async fn greeted(
+        mut self,
+        name: &str,
+        channel: Channel,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, Failure> {
+        let mut said = self.greeting(observer).await;
+        if said.is_ok() {
+            said = self.ehlo(Stage::Ehlo, name, channel, observer).await;
+        }
+        self.unless_refused(said).await
+    }
+
+    /// The session, or the failure that ended it.
+    async fn unless_refused(self, said: Result<(), Failure>) -> Result<Self, Failure> {
+        match said {
+            Ok(()) => Ok(self),
+            Err(failure) => Err(self.quit_after(failure).await),
+        }
+    }
+
+    /// Ends a session that has failed, and gives the failure back. One that ends in order ends with QUIT (RFC 5321
+    /// §4.1.1.10): servers count connections that just go, and some ban their address.
+    pub(crate) async fn quit_after(self, failure: Failure) -> Failure {
+        if self.is_in_order_after(&failure) {
+            Box::pin(self.quit()).await;
+        }
+        failure
+    }
+
+    /// Whether the server waits for a command after this failure.
+    fn is_in_order_after(&self, failure: &Failure) -> bool {
+        let lost = matches!(
+            failure.code,
+            FailureCode::GreetingTimeout
+                | FailureCode::GreetingNotSmtp
+                | FailureCode::ProtocolDisconnected
+                | FailureCode::ProtocolTimeout
+                | FailureCode::ProtocolMalformed
+                | FailureCode::ProtocolTooLong
+                | FailureCode::MessageUnknown
+        );
+        !lost && !self.in_body && failure.reply.as_ref().is_none_or(|reply| reply.code != 421)
     }
 
     pub(crate) async fn greeting(&mut self, observer: &mut dyn Observer) -> Result<(), Failure> {
@@ -242,6 +303,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     ) -> Result<(), Failure> {
         let until = self.limits.until(self.limits.timeouts.command);
         let failure = |error| classify::read_error(stage, error);
+        self.in_step(stage, until).await?;
         self.connection.command(&format!("EHLO {name}"), until).await.map_err(failure)?;
         let mut reply = self.connection.raw_reply(until).await.map_err(failure)?;
         for line in &mut reply.lines {
@@ -252,6 +314,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             if failure.code == FailureCode::TlsNotOffered {
                 // The handshake has worked. The server refuses the name after it.
                 failure.code = FailureCode::EhloRejected;
+                failure.reason = failure.reply.as_ref().and_then(classify::ehlo_cause).map(Reason::from);
             }
             return Err(failure);
         }
@@ -266,18 +329,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.connection.reply(until).await.map_err(|error| classify::read_error(stage, error))
     }
 
+    /// Fails when the server has sent something before the command that is due: it would count as the reply to it.
+    pub(crate) async fn in_step(&mut self, stage: Stage, until: Instant) -> Result<(), Failure> {
+        if self.connection.is_quiet_now().await {
+            return Ok(());
+        }
+        let reply = self.reply(stage, until).await?;
+        Err(if (400..600).contains(&reply.code) {
+            classify::refusal(stage, reply)
+        } else {
+            classify::read_error(stage, ReadError::Malformed)
+        })
+    }
+
     /// Sends one command and reads its reply.
     pub(crate) async fn exchange(&mut self, stage: Stage, line: &str) -> Result<Reply, Failure> {
         let until = self.limits.until(self.limits.timeouts.command);
-        if self.connection.has_input() {
-            // An unsolicited reply in the buffer would count as the reply to this command.
-            let reply = self.reply(stage, until).await?;
-            return Err(if reply.is_positive() {
-                classify::read_error(stage, ReadError::Malformed)
-            } else {
-                classify::refusal(stage, reply)
-            });
-        }
+        self.in_step(stage, until).await?;
         match self.connection.command(line, until).await {
             Ok(()) => self.reply(stage, until).await,
             // The server may have sent its reason before it closed.
@@ -304,14 +372,17 @@ impl Session<TcpStream> {
         settings: &Settings,
         observer: &mut dyn Observer,
     ) -> Result<Secure, Failure> {
-        let fail = |code| Failure { stage: Stage::Tls, code, reply: None };
-        if !self.offer.starttls {
-            return Err(fail(FailureCode::TlsNotOffered));
-        }
-        let reply = self.exchange(Stage::Tls, "STARTTLS").await?;
-        if reply.code != 220 {
-            return Err(classify::refusal(Stage::Tls, reply));
-        }
+        let fail = |code| Failure::new(Stage::Tls, code);
+        let agreed = if self.offer.starttls {
+            match self.exchange(Stage::Tls, "STARTTLS").await {
+                Ok(reply) if reply.code == 220 => Ok(()),
+                Ok(reply) => Err(classify::refusal(Stage::Tls, reply)),
+                Err(failure) => Err(failure),
+            }
+        } else {
+            Err(fail(FailureCode::TlsNotOffered))
+        };
+        self = self.unless_refused(agreed).await?;
         // Input behind the 220 was sent in plaintext, perhaps by an attacker on the network. To read it as the first
         // reply after the handshake is the STARTTLS injection (RFC 3207 §6, CVE-2011-0411).
         let limits = self.limits;
@@ -319,7 +390,7 @@ impl Session<TcpStream> {
             self.connection.into_stream().ok_or_else(|| fail(FailureCode::TlsInjected))?;
         let stream = handshake(setup, settings, stream, limits, observer).await.map_err(|failure| {
             // The same injection a moment later: plaintext in place of the ServerHello.
-            fail(if failure.not_tls { FailureCode::TlsInjected } else { failure.code })
+            if failure.not_tls { fail(FailureCode::TlsInjected) } else { failure.into_failure(setup) }
         })?;
         Ok(Session::new(Connection::new(stream, redactor, transcript), limits))
     }

@@ -3,20 +3,23 @@
 
 use std::cmp::Ordering;
 use std::io;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use ownpost_domain::failure::FailureCode;
+use ownpost_domain::failure::{Cause, FailureCode, Reason};
 use ownpost_domain::report::TlsFacts;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_name};
+use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, InvalidMessage,
 };
-use rustls::{OtherError, PeerIncompatible, RootCertStore, SignatureScheme};
+use rustls::{OtherError, PeerIncompatible, PeerMisbehaved, RootCertStore, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -92,10 +95,31 @@ enum Mode {
     Record,
 }
 
+/// Has no certificate for the server, and remembers that it was asked for one.
+#[derive(Debug, Default)]
+struct AskedForCertificate(AtomicBool);
+
+impl ResolvesClientCert for AskedForCertificate {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.store(true, Relaxed);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
+}
+
 /// The reason why a certificate is not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.code())]
-struct Rejected(FailureCode);
+struct Rejected(FailureCode, Option<Cause>);
+
+impl From<FailureCode> for Rejected {
+    fn from(code: FailureCode) -> Self {
+        Self(code, None)
+    }
+}
 
 /// The server's certificate and the reason against it, as [`Mode::Record`] keeps them.
 #[derive(Debug, Default)]
@@ -120,45 +144,58 @@ impl Verifier {
         intermediates: &[CertificateDer<'_>],
         name: &ServerName<'_>,
         now: UnixTime,
-    ) -> Result<(), FailureCode> {
+    ) -> Result<(), Rejected> {
         if certificate::has_weak_key(leaf) {
-            return Err(FailureCode::TlsLegacy);
+            return Err(FailureCode::TlsLegacy.into());
+        }
+        if certificate::is_version_1(leaf) {
+            return Err(Rejected(FailureCode::TlsUntrusted, Some(Cause::CertificateVersion1)));
         }
         if self.pinned.iter().any(|pinned| pinned == leaf) {
             let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
             return match certificate::validity(leaf, now) {
-                Some(Ordering::Less) => Err(FailureCode::TlsNotYetValid),
-                Some(Ordering::Greater) => Err(FailureCode::TlsExpired),
+                Some(Ordering::Less) => Err(FailureCode::TlsNotYetValid.into()),
+                Some(Ordering::Greater) => Err(FailureCode::TlsExpired.into()),
                 _ => ParsedCertificate::try_from(leaf)
                     .and_then(|parsed| verify_server_name(&parsed, name))
-                    .map_err(|error| code_of(&error, leaf)),
+                    .map_err(|error| reason_of(&error, leaf, name)),
             };
         }
         match self.inner.verify_server_cert(leaf, intermediates, name, &[], now) {
             Ok(_) => Ok(()),
-            Err(error) => Err(code_of(&error, leaf)),
+            Err(error) => Err(reason_of(&error, leaf, name)),
         }
     }
 }
 
-/// The failure code of a certificate that webpki does not trust.
-fn code_of(error: &Error, leaf: &CertificateDer<'_>) -> FailureCode {
-    let Error::InvalidCertificate(error) = error else { return FailureCode::TlsUntrusted };
-    match error {
+/// The reason why webpki does not trust a certificate.
+fn reason_of(error: &Error, leaf: &CertificateDer<'_>, name: &ServerName<'_>) -> Rejected {
+    let Error::InvalidCertificate(error) = error else { return FailureCode::TlsUntrusted.into() };
+    let code = match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => FailureCode::TlsExpired,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             FailureCode::TlsNotYetValid
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            FailureCode::TlsNameMismatch
+            return Rejected(FailureCode::TlsNameMismatch, certificate::why_not_for(leaf, name));
         }
-        // A signature in the chain has a digest or key that is no longer accepted, such as SHA-1.
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            return Rejected(FailureCode::TlsUntrusted, Some(Cause::CertificateClientOnly));
+        }
+        // A signature in the chain has a digest that is no longer accepted, such as SHA-1, or one that ring has not.
+        CertificateError::UnsupportedSignatureAlgorithmContext { signature_algorithm_id, .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            signature_algorithm_id, ..
+        } if certificate::is_old_signature(signature_algorithm_id) => FailureCode::TlsLegacy,
         CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => FailureCode::TlsLegacy,
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            FailureCode::TlsUnsupported
+        }
         CertificateError::BadEncoding => FailureCode::TlsFailed,
         _ if certificate::signed_itself(leaf) => FailureCode::TlsSelfSigned,
         _ => FailureCode::TlsUntrusted,
-    }
+    };
+    code.into()
 }
 
 impl ServerCertVerifier for Verifier {
@@ -170,7 +207,7 @@ impl ServerCertVerifier for Verifier {
         _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let rejected = self.judge(leaf, intermediates, name, now).err().map(Rejected);
+        let rejected = self.judge(leaf, intermediates, name, now).err();
         if self.mode == Mode::Record {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             *seen = Seen { leaf: Some(leaf.clone().into_owned()), rejected };
@@ -218,13 +255,18 @@ pub(crate) struct TlsFailure {
     pub(crate) code: FailureCode,
     /// Whether the server's answer is no TLS at all.
     pub(crate) not_tls: bool,
-    /// Whether the server refused without a reason, as it does when it has no version or cipher in common with rustls.
+    /// Whether the server refused before it showed a certificate, as it does when it has no version or cipher in common
+    /// with rustls.
     pub(crate) refused: bool,
+    /// Whether the connection was lost, which says nothing about the server's TLS.
+    pub(crate) lost: bool,
+    /// The cause, where it is known.
+    pub(crate) reason: Option<Reason>,
 }
 
 impl TlsFailure {
     pub(crate) fn new(code: FailureCode) -> Self {
-        Self { code, not_tls: false, refused: false }
+        Self { code, not_tls: false, refused: false, lost: false, reason: None }
     }
 }
 
@@ -238,9 +280,14 @@ where
 {
     let setup = || {
         let verifier = Arc::new(trust.verifier(Mode::Record)?);
-        Ok::<_, Error>((Arc::clone(&verifier), config(verifier)?))
+        let mut config = config(Arc::clone(&verifier))?;
+        let asked = Arc::new(AskedForCertificate::default());
+        if let Some(config) = Arc::get_mut(&mut config) {
+            config.client_auth_cert_resolver = Arc::<AskedForCertificate>::clone(&asked);
+        }
+        Ok::<_, Error>((verifier, asked, config))
     };
-    let Ok((verifier, config)) = setup() else {
+    let Ok((verifier, asked, config)) = setup() else {
         return (Err(TlsFailure::new(FailureCode::TlsFailed)), None);
     };
     let result = handshake(config, host, stream, until).await;
@@ -267,14 +314,19 @@ where
             match (seen.leaf.is_some(), seen.rejected) {
                 (true, None) => (Ok(stream), facts),
                 (_, reason) => {
-                    let code = reason.map_or(FailureCode::TlsFailed, |Rejected(code)| code);
-                    (Err(TlsFailure::new(code)), facts)
+                    let reason = reason.unwrap_or(FailureCode::TlsFailed.into());
+                    (Err(reason.into()), facts)
                 }
             }
         }
         Err(mut failure) => {
-            if let Some(Rejected(code)) = seen.rejected {
-                failure.code = code;
+            failure.refused &= seen.leaf.is_none();
+            let alert = failure.reason.as_ref().is_some_and(|reason| reason.cause == Cause::TlsAlert);
+            if let Some(rejected) = seen.rejected {
+                failure = rejected.into();
+            } else if alert && asked.0.load(Relaxed) {
+                // TLS 1.2 has no alert of its own for a client without a certificate.
+                failure = TlsFailure::new(FailureCode::TlsClientCertificate);
             }
             (Err(failure), facts(None))
         }
@@ -299,17 +351,49 @@ where
     }
 }
 
+/// The rustls error inside an I/O error, if that is what it is.
+fn tls_error(error: &io::Error) -> Option<&Error> {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<Error>())
+}
+
+/// Whether the server has ended the connection because it wants a certificate of ours (RFC 8446 §6.2). In TLS 1.3 that
+/// comes after the handshake.
+pub(crate) fn wants_certificate(error: &io::Error) -> bool {
+    matches!(tls_error(error), Some(Error::AlertReceived(AlertDescription::CertificateRequired)))
+}
+
+/// An alert as RFC 8446 §6 writes it, with its number: `handshake_failure (40)`.
+fn alert_name(alert: AlertDescription) -> String {
+    let mut name = String::new();
+    for c in alert.as_str().unwrap_or("unknown").chars() {
+        if c.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    format!("{name} ({})", u8::from(alert))
+}
+
+impl From<Rejected> for TlsFailure {
+    fn from(Rejected(code, cause): Rejected) -> Self {
+        Self { reason: cause.map(Reason::from), ..Self::new(code) }
+    }
+}
+
 fn handshake_failure(error: &io::Error) -> TlsFailure {
-    let refused = TlsFailure { refused: true, ..TlsFailure::new(FailureCode::TlsFailed) };
-    let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
-        // The server has closed.
-        return refused;
+    let failed = TlsFailure::new(FailureCode::TlsFailed);
+    let Some(error) = tls_error(error) else {
+        // The server has closed, or the network has lost it.
+        return TlsFailure { refused: true, lost: true, reason: Some(Cause::TlsLost.into()), ..failed };
     };
     match error {
         Error::InvalidCertificate(CertificateError::Other(OtherError(other))) => {
-            TlsFailure::new(other.downcast_ref::<Rejected>().map_or(FailureCode::TlsUntrusted, |Rejected(code)| *code))
+            other.downcast_ref::<Rejected>().copied().unwrap_or(FailureCode::TlsUntrusted.into()).into()
         }
-        Error::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::InsufficientSecurity)
+        Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            TlsFailure::new(FailureCode::TlsClientCertificate)
+        }
+        Error::AlertReceived(AlertDescription::ProtocolVersion)
         | Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
@@ -318,10 +402,22 @@ fn handshake_failure(error: &io::Error) -> TlsFailure {
         | Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => {
             TlsFailure::new(FailureCode::TlsLegacy)
         }
-        Error::AlertReceived(AlertDescription::HandshakeFailure) => refused,
+        Error::AlertReceived(alert) => TlsFailure {
+            refused: matches!(
+                alert,
+                AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity
+            ),
+            reason: Some(Reason { cause: Cause::TlsAlert, detail: alert_name(*alert) }),
+            ..failed
+        },
+        // The server has chosen a key or signature that was not offered.
+        Error::PeerMisbehaved(
+            PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme
+            | PeerMisbehaved::SignedKxWithWrongAlgorithm,
+        ) => TlsFailure::new(FailureCode::TlsUnsupported),
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            TlsFailure { not_tls: true, ..TlsFailure::new(FailureCode::TlsFailed) }
+            TlsFailure { not_tls: true, ..failed }
         }
-        _ => TlsFailure::new(FailureCode::TlsFailed),
+        _ => failed,
     }
 }

@@ -55,6 +55,7 @@ impl<S: Carrier> Session<S> {
     /// for that.
     pub(crate) async fn body(&mut self, mail: &Mail, quiet: Instant) -> Result<Reply, Failure> {
         let failure = |error| classify::read_error(Stage::Message, error);
+        self.in_body = true;
         let mut encoder = Encoder::for_data(&mail.message);
         if self.connection.is_recording() {
             self.connection.record(&format!("<message, {} octets>", encoder.len()));
@@ -71,7 +72,9 @@ impl<S: Carrier> Session<S> {
         }
         self.connection.record(".");
         self.connection.write(b".\r\n", until).await.map_err(|_| unknown())?;
-        self.final_reply().await
+        let result = self.final_reply().await;
+        self.in_body = false;
+        result
     }
 
     /// The failure of a server that has sent something, or closed, where it should wait for the client. At no such place
@@ -205,5 +208,5 @@ fn accept(stage: Stage, reply: Reply) -> Result<Reply, Failure> {
 
 /// The failure of a mail that the server may or may not have.
 pub(crate) fn unknown() -> Failure {
-    Failure { stage: Stage::Message, code: FailureCode::MessageUnknown, reply: None }
+    Failure::new(Stage::Message, FailureCode::MessageUnknown)
 }

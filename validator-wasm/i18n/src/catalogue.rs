@@ -16,6 +16,8 @@ pub struct Catalogue {
     pub stages: BTreeMap<String, String>,
     /// The message and the remedy of every failure code.
     pub failures: BTreeMap<String, FailureText>,
+    /// The same for the causes of failures that are known more closely than their code says.
+    pub causes: BTreeMap<String, FailureText>,
     /// The texts of the test mail.
     pub test_message: TestMail,
     /// Advice on deliverability, by record and result, for instance `spf.none`.
@@ -58,6 +60,7 @@ pub fn catalogue(locale: Locale) -> &'static Catalogue {
     static NONE: Catalogue = Catalogue {
         stages: BTreeMap::new(),
         failures: BTreeMap::new(),
+        causes: BTreeMap::new(),
         test_message: TestMail { subject: String::new(), text: String::new() },
         advice: BTreeMap::new(),
     };
@@ -65,10 +68,11 @@ pub fn catalogue(locale: Locale) -> &'static Catalogue {
 }
 
 impl Catalogue {
-    /// The message and the remedy of a failure code, filled with the values. A code without sentences is its own
-    /// message.
-    pub fn failure(&self, code: &str, values: &[(&str, &str)]) -> (String, String) {
-        match self.failures.get(code) {
+    /// The message and the remedy, filled with the values: the sentences of the cause, where it has some, or of the
+    /// code. A code without sentences is its own message.
+    pub fn failure(&self, code: &str, cause: Option<&str>, values: &[(&str, &str)]) -> (String, String) {
+        let of_cause = cause.and_then(|cause| self.causes.get(cause));
+        match of_cause.or_else(|| self.failures.get(code)) {
             Some(text) => (fill(&text.message, values), fill(&text.remedy, values)),
             None => (code.to_owned(), String::new()),
         }
@@ -89,8 +93,9 @@ mod tests {
             assert!(other.stages.keys().eq(english.stages.keys()), "{locale:?}");
             assert!(other.failures.keys().eq(english.failures.keys()), "{locale:?}");
             assert!(other.advice.keys().eq(english.advice.keys()), "{locale:?}");
-            for (code, failure) in &english.failures {
-                let theirs = &other.failures[code];
+            assert!(other.causes.keys().eq(english.causes.keys()), "{locale:?}");
+            for (code, failure) in english.failures.iter().chain(&english.causes) {
+                let theirs = other.failures.get(code).unwrap_or_else(|| &other.causes[code]);
                 assert!(!theirs.message.is_empty() && !theirs.remedy.is_empty(), "{locale:?} {code}");
                 assert_eq!(
                     placeholders(&theirs.message),
@@ -110,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_code_without_sentences_is_its_own_message() {
-        let (message, remedy) = catalogue(Locale::German).failure("tls.no_such_code", &[]);
+        let (message, remedy) = catalogue(Locale::German).failure("tls.no_such_code", None, &[]);
         assert_eq!((message.as_str(), remedy.as_str()), ("tls.no_such_code", ""));
     }
 }

@@ -6,8 +6,9 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use lettre::Address;
-use lettre::message::header::ContentType;
-use lettre::message::{Attachment, Body, Mailbox, Message, MultiPart, SinglePart};
+use lettre::address::Envelope;
+use lettre::message::header::{self, ContentType};
+use lettre::message::{Attachment, Body, Mailbox, Mailboxes, Message, MessageBuilder, MultiPart, SinglePart};
 use ownpost_domain::event::{Event, Person, Recipient};
 use ownpost_domain::settings::Settings;
 
@@ -55,9 +56,8 @@ pub enum BuildError {
 pub fn build(parts: &Parts<'_>, templates: &Templates) -> Result<Vec<u8>, BuildError> {
     let Parts { event, recipient, settings, .. } = parts;
     let sender = Person { address: settings.sender_address.clone(), name: settings.sender_name.clone() };
-    let mut builder = Message::builder()
-        .from(mailbox(&sender, "the sender")?)
-        .to(mailbox(&recipient.person, "the recipient")?)
+    let (from, to) = (mailbox(&sender, "the sender")?, mailbox(&recipient.person, "the recipient")?);
+    let mut builder = begin(&from, to)?
         .message_id(Some(format!("<{}>", parts.message_id)))
         .date(SystemTime::try_from(parts.now).unwrap_or(SystemTime::UNIX_EPOCH))
         .header(AutoSubmitted);
@@ -81,10 +81,11 @@ pub fn build(parts: &Parts<'_>, templates: &Templates) -> Result<Vec<u8>, BuildE
         MultiPart::alternative().singlepart(text.clone()).singlepart(SinglePart::html(line_feeds(&html)))
     });
     if event.attachments.is_empty() {
-        return Ok(match alternative {
-            Some(alternative) => builder.multipart(alternative)?.formatted(),
-            None => builder.singlepart(text)?.formatted(),
-        });
+        let message = match alternative {
+            Some(alternative) => builder.multipart(alternative)?,
+            None => builder.singlepart(text)?,
+        };
+        return Ok(finish(message, from));
     }
     let mut mixed = match alternative {
         Some(alternative) => MultiPart::mixed().multipart(alternative),
@@ -97,7 +98,23 @@ pub fn build(parts: &Parts<'_>, templates: &Templates) -> Result<Vec<u8>, BuildE
             Attachment::new(file.filename.clone()).body(Body::new(file.bytes.clone()), content_type),
         );
     }
-    Ok(builder.multipart(mixed)?.formatted())
+    Ok(finish(builder.multipart(mixed)?, from))
+}
+
+/// A message from one mailbox to another, to be ended by [`finish`].
+///
+/// The builder reads From and the envelope back out of the header, and does not understand a quoted local part there. So
+/// it gets the envelope, and another From until the message is built.
+pub(super) fn begin(from: &Mailbox, to: Mailbox) -> Result<MessageBuilder, lettre::error::Error> {
+    let envelope = Envelope::new(Some(from.email.clone()), vec![to.email.clone()])?;
+    let stand_in = Mailbox::new(None, Address::new_dangerous("x", "ownpost.invalid"));
+    Ok(Message::builder().envelope(envelope).from(stand_in).to(to))
+}
+
+/// The message from this mailbox, as it goes over the wire.
+pub(super) fn finish(mut message: Message, from: Mailbox) -> Vec<u8> {
+    message.headers_mut().set(header::From::from(Mailboxes::from(from)));
+    message.formatted()
 }
 
 fn mailbox(person: &Person, what: &'static str) -> Result<Mailbox, BuildError> {
@@ -198,6 +215,26 @@ mod tests {
         event["replyTo"] = serde_json::Value::Null;
         let (_, header) = built(&event);
         assert!(header.contains(&"Reply-To: help@acme.test".to_owned()), "{header:?}");
+    }
+
+    #[test]
+    fn a_quoted_local_part_goes_into_the_header_as_it_is() {
+        let mut event = event();
+        for quoted in [r#""xxx.yyy."@example.jp"#, r#""ann b"@example.jp"#, r#""a,b>\"c"@example.jp"#] {
+            event["recipients"] = serde_json::json!([{"address": quoted}]);
+            event["replyTo"] = serde_json::json!({"address": quoted});
+            let (_, header) = built(&event);
+            assert!(header.contains(&format!("To: {quoted}")), "{header:?}");
+            assert!(header.contains(&format!("Reply-To: {quoted}")), "{header:?}");
+            event["recipients"][0]["name"] = "Jan".into();
+            let (_, header) = built(&event);
+            assert!(header.contains(&format!("To: Jan <{quoted}>")), "{header:?}");
+            let address = quoted.parse::<Address>().unwrap();
+            let builder = begin(&address.clone().into(), address.clone().into()).unwrap();
+            let message = finish(builder.body(String::new()).unwrap(), address.into());
+            let message = String::from_utf8(message).unwrap();
+            assert!(message.starts_with(&format!("From: {quoted}\r\nTo: {quoted}\r\n")), "{message}");
+        }
     }
 
     #[test]

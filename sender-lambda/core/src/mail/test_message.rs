@@ -3,13 +3,15 @@
 use std::time::SystemTime;
 
 use jiff::Timestamp;
+use lettre::Address;
+use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
-use lettre::message::{Mailbox, Message};
 use ownpost_domain::settings::Settings;
 use ownpost_i18n::{Locale, catalogue, fill};
 use ownpost_smtp::TestMail;
 
 use super::auto_submitted::AutoSubmitted;
+use super::build::{begin, finish};
 
 /// Builds it. Without a recipient it is addressed to the sender: a test that ends after MAIL FROM announces its size.
 /// `unique` makes the Message-ID. `None` when an address is not one that a message can carry.
@@ -21,11 +23,12 @@ pub fn build(
     unique: u128,
 ) -> Option<TestMail> {
     let words = &catalogue(Locale::of(locale)).test_message;
-    let sender = settings.sender_address.parse::<lettre::Address>().ok()?;
+    let sender = settings.sender_address.parse::<Address>().ok()?;
+    let recipient: Address = recipient.unwrap_or(&settings.sender_address).parse().ok()?;
     let message_id = format!("ownpost-test.{unique:032x}@{}", sender.domain());
-    let message = Message::builder()
-        .from(Mailbox::new(settings.sender_name.clone(), sender))
-        .to(Mailbox::new(None, recipient.unwrap_or(&settings.sender_address).parse().ok()?))
+    let from = Mailbox::new(settings.sender_name.clone(), sender);
+    let message = begin(&from, Mailbox::new(None, recipient))
+        .ok()?
         .subject(words.subject.clone())
         .date(SystemTime::try_from(now).unwrap_or(SystemTime::UNIX_EPOCH))
         .message_id(Some(format!("<{message_id}>")))
@@ -33,5 +36,5 @@ pub fn build(
         .header(ContentType::TEXT_PLAIN)
         .body(fill(&words.text, &[("host", &settings.host)]))
         .ok()?;
-    Some(TestMail { message_id, message: message.formatted().into() })
+    Some(TestMail { message_id, message: finish(message, from).into() })
 }

@@ -178,7 +178,7 @@ impl Script {
 }
 
 fn failure(stage: Stage, code: FailureCode, said: u16) -> Failure {
-    Failure { stage, code, reply: (said != 0).then(|| reply(said)) }
+    Failure { reply: (said != 0).then(|| reply(said)), ..Failure::new(stage, code) }
 }
 
 fn tls(not_after: String) -> TlsFacts {
@@ -244,8 +244,7 @@ impl Fake for Script {
         let status = if ok { StageStatus::Passed } else { StageStatus::Failed };
         let stage = StageResult { stage: Stage::Auth, status, ms: 1.0, detail: StageDetail::default() };
         on_stage(&stage);
-        let failure =
-            (!ok).then_some(Failure { stage: Stage::Auth, code: FailureCode::AuthRejected, reply: None });
+        let failure = (!ok).then_some(Failure::new(Stage::Auth, FailureCode::AuthRejected));
         let message =
             |recipient| TestMessage { message_id: "t@x".to_owned(), recipient, reply: "250 ok".to_owned() };
         Probe {

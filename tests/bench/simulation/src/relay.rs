@@ -115,8 +115,9 @@ impl Said {
     pub fn outcome(self) -> &'static Outcome {
         static OUTCOMES: LazyLock<[Outcome; 7]> = LazyLock::new(|| {
             let reply = |code| Reply { code, enhanced: None, text: "reply".to_owned() };
-            let failure =
-                |stage, code, said: Option<u16>| Err(Failure { stage, code, reply: said.map(reply) });
+            let failure = |stage, code, said: Option<u16>| {
+                Err(Failure { reply: said.map(reply), ..Failure::new(stage, code) })
+            };
             [
                 Ok(reply(250)),
                 failure(Stage::Recipient, FailureCode::RecipientRejected, Some(550)),
