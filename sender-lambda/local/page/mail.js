@@ -30,6 +30,7 @@ export function caughtMail(place) {
   let mails = [];
   /** @type {string | null} */
   let next = null;
+  let wanted = PAGE;
   place.append(list, note, older);
 
   /**
@@ -47,15 +48,20 @@ export function caughtMail(place) {
     const newest = await page();
     const oldest = newest.mail.at(-1)?.id;
     const known = mails.findIndex(({ id }) => id === oldest);
-    // Older pages that were asked for stay, unless there are so many new mails that some between are missing.
+    // Older pages stay that were asked for, unless so many mails are new that some between are missing.
     if (known < 0) next = newest.next;
     mails = known < 0 ? newest.mail : [...newest.mail, ...mails.slice(known + 1)];
+    if (mails.length > wanted) {
+      mails = mails.slice(0, wanted);
+      next = mails[wanted - 1].id;
+    }
     show();
   }
 
   async function more() {
     if (next === null) return;
     const following = await page(next);
+    wanted += PAGE;
     mails = [...mails, ...following.mail];
     next = following.next;
     show();
@@ -63,6 +69,8 @@ export function caughtMail(place) {
 
   function show() {
     list.replaceChildren(...mails.map((entry) => draw(entry)));
+    const ids = new Set(mails.map(({ id }) => id));
+    for (const id of shown.keys()) if (!ids.has(id)) shown.delete(id);
     note.textContent = 'No mail yet.';
     note.hidden = mails.length > 0;
     older.hidden = next === null;

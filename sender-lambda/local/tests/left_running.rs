@@ -54,6 +54,28 @@ fn the_database_file_is_whole_after_a_stop() {
 }
 
 #[test]
+fn a_closed_terminal_is_a_stop_and_under_nohup_it_is_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let local = Local::start(folder.path());
+    local.signal("HUP");
+    local.wait();
+    assert!(!folder.path().join("ownpost.db-wal").exists(), "the WAL is in the database");
+
+    let mut command = Command::new("sh");
+    let data = folder.path().to_str().expect("UTF-8");
+    command
+        .args(["-c", "trap '' HUP; exec \"$0\" local --port 0 --data \"$1\""])
+        .args([env!("CARGO_BIN_EXE_ownpost"), data])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin");
+    let local = Local::start_as(command);
+    local.signal("HUP");
+    std::thread::sleep(Duration::from_millis(500));
+    local.token("acme");
+    local.stop();
+}
+
+#[test]
 fn an_array_of_rubbish_gets_a_small_answer() {
     let folder = tempfile::tempdir().expect("a folder");
     let local = Local::start(folder.path());

@@ -52,9 +52,11 @@ async fn serve(config: Config, args: &LocalArgs) -> Result<(), String> {
             format!("port {} cannot be listened on: {error}", args.port)
         }
     })?;
+    // Before the store is open, so that no signal ends the process without closing it.
+    let signals = Signals::new().map_err(|error| error.to_string())?;
     let store = Store::open(&data, Arc::new(Timestamp::now)).map_err(|error| error.to_string())?;
     let store = Arc::new(store);
-    let ended = serve_from(&store, &data, listener, config).await;
+    let ended = serve_from(&store, &data, listener, config, signals).await;
     // Whatever the end was, and although tasks that go on still hold the store: they get errors from here on.
     let closed = tokio::task::spawn_blocking(move || store.close()).await;
     ended.and(closed.map_err(|error| error.to_string()))
@@ -78,6 +80,7 @@ async fn serve_from(
     data: &Path,
     listener: TcpListener,
     mut config: Config,
+    mut signals: Signals,
 ) -> Result<(), String> {
     let port = listener.local_addr().map_err(|error| error.to_string())?.port();
     let shares = Shares::of_this_process();
@@ -93,7 +96,6 @@ async fn serve_from(
     let app = Arc::new(app);
 
     let (stop, stopped) = watch::channel(false);
-    let mut signals = Signals::new().map_err(|error| error.to_string())?;
     let worker = tokio::spawn(worker::run(app.clone(), store.clone(), stopped.clone()));
     // These need no end in order: their next run does what is left.
     tokio::spawn(worker::watch(app.clone(), stopped.clone()));
@@ -136,21 +138,44 @@ async fn serve_from(
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// The terminal was closed; `None` under `nohup`.
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 impl Signals {
     /// From here on they do not end the process by themselves.
     fn new() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup,
+        })
     }
 
     /// Waits for the next one.
     async fn next(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = hangup => {}
         }
     }
+}
+
+/// Whether this process was started with SIGHUP ignored, as `nohup` does (Linux; elsewhere it counts as not ignored).
+fn ignores_hangup() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    // Bit 0 is signal 1, SIGHUP.
+    mask & 1 == 1
 }
 
 /// The folder of the data without `--data` (XDG base directories).

@@ -43,6 +43,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 #[derive(Default)]
 pub(super) struct Peer {
     whole: AtomicBool,
+    /// Whether a request of it has been answered: it is worth more than one that has sent none.
+    answered: AtomicBool,
     leave: Notify,
 }
 
@@ -66,6 +68,7 @@ struct Answering(Arc<Peer>);
 
 impl Drop for Answering {
     fn drop(&mut self) {
+        self.0.answered.store(true, Ordering::Relaxed);
         self.0.whole.store(false, Ordering::Relaxed);
     }
 }
@@ -79,9 +82,12 @@ impl Open {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes the oldest connection that has no whole request.
+    /// Closes the oldest connection that has no whole request, and of these rather one that never had any.
     fn close_oldest_idle(&self) {
-        if let Some(peer) = self.lock().values().find(|peer| !peer.is_busy()) {
+        let open = self.lock();
+        let idle = || open.values().filter(|peer| !peer.is_busy());
+        let useless = idle().find(|peer| !peer.answered.load(Ordering::Relaxed));
+        if let Some(peer) = useless.or_else(|| idle().next()) {
             peer.leave.notify_one();
         }
     }
