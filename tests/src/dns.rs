@@ -9,8 +9,9 @@ use hickory_resolver::proto::rr::rdata::{A, AAAA, TXT};
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
 use tokio::net::UdpSocket;
 
-/// Starts the server. `answer` holds addresses separated by spaces, or `NXDOMAIN`, `NODATA`, `SERVFAIL`, `SILENCE`;
-/// then, after each ` | `, a TXT record as `name=text`.
+/// Starts the server. `answer` holds addresses separated by spaces, or `NXDOMAIN`, `NODATA`, `SERVFAIL`, `SILENCE`, or
+/// `DROPS-AAAA` and addresses for a server that does not answer questions for AAAA; then, after each ` | `, a TXT record as
+/// `name=text`.
 pub async fn start(answer: &str) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
     let address = socket.local_addr().expect("its address");
@@ -22,7 +23,13 @@ pub async fn start(answer: &str) -> SocketAddr {
             if answer == "SILENCE" {
                 continue;
             }
-            let reply = reply(&question, &answer);
+            let dropped = answer.strip_prefix("DROPS-AAAA ");
+            if dropped.is_some()
+                && question.queries.iter().any(|query| query.query_type() == RecordType::AAAA)
+            {
+                continue;
+            }
+            let reply = reply(&question, dropped.unwrap_or(&answer));
             let _ = socket.send_to(&reply.to_vec().expect("a message"), from).await;
         }
     });

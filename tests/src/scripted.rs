@@ -83,6 +83,8 @@ impl Scripted {
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
+        // A second address of the same server, for names that have two.
+        let second = TcpListener::bind(("127.0.0.2", address.port())).await.ok();
         let seen = Arc::<Mutex<Seen>>::default();
         let shared = Arc::clone(&seen);
         tokio::spawn(async move {
@@ -91,7 +93,12 @@ impl Scripted {
             } else {
                 Box::new(connections.into_iter())
             };
-            while let Ok((stream, _)) = listener.accept().await {
+            loop {
+                let accepted = tokio::select! {
+                    accepted = listener.accept() => accepted,
+                    accepted = accept(second.as_ref()) => accepted,
+                };
+                let Ok((stream, _)) = accepted else { break };
                 let script = scripts.next();
                 let (shared, certificates) = (Arc::clone(&shared), Arc::clone(&certificates));
                 shared.lock().expect("unpoisoned").connections += 1;
@@ -123,6 +130,14 @@ impl Scripted {
     /// How many connections there were.
     pub fn connections(&self) -> usize {
         self.seen.lock().expect("unpoisoned").connections
+    }
+}
+
+/// The next connection to this listener; never one without it.
+async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -4,12 +4,12 @@
 //! A file's head is lines of `key: value`, a line `---` ends it, and the script ([`ownpost_tests::scripted`])
 //! follows. Keys:
 //! - `security` (starttls), `auth` (password | oauth2 | none; password), `to` (the recipient; none), `host`
-//!   (127.0.0.1), `ehlo`, `from` (the sender; noreply@example.org), `trust` (ca | none; ca).
+//!   (127.0.0.1), `ehlo` (none: not set), `from` (the sender; noreply@example.org), `trust` (ca | none; ca).
 //! - `short` a step whose timeout is short; the others' are long.
 //! - `expect` the failure code, or `ok`; `stage`, `field`, `smtp` (code, enhanced code), `fix` (JSON; without
 //!   it none is looked for).
 //! - `dns` what the name server says of every name: addresses, NXDOMAIN, NODATA, SERVFAIL, SILENCE.
-//! - `token` what the token endpoint answers: status and body.
+//! - `token` what the token endpoint answers: status and body; `token-wire` its octets, behind which it closes.
 //! - `listen`: `no` (nothing listens on the port), `full` (connections are not taken), `elsewhere` (the script is
 //!   on another port, `ELSEWHERE` in `fix`). `loose: yes` does not mind where the client leaves the script.
 //! - `shows`, `hides` what the report contains and what it does not.
@@ -90,7 +90,10 @@ impl Dialogue {
             sender_address: self.get("from").unwrap_or("noreply@example.org").to_owned(),
             sender_name: Some("Example".into()),
             reply_to: None,
-            ehlo_name: Some(self.get("ehlo").unwrap_or("client.example.org").to_owned()),
+            ehlo_name: match self.get("ehlo") {
+                Some("none") => None,
+                name => Some(name.unwrap_or("client.example.org").to_owned()),
+            },
             ca_pem: (self.get("trust") != Some("none")).then(|| certificates.ca_pem().to_owned()),
             routing: Routing::default(),
         }
@@ -130,7 +133,7 @@ impl Dialogue {
             allow_networks: vec!["127.0.0.0/8".into(), "::1/128".into(), "224.0.0.1/32".into()],
             allow_ports: ports.to_vec(),
             dns_server,
-            extra_ca_file: self.get("token").map(|_| ca_file.path().to_owned()),
+            extra_ca_file: self.get("token").or(self.get("token-wire")).map(|_| ca_file.path().to_owned()),
             ..Config::default()
         };
         config.network().unwrap().with_timeouts(timeouts, timeouts)
@@ -188,15 +191,19 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<C
         Some("full") => full_port().await,
         Some(other) => panic!("no way to listen: {other}"),
     };
-    let token = match dialogue.get("token") {
+    let token = match dialogue.get("token").or(dialogue.get("token-wire")) {
         None => None,
         Some(answer) => {
             let (status, body) = answer.split_once(' ').unwrap_or((answer, ""));
             let length = body.len();
-            let script = format!(
-                "TLS\nC: <request>\nS: HTTP/1.1 {status} x\nS: Content-Type: application/json\n\
+            let wire =
+                dialogue.get("token-wire").map(|wire| format!("TLS\nC: <request>\nS! {wire}\nCLOSE\n"));
+            let script = wire.unwrap_or_else(|| {
+                format!(
+                    "TLS\nC: <request>\nS: HTTP/1.1 {status} x\nS: Content-Type: application/json\n\
                  S: Content-Length: {length}\nS! \\r\\n{body}\n"
-            );
+                )
+            });
             Some(Scripted::start(&script, Arc::clone(certificates)).await)
         }
     };

@@ -285,6 +285,46 @@ causes! {
     TlsLost = "tls.lost", "security";
     /// The server ended the handshake with an alert.
     TlsAlert = "tls.alert", "security";
+    /// A greeting that began and did not end in time.
+    GreetingUnfinished = "greeting.unfinished", "host";
+    /// No mechanism that goes with OAuth 2, which is chosen.
+    MechanismOauth2 = "mechanism.oauth2", "authMethod";
+    /// 530 although the settings sign in.
+    RequiredSignedIn = "required.signed_in", "authMethod";
+    /// The token endpoint refuses the client's secret.
+    OauthSecretWrong = "oauth.secret_wrong", "oauth2.clientSecret";
+    /// The client's secret has expired.
+    OauthSecretExpired = "oauth.secret_expired", "oauth2.clientSecret";
+    /// The token endpoint does not know the client.
+    OauthClientUnknown = "oauth.client_unknown", "oauth2.clientId";
+    /// RFC 6749's `invalid_client`: the ID or the secret.
+    OauthClient = "oauth.client", "oauth2.clientSecret";
+    /// Nobody has consented to this access.
+    OauthConsent = "oauth.consent", "oauth2";
+    /// The grant has expired or is revoked.
+    OauthGrantEnded = "oauth.grant_ended", "oauth2.refreshToken";
+    /// The account has to sign in in person.
+    OauthInteraction = "oauth.interaction", "oauth2.refreshToken";
+    /// The tenant in the token URL is unknown.
+    OauthTenant = "oauth.tenant", "oauth2.tokenUrl";
+    /// The scope is wrong.
+    OauthScope = "oauth.scope", "oauth2.scope";
+    /// The client may not use this grant.
+    OauthGrantType = "oauth.grant_type", "oauth2.grant";
+    /// The endpoint's answer holds no token and no error.
+    OauthNotJson = "oauth.not_json", "oauth2.tokenUrl";
+    /// 404 and the like.
+    OauthNotFound = "oauth.not_found", "oauth2.tokenUrl";
+    /// A redirect, which is not followed.
+    OauthRedirect = "oauth.redirect", "oauth2.tokenUrl";
+    /// The endpoint cannot be reached.
+    OauthUnreachable = "oauth.unreachable", "oauth2.tokenUrl";
+    /// The endpoint's certificate is not trusted.
+    OauthTls = "oauth.tls", "oauth2.tokenUrl";
+    /// The relay refuses the token.
+    OauthTokenRefused = "oauth.token_refused", "username";
+    /// Another error of the endpoint.
+    OauthOther = "oauth.other", "oauth2";
     /// 503 to EHLO: the server expects another command.
     EhloOutOfStep = "ehlo.out_of_step", "host";
     /// 500 or 502 to EHLO: the server knows only HELO, and so neither TLS nor AUTH.

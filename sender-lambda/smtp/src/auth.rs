@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ownpost_domain::failure::{Failure, FailureCode, Reply, Stage};
+use ownpost_domain::failure::{Cause, Failure, FailureCode, Reason, Reply, Stage};
 use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Auth, Settings};
 use zeroize::Zeroizing;
@@ -46,14 +46,20 @@ impl Secure {
             Auth::None => return Ok(None),
             Auth::Password { username, password } => Credentials::Password { username, password },
             Auth::OAuth2(oauth2) => {
-                let token = oauth::token(network, oauth2, self.limits).await.map_err(fail)?;
+                let token = oauth::token(network, oauth2, self.limits).await.map_err(|(code, reason)| {
+                    // The endpoint could echo a secret.
+                    let reason = reason
+                        .map(|reason| Reason { detail: self.connection.clean(&reason.detail), ..reason });
+                    Failure { reason, ..fail(code) }
+                })?;
                 self.connection.hide(token.expose());
                 Credentials::Token { username: &oauth2.username, token }
             }
         };
         let mut refused = None;
+        let mut challenge = None;
         for mechanism in mechanisms {
-            match attempt(self, mechanism, &credentials, settings).await? {
+            match attempt(self, mechanism, &credentials, settings, &mut challenge).await? {
                 // Only 235 accepts. Any other positive reply means that the two sides are out of step.
                 reply if reply.code == 235 => return Ok(Some(mechanism.name())),
                 reply if classify::is_mechanism_refused(&reply) => refused = Some(reply),
@@ -65,7 +71,12 @@ impl Secure {
                         }
                         _ => Credential::Password,
                     };
-                    return Err(classify::auth_refusal(reply, credential));
+                    let detail = challenge.unwrap_or_else(|| reply.code.to_string());
+                    let mut failure = classify::auth_refusal(reply, credential);
+                    if failure.code == FailureCode::AuthOauthFailed && failure.reason.is_none() {
+                        failure.reason = Some(Reason { cause: Cause::OauthTokenRefused, detail });
+                    }
+                    return Err(failure);
                 }
             }
         }
@@ -78,6 +89,7 @@ async fn attempt(
     mechanism: Mechanism,
     credentials: &Credentials<'_>,
     settings: &Settings,
+    challenge: &mut Option<String>,
 ) -> Result<Reply, Failure> {
     match (mechanism, credentials) {
         (Mechanism::Login, Credentials::Password { username, password }) => {
@@ -110,12 +122,25 @@ async fn attempt(
             }
             // The challenge holds the error; an empty answer (XOAUTH2) or ^A (RFC 7628 §3.2.3) asks for the
             // final reply.
+            *challenge = challenge_status(&reply.text);
             answer(session, if mechanism == Mechanism::XOauth2 { "" } else { "AQ==" }).await
         }
         (_, Credentials::Password { .. }) => {
             Err(Failure::new(Stage::Auth, FailureCode::AuthMechanismUnsupported))
         }
     }
+}
+
+/// The status in a server's challenge: JSON in base64 (RFC 7628 §3.2.2), as a number (XOAUTH2) or a word.
+fn challenge_status(text: &str) -> Option<String> {
+    let json = STANDARD.decode(text.trim()).ok()?;
+    let challenge: serde_json::Value = serde_json::from_slice(&json).ok()?;
+    let status = match challenge.get("status")? {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let status: String = status.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(32).collect();
+    (!status.is_empty()).then_some(status)
 }
 
 /// Turns a 235 that comes before the password was sent into a reply that accepts nothing.

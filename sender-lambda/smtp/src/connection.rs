@@ -188,6 +188,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.taken < self.input.len()
     }
 
+    /// Waits for the server's first octets.
+    pub(crate) async fn wait_for_input(&mut self, until: Instant) -> Result<(), ReadError> {
+        if self.has_input() {
+            return Ok(());
+        }
+        timeout_at(until, self.fill()).await.unwrap_or(Err(ReadError::Timeout))
+    }
+
     /// Reads one reply as it stands on the wire.
     pub(crate) async fn raw_reply(&mut self, until: Instant) -> Result<RawReply, ReadError> {
         match timeout_at(until, self.read_reply()).await {

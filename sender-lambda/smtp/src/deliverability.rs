@@ -49,7 +49,7 @@ async fn spf(network: &Network, sender: &str, domain: &str, host: &str, addresse
     if includes_provider(record, host) {
         return DnsFinding::new("pass", Some(record));
     }
-    let authenticator = MessageAuthenticator(network.resolver.clone());
+    let authenticator = MessageAuthenticator(network.resolvers.any().clone());
     let mut result = "unknown";
     for &address in addresses {
         let question = SpfParameters::verify_mail_from(address, domain, domain, sender);
@@ -144,7 +144,7 @@ async fn dmarc(network: &Network, domain: &str) -> DnsFinding {
 
 /// The TXT records of a name, each with its strings joined; `None` when nobody knows.
 async fn texts(network: &Network, name: &str) -> Option<Vec<String>> {
-    match network.resolver.txt_lookup(format!("{name}.")).await {
+    match network.resolvers.any().txt_lookup(format!("{name}.")).await {
         Ok(found) => Some(
             found
                 .answers()

@@ -3,8 +3,10 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use hickory_resolver::config::{ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts};
 use hickory_resolver::config::{ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
@@ -21,6 +23,30 @@ const MAX_ADDRESSES: usize = 16;
 /// How long one address is tried alone before the next is tried too (RFC 8305 §8).
 const STAGGER: Duration = Duration::from_millis(250);
 
+/// How long the answer for one address family may take once that for the other is there.
+const OTHER_FAMILY: Duration = Duration::from_secs(1);
+
+/// A resolver for each address family.
+pub(crate) struct Resolvers {
+    v4: TokioResolver,
+    v6: TokioResolver,
+}
+
+impl Resolvers {
+    /// The same name server for both.
+    pub(crate) fn new(server: Option<SocketAddr>) -> Result<Self, NetError> {
+        Ok(Self {
+            v4: resolver(server, LookupIpStrategy::Ipv4Only)?,
+            v6: resolver(server, LookupIpStrategy::Ipv6Only)?,
+        })
+    }
+
+    /// One of them, for other records.
+    pub(crate) fn any(&self) -> &TokioResolver {
+        &self.v4
+    }
+}
+
 /// An endpoint that has passed the check: the only thing that [`connect`] dials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Checked(SocketAddr);
@@ -33,7 +59,7 @@ impl Checked {
 }
 
 /// The resolver: the operator's name server, or the system's.
-pub(crate) fn resolver(server: Option<SocketAddr>) -> Result<TokioResolver, NetError> {
+fn resolver(server: Option<SocketAddr>, strategy: LookupIpStrategy) -> Result<TokioResolver, NetError> {
     let mut builder = match server {
         Some(server) => {
             let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
@@ -49,7 +75,7 @@ pub(crate) fn resolver(server: Option<SocketAddr>) -> Result<TokioResolver, NetE
         }),
     };
     let options: &mut ResolverOpts = builder.options_mut();
-    options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+    options.ip_strategy = strategy;
     options.timeout = Duration::from_secs(2);
     options.attempts = 2;
     options.cache_size = 64;
@@ -65,7 +91,7 @@ pub(crate) fn resolver(server: Option<SocketAddr>) -> Result<TokioResolver, NetE
 /// The addresses of a name or literal, each of them checked by `allowed`. An answer that contains any forbidden
 /// address forbids the name.
 pub(crate) async fn resolve(
-    resolver: &TokioResolver,
+    resolvers: &Resolvers,
     host: &str,
     port: u16,
     allowed: impl Fn(SocketAddr) -> bool,
@@ -76,11 +102,7 @@ pub(crate) async fn resolve(
     } else {
         // The final dot keeps search domains out: a name means the same wherever it is looked up.
         let name = format!("{}.", host.trim_end_matches('.'));
-        match timeout_at(until, resolver.lookup_ip(name)).await {
-            Ok(Ok(found)) => found.iter().collect(),
-            Ok(Err(error)) => return Err(resolve_failure(&error)),
-            Err(_) => return Err(FailureCode::ResolveTimeout),
-        }
+        look_up(resolvers, &name, until).await?
     };
     if addresses.is_empty() {
         return Err(FailureCode::ResolveNotFound);
@@ -90,6 +112,36 @@ pub(crate) async fn resolve(
         return Err(FailureCode::ResolveForbidden);
     }
     Ok(interleave(endpoints).into_iter().take(MAX_ADDRESSES).map(Checked).collect())
+}
+
+/// The addresses of both families. Once one family is there the other has a second more: some name servers drop what they
+/// do not know (RFC 4074), and an address that nobody has heard of is dialled by nobody.
+async fn look_up(resolvers: &Resolvers, name: &str, until: Instant) -> Result<Vec<IpAddr>, FailureCode> {
+    let (mut v4, mut v6) = (pin!(ask(&resolvers.v4, name, until)), pin!(ask(&resolvers.v6, name, until)));
+    let (first, second) = match select(v4.as_mut(), v6.as_mut()).await {
+        Either::Left((first, rest)) => (first, Either::Left(rest)),
+        Either::Right((first, rest)) => (first, Either::Right(rest)),
+    };
+    let until = if first.is_ok() { until.min(Instant::now() + OTHER_FAMILY) } else { until };
+    let second = timeout_at(until, second).await.unwrap_or(Err(FailureCode::ResolveTimeout));
+    match (first, second) {
+        (Ok(mut found), Ok(more)) => {
+            found.extend(more);
+            Ok(found)
+        }
+        (Ok(found), Err(_)) | (Err(_), Ok(found)) => Ok(found),
+        // That there is none of one family says nothing about the other.
+        (Err(FailureCode::ResolveNotFound), Err(code)) | (Err(code), Err(_)) => Err(code),
+    }
+}
+
+/// The addresses that this resolver knows.
+async fn ask(resolver: &TokioResolver, name: &str, until: Instant) -> Result<Vec<IpAddr>, FailureCode> {
+    match timeout_at(until, resolver.lookup_ip(name.to_owned())).await {
+        Ok(Ok(found)) => Ok(found.iter().collect()),
+        Ok(Err(error)) => Err(resolve_failure(&error)),
+        Err(_) => Err(FailureCode::ResolveTimeout),
+    }
 }
 
 fn resolve_failure(error: &NetError) -> FailureCode {

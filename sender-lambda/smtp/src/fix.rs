@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use ownpost_domain::failure::{Failure, FailureCode, Stage};
+use ownpost_domain::failure::{Cause, Failure, FailureCode, Stage};
 use ownpost_domain::settings::{Auth, Security, Settings};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -37,8 +37,9 @@ const USUAL: [(u16, Security); 6] = [
 const MAX_EXTRA: usize = 4;
 /// The most time for each step of a second connection, which is a guess while the admin waits.
 const STEP: Duration = Duration::from_secs(3);
-/// The time without a greeting after which a second connection tries whether the server expects TLS at once.
-const SILENCE: Duration = Duration::from_millis(2500);
+/// The time without an octet of a greeting after which a second connection tries whether the server expects TLS at once.
+/// Postfix' postscreen takes 6 seconds for its greeting, and remembers who talks meanwhile.
+const SILENCE: Duration = Duration::from_secs(7);
 
 /// Looks for an alternative that works, if another port or security could cure this failure.
 pub(crate) async fn look(
@@ -47,6 +48,10 @@ pub(crate) async fn look(
     failure: &Failure,
     limits: Limits,
 ) -> Option<Fix> {
+    // A server that has begun its greeting speaks SMTP here, and may mind a second connection.
+    if failure.reason.as_ref().is_some_and(|reason| reason.cause == Cause::GreetingUnfinished) {
+        return None;
+    }
     // The server may expect the other kind of TLS on this port. One that was silent for longer than `SILENCE` has been
     // tried by `behind_silence` already.
     let tried = failure.code == FailureCode::GreetingTimeout && limits.timeouts.greeting > SILENCE;

@@ -1,14 +1,14 @@
 //! What every connection shares.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
 use hickory_resolver::net::NetError;
 use ownpost_domain::settings::Settings;
 use rustls::pki_types::CertificateDer;
 
 use super::allowed::Allowed;
-use super::dial;
+use super::dial::Resolvers;
 use super::limits::Timeouts;
 use super::tls::Trust;
 use super::tokens::Tokens;
@@ -32,7 +32,7 @@ pub struct NetworkOptions {
 
 /// What every connection shares: the resolver, what may be dialled, what is trusted.
 pub struct Network {
-    pub(crate) resolver: TokioResolver,
+    pub(crate) resolvers: Resolvers,
     pub(crate) allowed: Allowed,
     pub(crate) trust: Trust,
     pub(crate) tokens: Tokens,
@@ -48,7 +48,7 @@ impl Network {
     /// The resolver cannot be set up.
     pub fn new(options: NetworkOptions) -> Result<Self, NetError> {
         Ok(Self {
-            resolver: dial::resolver(options.dns_server)?,
+            resolvers: Resolvers::new(options.dns_server)?,
             allowed: Allowed::new(options.allow_networks, options.allow_ports, options.allow_endpoints),
             trust: Trust::new(&options.extra_roots),
             tokens: Tokens::default(),
@@ -66,16 +66,38 @@ impl Network {
         self
     }
 
+    /// The same for a test whose caller waits: once connected, each step may take as long as the whole test.
+    #[must_use]
+    pub fn patient(mut self, deadline: Duration) -> Self {
+        let Timeouts { resolve, connect, .. } = self.test_timeouts;
+        self.test_timeouts = Timeouts {
+            resolve,
+            connect,
+            greeting: deadline,
+            tls: deadline,
+            auth: deadline,
+            command: deadline,
+            data: deadline,
+            done: deadline,
+        };
+        self
+    }
+
     pub(crate) fn trust_for(&self, settings: &Settings) -> Trust {
         settings.ca_pem.as_deref().map_or_else(|| self.trust.clone(), |pem| self.trust.with_pem(pem))
     }
 
-    /// The name to introduce ourselves with: the settings', the operator's, or the sender's domain, which is a
-    /// name in DNS as servers want it (RFC 5321 §4.1.4) where a Lambda's own is not.
-    pub(crate) fn ehlo_name(&self, settings: &Settings) -> String {
-        let name = settings.ehlo_name.as_deref().or(self.ehlo_name.as_deref()).unwrap_or_else(|| {
-            settings.sender_address.rsplit_once('@').map_or("localhost.localdomain", |(_, domain)| domain)
-        });
+    /// The name to introduce ourselves with: the settings', the operator's, or our own address as a literal (RFC 5321
+    /// §4.1.4), as mail programs give it. Never the sender's domain: to the customer's own server somebody else with its
+    /// domain is the oldest sign of a spammer.
+    pub(crate) fn ehlo_name(&self, settings: &Settings, local: Option<IpAddr>) -> String {
+        let Some(name) = settings.ehlo_name.as_deref().or(self.ehlo_name.as_deref()) else {
+            return match local {
+                Some(IpAddr::V4(address)) => format!("[{address}]"),
+                Some(IpAddr::V6(address)) => format!("[IPv6:{address}]"),
+                None => "localhost.localdomain".to_owned(),
+            };
+        };
         let ascii = idna::domain_to_ascii(name).unwrap_or_else(|_| "localhost.localdomain".to_owned());
         // The rules refuse such names; here they would be a second command.
         if name.chars().any(|c| c.is_control() || c == ' ') {

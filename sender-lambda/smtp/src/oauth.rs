@@ -11,7 +11,7 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
 use hyper::{Request, Uri};
-use ownpost_domain::failure::FailureCode;
+use ownpost_domain::failure::{Cause, FailureCode, Reason};
 use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Grant, OAuth2};
 use serde::Deserialize;
@@ -27,82 +27,162 @@ use super::{Network, dial, tls};
 
 /// The largest answer taken from a token endpoint. Tokens are JWTs of a few kilobytes.
 const MAX_ANSWER: usize = 64 * 1024;
+
+/// Why there is no token: the code, and the cause where it is known.
+pub(crate) type Refused = (FailureCode, Option<Reason>);
+
+/// A refusal for good.
+fn refused(cause: Cause) -> Refused {
+    (FailureCode::AuthOauthFailed, Some(cause.into()))
+}
+
+/// The endpoint cannot answer now.
+const LATER: Refused = (FailureCode::AuthTemporary, None);
+
 /// Gives an access token, from the cache or fetched. A refusal is `auth.oauth_failed`; an endpoint that cannot answer now
 /// is `auth.temporary`.
-pub(crate) async fn token(
-    network: &Network,
-    settings: &OAuth2,
-    limits: Limits,
-) -> Result<Secret, FailureCode> {
+pub(crate) async fn token(network: &Network, settings: &OAuth2, limits: Limits) -> Result<Secret, Refused> {
     let key = key(settings);
     if let Some(token) = network.tokens.get(&key) {
         return Ok(token);
     }
     let until = limits.until(limits.timeouts.auth);
-    let (token, life) = timeout_at(until, fetch(network, settings, limits))
-        .await
-        .unwrap_or(Err(FailureCode::AuthTemporary))?;
+    let (token, life) = timeout_at(until, fetch(network, settings, limits)).await.unwrap_or(Err(LATER))?;
     network.tokens.put(key, &token, life);
     Ok(token)
 }
 
 /// Fetches a token: dials the endpoint, posts the grant, reads the answer.
-async fn fetch(
-    network: &Network,
-    settings: &OAuth2,
-    limits: Limits,
-) -> Result<(Secret, Duration), FailureCode> {
-    let refused = FailureCode::AuthOauthFailed;
-    let url: Uri = settings.token_url.parse().map_err(|_| refused)?;
+async fn fetch(network: &Network, settings: &OAuth2, limits: Limits) -> Result<(Secret, Duration), Refused> {
+    let url: Uri = settings.token_url.parse().map_err(|_| refused(Cause::OauthNotFound))?;
     let stream = connect(network, &url, limits).await?;
     let request = request(settings, &url)?;
-    let (mut sender, connection) =
-        http1::handshake(Io(stream)).await.map_err(|_| FailureCode::AuthTemporary)?;
+    let (mut sender, connection) = http1::handshake(Io(stream)).await.map_err(|_| LATER)?;
     let exchange = async {
-        let response = sender.send_request(request).await.map_err(|_| FailureCode::AuthTemporary)?;
+        let response = sender.send_request(request).await.map_err(|_| LATER)?;
         let status = response.status();
         if status.is_server_error() || status.as_u16() == 429 {
-            return Err(FailureCode::AuthTemporary);
+            return Err(LATER);
         }
         // A redirect is not followed: secrets go to the URL of the settings and nowhere else.
-        if !status.is_success() {
-            return Err(refused);
+        if status.is_redirection() {
+            return Err(refused(Cause::OauthRedirect));
         }
-        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|_| refused)?;
-        read_answer(&body.to_bytes()).ok_or(refused)
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        let body = body.map_err(|error| {
+            let too_long = error.downcast_ref::<http_body_util::LengthLimitError>().is_some();
+            if too_long { refused(Cause::OauthNotJson) } else { LATER }
+        })?;
+        let body = body.to_bytes();
+        if status.is_success() {
+            read_answer(&body).ok_or_else(|| refused(Cause::OauthNotJson))
+        } else {
+            Err(refusal(status.as_u16(), &body))
+        }
     };
-    // hyper's connection makes progress only while it is polled. Both futures end with the answer.
+    // hyper's connection makes progress only while it is polled. Where the endpoint closes behind its answer it ends first,
+    // and the answer is there all the same.
+    let mut exchange = std::pin::pin!(exchange);
     tokio::select! {
-        result = exchange => result,
-        _ = connection => Err(FailureCode::AuthTemporary),
+        biased;
+        result = &mut exchange => result,
+        _ = connection => exchange.await,
     }
 }
 
-/// Connects to the endpoint by https.
-async fn connect(network: &Network, url: &Uri, limits: Limits) -> Result<TlsStream<TcpStream>, FailureCode> {
-    let refused = FailureCode::AuthOauthFailed;
-    let unreachable = |code| match code {
-        FailureCode::ResolveTimeout
-        | FailureCode::ResolveFailed
-        | FailureCode::ConnectTimeout
-        | FailureCode::ConnectUnreachable => FailureCode::AuthTemporary,
-        // The name does not exist, the address may not be dialled or nothing listens there: the URL is wrong.
-        _ => refused,
+/// What an endpoint's refusal means (RFC 6749 §5.2), with its `error` and the number that Microsoft adds as the detail.
+fn refusal(status: u16, body: &[u8]) -> Refused {
+    let Ok(answer) = serde_json::from_slice::<Refusal>(body) else {
+        return refused(if matches!(status, 404 | 405 | 410) {
+            Cause::OauthNotFound
+        } else {
+            Cause::OauthNotJson
+        });
     };
-    let host = url.host().filter(|_| url.scheme_str() == Some("https")).ok_or(refused)?;
+    let error: String =
+        answer.error.chars().filter(|c| c.is_ascii_alphanumeric() || "_.-".contains(*c)).take(64).collect();
+    if matches!(error.as_str(), "temporarily_unavailable" | "server_error") {
+        return LATER;
+    }
+    let described = answer.error_description.unwrap_or_default();
+    let number: Option<u32> = described
+        .split_once("AADSTS")
+        .and_then(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok());
+    let cause = number.and_then(numbered).unwrap_or_else(|| named(&error));
+    let detail = match number {
+        Some(number) => format!("{error}, AADSTS{number}"),
+        None => error,
+    };
+    (FailureCode::AuthOauthFailed, Some(Reason { cause, detail }))
+}
+
+/// Microsoft's numbers for what happens.
+fn numbered(number: u32) -> Option<Cause> {
+    Some(match number {
+        7_000_215 | 7_000_218 => Cause::OauthSecretWrong,
+        7_000_222 => Cause::OauthSecretExpired,
+        700_016 | 700_038 | 90_013 => Cause::OauthClientUnknown,
+        65_001 | 65_004 | 65_005 | 90_094 => Cause::OauthConsent,
+        70_008 | 70_043 | 50_089 | 50_173 | 54_005 | 700_082 | 700_084 => Cause::OauthGrantEnded,
+        16_000 | 50_058 | 50_072 | 50_074 | 50_076 | 50_078 | 50_079 | 50_158 | 53_003 => {
+            Cause::OauthInteraction
+        }
+        90_002 | 50_059 | 900_023 | 900_021 => Cause::OauthTenant,
+        70_011 | 28_002 | 28_003 | 1_002_012 => Cause::OauthScope,
+        70_001 | 70_003 => Cause::OauthGrantType,
+        _ => return None,
+    })
+}
+
+/// The errors of RFC 6749 §5.2, and those of OpenID Connect that endpoints use too.
+fn named(error: &str) -> Cause {
+    match error {
+        "invalid_client" => Cause::OauthClient,
+        "invalid_grant" => Cause::OauthGrantEnded,
+        "unauthorized_client" | "unsupported_grant_type" => Cause::OauthGrantType,
+        "invalid_scope" => Cause::OauthScope,
+        "consent_required" | "access_denied" => Cause::OauthConsent,
+        "interaction_required" | "login_required" | "account_selection_required" => Cause::OauthInteraction,
+        _ => Cause::OauthOther,
+    }
+}
+
+/// An error response (RFC 6749 §5.2).
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
+    error_description: Option<String>,
+}
+
+/// Connects to the endpoint by https.
+async fn connect(network: &Network, url: &Uri, limits: Limits) -> Result<TlsStream<TcpStream>, Refused> {
+    let unreachable = |code| match code {
+        // The name does not exist or the address may not be dialled: the URL is wrong.
+        FailureCode::ResolveNotFound | FailureCode::ResolveForbidden => refused(Cause::OauthUnreachable),
+        _ => (FailureCode::AuthTemporary, Some(Cause::OauthUnreachable.into())),
+    };
+    let host = url.host().filter(|_| url.scheme_str() == Some("https"));
+    let host = host.ok_or_else(|| refused(Cause::OauthNotFound))?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let port = url.port_u16().unwrap_or(443);
     let until = limits.until(limits.timeouts.auth);
     let allowed = |endpoint| network.allowed.https(endpoint);
     let endpoints =
-        dial::resolve(&network.resolver, host, port, allowed, until).await.map_err(unreachable)?;
+        dial::resolve(&network.resolvers, host, port, allowed, until).await.map_err(unreachable)?;
     let (stream, _) = dial::connect(&endpoints, limits.timeouts.connect, until).await.map_err(unreachable)?;
-    let config = network.trust.strict().map_err(|_| refused)?;
-    tls::handshake(config, host, stream, until).await.map_err(|_| refused)
+    let config = network.trust.strict().map_err(|_| refused(Cause::OauthTls))?;
+    tls::handshake(config, host, stream, until).await.map_err(|failure| {
+        let lost = failure.lost || failure.code == FailureCode::ProtocolTimeout;
+        if lost {
+            (FailureCode::AuthTemporary, Some(Cause::OauthUnreachable.into()))
+        } else {
+            refused(Cause::OauthTls)
+        }
+    })
 }
 
 /// The POST of the grant.
-fn request(settings: &OAuth2, url: &Uri) -> Result<Request<Full<Bytes>>, FailureCode> {
+fn request(settings: &OAuth2, url: &Uri) -> Result<Request<Full<Bytes>>, Refused> {
     let authority = url.authority().map(ToString::to_string).unwrap_or_default();
     let path = url.path_and_query().map_or("/", |path| path.as_str());
     Request::post(path)
@@ -110,7 +190,7 @@ fn request(settings: &OAuth2, url: &Uri) -> Result<Request<Full<Bytes>>, Failure
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(ACCEPT, "application/json")
         .body(Full::new(Bytes::from(form(settings).as_bytes().to_vec())))
-        .map_err(|_| FailureCode::AuthOauthFailed)
+        .map_err(|_| refused(Cause::OauthNotFound))
 }
 
 /// The token of an answer and how long it is good for. `None` when the answer has no bearer token that a SASL response
@@ -120,7 +200,7 @@ fn read_answer(body: &[u8]) -> Option<(Secret, Duration)> {
     let usable = !answer.access_token.is_empty()
         && answer.access_token.bytes().all(|b| b.is_ascii_graphic())
         && answer.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
-    let life = Duration::from_secs(answer.expires_in.unwrap_or(0));
+    let life = Duration::from_secs(answer.expires_in.as_ref().map_or(0, seconds));
     usable.then(|| (Secret::new(answer.access_token), life))
 }
 
@@ -129,7 +209,20 @@ fn read_answer(body: &[u8]) -> Option<(Secret, Duration)> {
 struct Answer {
     access_token: String,
     token_type: Option<String>,
-    expires_in: Option<u64>,
+    expires_in: Option<serde_json::Value>,
+}
+
+/// A number of seconds as endpoints write it: as a whole number, with a fraction, or as text. Nonsense is 0: the token is
+/// used and not remembered.
+fn seconds(value: &serde_json::Value) -> u64 {
+    let number = match value {
+        serde_json::Value::Number(number) => number.as_f64(),
+        serde_json::Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    // Nobody's token lives longer than a century, and a negative life is none.
+    let number = number.filter(|number| number.is_finite()).unwrap_or(0.0).clamp(0.0, 3e9);
+    Duration::from_secs_f64(number).as_secs()
 }
 
 /// The form of a token request (RFC 6749 §4.4.2 and §6), with the client's credentials in the body (§2.3.1), which Google
@@ -186,7 +279,11 @@ impl<S: AsyncRead + Unpin> hyper::rt::Read for Io<S> {
         let mut octets = [0; 4096];
         let room = cursor.remaining().min(octets.len());
         let mut buffer = ReadBuf::new(&mut octets[..room]);
-        ready!(Pin::new(&mut self.0).poll_read(context, &mut buffer))?;
+        match ready!(Pin::new(&mut self.0).poll_read(context, &mut buffer)) {
+            // Many servers close without TLS' close_notify. An answer that is cut short shows by its length or its JSON.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+            result => result?,
+        }
         cursor.put_slice(buffer.filled());
         Poll::Ready(Ok(()))
     }
@@ -213,6 +310,82 @@ impl<S: AsyncWrite + Unpin> hyper::rt::Write for Io<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_life_of_a_token_is_read_as_endpoints_write_it() {
+        for (json, want) in [
+            ("3599", 3599),
+            ("3599.0", 3599),
+            ("\"3599\"", 3599),
+            ("\" 3599.9 \"", 3599),
+            ("-1", 0),
+            ("\"soon\"", 0),
+            ("null", 0),
+            ("[3599]", 0),
+            ("1e300", 3_000_000_000),
+            ("\"NaN\"", 0),
+        ] {
+            assert_eq!(seconds(&serde_json::from_str(json).unwrap()), want, "{json}");
+            let answer = format!("{{\"access_token\":\"t\",\"expires_in\":{json}}}");
+            assert!(read_answer(answer.as_bytes()).is_some(), "{json}");
+        }
+    }
+
+    #[test]
+    fn each_error_of_an_endpoint_has_its_cause() {
+        for (status, body, cause, detail) in [
+            (
+                401,
+                r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret"}"#,
+                Cause::OauthSecretWrong,
+                "invalid_client, AADSTS7000215",
+            ),
+            (
+                401,
+                r#"{"error":"invalid_client","error_description":"AADSTS7000222: The provided client secret keys are expired"}"#,
+                Cause::OauthSecretExpired,
+                "invalid_client, AADSTS7000222",
+            ),
+            (
+                400,
+                r#"{"error":"unauthorized_client","error_description":"AADSTS700016: Application not found"}"#,
+                Cause::OauthClientUnknown,
+                "unauthorized_client, AADSTS700016",
+            ),
+            (
+                400,
+                r#"{"error":"invalid_grant","error_description":"AADSTS65001: has not consented"}"#,
+                Cause::OauthConsent,
+                "invalid_grant, AADSTS65001",
+            ),
+            (
+                400,
+                r#"{"error":"invalid_grant","error_description":"AADSTS700082: expired due to inactivity"}"#,
+                Cause::OauthGrantEnded,
+                "invalid_grant, AADSTS700082",
+            ),
+            (
+                400,
+                r#"{"error":"invalid_request","error_description":"AADSTS90002: Tenant not found"}"#,
+                Cause::OauthTenant,
+                "invalid_request, AADSTS90002",
+            ),
+            (
+                400,
+                r#"{"error":"invalid_grant","error_description":"Token has been expired or revoked."}"#,
+                Cause::OauthGrantEnded,
+                "invalid_grant",
+            ),
+            (400, r#"{"error":"invalid_scope"}"#, Cause::OauthScope, "invalid_scope"),
+            (400, r#"{"error":"odd <b>"}"#, Cause::OauthOther, "oddb"),
+            (404, "<html>", Cause::OauthNotFound, ""),
+            (400, "<html>", Cause::OauthNotJson, ""),
+        ] {
+            let want = Some(Reason { cause, detail: detail.to_owned() });
+            assert_eq!(refusal(status, body.as_bytes()), (FailureCode::AuthOauthFailed, want), "{body}");
+        }
+        assert_eq!(refusal(400, br#"{"error":"temporarily_unavailable"}"#), LATER);
+    }
 
     #[test]
     fn the_form_is_encoded() {

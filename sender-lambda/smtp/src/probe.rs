@@ -76,6 +76,7 @@ pub async fn probe(
         redactor: redactor(settings),
         at: watch::Sender::new(None),
         refused: false,
+        ehlo_name: network.ehlo_name(settings, None),
     };
     let silence = Box::pin(fix::behind_silence(network, settings, limits, run.at.subscribe()));
     let (result, proven) = tokio::select! {
@@ -107,7 +108,7 @@ pub async fn probe(
         transcript: transcript.take(),
         test_message,
         dns,
-        ehlo_name: network.ehlo_name(settings),
+        ehlo_name: run.ehlo_name,
     }
 }
 
@@ -133,6 +134,8 @@ struct Run<'a> {
     at: watch::Sender<Option<Stage>>,
     /// Whether the server refused the handshake without a reason.
     refused: bool,
+    /// The name given in EHLO.
+    ehlo_name: String,
 }
 
 impl Observer for Run<'_> {
@@ -148,6 +151,10 @@ impl Observer for Run<'_> {
     fn pass(&mut self, mut detail: StageDetail) {
         self.at.send_replace(None);
         if let Some((stage, began)) = self.current.take() {
+            // After a busy address the same stages come again on another one.
+            if self.stages.iter().any(|result| result.stage == stage) {
+                return;
+            }
             if let (Stage::Tls, Some(tls)) = (stage, &self.tls) {
                 detail.version.clone_from(&tls.version);
                 detail.cipher.clone_from(&tls.cipher);
@@ -184,6 +191,15 @@ impl Observer for Run<'_> {
 
     fn refused(&mut self) {
         self.refused = true;
+    }
+
+    fn heard(&mut self) {
+        // From now on the server is not silent.
+        self.at.send_replace(None);
+    }
+
+    fn named(&mut self, name: &str) {
+        name.clone_into(&mut self.ehlo_name);
     }
 }
 

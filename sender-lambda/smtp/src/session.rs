@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ownpost_domain::failure::{Failure, FailureCode, Reason, Reply, Stage};
+use ownpost_domain::failure::{Cause, Failure, FailureCode, Reason, Reply, Stage};
 use ownpost_domain::report::{StageDetail, TlsFacts};
 use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Auth, Security, Settings};
@@ -33,6 +33,10 @@ pub(crate) trait Observer: Send {
     fn pass(&mut self, _detail: StageDetail) {}
     /// The relay's name has these addresses.
     fn resolved(&mut self, _addresses: &[IpAddr]) {}
+    /// The server has begun its greeting.
+    fn heard(&mut self) {}
+    /// The client gives this name in EHLO.
+    fn named(&mut self, _name: &str) {}
     /// The server offers these extensions in its reply to EHLO.
     fn offer(&mut self, _channel: Channel, _offer: &Offer) {}
     /// The handshake has shown this version, cipher and certificate.
@@ -122,7 +126,7 @@ pub(crate) async fn open(
     observer.begin(Stage::Resolve);
     let allowed = |endpoint| network.allowed.relay(endpoint);
     let until = limits.until(limits.timeouts.resolve);
-    let endpoints = dial::resolve(&network.resolver, &settings.host, settings.port, allowed, until)
+    let endpoints = dial::resolve(&network.resolvers, &settings.host, settings.port, allowed, until)
         .await
         .map_err(fail(Stage::Resolve))?;
     let addresses: Vec<_> = endpoints.iter().map(|checked| checked.endpoint().ip()).collect();
@@ -142,8 +146,37 @@ pub(crate) async fn open(
         ..StageDetail::default()
     });
 
+    let first = open_on(network, settings, stream, setup, limits, transcript.clone(), observer).await;
+    match first {
+        // This address of several is busy. The others may not be (RFC 5321 §5.1).
+        Err(failure) if failure.stage == Stage::Greeting && failure.code == FailureCode::SmtpTemporary => {
+            let others: Vec<_> = endpoints.into_iter().filter(|checked| checked.endpoint() != peer).collect();
+            let until = limits.until(limits.timeouts.connect.saturating_mul(2));
+            match dial::connect(&others, limits.timeouts.connect, until).await {
+                Ok((stream, _)) => {
+                    open_on(network, settings, stream, setup, limits, transcript, observer).await
+                }
+                Err(_) => Err(failure),
+            }
+        }
+        result => result,
+    }
+}
+
+/// Opens a session on this connection.
+async fn open_on(
+    network: &Network,
+    settings: &Settings,
+    stream: TcpStream,
+    setup: &TlsSetup<'_>,
+    limits: Limits,
+    transcript: Option<Transcript>,
+    observer: &mut dyn Observer,
+) -> Result<Secure, Failure> {
     let redactor = redactor(settings);
-    let name = network.ehlo_name(settings);
+    let local = stream.local_addr().ok().map(|address| address.ip());
+    let name = network.ehlo_name(settings, local);
+    observer.named(&name);
     match settings.security {
         Security::Tls => {
             observer.begin(Stage::Tls);
@@ -272,7 +305,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     pub(crate) async fn greeting(&mut self, observer: &mut dyn Observer) -> Result<(), Failure> {
         observer.begin(Stage::Greeting);
         let until = self.limits.until(self.limits.timeouts.greeting);
-        let reply = self.reply(Stage::Greeting, until).await?;
+        let failure = |error| classify::read_error(Stage::Greeting, error);
+        self.connection.wait_for_input(until).await.map_err(failure)?;
+        observer.heard();
+        let reply = self.reply(Stage::Greeting, until).await.map_err(|mut failure| {
+            if failure.code == FailureCode::GreetingTimeout {
+                failure.reason = Some(Cause::GreetingUnfinished.into());
+            }
+            failure
+        })?;
         if reply.code != 220 {
             return Err(classify::refusal(Stage::Greeting, reply));
         }

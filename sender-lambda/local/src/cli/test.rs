@@ -40,7 +40,7 @@ pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
         }
     };
     let network = match config.network() {
-        Ok(network) => network,
+        Ok(network) => network.patient(DEADLINE),
         Err(error) => return complain(UNUSABLE, &error.to_string()),
     };
     let recipient = args.to.as_deref();

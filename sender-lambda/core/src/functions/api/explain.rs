@@ -84,6 +84,11 @@ fn cause(failure: &Failure, probe: &Probe, settings: &Settings) -> Option<Cause>
     let certificate = probe.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
     match (failure.code, &settings.auth) {
         (FailureCode::RelayDenied, Auth::Password { .. } | Auth::OAuth2(_)) => Some(Cause::DeniedSignedIn),
+        (FailureCode::AuthRequired, Auth::Password { .. } | Auth::OAuth2(_)) => Some(Cause::RequiredSignedIn),
+        (FailureCode::AuthMechanismUnsupported, Auth::OAuth2(_)) => Some(Cause::MechanismOauth2),
+        (FailureCode::TlsNameMismatch, _) if certificate.is_none_or(|seen| seen.names.is_empty()) => {
+            Some(Cause::CertificateNoNames)
+        }
         // A name with a star is no host.
         (FailureCode::TlsNameMismatch, _)
             if certificate.is_some_and(|seen| seen.names.iter().all(|name| name.contains('*'))) =>
@@ -134,8 +139,154 @@ pub fn deliverability(found: DnsFindings, sender: &str, locale: &str) -> Deliver
 
 #[cfg(test)]
 mod tests {
-    use ownpost_domain::failure::{Cause, FailureCode};
+    use ownpost_domain::failure::{Cause, Failure, FailureCode, Reason, Stage};
+    use ownpost_domain::report::{Capabilities, CertificateFacts, TlsFacts};
+    use ownpost_domain::secret::Secret;
+    use ownpost_domain::settings::{Auth, Grant, OAuth2, Security, Settings};
     use ownpost_i18n::{Locale, catalogue};
+    use ownpost_smtp::probe::Probe;
+
+    use super::explain;
+
+    fn settings(auth: Auth) -> Settings {
+        Settings {
+            host: "smtp.acme.test".into(),
+            port: 587,
+            security: Security::StartTls,
+            auth,
+            sender_address: "noreply@acme.test".into(),
+            sender_name: None,
+            reply_to: None,
+            ehlo_name: None,
+            ca_pem: None,
+            routing: ownpost_domain::category::Routing::default(),
+        }
+    }
+
+    fn probe(failure: Failure, names: &[&str]) -> Probe {
+        let certificate = CertificateFacts {
+            subject: "CN=only.acme.test".into(),
+            issuer: "CN=ca".into(),
+            names: names.iter().map(|&name| name.to_owned()).collect(),
+            not_before: String::new(),
+            not_after: String::new(),
+            sha256: String::new(),
+        };
+        Probe {
+            stages: Vec::new(),
+            failure: Some(failure),
+            fix: None,
+            tls: Some(TlsFacts { version: None, cipher: None, certificate: Some(certificate) }),
+            capabilities: Capabilities::default(),
+            transcript: Vec::new(),
+            test_message: None,
+            dns: None,
+            ehlo_name: "client.test".into(),
+        }
+    }
+
+    /// The failures with the facts that lead to them: each code, each cause, each way to sign in, certificates with names,
+    /// with stars alone, with none and with many.
+    fn cases() -> Vec<(Failure, Auth, Vec<&'static str>)> {
+        let password =
+            || Auth::Password { username: "mailer".into(), password: Secret::new("correct horse".into()) };
+        let token = || {
+            Auth::OAuth2(OAuth2 {
+                username: "mailer@acme.test".into(),
+                token_url: "https://id.test/token".into(),
+                client_id: "client".into(),
+                client_secret: None,
+                grant: Grant::ClientCredentials,
+                scope: None,
+            })
+        };
+        let of_password =
+            [FailureCode::AuthRejected, FailureCode::AuthBasicDisabled, FailureCode::AuthAppPasswordRequired];
+        let mut cases = Vec::new();
+        for &code in FailureCode::ALL {
+            for names in [vec!["mx.acme.test"], Vec::new(), vec!["*.acme.test"], vec!["mx.acme.test"; 900]] {
+                let failure = || Failure::new(Stage::Auth, code);
+                cases.push((failure(), password(), names.clone()));
+                if !of_password.contains(&code) {
+                    cases.push((failure(), token(), names.clone()));
+                    if !code.code().starts_with("auth.") || code == FailureCode::AuthRequired {
+                        cases.push((failure(), Auth::None, names));
+                    }
+                }
+            }
+        }
+        for &cause in Cause::ALL {
+            let reason = Some(Reason { cause, detail: "detail-1".into() });
+            let failure = Failure { reason, ..Failure::new(Stage::Auth, FailureCode::AuthOauthFailed) };
+            let names = if cause == Cause::CertificateWildcard { vec!["*.acme.test"] } else { Vec::new() };
+            cases.push((failure, token(), names));
+        }
+        cases
+    }
+
+    /// What a remedy may not advise, by the facts, in each language: English, French, Dutch, German, Spanish.
+    const CHOOSE_OAUTH: [&str; 5] =
+        ["choose OAuth 2", "choisissez OAuth 2", "kies OAuth 2", "wählen Sie OAuth 2", "elija OAuth 2"];
+    const ENTER_A_NAME: [&str; 5] = [
+        "one of the certificate's names",
+        "l’un des noms du certificat",
+        "een van de namen van het certificaat",
+        "einen der Namen des Zertifikats",
+        "uno de los nombres del certificado",
+    ];
+
+    #[test]
+    fn every_remedy_can_be_followed() {
+        for (language, &locale) in Locale::ALL.iter().enumerate() {
+            for (failure, auth, names) in cases() {
+                let (code, cause) = (failure.code, failure.reason.as_ref().map(|reason| reason.cause));
+                let settings = settings(auth);
+                let stars = names.iter().all(|name| name.contains('*'));
+                let report =
+                    explain(probe(failure, &names), &settings, Some("jan@example.net"), locale.tag());
+                let said = report.failure.unwrap();
+                let at = format!("{} {code:?} {cause:?}: {} {}", locale.tag(), said.message, said.remedy);
+                for text in [&said.message, &said.remedy] {
+                    assert!(text.len() > 20 && text.chars().count() < 420, "length: {at}");
+                    assert!(!text.contains(['{', '}', '–']), "a value that is missing: {at}");
+                    assert!(!text.contains("()") && !text.contains(": ."), "an empty list: {at}");
+                    for raw in
+                        ["starttls", "oauth2", "client_credentials", "refresh_token", "authMethod", "caPem"]
+                    {
+                        assert!(!text.contains(raw), "the name of a value, {raw}: {at}");
+                    }
+                    if locale != Locale::English {
+                        for english in [" the ", "The ", "Check ", " your ", "Try "] {
+                            assert!(!text.contains(english), "English: {at}");
+                        }
+                        let ours = catalogue(Locale::English);
+                        let theirs = cause.map(Cause::key).and_then(|key| ours.causes.get(key));
+                        let theirs = theirs.unwrap_or(&ours.failures[code.code()]);
+                        assert!(*text != theirs.message && *text != theirs.remedy, "English: {at}");
+                    }
+                }
+                if matches!(settings.auth, Auth::OAuth2(_)) {
+                    assert!(!said.remedy.contains(CHOOSE_OAUTH[language]), "what is chosen: {at}");
+                }
+                if names.is_empty() || stars {
+                    assert!(!said.remedy.contains(ENTER_A_NAME[language]), "a name that is none: {at}");
+                }
+            }
+        }
+    }
+
+    /// Otherwise the test above looks for what no language says.
+    #[test]
+    fn what_a_remedy_may_not_advise_is_what_it_advises_elsewhere() {
+        for (language, &locale) in Locale::ALL.iter().enumerate() {
+            let failures = &catalogue(locale).failures;
+            assert!(
+                failures["auth.mechanism_unsupported"].remedy.contains(CHOOSE_OAUTH[language]),
+                "{locale:?}"
+            );
+            assert!(failures["tls.name_mismatch"].remedy.contains(ENTER_A_NAME[language]), "{locale:?}");
+        }
+    }
 
     /// That each language has the same codes and placeholders, the tests of `ownpost-i18n` hold.
     #[test]
