@@ -22,7 +22,7 @@ export interface SmtpSettings {
   senderName?: string | null;
   /** Where answers go. */
   replyTo?: string | null;
-  /** Fully qualified name to introduce ourselves with; else the operator's. */
+  /** Fully qualified domain name for EHLO; else the one of `OWNPOST_EHLO_NAME`. */
   ehloName?: string | null;
   /** Private CA of the relay, PEM. At most 32 KiB. */
   caPem?: string | null;
@@ -43,7 +43,7 @@ export type AuthMethod =
   | "password"
   /** SASL XOAUTH2 or OAUTHBEARER. */
   | "oauth2"
-  /** Not at all. */
+  /** No AUTH: the relay accepts Ownpost by its IP address. */
   | "none";
 
 /** A secret: a new one, or the stored one. */
@@ -67,16 +67,16 @@ export type SecretInput =
 
 /** What becomes of the white space in a secret. */
 export type Spaces =
-  /** It belongs to the secret. */
+  /** White space belongs to the secret. */
   | "keep"
-  /** What stands around the secret does not belong to it. */
+  /** White space around the secret does not belong to it. */
   | "trim"
-  /** None of it does. */
+  /** No white space belongs to the secret, not even inside it. */
   | "remove";
 
 /** Where and with what access tokens are fetched. */
 export interface OAuth2 {
-  /** The grant. */
+  /** How the access token is requested. */
   grant: Grant;
   /** The https token endpoint. */
   tokenUrl: string;
@@ -143,11 +143,11 @@ export interface Issue {
   code: IssueCode;
   /** Whether it stops the settings from being used. */
   severity: Severity;
-  /** What the message was filled with. */
+  /** The values in the message; texts or numbers. */
   params: Record<string, IssueParam>;
   /** For the admin, in the asked locale. */
   message: string;
-  /** A JSON merge patch (RFC 7396) that cures it, or null. */
+  /** A JSON merge patch (RFC 7396) that repairs it, or null. */
   fix: Record<string, unknown> | null;
 }
 
@@ -245,11 +245,11 @@ export type IssueCode =
   | "username.too_long"
   /** White space around the username. */
   | "username.whitespace"
-  /** A character in the username that nobody sees. */
+  /** An invisible character in the username. */
   | "username.invisible_characters"
-  /** U+FFFD in the username: bytes that were no UTF-8. */
+  /** U+FFFD in the username: bytes that were not UTF-8. */
   | "username.replacement_character"
-  /** A username beside authMethod none. */
+  /** A username with authMethod none. */
   | "username.unused"
   /** No password. */
   | "password.required"
@@ -277,9 +277,9 @@ export type IssueCode =
   | "password.replacement_character"
   /** An application password with the spaces it is shown with. */
   | "password.app_password_spaces"
-  /** The provider takes application passwords alone. */
+  /** The provider accepts only application passwords. */
   | "password.app_password"
-  /** A password beside another authMethod. */
+  /** A password with another authMethod. */
   | "password.unused"
   /** Nothing is stored, or for another destination. */
   | "password.reentry_required"
@@ -351,7 +351,7 @@ export type IssueCode =
   | "senderAddress.non_ascii_local"
   /** Close to a well-known mail domain. */
   | "senderAddress.typo"
-  /** A free-mail sender through somebody else's server. */
+  /** A free-mail sender through another provider's server. */
   | "senderAddress.free_mail"
   /** A sender that the provider's server will not take. */
   | "senderAddress.provider_mismatch"
@@ -430,9 +430,9 @@ export type IssueCode =
 
 /** Whether an issue stops the settings from being used. */
 export type Severity =
-  /** It does. */
+  /** The settings cannot be tested or saved. */
   | "error"
-  /** It does not. */
+  /** The settings can be used; something looks wrong. */
   | "warning";
 
 /** A value of [`Issue::params`], for the schema. */
@@ -495,13 +495,13 @@ export type Stage =
 
 /** How a stage ended. */
 export type StageStatus =
-  /** As it should. */
+  /** The stage succeeded. */
   | "passed"
-  /** It ended the test. */
+  /** The stage failed and ended the test. */
   | "failed"
   /** Not performed. */
   | "skipped"
-  /** Performed, with something to look at. */
+  /** The stage succeeded, and the admin should look at something. */
   | "warned";
 
 /** The facts of a stage. Each stage fills the fields that are its own; the others are absent. */
@@ -526,7 +526,7 @@ export interface StageDetail {
   octets?: number | null;
   /** `sender`, `recipient`, `message`: the server's reply as a line. */
   reply?: string | null;
-  /** Of a skipped stage: the reason, where there is one beside an earlier failure. */
+  /** Of a skipped stage: the reason, when it is not the failure of an earlier stage. */
   why?: string | null;
 }
 
@@ -651,7 +651,7 @@ export interface Reply {
   code: number;
   /** `5.7.8`. */
   enhanced: EnhancedCode | null;
-  /** The text of all lines without codes, joined by line feeds; control characters and secrets are gone. */
+  /** The text of all lines without codes, joined by line feeds; a secret is replaced by `<redacted>`. */
   text: string;
 }
 
