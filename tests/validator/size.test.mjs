@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { dist } from './support.mjs';
 
 /** Bytes of gzip: 1 % above the size that was measured when the number was last changed. */
-const BUDGET = 28_560;
+const BUDGET = 33_480;
 
 const ADVICE = `Every page with a form waits for these bytes. First look at what grew:
   - validator.wasm: does the change format or compare strings with the standard library, or compile a generic function
