@@ -24,9 +24,10 @@ after(async () => {
 /**
  * Names that the server's tables know and an engine's do not, because it was built before Unicode allowed their
  * characters: it reports an error where the server reports none, or that nothing is left of a label. All of them are in
- * Unicode's own corpus, which has the newest on purpose; Node 20 refuses 107.
+ * Unicode's own corpus, which has the newest on purpose; Node 20 refuses 163, those with an invisible character, whose fix
+ * leaves such a name, included.
  */
-const MOST_REFUSED = 120;
+const MOST_REFUSED = 180;
 
 /** The reports agree wherever the browser can know; `refuses` says whether its URL parser takes a host. */
 function compare(reports, refuses) {
@@ -37,7 +38,9 @@ function compare(reports, refuses) {
   const known = all.filter(({ report }) => !serverOnly.test(report));
   assert.ok(known.length > 15_000, `${known.length} of ${vectors.length}`);
   const differing = known.filter(({ report, found }) => found !== report);
-  const newer = (report) => !report.includes('"error"') || report.includes('"host.empty_label"');
+  // Invisible characters are found before the engine is asked about what is left.
+  const isBefore = ({ severity, code }) => severity !== 'error' || code.endsWith('.invisible_characters');
+  const newer = (report) => report.includes('"host.empty_label"') || JSON.parse(report).issues.every(isBefore);
   const older = ({ name, report, refused }) => refused && name.startsWith('idna ') && newer(report);
   const wrong = differing.filter((vector) => !older(vector));
   const shown = wrong
@@ -50,7 +53,8 @@ function compare(reports, refuses) {
 /** Runs in Node and, sent as text, in the page. */
 const check = (documents, validate) => {
   const refuses = ({ host, senderAddress }) => {
-    const name = host === 'smtp.example.org' ? senderAddress.split('@').pop() : host;
+    const typed = host === 'smtp.example.org' ? senderAddress.split('@').pop() : host;
+    const name = typed.replace(/\p{Default_Ignorable_Code_Point}/gu, '');
     try {
       return !new URL(`http://${name.replace(/[.\u3002\uff0e\uff61]$/u, '')}.a`).hostname;
     } catch {
