@@ -24,9 +24,10 @@ after(async () => {
 /**
  * The most names that the server accepts and an engine refuses, because it was built before Unicode allowed their
  * characters. The engine reports an error where the server reports none, or an empty label. All these names are in
- * Unicode's own corpus, which includes the newest characters on purpose; Node 20 refuses 107.
+ * Unicode's own corpus, which includes the newest characters on purpose; Node 20 refuses 163, with those that have an
+ * invisible character and whose fix leaves such a name.
  */
-const MOST_REFUSED = 120;
+const MOST_REFUSED = 180;
 
 /**
  * Checks that the reports agree wherever the browser can know; `refuses` says whether its URL parser refuses a host.
@@ -39,7 +40,9 @@ function compare(reports, refuses) {
   const known = all.filter(({ report }) => !serverOnly.test(report));
   assert.ok(known.length > 15_000, `${known.length} of ${vectors.length}`);
   const differing = known.filter(({ report, found }) => found !== report);
-  const newer = (report) => !report.includes('"error"') || report.includes('"host.empty_label"');
+  // Invisible characters are found before the engine is asked about what is left.
+  const isBefore = ({ severity, code }) => severity !== 'error' || code.endsWith('.invisible_characters');
+  const newer = (report) => report.includes('"host.empty_label"') || JSON.parse(report).issues.every(isBefore);
   const older = ({ name, report, refused }) => refused && name.startsWith('idna ') && newer(report);
   const wrong = differing.filter((vector) => !older(vector));
   const shown = wrong
@@ -52,7 +55,8 @@ function compare(reports, refuses) {
 /** Compares the reports. It runs in Node and, sent as text, in the page. */
 const check = (documents, validate) => {
   const refuses = ({ host, senderAddress }) => {
-    const name = host === 'smtp.example.org' ? senderAddress.split('@').pop() : host;
+    const typed = host === 'smtp.example.org' ? senderAddress.split('@').pop() : host;
+    const name = typed.replace(/\p{Default_Ignorable_Code_Point}/gu, '');
     try {
       return !new URL(`http://${name.replace(/[.\u3002\uff0e\uff61]$/u, '')}.a`).hostname;
     } catch {

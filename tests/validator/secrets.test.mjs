@@ -59,7 +59,10 @@ test('a secret may be kept for the same server and account, however they are wri
       { ...STORED, host: 'xn--bcher-kva.example' },
     ],
     [{ ...STORED, senderAddress: 'other@example.org', ehloName: 'x', password: { keep: true } }, STORED],
-    [{ ...STORED, caPem: ' \n' }, { ...STORED, caPem: null }],
+    [
+      { ...STORED, caPem: ' \n' },
+      { ...STORED, caPem: null },
+    ],
     [
       { ...STORED, caPem: 'one\r\ntwo\r\n' },
       { ...STORED, caPem: 'one\ntwo' },

@@ -1,7 +1,7 @@
 //! A batch of mails over one connection after another. Where the server offers PIPELINING (RFC 2920) a mail's body and
 //! the next mail's envelope leave in one write, so that a mail costs one round trip.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ownpost_domain::failure::{Failure, FailureCode, Reply, Stage};
 
@@ -57,10 +57,11 @@ pub(crate) struct Batch<'a> {
     /// The mails that have no result yet and are not under way, in the order in which they leave.
     pub(super) queue: VecDeque<usize>,
     results: Vec<MailResult>,
-    /// Whether the gate has let each mail through. Such a mail always gets a result: its caller counts it as under way.
-    committed: Vec<bool>,
-    /// The failure that lost each mail before its last octet had left.
-    lost: Vec<Option<Failure>>,
+    /// The mails that the gate has let through and that have no result yet. Each of them gets one: its caller counts it as
+    /// under way.
+    committed: BTreeSet<usize>,
+    /// The failures that lost mails before their last octet had left, of mails without a result.
+    lost: BTreeMap<usize, Failure>,
 }
 
 impl<'a> Batch<'a> {
@@ -70,16 +71,17 @@ impl<'a> Batch<'a> {
             gate,
             queue: (0..mails.len()).collect(),
             results: vec![None; mails.len()],
-            committed: vec![false; mails.len()],
-            lost: vec![None; mails.len()],
+            committed: BTreeSet::new(),
+            lost: BTreeMap::new(),
         }
     }
 
     /// Asks the gate whether the mail may be committed.
     pub(super) async fn commit(&mut self, index: usize) -> bool {
         let may = self.gate.commit(index).await;
-        self.committed[index] |= may;
-        if !may && self.committed[index] {
+        if may {
+            self.committed.insert(index);
+        } else if self.committed.contains(&index) {
             self.finish_lost(index);
         }
         may
@@ -88,22 +90,22 @@ impl<'a> Batch<'a> {
     /// Keeps the mail's result, and reports it to the gate at once.
     pub(super) fn finish(&mut self, index: usize, result: Result<Reply, Failure>) {
         self.gate.finished(index, &result);
+        self.committed.remove(&index);
+        self.lost.remove(&index);
         self.results[index] = Some(result);
     }
 
     /// Ends a mail that was committed and has not left.
     fn finish_lost(&mut self, index: usize) {
         let cut = Failure::new(Stage::Message, FailureCode::ProtocolDisconnected);
-        let failure = self.lost[index].take().unwrap_or(cut);
+        let failure = self.lost.remove(&index).unwrap_or(cut);
         self.finish(index, Err(failure));
     }
 
     /// The results. A mail that was committed and then left out has not left: it has the failure that lost it.
     fn into_results(mut self) -> Vec<MailResult> {
-        for index in 0..self.mails.len() {
-            if self.committed[index] && self.results[index].is_none() {
-                self.finish_lost(index);
-            }
+        while let Some(&index) = self.committed.first() {
+            self.finish_lost(index);
         }
         self.results
     }
@@ -181,7 +183,7 @@ pub(crate) async fn deliver<C: SessionSource>(
             source.put(session);
         }
         let Some(Lost { index, failure }) = end.lost else { continue };
-        batch.lost[index] = Some(failure.clone());
+        batch.lost.insert(index, failure.clone());
         // A kept connection that the server has closed since says nothing about the mail or the server.
         if reused && end.answered == 0 {
             batch.queue.push_front(index);

@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(detail, direct, "the same document, however it comes");
         let Ok(Trigger::Batch(records)) = Trigger::of(sample("sqs-batch.json")) else { panic!("a batch") };
         assert_eq!(records.len(), 2);
-        assert_eq!(records[1].body, "not one of ours", "a bad body is its own record's problem");
+        assert_eq!(records[1].body, "not a job", "a bad body is its own record's problem");
     }
 
     #[test]

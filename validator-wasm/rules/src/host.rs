@@ -13,7 +13,7 @@ use crate::rules::{Method, Rules};
 use crate::text::{
     OF_NAMES, all, find, has_control, is_space_code, joined, last_label, lower, plain_hyphens, push_number,
     put, rsplit_once, split, split_char, split_last_char, split_once, split_text, trim_bytes, trim_visible,
-    whole_number, word,
+    visible, whole_number, word,
 };
 
 /// Longer than any name however it is written; what is longer is not looked at any further.
@@ -55,7 +55,7 @@ impl<S: Platform> Rules<'_, S> {
         if name::is_ascii(host) {
             return self.host_pasted(host);
         }
-        let visible = self.visible_name(host);
+        let visible = visible(host);
         let visible = trim_bytes(&visible);
         if visible.len() != host.len() {
             self.report.suggest(Code::HostInvisibleCharacters, visible);
@@ -103,7 +103,7 @@ impl<S: Platform> Rules<'_, S> {
             // Behind a dot alone it is the last label.
             is_loose |= c != u32::from(b'.');
         }
-        let is_host = Ip::parse(name).is_some() || (!name::is_numeric(name) && self.ascii_name(name).is_ok());
+        let is_host = Ip::parse(name).is_some() || (!name::is_numeric(name) && self.is_name(name));
         let port = whole_number(port).and_then(|port| u16::try_from(port).ok())?;
         (is_loose && is_host).then_some((name, port))
     }
@@ -111,6 +111,7 @@ impl<S: Platform> Rules<'_, S> {
     /// The name with a dot between its labels, where something else or more stands between them: `smtp,gmail.com`,
     /// `smtp.gmail..com`. None where that would be a guess: a list of names, a space that may as well be inside a label,
     /// an address that may lack a part.
+    #[inline(never)]
     pub(crate) fn with_dots(&self, name: &[u8]) -> Option<Vec<u8>> {
         const DOT: u32 = b'.' as u32;
         let mut dotted = Vec::new();
@@ -139,11 +140,12 @@ impl<S: Platform> Rules<'_, S> {
                 }
             }
         }
-        let ascii = self.ascii_name(&dotted).ok()?;
-        let is_known = || matches!(self.platform.directory().recognise(&lower(&ascii)), HostMatch::Server(_));
+        // Of other names the two platforms do not refuse the same.
+        let Ok(Cow::Borrowed(ascii)) = self.ascii_name(&dotted) else { return None };
+        let is_known = || matches!(self.platform.directory().recognise(&lower(ascii)), HostMatch::Server(_));
         let is_fine = match Ip::parse(&dotted) {
             Some(_) => dots < 4,
-            None => !name::is_numeric(&ascii) && find(&ascii, b'.').is_some(),
+            None => !name::is_numeric(ascii) && find(ascii, b'.').is_some(),
         };
         (is_fine && !is_list && (!only_space || is_known())).then(|| dotted.clone())
     }

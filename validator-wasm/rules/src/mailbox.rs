@@ -167,7 +167,7 @@ impl<'a, S: Platform> Rules<'a, S> {
     /// The address without invisible characters and with plain hyphens in its domain.
     fn plain_address(&mut self, codes: &Codes, address: &[u8]) -> Vec<u8> {
         let (local, domain) = match rsplit_once(address, b'@') {
-            Some((local, domain)) => (joined(&[&visible(local), b"@"]), self.visible_name(domain)),
+            Some((local, domain)) => (joined(&[&visible(local), b"@"]), visible(domain)),
             None => (Vec::new(), visible(address)),
         };
         let all = joined(&[&local, &domain]);
@@ -184,6 +184,7 @@ impl<'a, S: Platform> Rules<'a, S> {
     }
 
     /// Gives a fix to an address whose domain has something else than a dot between two labels.
+    #[inline(never)]
     fn dotted_address(&mut self, address: &[u8]) {
         if let Some((local, domain)) = rsplit_once(address, b'@')
             && let Some(domain) = self.with_dots(domain)

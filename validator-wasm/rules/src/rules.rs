@@ -2,7 +2,6 @@
 //! rules themselves are in the files of the fields, and [`crate::document`] calls them in order.
 
 use alloc::borrow::Cow;
-use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use crate::address::Ip;
@@ -16,7 +15,6 @@ use crate::presets::Preset;
 use crate::report::Report;
 use crate::text::{
     has_control, has_invisible, has_replacement, lower, split, trim_bytes, visible, whole_number,
-    without_joiners,
 };
 
 /// How the session authenticates.
@@ -213,19 +211,9 @@ impl<'a, S: Platform> Rules<'a, S> {
         }
     }
 
-    /// The name without invisible characters. A joiner that stands where it may and is refused all the same goes, too,
-    /// when a name is left.
-    pub(crate) fn visible_name(&self, name: &[u8]) -> Vec<u8> {
-        let seen = visible(name);
-        let joined = without_joiners(&seen);
-        if joined.len() != seen.len()
-            && self.ascii_name(&seen) == Err(NameError::IdnInvalid)
-            && self.ascii_name(&joined).is_ok()
-        {
-            joined
-        } else {
-            seen
-        }
+    /// Whether the text is a name in a browser, though the strict form of UTS 46 may refuse it.
+    pub(crate) fn is_name(&self, name: &[u8]) -> bool {
+        matches!(self.ascii_name(name), Ok(_) | Err(NameError::IdnRefused))
     }
 }
 

@@ -202,10 +202,21 @@ fn is_cursive(c: u32) -> bool {
     matches!(c, 0x620..=0x8ff | 0x1807..=0x18aa | 0xa840..=0xa873 | 0x1e900..=0x1e94b) && !is_invisible(c)
 }
 
+/// Of those, the signs that join nothing behind them: digits, Alef, Dal, Reh, Waw and the like.
+fn ends_join(c: u32) -> bool {
+    matches!(c, 0x621..=0x625 | 0x627 | 0x629 | 0x62f..=0x632 | 0x648 | 0x660..=0x669 | 0x671..=0x677)
+        || matches!(c, 0x688..=0x699 | 0x6c0 | 0x6c3..=0x6cb | 0x6cd | 0x6cf | 0x6d2 | 0x6d3 | 0x6d5)
+        || matches!(c, 0x6ee..=0x6f9)
+}
+
 /// Whether nobody sees the character between these neighbours; of none, the one before is 0.
 fn is_hidden(before: u32, c: u32, after: &[u8]) -> bool {
     if is_joiner(c) {
-        let is_between = || is_cursive(before) && split_char(after).is_some_and(|(next, _)| is_cursive(next));
+        let is_between = || {
+            is_cursive(before)
+                && !ends_join(before)
+                && split_char(after).is_some_and(|(next, _)| is_cursive(next))
+        };
         return !(is_virama(before) || (c == 0x200c && is_between()));
     }
     is_invisible(c)
@@ -240,6 +251,7 @@ pub(crate) fn seen(text: &[u8]) -> Seen<'_> {
 }
 
 /// The text without the characters that nobody sees.
+#[inline(never)]
 pub(crate) fn visible(text: &[u8]) -> Vec<u8> {
     let mut all = Vec::new();
     for (_, bytes) in seen(text) {
@@ -249,11 +261,13 @@ pub(crate) fn visible(text: &[u8]) -> Vec<u8> {
 }
 
 /// Whether the text has a character that nobody sees.
+#[inline(never)]
 pub(crate) fn has_invisible(text: &[u8]) -> bool {
     !all(text, ASCII) && seen(text).map(|(_, bytes)| bytes.len()).sum::<usize>() != text.len()
 }
 
 /// The text without white space and invisible characters around it.
+#[inline(never)]
 pub(crate) fn trim_visible(text: &[u8]) -> &[u8] {
     let mut text = trim_bytes(text);
     if all(text, ASCII) {
@@ -272,28 +286,21 @@ pub(crate) fn trim_visible(text: &[u8]) -> &[u8] {
     text
 }
 
-/// The text without its joiners.
-pub(crate) fn without_joiners(text: &[u8]) -> Vec<u8> {
-    replaced(text, is_joiner, b"")
-}
-
 /// The text with plain hyphens in place of those of typesetting: hyphen, non-breaking hyphen, figure dash, en dash.
+#[inline(never)]
 pub(crate) fn plain_hyphens(text: &[u8]) -> Vec<u8> {
-    replaced(text, |c| matches!(c, 0x2010..=0x2013), b"-")
-}
-
-fn replaced(text: &[u8], is_other: fn(u32) -> bool, by: &[u8]) -> Vec<u8> {
     let mut all = Vec::new();
     let mut rest = text;
     while let Some((c, after)) = split_char(rest) {
         let bytes = rest.get(..rest.len() - after.len()).unwrap_or_default();
-        put(&mut all, if is_other(c) { by } else { bytes });
+        put(&mut all, if matches!(c, 0x2010..=0x2013) { b"-" } else { bytes });
         rest = after;
     }
     all
 }
 
 /// Whether the text has U+FFFD, which stands where bytes were no Unicode: nobody types it.
+#[inline(never)]
 pub(crate) fn has_replacement(text: &[u8]) -> bool {
     text.windows(3).any(|bytes| bytes == b"\xef\xbf\xbd")
 }
