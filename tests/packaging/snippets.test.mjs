@@ -128,7 +128,21 @@ async function sh(code) {
   }
 }
 
-const languages = { js, ts, html, sh };
+/** Posts an event to `ownpost local`, which must accept it. */
+async function json(code) {
+  const event = JSON.parse(code);
+  const post = (path, body, headers) =>
+    fetch(`${local.url}${path}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+  const { token } = await (await post('/dev/token', { tenant: event.tenant, email: 'admin@acme.test' })).json();
+  const answer = await post('/api/events', event, { Authorization: `Bearer ${token}` });
+  assert.equal(answer.status, 202, await answer.text());
+}
+
+const languages = { js, ts, html, sh, json };
 
 for (const file of ['README.md', 'validator-wasm/README.md']) {
   for (const { language, code, line } of await snippets(file)) {

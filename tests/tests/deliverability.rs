@@ -94,6 +94,39 @@ async fn records() {
         2,
     )
     .await;
+    // A provider's include counts where an evaluation comes to it: nested, but not behind `all`, nor in the text alone.
+    let google = "smtp.gmail.com";
+    let nested = "NODATA | news.example.org=v=spf1 include:spf.example.org -all | spf.example.org=v=spf1 include:_spf.google.com -all";
+    check(nested, google, "pass", "missing", 1).await;
+    check("NODATA | news.example.org=v=spf1 redirect=spf.example.org | spf.example.org=v=spf1 include:_spf.google.com -all", google, "pass", "missing", 1).await;
+    check("NODATA | news.example.org=v=spf1 -all include:_spf.google.com", google, "fail", "missing", 2)
+        .await;
+    check(
+        "NODATA | news.example.org=v=spf1 include:notgoogle.com ~all | notgoogle.com=v=spf1 -all",
+        google,
+        "fail",
+        "missing",
+        2,
+    )
+    .await;
+    // A name of the relay's own domain proves nothing.
+    check("NODATA | news.example.org=v=spf1 include:gone.example.org -all", host, "invalid", "missing", 2)
+        .await;
+    // Everyone may send: in order, and still worth a word.
+    check("NODATA | news.example.org=v=spf1 +all", host, "pass", "missing", 2).await;
+    // Of two DMARC records none applies.
+    check(
+        "NODATA | _dmarc.news.example.org=v=DMARC1; p=reject | _dmarc.news.example.org=v=DMARC1; p=none",
+        host,
+        "missing",
+        "invalid",
+        2,
+    )
+    .await;
+    // `sp` is for the domains below.
+    check("NODATA | _dmarc.example.org=v=DMARC1; p=reject; sp=none", host, "missing", "none", 1).await;
+    check("NODATA | _dmarc.example.org=v=DMARC1; p=quarantine", host, "missing", "quarantine", 1).await;
+    check("NODATA | _dmarc.news.example.org=v=DMARC10; p=none", host, "missing", "missing", 2).await;
     check("NODATA | _dmarc.example.org=v=DMARC1; p=perhaps", host, "missing", "invalid", 2).await;
     check("NODATA | news.example.org=verification=1", host, "missing", "missing", 2).await;
 }

@@ -179,4 +179,6 @@ pub struct DnsFindings {
     pub dkim: DnsFinding,
     /// DMARC (RFC 7489).
     pub dmarc: DnsFinding,
+    /// What there is to say beyond the results, as keys of the advice: `spf.everyone`.
+    pub notes: Vec<&'static str>,
 }

@@ -1,7 +1,7 @@
 // The ledger: a row for each mail, which opens to its timeline: the event, the route and the reason for it, the server's
 // reply to each attempt, and the present state.
 
-/** @import { SmtpWords } from '/validator/index.js' */
+/** @import { Reply } from '/validator/index.js' */
 
 import { announce, fill, h, time } from './dom.js';
 import { api } from './session.js';
@@ -22,7 +22,7 @@ import { api } from './session.js';
  * @property {string} queuedAt
  * @property {string} updatedAt
  * @property {string | null} nextAttemptAt
- * @property {{ at: string, ms: number, outcome: string, stage: string, smtp: SmtpWords | null }[]} attempts
+ * @property {{ at: string, ms: number, outcome: string, stage: string, smtp: Reply | null }[]} attempts
  */
 
 /**

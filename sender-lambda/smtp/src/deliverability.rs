@@ -30,31 +30,37 @@ pub async fn look(
         timeout_at(until, dkim(network, &domain, host)),
         timeout_at(until, dmarc(network, &domain)),
     );
-    let known = |finding: Result<_, _>| finding.unwrap_or_else(|_| DnsFinding::unknown());
-    Some(DnsFindings { spf: known(spf), dkim: known(dkim), dmarc: known(dmarc) })
+    let unknown = || (DnsFinding::unknown(), None);
+    let (spf, spf_note) = spf.unwrap_or_else(|_| unknown());
+    let (dmarc, dmarc_note) = dmarc.unwrap_or_else(|_| unknown());
+    let dkim = dkim.unwrap_or_else(|_| DnsFinding::unknown());
+    Some(DnsFindings { spf, dkim, dmarc, notes: spf_note.into_iter().chain(dmarc_note).collect() })
 }
 
-async fn spf(network: &Network, sender: &str, domain: &str, host: &str, addresses: &[IpAddr]) -> DnsFinding {
-    let Some(records) = texts(network, domain).await else { return DnsFinding::unknown() };
-    let is_spf = |text: &&String| {
-        let text = text.to_ascii_lowercase();
-        text == "v=spf1" || text.starts_with("v=spf1 ")
-    };
-    let record = match records.iter().filter(is_spf).collect::<Vec<_>>()[..] {
-        [] => return DnsFinding::new("missing", None),
+async fn spf(network: &Network, sender: &str, domain: &str, host: &str, addresses: &[IpAddr]) -> Noted {
+    let Some(records) = texts(network, domain).await else { return (DnsFinding::unknown(), None) };
+    let record = match records.iter().filter(|text| is_spf(text)).collect::<Vec<_>>()[..] {
+        [] => return (DnsFinding::new("missing", None), None),
         [record] => record,
         // RFC 7208 §4.5: more than one is as good as a broken one.
-        [first, ..] => return DnsFinding::new("invalid", Some(first)),
+        [first, ..] => return (DnsFinding::new("invalid", Some(first)), Some("spf.several")),
     };
-    if includes_provider(record, host) {
-        return DnsFinding::new("pass", Some(record));
+    if lets_everyone_send(record) {
+        return (DnsFinding::new("pass", Some(record)), Some("spf.everyone"));
+    }
+    let mut lookups = MAX_LOOKUPS;
+    for provider in of_relay(host.trim_end_matches('.')).filter_map(|provider| provider.spf) {
+        // A provider sends from other addresses than those of the relay, so what counts is its own record.
+        if leads_to(network, record, provider, &mut lookups).await {
+            return (DnsFinding::new("pass", Some(record)), None);
+        }
     }
     let authenticator = MessageAuthenticator(network.resolvers.any().clone());
     let mut result = "unknown";
     for &address in addresses {
         let question = SpfParameters::verify_mail_from(address, domain, domain, sender);
         match authenticator.verify_spf(question).await.result() {
-            SpfResult::Pass => return DnsFinding::new("pass", Some(record)),
+            SpfResult::Pass => return (DnsFinding::new("pass", Some(record)), None),
             SpfResult::PermError => result = "invalid",
             SpfResult::Fail | SpfResult::SoftFail | SpfResult::Neutral if result == "unknown" => {
                 result = "fail";
@@ -62,24 +68,63 @@ async fn spf(network: &Network, sender: &str, domain: &str, host: &str, addresse
             _ => {}
         }
     }
-    DnsFinding::new(result, Some(record))
+    (DnsFinding::new(result, Some(record)), None)
 }
 
-/// Whether the record includes what the relay's provider asks for, or a name of the relay's own domain.
-fn includes_provider(record: &str, host: &str) -> bool {
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
-    let own: String =
-        host.rsplitn(3, '.').take(2).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join(".");
-    record.to_ascii_lowercase().split_ascii_whitespace().any(|term| {
-        let term = term.strip_prefix('+').unwrap_or(term);
-        let Some(name) = term.strip_prefix("include:").or_else(|| term.strip_prefix("redirect=")) else {
+/// A finding, and what there is to say beyond it.
+type Noted = (DnsFinding, Option<&'static str>);
+
+/// The most records that an evaluation may look up (RFC 7208 §4.6.4).
+const MAX_LOOKUPS: usize = 10;
+
+fn is_spf(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text == "v=spf1" || text.starts_with("v=spf1 ")
+}
+
+/// Whether the record passes every address: the first `all` has no qualifier or `+`.
+fn lets_everyone_send(record: &str) -> bool {
+    let record = record.to_ascii_lowercase();
+    let all =
+        record.split_ascii_whitespace().find(|term| term.trim_start_matches(['+', '-', '~', '?']) == "all");
+    matches!(all, Some("all" | "+all"))
+}
+
+/// Whether an evaluation of the record, in order and to depth, comes to the provider's own record (RFC 7208 §4.6.2): an
+/// `all` before it ends the evaluation, and a record that is included is evaluated likewise.
+async fn leads_to(network: &Network, record: &str, provider: &str, lookups: &mut usize) -> bool {
+    let record = record.to_ascii_lowercase();
+    let mut redirect = None;
+    for term in record.split_ascii_whitespace().skip(1) {
+        let plain = term.strip_prefix('+').unwrap_or(term);
+        if let Some(name) = plain.strip_prefix("include:") {
+            if Box::pin(is_or_leads_to(network, name, provider, lookups)).await {
+                return true;
+            }
+        } else if let Some(name) = plain.strip_prefix("redirect=") {
+            redirect = redirect.or(Some(name));
+        } else if term.trim_start_matches(['+', '-', '~', '?']) == "all" {
             return false;
-        };
-        // An address has no domain of its own, and a country's second level is nobody's.
-        let of_the_host = host.parse::<IpAddr>().is_err() && own.len() > 6 && is_within(name, &own);
-        let of_the_provider = |spf: Option<&str>| spf.is_some_and(|spf| is_within(name, spf));
-        of_the_host || of_relay(&host).any(|provider| of_the_provider(provider.spf))
-    })
+        }
+    }
+    match redirect {
+        Some(name) => Box::pin(is_or_leads_to(network, name, provider, lookups)).await,
+        None => false,
+    }
+}
+
+/// Whether this name is the provider's, or its record leads to the provider's.
+async fn is_or_leads_to(network: &Network, name: &str, provider: &str, lookups: &mut usize) -> bool {
+    let Some(left) = lookups.checked_sub(1) else { return false };
+    *lookups = left;
+    if is_within(name, provider) {
+        return true;
+    }
+    let records = texts(network, name).await.unwrap_or_default();
+    match records.iter().find(|text| is_spf(text)) {
+        Some(record) => leads_to(network, record, provider, lookups).await,
+        None => false,
+    }
 }
 
 /// The key that the provider signs with, if its selectors are known.
@@ -118,28 +163,46 @@ fn key(record: &str) -> Option<&str> {
     tags.find_map(|(name, value)| (name == "p").then_some(value))
 }
 
-async fn dmarc(network: &Network, domain: &str) -> DnsFinding {
+async fn dmarc(network: &Network, domain: &str) -> Noted {
     let mut name = domain;
     // The domain's own record, or that of a domain above it (RFC 9989's walk up the tree), never a top level's.
     for _ in 0..5 {
         let Some(records) = texts(network, &format!("_dmarc.{name}")).await else {
-            return DnsFinding::unknown();
+            return (DnsFinding::unknown(), None);
         };
-        if let Some(record) = records.iter().find(|text| text.to_ascii_lowercase().starts_with("v=dmarc1")) {
-            let result = match Dmarc::parse(record.as_bytes()).map(|dmarc| dmarc.p) {
-                Ok(Policy::None) => "none",
-                Ok(Policy::Quarantine) => "quarantine",
-                Ok(Policy::Reject) => "reject",
-                Ok(Policy::Unspecified) | Err(_) => "invalid",
-            };
-            return DnsFinding::new(result, Some(record));
+        match records.iter().filter(|text| is_dmarc(text)).collect::<Vec<_>>()[..] {
+            [] => {}
+            [record] => {
+                // A domain above speaks of those below it by `sp` (RFC 7489 §6.3).
+                let policy = Dmarc::parse(record.as_bytes()).map(|dmarc| match dmarc.sp {
+                    sp if name != domain && sp != Policy::Unspecified => sp,
+                    _ => dmarc.p,
+                });
+                let result = match policy {
+                    Ok(Policy::None) => "none",
+                    Ok(Policy::Quarantine) => "quarantine",
+                    Ok(Policy::Reject) => "reject",
+                    Ok(Policy::Unspecified) | Err(_) => "invalid",
+                };
+                return (DnsFinding::new(result, Some(record)), None);
+            }
+            // Of several none applies (RFC 7489 §6.6.3).
+            [first, ..] => return (DnsFinding::new("invalid", Some(first)), Some("dmarc.several")),
         }
         match name.split_once('.') {
             Some((_, above)) if above.contains('.') => name = above,
             _ => break,
         }
     }
-    DnsFinding::new("missing", None)
+    (DnsFinding::new("missing", None), None)
+}
+
+/// Whether the text is a DMARC record: its first tag is the version (RFC 7489 §6.3).
+fn is_dmarc(text: &str) -> bool {
+    let version = text.split(';').next().and_then(|tag| tag.split_once('='));
+    version.is_some_and(|(name, value)| {
+        name.trim().eq_ignore_ascii_case("v") && value.trim().eq_ignore_ascii_case("DMARC1")
+    })
 }
 
 /// The TXT records of a name, each with its strings joined; `None` when nobody knows.
@@ -181,18 +244,15 @@ mod tests {
     }
 
     #[test]
-    fn includes() {
-        for (record, host, want) in [
-            ("v=spf1 include:_spf.google.com ~all", "smtp.gmail.com", true),
-            ("v=spf1 include:spf.protection.outlook.com -all", "smtp.office365.com", true),
-            ("v=spf1 include:mailgun.org ~all", "smtp.mailgun.org", true),
-            ("v=spf1 include:_spf.google.com ~all", "smtp.mailgun.org", false),
-            ("v=spf1 include:notgoogle.com ~all", "smtp.gmail.com", false),
-            ("v=spf1 include:mail.co.uk ~all", "smtp.firm.co.uk", false),
-            ("v=spf1 include:1.1 ~all", "192.0.1.1", false),
-            ("v=spf1 -all", "mail.example.org", false),
+    fn a_record_that_passes_everyone() {
+        for (record, want) in [
+            ("v=spf1 +all", true),
+            ("v=spf1 mx ALL", true),
+            ("v=spf1 -all +all", false),
+            ("v=spf1 ~all", false),
+            ("v=spf1 include:all.test ?all", false),
         ] {
-            assert_eq!(includes_provider(record, host), want, "{record} {host}");
+            assert_eq!(lets_everyone_send(record), want, "{record}");
         }
     }
 }

@@ -131,20 +131,21 @@ fn shortened(limits: Limits) -> Limits {
     Limits { timeouts: shorter(limits.timeouts), overall }
 }
 
-/// What a server has that refuses the handshake before it shows a certificate: `tls.legacy` if it takes a legacy handshake
-/// and, asked again, still no modern one; `tls.unsupported` if it takes a modern one with keys, curves or signatures that
-/// we lack. A connection that was only lost proves neither.
+/// What a server has that refuses the handshake before it shows a certificate: `tls.unsupported` if it takes a modern one
+/// with keys, curves or signatures that we lack, `tls.legacy` if it takes a legacy one, and if it still refuses ours when
+/// asked again. A connection that was only lost proves neither.
 pub(crate) async fn refused_tls(
     network: &Network,
     settings: &Settings,
     limits: Limits,
 ) -> Option<FailureCode> {
     let limits = shortened(limits);
-    if asks(network, settings, Hello::Legacy, limits).await == FailureCode::TlsLegacy {
-        return is_refused(network, settings, limits).await.then_some(FailureCode::TlsLegacy);
+    let mut code = asks(network, settings, Hello::Wide, limits).await;
+    if code != FailureCode::TlsUnsupported {
+        code = asks(network, settings, Hello::Legacy, limits).await;
     }
-    let wide = asks(network, settings, Hello::Wide, limits).await;
-    (wide == FailureCode::TlsUnsupported).then_some(wide)
+    let taken = matches!(code, FailureCode::TlsUnsupported | FailureCode::TlsLegacy);
+    (taken && is_refused(network, settings, limits).await).then_some(code)
 }
 
 /// The code with which a session ends that asks for this handshake.

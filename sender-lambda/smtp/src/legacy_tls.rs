@@ -55,17 +55,12 @@ where
         stream.flush().await?;
         stream.read_exact(&mut answer).await
     };
-    matches!(timeout_at(until, exchange).await, Ok(Ok(_))) && is_taken(kind, answer)
+    matches!(timeout_at(until, exchange).await, Ok(Ok(_))) && is_taken(answer)
 }
 
-/// Whether the answer is a ServerHello in a record of any version, or the alert `protocol_version`: even TLS 1.2 is too new
-/// for that server.
-fn is_taken(kind: Hello, answer: [u8; 7]) -> bool {
-    match answer {
-        [22, 3, _, _, _, 2, _] => true,
-        [21, 3, _, 0, 2, _, 70] => kind == Hello::Legacy,
-        _ => false,
-    }
+/// Whether the answer is a ServerHello in a record of any version.
+fn is_taken(answer: [u8; 7]) -> bool {
+    matches!(answer, [22, 3, _, _, _, 2, _])
 }
 
 /// A ClientHello (RFC 5246 §7.4.1.2) in a record of TLS 1.0, which old servers expect. The wide one asks for TLS 1.3 (RFC
@@ -140,11 +135,12 @@ mod tests {
         for (answer, want) in [
             ([22, 3, 1, 0, 90, 2, 0], true),
             ([22, 3, 3, 0, 90, 2, 0], true),
-            ([21, 3, 1, 0, 2, 2, 70], true),
+            // A server of old comes down to its version. One that wants TLS 1.3 alone says this.
+            ([21, 3, 1, 0, 2, 2, 70], false),
             ([21, 3, 3, 0, 2, 2, 40], false),
             (*b"502 no\r", false),
         ] {
-            assert_eq!(is_taken(Hello::Legacy, answer), want, "{answer:?}");
+            assert_eq!(is_taken(answer), want, "{answer:?}");
         }
     }
 }

@@ -131,6 +131,12 @@ pub fn deliverability(found: DnsFindings, sender: &str, locale: &str) -> Deliver
         [key("spf", &found.spf.result), key("dkim", &found.dkim.result), key("dmarc", &found.dmarc.result)]
             .into_iter()
             .flatten()
+            // A note says more than the result.
+            .filter(|key| {
+                let kind = key.split('.').next();
+                !found.notes.iter().any(|note| note.split('.').next() == kind)
+            })
+            .chain(found.notes.iter().map(|&note| note.to_owned()))
             .filter_map(|key| sentences.advice.get(&key))
             .map(|text| fill(text, &[("domain", &domain)]))
             .collect();
