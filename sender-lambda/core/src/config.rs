@@ -115,7 +115,7 @@ impl Config {
         shared("OWNPOST_EXTRA_CA_FILE", "none", "PEM file of CAs trusted in addition to the public ones"),
         shared(
             "OWNPOST_EHLO_NAME",
-            "the domain of the sender address",
+            "for EHLO the own address as a literal; for Message-IDs `ownpost.invalid`",
             "the fully qualified host name for EHLO and Message-IDs",
         ),
         shared("OWNPOST_TEMPLATES", "none", "folder whose files override templates of mails"),

@@ -12,7 +12,7 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundK
 use ring::hmac;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::store::create_private;
+use crate::private_file::create_private;
 
 const KEY_BYTES: usize = 32;
 

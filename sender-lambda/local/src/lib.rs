@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod descriptors;
 pub mod keys;
+mod private_file;
 pub mod relays;
 pub mod server;
 pub mod store;

@@ -20,9 +20,10 @@ use zeroize::Zeroizing;
 use super::terminal::{complain, note, say};
 use super::{LocalArgs, NO, YES};
 use crate::descriptors::Shares;
+use crate::private_file::write_private;
 use crate::relays::Relays;
 use crate::server::{self, Server};
-use crate::store::{Store, backup, write_private};
+use crate::store::{Store, backup};
 use crate::worker;
 
 /// How long requests and mails may take to end after a signal; the rest is done after the next start.

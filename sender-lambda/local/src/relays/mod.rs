@@ -17,7 +17,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::keys::random_password;
-use crate::store::{Store, write_private};
+use crate::private_file::write_private;
+use crate::store::Store;
 
 mod certificates;
 mod session;

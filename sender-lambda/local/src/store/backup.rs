@@ -9,7 +9,8 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::NamedTempFile;
 
-use super::folder::{DATABASE, parent, sync_folder};
+use super::folder::DATABASE;
+use crate::private_file::{parent, sync_folder};
 
 /// The copy was not made.
 #[derive(Debug, thiserror::Error)]

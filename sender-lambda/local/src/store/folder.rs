@@ -1,11 +1,9 @@
 //! The data folder: nobody but its owner reads it, and no link leads out of it.
 
-use std::fs::{self, DirBuilder, File, Permissions};
-use std::io::{self, Write as _};
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-
-use tempfile::NamedTempFile;
 
 use super::OpenError;
 
@@ -53,43 +51,4 @@ pub(super) fn prepare(folder: &Path) -> Result<PathBuf, OpenError> {
         }
     }
     Ok(folder.clone())
-}
-
-/// Opens a file that only its owner reads and writes; makes it when it is not there.
-pub(super) fn open_private(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    File::options().create(true).truncate(false).write(true).mode(0o600).open(path)
-}
-
-/// Writes a private file in one step: whoever reads it sees all of it or the file before. A link at its place is
-/// replaced, not followed.
-pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let file = draft(path, content)?;
-    file.persist(path)?;
-    sync_folder(path)
-}
-
-/// [`write_private`] for a file that must not be there yet.
-pub(crate) fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let file = draft(path, content)?;
-    file.persist_noclobber(path)?;
-    sync_folder(path)
-}
-
-/// The file under another name in the same folder, with mode 0600.
-fn draft(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
-    let mut file = NamedTempFile::new_in(parent(path))?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    Ok(file)
-}
-
-/// The folder of a file's path.
-pub(super) fn parent(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Makes a new name in the folder durable.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(parent(path))?.sync_all()
 }

@@ -15,6 +15,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::{Notify, watch};
 
 use crate::keys::Keys;
+use crate::private_file::open_private;
 
 mod backup;
 mod connection_thread;
@@ -28,7 +29,6 @@ mod retention;
 mod secrets;
 
 pub use backup::{BackupError, backup};
-pub(crate) use folder::{create_private, write_private};
 pub use mail::{CaughtMail, MailSummary};
 pub use queue::Received;
 
@@ -100,7 +100,7 @@ impl Store {
         };
         let folder = &folder::prepare(folder)?;
         let lock_path = folder.join(folder::LOCK);
-        let lock = folder::open_private(&lock_path).map_err(at(&lock_path))?;
+        let lock = open_private(&lock_path).map_err(at(&lock_path))?;
         match if alone { lock.try_lock() } else { lock.try_lock_shared() } {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(folder.to_owned())),
@@ -109,7 +109,7 @@ impl Store {
         let path = folder.join(folder::DATABASE);
         let database = |error: rusqlite::Error| OpenError::Database(path.clone(), error.to_string());
         // SQLite would make it readable for others; its WAL takes the mode of this file.
-        folder::open_private(&path).map_err(at(&path))?;
+        open_private(&path).map_err(at(&path))?;
         let connection = Connection::open(&path).map_err(database)?;
         prepare(&connection).map_err(|problem| OpenError::Database(path.clone(), problem))?;
         let keys = open_keys(&connection, &folder.join(folder::KEY))?;
