@@ -10,6 +10,8 @@ pub enum Relay<'a> {
     None,
     /// Settings are stored, and they cannot be read.
     Unreadable,
+    /// The ledger knows of settings that the secret store does not have: absent is not the same as unreadable.
+    Missing,
     /// Settings are active for this server.
     Active {
         /// The server's host name.
@@ -31,6 +33,11 @@ pub enum Route {
         /// Why, for a person.
         reason: String,
     },
+    /// Try again later: what decides cannot be read now, and another way is never chosen for that.
+    Defer {
+        /// The reason, for a person.
+        reason: String,
+    },
     /// Keep the mail until the relay works again.
     Hold {
         /// Why, for a person.
@@ -38,8 +45,19 @@ pub enum Route {
     },
 }
 
-/// Decides the route of a mail. `platform` says whether the platform has a server.
-pub fn decide(category: Category, relay: &Relay<'_>, platform: bool) -> Route {
+/// The platform's own server, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlatformServer {
+    /// Its settings are there.
+    Available,
+    /// The operator has set none up.
+    NotConfigured,
+    /// Its settings cannot be read now.
+    Unreadable,
+}
+
+/// Decides the way of a mail of this category.
+pub fn decide(category: Category, relay: &Relay<'_>, platform: PlatformServer) -> Route {
     let kind = category.name();
     let route = match relay {
         Relay::None => {
@@ -48,6 +66,11 @@ pub fn decide(category: Category, relay: &Relay<'_>, platform: bool) -> Route {
         }
         Relay::Unreadable => Route::Hold {
             reason: "Held: the stored settings of your mail server cannot be read. Save them again."
+                .to_owned(),
+        },
+        Relay::Missing => Route::Defer {
+            reason: "The settings of your own mail server should be there and are not in the secret store. Nothing \
+                     leaves by another way; the operator has to restore them, or you save them again."
                 .to_owned(),
         },
         Relay::Active { host, routing, fault } => {
@@ -80,23 +103,30 @@ pub fn decide(category: Category, relay: &Relay<'_>, platform: bool) -> Route {
             }
         }
     };
-    match route {
-        Route::Send { via: Via::Platform, .. } if !platform => Route::Hold {
+    match (&route, platform) {
+        (Route::Send { via: Via::Platform, .. }, PlatformServer::NotConfigured) => Route::Hold {
             reason: "Held: this mail goes through the platform's server, and the platform has none set up."
                 .to_owned(),
         },
-        route => route,
+        (Route::Send { via: Via::Platform, .. }, PlatformServer::Unreadable) => Route::Defer {
+            reason: "This mail goes through the platform's server, whose settings cannot be read now. It is tried \
+                     again; the operator has been told."
+                .to_owned(),
+        },
+        _ => route,
     }
 }
 
 /// The alert that the tenant's own server fails: never through that server.
-pub fn alert(platform: bool) -> Route {
-    if platform {
-        let reason =
-            "Sent through the platform's server: an alert about your own server never goes through it.";
-        Route::Send { via: Via::Platform, reason: reason.to_owned() }
-    } else {
-        decide(Category::Notification, &Relay::None, false)
+pub fn alert(platform: PlatformServer) -> Route {
+    match decide(Category::Notification, &Relay::None, platform) {
+        Route::Send { via, .. } => Route::Send {
+            via,
+            reason:
+                "Sent through the platform's server: an alert about your own server never goes through it."
+                    .to_owned(),
+        },
+        route => route,
     }
 }
 
@@ -118,9 +148,10 @@ mod tests {
         let active = |routing, fault| Relay::Active { host: "smtp.acme.test", routing, fault };
         // Expected: the server or `None` for held, and what the reason must say.
         let check = |relay: Relay<'_>, has_platform: bool, expected: Option<Via>, says: &str| {
-            let (via, reason) = match decide(Category::RightsRequest, &relay, has_platform) {
+            let server = if has_platform { PlatformServer::Available } else { PlatformServer::NotConfigured };
+            let (via, reason) = match decide(Category::RightsRequest, &relay, server) {
                 Route::Send { via, reason } => (Some(via), reason),
-                Route::Hold { reason } => (None, reason),
+                Route::Hold { reason } | Route::Defer { reason } => (None, reason),
             };
             assert_eq!(via, expected, "{relay:?}");
             assert!(reason.contains(says) && !reason.contains("  "), "{reason}");
@@ -129,6 +160,7 @@ mod tests {
         check(Relay::None, true, Some(Via::Platform), "no mail server of your own");
         check(Relay::None, false, None, "the platform has none");
         check(Relay::Unreadable, true, None, "cannot be read");
+        check(Relay::Missing, true, None, "Nothing leaves by another way");
         check(active(&hold, None), true, Some(Via::Relay), "your own server smtp.acme.test");
         check(active(&hold, None), false, Some(Via::Relay), "your own server");
         check(active(&hold, broken), true, None, "fails: it refused the password.");
@@ -145,11 +177,25 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_read_defers_and_chooses_no_other_way() {
+        let relay = Relay::Active { host: "h", routing: &Routing::default(), fault: None };
+        for category in Category::ALL {
+            let deferred = |relay: &Relay<'_>, platform| {
+                matches!(decide(category, relay, platform), Route::Defer { .. })
+            };
+            assert!(deferred(&Relay::Missing, PlatformServer::Available));
+            assert!(deferred(&Relay::None, PlatformServer::Unreadable));
+            assert!(!deferred(&relay, PlatformServer::Unreadable), "its own relay needs no platform");
+        }
+        assert!(matches!(alert(PlatformServer::Unreadable), Route::Defer { .. }));
+    }
+
+    #[test]
     fn without_the_policy_nothing_leaves_by_the_platform() {
         for category in Category::ALL {
             for fault in [None, Some("x")] {
                 let relay = Relay::Active { host: "h", routing: &Routing::default(), fault };
-                let route = decide(category, &relay, true);
+                let route = decide(category, &relay, PlatformServer::Available);
                 assert!(!matches!(route, Route::Send { via: Via::Platform, .. }), "{route:?}");
             }
         }

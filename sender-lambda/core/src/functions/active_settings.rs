@@ -28,6 +28,8 @@ pub(super) enum Active {
     None(Option<Revision>),
     /// A version that cannot be read.
     Unreadable(Revision),
+    /// No version, although the ledger knows of one.
+    Missing,
     /// Settings of this revision.
     Settings(Revision, Arc<Settings>),
 }
@@ -52,6 +54,7 @@ impl Active {
     pub(super) fn revision(&self) -> Option<&Revision> {
         match self {
             Self::None(revision) => revision.as_ref(),
+            Self::Missing => None,
             Self::Unreadable(revision) | Self::Settings(revision, _) => Some(revision),
         }
     }
@@ -97,7 +100,15 @@ pub(super) async fn remembered(app: &App, tenant: &Tenant, marker: Option<&Revis
     {
         return Ok(known.active.clone());
     }
-    let active = read(app, tenant).await?;
+    let mut active = read(app, tenant).await?;
+    if marker.is_some() && matches!(active, Active::None(None)) {
+        // The marker says that there are settings, and taking them away leaves a version. One more look, because a secret
+        // store answers some reads late.
+        active = read(app, tenant).await?;
+        if matches!(active, Active::None(None)) {
+            return Ok(Active::Missing);
+        }
+    }
     let mut tenants = lock(&app.cache.tenants);
     if tenants.len() >= REMEMBERED {
         tenants.clear();
@@ -121,7 +132,10 @@ pub(super) async fn platform(app: &App) -> Result<Active> {
         return Ok(active.clone());
     }
     let active = Active::read(app.effects.secrets.platform().await?);
-    *lock(&app.cache.platform) = Some((now, active.clone()));
+    // Settings that cannot be read are read again by the next batch: the operator may have mended them.
+    if !matches!(active, Active::Unreadable(_)) {
+        *lock(&app.cache.platform) = Some((now, active.clone()));
+    }
     Ok(active)
 }
 

@@ -15,17 +15,19 @@ use ownpost_domain::category::Via;
 use ownpost_domain::delivery::{Delivery, Revision, Status};
 use ownpost_domain::event::Event;
 use ownpost_domain::outcome;
-use ownpost_domain::route::{self, Relay, Route};
+use ownpost_domain::route::{self, PlatformServer, Relay, Route};
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::RelayKey;
+use serde_json::json;
 
 use self::group::Group;
 use self::settle::{defer, settle};
 use super::active_settings::Active;
 use super::alert::UNHEALTHY;
 use super::relay_health::Admitted;
-use super::{App, active_settings, random_unit, relay_health};
-use crate::effects::{Record, Result};
+use super::shared_state::{self, Change};
+use super::{App, active_settings, emit, random_unit, relay_health};
+use crate::effects::{Emitted, Record, Result};
 use crate::wire::event;
 use crate::wire::sqs::Job;
 
@@ -34,6 +36,12 @@ mod in_flight;
 mod settle;
 mod throttle;
 
+/// How long a mail waits whose settings cannot be read, half to one and a half times.
+const UNREADABLE_WAIT: Duration = Duration::from_mins(5);
+/// The ledger's key of the last report of settings that cannot be read.
+const UNREADABLE: &str = "unreadable";
+/// When they are reported again.
+const UNREADABLE_AGAIN: Duration = Duration::from_hours(1);
 /// How many rows are read at a time.
 const AT_A_TIME: usize = 16;
 /// A mail may be tried with the settings at hand, with those that have replaced them, and through the platform.
@@ -311,17 +319,29 @@ async fn route_all(
     dispositions: &mut [Disposition],
 ) -> Vec<Group> {
     let mut groups: HashMap<RelayKey, Group> = HashMap::new();
-    let platform = match active_settings::platform(app).await {
-        Ok(platform) => platform,
-        Err(error) => {
-            tracing::warn!(%error, "platform settings not read");
-            return Vec::new();
-        }
-    };
+    let mut platform: Option<Platform> = None;
     let mut closed: Option<Option<Closed>> = None;
     for mut pending in pending_mails {
         let Some(tenant) = tenants.get(&pending.row.tenant) else { continue };
-        match decide(&pending, tenant, platform.settings().is_some()) {
+        let mut route = decide(&pending, tenant, PlatformServer::Available);
+        if matches!(route, Route::Send { via: Via::Platform, .. }) {
+            // Read for mail that goes there, and for no other.
+            let known = match platform.take() {
+                Some(known) => known,
+                None => Platform::read(app).await,
+            };
+            route = decide(&pending, tenant, known.server());
+            platform = Some(known);
+        }
+        match route {
+            Route::Defer { reason } => {
+                let wait = UNREADABLE_WAIT.mul_f64(0.5 + random_unit());
+                let (index, version) = (pending.index, pending.version);
+                if matches!(tenant.active, Active::Missing) {
+                    report_unreadable(app, &pending.row.tenant).await;
+                }
+                dispositions[index] = defer(app, pending.row, version, wait, reason).await;
+            }
             Route::Hold { reason } => {
                 let row = Delivery { status: Status::Held, reason, next_attempt_at: None, ..pending.row };
                 dispositions[pending.index] = settle(app, row, pending.version, Disposition::Delete).await;
@@ -329,7 +349,7 @@ async fn route_all(
             Route::Send { via, reason } => {
                 let chosen = match via {
                     Via::Relay => tenant.active.settings(),
-                    Via::Platform => platform.settings(),
+                    Via::Platform => platform.as_ref().and_then(|platform| platform.0.as_ref()?.settings()),
                 };
                 let Some((revision, settings)) = chosen else { continue };
                 let own = via == Via::Relay;
@@ -370,6 +390,46 @@ async fn route_all(
     groups.into_values().collect()
 }
 
+/// The platform's settings as this batch has read them; `None` when they could not be read.
+struct Platform(Option<Active>);
+
+impl Platform {
+    async fn read(app: &App) -> Self {
+        let read = active_settings::platform(app).await;
+        if let Err(error) = &read {
+            tracing::error!(%error, "the platform's settings cannot be read");
+        }
+        let read = Self(read.ok());
+        if read.server() == PlatformServer::Unreadable {
+            report_unreadable(app, &Tenant::platform()).await;
+        }
+        read
+    }
+
+    fn server(&self) -> PlatformServer {
+        match &self.0 {
+            Some(Active::Settings(..)) => PlatformServer::Available,
+            Some(Active::None(_)) => PlatformServer::NotConfigured,
+            Some(Active::Unreadable(_) | Active::Missing) | None => PlatformServer::Unreadable,
+        }
+    }
+}
+
+/// Emits `Secret Unreadable` for a tenant or the platform, once an hour at most.
+async fn report_unreadable(app: &App, tenant: &Tenant) {
+    let first =
+        shared_state::update(app, tenant, UNREADABLE, |reported: Option<Timestamp>, now| match reported {
+            Some(_) => Change::Keep(false),
+            None => Change::Write(Some(now), now.checked_add(UNREADABLE_AGAIN).ok(), true),
+        });
+    // When the ledger cannot say, one event too many is better than none.
+    if first.await.ok().flatten().unwrap_or(true) {
+        tracing::error!(%tenant, "settings that should be there cannot be read; their mail is deferred");
+        let detail = json!({"tenant": (*tenant != Tenant::platform()).then_some(tenant)});
+        emit(app, &[Emitted { detail_type: "Secret Unreadable", detail }]).await;
+    }
+}
+
 /// The platform's server gets no mail for now.
 struct Closed {
     reason: String,
@@ -390,13 +450,14 @@ async fn platform_closed(app: &App, revision: &Revision) -> Result<Option<Closed
     Ok(Some(Closed { reason, wait: health.probe_at.map_or(SPREAD, |at| until(now, at)) }))
 }
 
-fn decide(pending: &Pending, tenant: &TenantView, platform: bool) -> Route {
+fn decide(pending: &Pending, tenant: &TenantView, platform: PlatformServer) -> Route {
     if pending.event.kind == UNHEALTHY {
         return route::alert(platform);
     }
     let relay = match &tenant.active {
         Active::None(_) => Relay::None,
         Active::Unreadable(_) => Relay::Unreadable,
+        Active::Missing => Relay::Missing,
         Active::Settings(_, settings) => {
             let fault = tenant.fault.as_deref();
             Relay::Active { host: &settings.host, routing: &settings.routing, fault }

@@ -85,6 +85,11 @@ impl Memory {
         self.lock().failing.insert(operation, times);
     }
 
+    /// Loses a tenant's secret, as a deleted secret or a changed prefix does; the ledger keeps what it knows.
+    pub fn lose_secret(&self, tenant: &Tenant) {
+        self.lock().secrets.remove(tenant);
+    }
+
     /// Sets the platform's own document.
     pub fn set_platform(&self, revision: &str, document: &str) {
         let mut state = self.lock();

@@ -8,7 +8,7 @@ use ownpost_domain::describe;
 use ownpost_domain::failure::Verdict;
 use ownpost_domain::limits;
 use ownpost_domain::outcome;
-use ownpost_domain::route::{self, Relay, Route};
+use ownpost_domain::route::{self, PlatformServer, Relay, Route};
 
 use crate::counts::Operation;
 use crate::engine::{Happening, RETRY_FOR, Simulation, Status, VISIBILITY, timestamp};
@@ -116,12 +116,6 @@ impl Simulation {
         }
         clock += if tenants.is_empty() { 0 } else { latency::READ };
         clock += if secret { latency::SECRET } else { 0 };
-        let platform = &mut self.slots[slot as usize].platform;
-        if !tenants.is_empty() && platform.is_none_or(|read| now >= read + FRESH_FOR) {
-            *platform = Some(now);
-            self.count(Operation::PlatformGet, 1);
-            clock += latency::SECRET;
-        }
 
         // `route_all`.
         let mut grouped: Vec<(u32, Via, Vec<Message>)> = Vec::new();
@@ -138,8 +132,7 @@ impl Simulation {
             }
         }
         if grouped.iter().any(|(_, via, _)| *via == Via::Platform) {
-            // The sender reads the state of the platform's breaker, which is always closed here.
-            self.count(Operation::StateGet, 1);
+            clock += self.read_platform(now, slot);
         }
         for (tenant, via, mails) in grouped {
             self.begin_group(slot, &mut batch, clock, (tenant, via), mails, false);
@@ -174,6 +167,19 @@ impl Simulation {
         self.plan(last.unwrap_or_default(), Happening::Group { slot, run, group });
     }
 
+    /// Mail goes to the platform's server: its settings are read unless they are fresh, and the state of its breaker, which
+    /// is always closed here. The time that the settings take.
+    fn read_platform(&mut self, now: Micros, slot: u32) -> Micros {
+        self.count(Operation::StateGet, 1);
+        let platform = &mut self.slots[slot as usize].platform;
+        if platform.is_some_and(|read| now < read + FRESH_FOR) {
+            return 0;
+        }
+        *platform = Some(now);
+        self.count(Operation::PlatformGet, 1);
+        latency::SECRET
+    }
+
     /// Decides the route of one mail; `None` when it is held.
     fn route(&mut self, tenant: u32, message: Message, fault: Option<&str>) -> Option<Via> {
         let number = self.mail(message).number;
@@ -183,9 +189,9 @@ impl Simulation {
         } else {
             Relay::None
         };
-        match route::decide(category(number), &relay, true) {
+        match route::decide(category(number), &relay, PlatformServer::Available) {
             Route::Send { via, .. } => Some(via),
-            Route::Hold { .. } => {
+            Route::Hold { .. } | Route::Defer { .. } => {
                 self.settle(message, Status::Held);
                 self.results.held += 1;
                 self.tenants[tenant as usize].held.push_back(message);
@@ -326,15 +332,17 @@ impl Simulation {
         let mut clock = now;
         let mut sent: Vec<(Message, Said)> = Vec::with_capacity(mails.len());
         for (message, version, said, at) in mails {
+            if self.mail(message).version != version && self.scenario.conditional_writes {
+                // Another sender has written the row since, so every write of this one fails: the gate's, or that of the
+                // result, which is compared with the row once more. The message shows again in a second.
+                self.count(Operation::RowUpdate, 1);
+                self.count(Operation::RowGet, u64::from(!said.after_the_dot()));
+                batch.staying.push((message, now + SECOND));
+                continue;
+            }
             if said.after_the_dot() {
                 // The gate: of several senders one writes `sending`.
                 self.count(Operation::RowUpdate, 1);
-                let mail = self.mail(message);
-                if mail.version != version && self.scenario.conditional_writes {
-                    // The race for the row is lost: the message shows again in a second.
-                    batch.staying.push((message, now + SECOND));
-                    continue;
-                }
                 let mail = self.mail(message);
                 mail.version += 1;
                 mail.status = Status::Sending;
@@ -399,7 +407,7 @@ impl Simulation {
             // The other mails use the platform's relay, as the policy says.
             let rest: Vec<Message> = rest.collect();
             if !rest.is_empty() {
-                self.count(Operation::StateGet, 1);
+                clock += self.read_platform(now, slot);
             }
             self.begin_group(slot, &mut batch, clock, (tenant, Via::Platform), rest, true);
         }

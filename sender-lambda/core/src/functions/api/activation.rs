@@ -24,7 +24,7 @@ pub(super) async fn show(call: &Call<'_>) -> Answered {
             let detail = "No mail server of your own is set up: mail leaves by the platform's server.";
             return Err(problem(404, "not_configured", detail));
         }
-        Active::Unreadable(_) => {
+        Active::Unreadable(_) | Active::Missing => {
             let detail = "The stored settings cannot be read. Save them again.";
             return Err(problem(500, "settings.unreadable", detail));
         }
@@ -91,7 +91,7 @@ pub(super) async fn roll_back(call: &Call<'_>, progress: Progress<'_>) -> Answer
             let detail = "There are no earlier settings to go back to.";
             Err(problem(409, "rollback.nothing_before", detail))
         }
-        Active::Unreadable(_) => {
+        Active::Unreadable(_) | Active::Missing => {
             let detail = "The earlier settings cannot be read.";
             Err(problem(409, "rollback.unreadable", detail))
         }

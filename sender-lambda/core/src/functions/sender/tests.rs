@@ -581,3 +581,48 @@ async fn a_store_that_stays_out_of_reach_is_asked_ever_more_rarely() {
     world.work().await;
     assert_eq!(world.row().status, Status::Sent);
 }
+
+#[tokio::test(start_paused = true)]
+async fn settings_that_are_lost_defer_their_mail_and_open_no_other_way() {
+    let world = World::new();
+    world.activate("r1", &own(OnFailure::Platform)).await;
+    world.memory.lose_secret(&acme());
+    world.accept("e1", &["jan@example.org"]).await;
+    world.work().await;
+    let row = world.row();
+    assert_eq!(row.status, Status::Deferred, "{row:?}");
+    assert!(row.reason.contains("secret store"), "{}", row.reason);
+    world.memory.pass(Duration::from_mins(10));
+    world.work().await;
+    assert_eq!(world.relays.taken().len(), 0);
+    let types: Vec<_> = world.memory.take_emitted().iter().map(|event| event.detail_type).collect();
+    assert_eq!(types, ["Secret Unreadable"], "once");
+    // Saved again, the mail goes by the tenant's own server.
+    world.activate("r2", &own(OnFailure::Platform)).await;
+    world.memory.pass(Duration::from_mins(10));
+    world.work().await;
+    assert_eq!(world.row().route, Some(Via::Relay));
+    assert_eq!(world.row().status, Status::Sent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_platforms_settings_concern_only_the_mail_that_goes_there() {
+    let world = World::new();
+    world.activate("r1", &own(OnFailure::Hold)).await;
+    world.memory.set_platform("p2", "no JSON");
+    world.accept("e1", &["jan@example.org"]).await;
+    let other = crate::testing::world::event("e2", &["ann@example.org"]).replace("acme", "other");
+    super::super::router::accept(&world.app, other.as_bytes(), None).await.unwrap();
+    world.work().await;
+    let status = |recipient: &str| {
+        world.memory.rows().iter().find(|row| row.recipient == recipient).map(|row| row.status)
+    };
+    assert_eq!(status("jan@example.org"), Some(Status::Sent), "its own relay needs no platform");
+    assert_eq!(status("ann@example.org"), Some(Status::Deferred));
+    // The operator mends it, and the mail leaves by itself.
+    let platform = settings("smtp.platform.example", Via::Platform, OnFailure::Hold);
+    world.memory.set_platform("p3", &crate::wire::settings::to_document(&platform));
+    world.memory.pass(Duration::from_mins(10));
+    world.work().await;
+    assert_eq!(status("ann@example.org"), Some(Status::Sent));
+}
