@@ -6,9 +6,9 @@ export interface SmtpSettings {
   host: string;
   /** Default 25; allowed: 25, 465, 587, 2525, 2465, 2587 and what the operator adds. */
   port?: number | null;
-  /** Default starttls. */
+  /** How the connection is encrypted; `starttls` by default. */
   security?: Security | null;
-  /** Default password. */
+  /** How the client signs in; `password` by default. */
   authMethod?: AuthMethod | null;
   /** The account; required unless authMethod is none. At most 255 octets. */
   username?: string | null;
@@ -20,7 +20,7 @@ export interface SmtpSettings {
   senderAddress: string;
   /** Display name in From:. At most 256 characters. */
   senderName?: string | null;
-  /** Where answers go. */
+  /** The address that recipients answer to. */
   replyTo?: string | null;
   /** Fully qualified domain name for EHLO; else the one of `OWNPOST_EHLO_NAME`. */
   ehloName?: string | null;
@@ -48,20 +48,20 @@ export type AuthMethod =
 
 /** A secret: a new one, or the stored one. */
 export type SecretInput =
-  /** A new one. */
+  /** A new secret takes the place of the stored one. */
   | {
     /** The new secret, at most 4096 octets. */
     set: string;
     /** What becomes of the white space in `set`: keep (default), trim around it, or remove all. */
     spaces?: Spaces | null;
-    /** Not beside `set`. */
+    /** Must not be there beside `set`. */
     keep?: null;
   }
-  /** The stored one. */
+  /** The stored secret stays. */
   | {
     /** Keeps the stored one, as long as its destination stays the same. */
     keep: true;
-    /** Not beside `keep`. */
+    /** Must not be there beside `keep`. */
     set?: null;
   };
 
@@ -92,9 +92,9 @@ export interface OAuth2 {
 
 /** The two OAuth 2 grants that work without a person. */
 export type Grant =
-  /** RFC 6749 §4.4. */
+  /** The client's own credentials (RFC 6749 §4.4). */
   | "client_credentials"
-  /** RFC 6749 §6. */
+  /** A refresh token (RFC 6749 §6). */
   | "refresh_token";
 
 /** The rules for the four categories. */
@@ -107,9 +107,9 @@ export interface Routing {
 
 /** The rule for one category. */
 export interface Route {
-  /** Default relay. */
+  /** The server that carries the category; `relay` by default. */
   via?: Via | null;
-  /** Default hold. */
+  /** What happens while the relay fails; `hold` by default. */
   onFailure?: OnFailure | null;
 }
 
@@ -131,11 +131,11 @@ export type OnFailure =
 export interface ValidationReport {
   /** False as soon as one issue is an error. */
   valid: boolean;
-  /** All of them. */
+  /** All issues, in the order of the fields. */
   issues: Issue[];
 }
 
-/** One issue. */
+/** One problem of one field. */
 export interface Issue {
   /** Dotted path into the settings; empty for the whole document. */
   field: string;
@@ -446,7 +446,7 @@ export interface TestReport {
   ok: boolean;
   /** The stages in the order performed; those that could not be reached are `skipped`. */
   stages: StageResult[];
-  /** Why it failed. */
+  /** The failure that ended the test; null when it passed. */
   failure: TestFailure | null;
   /** TLS and the certificate, also when that was what failed. */
   tls: TlsFacts | null;
@@ -462,9 +462,9 @@ export interface TestReport {
 
 /** One stage of a connectivity test. */
 export interface StageResult {
-  /** The stage. */
+  /** The stage of the session. */
   stage: Stage;
-  /** How it ended. */
+  /** How the stage ended. */
   status: StageStatus;
   /** How long it took, in milliseconds. */
   ms: number;
@@ -499,7 +499,7 @@ export type StageStatus =
   | "passed"
   /** The stage failed and ended the test. */
   | "failed"
-  /** Not performed. */
+  /** The stage was not performed. */
   | "skipped"
   /** The stage succeeded, and the admin should look at something. */
   | "warned";
@@ -534,7 +534,7 @@ export interface StageDetail {
 export interface TestFailure {
   /** The stage that failed. */
   stage: Stage;
-  /** Stable code. */
+  /** The stable code of the failure. */
   code: FailureCode;
   /** The setting to look at, as a dotted path; empty when it is none in particular. */
   field: string;
@@ -672,7 +672,7 @@ export interface TlsFacts {
 export interface CertificateFacts {
   /** The subject's distinguished name. */
   subject: string;
-  /** The issuer's. */
+  /** The issuer's distinguished name. */
   issuer: string;
   /** The DNS names and IP addresses it is for. */
   names: string[];
@@ -686,9 +686,9 @@ export interface CertificateFacts {
 
 /** What the server's EHLO replies list; null where there was none. */
 export interface Capabilities {
-  /** Before TLS. */
+  /** What the EHLO reply before TLS lists. */
   beforeTls: string[] | null;
-  /** After TLS. */
+  /** What the EHLO reply after TLS lists. */
   afterTls: string[] | null;
 }
 
@@ -704,9 +704,9 @@ export interface TranscriptLine {
 
 /** The side that sent a line. */
 export type Speaker =
-  /** The relay. */
+  /** The relay sent the line. */
   | "server"
-  /** Ownpost. */
+  /** Ownpost sent the line. */
   | "client";
 
 /** The test mail that the server accepted. */

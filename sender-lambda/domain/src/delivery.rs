@@ -112,7 +112,7 @@ pub struct Delivery {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
-    /// When it began.
+    /// When the attempt began.
     #[schemars(with = "String")]
     pub at: Timestamp,
     /// How long it took, in milliseconds.

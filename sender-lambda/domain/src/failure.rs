@@ -256,7 +256,7 @@ macro_rules! causes {
             $($(#[$doc])* $variant,)+
         }
         impl Cause {
-            /// All of them.
+            /// All causes, in the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
             /// The key of its sentences in `stages.json`.
             pub const fn key(self) -> &'static str {

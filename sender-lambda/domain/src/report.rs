@@ -9,9 +9,9 @@ use crate::failure::Stage;
 /// One stage of a connectivity test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StageResult {
-    /// The stage.
+    /// The stage of the session.
     pub stage: Stage,
-    /// How it ended.
+    /// How the stage ended.
     pub status: StageStatus,
     /// How long it took, in milliseconds.
     pub ms: f64,
@@ -27,7 +27,7 @@ pub enum StageStatus {
     Passed,
     /// The stage failed and ended the test.
     Failed,
-    /// Not performed.
+    /// The stage was not performed.
     Skipped,
     /// The stage succeeded, and the admin should look at something.
     Warned,
@@ -89,7 +89,7 @@ pub struct TlsFacts {
 pub struct CertificateFacts {
     /// The subject's distinguished name.
     pub subject: String,
-    /// The issuer's.
+    /// The issuer's distinguished name.
     pub issuer: String,
     /// The DNS names and IP addresses it is for.
     pub names: Vec<String>,
@@ -105,9 +105,9 @@ pub struct CertificateFacts {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Capabilities {
-    /// Before TLS.
+    /// What the EHLO reply before TLS lists.
     pub before_tls: Option<Vec<String>>,
-    /// After TLS.
+    /// What the EHLO reply after TLS lists.
     pub after_tls: Option<Vec<String>>,
 }
 
@@ -126,9 +126,9 @@ pub struct TranscriptLine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Speaker {
-    /// The relay.
+    /// The relay sent the line.
     Server,
-    /// Ownpost.
+    /// Ownpost sent the line.
     Client,
 }
 

@@ -41,7 +41,7 @@ impl Timeouts {
         data: Duration::from_secs(10),
         done: Duration::from_secs(15),
     };
-    /// For sending.
+    /// The timeouts of sending.
     pub const SEND: Self = Self {
         resolve: Duration::from_secs(10),
         connect: Duration::from_secs(10),
@@ -58,7 +58,7 @@ impl Timeouts {
 #[derive(Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) timeouts: Timeouts,
-    /// When everything ends.
+    /// The end of the whole session, whatever step it is in.
     pub(crate) overall: Instant,
 }
 

@@ -33,7 +33,7 @@ const CODES: &[(u16, std::ops::RangeInclusive<u16>, FailureCode)] = &[
     (7, 64..=64, Denied),
 ];
 
-/// Where words count.
+/// The stages at which the words count.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum At {
     /// At each stage.

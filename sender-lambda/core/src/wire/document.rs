@@ -19,9 +19,9 @@ pub(super) struct SmtpSettings {
     /// Default 25; allowed: 25, 465, 587, 2525, 2465, 2587 and what the operator adds.
     #[schemars(with = "Option<u16>")]
     pub(super) port: Option<f64>,
-    /// Default starttls.
+    /// How the connection is encrypted; `starttls` by default.
     pub(super) security: Option<Security>,
-    /// Default password.
+    /// How the client signs in; `password` by default.
     pub(super) auth_method: Option<AuthMethod>,
     /// The account; required unless authMethod is none. At most 255 octets.
     pub(super) username: Option<String>,
@@ -34,7 +34,7 @@ pub(super) struct SmtpSettings {
     pub(super) sender_address: String,
     /// Display name in From:. At most 256 characters.
     pub(super) sender_name: Option<String>,
-    /// Where answers go.
+    /// The address that recipients answer to.
     pub(super) reply_to: Option<String>,
     /// Fully qualified domain name for EHLO; else the one of `OWNPOST_EHLO_NAME`.
     pub(super) ehlo_name: Option<String>,
@@ -90,21 +90,21 @@ pub(super) struct SecretInput {
     reason = "the schema of SecretInput, which serde reads into one struct for better errors"
 )]
 enum SecretChoice {
-    /// A new one.
+    /// A new secret takes the place of the stored one.
     Set {
         /// The new secret, at most 4096 octets.
         set: String,
         /// What becomes of the white space in `set`: keep (default), trim around it, or remove all.
         spaces: Option<Spaces>,
-        /// Not beside `set`.
+        /// Must not be there beside `set`.
         keep: Option<()>,
     },
-    /// The stored one.
+    /// The stored secret stays.
     Keep {
         /// Keeps the stored one, as long as its destination stays the same.
         #[schemars(extend("const" = true))]
         keep: bool,
-        /// Not beside `keep`.
+        /// Must not be there beside `keep`.
         set: Option<()>,
     },
 }
@@ -146,9 +146,9 @@ pub(super) struct OAuth2 {
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Grant {
-    /// RFC 6749 §4.4.
+    /// The client's own credentials (RFC 6749 §4.4).
     ClientCredentials,
-    /// RFC 6749 §6.
+    /// A refresh token (RFC 6749 §6).
     RefreshToken,
 }
 
@@ -190,9 +190,9 @@ impl JsonSchema for RoutingInput {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Route")]
 pub(super) struct RouteInput {
-    /// Default relay.
+    /// The server that carries the category; `relay` by default.
     via: Option<Via>,
-    /// Default hold.
+    /// What happens while the relay fails; `hold` by default.
     on_failure: Option<OnFailure>,
 }
 

@@ -45,7 +45,7 @@ pub struct EventDocument {
     /// One mail for each.
     #[schemars(length(min = 1, max = 1000))]
     pub recipients: Vec<RecipientDocument>,
-    /// Where answers go.
+    /// The mailbox that recipients answer to.
     pub reply_to: Option<PersonDocument>,
     /// Mails of the same thread are chained by References.
     #[schemars(length(min = 1, max = 256))]
@@ -107,7 +107,7 @@ pub struct AttachmentDocument {
     pub filename: String,
     /// Its MIME type; not `multipart`.
     pub content_type: String,
-    /// Its bytes.
+    /// The file's bytes in base64.
     pub base64: String,
 }
 

@@ -80,7 +80,7 @@ pub struct DeliveryList {
 /// `GET /deliveries/{id}`: the row, and what happened as a story.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeliveryDetail {
-    /// The row.
+    /// The row as lists show it.
     #[serde(flatten)]
     pub row: DeliveryRow,
     /// What happened, in order, in sentences.
@@ -102,7 +102,7 @@ pub struct Chapter {
 pub struct Activation {
     /// Whether the settings are active now.
     pub activated: bool,
-    /// Their revision.
+    /// The revision of the settings that were tested.
     pub revision: Option<Revision>,
     /// The test; null when there was nothing to test: back to the platform's server.
     pub report: Option<TestReport>,
@@ -119,7 +119,7 @@ pub struct Problem {
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// Stable code.
+    /// The stable code of the problem.
     pub code: String,
     /// What is wrong, for a person.
     pub detail: String,

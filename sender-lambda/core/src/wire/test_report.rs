@@ -14,7 +14,7 @@ pub struct TestReport {
     pub ok: bool,
     /// The stages in the order performed; those that could not be reached are `skipped`.
     pub stages: Vec<StageResult>,
-    /// Why it failed.
+    /// The failure that ended the test; null when it passed.
     pub failure: Option<TestFailure>,
     /// TLS and the certificate, also when that was what failed.
     pub tls: Option<TlsFacts>,
@@ -33,7 +33,7 @@ pub struct TestReport {
 pub struct TestFailure {
     /// The stage that failed.
     pub stage: Stage,
-    /// Stable code.
+    /// The stable code of the failure.
     pub code: FailureCode,
     /// The setting to look at, as a dotted path; empty when it is none in particular.
     pub field: String,

@@ -13,11 +13,11 @@ use smtp_rules::catalogue::Code;
 pub struct ValidationReport {
     /// False as soon as one issue is an error.
     pub valid: bool,
-    /// All of them.
+    /// All issues, in the order of the fields.
     pub issues: Vec<Issue>,
 }
 
-/// One issue.
+/// One problem of one field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Issue {
     /// Dotted path into the settings; empty for the whole document.
