@@ -217,14 +217,30 @@ impl AwsResources {
     /// The first variable that cannot be used, and what it takes.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let get = not_empty(get);
-        Ok(Self {
+        let resources = Self {
             platform_secret: one(&get, "OWNPOST_PLATFORM_SECRET", secret_name)?,
             secret_prefix: one(&get, "OWNPOST_SECRET_PREFIX", secret_name)?
                 .unwrap_or_else(|| Config::SECRET_PREFIX.to_owned()),
             table: one(&get, "OWNPOST_TABLE", printable)?,
             queue_url: one(&get, "OWNPOST_QUEUE_URL", printable)?,
             event_bus: one(&get, "OWNPOST_EVENT_BUS", printable)?,
-        })
+        };
+        resources.consistent()
+    }
+
+    /// Refuses a platform secret below the tenants' prefix: a tenant of that name would own the platform's relay.
+    fn consistent(self) -> Result<Self, ConfigError> {
+        let secret = self.platform_secret.as_deref().unwrap_or_default();
+        // An ARN has the name behind `:secret:`.
+        let name = secret.split_once(":secret:").map_or(secret, |(_, name)| name);
+        if !name.is_empty() && name.starts_with(&self.secret_prefix) {
+            let problem = format!(
+                "`{name}` begins with OWNPOST_SECRET_PREFIX, `{}`, so a tenant could own it; give it another name",
+                self.secret_prefix
+            );
+            return Err(ConfigError { variable: "OWNPOST_PLATFORM_SECRET", problem });
+        }
+        Ok(self)
     }
 }
 
@@ -393,6 +409,30 @@ mod tests {
             ("OWNPOST_DNS_SERVER", "127.0.0.1", false),
         ] {
             check(variable, value, usable);
+        }
+    }
+
+    #[test]
+    fn the_platforms_secret_is_not_below_the_tenants_prefix() {
+        let read = |secret: &str, prefix: &str| {
+            AwsResources::read(|name| match name {
+                "OWNPOST_PLATFORM_SECRET" => Some(secret.to_owned()),
+                "OWNPOST_SECRET_PREFIX" => Some(prefix.to_owned()),
+                _ => None,
+            })
+        };
+        for (secret, prefix) in [
+            ("ownpost/platform", ""),
+            ("ownpost/", ""),
+            ("arn:aws:secretsmanager:eu-west-1:1:secret:ownpost/platform-AbCdEf", ""),
+            ("app/mail", "app/"),
+        ] {
+            let error = read(secret, prefix).unwrap_err();
+            assert_eq!(error.variable, "OWNPOST_PLATFORM_SECRET");
+            assert!(error.problem.contains("OWNPOST_SECRET_PREFIX"), "{error}");
+        }
+        for (secret, prefix) in [("ownpost-platform", ""), ("ownpost/platform", "tenants/"), ("", "")] {
+            assert!(read(secret, prefix).is_ok(), "{secret} {prefix}");
         }
     }
 
