@@ -166,7 +166,7 @@ function suite(name) {
       assert.ok(outcome.accepted, JSON.stringify(outcome));
       await compare(mail, await stored(mail.messageId));
     } else {
-      assert.equal(outcome.code, 'recipient.rejected');
+      assert.equal(outcome.code, 'recipient.needs_smtputf8');
     }
   });
 
