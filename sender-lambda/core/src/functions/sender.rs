@@ -61,7 +61,7 @@ pub const BEGIN_FOR: Duration = Duration::from_secs(150);
 enum Disposition {
     /// The message leaves the queue; from now on only the row has the mail's status.
     Delete,
-    /// The message stays on the queue, hidden for this long; `None`: for the queue's own visibility timeout.
+    /// The message stays on the queue, hidden for this long; `None`: by the back-off of [`outcome::hiccup_wait`].
     Keep(Option<Duration>),
 }
 
