@@ -150,7 +150,6 @@ pub(super) fn message(row: &Delivery) -> QueueMessage {
 pub fn new_row(app: &App, event: &Event, recipient: &Recipient) -> Delivery {
     let now = (app.now)();
     let address = &recipient.person.address;
-    let ehlo_name = app.config.ehlo_name.as_deref();
     Delivery {
         id: DeliveryId::derive(&event.tenant, &event.id, address),
         tenant: event.tenant.clone(),
@@ -162,7 +161,7 @@ pub fn new_row(app: &App, event: &Event, recipient: &Recipient) -> Delivery {
         route: None,
         reason: "Waiting to be sent.".to_owned(),
         revision: None,
-        message_id: ids::message_id(&event.tenant, &event.id, address, ehlo_name),
+        message_id: ids::message_id(&event.tenant, &event.id, address),
         queued_at: now,
         updated_at: now,
         next_attempt_at: None,
