@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ownpost_domain::outcome;
+use ownpost_domain::seats::Bounds;
 use ownpost_smtp::{Network, NetworkOptions};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -36,6 +37,10 @@ pub struct Config {
     pub templates: Option<PathBuf>,
     /// `OWNPOST_DNS_SERVER`: host:port, for tests.
     pub dns_server: Option<SocketAddr>,
+    /// `OWNPOST_RELAY_CONNECTIONS`: the connections of all senders together that each relay gets to begin with.
+    pub relay_connections: Option<u32>,
+    /// `OWNPOST_SENDERS`: how many senders run at the same time, at most; one relay occupies no more than a share of them.
+    pub senders: Option<u32>,
     /// Values that the environment does not set.
     pub overrides: Overrides,
 }
@@ -101,6 +106,8 @@ impl Config {
     pub const SECRET_PREFIX: &'static str = "ownpost/";
     /// Two days: long enough for a weekend's outage, short enough that no recipient gets last week's comment.
     pub const RETRY_FOR: Duration = Duration::from_hours(48);
+    /// What most servers take of one client by default.
+    pub const RELAY_CONNECTIONS: u32 = 3;
     /// The longest that a Lambda can live: a `sending` older than that has no sender any more.
     pub const SENDING_LEASE: Duration = Duration::from_mins(15);
 
@@ -116,6 +123,16 @@ impl Config {
         shared("OWNPOST_EHLO_NAME", "the own address as a literal", "the fully qualified host name for EHLO"),
         shared("OWNPOST_TEMPLATES", "none", "folder whose files override templates of mails"),
         shared("OWNPOST_DNS_SERVER", "the system's", "address:port of the DNS server to ask"),
+        shared(
+            "OWNPOST_RELAY_CONNECTIONS",
+            "3",
+            "connections that each relay gets to begin with, over all senders; the number follows its replies",
+        ),
+        function(
+            "OWNPOST_SENDERS",
+            "not limited",
+            "how many senders run at the same time; one tenant's relay occupies a third of them at most",
+        ),
         function(
             "OWNPOST_PLATFORM_SECRET",
             "none",
@@ -149,6 +166,8 @@ impl Config {
             ehlo_name: one(&get, "OWNPOST_EHLO_NAME", ehlo_name)?,
             templates: one(&get, "OWNPOST_TEMPLATES", folder)?,
             dns_server: one(&get, "OWNPOST_DNS_SERVER", socket)?,
+            relay_connections: one(&get, "OWNPOST_RELAY_CONNECTIONS", count)?,
+            senders: one(&get, "OWNPOST_SENDERS", count)?,
             overrides: Overrides::default(),
         })
     }
@@ -187,6 +206,15 @@ impl Config {
             dns_server: self.dns_server,
         })
         .map_err(|error| problem("OWNPOST_DNS_SERVER", error.to_string()))
+    }
+
+    /// The connections that a relay of this name may get from all senders together. A tenant's relay occupies a third of
+    /// the senders at most, so that a slow one delays nobody else; the platform's, which is everybody's, two thirds.
+    pub fn bounds(&self, host: &str, of_platform: bool) -> Bounds {
+        let share = self
+            .senders
+            .map_or(u32::MAX, |senders| if of_platform { senders - senders / 3 } else { senders / 3 });
+        Bounds::of(host, self.relay_connections.unwrap_or(Self::RELAY_CONNECTIONS), share)
     }
 
     /// How long a mail is tried before it fails.
@@ -289,6 +317,13 @@ fn port(text: &str) -> Parsed<u16> {
         .ok()
         .filter(|port| *port != 0)
         .ok_or_else(|| format!("`{text}` is no port; write numbers from 1 to 65535 separated by commas"))
+}
+
+fn count(text: &str) -> Parsed<u32> {
+    text.parse::<u32>()
+        .ok()
+        .filter(|count| (1..=1000).contains(count))
+        .ok_or_else(|| format!("`{text}` is no number from 1 to 1000"))
 }
 
 fn file(text: &str) -> Parsed<PathBuf> {
@@ -403,6 +438,11 @@ mod tests {
             ("OWNPOST_DNS_SERVER", "localhost:5353", true),
             ("OWNPOST_DNS_SERVER", "[::1]:53", true),
             ("OWNPOST_DNS_SERVER", "127.0.0.1", false),
+            ("OWNPOST_RELAY_CONNECTIONS", "5", true),
+            ("OWNPOST_RELAY_CONNECTIONS", "0", false),
+            ("OWNPOST_RELAY_CONNECTIONS", "many", false),
+            ("OWNPOST_SENDERS", "10", true),
+            ("OWNPOST_SENDERS", "-1", false),
         ] {
             check(variable, value, usable);
         }

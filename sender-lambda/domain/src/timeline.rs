@@ -96,6 +96,7 @@ mod tests {
             updated_at: at(2),
             next_attempt_at: Some(at(12)),
             retry_until: at(999),
+            ticket: None,
             attempts: vec![Attempt {
                 at: at(1),
                 ms: 40,

@@ -294,6 +294,7 @@ async fn one_bad_record(cloud: &Cloud) {
         updated_at: now,
         next_attempt_at: None,
         retry_until: now + Duration::from_hours(1),
+        ticket: None,
         attempts: Vec::new(),
     };
     let effects = super::effects::effects(&cloud.emulator, &cloud.outputs);

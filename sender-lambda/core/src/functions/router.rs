@@ -166,6 +166,7 @@ pub fn new_row(app: &App, event: &Event, recipient: &Recipient) -> Delivery {
         updated_at: now,
         next_attempt_at: None,
         retry_until: now.checked_add(app.config.retry_for()).unwrap_or(jiff::Timestamp::MAX),
+        ticket: None,
         attempts: Vec::new(),
     }
 }

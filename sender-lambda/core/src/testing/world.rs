@@ -48,14 +48,6 @@ impl World {
         Self { app, memory, relays }
     }
 
-    /// Another process over the same effects and relays.
-    pub(crate) fn another_process(&self) -> Self {
-        let (memory, relays) = (self.memory.clone(), self.relays.clone());
-        let mut app = App::with_relays(Config::default(), memory.effects(), relays.clone()).unwrap();
-        app.now = self.app.now.clone();
-        Self { app, memory, relays }
-    }
-
     /// Makes settings of acme active, as a saved form does.
     pub(crate) async fn activate(&self, revision: &str, settings: &Settings) {
         let revision = Revision(revision.to_owned());

@@ -66,6 +66,7 @@ impl Listed {
             updated_at: queued_at,
             next_attempt_at: None,
             retry_until: queued_at,
+            ticket: None,
             attempts: Vec::new(),
         }
     }
