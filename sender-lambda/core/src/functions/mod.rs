@@ -18,6 +18,7 @@ use crate::mail::templates::Templates;
 mod active_settings;
 mod alert;
 pub mod api;
+mod history;
 pub mod monitor;
 pub(crate) mod relay_health;
 mod release;
