@@ -20,10 +20,11 @@ mod alert;
 pub mod api;
 pub mod monitor;
 pub(crate) mod relay_health;
-mod release;
 pub mod router;
 pub mod sender;
 mod shared_state;
+mod task_queue;
+mod tasks;
 
 /// A clock: gives the current time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

@@ -2,6 +2,8 @@
 //! `AWSPENDING`, tested with a test mail, and promoted only when that was accepted; until then, and whatever
 //! fails, the settings that were active stay so.
 
+use std::time::Duration;
+
 use ownpost_domain::delivery::{Revision, hex};
 use ownpost_domain::health::Health;
 use serde_json::json;
@@ -11,9 +13,10 @@ use super::connectivity_test::{admin, count_test, draft, probe};
 use super::{Call, Progress};
 use crate::effects::{Emitted, SecretStage};
 use crate::functions::active_settings::{self, Active, REMOVED};
-use crate::functions::{alert, emit, relay_health, release};
+use crate::functions::{alert, emit, relay_health, task_queue};
 use crate::wire::http::Activation;
 use crate::wire::settings::{public, to_document};
+use crate::wire::sqs::Task;
 use crate::wire::test_report::TestReport;
 
 /// `GET /smtp`: the active settings without secrets, and the relay's health.
@@ -98,10 +101,6 @@ pub(super) async fn roll_back(call: &Call<'_>, progress: Progress<'_>) -> Answer
     }
 }
 
-/// What a mail waits for that was held when the settings were taken away.
-const WAITS_FOR_A_PERSON: &str = "Held: the settings of your own mail server were removed while this mail waited for \
-    it. It leaves by the platform's server as soon as you release it; if nobody does before its time is over, it fails.";
-
 /// `DELETE /smtp`. Held mail stays held until somebody releases it: that it then leaves by the platform's server
 /// is for a person to say, and its row says so.
 pub(super) async fn remove(call: &Call<'_>) -> Answered {
@@ -115,7 +114,9 @@ pub(super) async fn remove(call: &Call<'_>) -> Answered {
     relay_health::reset(call.app, call.tenant, &revision).await;
     active_settings::forget(call.app, call.tenant);
     // The settings are gone whatever comes of this; a row that is not reached keeps the reason that it had.
-    if let Err(error) = release::explain(call.app, call.tenant, WAITS_FOR_A_PERSON).await {
+    if let Err(error) =
+        task_queue::enqueue(call.app, call.tenant, Task::ExplainRemoval { after: None }, Duration::ZERO).await
+    {
         tracing::warn!(tenant = %call.tenant, %error, "held mail not told that the settings are gone");
     }
     Ok(nothing())
@@ -143,7 +144,7 @@ async fn promote(call: &Call<'_>, revision: &Revision, expected: Option<&Revisio
             }
             discard(call, revision).await;
             let detail = "The settings passed the test and could not be activated. Try again.";
-            Err(problem_for(503, "store.unavailable", detail, std::time::Duration::from_secs(4)))
+            Err(problem_for(503, "store.unavailable", detail, Duration::from_secs(4)))
         }
     }
 }
@@ -168,9 +169,9 @@ async fn activated(
     let detail = json!({"tenant": tenant, "revision": revision, "host": host});
     emit(app, &[Emitted { detail_type: "Settings Activated", detail }]).await;
     if host.is_some()
-        && let Err(error) = release::held(app, tenant, "settings that passed their test are active").await
+        && let Err(error) = task_queue::release(app, tenant).await
     {
-        tracing::warn!(%tenant, %error, "held mail not released; monitor will");
+        tracing::warn!(%tenant, %error, "held mail not released");
     }
     json(200, &Activation { activated: true, revision: Some(revision.clone()), report })
 }
