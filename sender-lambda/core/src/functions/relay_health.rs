@@ -9,7 +9,7 @@ use ownpost_domain::tenant::Tenant;
 use serde_json::json;
 
 use super::shared_state::{self, Change};
-use super::{App, alert, emit, release};
+use super::{App, alert, emit, task_queue};
 use crate::effects::{Emitted, Result, Versioned};
 
 /// The state's key in the ledger.
@@ -118,8 +118,8 @@ async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, chang
         StatusChange::Recovered => {
             tracing::info!(%tenant, host, "relay recovered");
             emit(app, &[Emitted { detail_type: "Relay Recovered", detail }]).await;
-            if let Err(error) = release::held(app, tenant, "your own server works again").await {
-                tracing::warn!(%tenant, %error, "held mail not released; monitor will");
+            if let Err(error) = task_queue::release(app, tenant).await {
+                tracing::warn!(%tenant, %error, "held mail not released");
             }
         }
     }

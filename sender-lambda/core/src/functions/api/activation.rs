@@ -2,6 +2,8 @@
 //! `AWSPENDING`, tested with a test mail, and promoted only when that was accepted; until then, and whatever
 //! fails, the settings that were active stay so.
 
+use std::time::Duration;
+
 use ownpost_domain::delivery::{Revision, hex};
 use ownpost_domain::health::Health;
 use ownpost_domain::settings::Settings;
@@ -12,7 +14,7 @@ use super::connectivity_test::{admin, count_test, draft, probe};
 use super::{Call, Progress, given};
 use crate::effects::Emitted;
 use crate::functions::active_settings::{self, Active};
-use crate::functions::{alert, emit, history, relay_health, release};
+use crate::functions::{alert, emit, history, relay_health, task_queue};
 use crate::wire::history::{Action, Change, Ended, History};
 use crate::wire::http::Activation;
 use crate::wire::settings::{changed_fields, public, to_document};
@@ -173,7 +175,7 @@ pub(super) async fn promote(
             discard(call, revision).await;
             ended(call, change, Ended::StoreFailed).await;
             let detail = "The settings passed the test and could not be activated. Try again.";
-            Err(problem_for(503, "store.unavailable", detail, std::time::Duration::from_secs(4)))
+            Err(problem_for(503, "store.unavailable", detail, Duration::from_secs(4)))
         }
     }
 }
@@ -210,9 +212,9 @@ async fn activated(
     emit(app, &events).await;
     alert::settings_changed(app, tenant, &change, call.email).await;
     if change.host.is_some()
-        && let Err(error) = release::held(app, tenant, "settings that passed their test are active").await
+        && let Err(error) = task_queue::release(app, tenant).await
     {
-        tracing::warn!(%tenant, %error, "held mail not released; monitor will");
+        tracing::warn!(%tenant, %error, "held mail not released");
     }
     json(200, &Activation { activated: true, revision: Some(revision.clone()), report })
 }

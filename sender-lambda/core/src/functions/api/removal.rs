@@ -10,12 +10,9 @@ use super::answer::{Answered, nothing, problem, problem_for};
 use super::{Call, given};
 use crate::effects::Emitted;
 use crate::functions::active_settings::{self, Active, FORGOTTEN, REMOVED};
-use crate::functions::{alert, emit, history, relay_health, release};
+use crate::functions::{alert, emit, history, relay_health, task_queue};
 use crate::wire::history::{Action, Change, Ended};
-
-/// What a mail waits for that was held when the settings were taken away.
-const WAITS_FOR_A_PERSON: &str = "Held: the settings of your own mail server were removed while this mail waited for \
-    it. It leaves by the platform's server as soon as you release it; if nobody does before its time is over, it fails.";
+use crate::wire::sqs::Task;
 
 /// `DELETE /smtp`. Held mail stays held until somebody releases it: that it then leaves by the platform's server
 /// is for a person to say, and its row says so. With `forget=1` all stored versions are erased, too.
@@ -43,7 +40,9 @@ pub(super) async fn remove(call: &Call<'_>, query: &[(String, String)]) -> Answe
         history::begin(app, tenant, &change).await?;
     }
     // The settings are gone whatever comes of this; a row that is not reached keeps the reason that it had.
-    if let Err(error) = release::explain(app, tenant, WAITS_FOR_A_PERSON).await {
+    if let Err(error) =
+        task_queue::enqueue(app, tenant, Task::ExplainRemoval { after: None }, Duration::ZERO).await
+    {
         tracing::warn!(%tenant, %error, "held mail not told that the settings are gone");
     }
     let erased = if forget { erase(call).await } else { Ok(()) };
