@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use smtp_rules::{PORTS, Security};
+use smtp_rules::Security;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::ServerArgs;
@@ -55,7 +55,7 @@ fn document(
         (false, Some(_)) => 587,
         (false, None) => 25,
     });
-    let tls = args.tls || PORTS.contains(&(port, Security::Tls));
+    let tls = args.tls || Security::of_port(port) == Some(Security::Tls);
     let mut settings = Map::new();
     let mut set = |name: &str, value: Value| settings.insert(name.to_owned(), value);
     set("host", json!(server.host));
