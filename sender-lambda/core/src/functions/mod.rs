@@ -18,6 +18,7 @@ use crate::mail::templates::Templates;
 mod active_settings;
 mod alert;
 pub mod api;
+mod history;
 pub mod monitor;
 pub(crate) mod relay_health;
 pub mod router;
@@ -112,6 +113,8 @@ pub trait Relays: Send + Sync {
         options: &ProbeOptions<'_>,
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> Probe;
+    /// Ends the connections that no mail uses, before the process ends; see [`Pool::close`].
+    async fn close(&self) {}
 }
 
 /// [`Relays`] over real sockets.
@@ -139,6 +142,10 @@ impl Relays for Smtp {
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> Probe {
         probe(&self.network, settings, options, on_stage).await
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
     }
 }
 
