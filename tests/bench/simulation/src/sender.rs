@@ -346,7 +346,7 @@ impl Simulation {
                     going.push(message);
                 }
                 Place::Again(wait) => {
-                    batch.staying.push((message, clock + (micros(wait) / SECOND + 1) * SECOND))
+                    batch.staying.push((message, clock + (micros(wait) / SECOND + 1) * SECOND));
                 }
                 Place::Wait(ticket, wait) if held == Some(ticket) && wait < WRITTEN_FROM => {
                     batch.staying.push((message, clock + (micros(wait) / SECOND + 1) * SECOND));
