@@ -196,7 +196,7 @@ pub(crate) async fn deliver<C: SessionSource>(
             if gate.keeps_connection() {
                 source.put(session);
             } else {
-                session.quit().await;
+                Box::pin(session.quit()).await;
             }
         }
         let Some(Lost { index, failure }) = end.lost else { continue };
