@@ -13,10 +13,9 @@ use super::connectivity_test::{admin, count_test, draft, probe};
 use super::{Call, Progress};
 use crate::effects::{Emitted, SecretStage};
 use crate::functions::active_settings::{self, Active, REMOVED};
-use crate::functions::{alert, emit, relay_health, task_queue};
+use crate::functions::{alert, certificate, emit, monitor, relay_health, task_queue};
 use crate::wire::http::Activation;
 use crate::wire::settings::{public, to_document};
-use crate::wire::sqs::Task;
 use crate::wire::test_report::TestReport;
 
 /// `GET /smtp`: the active settings without secrets, and the relay's health.
@@ -113,11 +112,10 @@ pub(super) async fn remove(call: &Call<'_>) -> Answered {
     promote(call, &revision, before.revision()).await?;
     relay_health::reset(call.app, call.tenant, &revision).await;
     active_settings::forget(call.app, call.tenant);
-    // The settings are gone whatever comes of this; a row that is not reached keeps the reason that it had.
-    if let Err(error) =
-        task_queue::enqueue(call.app, call.tenant, Task::ExplainRemoval { after: None }, Duration::ZERO).await
-    {
-        tracing::warn!(tenant = %call.tenant, %error, "held mail not told that the settings are gone");
+    // The settings are gone whatever comes of this. The sender finds that nobody has decided about these mails, and each row
+    // says so.
+    if let Err(error) = task_queue::release(call.app, call.tenant).await {
+        tracing::warn!(tenant = %call.tenant, %error, "held mail hears later that the settings are gone");
     }
     Ok(nothing())
 }
@@ -126,7 +124,7 @@ pub(super) async fn remove(call: &Call<'_>) -> Answered {
 async fn promote(call: &Call<'_>, revision: &Revision, expected: Option<&Revision>) -> Answered<()> {
     let effects = &call.app.effects;
     // First, so that no active settings are unknown to `monitor`.
-    effects.ledger.add_tenant(call.tenant).await?;
+    effects.ledger.watch(call.tenant, monitor::next_look((call.app.now)())).await?;
     match effects.secrets.promote(call.tenant, revision, expected).await {
         Ok(true) => Ok(()),
         Ok(false) => {
@@ -168,6 +166,12 @@ async fn activated(
     active_settings::forget(app, tenant);
     let detail = json!({"tenant": tenant, "revision": revision, "host": host});
     emit(app, &[Emitted { detail_type: "Settings Activated", detail }]).await;
+    let seen = report.as_ref().and_then(|report| report.tls.as_ref()?.certificate.as_ref());
+    if let (Some(host), Some(seen)) = (host, seen)
+        && let Err(error) = certificate::note(app, tenant, host, seen).await
+    {
+        tracing::warn!(%tenant, %error, "certificate not recorded; the next test does");
+    }
     if host.is_some()
         && let Err(error) = task_queue::release(app, tenant).await
     {
