@@ -19,6 +19,7 @@ mod active_settings;
 mod alert;
 pub mod api;
 mod certificate;
+mod history;
 pub mod monitor;
 pub(crate) mod relay_health;
 pub mod router;
@@ -111,6 +112,8 @@ pub trait Relays: Send + Sync {
         options: &ProbeOptions<'_>,
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> Probe;
+    /// Ends the connections that no mail uses, before the process ends; see [`Pool::close`].
+    async fn close(&self) {}
 }
 
 /// [`Relays`] over real sockets.
@@ -138,6 +141,10 @@ impl Relays for Smtp {
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> Probe {
         probe(&self.network, settings, options, on_stage).await
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
     }
 }
 

@@ -101,18 +101,19 @@ pub(super) async fn observe(
 }
 
 /// Settings have just passed their test and are active, or were taken away: whatever was known of a relay is
-/// about other settings. The revision is also the marker that makes senders read the settings again.
-pub(crate) async fn reset(app: &App, tenant: &Tenant, revision: &Revision) {
+/// about other settings. The revision is also the marker that makes senders read the settings again. Whether it is written.
+pub(crate) async fn reset(app: &App, tenant: &Tenant, revision: &Revision) -> bool {
     let fresh = |_: Option<Health>, now| Change::Write(Some(Health::fresh(revision.clone(), now)), None, ());
     // Without the marker senders would go on with settings that are gone until they ask again, so a failed write is tried
     // once more.
     for _ in 0..2 {
         match shared_state::update(app, tenant, HEALTH, fresh).await {
-            Ok(Some(())) => return,
+            Ok(Some(())) => return true,
             Ok(None) => tracing::warn!(%tenant, "relay health not reset: others write it all the time"),
             Err(error) => tracing::warn!(%tenant, %error, "relay health not reset"),
         }
     }
+    false
 }
 
 async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, change: StatusChange) {

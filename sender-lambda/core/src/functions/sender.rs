@@ -23,7 +23,7 @@ use serde_json::json;
 use self::group::Group;
 use self::settle::{defer, settle};
 use super::active_settings::Active;
-use super::alert::UNHEALTHY;
+use super::alert;
 use super::relay_health::Admitted;
 use super::shared_state::{self, Change};
 use super::{App, active_settings, emit, later, random_unit, relay_health, tasks};
@@ -539,7 +539,7 @@ async fn platform_closed(app: &App, revision: &Revision) -> Result<Option<Closed
 }
 
 fn decide(pending: &Pending, tenant: &TenantView, platform: PlatformServer) -> Route {
-    if pending.event.kind == UNHEALTHY {
+    if alert::is_about_the_relay(&pending.event.kind) {
         return route::alert(platform);
     }
     let relay = match &tenant.active {

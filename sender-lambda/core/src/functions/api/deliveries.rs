@@ -4,9 +4,9 @@ use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
 use ownpost_domain::timeline::timeline;
 use serde_json::json;
 
-use super::Call;
 use super::answer::{Answered, json, problem, problem_with};
 use super::connectivity_test::{admin, count_test, probe};
+use super::{Call, given};
 use crate::effects::{EffectError, Filter, Order, Versioned};
 use crate::functions::{active_settings, later, relay_health, router, task_queue};
 use crate::wire::event::canonical_address;
@@ -21,10 +21,7 @@ const COUNTED_AT_A_TIME: usize = 100;
 
 /// `GET /deliveries`. Unknown pairs of the query are ignored, as everywhere.
 pub(super) async fn list(call: &Call<'_>, query: &[(String, String)]) -> Answered {
-    let given = |name: &str| {
-        let pair = query.iter().find(|(key, value)| key == name && !value.is_empty());
-        pair.map(|(_, value)| value.as_str())
-    };
+    let given = |name: &str| given(query, name);
     let status = given("status").map(|name| serde_json::from_value::<Status>(json!(name))).transpose();
     let status = status.map_err(|_| {
         let detail = "status: one of queued, sending, sent, deferred, held, failed, unknown";

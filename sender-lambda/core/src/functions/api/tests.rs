@@ -9,8 +9,12 @@ use crate::effects::SecretStage;
 use crate::testing::world::{Act, VISIBILITY, World, acme, settings as stored};
 use crate::wire::settings::to_document;
 
+mod history;
+
 fn claims(tenant: &str) -> Claims {
-    Claims { tenant: Tenant::new(tenant).unwrap(), email: Some(format!("admin@{tenant}.example")) }
+    let email = format!("admin@{tenant}.example");
+    let by = By::new(Some("user-1"), Some(&email), Some("session-1"), None);
+    Claims { tenant: Tenant::new(tenant).unwrap(), email: Some(email), by }
 }
 
 async fn call_as(world: &World, claims: Claims, method: &str, path: &str, body: &Value) -> (u16, Value) {
@@ -25,6 +29,7 @@ async fn call_as(world: &World, claims: Claims, method: &str, path: &str, body: 
         accept_language: None,
         body: body.as_bytes(),
     };
+    world.memory.pass(std::time::Duration::from_millis(1));
     let response = handle(&world.app, request, None).await;
     let body = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
     if response.status >= 400 && response.status != 422 {
