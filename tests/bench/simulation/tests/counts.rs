@@ -318,13 +318,17 @@ async fn monitor_and_a_look_make_the_counted_calls() {
         let records = counting.memory.receive(10, Duration::from_mins(48));
         counting.count(O::Batch, 1);
         assert!(sender::handle(&app, &records).await.is_empty());
-        records.iter().for_each(|record| counting.memory.delete(&record.message_id));
+        for record in &records {
+            counting.memory.delete(&record.message_id);
+        }
         counting.count(O::QueueDelete, 1);
         let mut counts = counting.take();
         // One query finds the relay, and one more finds nothing behind it.
         assert_eq!(std::mem::take(&mut counts[O::Due]), cost::RUN + 1);
         let mut expected = Counts::default();
-        cost::LOOK.iter().for_each(|(operation, times)| expected[*operation] = *times);
+        for (operation, times) in cost::LOOK {
+            expected[operation] = times;
+        }
         assert!(first || counts == expected, "{counts:?}, expected {expected:?}");
     }
     counting.take();
