@@ -41,6 +41,10 @@ pub struct Config {
     pub relay_connections: Option<u32>,
     /// `OWNPOST_SENDERS`: how many senders run at the same time, at most; one relay occupies no more than a share of them.
     pub senders: Option<u32>,
+    /// `OWNPOST_RETRY_FOR`: how long a mail is tried before it fails, instead of [`Config::RETRY_FOR`].
+    pub retry_for: Option<Duration>,
+    /// `OWNPOST_HOLD_FOR`: how long a mail is held before it fails, instead of [`Config::HOLD_FOR`].
+    pub hold_for: Option<Duration>,
     /// Values that the environment does not set.
     pub overrides: Overrides,
 }
@@ -51,8 +55,6 @@ pub struct Config {
 pub struct Overrides {
     /// Exact endpoints that may be dialled although private: the embedded relays of `ownpost local`.
     pub allow_endpoints: Vec<SocketAddr>,
-    /// How long a mail is tried before it fails, instead of [`Config::RETRY_FOR`].
-    pub retry_for: Option<Duration>,
     /// How long a row may be `sending` before its sender counts as dead and the mail as `unknown`, instead of
     /// [`Config::SENDING_LEASE`].
     pub sending_lease: Option<Duration>,
@@ -104,10 +106,12 @@ pub struct ConfigError {
 impl Config {
     /// The default of [`AwsResources::secret_prefix`].
     pub const SECRET_PREFIX: &'static str = "ownpost/";
-    /// Two days: long enough for a weekend's outage, short enough that no recipient gets last week's comment.
+    /// Two days of tries: no recipient gets last week's comment.
     pub const RETRY_FOR: Duration = Duration::from_hours(48);
     /// What most servers take of one client by default.
     pub const RELAY_CONNECTIONS: u32 = 3;
+    /// Five days of holding: a relay that breaks on a Friday evening has Monday and Tuesday to be mended, and a long weekend.
+    pub const HOLD_FOR: Duration = Duration::from_hours(120);
     /// The longest that a Lambda can live: a `sending` older than that has no sender any more.
     pub const SENDING_LEASE: Duration = Duration::from_mins(15);
 
@@ -133,6 +137,8 @@ impl Config {
             "not limited",
             "how many senders run at the same time; one tenant's relay occupies a third of them at most",
         ),
+        shared("OWNPOST_RETRY_FOR", "48", "hours for which a mail is tried before it fails"),
+        shared("OWNPOST_HOLD_FOR", "120", "hours for which a mail is held before it fails"),
         function(
             "OWNPOST_PLATFORM_SECRET",
             "none",
@@ -168,6 +174,8 @@ impl Config {
             dns_server: one(&get, "OWNPOST_DNS_SERVER", socket)?,
             relay_connections: one(&get, "OWNPOST_RELAY_CONNECTIONS", count)?,
             senders: one(&get, "OWNPOST_SENDERS", count)?,
+            retry_for: one(&get, "OWNPOST_RETRY_FOR", hours)?,
+            hold_for: one(&get, "OWNPOST_HOLD_FOR", hours)?,
             overrides: Overrides::default(),
         })
     }
@@ -219,7 +227,12 @@ impl Config {
 
     /// How long a mail is tried before it fails.
     pub fn retry_for(&self) -> Duration {
-        self.overrides.retry_for.unwrap_or(Self::RETRY_FOR)
+        self.retry_for.unwrap_or(Self::RETRY_FOR)
+    }
+
+    /// How long a mail is held before it fails.
+    pub fn hold_for(&self) -> Duration {
+        self.hold_for.unwrap_or(Self::HOLD_FOR)
     }
 
     /// How long a row may be `sending` before its sender counts as dead.
@@ -326,6 +339,15 @@ fn count(text: &str) -> Parsed<u32> {
         .ok_or_else(|| format!("`{text}` is no number from 1 to 1000"))
 }
 
+/// Hours up to 90 days: beyond that nobody wants the mail any more, and its document may be gone.
+fn hours(text: &str) -> Parsed<Duration> {
+    text.parse::<u64>()
+        .ok()
+        .filter(|hours| (1..=2160).contains(hours))
+        .map(Duration::from_hours)
+        .ok_or_else(|| format!("`{text}` is no number of hours from 1 to 2160"))
+}
+
 fn file(text: &str) -> Parsed<PathBuf> {
     let path = PathBuf::from(text);
     if path.is_file() { Ok(path) } else { Err(format!("there is no file `{text}`")) }
@@ -387,6 +409,7 @@ mod tests {
         assert_eq!(resources.secret_prefix, "ownpost/");
         assert!(config.allow_networks.is_empty() && resources.table.is_none() && config.dns_server.is_none());
         assert_eq!(config.retry_for(), Duration::from_hours(48));
+        assert_eq!(config.hold_for(), Duration::from_hours(120));
     }
 
     #[test]
@@ -443,6 +466,10 @@ mod tests {
             ("OWNPOST_RELAY_CONNECTIONS", "many", false),
             ("OWNPOST_SENDERS", "10", true),
             ("OWNPOST_SENDERS", "-1", false),
+            ("OWNPOST_RETRY_FOR", "72", true),
+            ("OWNPOST_RETRY_FOR", "0", false),
+            ("OWNPOST_HOLD_FOR", "48 h", false),
+            ("OWNPOST_HOLD_FOR", "2161", false),
         ] {
             check(variable, value, usable);
         }
