@@ -21,7 +21,7 @@ use super::relay_health::Admitted;
 use super::shared_state::{self, Change};
 use super::{App, active_settings, alert, emit, random_bits, random_unit, relay_health, release};
 use crate::effects::{Emitted, Filter, Order, Result};
-use crate::mail::test_message;
+use crate::mail::test_message::{self, TestRun};
 
 /// The ledger's key of [`MonitorState`].
 const STATE: &str = "checked";
@@ -122,7 +122,9 @@ async fn look_after(app: &App, tenant: &Tenant) -> Result<(bool, usize)> {
     if !due {
         return Ok((false, expired));
     }
-    let test_mail = test_message::build(settings, None, "en", now, random_bits());
+    let run =
+        TestRun { settings, recipient: None, started_by: None, locale: "en", now, unique: random_bits() };
+    let test_mail = test_message::build(&run, &app.templates);
     let options = ProbeOptions { recipient: None, test_mail, deadline: DEADLINE, look_for_fix: false };
     let report = app.relays.probe(settings, &options, &mut |_| {}).await;
     let released = learn(app, tenant, revision, settings, &health, &report).await?;
