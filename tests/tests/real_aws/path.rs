@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use ownpost::relays::{RelayInfo, Relays};
 use ownpost::store::Store;
-use ownpost_core::wire::sqs::Job;
+use ownpost_core::wire::sqs::{Job, MailJob};
 use ownpost_domain::category::Category;
 use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
 use ownpost_domain::tenant::Tenant;
@@ -308,7 +308,7 @@ async fn one_bad_record(cloud: &Cloud) {
             "attributes": {"ApproximateReceiveCount": "1"},
         })
     };
-    let good = Job { tenant: tenant.clone(), delivery: row.id.clone() }.encode();
+    let good = Job::Mail(MailJob { tenant: tenant.clone(), delivery: row.id.clone() }).encode();
     let batch = json!({"Records": [record("bad", "not a job"), record("good", &good)]});
     let answer = cloud.invoke("SenderFunctionName", &batch);
     assert_eq!(answer["batchItemFailures"], json!([{"itemIdentifier": "bad"}]), "{}", cloud.story());

@@ -19,7 +19,7 @@ use serde_json::json;
 
 use super::relay_health::Admitted;
 use super::shared_state::{self, Change};
-use super::{App, active_settings, alert, emit, random_bits, random_unit, relay_health, release};
+use super::{App, active_settings, alert, emit, random_bits, random_unit, relay_health, task_queue};
 use crate::effects::{Emitted, Filter, Order, Result};
 use crate::mail::test_message::{self, TestRun};
 
@@ -127,8 +127,8 @@ async fn look_after(app: &App, tenant: &Tenant) -> Result<(bool, usize)> {
     let test_mail = test_message::build(&run, &app.templates);
     let options = ProbeOptions { recipient: None, test_mail, deadline: DEADLINE, look_for_fix: false };
     let report = app.relays.probe(settings, &options, &mut |_| {}).await;
-    let released = learn(app, tenant, revision, settings, &health, &report).await?;
-    Ok((true, expired + released))
+    learn(app, tenant, revision, settings, &health, &report).await?;
+    Ok((true, expired))
 }
 
 /// Whether the daily test of a healthy relay is due. Claims it, so that of two runs at the same time one tests.
@@ -145,7 +145,7 @@ async fn claim_daily(app: &App, tenant: &Tenant, now: Timestamp) -> Result<bool>
     Ok(claimed.await?.unwrap_or(false))
 }
 
-/// Reports the result of a test to the breaker and warns of the certificate. Gives the number of released mails.
+/// Reports the result of a test to the breaker and warns of the certificate.
 async fn learn(
     app: &App,
     tenant: &Tenant,
@@ -153,7 +153,7 @@ async fn learn(
     settings: &Settings,
     before: &Health,
     report: &Probe,
-) -> Result<usize> {
+) -> Result<()> {
     let seen = match &report.failure {
         None => Observation::Works,
         Some(failure) => outcome::observation(&Err(failure.clone())),
@@ -166,9 +166,9 @@ async fn learn(
     }
     // A relay that has just recovered has released its mail already.
     if seen == Observation::Works && before.status == HealthStatus::Healthy {
-        return release::held(app, tenant, "your own server has passed a test").await;
+        return task_queue::release(app, tenant).await;
     }
-    Ok(0)
+    Ok(())
 }
 
 async fn watch_certificate(
@@ -191,6 +191,7 @@ async fn watch_certificate(
         let detail =
             json!({"tenant": tenant, "host": host, "notAfter": not_after, "days": days, "sha256": sha256});
         emit(app, &[Emitted { detail_type: "Certificate Expiring", detail }]).await;
+        super::alert::certificate_expiring(app, tenant, host, not_after, days).await;
     }
     Ok(())
 }

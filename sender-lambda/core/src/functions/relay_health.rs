@@ -9,7 +9,7 @@ use ownpost_domain::tenant::Tenant;
 use serde_json::json;
 
 use super::shared_state::{self, Change};
-use super::{App, alert, emit, release};
+use super::{App, alert, emit, task_queue};
 use crate::effects::{Emitted, Result, Versioned};
 
 /// The state's key in the ledger.
@@ -81,7 +81,7 @@ pub(super) async fn observe(
         Change::Write(Some(after), None, announced)
     });
     match observed.await {
-        Ok(Some(Some((health, change)))) => announce(app, tenant, host, &health, change).await,
+        Ok(Some(Some((health, change)))) => announce(app, tenant, host, &health, change, failure).await,
         Ok(Some(None)) => {}
         Ok(None) => tracing::warn!(%tenant, "relay health not written: others write it all the time"),
         Err(error) => tracing::warn!(%tenant, %error, "relay health not written"),
@@ -89,21 +89,29 @@ pub(super) async fn observe(
 }
 
 /// Settings have just passed their test and are active, or were taken away: whatever was known of a relay is
-/// about other settings. The revision is also the marker that makes senders read the settings again.
-pub(crate) async fn reset(app: &App, tenant: &Tenant, revision: &Revision) {
+/// about other settings. The revision is also the marker that makes senders read the settings again. Whether it is written.
+pub(crate) async fn reset(app: &App, tenant: &Tenant, revision: &Revision) -> bool {
     let fresh = |_: Option<Health>, now| Change::Write(Some(Health::fresh(revision.clone(), now)), None, ());
     // Without the marker senders would go on with settings that are gone until they ask again, so a failed write is tried
     // once more.
     for _ in 0..2 {
         match shared_state::update(app, tenant, HEALTH, fresh).await {
-            Ok(Some(())) => return,
+            Ok(Some(())) => return true,
             Ok(None) => tracing::warn!(%tenant, "relay health not reset: others write it all the time"),
             Err(error) => tracing::warn!(%tenant, %error, "relay health not reset"),
         }
     }
+    false
 }
 
-async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, change: StatusChange) {
+async fn announce(
+    app: &App,
+    tenant: &Tenant,
+    host: &str,
+    health: &Health,
+    change: StatusChange,
+    failure: Option<&Failure>,
+) {
     let detail = json!({
         "tenant": tenant, "host": host, "revision": health.revision, "since": health.since,
         "code": health.code, "message": health.message,
@@ -112,13 +120,15 @@ async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, chang
         StatusChange::Unhealthy => {
             tracing::warn!(%tenant, host, code = health.code, "relay unhealthy");
             emit(app, &[Emitted { detail_type: "Relay Unhealthy", detail }]).await;
-            alert::raise(app, tenant, host, health).await;
+            alert::raise(app, tenant, host, health, failure).await;
         }
         StatusChange::Recovered => {
             tracing::info!(%tenant, host, "relay recovered");
             emit(app, &[Emitted { detail_type: "Relay Recovered", detail }]).await;
-            if let Err(error) = release::held(app, tenant, "your own server works again").await {
-                tracing::warn!(%tenant, %error, "held mail not released; monitor will");
+            // First, while the mail that it counts is still held.
+            alert::recovered(app, tenant, host, health).await;
+            if let Err(error) = task_queue::release(app, tenant).await {
+                tracing::warn!(%tenant, %error, "held mail not released");
             }
         }
     }

@@ -9,7 +9,7 @@ use super::App;
 use crate::effects::{EffectError, QueueMessage};
 use crate::mail::ids;
 use crate::wire::event::{self, EventCode, EventError, QUEUE_LIMIT};
-use crate::wire::sqs::Job;
+use crate::wire::sqs::{Job, MailJob};
 
 /// How many rows are written at a time: an event of 1000 recipients takes seconds, not minutes.
 const AT_A_TIME: usize = 16;
@@ -142,7 +142,7 @@ pub(super) async fn record(app: &App, event: &Event, document: &[u8]) -> Result<
 
 /// The message that brings this row to a sender.
 pub(super) fn message(row: &Delivery) -> QueueMessage {
-    let job = Job { tenant: row.tenant.clone(), delivery: row.id.clone() };
+    let job = Job::Mail(MailJob { tenant: row.tenant.clone(), delivery: row.id.clone() });
     QueueMessage { group: row.tenant.clone(), body: job.encode(), delay: std::time::Duration::ZERO }
 }
 

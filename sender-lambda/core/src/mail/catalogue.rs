@@ -117,7 +117,8 @@ pub const FIELDS: &[Field] = &[
     field("remedy", Kind::Text, "what to do, in the recipient's language", ""),
     field("held", Kind::Number, "how many mails wait", "12"),
     field("more", Kind::Text, "`true` when more wait than were counted", ""),
-    field("change", Kind::Text, "`saved`, `rolled-back` or `removed`", "saved"),
+    field("action", Kind::Text, "`save`, `rollback`, `remove` or `forget`", "save"),
+    field("fields", Kind::Text, "the settings that were changed", "host, password"),
 ];
 
 const fn mail(
@@ -186,7 +187,7 @@ pub const TYPES: &[MailType] = &[
     mail("ownpost.relay-recovered", Notification, &["host"], &["held", "url"]),
     mail("ownpost.certificate-expiring", Notification, &["host", "due"], &["url"]),
     mail("ownpost.credential-expiring", Notification, &["host", "due"], &["url"]),
-    mail("ownpost.settings-changed", Notification, &["actor", "change", "when"], &["host", "url"]),
+    mail("ownpost.settings-changed", Notification, &["actor", "action", "when"], &["host", "fields", "url"]),
 ];
 
 #[cfg(test)]

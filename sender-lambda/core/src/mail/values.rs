@@ -60,10 +60,12 @@ impl Values {
         let language = Locale::of(locale);
         let mut values =
             Self { by_name: HashMap::new(), url: None, links: Vec::new(), warnings: Vec::new(), brand };
+        // The names in our own mails are admins' addresses.
+        let own = event.kind.starts_with("ownpost.");
         for (name, value) in &event.data {
-            values.add_data(name, value, language);
+            values.add_data(name, value, language, own);
         }
-        if event.kind.starts_with("ownpost.") {
+        if own {
             values.add_own(&event.data, language);
         }
         for wanted in known.into_iter().flat_map(|known| known.wanted) {
@@ -98,7 +100,7 @@ impl Values {
     }
 
     /// A member of `data`. What the catalogue does not know is the operator's own: text on one line, all else as it came.
-    fn add_data(&mut self, name: &str, value: &Json, language: Locale) {
+    fn add_data(&mut self, name: &str, value: &Json, language: Locale, own: bool) {
         let Some(field) = Field::find(name) else {
             let value =
                 value.as_str().map_or_else(|| Value::from(Serde(value)), |text| Value::from(isolated(text)));
@@ -120,7 +122,7 @@ impl Values {
         }
         let read = match field.kind {
             Kind::Text | Kind::Number => Some(isolated(&text)),
-            Kind::Person => Some(isolated(&text)).filter(|name| !links::reads_as_link(name)),
+            Kind::Person => Some(isolated(&text)).filter(|name| own || !links::reads_as_link(name)),
             Kind::Quotation => Some(several_lines(&text)),
             Kind::Date => Some(dates::written_out(&text, language).unwrap_or_else(|| isolated(&text))),
             Kind::Time => {
