@@ -5,6 +5,7 @@ pub mod brand;
 pub mod category;
 pub mod delivery;
 pub mod describe;
+pub mod due;
 pub mod event;
 pub mod expiry;
 pub mod failure;

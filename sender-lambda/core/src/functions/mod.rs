@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -18,6 +18,7 @@ use crate::mail::templates::Templates;
 mod active_settings;
 mod alert;
 pub mod api;
+mod certificate;
 mod history;
 pub mod monitor;
 pub(crate) mod relay_health;
@@ -145,6 +146,11 @@ impl Relays for Smtp {
     async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// The time so much later; the end of time when there is none.
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// Emits events. One that cannot be emitted is logged: the ledger has its facts.
