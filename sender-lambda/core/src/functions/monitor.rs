@@ -371,7 +371,9 @@ mod tests {
     async fn a_change_that_a_crash_kept_back_is_announced() {
         let world = world().await;
         alert::remember_admin(&world.app, &acme(), "admin@acme.example", "en").await;
-        break_relay(&world).await;
+        world.accept("e1", &["jan@example.org"]).await;
+        world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
+        world.work().await;
         assert_eq!(world.memory.take_emitted().len(), 1);
         // As if the sender had been killed right after its write.
         shared_state::update(&world.app, &acme(), "health", |health: Option<Health>, _| {
