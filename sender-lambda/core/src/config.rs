@@ -30,12 +30,16 @@ pub struct Config {
     pub allow_ports: Vec<u16>,
     /// `OWNPOST_EXTRA_CA_FILE`: PEM, trusted beside the public roots.
     pub extra_ca_file: Option<PathBuf>,
-    /// `OWNPOST_EHLO_NAME`: the host name for EHLO and Message-IDs.
+    /// `OWNPOST_EHLO_NAME`: the host name for EHLO.
     pub ehlo_name: Option<String>,
     /// `OWNPOST_TEMPLATES`: a folder that overrides templates.
     pub templates: Option<PathBuf>,
     /// `OWNPOST_DNS_SERVER`: host:port, for tests.
     pub dns_server: Option<SocketAddr>,
+    /// `OWNPOST_RETRY_FOR`: how long a mail is tried before it fails, instead of [`Config::RETRY_FOR`].
+    pub retry_for: Option<Duration>,
+    /// `OWNPOST_HOLD_FOR`: how long a mail is held before it fails, instead of [`Config::HOLD_FOR`].
+    pub hold_for: Option<Duration>,
     /// Values that the environment does not set.
     pub overrides: Overrides,
 }
@@ -46,8 +50,6 @@ pub struct Config {
 pub struct Overrides {
     /// Exact endpoints that may be dialled although private: the embedded relays of `ownpost local`.
     pub allow_endpoints: Vec<SocketAddr>,
-    /// How long a mail is tried before it fails, instead of [`Config::RETRY_FOR`].
-    pub retry_for: Option<Duration>,
     /// How long a row may be `sending` before its sender counts as dead and the mail as `unknown`, instead of
     /// [`Config::SENDING_LEASE`].
     pub sending_lease: Option<Duration>,
@@ -99,8 +101,10 @@ pub struct ConfigError {
 impl Config {
     /// The default of [`AwsResources::secret_prefix`].
     pub const SECRET_PREFIX: &'static str = "ownpost/";
-    /// Two days: long enough for a weekend's outage, short enough that no recipient gets last week's comment.
+    /// Two days of tries: no recipient gets last week's comment.
     pub const RETRY_FOR: Duration = Duration::from_hours(48);
+    /// Five days of holding: a relay that breaks on a Friday evening has Monday and Tuesday to be mended, and a long weekend.
+    pub const HOLD_FOR: Duration = Duration::from_hours(120);
     /// The longest that a Lambda can live: a `sending` older than that has no sender any more.
     pub const SENDING_LEASE: Duration = Duration::from_mins(15);
 
@@ -113,13 +117,11 @@ impl Config {
         ),
         shared("OWNPOST_ALLOW_PORTS", "none", "ports in addition to 25, 465, 587, 2465, 2525, 2587"),
         shared("OWNPOST_EXTRA_CA_FILE", "none", "PEM file of CAs trusted in addition to the public ones"),
-        shared(
-            "OWNPOST_EHLO_NAME",
-            "for EHLO the own address as a literal; for Message-IDs `ownpost.invalid`",
-            "the fully qualified host name for EHLO and Message-IDs",
-        ),
+        shared("OWNPOST_EHLO_NAME", "the own address as a literal", "the fully qualified host name for EHLO"),
         shared("OWNPOST_TEMPLATES", "none", "folder whose files override templates of mails"),
         shared("OWNPOST_DNS_SERVER", "the system's", "address:port of the DNS server to ask"),
+        shared("OWNPOST_RETRY_FOR", "48", "hours for which a mail is tried before it fails"),
+        shared("OWNPOST_HOLD_FOR", "120", "hours for which a mail is held before it fails"),
         function(
             "OWNPOST_PLATFORM_SECRET",
             "none",
@@ -153,6 +155,8 @@ impl Config {
             ehlo_name: one(&get, "OWNPOST_EHLO_NAME", ehlo_name)?,
             templates: one(&get, "OWNPOST_TEMPLATES", folder)?,
             dns_server: one(&get, "OWNPOST_DNS_SERVER", socket)?,
+            retry_for: one(&get, "OWNPOST_RETRY_FOR", hours)?,
+            hold_for: one(&get, "OWNPOST_HOLD_FOR", hours)?,
             overrides: Overrides::default(),
         })
     }
@@ -195,7 +199,12 @@ impl Config {
 
     /// How long a mail is tried before it fails.
     pub fn retry_for(&self) -> Duration {
-        self.overrides.retry_for.unwrap_or(Self::RETRY_FOR)
+        self.retry_for.unwrap_or(Self::RETRY_FOR)
+    }
+
+    /// How long a mail is held before it fails.
+    pub fn hold_for(&self) -> Duration {
+        self.hold_for.unwrap_or(Self::HOLD_FOR)
     }
 
     /// How long a row may be `sending` before its sender counts as dead.
@@ -295,6 +304,15 @@ fn port(text: &str) -> Parsed<u16> {
         .ok_or_else(|| format!("`{text}` is no port; write numbers from 1 to 65535 separated by commas"))
 }
 
+/// Hours up to 90 days: beyond that nobody wants the mail any more, and its document may be gone.
+fn hours(text: &str) -> Parsed<Duration> {
+    text.parse::<u64>()
+        .ok()
+        .filter(|hours| (1..=2160).contains(hours))
+        .map(Duration::from_hours)
+        .ok_or_else(|| format!("`{text}` is no number of hours from 1 to 2160"))
+}
+
 fn file(text: &str) -> Parsed<PathBuf> {
     let path = PathBuf::from(text);
     if path.is_file() { Ok(path) } else { Err(format!("there is no file `{text}`")) }
@@ -356,6 +374,7 @@ mod tests {
         assert_eq!(resources.secret_prefix, "ownpost/");
         assert!(config.allow_networks.is_empty() && resources.table.is_none() && config.dns_server.is_none());
         assert_eq!(config.retry_for(), Duration::from_hours(48));
+        assert_eq!(config.hold_for(), Duration::from_hours(120));
     }
 
     #[test]
@@ -407,6 +426,10 @@ mod tests {
             ("OWNPOST_DNS_SERVER", "localhost:5353", true),
             ("OWNPOST_DNS_SERVER", "[::1]:53", true),
             ("OWNPOST_DNS_SERVER", "127.0.0.1", false),
+            ("OWNPOST_RETRY_FOR", "72", true),
+            ("OWNPOST_RETRY_FOR", "0", false),
+            ("OWNPOST_HOLD_FOR", "48 h", false),
+            ("OWNPOST_HOLD_FOR", "2161", false),
         ] {
             check(variable, value, usable);
         }

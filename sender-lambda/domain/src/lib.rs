@@ -4,6 +4,7 @@
 pub mod category;
 pub mod delivery;
 pub mod describe;
+pub mod due;
 pub mod event;
 pub mod expiry;
 pub mod failure;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -18,12 +18,15 @@ use crate::mail::templates::Templates;
 mod active_settings;
 mod alert;
 pub mod api;
+mod certificate;
+mod history;
 pub mod monitor;
 pub(crate) mod relay_health;
-mod release;
 pub mod router;
 pub mod sender;
 mod shared_state;
+mod task_queue;
+mod tasks;
 
 /// A clock: gives the current time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -109,6 +112,8 @@ pub trait Relays: Send + Sync {
         options: &ProbeOptions<'_>,
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> Probe;
+    /// Ends the connections that no mail uses, before the process ends; see [`Pool::close`].
+    async fn close(&self) {}
 }
 
 /// [`Relays`] over real sockets.
@@ -137,6 +142,15 @@ impl Relays for Smtp {
     ) -> Probe {
         probe(&self.network, settings, options, on_stage).await
     }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// The time so much later; the end of time when there is none.
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// Emits events. One that cannot be emitted is logged: the ledger has its facts.

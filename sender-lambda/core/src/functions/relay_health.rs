@@ -1,5 +1,7 @@
 //! The shared health of a tenant's relay: read by senders and monitor, written by each that has learnt something.
 
+use std::time::Duration;
+
 use ownpost_domain::delivery::Revision;
 use ownpost_domain::describe;
 use ownpost_domain::failure::Failure;
@@ -9,11 +11,14 @@ use ownpost_domain::tenant::Tenant;
 use serde_json::json;
 
 use super::shared_state::{self, Change};
-use super::{App, alert, emit, release};
+use super::{App, alert, emit, later, task_queue};
 use crate::effects::{Emitted, Result, Versioned};
 
 /// The state's key in the ledger.
 const HEALTH: &str = "health";
+
+/// How soon a relay is looked at that has failed.
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
 /// The stored state; `None` when there is none, or none that can be read.
 pub(super) async fn load(app: &App, tenant: &Tenant) -> Result<Versioned<Option<Health>>> {
@@ -63,6 +68,13 @@ pub(super) async fn observe(
     seen: Observation,
     failure: Option<&Failure>,
 ) {
+    if matches!(seen, Observation::Broken | Observation::Stumbles) && *tenant != Tenant::platform() {
+        // Before the write: should this process end behind it, `monitor` has the relay looked at all the same.
+        let soon = later((app.now)(), LOOK_AGAIN);
+        if let Err(error) = app.effects.ledger.watch(tenant, soon).await {
+            tracing::warn!(%tenant, %error, "the relay is looked at later than it should be");
+        }
+    }
     let message = failure.map(describe::failure);
     let code = failure.map(|failure| failure.code.code());
     let observed = shared_state::update(app, tenant, HEALTH, |stored: Option<Health>, now| {
@@ -89,18 +101,19 @@ pub(super) async fn observe(
 }
 
 /// Settings have just passed their test and are active, or were taken away: whatever was known of a relay is
-/// about other settings. The revision is also the marker that makes senders read the settings again.
-pub(crate) async fn reset(app: &App, tenant: &Tenant, revision: &Revision) {
+/// about other settings. The revision is also the marker that makes senders read the settings again. Whether it is written.
+pub(crate) async fn reset(app: &App, tenant: &Tenant, revision: &Revision) -> bool {
     let fresh = |_: Option<Health>, now| Change::Write(Some(Health::fresh(revision.clone(), now)), None, ());
     // Without the marker senders would go on with settings that are gone until they ask again, so a failed write is tried
     // once more.
     for _ in 0..2 {
         match shared_state::update(app, tenant, HEALTH, fresh).await {
-            Ok(Some(())) => return,
+            Ok(Some(())) => return true,
             Ok(None) => tracing::warn!(%tenant, "relay health not reset: others write it all the time"),
             Err(error) => tracing::warn!(%tenant, %error, "relay health not reset"),
         }
     }
+    false
 }
 
 async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, change: StatusChange) {
@@ -117,8 +130,8 @@ async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, chang
         StatusChange::Recovered => {
             tracing::info!(%tenant, host, "relay recovered");
             emit(app, &[Emitted { detail_type: "Relay Recovered", detail }]).await;
-            if let Err(error) = release::held(app, tenant, "your own server works again").await {
-                tracing::warn!(%tenant, %error, "held mail not released; monitor will");
+            if let Err(error) = task_queue::release(app, tenant).await {
+                tracing::warn!(%tenant, %error, "held mail not released");
             }
         }
     }

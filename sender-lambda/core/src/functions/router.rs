@@ -5,11 +5,11 @@ use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
 use ownpost_domain::event::{Event, Recipient};
 use ownpost_domain::tenant::Tenant;
 
-use super::App;
+use super::{App, later};
 use crate::effects::{EffectError, QueueMessage};
 use crate::mail::ids;
 use crate::wire::event::{self, EventCode, EventError, QUEUE_LIMIT};
-use crate::wire::sqs::Job;
+use crate::wire::sqs::{Job, MailJob};
 
 /// How many rows are written at a time: an event of 1000 recipients takes seconds, not minutes.
 const AT_A_TIME: usize = 16;
@@ -142,15 +142,19 @@ pub(super) async fn record(app: &App, event: &Event, document: &[u8]) -> Result<
 
 /// The message that brings this row to a sender.
 pub(super) fn message(row: &Delivery) -> QueueMessage {
-    let job = Job { tenant: row.tenant.clone(), delivery: row.id.clone() };
-    QueueMessage { group: row.tenant.clone(), body: job.encode(), delay: std::time::Duration::ZERO }
+    message_for(&row.tenant, &row.id, false)
+}
+
+/// The message that brings the row with this id to a sender; `decided` when a person has released it.
+pub(super) fn message_for(tenant: &Tenant, id: &DeliveryId, decided: bool) -> QueueMessage {
+    let job = Job::Mail(MailJob { tenant: tenant.clone(), delivery: id.clone(), decided });
+    QueueMessage { group: tenant.clone(), body: job.encode(), delay: std::time::Duration::ZERO }
 }
 
 /// The row of a mail that has not been tried yet.
 pub fn new_row(app: &App, event: &Event, recipient: &Recipient) -> Delivery {
     let now = (app.now)();
     let address = &recipient.person.address;
-    let ehlo_name = app.config.ehlo_name.as_deref();
     Delivery {
         id: DeliveryId::derive(&event.tenant, &event.id, address),
         tenant: event.tenant.clone(),
@@ -162,11 +166,14 @@ pub fn new_row(app: &App, event: &Event, recipient: &Recipient) -> Delivery {
         route: None,
         reason: "Waiting to be sent.".to_owned(),
         revision: None,
-        message_id: ids::message_id(&event.tenant, &event.id, address, ehlo_name),
+        message_id: ids::message_id(&event.tenant, &event.id, address),
         queued_at: now,
         updated_at: now,
         next_attempt_at: None,
-        retry_until: now.checked_add(app.config.retry_for()).unwrap_or(jiff::Timestamp::MAX),
+        retry_until: later(now, app.config.retry_for()),
+        hold_until: later(now, app.config.hold_for()),
+        waits_for: None,
+        not_after: None,
         attempts: Vec::new(),
     }
 }

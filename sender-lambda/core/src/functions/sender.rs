@@ -23,13 +23,13 @@ use serde_json::json;
 use self::group::Group;
 use self::settle::{defer, settle};
 use super::active_settings::Active;
-use super::alert::UNHEALTHY;
+use super::alert;
 use super::relay_health::Admitted;
 use super::shared_state::{self, Change};
-use super::{App, active_settings, emit, random_unit, relay_health};
+use super::{App, active_settings, emit, later, random_unit, relay_health, tasks};
 use crate::effects::{Emitted, Record, Result};
 use crate::wire::event;
-use crate::wire::sqs::Job;
+use crate::wire::sqs::{Job, MailJob, TaskJob};
 
 mod group;
 mod in_flight;
@@ -73,6 +73,8 @@ struct Pending {
     row: Delivery,
     version: u64,
     event: Arc<Event>,
+    /// Whether it was held for the tenant's own relay and no person has released it.
+    undecided: bool,
 }
 
 /// A tenant's settings and the health of its relay, as this batch has read them.
@@ -107,21 +109,30 @@ pub async fn handle(app: &App, records: &[Record]) -> Vec<String> {
     handle_messages(app, &messages).await
 }
 
-/// [`handle`] for a caller that reads the bodies itself.
+/// [`handle`] for a caller that reads the bodies itself. Mails and tasks go on beside each other.
 ///
 /// Nothing in one message's body, event or relay can fail another: an error, even a panic, keeps the messages that it
 /// touches on the queue and no others.
 pub async fn handle_messages(app: &App, messages: &[Message<'_>]) -> Vec<String> {
     // A message stays unless its mail is known to be done.
     let mut dispositions = vec![Disposition::Keep(None); messages.len()];
+    let ((), done) = future::join(send(app, messages, &mut dispositions), do_tasks(app, messages)).await;
+    for index in done {
+        dispositions[index] = Disposition::Delete;
+    }
+    hide(app, messages, &dispositions).await
+}
+
+/// Sends the mails of a batch.
+async fn send(app: &App, messages: &[Message<'_>], dispositions: &mut [Disposition]) {
     let until = (app.now)().checked_add(BEGIN_FOR).unwrap_or(Timestamp::MAX);
-    let mut pending_mails = load(app, messages, &mut dispositions).await;
+    let mut pending_mails = load(app, messages, dispositions).await;
     let mut tenants = load_tenants(app, &pending_mails).await;
     for _ in 0..ROUNDS {
         if pending_mails.is_empty() {
             break;
         }
-        let groups = route_all(app, std::mem::take(&mut pending_mails), &tenants, &mut dispositions).await;
+        let groups = route_all(app, std::mem::take(&mut pending_mails), &tenants, dispositions).await;
         let runs = groups.into_iter().map(|group| AssertUnwindSafe(group.run(app, until)).catch_unwind());
         for result in future::join_all(runs).await {
             let Ok(result) = result else {
@@ -137,8 +148,43 @@ pub async fn handle_messages(app: &App, messages: &[Message<'_>]) -> Vec<String>
             pending_mails.extend(result.reroute);
         }
     }
+}
+
+/// Does the tasks of a batch. Gives the indices of those that are done.
+async fn do_tasks(app: &App, messages: &[Message<'_>]) -> Vec<usize> {
+    let mut tasks = Vec::new();
+    for (index, message) in messages.iter().enumerate() {
+        if let Job::Task(job) = &message.job {
+            tasks.push((index, job.clone()));
+        }
+    }
+    let done: Vec<_> = stream::iter(tasks)
+        .map(|(index, job)| async move { do_task(app, &job).await.then_some(index) })
+        .buffer_unordered(AT_A_TIME)
+        .collect()
+        .await;
+    done.into_iter().flatten().collect()
+}
+
+/// Whether a task is done; otherwise its message comes again.
+async fn do_task(app: &App, job: &TaskJob) -> bool {
+    match AssertUnwindSafe(tasks::run(app, job)).catch_unwind().await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::warn!(tenant = %job.tenant, task = ?job.task, %error, "task to be done again");
+            false
+        }
+        Err(_) => {
+            tracing::error!(tenant = %job.tenant, task = ?job.task, "a panic in a task");
+            false
+        }
+    }
+}
+
+/// Hides the messages that stay on the queue for as long as their dispositions say. Gives their ids.
+async fn hide(app: &App, messages: &[Message<'_>], dispositions: &[Disposition]) -> Vec<String> {
     let mut kept = Vec::new();
-    for (message, disposition) in messages.iter().zip(&dispositions) {
+    for (message, disposition) in messages.iter().zip(dispositions) {
         let Disposition::Keep(hide) = disposition else { continue };
         kept.push(message.record.message_id.clone());
         // The queue's visibility timeout is for senders that were killed: every other wait is said here.
@@ -154,11 +200,16 @@ pub async fn handle_messages(app: &App, messages: &[Message<'_>]) -> Vec<String>
 
 /// Reads the rows and their events, and settles the messages whose mail is not to be sent now.
 async fn load(app: &App, messages: &[Message<'_>], dispositions: &mut [Disposition]) -> Vec<Pending> {
-    let mut jobs: Vec<(usize, Job)> = Vec::new();
+    let mut jobs: Vec<(usize, MailJob)> = Vec::new();
+    let mut seconds: Vec<(usize, usize)> = Vec::new();
     for (index, Message { job, .. }) in messages.iter().enumerate() {
-        // The second message for a row stays, and finds the result of the first when it comes again.
-        if jobs.iter().all(|(_, other)| other != job) {
-            jobs.push((index, job.clone()));
+        let Job::Mail(job) = job else { continue };
+        let same =
+            |(_, other): &&(usize, MailJob)| (&other.tenant, &other.delivery) == (&job.tenant, &job.delivery);
+        match jobs.iter().find(same) {
+            // The second message for a row that is sent now stays, and finds the result of the first when it comes again.
+            Some((first, _)) => seconds.push((*first, index)),
+            None => jobs.push((index, job.clone())),
         }
     }
     let rows: Vec<_> = stream::iter(jobs)
@@ -172,15 +223,25 @@ async fn load(app: &App, messages: &[Message<'_>], dispositions: &mut [Dispositi
     let mut found = Vec::new();
     for (index, loaded) in rows {
         match loaded {
-            Ok((row, version)) => found.push((index, row, version)),
-            Err(disposition) => dispositions[index] = disposition,
+            Ok((row, version)) => {
+                let waits = row.status == Status::Held && row.waits_for == Some(Via::Relay);
+                found.push((index, row, version, waits && !decided(&messages[index])));
+            }
+            Err(disposition) => {
+                dispositions[index] = disposition;
+                for (_, second) in seconds.iter().filter(|(first, _)| *first == index) {
+                    dispositions[*second] = disposition;
+                }
+            }
         }
     }
     let events = load_events(app, &found).await;
     let mut pending_mails = Vec::new();
-    for (index, row, version) in found {
+    for (index, row, version, undecided) in found {
         match events.get(&(row.tenant.clone(), row.event.clone())) {
-            Some(Ok(event)) => pending_mails.push(Pending { index, row, version, event: event.clone() }),
+            Some(Ok(event)) => {
+                pending_mails.push(Pending { index, row, version, event: event.clone(), undecided });
+            }
             Some(Err(problem)) => dispositions[index] = settle::fail(app, row, version, problem).await,
             None => {}
         }
@@ -188,14 +249,19 @@ async fn load(app: &App, messages: &[Message<'_>], dispositions: &mut [Dispositi
     pending_mails
 }
 
+/// Whether a person has released the mail of this message.
+fn decided(message: &Message<'_>) -> bool {
+    matches!(&message.job, Job::Mail(job) if job.decided)
+}
+
 /// LoadedEvents by their tenant and id; or why one cannot be used.
 type LoadedEvents = HashMap<(Tenant, String), std::result::Result<Arc<Event>, String>>;
 
 /// The events of these rows, each read once: many rows of a batch may be of one, and that may carry megabytes. One
 /// that cannot be read now is left out: its mails stay on the queue.
-async fn load_events(app: &App, rows: &[(usize, Delivery, u64)]) -> LoadedEvents {
+async fn load_events(app: &App, rows: &[(usize, Delivery, u64, bool)]) -> LoadedEvents {
     let distinct: HashSet<_> =
-        rows.iter().map(|(_, row, _)| (row.tenant.clone(), row.event.clone())).collect();
+        rows.iter().map(|(_, row, ..)| (row.tenant.clone(), row.event.clone())).collect();
     let loaded: Vec<_> = stream::iter(distinct)
         .map(|key| async move {
             let event = load_event(app, &key.0, &key.1).await;
@@ -217,7 +283,7 @@ async fn load_events(app: &App, rows: &[(usize, Delivery, u64)]) -> LoadedEvents
 }
 
 /// The row, if it is to be sent now.
-async fn load_row(app: &App, job: &Job) -> std::result::Result<(Delivery, u64), Disposition> {
+async fn load_row(app: &App, job: &MailJob) -> std::result::Result<(Delivery, u64), Disposition> {
     let now = (app.now)();
     let stored = match app.effects.ledger.get(&job.tenant, &job.delivery).await {
         Ok(Some(stored)) => stored,
@@ -237,12 +303,28 @@ async fn load_row(app: &App, job: &Job) -> std::result::Result<(Delivery, u64), 
         Status::Deferred if row.next_attempt_at.is_some_and(|at| at > now) => {
             Err(Disposition::Keep(row.next_attempt_at.map(|at| until(now, at))))
         }
-        Status::Queued | Status::Deferred | Status::Held if now >= row.retry_until => {
-            let problem = format!("{} It was given up: its time is over.", row.reason);
-            Err(settle::fail(app, row, version, &problem).await)
-        }
-        Status::Queued | Status::Deferred | Status::Held => Ok((row, version)),
+        Status::Queued | Status::Deferred | Status::Held => match end(&row, now) {
+            Some(end) => {
+                let problem = format!("{} {end}", row.reason);
+                Err(settle::fail(app, row, version, &problem).await)
+            }
+            // Holding counts apart from trying: what was held may be tried for as long as any other mail.
+            None if row.status == Status::Held => {
+                let retry_until = row.retry_until.max(later(now, app.config.retry_for()));
+                Ok((Delivery { retry_until, ..row }, version))
+            }
+            None => Ok((row, version)),
+        },
     }
+}
+
+/// Why a mail that has not left is not sent any more.
+fn end(row: &Delivery, now: Timestamp) -> Option<&'static str> {
+    let until = if row.status == Status::Held { row.hold_until } else { row.retry_until };
+    if row.not_after.is_some_and(|not_after| now >= not_after) {
+        return Some(settle::TOO_LATE);
+    }
+    (now >= until).then_some(settle::OVER)
 }
 
 /// A row that another sender has, or had when it was killed; in the second case it is not known whether the mail was
@@ -342,8 +424,14 @@ async fn route_all(
                 }
                 dispositions[index] = defer(app, pending.row, version, wait, reason).await;
             }
-            Route::Hold { reason } => {
-                let row = Delivery { status: Status::Held, reason, next_attempt_at: None, ..pending.row };
+            Route::Hold { waits_for, reason } => {
+                let row = Delivery {
+                    status: Status::Held,
+                    waits_for: Some(waits_for),
+                    reason,
+                    next_attempt_at: None,
+                    ..pending.row
+                };
                 dispositions[pending.index] = settle(app, row, pending.version, Disposition::Delete).await;
             }
             Route::Send { via, reason } => {
@@ -451,10 +539,11 @@ async fn platform_closed(app: &App, revision: &Revision) -> Result<Option<Closed
 }
 
 fn decide(pending: &Pending, tenant: &TenantView, platform: PlatformServer) -> Route {
-    if pending.event.kind == UNHEALTHY {
+    if alert::is_about_the_relay(&pending.event.kind) {
         return route::alert(platform);
     }
     let relay = match &tenant.active {
+        Active::None(_) if pending.undecided => Relay::Removed,
         Active::None(_) => Relay::None,
         Active::Unreadable(_) => Relay::Unreadable,
         Active::Missing => Relay::Missing,
