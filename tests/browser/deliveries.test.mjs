@@ -22,9 +22,9 @@ async function withList({ script = ledger(), locale = 'en', more = '', ready = '
     await page.goto(`${server.origin}/deliveries?locale=${locale}&more=${more}`);
     const list = page.locator('smtp-deliveries');
     await list.locator(ready).first().waitFor();
-    const shown = () => list.locator('.row').evaluateAll((rows) => rows.map(({ dataset }) => dataset.status));
+    const shown = () => list.locator('.mail').evaluateAll((rows) => rows.map(({ dataset }) => dataset.status));
     const asked = (key) => server.calls.filter((call) => call.key === key);
-    const row = (status) => list.locator(`.row[data-status="${status}"]`);
+    const row = (status) => list.locator(`.mail[data-status="${status}"]`);
     const button = (name) => list.locator(`[part~="${name}-button"]`);
     await use({ page, list, server, shown, asked, row, button });
     assert.deepEqual(await page.evaluate(() => window.blocked), [], 'nothing breaks the Content-Security-Policy');

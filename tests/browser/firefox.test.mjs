@@ -95,10 +95,10 @@ if (browser) {
     withPage({ path: '/deliveries', tag: 'smtp-deliveries', script: ledger() }, async ({ page, find, text }) => {
       await find('.list > li');
       const count = () =>
-        page.evaluate(() => document.querySelector('smtp-deliveries').shadowRoot.querySelectorAll('.row').length);
+        page.evaluate(() => document.querySelector('smtp-deliveries').shadowRoot.querySelectorAll('.mail').length);
       await becomes(count, ROWS.length);
-      await (await find('.row[data-status="failed"] summary')).click();
-      await becomes(() => text('.row[data-status="failed"] .story'), /550 5\.1\.1/);
+      await (await find('.mail[data-status="failed"] summary')).click();
+      await becomes(() => text('.mail[data-status="failed"] .story'), /550 5\.1\.1/);
       await (await find('#filter-status')).select('failed');
       await until('the filter', async () => (await count()) === 1);
     }));

@@ -285,7 +285,7 @@ export class SmtpDeliveries extends Element {
       choose,
       h(
         'details',
-        { class: 'row', part: 'row', open, 'data-id': row.id, 'data-status': row.status },
+        { class: 'mail', part: 'row', open, 'data-id': row.id, 'data-status': row.status },
         h('summary', {}, marker(), h('span', { class: 'line' }, summaryLine(t, row))),
         timeline(t, row, this.readonly ? null : this.#acts),
       ),
