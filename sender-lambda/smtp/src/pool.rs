@@ -21,6 +21,7 @@ use tokio_rustls::client::TlsStream;
 use super::batch::{OpenSession, Quirks, SessionSource, deliver};
 use super::limits::Limits;
 use super::session::{NoObserver, Secure, TlsSetup, open};
+use super::token_store::TokenOwner;
 use super::{BeforeCommit, Mail, MailResult, Network, RelayKey};
 
 /// The most connections to one relay at a time. Microsoft 365 allows three for an account; two leave one for the
@@ -79,6 +80,8 @@ pub struct Pool {
 }
 
 struct Relay {
+    /// Whose it is; `None` for the platform's.
+    tenant: Option<String>,
     slots: Semaphore,
     idle: Mutex<Vec<Idle>>,
     tls: Option<Arc<ClientConfig>>,
@@ -156,6 +159,7 @@ impl Pool {
         let counted = key.tenant.is_some() || limits::provider(&settings.host).is_some();
         let connections = if counted { CONNECTIONS } else { PLATFORM_CONNECTIONS };
         let relay = Arc::new(Relay {
+            tenant: key.tenant.clone(),
             slots: Semaphore::new(connections),
             idle: Mutex::default(),
             tls: self.network.trust_for(settings).strict().ok(),
@@ -180,7 +184,8 @@ impl Pool {
         let limits = Limits { timeouts: self.network.send_timeouts, overall: Instant::now() + NO_DEADLINE };
         let mut session =
             open(&self.network, settings, &TlsSetup::Send(tls), limits, None, &mut NoObserver).await?;
-        match session.authenticate(&self.network, settings).await {
+        let owner = TokenOwner { tenant: relay.tenant.as_deref(), draft: false };
+        match session.authenticate(&self.network, settings, owner).await {
             Ok(_) => Ok(session),
             Err(failure) => Err(session.quit_after(failure).await),
         }
