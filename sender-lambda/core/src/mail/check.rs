@@ -181,7 +181,7 @@ fn unknown_name(found: &mut BTreeSet<Finding>, file: &str, source: &str, unknown
 fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = known
         .map(|known| (slips(name, known), known))
-        .filter(|(slips, known)| *slips <= 2 && *slips * 3 <= known.len());
+        .filter(|(slips, known)| *slips <= 2 && *slips * 2 <= known.len());
     near.min().map(|(_, known)| known)
 }
 
