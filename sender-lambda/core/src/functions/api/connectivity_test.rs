@@ -14,7 +14,7 @@ use super::explain::explain;
 use super::{Call, Progress};
 use crate::functions::active_settings::{self, Active};
 use crate::functions::random_bits;
-use crate::functions::shared_state::{self, Tokens};
+use crate::functions::shared_state::{self, Token};
 use crate::mail::test_message::{self, TestRun};
 use crate::wire::settings::{CheckedDraft, check};
 use crate::wire::test_report::TestReport;
@@ -84,15 +84,15 @@ pub(super) async fn count_test(call: &Call<'_>, settings: &Settings) -> Answered
 }
 
 async fn count(call: &Call<'_>, tenant: &Tenant, key: &str, limit: Limit, of: &str) -> Answered<()> {
-    let (detail, wait) = match shared_state::take(call.app, tenant, key, limit, 1).await? {
-        Tokens::Taken(_) => return Ok(()),
-        Tokens::NoneFor(wait) => {
+    let (detail, wait) = match shared_state::take(call.app, tenant, key, limit).await? {
+        Token::Taken => return Ok(()),
+        Token::NoneFor(wait) => {
             let (burst, minutes) = (limit.burst, limit.period.as_secs() / 60);
             let detail =
                 format!("At most {burst} tests{of} in {minutes} minutes. Wait a little, then try again.");
             (detail, wait)
         }
-        Tokens::Contended => {
+        Token::Contended => {
             ("Others are testing at this moment. Try again.".to_owned(), Duration::from_secs(1))
         }
     };
