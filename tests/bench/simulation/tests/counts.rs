@@ -71,6 +71,12 @@ impl Secrets for Counting {
     async fn forget(&self, tenant: &Tenant) -> Result<()> {
         self.memory.forget(tenant).await
     }
+    async fn tokens(&self, tenant: &Tenant) -> Result<Option<zeroize::Zeroizing<String>>> {
+        self.memory.tokens(tenant).await
+    }
+    async fn put_tokens(&self, tenant: &Tenant, document: &str) -> Result<()> {
+        self.memory.put_tokens(tenant, document).await
+    }
     async fn platform(&self) -> Result<Option<StoredVersion>> {
         self.count(O::PlatformGet, 1).platform().await
     }

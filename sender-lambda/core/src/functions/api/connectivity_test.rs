@@ -7,6 +7,7 @@ use ownpost_domain::limits::{Limit, TESTS_PER_TARGET, TESTS_PER_TENANT};
 use ownpost_domain::settings::Settings;
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::ProbeOptions;
+use ownpost_smtp::token_store::TokenOwner;
 use serde_json::json;
 
 use super::answer::{Answered, Response, json, problem, problem_for};
@@ -68,7 +69,9 @@ pub(super) async fn probe(
         unique: random_bits(),
     };
     let test_mail = test_message::build(&run, &call.app.templates);
-    let options = ProbeOptions { recipient, test_mail, deadline: DEADLINE, look_for_fix: true };
+    // Whether they are active already is not asked: a draft's tokens are taken over when a mail needs them.
+    let owner = TokenOwner { tenant: Some(call.tenant.as_str()), draft: true };
+    let options = ProbeOptions { recipient, test_mail, deadline: DEADLINE, look_for_fix: true, owner };
     let mut no_progress = |_| {};
     let progress = progress.unwrap_or(&mut no_progress);
     let probe = call.app.relays.probe(settings, &options, &mut |stage| progress(json!(stage))).await;
