@@ -109,3 +109,83 @@ test('the message that the platform’s server is in use again', () =>
     await german(at);
     await becomes(() => form.locator('.banner.good').innerText(), /Plattform/);
   }));
+
+/** What the form says of each state that docs/reference/reports.md names, by the language. */
+const SAID = {
+  en: {
+    pass: 'in order',
+    fail: 'does not cover this server',
+    missing: 'no record',
+    invalid: 'not valid',
+    unknown: 'not known',
+    none: 'only watches (p=none)',
+    good: 'SPF, DKIM and DMARC look right.',
+    partly: /^What could be looked up looks right\./,
+  },
+  fr: {
+    pass: 'en ordre',
+    fail: 'ne couvre pas ce serveur',
+    missing: 'aucun enregistrement',
+    invalid: 'non valide',
+    unknown: 'inconnu',
+    none: 'observe seulement (p=none)',
+    good: 'SPF, DKIM et DMARC semblent corrects.',
+    partly: /^Ce qui a pu être consulté semble correct\./,
+  },
+  nl: {
+    pass: 'in orde',
+    fail: 'dekt deze server niet',
+    missing: 'geen record',
+    invalid: 'niet geldig',
+    unknown: 'niet bekend',
+    none: 'kijkt alleen toe (p=none)',
+    good: 'SPF, DKIM en DMARC zien er goed uit.',
+    partly: /^Wat op te vragen was, ziet er goed uit\./,
+  },
+  de: {
+    pass: 'in Ordnung',
+    fail: 'deckt diesen Server nicht ab',
+    missing: 'kein Eintrag',
+    invalid: 'nicht gültig',
+    unknown: 'nicht bekannt',
+    none: 'beobachtet nur (p=none)',
+    good: 'SPF, DKIM und DMARC sehen gut aus.',
+    partly: /^Was sich abfragen ließ, sieht gut aus\./,
+  },
+  es: {
+    pass: 'en orden',
+    fail: 'no cubre este servidor',
+    missing: 'sin registro',
+    invalid: 'no válido',
+    unknown: 'no se sabe',
+    none: 'solo observa (p=none)',
+    good: 'SPF, DKIM y DMARC parecen correctos.',
+    partly: /^Lo que se pudo consultar parece correcto\./,
+  },
+};
+
+for (const [locale, said] of Object.entries(SAID)) {
+  test(`each state of SPF, DKIM and DMARC, in ${locale}`, () =>
+    withForm(browser, { locale }, async ({ form, server, button, fillIn }) => {
+      await fillIn();
+      const card = form.locator('details.card').filter({ hasText: 'DMARC' });
+      const shows = async ([spf, dkim, dmarc], summary) => {
+        const finding = (result) => ({ result, record: null });
+        const deliverability = { spf: finding(spf), dkim: finding(dkim), dmarc: finding(dmarc), advice: [] };
+        server.script['POST /smtp/test'] = { json: { ...PASSED, deliverability } };
+        await button('test').click();
+        const expected = [spf, dkim, dmarc].map((state) => said[state] ?? state);
+        await becomes(
+          async () =>
+            (await card.locator('dd .chip').allTextContents()).map(
+              (text) => /\((p=reject|p=quarantine)\)$/.exec(text)?.[1] ?? text,
+            ),
+          expected.map((text) => (/^(reject|quarantine)$/.test(text) ? `p=${text}` : text)),
+        );
+        await becomes(() => card.locator('p').first().textContent(), summary);
+      };
+      await shows(['pass', 'unknown', 'none'], said.partly);
+      await shows(['fail', 'pass', 'quarantine'], said.good);
+      await shows(['missing', 'invalid', 'reject'], said.good);
+    }));
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm, date_time_ymd,
+    PKCS_RSA_SHA256, PublicKeyData, SanType, SignatureAlgorithm, date_time_ymd,
 };
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
@@ -27,6 +27,19 @@ A0IABOJRHUW+FnlL1hfqEcQJBn/8v6p1Opk1CZFTdUhOxx2Pzwzdqdo75SEv5nX4
 Ktez0qFqiSzw/OjvnETgm42NkpQwCgYIKoZIzj0EAwIDRwAwRAIgWf93/TkJMMA4
 MQMdPE3q38BtIV2hFlgsxu4LnzrtN5ICIEBAZ5iRTK+Ky6teHUtCsyyMcHGVJXn+
 rkTu9VZgzXvJ
+-----END CERTIFICATE-----";
+
+/// A certificate of the CA's name that is signed ecdsa-with-SHA512, which ring cannot check. rcgen makes none.
+const SIGNED_SHA512: &str = "-----BEGIN CERTIFICATE-----
+MIIBhTCCASugAwIBAgIUWryxhC9bz88DsdlAmLy/Igy3kvcwCgYIKoZIzj0EAwQw
+EjEQMA4GA1UEAwwHVGVzdCBDQTAgFw0yNjExMzAwMTA0MTZaGA8yMTI2MTEwNjAx
+MDQxNlowEDEOMAwGA1UEAwwFcmVsYXkwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC
+AATjIb0TjJlqlb0hjWCfe2qPcODtvt9W0Fxorpf93c/RM06YoZ9e0TMsFpcbTNUC
+5+R8Pb4mQticalekE9wQHVIJo18wXTAbBgNVHREEFDASggpyZWxheS50ZXN0hwR/
+AAABMB0GA1UdDgQWBBQ24z1ALZQ7XyiFJHECV48kdKQu9jAfBgNVHSMEGDAWgBRN
+AJDw0lsxzrvJDLEAY1qRfNy+qTAKBggqhkjOPQQDBANIADBFAiEAuA0gVu4eijRa
+LKZyeJMUgAvMGh9PISI1E/uQ7vdVrVACIFNIf0Q0a1tYPreda92FK08DySLvMRnk
+an1oIz2QWur4
 -----END CERTIFICATE-----";
 
 /// A private CA, which issues the test certificates.
@@ -66,11 +79,16 @@ impl Certificates {
 
     /// A TLS server of this kind: `good`, `self-signed`, `expired`, `not-yet-valid`, `wrong-name`,
     /// `unknown-ca`, `ca-as-leaf`, `client-only`, `no-intermediate`, `weak-key`, `no-names` (a common name alone),
-    /// `wildcard`, `many-names` (900), `version-1`. With `wants-client` or `wants-client-1.2` the certificate is good, and the server
+    /// `wildcard`, `many-names` (900), `version-1`, `signed-sha512`, `address-as-name`. With `wants-client` or `wants-client-1.2` the certificate is good, and the server
     /// demands one of the client, the latter by TLS 1.2.
     pub fn server(&self, kind: &str) -> Arc<ServerConfig> {
-        if kind == "version-1" {
-            let certificate = CertificateDer::from_pem_slice(VERSION_1.as_bytes()).expect("a certificate");
+        let by_others = match kind {
+            "version-1" => Some(VERSION_1),
+            "signed-sha512" => Some(SIGNED_SHA512),
+            _ => None,
+        };
+        if let Some(pem) = by_others {
+            let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate");
             return server(certificate, &KeyPair::generate().expect("a key"));
         }
         let many: Vec<String> = (1..=900).map(|n| format!("name{n}.other.test")).collect();
@@ -79,13 +97,17 @@ impl Certificates {
             "wrong-name" => &["other.test"],
             "wildcard" => &["*.other.test"],
             "many-names" => &many,
-            "no-names" => &[],
+            "no-names" | "address-as-name" => &[],
             _ => &[NAME, "127.0.0.1", "::1"],
         };
         let mut params = params("relay", names);
         match kind {
             "good" | "wrong-name" | "self-signed" | "unknown-ca" | "no-intermediate" | "weak-key"
             | "no-names" | "wildcard" | "many-names" | "wants-client" | "wants-client-1.2" => {}
+            "address-as-name" => {
+                let name = "127.0.0.1".try_into().expect("a text");
+                params.subject_alt_names = vec![SanType::DnsName(name)];
+            }
             "client-only" => params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth],
             "expired" => params.not_after = date_time_ymd(2001, 1, 1),
             "not-yet-valid" => params.not_before = date_time_ymd(2100, 1, 1),

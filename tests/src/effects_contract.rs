@@ -123,6 +123,18 @@ pub async fn secrets(secrets: &dyn Secrets, run: &str) {
 
     assert_eq!(labels(secrets, &other).await, [None, None, None], "another tenant has no version");
     assert!(secrets.get_revision(&other, &one).await.expect("get").is_none());
+
+    secrets.put_pending(&other, &one, "theirs").await.expect("put");
+    secrets.forget(&acme).await.expect("forget");
+    assert_eq!(labels(secrets, &acme).await, [None, None, None], "every label is gone");
+    for gone in [&one, &two, &three] {
+        assert!(secrets.get_revision(&acme, gone).await.expect("get").is_none(), "every version is gone");
+    }
+    secrets.forget(&acme).await.expect("nothing to forget is no error");
+    assert_eq!(labels(secrets, &other).await, [None, None, Some(one.clone())], "another tenant's stays");
+    secrets.put_pending(&acme, &one, "a new beginning").await.expect("put");
+    assert!(secrets.promote(&acme, &one, None).await.expect("promote"));
+    assert_eq!(labels(secrets, &acme).await, [Some(one), None, None]);
 }
 
 /// Events, rows, lists, states and the list of tenants.

@@ -104,7 +104,9 @@ impl Scripted {
                 shared.lock().expect("unpoisoned").connections += 1;
                 tokio::spawn(async move {
                     let Some(script) = script else {
-                        shared.lock().expect("unpoisoned").wrong.push("a connection too many".into());
+                        let mut seen = shared.lock().expect("unpoisoned");
+                        seen.wrong.push("a connection too many".into());
+                        seen.over.send_modify(|over| *over += 1);
                         return;
                     };
                     let played = play(stream, script, &certificates, &shared).await;
@@ -115,6 +117,12 @@ impl Scripted {
             }
         });
         Self { address, seen }
+    }
+
+    /// Waits until every connection is over.
+    pub async fn ended(&self) {
+        let mut over = self.seen.lock().expect("unpoisoned").over.subscribe();
+        let _ = over.wait_for(|&over| over >= self.connections()).await;
     }
 
     /// Where the client did not keep to the script.

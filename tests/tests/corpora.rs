@@ -9,6 +9,7 @@ use ownpost_core::config::Config;
 use ownpost_core::functions::App;
 use ownpost_core::functions::api::{Claims, Request, handle};
 use ownpost_core::testing::memory::Memory;
+use ownpost_core::wire::history::By;
 use ownpost_core::wire::settings::{CheckedDraft, check};
 use ownpost_core::wire::validation::Severity;
 use ownpost_domain::tenant::Tenant;
@@ -256,7 +257,7 @@ async fn the_api_answers_the_same_report() {
             method: "POST",
             path: "/smtp/validate",
             query: Vec::new(),
-            claims: Claims { tenant: Tenant::new("acme").expect("a tenant"), email: None },
+            claims: Claims { tenant: Tenant::new("acme").expect("a tenant"), email: None, by: By::default() },
             accept_language: Some("en"),
             body: body.as_bytes(),
         };

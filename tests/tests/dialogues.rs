@@ -14,7 +14,8 @@
 //!   on another port, `ELSEWHERE` in `fix`). `loose: yes` does not mind where the client leaves the script.
 //! - `shows`, `hides` what the report contains and what it does not.
 //! - `mode: send` sends `mails` mails (1) through the pool; `expect` is then their results in order. `window` is how
-//!   many may be in flight (1); after `over-after` mails it is too late to begin another.
+//!   many may be in flight (1); after `over-after` mails it is too late to begin another. `calls` is in how many calls
+//!   (1); `revisions: each` gives each call a revision of its own. At the end the pool is closed, which takes a QUIT.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -323,7 +324,7 @@ async fn check_send(dialogue: &Dialogue, server: &Scripted, certificates: &Certi
             message: format!("Subject: {n}\n\nHello.\n.\n..dots\n").into_bytes().into(),
         })
         .collect();
-    let key = RelayKey { tenant: Some("acme".into()), revision: "1".into() };
+    let mut key = RelayKey { tenant: Some("acme".into()), revision: "1".into() };
     let left_out = dialogue.get("left-out").map_or(Vec::new(), |n| vec![n.parse().unwrap()]);
     let over = Over(dialogue.get("over-after").map_or(usize::MAX, |n| n.parse().unwrap()).into());
     let gate: &dyn BeforeCommit = if left_out.is_empty() { &over } else { &LeaveOut(left_out) };
@@ -331,7 +332,13 @@ async fn check_send(dialogue: &Dialogue, server: &Scripted, certificates: &Certi
     let mut results = Vec::new();
     for part in mails.chunks(mails.len().div_ceil(calls)) {
         results.extend(pool.send(&key, &settings, part, gate).await);
+        if dialogue.get("revisions") == Some("each") {
+            key.revision.push('1');
+        }
     }
+    pool.close().await;
+    drop(pool);
+    server.ended().await;
     let results: Vec<_> = results
         .iter()
         .map(|result| match result {

@@ -30,7 +30,7 @@ pub struct Config {
     pub allow_ports: Vec<u16>,
     /// `OWNPOST_EXTRA_CA_FILE`: PEM, trusted beside the public roots.
     pub extra_ca_file: Option<PathBuf>,
-    /// `OWNPOST_EHLO_NAME`: the host name for EHLO and Message-IDs.
+    /// `OWNPOST_EHLO_NAME`: the host name for EHLO.
     pub ehlo_name: Option<String>,
     /// `OWNPOST_TEMPLATES`: a folder that overrides templates.
     pub templates: Option<PathBuf>,
@@ -113,11 +113,7 @@ impl Config {
         ),
         shared("OWNPOST_ALLOW_PORTS", "none", "ports in addition to 25, 465, 587, 2465, 2525, 2587"),
         shared("OWNPOST_EXTRA_CA_FILE", "none", "PEM file of CAs trusted in addition to the public ones"),
-        shared(
-            "OWNPOST_EHLO_NAME",
-            "for EHLO the own address as a literal; for Message-IDs `ownpost.invalid`",
-            "the fully qualified host name for EHLO and Message-IDs",
-        ),
+        shared("OWNPOST_EHLO_NAME", "the own address as a literal", "the fully qualified host name for EHLO"),
         shared("OWNPOST_TEMPLATES", "none", "folder whose files override templates of mails"),
         shared("OWNPOST_DNS_SERVER", "the system's", "address:port of the DNS server to ask"),
         function(

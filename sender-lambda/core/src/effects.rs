@@ -77,6 +77,9 @@ pub trait Secrets: Send + Sync {
     ) -> Result<bool>;
     /// Takes `AWSPENDING` off this version, if it is there.
     async fn discard_pending(&self, tenant: &Tenant, revision: &Revision) -> Result<()>;
+    /// Deletes all versions of the tenant's document at once and for ever, whatever labels they have. Nothing to delete is
+    /// no error. For a moment afterwards the store may refuse to keep new ones: a transient error.
+    async fn forget(&self, tenant: &Tenant) -> Result<()>;
     /// The platform's own document, by the operator's secret name; `None` when none is set.
     async fn platform(&self) -> Result<Option<StoredVersion>>;
 }

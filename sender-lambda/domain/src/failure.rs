@@ -232,7 +232,8 @@ failure_codes! {
     /// A limit of the account is reached. It passes by itself.
     RelayQuota = "relay.quota", "", Retry, "the account's sending limit is reached";
     /// The sender's local part needs SMTPUTF8 (RFC 6531), which the server does not offer. We refuse it ourselves.
-    SenderNeedsSmtputf8 = "sender.needs_smtputf8", "senderAddress", RelayFault, "it does not take sender addresses with special characters";
+    /// The test has seen it offered, so it may be another machine of the server: the mail is tried again.
+    SenderNeedsSmtputf8 = "sender.needs_smtputf8", "senderAddress", Retry, "it does not take sender addresses with special characters";
     /// The recipient's local part needs SMTPUTF8 (RFC 6531), which the server does not offer. We refuse it ourselves.
     RecipientNeedsSmtputf8 = "recipient.needs_smtputf8", "", Failed, "it does not take recipients with special characters";
     /// A reply that is no SMTP reply.
@@ -245,6 +246,13 @@ failure_codes! {
     ProtocolTimeout = "protocol.timeout", "", Retry, "it fell silent";
     /// Any other 4xx.
     SmtpTemporary = "smtp.temporary", "", Retry, "it cannot take the mail just now";
+}
+
+impl FailureCode {
+    /// Whether we refuse the mail ourselves, by what the server offers.
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::SenderNeedsSmtputf8 | Self::RecipientNeedsSmtputf8)
+    }
 }
 
 /// Declares each cause as one row: variant, key of its sentences, and the setting that it is about.
@@ -285,6 +293,14 @@ causes! {
     TlsLost = "tls.lost", "security";
     /// The server ended the handshake with an alert.
     TlsAlert = "tls.alert", "security";
+    /// STARTTLS is not there on a port that usually takes TLS from the first byte.
+    TlsPortOfTls = "tls.port_of_tls", "security";
+    /// A handshake that failed where the port usually has the other mode.
+    TlsUnusualMode = "tls.unusual_mode", "security";
+    /// A port that a firewall on our side forbids.
+    PortBlockedHere = "port.blocked_here", "port";
+    /// TLS from the first byte is there, and then no greeting.
+    GreetingSilentAfterTls = "greeting.silent_after_tls", "host";
     /// A greeting that began and did not end in time.
     GreetingUnfinished = "greeting.unfinished", "host";
     /// No mechanism that goes with OAuth 2, which is chosen.

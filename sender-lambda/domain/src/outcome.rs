@@ -37,6 +37,8 @@ pub enum Observation {
 pub fn observation(result: &Result<Reply, Failure>) -> Observation {
     let late = |failure: &Failure| matches!(failure.stage, Stage::Sender | Stage::Recipient | Stage::Message);
     match (verdict(result), result) {
+        // We refuse these mails ourselves: the server was not asked.
+        (_, Err(failure)) if failure.code.is_ours() => Observation::Nothing,
         (Verdict::Sent | Verdict::Failed, _) => Observation::Works,
         (Verdict::RelayFault, _) => Observation::Broken,
         // A 4xx to a recipient or message is about that mail, or about how fast we are.
@@ -119,6 +121,8 @@ mod tests {
             (Stage::Auth, Code::RelayQuota, 550, Retry, Stumbles),
             (Stage::Recipient, Code::RecipientRejected, 550, Failed, Works),
             (Stage::Recipient, Code::RecipientRejected, 0, Failed, Works),
+            (Stage::Recipient, Code::RecipientNeedsSmtputf8, 0, Failed, Nothing),
+            (Stage::Sender, Code::SenderNeedsSmtputf8, 0, Retry, Nothing),
             (Stage::Recipient, Code::SmtpTemporary, 450, Retry, Nothing),
             (Stage::Recipient, Code::SenderRejected, 550, RelayFault, Broken),
             (Stage::Message, Code::MessageRejected, 554, Failed, Works),

@@ -1,4 +1,4 @@
-//! `ownpost validate`, `test`, `send` and `schema`: output and exit status.
+//! `ownpost validate`, `test`, `send`, `schema`, `completions` and `man`: output and exit status.
 
 use std::fs;
 
@@ -132,6 +132,92 @@ fn help_and_misuse() {
         let output = run(arguments, b"");
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn completions_and_man_pages() {
+    for (shell, part) in
+        [("bash", "_ownpost()"), ("zsh", "#compdef ownpost"), ("fish", "complete -c ownpost")]
+    {
+        let output = run(&["completions", shell], b"");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(text.contains(part) && text.contains("save-password"), "{shell}");
+    }
+    for (arguments, title, part) in [
+        (&["man"][..], ".TH ownpost 1", "ownpost\\-test(1)"),
+        (&["man", "test"], ".TH ownpost-test 1", "OWNPOST_PASSWORD"),
+    ] {
+        let text = String::from_utf8(run(arguments, b"").stdout).expect("UTF-8");
+        assert!(text.contains(title) && text.contains(part), "{arguments:?}: {text}");
+    }
+    assert_eq!(run(&["man", "nothing"], b"").status.code(), Some(2));
+    assert_eq!(run(&["completions", "nothing"], b"").status.code(), Some(2));
+}
+
+#[test]
+fn a_server_without_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let local = Local::start(folder.path());
+    let relay = local.relay("customer");
+    let text = |name: &str| relay[name].as_str().expect("a text");
+    let ports = format!("{},{}", relay["ports"]["starttls"], relay["ports"]["tls"]);
+    let ownpost = |password: Option<&str>, arguments: &[&str]| {
+        let mut command = common::ownpost(arguments);
+        command.env_remove("RUST_LOG").env("OWNPOST_ALLOW_NETWORKS", "127.0.0.0/8");
+        command.env("OWNPOST_ALLOW_PORTS", &ports).env_remove("OWNPOST_PASSWORD");
+        command.envs(password.map(|password| ("OWNPOST_PASSWORD", password)));
+        let output = common::run_with(command, b"");
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("UTF-8"));
+        (output.status.code().expect("a status"), text.concat())
+    };
+    let password = Some(text("password"));
+    let server = |security: &str| format!("127.0.0.1:{}", relay["ports"][security]);
+    let account = ["--from", text("senderAddress"), "--user", text("username"), "--ca", text("caFile")];
+    let starttls = server("starttls");
+    let arguments = |target, more: &[&'static str]| [&["test", target][..], &account, more].concat();
+
+    let (status, said) = ownpost(password, &arguments(&starttls, &["--to", "you@example.org"]));
+    assert!(status == 0 && said.contains("The server took the test mail."), "{said}");
+    let tls = server("tls");
+    let (status, said) = ownpost(password, &arguments(&tls, &["--tls"]));
+    assert!(status == 0 && said.contains(", TLS, as customer"), "{said}");
+    let (status, said) = ownpost(Some("not-this-one"), &arguments(&starttls, &[]));
+    assert!(status == 1 && said.contains("auth.rejected") && !said.contains("not-this-one"), "{said}");
+
+    // What is saved is the settings, by default without the password, which the next test takes from the environment.
+    let saved = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    for (name, more) in [("without.json", &[][..]), ("with.json", &["--save-password"])] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = saved(name);
+        let all = [&arguments(&starttls, &["--save"])[..], &[&file], more].concat();
+        let (status, said) = ownpost(password, &all);
+        assert!(status == 0 && said.contains(&file), "{said}");
+        assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
+        let document: Value = serde_json::from_slice(&fs::read(&file).expect("a file")).expect("JSON");
+        let kept = document["password"]["set"].as_str();
+        assert_eq!(kept, password.filter(|_| !more.is_empty()));
+        let (status, said) = ownpost(password.filter(|_| more.is_empty()), &["test", &file]);
+        assert_eq!(status, 0, "{said}");
+        let (status, said) = ownpost(password, &all);
+        assert!(status == 2 && said.contains("is there already"), "{said}");
+    }
+    let (status, said) = ownpost(None, &["test", &saved("without.json")]);
+    assert!(status == 2 && said.contains("password.required"), "{said}");
+
+    // Settings that the rules refuse, and arguments that go only with --from.
+    for (arguments, part) in [
+        (&["test", "smtp.example.com:24", "--from", "a@example.com"][..], "port.not_allowed"),
+        (&["test", "smtp.example.com", "--from", "nobody"], "senderAddress."),
+        (&["test", "smtp.example.com:mail", "--from", "a@example.com"], "is no port"),
+        (&["test", "--from", "a@example.com"], "HOST"),
+        (&["test", "smtp.example.com", "--user", "jan"], "--from"),
+        (&["test", "smtp.example.com:587"], "--from"),
+        (&["test", "a.example.com", "--from", "a@example.com", "--save-password"], "--save"),
+        (&["test", "a.example.com", "--from", "a@example.com", "--ca", "/no/such/file"], "/no/such/file"),
+    ] {
+        let (status, said) = ownpost(password, arguments);
+        assert!(status == 2 && said.contains(part), "{arguments:?}: {said}");
     }
 }
 

@@ -2,15 +2,18 @@
 //! are in step with its commands, so a send that is cancelled at any await drops it.
 
 use std::collections::HashMap;
+use std::mem;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::join_all;
 use ownpost_domain::failure::{Failure, FailureCode, Stage};
 use ownpost_domain::limits;
 use ownpost_domain::settings::Settings;
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
@@ -95,6 +98,19 @@ impl Idle {
         let wall = self.wall.elapsed().unwrap_or(Duration::MAX);
         self.since.elapsed().max(wall)
     }
+
+    async fn quit(mut self) {
+        self.session.limits.overall = Instant::now() + NO_DEADLINE;
+        self.session.quit().await;
+    }
+
+    /// Ends it beside the mail that goes on.
+    fn quit_aside(self) {
+        // Where no runtime is left, the process ends and nobody can write.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(self.quit());
+        }
+    }
 }
 
 impl Pool {
@@ -147,6 +163,14 @@ impl Pool {
         });
         relays.insert(key.clone(), Arc::clone(&relay));
         relay
+    }
+
+    /// Ends the connections that no mail uses, each with QUIT (RFC 5321 §4.1.1.10): servers count those that just go. A
+    /// process that is about to end calls it; a mail that is sent afterwards opens a new connection.
+    pub async fn close(&self) {
+        let relays: Vec<_> =
+            self.relays.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        join_all(relays.iter().flat_map(|relay| relay.take_all()).map(Idle::quit)).await;
     }
 
     async fn connect(&self, relay: &Relay, settings: &Settings) -> Result<Secure, Failure> {
@@ -207,16 +231,29 @@ impl Relay {
             if connection.age() < KEPT {
                 return Some(connection);
             }
+            connection.quit_aside();
         }
         None
     }
 
+    fn take_all(&self) -> Vec<Idle> {
+        mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn put(&self, session: Secure) {
         if session.remaining == 0 {
+            // It has carried as many mails as its server takes.
+            tokio::spawn(session.quit());
             return;
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|connection| connection.age() < KEPT);
+        idle.extract_if(.., |connection| connection.age() >= KEPT).for_each(Idle::quit_aside);
         idle.push(Idle { session, since: Instant::now(), wall: SystemTime::now() });
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.take_all().into_iter().for_each(Idle::quit_aside);
     }
 }

@@ -6,6 +6,7 @@
 
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::http::HttpResponse;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
 use aws_sdk_secretsmanager::primitives::DateTime;
@@ -81,8 +82,28 @@ impl SecretsManager {
             Ok(_) => Ok(()),
             // Somebody else was faster.
             Err(error) if is(&error, &["ResourceExistsException"]) => Ok(()),
+            // A deleted secret's name is refused for a while (DeleteSecret, ForceDeleteWithoutRecovery).
+            Err(error) if is(&error, &["InvalidRequestException"]) => {
+                Err(self.being_deleted(name, &error).await)
+            }
             Err(error) => Err(error::of_secret_call(&error)),
         }
+    }
+
+    /// The refusal as a transient error when the secret is being deleted: its name is free again soon.
+    async fn being_deleted<E>(&self, name: &str, refusal: &SdkError<E, HttpResponse>) -> EffectError
+    where
+        E: ProvideErrorMetadata,
+    {
+        let gone = match self.client.describe_secret().secret_id(name).send().await {
+            Ok(secret) => secret.deleted_date.is_some(),
+            Err(error) => is(&error, &["ResourceNotFoundException"]),
+        };
+        if gone {
+            let message = "the secret of this name is being deleted".to_owned();
+            return EffectError::Transient { service: SERVICE, message };
+        }
+        error::of_secret_call(refusal)
     }
 
     async fn take_pending(&self, name: &str, revision: &Revision) -> Result<()> {
@@ -133,6 +154,9 @@ impl Secrets for SecretsManager {
         match put().await {
             Ok(_) => return Ok(()),
             Err(error) if is(&error, &["ResourceNotFoundException"]) => self.create(&name).await?,
+            Err(error) if is(&error, &["InvalidRequestException"]) => {
+                return Err(self.being_deleted(&name, &error).await);
+            }
             Err(error) => return Err(error::of_secret_call(&error)),
         }
         match put().await {
@@ -196,6 +220,16 @@ impl Secrets for SecretsManager {
 
     async fn discard_pending(&self, tenant: &Tenant, revision: &Revision) -> Result<()> {
         if usable(revision) { self.take_pending(&self.name(tenant), revision).await } else { Ok(()) }
+    }
+
+    async fn forget(&self, tenant: &Tenant) -> Result<()> {
+        let call =
+            self.client.delete_secret().secret_id(self.name(tenant)).force_delete_without_recovery(true);
+        match call.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is(&error, &["ResourceNotFoundException"]) => Ok(()),
+            Err(error) => Err(error::of_secret_call(&error)),
+        }
     }
 
     async fn platform(&self) -> Result<Option<StoredVersion>> {

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt as _;
 use ownpost_core::functions::App;
 use ownpost_core::functions::api::{self, Claims, Request, Response};
+use ownpost_core::wire::history::By;
 use ownpost_core::wire::http::Problem;
 use ownpost_domain::tenant::Tenant;
 use serde::{Deserialize, Serialize};
@@ -87,13 +88,14 @@ fn claims(authorizer: &Value) -> Option<Claims> {
     };
     let text = |name: &str| claims[name].as_str().filter(|text| !text.is_empty());
     let tenant = text("tenant").or_else(|| text("custom:tenant"))?;
-    let unverified = match &claims["email_verified"] {
-        Value::Bool(verified) => !verified,
-        Value::String(verified) => verified != "true",
-        _ => false,
+    let verified = match claims.get("email_verified") {
+        // Not every identity provider says it.
+        None | Some(Value::Null) => true,
+        Some(said) => *said == json!(true) || *said == json!("true"),
     };
-    let email = text("email").filter(|_| !unverified).map(ToOwned::to_owned);
-    Some(Claims { tenant: Tenant::new(tenant).ok()?, email })
+    let email = text("email").filter(|_| verified);
+    let by = By::new(text("sub"), email, text("sid"), text("jti"));
+    Some(Claims { tenant: Tenant::new(tenant).ok()?, email: email.map(ToOwned::to_owned), by })
 }
 
 /// The path below the API's base. A stage other than `$default` is part of what API Gateway calls the raw path.
@@ -178,6 +180,19 @@ mod tests {
     }
 
     #[test]
+    fn the_history_names_the_person_and_the_session_of_the_token() {
+        let claims = claims(&json!({"jwt": {"claims": {
+            "tenant": "a", "email": "x@y.z", "email_verified": 0, "sub": "user-1", "jti": "token-1",
+        }}}));
+        let by = claims.expect("claims").by;
+        assert_eq!(
+            json!(by),
+            json!({"sub": "user-1", "jti": "token-1"}),
+            "an address that is not verified says nothing"
+        );
+    }
+
+    #[test]
     fn an_unverified_address_gets_no_mail() {
         for (verified, kept) in [
             (json!("true"), true),
@@ -186,6 +201,10 @@ mod tests {
             (json!("false"), false),
             (json!(false), false),
             (json!("yes"), false),
+            (json!(0), false),
+            (json!(1), false),
+            (json!({}), false),
+            (json!(["true"]), false),
         ] {
             let authorizer =
                 json!({"jwt": {"claims": {"tenant": "a", "email": "x@y.z", "email_verified": verified}}});

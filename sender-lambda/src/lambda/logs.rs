@@ -1,6 +1,6 @@
 //! Logs: JSON lines on standard output, for CloudWatch.
 
-use ownpost_core::LOG_TARGETS;
+use ownpost_core::{AUDIT_TARGET, LOG_TARGETS};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -40,7 +40,7 @@ fn targets(directives: Option<&str>) -> Targets {
         let level = if own(target) { level } else { level.min(LevelFilter::WARN) };
         targets = targets.with_target(target, level);
     }
-    targets
+    targets.with_target(AUDIT_TARGET, Level::INFO)
 }
 
 #[cfg(test)]
@@ -63,6 +63,8 @@ mod tests {
             (Some("error"), "ownpost_core::functions", Level::WARN, false),
             (Some("error"), "hyper", Level::WARN, false),
             (Some("sender_lambda_impostor=trace"), "sender_lambda_impostor", Level::TRACE, false),
+            (Some("off"), AUDIT_TARGET, Level::INFO, true),
+            (Some("ownpost_audit=off"), AUDIT_TARGET, Level::INFO, true),
             (Some("%%%=="), "sender_lambda", Level::INFO, true),
         ] {
             assert_eq!(

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use ownpost::store::Store;
 use ownpost_core::functions::api::{self, Claims, Request};
 use ownpost_core::functions::{App, monitor, router};
+use ownpost_core::wire::history::By;
 use ownpost_domain::tenant::Tenant;
 use rustls::ServerConfig;
 use serde_json::{Value, json};
@@ -303,6 +304,7 @@ impl Run {
                 claims: Claims {
                     tenant: Tenant::new(&name).map_err(|error| error.to_string())?,
                     email: Some(format!("admin@{name}.example")),
+                    by: By::default(),
                 },
                 accept_language: None,
                 body: body.as_bytes(),

@@ -91,7 +91,9 @@ def routes(endpoint, api, function, issuer):
     """Creates the routes of the OpenAPI body one by one, because ministack does not read the body in a template."""
     gateway = client("apigatewayv2", endpoint)
     body = expand()["Resources"]["Api"]["Properties"]["Body"]
-    ((name, scheme),) = body["components"]["securitySchemes"].items()
+    schemes = body["components"]["securitySchemes"]
+    name = "Jwt"
+    scheme = schemes[name]
     scheme = scheme["x-amazon-apigateway-authorizer"]
     assert scheme["jwtConfiguration"] == {"issuer": {"Ref": "JwtIssuer"}, "audience": {"Ref": "JwtAudience"}}
     authorizer = gateway.create_authorizer(
@@ -109,13 +111,14 @@ def routes(endpoint, api, function, issuer):
     )["IntegrationId"]
     for path, methods in body["paths"].items():
         for method, operation in methods.items():
-            assert operation["security"] == [{name: []}], f"{method} {path} asks for no token"
+            open_to_all = operation["security"] == [{"NONE": []}]
+            assert open_to_all or operation["security"] == [{name: []}], f"{method} {path} asks for no token"
+            token = {"AuthorizationType": "JWT", "AuthorizerId": authorizer}
             gateway.create_route(
                 ApiId=api,
                 RouteKey=f"{method.upper()} {path}",
                 Target=f"integrations/{integration}",
-                AuthorizationType="JWT",
-                AuthorizerId=authorizer,
+                **({"AuthorizationType": "NONE"} if open_to_all else token),
             )
 
 

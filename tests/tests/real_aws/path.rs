@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use ownpost::relays::{RelayInfo, Relays};
 use ownpost::store::Store;
-use ownpost_core::wire::sqs::Job;
+use ownpost_core::wire::sqs::{Job, MailJob};
 use ownpost_domain::category::Category;
 use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
 use ownpost_domain::tenant::Tenant;
@@ -23,7 +23,9 @@ use super::emulator::{Emulator, Kind};
 
 /// The longest wait for the mail of an event, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
-const PLATFORM_SECRET: &str = "ownpost-platform";
+/// The secrets of the stack `ownpost`, by the defaults of the template.
+const PLATFORM_SECRET: &str = "ownpost/platform";
+const TENANTS: &str = "ownpost/tenants/";
 
 /// The emulator, the deployed stack and the relays.
 struct Cloud {
@@ -49,7 +51,6 @@ impl Cloud {
             "AllowNetworks": "127.0.0.0/8",
             "AllowPorts": ports.join(","),
             "EhloName": "ownpost.example.org",
-            "PlatformSecretName": PLATFORM_SECRET,
             "LogLevel": "trace",
         });
         let claims = json!({
@@ -121,10 +122,10 @@ impl Cloud {
     async fn stages(&self, tenant: &str) -> Vec<(String, Vec<String>)> {
         let client = aws_sdk_secretsmanager::Client::new(&self.emulator.sdk());
         let answer =
-            client.describe_secret().secret_id(format!("ownpost/{tenant}")).send().await.expect("it");
+            client.describe_secret().secret_id(format!("{TENANTS}{tenant}")).send().await.expect("it");
         let mut all = Vec::new();
         for (id, stages) in answer.version_ids_to_stages.unwrap_or_default() {
-            let call = client.get_secret_value().secret_id(format!("ownpost/{tenant}")).version_id(&id);
+            let call = client.get_secret_value().secret_id(format!("{TENANTS}{tenant}")).version_id(&id);
             let document = call.send().await.expect("a version").secret_string.unwrap_or_default();
             if document.starts_with('{') && !stages.is_empty() {
                 let mut stages = stages;
@@ -308,7 +309,7 @@ async fn one_bad_record(cloud: &Cloud) {
             "attributes": {"ApproximateReceiveCount": "1"},
         })
     };
-    let good = Job { tenant: tenant.clone(), delivery: row.id.clone() }.encode();
+    let good = Job::Mail(MailJob { tenant: tenant.clone(), delivery: row.id.clone() }).encode();
     let batch = json!({"Records": [record("bad", "not a job"), record("good", &good)]});
     let answer = cloud.invoke("SenderFunctionName", &batch);
     assert_eq!(answer["batchItemFailures"], json!([{"itemIdentifier": "bad"}]), "{}", cloud.story());

@@ -146,8 +146,8 @@ export function deliverabilityView(form, deliverability, lang) {
     .filter((name) => deliverability[name])
     .map((name) => {
       const { result, record } = deliverability[name];
-      // A result without a message is the name of a DMARC policy, which is shown as it is.
-      const word = t.has(`deliverability.result.${result}`) ? t(`deliverability.result.${result}`) : String(result);
+      const known = t.has(`deliverability.result.${result}`) ? result : 'unknown';
+      const word = t(`deliverability.result.${known}`);
       /** @type {[string, Child]} */
       const row = [
         name.toUpperCase(),
@@ -156,11 +156,13 @@ export function deliverabilityView(form, deliverability, lang) {
       return row;
     });
   if (checks.length === 0 && advice.length === 0) return null;
+  // What nobody has seen does not look right.
+  const complete = names.every((name) => (deliverability[name]?.result ?? 'unknown') !== 'unknown');
   return disclosure(
     t('deliverability.title'),
     { class: 'card', open: advice.length > 0 },
     advice.length === 0
-      ? h('p', {}, t('deliverability.good'))
+      ? h('p', {}, t(complete ? 'deliverability.good' : 'deliverability.partly'))
       : h(
           'ul',
           { class: 'advice' },

@@ -15,6 +15,9 @@ use crate::wire::settings::from_document;
 /// The document that is stored when an admin goes back to the platform's default: a version like any other, so that the
 /// settings before it stay `AWSPREVIOUS` and rollback finds them.
 pub(super) const REMOVED: &str = r#"{"removed":true}"#;
+/// The marker (see [`super::relay_health::reset`]) of a tenant whose settings were deleted for ever: that there is no version
+/// is then no loss.
+pub(super) const FORGOTTEN: &str = "forgotten";
 /// How long a sender may go without asking whether the settings are still the same. The marker in the relay's
 /// health reveals a change at once; this is for a crash before the marker was written.
 const FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
@@ -90,6 +93,11 @@ pub(super) async fn read(app: &App, tenant: &Tenant) -> Result<Active> {
     Ok(Active::read(app.effects.secrets.get(tenant, SecretStage::Current).await?))
 }
 
+/// The version that was active before, which a rollback activates.
+pub(super) async fn read_previous(app: &App, tenant: &Tenant) -> Result<Active> {
+    Ok(Active::read(app.effects.secrets.get(tenant, SecretStage::Previous).await?))
+}
+
 /// The active version, from memory as long as `marker` (the revision that the relay's health is about) is the one that
 /// it was read under.
 pub(super) async fn remembered(app: &App, tenant: &Tenant, marker: Option<&Revision>) -> Result<Active> {
@@ -101,7 +109,7 @@ pub(super) async fn remembered(app: &App, tenant: &Tenant, marker: Option<&Revis
         return Ok(known.active.clone());
     }
     let mut active = read(app, tenant).await?;
-    if marker.is_some() && matches!(active, Active::None(None)) {
+    if marker.is_some_and(|marker| marker.0 != FORGOTTEN) && matches!(active, Active::None(None)) {
         // The marker says that there are settings, and taking them away leaves a version. One more look, because a secret
         // store answers some reads late.
         active = read(app, tenant).await?;

@@ -1,5 +1,5 @@
-//! The alert to a tenant's admins that their own server fails. It is a mail like any other, with a row and a message on
-//! the queue, but never leaves through the server that it is about.
+//! The mails to a tenant's admins: that their own server fails, that somebody has changed its settings. Each is a mail like
+//! any other, with a row and a message on the queue, but never leaves through the server that it is about.
 
 use ownpost_domain::category::Category;
 use ownpost_domain::health::Health;
@@ -11,9 +11,12 @@ use super::shared_state::{change, read};
 use super::{App, router};
 use crate::effects::Result;
 use crate::wire::event;
+use crate::wire::history::{Action, Change};
 
-/// The type of the alert; its mail never goes through the tenant's relay.
-pub(super) const UNHEALTHY: &str = "ownpost.relay-unhealthy";
+/// The type of the alert that a relay fails.
+const UNHEALTHY: &str = "ownpost.relay-unhealthy";
+/// The type of the notice that settings were changed.
+const CHANGED: &str = "ownpost.settings-changed";
 /// The ledger's key of the admins to alert.
 const ADMINS: &str = "admins";
 /// The ledger's key of the outbox of alerts.
@@ -40,24 +43,59 @@ pub(super) async fn remember_admin(app: &App, tenant: &Tenant, address: &str, lo
     }
 }
 
-/// Alerts the admins, by an outbox: the alert is first written to the ledger and then recorded as an event, because no
-/// event source would repeat it after a crash. [`complete`] finishes after a crash.
+/// Whether a mail of this type is about the tenant's server and therefore never goes through it.
+pub(super) fn is_about_the_relay(kind: &str) -> bool {
+    kind.starts_with(router::RESERVED_PREFIX)
+}
+
+/// Alerts the admins that their server fails.
 pub(super) async fn raise(app: &App, tenant: &Tenant, host: &str, health: &Health) {
-    let admins: Vec<Admin> = match read(app, tenant, ADMINS).await {
+    // One alert for each time it fails, however many senders see it.
+    let id = format!("{}unhealthy-{}", router::RESERVED_PREFIX, health.since);
+    let data = json!({"title": host, "excerpt": health.message});
+    post(app, tenant, &id, UNHEALTHY, known_admins(app, tenant).await, &data).await;
+}
+
+/// Tells the known admins, but for the one who did it, that the settings were changed: by a stolen session, it may be.
+pub(super) async fn settings_changed(app: &App, tenant: &Tenant, change: &Change, by: Option<&str>) {
+    // Saved again as they were.
+    if change.action == Action::Save && change.changed.is_empty() {
+        return;
+    }
+    let admins = known_admins(app, tenant).await;
+    let others = admins.into_iter().filter(|admin| Some(admin.address.as_str()) != by).collect();
+    let id = format!("{}changed-{}", router::RESERVED_PREFIX, change.at);
+    let data = json!({
+        "action": change.action, "title": change.host, "actor": change.by.email.as_ref().or(change.by.sub.as_ref()),
+        "fields": change.changed.join(", "), "at": change.at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+    });
+    post(app, tenant, &id, CHANGED, others, &data).await;
+}
+
+/// The admins who saved settings last.
+async fn known_admins(app: &App, tenant: &Tenant) -> Vec<Admin> {
+    match read(app, tenant, ADMINS).await {
         Ok(admins) => admins.value,
-        Err(error) => return tracing::warn!(%tenant, %error, "admins not alerted"),
-    };
+        Err(error) => {
+            tracing::warn!(%tenant, %error, "the admins are not known");
+            Vec::new()
+        }
+    }
+}
+
+/// Posts a mail to these admins, by an outbox: it is first written to the ledger and then recorded as an event, because no
+/// event source would repeat it after a crash. [`complete`] finishes after a crash.
+async fn post(app: &App, tenant: &Tenant, id: &str, kind: &str, admins: Vec<Admin>, data: &Value) {
     if admins.is_empty() {
         return;
     }
     let document = json!({
-        // One alert for each time it fails, however many senders see it.
-        "id": format!("{}unhealthy-{}", router::RESERVED_PREFIX, health.since),
+        "id": id,
         "tenant": tenant,
         "category": Category::Notification,
-        "type": UNHEALTHY,
+        "type": kind,
         "recipients": admins,
-        "data": {"title": host, "excerpt": health.message},
+        "data": data,
     });
     let noted = change(app, tenant, OUTBOX, |mut raised: Vec<Value>| {
         raised.push(document.clone());

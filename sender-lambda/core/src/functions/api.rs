@@ -7,12 +7,14 @@ use serde_json::Value;
 
 use self::answer::problem;
 use super::App;
+use crate::wire::history::By;
 
 mod activation;
 mod answer;
 mod connectivity_test;
 mod deliveries;
 pub mod explain;
+mod removal;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +43,8 @@ pub struct Claims {
     pub tenant: Tenant,
     /// The signed-in admin's address: where the test mail goes.
     pub email: Option<String>,
+    /// The caller as the history of the settings names them.
+    pub by: By,
 }
 
 /// Gets each stage of a test as it passes.
@@ -57,13 +61,15 @@ pub async fn handle(
         app,
         tenant: &request.claims.tenant,
         email: request.claims.email.as_deref().filter(|email| !email.is_empty()),
+        by: &request.claims.by,
         locale: Locale::preferred(request.accept_language).tag(),
         body: request.body,
     };
     let answered = match (request.method, path.as_slice()) {
-        ("GET", ["smtp"]) => activation::show(&call).await,
+        ("GET", ["smtp"]) => activation::show(&call, &request.query).await,
+        ("GET", ["smtp", "history"]) => activation::history(&call).await,
         ("PUT", ["smtp"]) => activation::save(&call, progress).await,
-        ("DELETE", ["smtp"]) => activation::remove(&call).await,
+        ("DELETE", ["smtp"]) => removal::remove(&call, &request.query).await,
         ("POST", ["smtp", "validate"]) => Ok(connectivity_test::validate(&call)),
         ("POST", ["smtp", "test"]) => connectivity_test::test(&call, progress).await,
         ("POST", ["smtp", "rollback"]) => activation::roll_back(&call, progress).await,
@@ -73,7 +79,10 @@ pub async fn handle(
         ("POST", ["held", "release"]) => deliveries::release_held(&call).await,
         (
             _,
-            ["smtp"] | ["smtp", "validate" | "test" | "rollback"] | ["deliveries", ..] | ["held", "release"],
+            ["smtp"]
+            | ["smtp", "validate" | "test" | "rollback" | "history"]
+            | ["deliveries", ..]
+            | ["held", "release"],
         ) => Err(problem(405, "method.not_allowed", "This path does not take this method.")),
         _ => Err(problem(404, "not_found", "There is nothing at this path.")),
     };
@@ -81,11 +90,18 @@ pub async fn handle(
     answered.unwrap_or_else(|problem| problem)
 }
 
+/// The value of a pair of the query; `None` when it is not there or empty.
+fn given<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let pair = query.iter().find(|(key, value)| key == name && !value.is_empty());
+    pair.map(|(_, value)| value.as_str())
+}
+
 /// A call as its handler sees it.
 struct Call<'a> {
     app: &'a App,
     tenant: &'a Tenant,
     email: Option<&'a str>,
+    by: &'a By,
     locale: &'static str,
     body: &'a [u8],
 }

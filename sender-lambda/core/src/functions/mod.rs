@@ -18,12 +18,14 @@ use crate::mail::templates::Templates;
 mod active_settings;
 mod alert;
 pub mod api;
+mod history;
 pub mod monitor;
 pub(crate) mod relay_health;
-mod release;
 pub mod router;
 pub mod sender;
 mod shared_state;
+mod task_queue;
+mod tasks;
 
 /// A clock: gives the current time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -109,6 +111,8 @@ pub trait Relays: Send + Sync {
         options: &ProbeOptions<'_>,
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> Probe;
+    /// Ends the connections that no mail uses, before the process ends; see [`Pool::close`].
+    async fn close(&self) {}
 }
 
 /// [`Relays`] over real sockets.
@@ -136,6 +140,10 @@ impl Relays for Smtp {
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> Probe {
         probe(&self.network, settings, options, on_stage).await
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
     }
 }
 

@@ -19,7 +19,7 @@ use serde_json::json;
 
 use super::relay_health::Admitted;
 use super::shared_state::{self, Change};
-use super::{App, active_settings, alert, emit, random_bits, random_unit, relay_health, release};
+use super::{App, active_settings, alert, emit, random_bits, random_unit, relay_health, task_queue};
 use crate::effects::{Emitted, Filter, Order, Result};
 use crate::mail::test_message;
 
@@ -125,8 +125,8 @@ async fn look_after(app: &App, tenant: &Tenant) -> Result<(bool, usize)> {
     let test_mail = test_message::build(settings, None, "en", now, random_bits());
     let options = ProbeOptions { recipient: None, test_mail, deadline: DEADLINE, look_for_fix: false };
     let report = app.relays.probe(settings, &options, &mut |_| {}).await;
-    let released = learn(app, tenant, revision, settings, &health, &report).await?;
-    Ok((true, expired + released))
+    learn(app, tenant, revision, settings, &health, &report).await?;
+    Ok((true, expired))
 }
 
 /// Whether the daily test of a healthy relay is due. Claims it, so that of two runs at the same time one tests.
@@ -143,7 +143,7 @@ async fn claim_daily(app: &App, tenant: &Tenant, now: Timestamp) -> Result<bool>
     Ok(claimed.await?.unwrap_or(false))
 }
 
-/// Reports the result of a test to the breaker and warns of the certificate. Gives the number of released mails.
+/// Reports the result of a test to the breaker and warns of the certificate.
 async fn learn(
     app: &App,
     tenant: &Tenant,
@@ -151,7 +151,7 @@ async fn learn(
     settings: &Settings,
     before: &Health,
     report: &Probe,
-) -> Result<usize> {
+) -> Result<()> {
     let seen = match &report.failure {
         None => Observation::Works,
         Some(failure) => outcome::observation(&Err(failure.clone())),
@@ -164,9 +164,9 @@ async fn learn(
     }
     // A relay that has just recovered has released its mail already.
     if seen == Observation::Works && before.status == HealthStatus::Healthy {
-        return release::held(app, tenant, "your own server has passed a test").await;
+        return task_queue::release(app, tenant).await;
     }
-    Ok(0)
+    Ok(())
 }
 
 async fn watch_certificate(

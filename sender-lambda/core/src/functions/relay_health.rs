@@ -9,7 +9,7 @@ use ownpost_domain::tenant::Tenant;
 use serde_json::json;
 
 use super::shared_state::{self, Change};
-use super::{App, alert, emit, release};
+use super::{App, alert, emit, task_queue};
 use crate::effects::{Emitted, Result, Versioned};
 
 /// The state's key in the ledger.
@@ -89,18 +89,19 @@ pub(super) async fn observe(
 }
 
 /// Settings have just passed their test and are active, or were taken away: whatever was known of a relay is
-/// about other settings. The revision is also the marker that makes senders read the settings again.
-pub(crate) async fn reset(app: &App, tenant: &Tenant, revision: &Revision) {
+/// about other settings. The revision is also the marker that makes senders read the settings again. Whether it is written.
+pub(crate) async fn reset(app: &App, tenant: &Tenant, revision: &Revision) -> bool {
     let fresh = |_: Option<Health>, now| Change::Write(Some(Health::fresh(revision.clone(), now)), None, ());
     // Without the marker senders would go on with settings that are gone until they ask again, so a failed write is tried
     // once more.
     for _ in 0..2 {
         match shared_state::update(app, tenant, HEALTH, fresh).await {
-            Ok(Some(())) => return,
+            Ok(Some(())) => return true,
             Ok(None) => tracing::warn!(%tenant, "relay health not reset: others write it all the time"),
             Err(error) => tracing::warn!(%tenant, %error, "relay health not reset"),
         }
     }
+    false
 }
 
 async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, change: StatusChange) {
@@ -117,8 +118,8 @@ async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, chang
         StatusChange::Recovered => {
             tracing::info!(%tenant, host, "relay recovered");
             emit(app, &[Emitted { detail_type: "Relay Recovered", detail }]).await;
-            if let Err(error) = release::held(app, tenant, "your own server works again").await {
-                tracing::warn!(%tenant, %error, "held mail not released; monitor will");
+            if let Err(error) = task_queue::release(app, tenant).await {
+                tracing::warn!(%tenant, %error, "held mail not released");
             }
         }
     }

@@ -9,7 +9,7 @@ use super::App;
 use crate::effects::{EffectError, QueueMessage};
 use crate::mail::ids;
 use crate::wire::event::{self, EventCode, EventError, QUEUE_LIMIT};
-use crate::wire::sqs::Job;
+use crate::wire::sqs::{Job, MailJob};
 
 /// How many rows are written at a time: an event of 1000 recipients takes seconds, not minutes.
 const AT_A_TIME: usize = 16;
@@ -142,7 +142,7 @@ pub(super) async fn record(app: &App, event: &Event, document: &[u8]) -> Result<
 
 /// The message that brings this row to a sender.
 pub(super) fn message(row: &Delivery) -> QueueMessage {
-    let job = Job { tenant: row.tenant.clone(), delivery: row.id.clone() };
+    let job = Job::Mail(MailJob { tenant: row.tenant.clone(), delivery: row.id.clone() });
     QueueMessage { group: row.tenant.clone(), body: job.encode(), delay: std::time::Duration::ZERO }
 }
 
@@ -150,7 +150,6 @@ pub(super) fn message(row: &Delivery) -> QueueMessage {
 pub fn new_row(app: &App, event: &Event, recipient: &Recipient) -> Delivery {
     let now = (app.now)();
     let address = &recipient.person.address;
-    let ehlo_name = app.config.ehlo_name.as_deref();
     Delivery {
         id: DeliveryId::derive(&event.tenant, &event.id, address),
         tenant: event.tenant.clone(),
@@ -162,7 +161,7 @@ pub fn new_row(app: &App, event: &Event, recipient: &Recipient) -> Delivery {
         route: None,
         reason: "Waiting to be sent.".to_owned(),
         revision: None,
-        message_id: ids::message_id(&event.tenant, &event.id, address, ehlo_name),
+        message_id: ids::message_id(&event.tenant, &event.id, address),
         queued_at: now,
         updated_at: now,
         next_attempt_at: None,

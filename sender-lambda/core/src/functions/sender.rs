@@ -23,13 +23,13 @@ use serde_json::json;
 use self::group::Group;
 use self::settle::{defer, settle};
 use super::active_settings::Active;
-use super::alert::UNHEALTHY;
+use super::alert;
 use super::relay_health::Admitted;
 use super::shared_state::{self, Change};
-use super::{App, active_settings, emit, random_unit, relay_health};
+use super::{App, active_settings, emit, random_unit, relay_health, tasks};
 use crate::effects::{Emitted, Record, Result};
 use crate::wire::event;
-use crate::wire::sqs::Job;
+use crate::wire::sqs::{Job, MailJob, TaskJob};
 
 mod group;
 mod in_flight;
@@ -107,21 +107,30 @@ pub async fn handle(app: &App, records: &[Record]) -> Vec<String> {
     handle_messages(app, &messages).await
 }
 
-/// [`handle`] for a caller that reads the bodies itself.
+/// [`handle`] for a caller that reads the bodies itself. Mails and tasks go on beside each other.
 ///
 /// Nothing in one message's body, event or relay can fail another: an error, even a panic, keeps the messages that it
 /// touches on the queue and no others.
 pub async fn handle_messages(app: &App, messages: &[Message<'_>]) -> Vec<String> {
     // A message stays unless its mail is known to be done.
     let mut dispositions = vec![Disposition::Keep(None); messages.len()];
+    let ((), done) = future::join(send(app, messages, &mut dispositions), do_tasks(app, messages)).await;
+    for index in done {
+        dispositions[index] = Disposition::Delete;
+    }
+    hide(app, messages, &dispositions).await
+}
+
+/// Sends the mails of a batch.
+async fn send(app: &App, messages: &[Message<'_>], dispositions: &mut [Disposition]) {
     let until = (app.now)().checked_add(BEGIN_FOR).unwrap_or(Timestamp::MAX);
-    let mut pending_mails = load(app, messages, &mut dispositions).await;
+    let mut pending_mails = load(app, messages, dispositions).await;
     let mut tenants = load_tenants(app, &pending_mails).await;
     for _ in 0..ROUNDS {
         if pending_mails.is_empty() {
             break;
         }
-        let groups = route_all(app, std::mem::take(&mut pending_mails), &tenants, &mut dispositions).await;
+        let groups = route_all(app, std::mem::take(&mut pending_mails), &tenants, dispositions).await;
         let runs = groups.into_iter().map(|group| AssertUnwindSafe(group.run(app, until)).catch_unwind());
         for result in future::join_all(runs).await {
             let Ok(result) = result else {
@@ -137,8 +146,43 @@ pub async fn handle_messages(app: &App, messages: &[Message<'_>]) -> Vec<String>
             pending_mails.extend(result.reroute);
         }
     }
+}
+
+/// Does the tasks of a batch. Gives the indices of those that are done.
+async fn do_tasks(app: &App, messages: &[Message<'_>]) -> Vec<usize> {
+    let mut tasks = Vec::new();
+    for (index, message) in messages.iter().enumerate() {
+        if let Job::Task(job) = &message.job {
+            tasks.push((index, job.clone()));
+        }
+    }
+    let done: Vec<_> = stream::iter(tasks)
+        .map(|(index, job)| async move { do_task(app, &job).await.then_some(index) })
+        .buffer_unordered(AT_A_TIME)
+        .collect()
+        .await;
+    done.into_iter().flatten().collect()
+}
+
+/// Whether a task is done; otherwise its message comes again.
+async fn do_task(app: &App, job: &TaskJob) -> bool {
+    match AssertUnwindSafe(tasks::run(app, job)).catch_unwind().await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::warn!(tenant = %job.tenant, task = ?job.task, %error, "task to be done again");
+            false
+        }
+        Err(_) => {
+            tracing::error!(tenant = %job.tenant, task = ?job.task, "a panic in a task");
+            false
+        }
+    }
+}
+
+/// Hides the messages that stay on the queue for as long as their dispositions say. Gives their ids.
+async fn hide(app: &App, messages: &[Message<'_>], dispositions: &[Disposition]) -> Vec<String> {
     let mut kept = Vec::new();
-    for (message, disposition) in messages.iter().zip(&dispositions) {
+    for (message, disposition) in messages.iter().zip(dispositions) {
         let Disposition::Keep(hide) = disposition else { continue };
         kept.push(message.record.message_id.clone());
         // The queue's visibility timeout is for senders that were killed: every other wait is said here.
@@ -154,8 +198,9 @@ pub async fn handle_messages(app: &App, messages: &[Message<'_>]) -> Vec<String>
 
 /// Reads the rows and their events, and settles the messages whose mail is not to be sent now.
 async fn load(app: &App, messages: &[Message<'_>], dispositions: &mut [Disposition]) -> Vec<Pending> {
-    let mut jobs: Vec<(usize, Job)> = Vec::new();
+    let mut jobs: Vec<(usize, MailJob)> = Vec::new();
     for (index, Message { job, .. }) in messages.iter().enumerate() {
+        let Job::Mail(job) = job else { continue };
         // The second message for a row stays, and finds the result of the first when it comes again.
         if jobs.iter().all(|(_, other)| other != job) {
             jobs.push((index, job.clone()));
@@ -217,7 +262,7 @@ async fn load_events(app: &App, rows: &[(usize, Delivery, u64)]) -> LoadedEvents
 }
 
 /// The row, if it is to be sent now.
-async fn load_row(app: &App, job: &Job) -> std::result::Result<(Delivery, u64), Disposition> {
+async fn load_row(app: &App, job: &MailJob) -> std::result::Result<(Delivery, u64), Disposition> {
     let now = (app.now)();
     let stored = match app.effects.ledger.get(&job.tenant, &job.delivery).await {
         Ok(Some(stored)) => stored,
@@ -451,7 +496,7 @@ async fn platform_closed(app: &App, revision: &Revision) -> Result<Option<Closed
 }
 
 fn decide(pending: &Pending, tenant: &TenantView, platform: PlatformServer) -> Route {
-    if pending.event.kind == UNHEALTHY {
+    if alert::is_about_the_relay(&pending.event.kind) {
         return route::alert(platform);
     }
     let relay = match &tenant.active {

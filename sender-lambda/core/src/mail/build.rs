@@ -1,18 +1,14 @@
-//! Builds the MIME message with lettre's builder, which folds and encodes every header. Nothing of an event
-//! reaches a header in any other way, so nothing of an event can add one.
+//! From an event and a recipient to the message that is sent.
 
 use std::str::FromStr as _;
-use std::time::SystemTime;
 
 use jiff::Timestamp;
 use lettre::Address;
-use lettre::address::Envelope;
-use lettre::message::header::{self, ContentType};
-use lettre::message::{Attachment, Body, Mailbox, Mailboxes, Message, MessageBuilder, MultiPart, SinglePart};
+use lettre::message::Mailbox;
 use ownpost_domain::event::{Event, Person, Recipient};
 use ownpost_domain::settings::Settings;
 
-use super::auto_submitted::AutoSubmitted;
+use super::compose::{Letter, compose};
 use super::templates::{TemplateError, Templates};
 
 /// What a message is built from.
@@ -40,9 +36,6 @@ pub enum BuildError {
     /// An address of the settings or the event is none.
     #[error("{0} is no address that a header takes")]
     Address(&'static str),
-    /// A type that was a MIME type when the event came.
-    #[error("the content type of {0} cannot be used")]
-    ContentType(String),
     /// The mail builder refused a header or part.
     #[error("the message cannot be put together: {0}")]
     Message(#[from] lettre::error::Error),
@@ -56,18 +49,8 @@ pub enum BuildError {
 pub fn build(parts: &Parts<'_>, templates: &Templates) -> Result<Vec<u8>, BuildError> {
     let Parts { event, recipient, settings, .. } = parts;
     let sender = Person { address: settings.sender_address.clone(), name: settings.sender_name.clone() };
-    let (from, to) = (mailbox(&sender, "the sender")?, mailbox(&recipient.person, "the recipient")?);
-    let mut builder = begin(&from, to)?
-        .message_id(Some(format!("<{}>", parts.message_id)))
-        .date(SystemTime::try_from(parts.now).unwrap_or(SystemTime::UNIX_EPOCH))
-        .header(AutoSubmitted);
     let settings_reply_to = settings.reply_to.clone().map(|address| Person { address, name: None });
-    if let Some(person) = event.reply_to.as_ref().or(settings_reply_to.as_ref()) {
-        builder = builder.reply_to(mailbox(person, "the reply address")?);
-    }
-    if let Some(thread) = parts.thread_id {
-        builder = builder.references(format!("<{thread}>")).in_reply_to(format!("<{thread}>"));
-    }
+    let reply_to = event.reply_to.as_ref().or(settings_reply_to.as_ref());
     let (subject, text, html) = if let Some(content) = &event.content {
         (content.subject.clone(), content.text.clone(), content.html.clone())
     } else {
@@ -75,46 +58,21 @@ pub fn build(parts: &Parts<'_>, templates: &Templates) -> Result<Vec<u8>, BuildE
         let rendered = templates.render(event, recipient, name)?;
         (rendered.subject, rendered.text, Some(rendered.html))
     };
-    builder = builder.subject(subject);
-    let text = SinglePart::plain(line_feeds(&text));
-    let alternative = html.map(|html| {
-        MultiPart::alternative().singlepart(text.clone()).singlepart(SinglePart::html(line_feeds(&html)))
-    });
-    if event.attachments.is_empty() {
-        let message = match alternative {
-            Some(alternative) => builder.multipart(alternative)?,
-            None => builder.singlepart(text)?,
-        };
-        return Ok(finish(message, from));
-    }
-    let mut mixed = match alternative {
-        Some(alternative) => MultiPart::mixed().multipart(alternative),
-        None => MultiPart::mixed().singlepart(text),
+    let letter = Letter {
+        from: mailbox(&sender, "the sender")?,
+        to: mailbox(&recipient.person, "the recipient")?,
+        reply_to: reply_to.map(|person| mailbox(person, "the reply address")).transpose()?,
+        message_id: parts.message_id,
+        thread_id: parts.thread_id,
+        now: parts.now,
+        language: None,
+        unsubscribe: None,
+        subject: &subject,
+        text: &text,
+        html: html.as_deref(),
+        attachments: &event.attachments,
     };
-    for file in &event.attachments {
-        let content_type = ContentType::parse(&file.content_type)
-            .map_err(|_| BuildError::ContentType(file.filename.clone()))?;
-        mixed = mixed.singlepart(
-            Attachment::new(file.filename.clone()).body(Body::new(file.bytes.clone()), content_type),
-        );
-    }
-    Ok(finish(builder.multipart(mixed)?, from))
-}
-
-/// A message from one mailbox to another, to be ended by [`finish`].
-///
-/// The builder reads From and the envelope back out of the header, and does not understand a quoted local part there. So
-/// it gets the envelope, and another From until the message is built.
-pub(super) fn begin(from: &Mailbox, to: Mailbox) -> Result<MessageBuilder, lettre::error::Error> {
-    let envelope = Envelope::new(Some(from.email.clone()), vec![to.email.clone()])?;
-    let stand_in = Mailbox::new(None, Address::new_dangerous("x", "ownpost.invalid"));
-    Ok(Message::builder().envelope(envelope).from(stand_in).to(to))
-}
-
-/// The message from this mailbox, as it goes over the wire.
-pub(super) fn finish(mut message: Message, from: Mailbox) -> Vec<u8> {
-    message.headers_mut().set(header::From::from(Mailboxes::from(from)));
-    message.formatted()
+    Ok(compose(letter)?)
 }
 
 fn mailbox(person: &Person, what: &'static str) -> Result<Mailbox, BuildError> {
@@ -122,18 +80,16 @@ fn mailbox(person: &Person, what: &'static str) -> Result<Mailbox, BuildError> {
     Ok(Mailbox::new(person.name.clone(), address))
 }
 
-/// The builder takes a lone CR for text; servers take it for an attack.
-fn line_feeds(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\r', "\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::mail::ids;
     use crate::wire::event::{QUEUE_LIMIT, parse};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use ownpost_domain::category::Routing;
     use ownpost_domain::settings::{Auth, Security};
+    use sha2::{Digest as _, Sha256};
 
     fn settings() -> Settings {
         Settings {
@@ -152,21 +108,26 @@ mod tests {
 
     /// The message as lines, and its header unfolded.
     fn built(event: &serde_json::Value) -> (String, Vec<String>) {
+        let message = built_by(event, &settings());
+        let (header, _) = message.split_once("\r\n\r\n").unwrap();
+        let header = header.replace("\r\n ", " ").split("\r\n").map(str::to_owned).collect();
+        (message, header)
+    }
+
+    fn built_by(event: &serde_json::Value, settings: &Settings) -> String {
         let event = parse(event.to_string().as_bytes(), QUEUE_LIMIT).unwrap();
-        let thread_id = event.thread.as_deref().map(|thread| ids::thread_id(&event.tenant, thread, None));
+        let thread_id =
+            event.thread.as_deref().map(|thread| ids::thread_id(&event.tenant, thread, "acme.test"));
         let parts = Parts {
             event: &event,
             recipient: &event.recipients[0],
-            settings: &settings(),
-            message_id: "m1@ownpost.invalid",
+            settings,
+            message_id: "m1@acme.test",
             thread_id: thread_id.as_deref(),
             now: "2026-05-01T12:00:00Z".parse().unwrap(),
         };
         let message = build(&parts, &Templates::new(None).unwrap()).unwrap();
-        let message = String::from_utf8(message).unwrap();
-        let (header, _) = message.split_once("\r\n\r\n").unwrap();
-        let header = header.replace("\r\n ", " ").split("\r\n").map(str::to_owned).collect();
-        (message, header)
+        String::from_utf8(message).unwrap()
     }
 
     fn event() -> serde_json::Value {
@@ -183,30 +144,29 @@ mod tests {
     fn the_header_is_ours() {
         let (_, header) = built(&event());
         let names: Vec<&str> = header.iter().map(|line| line.split_once(':').unwrap().0).collect();
-        assert_eq!(
-            names,
-            [
-                "From",
-                "To",
-                "Message-ID",
-                "Date",
-                "Auto-Submitted",
-                "Reply-To",
-                "References",
-                "In-Reply-To",
-                "Subject",
-                "MIME-Version",
-                "Content-Type"
-            ]
-        );
+        let expected = [
+            "From",
+            "To",
+            "Message-ID",
+            "Date",
+            "References",
+            "In-Reply-To",
+            "MIME-Version",
+            "Reply-To",
+            "Subject",
+            "Auto-Submitted",
+            "X-Auto-Response-Suppress",
+            "Content-Type",
+        ];
+        assert_eq!(names, expected);
         assert_eq!(header[0], "From: =?utf-8?b?QWNtw6k=?= <noreply@acme.test>");
         assert!(header[1].ends_with("<jan@example.org>"), "{}", header[1]);
         assert_eq!(header[1].matches("@example.org").count(), 1, "{}", header[1]);
-        assert_eq!(header[2], "Message-ID: <m1@ownpost.invalid>");
+        assert_eq!(header[2], "Message-ID: <m1@acme.test>");
         assert_eq!(header[3], "Date: Fri, 01 May 2026 12:00:00 +0000");
-        assert_eq!(header[4], "Auto-Submitted: auto-generated");
-        assert_eq!(header[5], "Reply-To: Ann <ann@example.org>");
-        assert_eq!(header[6].replace("References", "In-Reply-To"), header[7]);
+        assert_eq!(header[4].replace("References", "In-Reply-To"), header[5]);
+        assert_eq!(header[7], "Reply-To: Ann <ann@example.org>");
+        assert_eq!(header[9], "Auto-Submitted: auto-generated");
     }
 
     #[test]
@@ -229,11 +189,10 @@ mod tests {
             event["recipients"][0]["name"] = "Jan".into();
             let (_, header) = built(&event);
             assert!(header.contains(&format!("To: Jan <{quoted}>")), "{header:?}");
-            let address = quoted.parse::<Address>().unwrap();
-            let builder = begin(&address.clone().into(), address.clone().into()).unwrap();
-            let message = finish(builder.body(String::new()).unwrap(), address.into());
-            let message = String::from_utf8(message).unwrap();
-            assert!(message.starts_with(&format!("From: {quoted}\r\nTo: {quoted}\r\n")), "{message}");
+            let mut settings = settings();
+            settings.sender_address = quoted.to_owned();
+            let message = built_by(&event, &settings);
+            assert!(message.contains(&format!("From: =?utf-8?b?QWNtw6k=?= <{quoted}>\r\n")), "{message}");
         }
     }
 
@@ -247,19 +206,40 @@ mod tests {
         assert!(!message.contains("multipart"), "{message}");
     }
 
+    /// Every octet of every kind of file arrives as it was: base64 alone keeps line ends, NUL and lone CR.
     #[test]
-    fn attachments_go_along() {
+    fn attachments_arrive_byte_for_byte() {
+        let files: [(&str, &str, &[u8]); 9] = [
+            ("a.csv", "text/csv", b"a,b\nc,d\n"),
+            ("b.xml", "application/xml; charset=utf-8", b"<a>\r\n</a>\n"),
+            ("c.txt", "text/plain; charset=utf-8; name=other.txt", b".\n..\n.\r\n"),
+            ("d.pem", "application/x-pem-file", b"-----BEGIN X-----\nAAAA\n-----END X-----\n"),
+            ("e.tar", "application/x-tar", b"ustar\0\0\0\n"),
+            ("f.eml", "message/rfc822", b"Subject: x\n\ny\n"),
+            ("\u{dc}bersicht \"1\".pdf", "application/pdf", &[0, 1, 2, 255]),
+            ("g", "text/html", b"\r"),
+            ("h", "application/json", b""),
+        ];
         let mut event = event();
-        event["attachments"] = serde_json::json!([
-            {"filename": "Übersicht \"1\".pdf", "contentType": "application/pdf", "base64": "AAEC/w=="},
-            {"filename": "b.txt", "contentType": "text/plain; charset=utf-8", "base64": ""},
-        ]);
+        let list = files.map(|(name, kind, bytes)| {
+            serde_json::json!({"filename": name, "contentType": kind, "base64": STANDARD.encode(bytes)})
+        });
+        event["attachments"] = serde_json::Value::from(list.to_vec());
         for content in [serde_json::Value::Null, serde_json::json!({"subject": "s", "text": "t"})] {
             event["content"] = content;
             let (message, _) = built(&event);
-            assert!(message.contains("\r\nAAEC/w==\r\n"), "{message}");
-            assert_eq!(message.matches("Content-Disposition: attachment").count(), 2, "{message}");
             assert_eq!(message.matches("multipart/mixed").count(), 1, "{message}");
+            let parts: Vec<&str> = message.split("Content-Disposition: attachment").skip(1).collect();
+            assert_eq!(parts.len(), files.len(), "{message}");
+            for (part, (name, _, bytes)) in parts.iter().zip(files) {
+                assert!(part.contains("Content-Transfer-Encoding: base64"), "{name}: {part}");
+                let body = part.split_once("\r\n\r\n").unwrap().1.split("\r\n--").next().unwrap();
+                let octets = STANDARD.decode(body.replace("\r\n", "")).unwrap();
+                assert_eq!(Sha256::digest(octets), Sha256::digest(bytes), "{name}: {part}");
+            }
+            assert!(message.contains("name=\"=?utf-8?b?"), "{message}");
+            assert!(message.contains("charset=utf-8;\r\n name=\"c.txt\""), "{message}");
+            assert!(!message.contains("message/rfc822") && !message.contains("other.txt"), "{message}");
         }
     }
 

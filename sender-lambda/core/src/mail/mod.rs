@@ -1,7 +1,8 @@
 //! From an event and a recipient to a MIME message.
 
-mod auto_submitted;
 pub mod build;
+mod compose;
+mod header_text;
 pub mod ids;
 pub mod templates;
 pub mod test_message;

@@ -223,6 +223,11 @@ impl Secrets for Memory {
         Ok(())
     }
 
+    async fn forget(&self, tenant: &Tenant) -> Result<()> {
+        self.enter("secrets.forget")?.secrets.remove(tenant);
+        Ok(())
+    }
+
     async fn platform(&self) -> Result<Option<StoredVersion>> {
         Ok(self.enter("secrets.platform")?.platform.clone())
     }

@@ -150,7 +150,7 @@ impl Problem {
         of(404, "never_triggered", "no event has led to this mail"),
         of(404, "not_found", "nothing is at this path"),
         of(405, "method.not_allowed", "the path does not take this method"),
-        of(400, "query.invalid", "`status` is no status"),
+        of(400, "query.invalid", "`status` is no status, or `forget` is not 1"),
         of(400, "cursor.invalid", "the cursor is not one of this list"),
         of(400, "token.email_missing", "the token names no address for the test mail"),
         of(403, "tenant.missing", "the token names no tenant (AWS)"),

@@ -2,6 +2,7 @@
 
 mod document;
 pub mod event;
+pub mod history;
 pub mod http;
 mod rules;
 pub mod settings;

@@ -283,6 +283,54 @@ pub fn public(settings: &Settings) -> Value {
     })
 }
 
+/// The fields in which the settings differ, as dotted paths in the order of the reference. Absent settings have no fields. Names
+/// alone, never a value.
+pub fn changed_fields(before: Option<&Settings>, after: Option<&Settings>) -> Vec<String> {
+    let Some(after) = after else { return Vec::new() };
+    let mut changed = Vec::new();
+    let shown = before.map_or(Value::Null, public);
+    differences("", &shown, &public(after), &mut changed);
+    // What is shown of a secret is only whether it is set.
+    for (field, secret) in secrets(after) {
+        let same = before.is_some_and(|before| secrets(before).contains(&(field, secret)));
+        if !same && !changed.iter().any(|changed| changed == field) {
+            changed.push(field.to_owned());
+        }
+    }
+    changed
+}
+
+fn differences(path: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
+    if before == after {
+        return;
+    }
+    match after {
+        Value::Object(members) if !members.contains_key("isSet") => {
+            for (name, after) in members {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                differences(&path, &before[name], after, found);
+            }
+        }
+        _ => found.push(path.to_owned()),
+    }
+}
+
+/// The secrets of the settings, each with its field.
+fn secrets(settings: &Settings) -> Vec<(&'static str, &Secret)> {
+    match &settings.auth {
+        Auth::None => Vec::new(),
+        Auth::Password { password, .. } => vec![("password", password)],
+        Auth::OAuth2(oauth2) => {
+            let client = oauth2.client_secret.as_ref().map(|secret| ("oauth2.clientSecret", secret));
+            let refresh = match &oauth2.grant {
+                Grant::RefreshToken(secret) => Some(("oauth2.refreshToken", secret)),
+                Grant::ClientCredentials => None,
+            };
+            client.into_iter().chain(refresh).collect()
+        }
+    }
+}
+
 /// The JSON Schema of the settings that the form sends.
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(SmtpSettings)

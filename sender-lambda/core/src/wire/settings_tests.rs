@@ -1,7 +1,7 @@
 use ownpost_domain::settings::Settings;
 use serde_json::{Value, json};
 
-use super::{CheckedDraft, check, from_document, public, schema, to_document};
+use super::{CheckedDraft, changed_fields, check, from_document, public, schema, to_document};
 use crate::config::Config;
 
 /// 2027-01-01.
@@ -202,4 +202,39 @@ fn the_schema_describes_the_document() {
     let schema = serde_json::to_value(schema()).unwrap();
     assert_eq!(schema["required"], json!(["host", "senderAddress"]));
     assert_eq!(schema["additionalProperties"], json!(false));
+}
+
+#[test]
+fn changed_fields_are_named_and_never_shown() {
+    let before = settings(&valid());
+    let changed = |after: &Value| changed_fields(Some(&before), Some(&settings(&with(after))));
+    let oauth2 = json!({
+        "authMethod": "oauth2", "password": null, "oauth2": {
+            "grant": "client_credentials", "tokenUrl": "https://login.example.org/token", "clientId": "id",
+            "clientSecret": {"set": "hunter3"}, "scope": "mail"
+        }
+    });
+    for (after, expected) in [
+        (json!({}), &[][..]),
+        (json!({"password": {"set": "hunter3"}}), &["password"]),
+        (json!({"port": 465, "security": "tls"}), &["port", "security"]),
+        (json!({"senderName": "Acme", "replyTo": "help@example.org"}), &["senderName", "replyTo"]),
+        (json!({"routing": {"notification": {"via": "platform"}}}), &["routing.notification.via"]),
+        (
+            oauth2,
+            &[
+                "authMethod",
+                "password",
+                "oauth2.grant",
+                "oauth2.tokenUrl",
+                "oauth2.clientId",
+                "oauth2.clientSecret",
+                "oauth2.scope",
+            ],
+        ),
+    ] {
+        assert_eq!(changed(&after), expected, "{after}");
+    }
+    assert!(changed_fields(Some(&before), None).is_empty());
+    assert!(changed_fields(None, Some(&before)).contains(&"password".to_owned()));
 }

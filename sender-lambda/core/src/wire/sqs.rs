@@ -1,5 +1,6 @@
-//! The message that `router` puts on the queue and `sender` takes off: it names the row to send. The mail itself is in the
-//! ledger, so that a message stays small however large the event is, and a copy of it reveals nothing of the mail.
+//! The messages on the queue between the functions and `sender`. A message names the row to send or the task to do: the
+//! mail itself is in the ledger, so that a message stays small however large the event is, and a copy of it reveals
+//! nothing of the mail.
 
 use ownpost_domain::delivery::DeliveryId;
 use ownpost_domain::tenant::Tenant;
@@ -7,12 +8,54 @@ use serde::{Deserialize, Serialize};
 
 /// The body of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Job {
+    /// A mail to send.
+    Mail(MailJob),
+    /// A task that takes too long for the call that asked for it.
+    Task(TaskJob),
+}
+
+/// A mail to send.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Job {
+pub struct MailJob {
     /// The tenant of the row.
     pub tenant: Tenant,
     /// The id of the row.
     pub delivery: DeliveryId,
+}
+
+/// A task for a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskJob {
+    /// The tenant it is for.
+    pub tenant: Tenant,
+    /// What is to be done.
+    pub task: Task,
+}
+
+/// A task that is worked off a piece at a time; each piece puts the next one on the queue. Doing a piece twice is harmless.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Task {
+    /// Puts held mail on the queue, oldest first, in growing steps.
+    Release {
+        /// Where the list goes on; `None` at its beginning.
+        #[serde(default)]
+        after: Option<String>,
+        /// How many mails of this step are still to come.
+        left: usize,
+        /// How many mails this step has.
+        step: usize,
+    },
+    /// Writes into held rows that the settings were removed which they wait for.
+    ExplainRemoval {
+        /// Where the list goes on; `None` at its beginning.
+        #[serde(default)]
+        after: Option<String>,
+    },
 }
 
 impl Job {
@@ -21,13 +64,22 @@ impl Job {
     /// # Errors
     /// The body is not one of [`Job::encode`]; the message names the fault and its place, without quoting the body.
     pub fn decode(body: &str) -> Result<Self, String> {
-        serde_json::from_str(body)
-            .map_err(|error| format!("no body of ours ({:?} at column {})", error.classify(), error.column()))
+        serde_json::from_str(body).map_err(|error| {
+            format!("no body of this queue ({:?} at column {})", error.classify(), error.column())
+        })
     }
 
     /// Writes the body of a message, in JSON.
     pub fn encode(&self) -> String {
-        serde_json::json!({"tenant": self.tenant, "delivery": self.delivery}).to_string()
+        serde_json::json!(self).to_string()
+    }
+
+    /// The tenant that it is for.
+    pub fn tenant(&self) -> &Tenant {
+        match self {
+            Self::Mail(job) => &job.tenant,
+            Self::Task(job) => &job.tenant,
+        }
     }
 }
 
@@ -38,9 +90,27 @@ mod tests {
     #[test]
     fn bodies_are_read_back_and_foreign_ones_refused() {
         let tenant = Tenant::new("acme").unwrap();
-        let job = Job { delivery: DeliveryId::derive(&tenant, "e1", "jan@example.org"), tenant };
+        let delivery = DeliveryId::derive(&tenant, "e1", "jan@example.org");
+        let job = Job::Mail(MailJob { tenant: tenant.clone(), delivery });
         assert_eq!(Job::decode(&job.encode()), Ok(job));
-        for foreign in ["", "x", "[]", "{}", r#"{"tenant":"../x","delivery":"d"}"#, r#"{"tenant":"a"}"#] {
+        for task in [
+            Task::Release { after: None, left: 7, step: 20 },
+            Task::ExplainRemoval { after: Some("x".to_owned()) },
+        ] {
+            let job = Job::Task(TaskJob { tenant: tenant.clone(), task });
+            assert_eq!(Job::decode(&job.encode()), Ok(job));
+        }
+        for foreign in [
+            "",
+            "x",
+            "[]",
+            "{}",
+            r#"{"tenant":"../x","delivery":"d"}"#,
+            r#"{"tenant":"a"}"#,
+            r#"{"tenant":"a","task":"release"}"#,
+            r#"{"tenant":"a","task":{"format":{}}}"#,
+            r#"{"tenant":"a","delivery":"d","task":{"release":{"left":1,"step":1}}}"#,
+        ] {
             assert!(Job::decode(foreign).is_err(), "{foreign}");
         }
     }

@@ -121,6 +121,7 @@ async fn serve_from(
     let ended = async {
         let _ = server.await;
         let _ = worker.await;
+        app.relays.close().await;
         true
     };
     let in_order = tokio::select! {

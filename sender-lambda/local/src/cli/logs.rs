@@ -1,6 +1,6 @@
 //! Logs: lines on standard error.
 
-use ownpost_core::LOG_TARGETS;
+use ownpost_core::{AUDIT_TARGET, LOG_TARGETS};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -34,6 +34,7 @@ fn targets(wanted: &Targets) -> Targets {
         .with_default(default.min(LevelFilter::WARN))
         .with_targets(own_targets().map(|own| (own, default)))
         .with_targets(wanted.iter().filter(|(target, _)| own(target)))
+        .with_target(AUDIT_TARGET, LevelFilter::INFO)
 }
 
 #[cfg(test)]
@@ -53,6 +54,8 @@ mod tests {
             ("ownpost_smtp=debug", "ownpost_smtp", Level::DEBUG, true),
             ("ownpost_smtp=debug", "ownpost_core::functions", Level::DEBUG, false),
             ("off", "hyper", Level::ERROR, false),
+            ("off", AUDIT_TARGET, Level::INFO, true),
+            ("ownpost_audit=off", AUDIT_TARGET, Level::INFO, true),
         ] {
             let targets = targets(&read(directives));
             assert_eq!(targets.would_enable(target, &level), heard, "{directives} {target} {level}");

@@ -11,8 +11,10 @@ use ownpost_i18n::Locale;
 mod input;
 mod local;
 mod logs;
+mod manual;
 pub mod schema;
 mod send;
+mod server;
 mod terminal;
 mod test;
 mod validate;
@@ -38,8 +40,12 @@ fn after_help() -> String {
         String::from("The environment sets what may be dialled and trusted beside the defaults:\n");
     let used = Config::VARIABLES.iter().filter(|variable| variable.in_terminal);
     let used = used.map(|variable| (variable.name, variable.meaning));
-    let logs = [("RUST_LOG", "what to log on standard error: info, debug, …"), ("NO_COLOR", "no colours")];
-    for (name, meaning) in used.chain(logs) {
+    let others = [
+        ("OWNPOST_PASSWORD", "the password for `ownpost test`"),
+        ("RUST_LOG", "what to log on standard error: info, debug, …"),
+        ("NO_COLOR", "no colours"),
+    ];
+    for (name, meaning) in used.chain(others) {
         let _ = writeln!(text, "  {name:<24}{meaning}");
     }
     text
@@ -57,6 +63,10 @@ enum Command {
     Send(SendArgs),
     /// Print the JSON Schemas of what Ownpost reads and writes
     Schema(SchemaArgs),
+    /// Print the completions for a shell
+    Completions(CompletionsArgs),
+    /// Print the man page of ownpost or of one of its commands
+    Man(ManArgs),
 }
 
 #[derive(Args)]
@@ -80,18 +90,46 @@ struct LocalArgs {
 #[command(after_help = "\
 Exit status: 0 every stage passed, 1 the test failed, 2 the settings cannot be used.
 
-Example:
-  echo '{\"host\": \"smtp.example.com\", \"port\": 587, \"username\": \"mailer\", \"password\": {\"set\": \"…\"},
-         \"senderAddress\": \"noreply@example.com\"}' | ownpost test --to you@example.com")]
+The password is asked for without echo, or read from OWNPOST_PASSWORD; it is never an argument.
+
+Examples:
+  ownpost test smtp.example.com:587 --user jan --from noreply@example.com
+  ownpost test mail.example.com --tls --user jan --from noreply@example.com --to jan@example.org --save mail.json
+  ownpost test settings.json --to jan@example.org")]
 struct TestArgs {
-    /// SmtpSettings as JSON
-    #[arg(default_value = "-", value_name = "FILE or -")]
-    file: PathBuf,
+    /// SmtpSettings as JSON, or with --from a server
+    #[arg(default_value = "-", value_name = "FILE, - or HOST[:PORT]")]
+    settings: PathBuf,
+    #[command(flatten)]
+    server: ServerArgs,
     /// Who gets a test mail; without it, the test ends after MAIL FROM
     #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     to: Option<String>,
     #[command(flatten)]
     output: Output,
+}
+
+/// A server without a file.
+#[derive(Args, Default)]
+struct ServerArgs {
+    /// The sender of a server that is named without a file
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<String>,
+    /// The account; without it, the test does not sign in
+    #[arg(long, value_name = "NAME", requires = "from")]
+    user: Option<String>,
+    /// TLS from the first byte, as on port 465; else STARTTLS. Without a PORT it is 465 with --tls, 587 with --user, else 25
+    #[arg(long, requires = "from")]
+    tls: bool,
+    /// PEM file of the authority that the server's certificate is from
+    #[arg(long, value_name = "FILE", requires = "from")]
+    ca: Option<PathBuf>,
+    /// Write the settings into this new file, which its owner alone can read; without the password
+    #[arg(long, value_name = "FILE", requires = "from")]
+    save: Option<PathBuf>,
+    /// Write the password too
+    #[arg(long, requires = "save")]
+    save_password: bool,
 }
 
 #[derive(Args)]
@@ -126,6 +164,23 @@ struct SendArgs {
 struct SchemaArgs {
     /// One schema alone; all of them when absent
     name: Option<String>,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  ownpost completions bash > ~/.local/share/bash-completion/completions/ownpost")]
+struct CompletionsArgs {
+    shell: clap_complete::Shell,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  ownpost man test | man -l -")]
+struct ManArgs {
+    /// A command; without it, the page of ownpost itself
+    command: Option<String>,
 }
 
 #[derive(Args)]
@@ -173,6 +228,8 @@ pub fn main() -> ExitCode {
             Command::Send(args) => send::run(config, &args).await,
             Command::Validate(args) => validate::run(&config, &args),
             Command::Schema(args) => schema::run(&args),
+            Command::Completions(args) => manual::completions(&args),
+            Command::Man(args) => manual::man(&args),
         }
     });
     // A name look-up that hangs in the system's resolver does not keep a finished command.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use ownpost_core::wire::event::EventDocument;
+use ownpost_core::wire::history::History;
 use ownpost_core::wire::http::{Activation, DeliveryDetail, DeliveryList, Problem};
 use ownpost_core::wire::test_report::TestReport;
 use ownpost_core::wire::validation::ValidationReport;
@@ -34,6 +35,7 @@ const DOCUMENTS: &[(&str, Make)] = &[
     ("ValidationReport", written::<ValidationReport>),
     ("TestReport", written::<TestReport>),
     ("Activation", written::<Activation>),
+    ("SettingsHistory", written::<History>),
     ("Event", read::<EventDocument>),
     ("Deliveries", written::<DeliveryList>),
     ("DeliveryDetail", written::<DeliveryDetail>),

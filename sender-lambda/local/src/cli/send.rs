@@ -90,6 +90,7 @@ async fn send(config: Config, mut settings: Settings, document: &[u8]) -> Result
         // A mail to be tried later stays hidden, and its row says so.
         sender::handle(&app, &records).await;
     }
+    app.relays.close().await;
     let mut rows = Vec::with_capacity(accepted.deliveries.len());
     for id in &accepted.deliveries {
         let row = Ledger::get(&*store, &event.tenant, id).await.map_err(|error| failed(&error))?;

@@ -9,25 +9,28 @@ use ownpost_core::config::Config;
 use ownpost_core::functions::api::explain::explain;
 use ownpost_core::functions::random_bits;
 use ownpost_core::mail::test_message;
+use ownpost_core::wire::settings;
 use ownpost_core::wire::test_report::{Deliverability, TestFailure, TestReport};
 use ownpost_domain::failure::Stage;
 use ownpost_domain::report::{CertificateFacts, DnsFinding, StageDetail, StageResult, StageStatus};
 use ownpost_domain::settings::{Auth, Security, Settings};
 use ownpost_smtp::ProbeOptions;
 use ownpost_smtp::probe::probe;
+use zeroize::Zeroizing;
 
-use super::terminal::{BAD, BOLD, DIM, GOOD, Styled, WARN, clean, complain, pretty, say};
-use super::{NO, TestArgs, UNUSABLE, YES, validate};
+use super::terminal::{BAD, BOLD, DIM, GOOD, Styled, WARN, clean, complain, note, pretty, say};
+use super::{NO, TestArgs, UNUSABLE, YES, input, server, validate};
 
 /// Every test from the terminal has ended by then (docs/reference/reports.md).
 const DEADLINE: Duration = Duration::from_secs(55);
 
 pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
     let locale = &args.output.locale;
-    let checked = match validate::read(config, &args.file, locale) {
-        Ok(checked) => checked,
+    let document = match document(args) {
+        Ok(document) => document,
         Err(problem) => return complain(UNUSABLE, &problem),
     };
+    let checked = settings::check(&document, config, locale, Timestamp::now().as_second());
     let Some(draft) = checked.draft else {
         validate::print(&checked.report, &args.output);
         return ExitCode::from(UNUSABLE);
@@ -39,6 +42,13 @@ pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
             return ExitCode::from(UNUSABLE);
         }
     };
+    if let Some(file) = &args.server.save {
+        match server::save(&document, file, args.server.save_password) {
+            Ok(saved) => note(&saved),
+            Err(problem) => return complain(UNUSABLE, &problem),
+        }
+    }
+    drop(document);
     let network = match config.network() {
         Ok(network) => network.patient(DEADLINE),
         Err(error) => return complain(UNUSABLE, &error.to_string()),
@@ -52,6 +62,7 @@ pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
         say(&pretty(&report));
         report
     } else {
+        say(&validate::warnings(&checked.report));
         say(&heading(&settings));
         let found = probe(&network, &settings, &options, &mut |stage| say(&row(stage))).await;
         let report = explain(found, &settings, recipient, locale);
@@ -59,6 +70,20 @@ pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
         report
     };
     ExitCode::from(if report.ok { YES } else { NO })
+}
+
+/// The settings as JSON: of the server that the arguments name, or of a file.
+fn document(args: &TestArgs) -> Result<Zeroizing<Vec<u8>>, String> {
+    if let Some(from) = &args.server.from {
+        return server::settings(&args.settings, &args.server, from);
+    }
+    let document = input::read(&args.settings, validate::LARGEST_SETTINGS).map_err(|problem| {
+        if args.settings.exists() || args.settings.components().count() != 1 {
+            return problem;
+        }
+        format!("{problem}; a server is tested without a file by adding --from ADDRESS")
+    })?;
+    server::with_password(document)
 }
 
 fn name<T: serde::Serialize>(value: &T) -> String {

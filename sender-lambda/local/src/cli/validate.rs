@@ -11,7 +11,7 @@ use super::terminal::{BAD, BOLD, DIM, GOOD, Styled, WARN, clean, complain, prett
 use super::{NO, Output, UNUSABLE, ValidateArgs, YES, input};
 
 /// Bytes of a document that the rules take.
-const LARGEST_SETTINGS: usize = 1024 * 1024;
+pub(super) const LARGEST_SETTINGS: usize = 1024 * 1024;
 
 pub(super) fn run(config: &Config, args: &ValidateArgs) -> ExitCode {
     let checked = match read(config, &args.file, &args.output.locale) {
@@ -36,10 +36,18 @@ pub(super) fn print(report: &ValidationReport, output: &Output) {
     say(&if output.json { pretty(report) } else { readable(report) });
 }
 
-/// The report for a person: an issue each with its field, code, message and fix.
-fn readable(report: &ValidationReport) -> String {
+/// The issues of a report that is valid, for a person; empty when there are none.
+pub(super) fn warnings(report: &ValidationReport) -> String {
     let mut out = String::new();
-    let count = |severity| report.issues.iter().filter(|issue| issue.severity == severity).count();
+    issues(&mut out, report);
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out
+}
+
+/// An issue each with its field, code, message and fix.
+fn issues(out: &mut String, report: &ValidationReport) {
     for issue in &report.issues {
         let mark = match issue.severity {
             Severity::Error => Styled(BAD, "✗"),
@@ -52,6 +60,13 @@ fn readable(report: &ValidationReport) -> String {
             let _ = writeln!(out, "  {} {}", Styled(GOOD, "fix:"), clean(&fix.to_string()));
         }
     }
+}
+
+/// The report for a person: the issues and the verdict.
+fn readable(report: &ValidationReport) -> String {
+    let mut out = String::new();
+    issues(&mut out, report);
+    let count = |severity| report.issues.iter().filter(|issue| issue.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let verdict = match (report.valid, warnings) {

@@ -10,7 +10,6 @@ use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use ownpost_core::functions::api::Claims;
 use ownpost_domain::tenant::Tenant;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -53,8 +52,7 @@ pub(super) async fn token(State(server): State<Server>, request: Request) -> Res
     {
         return Err(unusable("email.invalid", "The e-mail address cannot be used.".into()));
     }
-    let claims = Claims { tenant, email: asked.email };
-    let token = token::issue(server.store.keys(), claims, (server.app.now)());
+    let token = token::issue(server.store.keys(), tenant, asked.email, (server.app.now)());
     Ok(json_response(&json!({"token": token})))
 }
 

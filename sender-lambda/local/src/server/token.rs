@@ -3,6 +3,7 @@
 use axum::http::{HeaderMap, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use ownpost_core::functions::api::Claims;
+use ownpost_core::wire::history::By;
 use ownpost_domain::tenant::Tenant;
 use serde::{Deserialize, Serialize};
 
@@ -19,10 +20,10 @@ struct Payload {
     expires: Timestamp,
 }
 
-/// A token with these claims.
-pub(super) fn issue(keys: &Keys, claims: Claims, now: Timestamp) -> String {
+/// A token for this admin of the tenant.
+pub(super) fn issue(keys: &Keys, tenant: Tenant, email: Option<String>, now: Timestamp) -> String {
     let expires = now.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX);
-    let payload = Payload { tenant: claims.tenant, email: claims.email, expires };
+    let payload = Payload { tenant, email, expires };
     keys.sign(&serde_json::json!(payload).to_string())
 }
 
@@ -50,7 +51,8 @@ pub(super) fn claims(keys: &Keys, headers: &HeaderMap, now: Timestamp) -> Result
     if payload.expires <= now {
         return Err(unauthorised("The bearer token has expired."));
     }
-    Ok(Claims { tenant: payload.tenant, email: payload.email })
+    let by = By::new(None, payload.email.as_deref(), None, None);
+    Ok(Claims { tenant: payload.tenant, email: payload.email, by })
 }
 
 #[cfg(test)]
@@ -61,14 +63,14 @@ mod tests {
     fn a_token_is_valid_in_its_folder_until_it_expires() {
         let (keys, others) = (Keys::ephemeral().unwrap(), Keys::ephemeral().unwrap());
         let now = Timestamp::from_second(1_790_000_000).unwrap();
-        let asked = Claims { tenant: Tenant::new("acme").unwrap(), email: Some("a@acme.test".into()) };
-        let token = issue(&keys, asked.clone(), now);
+        let (tenant, email) = (Tenant::new("acme").unwrap(), Some("a@acme.test".to_owned()));
+        let token = issue(&keys, tenant.clone(), email.clone(), now);
         let code = |keys: &Keys, value: &str, now: Timestamp| {
             let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())]);
             claims(keys, &headers, now)
         };
         let said = code(&keys, &format!("bearer {token}"), now).unwrap();
-        assert_eq!((said.tenant, said.email), (asked.tenant, asked.email));
+        assert_eq!((said.tenant, said.email), (tenant, email));
         for bad in [String::new(), token.clone(), format!("Basic {token}"), format!("Bearer {token}x")] {
             assert!(code(&keys, &bad, now).is_err(), "{bad}");
         }

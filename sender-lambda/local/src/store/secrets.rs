@@ -177,6 +177,19 @@ impl Secrets for Store {
         self.write(move |connection| detach_pending(connection, &tenant, &revision)).await
     }
 
+    async fn forget(&self, tenant: &Tenant) -> Result<()> {
+        let tenant = tenant.to_string();
+        self.write(move |connection| {
+            for table in ["secret_label", "secret"] {
+                connection
+                    .prepare_cached(&format!("DELETE FROM {table} WHERE tenant = ?1"))?
+                    .execute(params![tenant])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn platform(&self) -> Result<Option<StoredVersion>> {
         Ok(self.platform.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone())
     }

@@ -66,6 +66,9 @@ impl Secrets for Counting {
     async fn discard_pending(&self, tenant: &Tenant, revision: &Revision) -> Result<()> {
         self.memory.discard_pending(tenant, revision).await
     }
+    async fn forget(&self, tenant: &Tenant) -> Result<()> {
+        self.memory.forget(tenant).await
+    }
     async fn platform(&self) -> Result<Option<StoredVersion>> {
         self.count(O::PlatformGet, 1).platform().await
     }

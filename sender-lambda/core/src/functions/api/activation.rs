@@ -2,24 +2,38 @@
 //! `AWSPENDING`, tested with a test mail, and promoted only when that was accepted; until then, and whatever
 //! fails, the settings that were active stay so.
 
+use std::time::Duration;
+
 use ownpost_domain::delivery::{Revision, hex};
 use ownpost_domain::health::Health;
+use ownpost_domain::settings::Settings;
 use serde_json::json;
 
-use super::answer::{Answered, Response, json, nothing, problem, problem_for, problem_with};
+use super::answer::{Answered, Response, json, problem, problem_for, problem_with};
 use super::connectivity_test::{admin, count_test, draft, probe};
-use super::{Call, Progress};
-use crate::effects::{Emitted, SecretStage};
-use crate::functions::active_settings::{self, Active, REMOVED};
-use crate::functions::{alert, emit, relay_health, release};
+use super::{Call, Progress, given};
+use crate::effects::Emitted;
+use crate::functions::active_settings::{self, Active};
+use crate::functions::{alert, emit, history, relay_health, task_queue};
+use crate::wire::history::{Action, Change, Ended, History};
 use crate::wire::http::Activation;
-use crate::wire::settings::{public, to_document};
+use crate::wire::settings::{changed_fields, public, to_document};
 use crate::wire::test_report::TestReport;
 
-/// `GET /smtp`: the active settings without secrets, and the relay's health.
-pub(super) async fn show(call: &Call<'_>) -> Answered {
-    let (revision, settings) = match active_settings::read(call.app, call.tenant).await? {
+/// `GET /smtp`: the active settings without secrets, and the relay's health. With `default=1` a tenant without settings is
+/// an answer and no problem.
+pub(super) async fn show(call: &Call<'_>, query: &[(String, String)]) -> Answered {
+    let Call { app, tenant, .. } = call;
+    let (active, before) = futures_util::try_join!(
+        active_settings::read(app, tenant),
+        active_settings::read_previous(app, tenant)
+    )?;
+    let previous = matches!(before, Active::Settings(..) | Active::None(Some(_)));
+    let (revision, settings) = match active {
         Active::Settings(revision, settings) => (revision, settings),
+        Active::None(_) if given(query, "default") == Some("1") => {
+            return Ok(json(200, &json!({"status": "platform", "previous": previous})));
+        }
         Active::None(_) => {
             let detail = "No mail server of your own is set up: mail leaves by the platform's server.";
             return Err(problem(404, "not_configured", detail));
@@ -29,12 +43,20 @@ pub(super) async fn show(call: &Call<'_>) -> Answered {
             return Err(problem(500, "settings.unreadable", detail));
         }
     };
-    let health = relay_health::load(call.app, call.tenant).await?.value;
+    let health = relay_health::load(app, tenant).await?.value;
     let mut body = public(&settings);
     body["status"] = json!("active");
     body["revision"] = json!(revision);
-    body["health"] = json!(Health::about(health, &revision, (call.app.now)()));
+    body["health"] = json!(Health::about(health, &revision, (app.now)()));
+    body["previous"] = json!(previous);
     Ok(json(200, &body))
+}
+
+/// `GET /smtp/history`: who changed the settings, when, and how it ended.
+pub(super) async fn history(call: &Call<'_>) -> Answered {
+    let active = active_settings::read(call.app, call.tenant).await?;
+    let history = history::list(call.app, call.tenant, active.revision()).await?;
+    Ok(json(200, &History { history }))
 }
 
 /// `PUT /smtp`: tests a draft and activates it when the test passes.
@@ -48,6 +70,7 @@ pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
         Some((revision, _)) => (revision.clone(), false),
         None => (new_revision()?, true),
     };
+    let change = begun(call, Action::Save, Some(&revision), &before, Some(&settings));
     let secrets = &call.app.effects.secrets;
     if new {
         secrets.put_pending(call.tenant, &revision, &to_document(&settings)).await?;
@@ -57,35 +80,36 @@ pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
         if new {
             discard(call, &revision).await;
         }
-        return Ok(test_failed(&report));
+        return Ok(test_failed(call, change, &report).await);
     }
     if new {
-        promote(call, &revision, before.revision()).await?;
+        promote(call, &revision, &change, before.revision()).await?;
     }
     alert::remember_admin(call.app, call.tenant, email, call.locale).await;
-    Ok(activated(call, &revision, Some(&settings.host), Some(report)).await)
+    Ok(activated(call, &revision, change, Some(report)).await)
 }
 
 /// `POST /smtp/rollback`: tests the settings before the active ones and activates them.
 pub(super) async fn roll_back(call: &Call<'_>, progress: Progress<'_>) -> Answered {
-    let secrets = &call.app.effects.secrets;
     let now = active_settings::read(call.app, call.tenant).await?;
-    match Active::read(secrets.get(call.tenant, SecretStage::Previous).await?) {
+    match active_settings::read_previous(call.app, call.tenant).await? {
         Active::Settings(revision, settings) => {
             let email = admin(call)?;
             count_test(call, &settings).await?;
+            let change = begun(call, Action::Rollback, Some(&revision), &now, Some(&settings));
             let report = probe(call, &settings, Some(email), progress).await;
             if !report.ok || report.test_message.is_none() {
-                return Ok(test_failed(&report));
+                return Ok(test_failed(call, change, &report).await);
             }
-            promote(call, &revision, now.revision()).await?;
+            promote(call, &revision, &change, now.revision()).await?;
             alert::remember_admin(call.app, call.tenant, email, call.locale).await;
-            Ok(activated(call, &revision, Some(&settings.host), Some(report)).await)
+            Ok(activated(call, &revision, change, Some(report)).await)
         }
         // Before these settings there was the platform's server: nothing to test.
         Active::None(Some(revision)) => {
-            promote(call, &revision, now.revision()).await?;
-            Ok(activated(call, &revision, None, None).await)
+            let change = begun(call, Action::Rollback, Some(&revision), &now, None);
+            promote(call, &revision, &change, now.revision()).await?;
+            Ok(activated(call, &revision, change, None).await)
         }
         Active::None(None) => {
             let detail = "There are no earlier settings to go back to.";
@@ -98,38 +122,45 @@ pub(super) async fn roll_back(call: &Call<'_>, progress: Progress<'_>) -> Answer
     }
 }
 
-/// What a mail waits for that was held when the settings were taken away.
-const WAITS_FOR_A_PERSON: &str = "Held: the settings of your own mail server were removed while this mail waited for \
-    it. It leaves by the platform's server as soon as you release it; if nobody does before its time is over, it fails.";
-
-/// `DELETE /smtp`. Held mail stays held until somebody releases it: that it then leaves by the platform's server
-/// is for a person to say, and its row says so.
-pub(super) async fn remove(call: &Call<'_>) -> Answered {
-    let before = active_settings::read(call.app, call.tenant).await?;
-    if let Active::None(_) = before {
-        return Ok(nothing());
+/// The change that the call asks for, not ended yet.
+pub(super) fn begun(
+    call: &Call<'_>,
+    action: Action,
+    revision: Option<&Revision>,
+    before: &Active,
+    after: Option<&Settings>,
+) -> Change {
+    Change {
+        at: (call.app.now)(),
+        by: call.by.clone(),
+        action,
+        ended: Ended::Unfinished,
+        code: None,
+        revision: revision.cloned(),
+        host: after.map(|settings| settings.host.clone()),
+        changed: changed_fields(before.settings().map(|(_, settings)| settings.as_ref()), after),
     }
-    let revision = new_revision()?;
-    call.app.effects.secrets.put_pending(call.tenant, &revision, REMOVED).await?;
-    promote(call, &revision, before.revision()).await?;
-    relay_health::reset(call.app, call.tenant, &revision).await;
-    active_settings::forget(call.app, call.tenant);
-    // The settings are gone whatever comes of this; a row that is not reached keeps the reason that it had.
-    if let Err(error) = release::explain(call.app, call.tenant, WAITS_FOR_A_PERSON).await {
-        tracing::warn!(tenant = %call.tenant, %error, "held mail not told that the settings are gone");
-    }
-    Ok(nothing())
 }
 
-/// Makes the revision active, unless another one than `expected` is by now.
-async fn promote(call: &Call<'_>, revision: &Revision, expected: Option<&Revision>) -> Answered<()> {
+/// Makes the revision active, unless another one than `expected` is by now. The change is in the history before.
+pub(super) async fn promote(
+    call: &Call<'_>,
+    revision: &Revision,
+    change: &Change,
+    expected: Option<&Revision>,
+) -> Answered<()> {
     let effects = &call.app.effects;
-    // First, so that no active settings are unknown to `monitor`.
+    // First, so that no active settings are unknown to `monitor` and no change is without a trace.
     effects.ledger.add_tenant(call.tenant).await?;
+    if let Err(error) = history::begin(call.app, call.tenant, change).await {
+        discard(call, revision).await;
+        return Err(error.into());
+    }
     match effects.secrets.promote(call.tenant, revision, expected).await {
         Ok(true) => Ok(()),
         Ok(false) => {
             discard(call, revision).await;
+            ended(call, change, Ended::Conflict).await;
             let detail = "Somebody else has saved other settings in the meantime; theirs are active. Look at them, \
                           and save again if yours should be active.";
             Err(problem_with(409, "settings.conflict", detail, None, json!({"activated": false})))
@@ -142,8 +173,9 @@ async fn promote(call: &Call<'_>, revision: &Revision, expected: Option<&Revisio
                 return Ok(());
             }
             discard(call, revision).await;
+            ended(call, change, Ended::StoreFailed).await;
             let detail = "The settings passed the test and could not be activated. Try again.";
-            Err(problem_for(503, "store.unavailable", detail, std::time::Duration::from_secs(4)))
+            Err(problem_for(503, "store.unavailable", detail, Duration::from_secs(4)))
         }
     }
 }
@@ -155,33 +187,47 @@ async fn discard(call: &Call<'_>, revision: &Revision) {
     }
 }
 
-/// Follows an activation: senders read the settings again, an event is emitted, and held mail is released.
+/// Writes how a change ended.
+pub(super) async fn ended(call: &Call<'_>, change: &Change, ended: Ended) {
+    history::finish(call.app, call.tenant, &Change { ended, ..change.clone() }).await;
+}
+
+/// Follows an activation: senders read the settings again, events are emitted, the other admins hear of it, and held mail
+/// is released.
 async fn activated(
     call: &Call<'_>,
     revision: &Revision,
-    host: Option<&str>,
+    change: Change,
     report: Option<TestReport>,
 ) -> Response {
     let Call { app, tenant, .. } = call;
     relay_health::reset(app, tenant, revision).await;
     active_settings::forget(app, tenant);
-    let detail = json!({"tenant": tenant, "revision": revision, "host": host});
-    emit(app, &[Emitted { detail_type: "Settings Activated", detail }]).await;
-    if host.is_some()
-        && let Err(error) = release::held(app, tenant, "settings that passed their test are active").await
+    ended(call, &change, Ended::Done).await;
+    let detail = json!({"tenant": tenant, "revision": revision, "host": change.host, "by": change.by});
+    let mut events = vec![Emitted { detail_type: "Settings Activated", detail: detail.clone() }];
+    if change.action == Action::Rollback {
+        events.push(Emitted { detail_type: "Settings Rolled Back", detail });
+    }
+    emit(app, &events).await;
+    alert::settings_changed(app, tenant, &change, call.email).await;
+    if change.host.is_some()
+        && let Err(error) = task_queue::release(app, tenant).await
     {
-        tracing::warn!(%tenant, %error, "held mail not released; monitor will");
+        tracing::warn!(%tenant, %error, "held mail not released");
     }
     json(200, &Activation { activated: true, revision: Some(revision.clone()), report })
 }
 
-fn test_failed(report: &TestReport) -> Response {
+async fn test_failed(call: &Call<'_>, change: Change, report: &TestReport) -> Response {
+    let code = report.failure.as_ref().map(|failure| failure.code.code().to_owned());
+    ended(call, &Change { code, ..change }, Ended::TestFailed).await;
     let detail = "The test did not pass, so nothing was activated. What was active before still is.";
     problem_with(409, "settings.test_failed", detail, None, json!({"activated": false, "report": report}))
 }
 
 /// A new version id: a random UUID, as Secrets Manager wants for a `ClientRequestToken` (32 to 64 characters).
-fn new_revision() -> Answered<Revision> {
+pub(super) fn new_revision() -> Answered<Revision> {
     let mut bytes = [0; 16];
     if let Err(error) = getrandom::fill(&mut bytes) {
         tracing::error!(%error, "no randomness");

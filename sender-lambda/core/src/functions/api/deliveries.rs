@@ -4,23 +4,24 @@ use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
 use ownpost_domain::timeline::timeline;
 use serde_json::json;
 
-use super::Call;
 use super::answer::{Answered, json, problem, problem_with};
-use super::connectivity_test::{count_test, probe};
+use super::connectivity_test::{admin, count_test, probe};
+use super::{Call, given};
 use crate::effects::{EffectError, Filter, Order, Versioned};
-use crate::functions::{active_settings, relay_health, release, router};
+use crate::functions::{active_settings, relay_health, router, task_queue};
 use crate::wire::event::canonical_address;
 use crate::wire::http::{Chapter, DeliveryDetail, DeliveryList, DeliveryRow};
 
 /// Rows of one page.
 const PAGE: usize = 50;
+/// Rows that are counted for an answer. More are not counted: that takes longer than the answer may.
+const MOST_COUNTED: usize = 500;
+/// Rows that are counted with one call of the ledger.
+const COUNTED_AT_A_TIME: usize = 100;
 
 /// `GET /deliveries`. Unknown pairs of the query are ignored, as everywhere.
 pub(super) async fn list(call: &Call<'_>, query: &[(String, String)]) -> Answered {
-    let given = |name: &str| {
-        let pair = query.iter().find(|(key, value)| key == name && !value.is_empty());
-        pair.map(|(_, value)| value.as_str())
-    };
+    let given = |name: &str| given(query, name);
     let status = given("status").map(|name| serde_json::from_value::<Status>(json!(name))).transpose();
     let status = status.map_err(|_| {
         let detail = "status: one of queued, sending, sent, deferred, held, failed, unknown";
@@ -98,21 +99,40 @@ pub(super) async fn resend(call: &Call<'_>, id: &str) -> Answered {
     Ok(json(202, &DeliveryRow::from(&row)))
 }
 
-/// `POST /held/release`: tests the active settings without a message, and sends what was held when they pass.
-/// Without settings of its own a tenant's held mail goes by the platform's server; calling this is the decision.
+/// `POST /held/release`: tests the active settings with a test mail to the admin who asks, and sends what was held when it
+/// is accepted: a test that ends at MAIL proves nothing of the later stages. The release goes on after the answer. Without settings of its own a tenant's held mail goes by the platform's server; calling this is the decision.
 pub(super) async fn release_held(call: &Call<'_>) -> Answered {
     let app = call.app;
     let active = active_settings::read(app, call.tenant).await?;
     if let Some((revision, settings)) = active.settings() {
         count_test(call, settings).await?;
-        let report = probe(call, settings, None, None).await;
-        if !report.ok {
+        let report = probe(call, settings, Some(admin(call)?), None).await;
+        if !report.ok || report.test_message.is_none() {
             let detail = "The test did not pass, so nothing was released.";
             let members = json!({"released": 0, "report": report});
             return Err(problem_with(409, "settings.test_failed", detail, None, members));
         }
         relay_health::reset(app, call.tenant, revision).await;
     }
-    let released = release::held(app, call.tenant, "somebody asked for it").await?;
-    Ok(json(202, &json!({"released": released})))
+    let due = count(call, Status::Held).await?;
+    task_queue::release(app, call.tenant).await?;
+    Ok(json(202, &json!({"released": due})))
+}
+
+/// The number of rows with this status; `None` when there are more than an answer can wait for.
+async fn count(call: &Call<'_>, status: Status) -> Answered<Option<usize>> {
+    let filter = Filter { status: Some(status), ..Filter::default() };
+    let (mut count, mut cursor) = (0, None);
+    while count < MOST_COUNTED {
+        let ledger = &call.app.effects.ledger;
+        let page =
+            ledger.list(call.tenant, &filter, Order::OldestFirst, cursor.as_deref(), COUNTED_AT_A_TIME);
+        let page = page.await?;
+        count += page.deliveries.len();
+        cursor = page.cursor;
+        if cursor.is_none() {
+            return Ok(Some(count));
+        }
+    }
+    Ok(None)
 }

@@ -50,6 +50,8 @@ fn explain_failure(
         Auth::Password { username, .. } => username,
         Auth::OAuth2(oauth) => &oauth.username,
     };
+    let usual = usual_security(settings.port);
+    let ports = other_ports(settings);
     let values = [
         ("host", settings.host.as_str()),
         ("port", port.as_str()),
@@ -58,6 +60,8 @@ fn explain_failure(
         ("username", username),
         ("ehlo", probe.ehlo_name.as_str()),
         ("names", names.as_deref().unwrap_or("–")),
+        ("ports", ports.as_str()),
+        ("usual", usual.map_or("–", mode)),
         ("detail", failure.reason.as_ref().map_or("", |reason| &reason.detail)),
     ];
     let cause = cause(failure, probe, settings);
@@ -82,7 +86,16 @@ fn cause(failure: &Failure, probe: &Probe, settings: &Settings) -> Option<Cause>
         return Some(reason.cause);
     }
     let certificate = probe.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
+    let usual = usual_security(settings.port);
     match (failure.code, &settings.auth) {
+        (FailureCode::ConnectPortBlocked, _) if settings.port != 25 => Some(Cause::PortBlockedHere),
+        (FailureCode::GreetingTimeout, _) if settings.security == Security::Tls => {
+            Some(Cause::GreetingSilentAfterTls)
+        }
+        (FailureCode::TlsNotOffered, _) if usual == Some(Security::Tls) => Some(Cause::TlsPortOfTls),
+        (FailureCode::TlsFailed, _) if usual.is_some_and(|usual| usual != settings.security) => {
+            Some(Cause::TlsUnusualMode)
+        }
         (FailureCode::RelayDenied, Auth::Password { .. } | Auth::OAuth2(_)) => Some(Cause::DeniedSignedIn),
         (FailureCode::AuthRequired, Auth::Password { .. } | Auth::OAuth2(_)) => Some(Cause::RequiredSignedIn),
         (FailureCode::AuthMechanismUnsupported, Auth::OAuth2(_)) => Some(Cause::MechanismOauth2),
@@ -97,6 +110,29 @@ fn cause(failure: &Failure, probe: &Probe, settings: &Settings) -> Option<Cause>
         }
         _ => None,
     }
+}
+
+/// The encryption that usually goes with a port.
+fn usual_security(port: u16) -> Option<Security> {
+    Some(match smtp_rules::Security::of_port(port)? {
+        smtp_rules::Security::StartTls => Security::StartTls,
+        smtp_rules::Security::Tls => Security::Tls,
+    })
+}
+
+/// The name of an encryption, which is the same in every language.
+fn mode(security: Security) -> &'static str {
+    match security {
+        Security::StartTls => "STARTTLS",
+        Security::Tls => "TLS",
+    }
+}
+
+/// The usual ports for sending, without the one that is set.
+fn other_ports(settings: &Settings) -> String {
+    let usual = [(587, Security::StartTls), (465, Security::Tls)];
+    let others = usual.into_iter().filter(|(port, _)| *port != settings.port);
+    others.map(|(port, security)| format!("{port} ({})", mode(security))).collect::<Vec<_>>().join(", ")
 }
 
 /// The names of a certificate in one line, the first ten of them.
@@ -154,11 +190,11 @@ mod tests {
 
     use super::explain;
 
-    fn settings(auth: Auth) -> Settings {
+    fn settings(auth: Auth, (port, security): (u16, Security)) -> Settings {
         Settings {
             host: "smtp.acme.test".into(),
-            port: 587,
-            security: Security::StartTls,
+            port,
+            security,
             auth,
             sender_address: "noreply@acme.test".into(),
             sender_name: None,
@@ -230,9 +266,42 @@ mod tests {
         cases
     }
 
+    /// The ports with the mode that goes with them, and with the other.
+    const PORTS: [(u16, Security); 7] = [
+        (587, Security::StartTls),
+        (25, Security::StartTls),
+        (2525, Security::StartTls),
+        (465, Security::Tls),
+        (2465, Security::Tls),
+        (465, Security::StartTls),
+        (587, Security::Tls),
+    ];
+
+    /// Whether an admin with these settings can meet the failure with this cause.
+    fn can_be(code: FailureCode, cause: Option<Cause>, port: (u16, Security)) -> bool {
+        if code == FailureCode::TlsNotOffered && port.1 == Security::Tls {
+            return false;
+        }
+        let modes = super::usual_security(port.0);
+        match cause {
+            Some(Cause::TlsPortOfTls) => modes == Some(Security::Tls) && port.1 == Security::StartTls,
+            Some(Cause::TlsUnusualMode) => modes != Some(port.1),
+            Some(Cause::GreetingSilentAfterTls) => port.1 == Security::Tls,
+            Some(Cause::PortBlockedHere) => port.0 != 25,
+            _ => true,
+        }
+    }
+
     /// What a remedy may not advise, by the facts, in each language: English, French, Dutch, German, Spanish.
     const CHOOSE_OAUTH: [&str; 5] =
         ["choose OAuth 2", "choisissez OAuth 2", "kies OAuth 2", "wählen Sie OAuth 2", "elija OAuth 2"];
+    const TLS_INSTEAD: [&str; 5] = [
+        "TLS instead of STARTTLS",
+        "TLS au lieu de STARTTLS",
+        "TLS in plaats van STARTTLS",
+        "TLS statt STARTTLS",
+        "TLS en lugar de STARTTLS",
+    ];
     const ENTER_A_NAME: [&str; 5] = [
         "one of the certificate's names",
         "l’un des noms du certificat",
@@ -244,14 +313,19 @@ mod tests {
     #[test]
     fn every_remedy_can_be_followed() {
         for (language, &locale) in Locale::ALL.iter().enumerate() {
-            for (failure, auth, names) in cases() {
+            let with_ports = cases().into_iter().flat_map(|case| PORTS.map(|port| (case.clone(), port)));
+            for ((failure, auth, names), port) in with_ports {
                 let (code, cause) = (failure.code, failure.reason.as_ref().map(|reason| reason.cause));
-                let settings = settings(auth);
+                if !can_be(code, cause, port) {
+                    continue;
+                }
+                let settings = settings(auth, port);
                 let stars = names.iter().all(|name| name.contains('*'));
                 let report =
                     explain(probe(failure, &names), &settings, Some("jan@example.net"), locale.tag());
                 let said = report.failure.unwrap();
-                let at = format!("{} {code:?} {cause:?}: {} {}", locale.tag(), said.message, said.remedy);
+                let at =
+                    format!("{} {code:?} {cause:?} {port:?}: {} {}", locale.tag(), said.message, said.remedy);
                 for text in [&said.message, &said.remedy] {
                     assert!(text.len() > 20 && text.chars().count() < 420, "length: {at}");
                     assert!(!text.contains(['{', '}', '–']), "a value that is missing: {at}");
@@ -270,6 +344,16 @@ mod tests {
                         let theirs = theirs.unwrap_or(&ours.failures[code.code()]);
                         assert!(*text != theirs.message && *text != theirs.remedy, "English: {at}");
                     }
+                }
+                // The port that is set is named only where its encryption is what is wrong.
+                let (number, security) = port;
+                let digits = |text: &str| {
+                    text.split(|c: char| !c.is_ascii_digit()).any(|part| part == number.to_string())
+                };
+                let unusual = super::usual_security(number) != Some(security);
+                assert!(unusual || !digits(&said.remedy), "the port that is set: {at}");
+                if security == Security::Tls {
+                    assert!(!said.remedy.contains(TLS_INSTEAD[language]), "the encryption that is set: {at}");
                 }
                 if matches!(settings.auth, Auth::OAuth2(_)) {
                     assert!(!said.remedy.contains(CHOOSE_OAUTH[language]), "what is chosen: {at}");
@@ -290,6 +374,11 @@ mod tests {
                 failures["auth.mechanism_unsupported"].remedy.contains(CHOOSE_OAUTH[language]),
                 "{locale:?}"
             );
+            assert!(failures["greeting.timeout"].remedy.contains(TLS_INSTEAD[language]), "{locale:?}");
+            assert!(
+                catalogue(locale).causes["tls.port_of_tls"].remedy.contains(TLS_INSTEAD[language]),
+                "{locale:?}"
+            );
             assert!(failures["tls.name_mismatch"].remedy.contains(ENTER_A_NAME[language]), "{locale:?}");
         }
     }
@@ -306,7 +395,7 @@ mod tests {
         let causes = &catalogue(Locale::English).causes;
         assert!(causes.keys().eq(keys));
         let known =
-            ["host", "port", "sender", "recipient", "username", "ehlo", "security", "names", "detail"];
+            ["host", "port", "sender", "recipient", "username", "ehlo", "ports", "usual", "names", "detail"];
         for (code, failure) in failures.iter().chain(causes) {
             for text in [&failure.message, &failure.remedy] {
                 let names = text.split('{').skip(1).filter_map(|part| part.split_once('}'));

@@ -300,7 +300,8 @@ async fn build_all(
 ) -> (Vec<Pending>, Vec<Mail>) {
     let mut kept = Vec::new();
     let mut mails = Vec::new();
-    for pending in pending_mails {
+    for mut pending in pending_mails {
+        pending.row.message_id = ids::named(&pending.row.message_id, &settings.sender_address);
         match build_one(app, settings, &pending) {
             Ok(message) => {
                 let from = settings.sender_address.clone();
@@ -321,8 +322,8 @@ fn build_one(app: &App, settings: &Settings, pending: &Pending) -> Result<Vec<u8
     let Pending { row, event, .. } = pending;
     let recipient = event.recipients.iter().find(|recipient| recipient.person.address == row.recipient);
     let recipient = recipient.ok_or("its event does not name this recipient.")?;
-    let ehlo_name = app.config.ehlo_name.as_deref();
-    let thread_id = event.thread.as_deref().map(|thread| ids::thread_id(&row.tenant, thread, ehlo_name));
+    let domain = ids::domain(&settings.sender_address);
+    let thread_id = event.thread.as_deref().map(|thread| ids::thread_id(&row.tenant, thread, &domain));
     let parts = Parts {
         event,
         recipient,

@@ -428,8 +428,7 @@ async fn a_broken_relay_is_paused_announced_and_comes_back() {
     world.accept("e3", &["jan@example.org"]).await;
     world.work().await;
     assert_eq!(types(&world), ["Relay Recovered"]);
-    assert_eq!((held(&world), world.memory.queued()), (0, 2));
-    world.work().await;
+    while world.work().await > 0 {}
     assert!(world.memory.rows().iter().all(|row| row.status == Status::Sent));
     assert_eq!(world.relays.taken().len(), 4);
 }

@@ -1,0 +1,168 @@
+//! Puts held mail back on the queue, oldest first.
+//!
+//! A message is put on the queue for each row, and no row is written: the sender takes held rows as they are and decides
+//! their route again. So a release cannot race with the senders that it feeds, and a crash loses nothing.
+
+use std::time::Duration;
+
+use ownpost_domain::delivery::{Delivery, Status};
+use ownpost_domain::health::HealthStatus;
+use ownpost_domain::tenant::Tenant;
+
+use crate::effects::{Filter, Order, Page, Result};
+use crate::functions::task_queue::enqueue;
+use crate::functions::{App, active_settings, relay_health, router};
+use crate::wire::sqs::Task;
+
+/// Rows of one page.
+const PAGE: usize = 100;
+/// The most mails of one step.
+const LARGEST_STEP: usize = 1000;
+/// The pause between two steps, in which a relay that breaks again shows it.
+const PAUSE: Duration = Duration::from_secs(2);
+/// The reason of a mail that was held when the settings were taken away.
+const WAITS_FOR_A_PERSON: &str = "Held: the settings of your own mail server were removed while this mail waited for \
+    it. It leaves by the platform's server as soon as you release it; if nobody does before its time is over, it fails.";
+
+/// One page of a release. The release ends when the relay is unhealthy again: its recovery begins the next one.
+pub(super) async fn step(
+    app: &App,
+    tenant: &Tenant,
+    after: Option<&str>,
+    left: usize,
+    step: usize,
+) -> Result<()> {
+    let health = relay_health::load(app, tenant).await?.value;
+    if health.is_some_and(|health| health.status == HealthStatus::Unhealthy) {
+        tracing::info!(%tenant, "release ended: the relay is unhealthy again");
+        return Ok(());
+    }
+    let Page { deliveries, cursor } = held(app, tenant, after, left.min(PAGE)).await?;
+    let messages: Vec<_> = deliveries.iter().map(router::message).collect();
+    for sent in app.effects.queue.send(&messages).await {
+        sent?;
+    }
+    if cursor.is_none() {
+        return Ok(());
+    }
+    let (left, step, pause) = match left.saturating_sub(deliveries.len()) {
+        0 => {
+            let step = (step * 2).min(LARGEST_STEP);
+            (step, step, PAUSE)
+        }
+        left => (left, step, Duration::ZERO),
+    };
+    enqueue(app, tenant, Task::Release { after: cursor, left, step }, pause).await
+}
+
+async fn held(app: &App, tenant: &Tenant, after: Option<&str>, limit: usize) -> Result<Page> {
+    let filter = Filter { status: Some(Status::Held), ..Filter::default() };
+    app.effects.ledger.list(tenant, &filter, Order::OldestFirst, after, limit).await
+}
+
+/// One page of the held rows that wait for settings which were removed: each gets the reason why it waits now.
+pub(super) async fn explain_removal(app: &App, tenant: &Tenant, after: Option<&str>) -> Result<()> {
+    if active_settings::read(app, tenant).await?.settings().is_some() {
+        return Ok(());
+    }
+    let ledger = &app.effects.ledger;
+    let Page { deliveries, cursor } = held(app, tenant, after, PAGE).await?;
+    for row in deliveries {
+        let Some(stored) = ledger.get(tenant, &row.id).await? else { continue };
+        if stored.value.status == Status::Held {
+            let row =
+                Delivery { reason: WAITS_FOR_A_PERSON.to_owned(), updated_at: (app.now)(), ..stored.value };
+            ledger.update(&row, stored.version).await?;
+        }
+    }
+    match cursor {
+        Some(_) => enqueue(app, tenant, Task::ExplainRemoval { after: cursor }, Duration::ZERO).await,
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::functions::task_queue;
+    use crate::testing::world::{Act, World, acme, settings};
+    use ownpost_domain::category::{OnFailure, Via};
+    use ownpost_domain::failure::{FailureCode, Stage};
+
+    /// A world with these many mails held, and the relay mended by other settings.
+    async fn held_and_mended(mails: usize) -> (World, Vec<String>) {
+        let world = World::new();
+        world.activate("r1", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+        world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
+        let names: Vec<String> = (0..mails).map(|index| format!("r{index}@example.org")).collect();
+        for (index, name) in names.iter().enumerate() {
+            world.accept(&format!("e{index}"), &[name]).await;
+            world.memory.pass(Duration::from_millis(1));
+            while world.work().await > 0 {}
+        }
+        assert!(world.memory.rows().iter().all(|row| row.status == Status::Held));
+        world.activate("r2", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+        (world, names)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn held_mail_goes_out_in_the_order_of_its_events_in_growing_steps() {
+        let (world, names) = held_and_mended(330).await;
+        task_queue::release(&world.app, &acme()).await.unwrap();
+        let mut steps = Vec::new();
+        while world.relays.taken().len() < names.len() {
+            let before = world.relays.taken().len();
+            while world.work().await > 0 {}
+            steps.push(world.relays.taken().len() - before);
+            world.memory.pass(PAUSE);
+            assert!(steps.len() < 10, "{steps:?}");
+        }
+        assert_eq!(steps, [20, 40, 80, 160, 30]);
+        let taken: Vec<String> = world.relays.taken().into_iter().map(|taken| taken.to).collect();
+        assert_eq!(taken, names);
+        assert_eq!(world.memory.queued(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_release_writes_no_row() {
+        let (world, _) = held_and_mended(3).await;
+        let before: HashSet<String> = world.memory.rows().iter().map(|row| format!("{row:?}")).collect();
+        step(&world.app, &acme(), None, 20, 20).await.unwrap();
+        let after: HashSet<String> = world.memory.rows().iter().map(|row| format!("{row:?}")).collect();
+        assert_eq!((before, world.memory.queued()), (after, 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_release_ends_when_the_relay_breaks_again() {
+        let (world, _) = held_and_mended(100).await;
+        task_queue::release(&world.app, &acme()).await.unwrap();
+        world.relays.then(vec![Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535); 20]);
+        for _ in 0..10 {
+            while world.work().await > 0 {}
+            world.memory.pass(PAUSE);
+        }
+        assert_eq!(world.relays.taken().len(), 0);
+        assert!(world.memory.rows().iter().all(|row| row.status == Status::Held));
+        let tried = world.memory.rows().iter().filter(|row| row.attempts.len() > 1).count();
+        assert!(tried <= 20, "{tried} mails were tried on a relay that is broken");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_release_that_breaks_off_or_is_done_twice_loses_and_doubles_nothing() {
+        for operation in ["queue.send", "ledger.get", "ledger.list", "ledger.get_state", "nothing"] {
+            let (world, names) = held_and_mended(30).await;
+            task_queue::release(&world.app, &acme()).await.unwrap();
+            task_queue::release(&world.app, &acme()).await.unwrap();
+            world.memory.fail(operation, 1);
+            for _ in 0..20 {
+                while world.work().await > 0 {}
+                world.memory.pass(PAUSE);
+            }
+            assert!(world.memory.rows().iter().all(|row| row.status == Status::Sent), "{operation}");
+            let taken: HashSet<String> = world.relays.taken().into_iter().map(|taken| taken.to).collect();
+            assert_eq!((taken.len(), world.relays.taken().len()), (names.len(), names.len()), "{operation}");
+        }
+    }
+}
