@@ -141,8 +141,10 @@ const ENVIRONMENTS: [(&str, &str); 3] = [
 ];
 
 /// Installs each list into its environment, once for each state of the list.
-fn python() -> Result<()> {
-    ENVIRONMENTS.iter().try_for_each(|(list, folder)| python_environment(&root().join(list), &root().join(folder)))
+pub(crate) fn python() -> Result<()> {
+    ENVIRONMENTS
+        .iter()
+        .try_for_each(|(list, folder)| python_environment(&root().join(list), &root().join(folder)))
 }
 
 fn python_environment(list: &Path, folder: &Path) -> Result<()> {

@@ -66,6 +66,10 @@ def identity_provider(s3, endpoint, tokens):
     public = key.public_key().public_numbers()
     issuer = f"{endpoint}/issuer"
     s3.create_bucket(Bucket="issuer")
+    # The authoriser reads the documents without credentials.
+    s3.delete_public_access_block(Bucket="issuer")
+    read = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::issuer/*"}
+    s3.put_bucket_policy(Bucket="issuer", Policy=json.dumps({"Version": "2012-10-17", "Statement": [read]}))
     documents = {
         ".well-known/openid-configuration": {"issuer": issuer, "jwks_uri": f"{issuer}/keys.json"},
         "keys.json": {
