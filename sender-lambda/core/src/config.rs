@@ -11,6 +11,8 @@ use ownpost_smtp::{Network, NetworkOptions};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use crate::access::{Access, Claim};
+
 /// The operator's configuration of the Lambda functions and of `ownpost`, read once at start. An unusable value is an
 /// error at start, not a surprise later.
 ///
@@ -43,6 +45,8 @@ pub struct Config {
     pub retry_for: Option<Duration>,
     /// `OWNPOST_HOLD_FOR`: how long a mail is held before it fails, instead of [`Config::HOLD_FOR`].
     pub hold_for: Option<Duration>,
+    /// `OWNPOST_TENANT_CLAIM`, `OWNPOST_ADMIN_CLAIM`, `OWNPOST_READER_CLAIM`: who may do what at the API.
+    pub access: Access,
     /// Values that the environment does not set.
     pub overrides: Overrides,
 }
@@ -76,6 +80,8 @@ pub struct AwsResources {
     pub queue_url: Option<String>,
     /// `OWNPOST_EVENT_BUS`: the EventBridge bus of the emitted events.
     pub event_bus: Option<String>,
+    /// `OWNPOST_KMS_KEY`: the key over the tenants' secrets, instead of AWS's own.
+    pub kms_key: Option<String>,
 }
 
 /// A variable of the environment that [`Config::read`] or [`AwsResources::read`] reads.
@@ -148,6 +154,14 @@ impl Config {
             "the bus `default`",
             "EventBridge bus of the events that Ownpost emits",
         ),
+        function("OWNPOST_KMS_KEY", "AWS's own", "ARN of the key over the tenants' secrets"),
+        function("OWNPOST_TENANT_CLAIM", "`tenant`, else `custom:tenant`", "claim that names the tenant"),
+        function(
+            "OWNPOST_ADMIN_CLAIM",
+            "every token of a tenant",
+            "claim and value of those who may change settings: role=admin, scope=smtp:write",
+        ),
+        function("OWNPOST_READER_CLAIM", "none", "claim and value of those who may only read"),
     ];
 
     /// Reads the environment through `get` (`std::env::var(..).ok()` in production). An empty value counts as
@@ -167,6 +181,7 @@ impl Config {
             dns_server: one(&get, "OWNPOST_DNS_SERVER", socket)?,
             retry_for: one(&get, "OWNPOST_RETRY_FOR", hours)?,
             hold_for: one(&get, "OWNPOST_HOLD_FOR", hours)?,
+            access: access(&get)?,
             overrides: Overrides::default(),
         })
     }
@@ -243,6 +258,7 @@ impl AwsResources {
             table: one(&get, "OWNPOST_TABLE", printable)?,
             queue_url: one(&get, "OWNPOST_QUEUE_URL", printable)?,
             event_bus: one(&get, "OWNPOST_EVENT_BUS", printable)?,
+            kms_key: one(&get, "OWNPOST_KMS_KEY", printable)?,
         };
         resources.consistent()
     }
@@ -296,6 +312,20 @@ fn list<T>(
     let text = get(variable).unwrap_or_default();
     let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
     items.map(parse).collect::<Parsed<_>>().map_err(|problem| ConfigError { variable, problem })
+}
+
+/// Who may do what. Readers without an admin's claim would change settings like everybody else.
+fn access(get: &impl Fn(&str) -> Option<String>) -> Result<Access, ConfigError> {
+    let access = Access {
+        tenant: one(get, "OWNPOST_TENANT_CLAIM", printable)?,
+        admin: one(get, "OWNPOST_ADMIN_CLAIM", Claim::parse)?,
+        reader: one(get, "OWNPOST_READER_CLAIM", Claim::parse)?,
+    };
+    if access.reader.is_some() && access.admin.is_none() {
+        let problem = "needs OWNPOST_ADMIN_CLAIM, or every token may change settings".to_owned();
+        return Err(ConfigError { variable: "OWNPOST_READER_CLAIM", problem });
+    }
+    Ok(access)
 }
 
 fn network(text: &str) -> Parsed<String> {
@@ -449,6 +479,10 @@ mod tests {
             ("OWNPOST_EHLO_NAME", "-a.example", false),
             ("OWNPOST_PLATFORM_SECRET", "arn:aws:secretsmanager:eu-west-1:1:secret:p-AbCdEf", true),
             ("OWNPOST_SECRET_PREFIX", "my app/", false),
+            ("OWNPOST_ADMIN_CLAIM", "role=admin", true),
+            ("OWNPOST_ADMIN_CLAIM", "admin", false),
+            ("OWNPOST_ADMIN_CLAIM", "=admin", false),
+            ("OWNPOST_READER_CLAIM", "role=support", false),
             ("OWNPOST_TABLE", "own post", false),
             ("OWNPOST_DNS_SERVER", "127.0.0.1:5353", true),
             ("OWNPOST_DNS_SERVER", "localhost:5353", true),
