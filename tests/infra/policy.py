@@ -55,6 +55,10 @@ def probes(name):
         "put platform": ("secretsmanager:PutSecretValue", platform, {}),
         "forget platform": ("secretsmanager:DeleteSecret", platform, {}),
         "forget another stack's": ("secretsmanager:DeleteSecret", other, {}),
+        "create tokens": ("secretsmanager:CreateSecret", secret(f"{prefix}acme/tokens"), {}),
+        "put tokens": ("secretsmanager:PutSecretValue", secret(f"{prefix}acme/tokens"), {}),
+        "read tokens": (READ, secret(f"{prefix}acme/tokens"), stage("AWSCURRENT")),
+        "forget tokens": ("secretsmanager:DeleteSecret", secret(f"{prefix}acme/tokens"), {}),
         "open secret to others": ("secretsmanager:PutResourcePolicy", tenant, {}),
         "get row": ("dynamodb:GetItem", table, {}),
         "get rows": ("dynamodb:BatchGetItem", table, {}),
@@ -102,19 +106,23 @@ def probes(name):
     return asked
 
 
+TOKENS = {"create tokens", "put tokens", "read tokens"}
 # What each may do; everything else of the above must be denied.
 ROWS = {"get row", "get rows", "put row", "update row", "query index"}
 MAY = {
     "SettingsRole": ROWS
+    | TOKENS
+    | {"forget tokens"}
     | {"read current", "read previous", "read pending", "read by version"}
     | {"create secret", "put secret", "move label", "describe secret", "forget secret"}
     | {"send mail", "emit", "log of settings"},
     "RouterRole": {"get row", "put row", "send mail", "give up", "log of router"}
     | {"take events", "finish events", "count events"},
     "SenderRole": ROWS
+    | TOKENS
     | {"read current", "read platform", "send mail", "emit", "log of sender"}
     | {"take mail", "finish mail", "hide mail", "count mail"},
-    "MonitorRole": ROWS | {"query table", "read current", "send mail", "emit", "log of monitor"},
+    "MonitorRole": ROWS | TOKENS | {"query table", "read current", "send mail", "emit", "log of monitor"},
     "PublisherPolicy": {"pose as the product", "send event", "call router"},
 }
 WITH_KEY = {"key for secrets", "key for the table", "key for queues"}
