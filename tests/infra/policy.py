@@ -67,6 +67,7 @@ def probes(name):
         "delete row": ("dynamodb:DeleteItem", table, {}),
         "query table": ("dynamodb:Query", table, {}),
         "query index": ("dynamodb:Query", f"{table}/index/by_time", {}),
+        "query what is due": ("dynamodb:Query", f"{table}/index/by_due", {}),
         "scan table": ("dynamodb:Scan", table, {}),
         "delete table": ("dynamodb:DeleteTable", table, {}),
         "get other table's row": ("dynamodb:GetItem", f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/other", {}),
@@ -108,7 +109,7 @@ def probes(name):
 
 TOKENS = {"create tokens", "put tokens", "read tokens"}
 # What each may do; everything else of the above must be denied.
-ROWS = {"get row", "get rows", "put row", "update row", "query index"}
+ROWS = {"get row", "get rows", "put row", "update row", "query index", "query what is due"}
 MAY = {
     "SettingsRole": ROWS
     | TOKENS
@@ -121,8 +122,9 @@ MAY = {
     "SenderRole": ROWS
     | TOKENS
     | {"read current", "read platform", "send mail", "emit", "log of sender"}
-    | {"take mail", "finish mail", "hide mail", "count mail"},
-    "MonitorRole": ROWS | TOKENS | {"query table", "read current", "send mail", "emit", "log of monitor"},
+    | {"take mail", "finish mail", "hide mail", "count mail"}
+    | {"delete row", "query table"},
+    "MonitorRole": {"query what is due", "update row", "send mail", "log of monitor"},
     "PublisherPolicy": {"pose as the product", "send event", "call router"},
 }
 WITH_KEY = {"key for secrets", "key for the table", "key for queues"}
