@@ -207,8 +207,9 @@ async fn from_the_form_to_the_mailbox() {
     refusal(&cloud, &revision).await;
     mail_by_event(&cloud).await;
     one_bad_record(&cloud).await;
-    monitoring(&cloud);
+    monitoring(&cloud).await;
     platform_after_delete(&cloud).await;
+    forgetting(&cloud).await;
     no_secret_in_any_log(&cloud);
 }
 
@@ -333,10 +334,33 @@ async fn one_bad_record(cloud: &Cloud) {
     assert_eq!(cloud.mail_to("pia@example.org").await, "customer");
 }
 
-/// `monitor` finds the tenant. The time of the relay's first test is random.
-fn monitoring(cloud: &Cloud) {
-    let report = cloud.invoke("MonitorFunctionName", &json!({"source": "aws.events", "detail": {}}));
-    assert_eq!(report["tenants"], 1, "{report:#}\n{}", cloud.story());
+/// `monitor` puts a relay that is due on the queue, once.
+async fn monitoring(cloud: &Cloud) {
+    let effects = super::effects::effects(&cloud.emulator, &cloud.outputs);
+    let tenant = Tenant::new("acme").expect("a tenant");
+    effects.ledger.watch(&tenant, Timestamp::now()).await.expect("a relay that is due");
+    for relays in [1, 0] {
+        let report = cloud.invoke("MonitorFunctionName", &json!({"source": "aws.events", "detail": {}}));
+        let expected = json!({"mails": 0, "relays": relays, "failed": 0});
+        assert_eq!(report, expected, "{report:#}\n{}", cloud.story());
+    }
+}
+
+/// An operator has a tenant forgotten: the sender deletes its rows.
+async fn forgetting(cloud: &Cloud) {
+    let (_, list) = cloud.call(Some("acme"), "GET", "/deliveries", "");
+    assert_ne!(list["deliveries"], json!([]), "{list:#}");
+    let answer = cloud.invoke("SettingsFunctionName", &json!({"forgetTenant": "acme"}));
+    assert_eq!(answer, json!({"forgetting": "acme"}), "{answer:#}\n{}", cloud.story());
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (_, list) = cloud.call(Some("acme"), "GET", "/deliveries", "");
+        if list["deliveries"] == json!([]) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{list:#}\n{}", cloud.story());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// After `DELETE /smtp` mail is sent by the platform's own server. The event comes by a direct invocation.
