@@ -25,8 +25,8 @@ pub(crate) fn build() -> Result<()> {
         let _ = fs::remove_dir_all(folder);
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    compile(&work)?;
-    optimise(&package, &work, &dist)?;
+    compile("validator-wasm", "wasm", "validator_wasm", &work)?;
+    optimise(&package, &work.join("validator_wasm_bg.wasm"), &dist.join("validator.wasm"))?;
     tables(&work.join("tables.js"))?;
     locales(&package, &work.join("locales"))?;
     fs::create_dir(dist.join("locales"))?;
@@ -41,6 +41,7 @@ pub(crate) fn build() -> Result<()> {
         }
     }
     bundle(&package, &work, &dist)?;
+    objects(&package, &work, &dist.join("objects"))?;
     let beside =
         [("js/index.d.ts", "index.d.ts"), ("js/types.d.ts", "types.d.ts"), ("README.md", "README.md")];
     for (from, to) in beside {
@@ -55,19 +56,35 @@ pub(crate) fn build() -> Result<()> {
     manifest(&package, &dist)
 }
 
-/// Compiles the crate and generates its glue.
-fn compile(work: &Path) -> Result<()> {
+/// Builds the object API in a folder of its own, which a page loads only when it asks for it.
+fn objects(package: &Path, work: &Path, dist: &Path) -> Result<()> {
+    let work = work.join("objects");
+    for folder in [&work, dist] {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    compile("ownpost-objects", "objects", "ownpost_objects", &work)?;
+    optimise(package, &work.join("ownpost_objects_bg.wasm"), &dist.join("objects.wasm"))?;
+    fs::copy(package.join("js/objects/index.js"), work.join("index.js"))?;
+    fs::copy(package.join("js/objects/index.d.ts"), dist.join("index.d.ts"))?;
+    let mut esbuild = command("node");
+    esbuild.arg(package.join("node_modules/esbuild/bin/esbuild")).arg(work.join("index.js"));
+    esbuild.args(BUNDLED).arg(format!("--outfile={}", dist.join("index.js").display()));
+    run(&mut esbuild)
+}
+
+/// Compiles a crate, whose module has this name, in this profile, and generates its glue.
+fn compile(crate_name: &str, profile: &str, module: &str, work: &Path) -> Result<()> {
     run(cargo().args([
         "build",
         "--profile",
-        "wasm",
+        profile,
         "--package",
-        "validator-wasm",
+        crate_name,
         "--target",
         "wasm32-unknown-unknown",
     ]))?;
     Bindgen::new()
-        .input_path(root().join("target/wasm32-unknown-unknown/wasm/validator_wasm.wasm"))
+        .input_path(root().join(format!("target/wasm32-unknown-unknown/{profile}/{module}.wasm")))
         .bundler(true)?
         .typescript(false)
         .remove_name_section(true)
@@ -77,7 +94,7 @@ fn compile(work: &Path) -> Result<()> {
 }
 
 /// Runs Binaryen on the module, with only the features that every browser since 2021 has.
-fn optimise(package: &Path, work: &Path, dist: &Path) -> Result<()> {
+fn optimise(package: &Path, module: &Path, optimised: &Path) -> Result<()> {
     run(command("node")
         .arg(package.join("node_modules/binaryen/bin/wasm-opt"))
         .args([
@@ -96,9 +113,9 @@ fn optimise(package: &Path, work: &Path, dist: &Path) -> Result<()> {
             "--enable-reference-types",
             "--enable-multivalue",
         ])
-        .arg(work.join("validator_wasm_bg.wasm"))
+        .arg(module)
         .arg("-o")
-        .arg(dist.join("validator.wasm")))
+        .arg(optimised))
 }
 
 /// The locales in separate modules. English is part of the package's main file.
@@ -208,18 +225,13 @@ fn bundle(package: &Path, work: &Path, dist: &Path) -> Result<()> {
     for locale in loaded_locales() {
         esbuild.arg(format!("--external:./locales/{locale}.js"));
     }
-    esbuild
-        .args([
-            "--bundle",
-            "--format=esm",
-            "--target=es2022",
-            "--minify",
-            "--charset=utf8",
-            "--log-level=warning",
-        ])
-        .arg(format!("--outfile={}", dist.join("index.js").display()));
+    esbuild.args(BUNDLED).arg(format!("--outfile={}", dist.join("index.js").display()));
     run(&mut esbuild)
 }
+
+/// How esbuild makes one small module.
+const BUNDLED: [&str; 6] =
+    ["--bundle", "--format=esm", "--target=es2022", "--minify", "--charset=utf8", "--log-level=warning"];
 
 /// Removes comments and white space from the modules in `folder`, because a page without a bundler loads them
 /// unchanged.

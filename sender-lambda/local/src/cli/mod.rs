@@ -9,6 +9,7 @@ use ownpost_core::config::Config;
 use ownpost_i18n::Locale;
 
 mod input;
+mod inspect;
 mod local;
 mod logs;
 mod manual;
@@ -61,6 +62,8 @@ enum Command {
     Validate(ValidateArgs),
     /// Send one event through the given settings
     Send(SendArgs),
+    /// Read a received mail: did it come by the configured server, and does it prove who sent it?
+    Inspect(InspectArgs),
     /// Print the JSON Schemas of what Ownpost reads and writes
     Schema(SchemaArgs),
     /// Print the completions for a shell
@@ -161,6 +164,27 @@ struct SendArgs {
 }
 
 #[derive(Args)]
+#[command(after_help = "\
+Exit status: 0 no error among the findings, 1 some, 2 not a mail.
+
+Examples:
+  ownpost inspect mail.eml --settings settings.json
+  ownpost inspect - < header.txt")]
+struct InspectArgs {
+    /// The mail's source or header
+    #[arg(value_name = "FILE or -")]
+    file: PathBuf,
+    /// SmtpSettings as JSON: the server and the sender that it should be from
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// The Message-ID of the mail that it should be
+    #[arg(long, value_name = "ID")]
+    message_id: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
 struct SchemaArgs {
     /// One schema alone; all of them when absent
     name: Option<String>,
@@ -227,6 +251,7 @@ pub fn main() -> ExitCode {
             Command::Test(args) => test::run(&config, &args).await,
             Command::Send(args) => send::run(config, &args).await,
             Command::Validate(args) => validate::run(&config, &args),
+            Command::Inspect(args) => inspect::run(&args),
             Command::Schema(args) => schema::run(&args),
             Command::Completions(args) => manual::completions(&args),
             Command::Man(args) => manual::man(&args),
