@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use ownpost_domain::brand::{Brand, UnusableBrand};
 use ownpost_domain::outcome;
 use ownpost_smtp::{Network, NetworkOptions};
 use rustls::pki_types::CertificateDer;
@@ -34,6 +35,8 @@ pub struct Config {
     pub ehlo_name: Option<String>,
     /// `OWNPOST_TEMPLATES`: a folder that overrides templates.
     pub templates: Option<PathBuf>,
+    /// `OWNPOST_PRODUCT`: how mails name and brand the product.
+    pub product: Brand,
     /// `OWNPOST_DNS_SERVER`: host:port, for tests.
     pub dns_server: Option<SocketAddr>,
     /// `OWNPOST_RETRY_FOR`: how long a mail is tried before it fails, instead of [`Config::RETRY_FOR`].
@@ -119,6 +122,12 @@ impl Config {
         shared("OWNPOST_EXTRA_CA_FILE", "none", "PEM file of CAs trusted in addition to the public ones"),
         shared("OWNPOST_EHLO_NAME", "the own address as a literal", "the fully qualified host name for EHLO"),
         shared("OWNPOST_TEMPLATES", "none", "folder whose files override templates of mails"),
+        shared(
+            "OWNPOST_PRODUCT",
+            "no name",
+            "name and look of the product in mails: a file's path, or JSON with `name`, `url`, `settingsUrl`, `logoUrl`, \
+             `accentColor`, `supportUrl`, `postalAddress`, `footer`",
+        ),
         shared("OWNPOST_DNS_SERVER", "the system's", "address:port of the DNS server to ask"),
         shared("OWNPOST_RETRY_FOR", "48", "hours for which a mail is tried before it fails"),
         shared("OWNPOST_HOLD_FOR", "120", "hours for which a mail is held before it fails"),
@@ -154,6 +163,7 @@ impl Config {
             extra_ca_file: one(&get, "OWNPOST_EXTRA_CA_FILE", file)?,
             ehlo_name: one(&get, "OWNPOST_EHLO_NAME", ehlo_name)?,
             templates: one(&get, "OWNPOST_TEMPLATES", folder)?,
+            product: one(&get, "OWNPOST_PRODUCT", product)?.unwrap_or_default(),
             dns_server: one(&get, "OWNPOST_DNS_SERVER", socket)?,
             retry_for: one(&get, "OWNPOST_RETRY_FOR", hours)?,
             hold_for: one(&get, "OWNPOST_HOLD_FOR", hours)?,
@@ -321,6 +331,24 @@ fn file(text: &str) -> Parsed<PathBuf> {
 fn folder(text: &str) -> Parsed<PathBuf> {
     let path = PathBuf::from(text);
     if path.is_dir() { Ok(path) } else { Err(format!("there is no folder `{text}`")) }
+}
+
+/// The brand, as JSON or in a file.
+fn product(text: &str) -> Parsed<Brand> {
+    let json = json_or_file(text)?;
+    let brand: Brand = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+    let unusable = |found: UnusableBrand| format!("{}: {}", found.member, found.problem);
+    brand.check().map_err(unusable)?;
+    Ok(brand)
+}
+
+/// A value that is JSON itself, or the path of a file with it.
+fn json_or_file(text: &str) -> Parsed<String> {
+    if text.starts_with(['{', '[']) {
+        return Ok(text.to_owned());
+    }
+    std::fs::read_to_string(text)
+        .map_err(|error| format!("`{text}` is neither JSON nor a file that can be read: {error}"))
 }
 
 fn ehlo_name(text: &str) -> Parsed<String> {

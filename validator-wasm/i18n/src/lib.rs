@@ -26,7 +26,7 @@ mod catalogue;
 mod inspections;
 mod issues;
 
-pub use catalogue::{Catalogue, FailureText, TestMail, catalogue};
+pub use catalogue::{Catalogue, FailureText, catalogue};
 pub use inspections::inspection;
 pub use issues::issue;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::shared_state::{self, Change};
-use super::{App, emit};
+use super::{App, alert, emit};
 use crate::effects::{Emitted, Result};
 
 /// The ledger's key of [`Seen`].
@@ -48,6 +48,7 @@ pub(super) async fn note(
         let detail =
             json!({"tenant": tenant, "host": host, "notAfter": not_after, "days": days, "sha256": sha256});
         emit(app, &[Emitted { detail_type: "Certificate Expiring", detail }]).await;
+        alert::certificate_expiring(app, tenant, host, not_after, days).await;
     }
     Ok(())
 }

@@ -70,7 +70,7 @@ impl App {
         effects: Effects,
         relays: Arc<dyn Relays>,
     ) -> Result<Self, ConfigError> {
-        let templates = Templates::new(config.templates.as_deref())?;
+        let templates = Templates::new(config.templates.as_deref(), config.product.clone())?;
         Ok(Self {
             config,
             relays,

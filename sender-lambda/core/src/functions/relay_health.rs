@@ -93,7 +93,7 @@ pub(super) async fn observe(
         Change::Write(Some(after), None, announced)
     });
     match observed.await {
-        Ok(Some(Some((health, change)))) => announce(app, tenant, host, &health, change).await,
+        Ok(Some(Some((health, change)))) => announce(app, tenant, host, &health, change, failure).await,
         Ok(Some(None)) => {}
         Ok(None) => tracing::warn!(%tenant, "relay health not written: others write it all the time"),
         Err(error) => tracing::warn!(%tenant, %error, "relay health not written"),
@@ -116,7 +116,14 @@ pub(crate) async fn reset(app: &App, tenant: &Tenant, revision: &Revision) -> bo
     false
 }
 
-async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, change: StatusChange) {
+async fn announce(
+    app: &App,
+    tenant: &Tenant,
+    host: &str,
+    health: &Health,
+    change: StatusChange,
+    failure: Option<&Failure>,
+) {
     let detail = json!({
         "tenant": tenant, "host": host, "revision": health.revision, "since": health.since,
         "code": health.code, "message": health.message,
@@ -125,11 +132,13 @@ async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, chang
         StatusChange::Unhealthy => {
             tracing::warn!(%tenant, host, code = health.code, "relay unhealthy");
             emit(app, &[Emitted { detail_type: "Relay Unhealthy", detail }]).await;
-            alert::raise(app, tenant, host, health).await;
+            alert::raise(app, tenant, host, health, failure).await;
         }
         StatusChange::Recovered => {
             tracing::info!(%tenant, host, "relay recovered");
             emit(app, &[Emitted { detail_type: "Relay Recovered", detail }]).await;
+            // First, while the mail that it counts is still held.
+            alert::recovered(app, tenant, host, health).await;
             if let Err(error) = task_queue::release(app, tenant).await {
                 tracing::warn!(%tenant, %error, "held mail not released");
             }

@@ -17,7 +17,7 @@ use ownpost_smtp::ProbeOptions;
 use crate::effects::{Filter, Order, Result};
 use crate::functions::relay_health::Admitted;
 use crate::functions::{App, active_settings, alert, certificate, later, random_bits, relay_health, router};
-use crate::mail::test_message;
+use crate::mail::test_message::{self, TestRun};
 
 /// A relay that no mail has passed for so long is idle.
 const IDLE: SignedDuration = SignedDuration::from_hours(24);
@@ -79,7 +79,10 @@ async fn test(app: &App, tenant: &Tenant) -> Result<()> {
     if admitted == Admitted::Closed {
         return Ok(());
     }
-    let test_mail = test_message::build(settings, None, "en", (app.now)(), random_bits());
+    let now = (app.now)();
+    let run =
+        TestRun { settings, recipient: None, started_by: None, locale: "en", now, unique: random_bits() };
+    let test_mail = test_message::build(&run, &app.templates);
     let options = ProbeOptions { recipient: None, test_mail, deadline: DEADLINE, look_for_fix: false };
     let report = app.relays.probe(settings, &options, &mut |_| {}).await;
     learn(app, tenant, revision, settings, &report).await
