@@ -13,7 +13,10 @@ pub fn run(data: &[u8]) {
         message_id: known(4, "<evt1@acme.example>"),
     };
     let report = inspect(mail, &expected, ["en", "fr", "nl", "de", "es"][usize::from(choice >> 4) % 5]);
-    assert_eq!(report, inspect(mail, &expected, ["en", "fr", "nl", "de", "es"][usize::from(choice >> 4) % 5]));
+    assert_eq!(
+        report,
+        inspect(mail, &expected, ["en", "fr", "nl", "de", "es"][usize::from(choice >> 4) % 5])
+    );
     assert!(report.hops.len() <= 100);
     assert!(report.relay_hop.is_none_or(|hop| hop < report.hops.len()));
     assert!(report.via_relay != ViaRelay::Yes || report.relay_hop.is_some());
@@ -22,7 +25,8 @@ pub fn run(data: &[u8]) {
     assert!(report.findings.is_sorted_by_key(|finding| finding.severity));
     let shown = [&report.message_id, &report.from, &report.return_path].into_iter().flatten();
     let of_hops = report.hops.iter().flat_map(|hop| [&hop.from, &hop.by, &hop.with, &hop.at]).flatten();
-    let of_results = report.authentication.iter().flat_map(|found| [&found.spf, &found.dkim, &found.dmarc, &found.by]);
+    let of_results =
+        report.authentication.iter().flat_map(|found| [&found.spf, &found.dkim, &found.dmarc, &found.by]);
     for text in shown.chain(of_hops).chain(of_results.flatten()) {
         assert!(text.chars().count() <= 255 && !text.contains(char::is_control), "{text:?}");
     }
