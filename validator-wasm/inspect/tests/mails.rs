@@ -18,14 +18,16 @@ struct Mail {
 fn mails() -> Vec<Mail> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mails");
     let files = fs::read_dir(folder).expect("the folder of mails").map(|entry| entry.expect("a file").path());
-    let mut mails: Vec<_> =
-        files.filter(|file| file.extension().is_some_and(|end| end == "txt")).map(read).collect();
+    let mut mails: Vec<_> = files
+        .filter(|file| file.extension().is_some_and(|end| end == "txt"))
+        .map(|file| read(&file))
+        .collect();
     mails.sort_by(|one, other| one.name.cmp(&other.name));
     mails
 }
 
-fn read(file: PathBuf) -> Mail {
-    let text = fs::read(&file).expect("a mail");
+fn read(file: &Path) -> Mail {
+    let text = fs::read(file).expect("a mail");
     let end = text.windows(5).position(|part| part == b"\n---\n").expect("a line of --- behind the head");
     let head = String::from_utf8(text[..end].to_vec()).expect("UTF-8");
     let lines = head.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(": "));
