@@ -58,6 +58,7 @@ fn row(tenant: &Tenant, event: &str, recipient: &str, queued: i64) -> Delivery {
         updated_at: at(queued),
         next_attempt_at: None,
         retry_until: at(queued + 3600),
+        ticket: None,
         hold_until: at(queued + 7200),
         waits_for: None,
         not_after: None,
@@ -124,6 +125,15 @@ pub async fn secrets(secrets: &dyn Secrets, run: &str) {
     assert!(secrets.promote(&acme, &one, Some(&two)).await.expect("promote"));
     assert_eq!(labels(secrets, &acme).await, [Some(one.clone()), Some(two.clone()), None]);
     assert_eq!(label(secrets, &acme, SecretStage::Current).await, Some((one.clone(), "first".into())));
+
+    assert!(secrets.tokens(&acme).await.expect("tokens").is_none(), "no tokens yet");
+    for document in ["tokens", "other tokens"] {
+        secrets.put_tokens(&acme, document).await.expect("put tokens");
+        let stored = secrets.tokens(&acme).await.expect("tokens").expect("are there");
+        assert_eq!(stored.as_str(), document, "the last ones");
+    }
+    assert_eq!(labels(secrets, &acme).await, [Some(one.clone()), Some(two.clone()), None], "no label moved");
+    assert!(secrets.tokens(&other).await.expect("tokens").is_none(), "another tenant has none");
 
     assert_eq!(labels(secrets, &other).await, [None, None, None], "another tenant has no version");
     assert!(secrets.get_revision(&other, &one).await.expect("get").is_none());

@@ -233,6 +233,7 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<C
         recipient,
         test_mail,
         deadline: Duration::from_secs(dialogue.get("deadline").map_or(60, |s| s.parse().unwrap())),
+        owner: ownpost_smtp::token_store::TokenOwner::default(),
         look_for_fix: dialogue.get("fix").is_some(),
     };
     let mut told = Vec::new();
@@ -394,7 +395,7 @@ async fn dialogues() {
             let dialogue = Dialogue::read(&path);
             let server = Scripted::start(&dialogue.script, Arc::clone(&certificates)).await;
             if dialogue.get("mode") == Some("send") {
-                check_send(&dialogue, &server, &certificates).await;
+                Box::pin(check_send(&dialogue, &server, &certificates)).await;
             } else {
                 check_test(&dialogue, &server, &certificates).await;
             }

@@ -80,6 +80,11 @@ pub trait Secrets: Send + Sync {
     /// Deletes all versions of the tenant's document at once and for ever, whatever labels they have. Nothing to delete is
     /// no error. For a moment afterwards the store may refuse to keep new ones: a transient error.
     async fn forget(&self, tenant: &Tenant) -> Result<()>;
+    /// The document of the tokens that a provider has given for the tenant's grants: a secret of its own beside the settings,
+    /// without revisions. `None` when there is none.
+    async fn tokens(&self, tenant: &Tenant) -> Result<Option<Zeroizing<String>>>;
+    /// Stores that document in place of the one before.
+    async fn put_tokens(&self, tenant: &Tenant, document: &str) -> Result<()>;
     /// The platform's own document, by the operator's secret name; `None` when none is set.
     async fn platform(&self) -> Result<Option<StoredVersion>>;
 }

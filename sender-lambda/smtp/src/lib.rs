@@ -31,6 +31,7 @@ pub mod redact;
 pub mod reply;
 mod session;
 mod tls;
+pub mod token_store;
 mod tokens;
 mod transaction;
 mod transcript;
@@ -70,6 +71,8 @@ pub struct ProbeOptions<'a> {
     pub test_mail: Option<TestMail>,
     /// The time that the whole test has, from its start.
     pub deadline: Duration,
+    /// Whose tokens it signs in with.
+    pub owner: token_store::TokenOwner<'a>,
     /// Whether to look for a combination of port and security that works, when this one does not.
     pub look_for_fix: bool,
 }
@@ -88,6 +91,12 @@ pub trait BeforeCommit: Send + Sync {
     /// rest of the batch is left out. From its commit on a mail takes up to [`Timeouts::data`] and [`Timeouts::done`].
     fn deadline_passed(&self) -> bool {
         false
+    }
+
+    /// Whether a connection that is still of use after the batch is kept for the next one. If not it ends with QUIT: the
+    /// relay counts it as long as it is open.
+    fn keeps_connection(&self) -> bool {
+        true
     }
 }
 

@@ -27,6 +27,7 @@ pub mod sender;
 mod shared_state;
 mod task_queue;
 mod tasks;
+mod tokens;
 
 /// A clock: gives the current time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -43,10 +44,11 @@ pub struct App {
     pub now: Clock,
     /// The templates of mails.
     pub templates: Templates,
-    /// A random name of this process, under which it holds connection leases.
     /// Whether the process is about to end.
     stopping: AtomicBool,
+    /// A random name of this process, under which it holds seats at relays.
     process: String,
+    idle_seats: sender::Idle,
     cache: active_settings::Cache,
 }
 
@@ -56,7 +58,8 @@ impl App {
     /// # Errors
     /// A file that the configuration names cannot be read (CA file, templates).
     pub fn new(config: Config, effects: Effects) -> Result<Self, ConfigError> {
-        let network = Arc::new(config.network()?);
+        let store = tokens::shared(&effects, Arc::new(Timestamp::now), &process_name());
+        let network = Arc::new(config.network()?.with_token_store(store));
         let relays = Arc::new(Smtp { pool: Pool::new(network.clone()), network });
         Self::with_relays(config, effects, relays)
     }
@@ -79,6 +82,7 @@ impl App {
             templates,
             stopping: AtomicBool::new(false),
             process: process_name(),
+            idle_seats: sender::Idle::default(),
             cache: active_settings::Cache::default(),
         })
     }
@@ -163,7 +167,7 @@ async fn emit(app: &App, events: &[Emitted]) {
 }
 
 fn process_name() -> String {
-    let mut bytes = [0; 8];
+    let mut bytes = [0; 4];
     // Two processes of one name share what each thinks its own: fewer connections, not more.
     let _ = getrandom::fill(&mut bytes);
     ownpost_domain::delivery::hex(&bytes)

@@ -38,6 +38,7 @@ struct State {
     calls: HashMap<&'static str, u64>,
     platform: Option<StoredVersion>,
     secrets: HashMap<Tenant, Versions>,
+    tokens: HashMap<Tenant, Zeroizing<String>>,
     events: HashMap<(Tenant, String), Vec<u8>>,
     rows: HashMap<(Tenant, DeliveryId), Versioned<Delivery>>,
     states: HashMap<(Tenant, String), (Versioned<Value>, Option<Timestamp>)>,
@@ -253,7 +254,18 @@ impl Secrets for Memory {
     }
 
     async fn forget(&self, tenant: &Tenant) -> Result<()> {
-        self.enter("secrets.forget")?.secrets.remove(tenant);
+        let mut state = self.enter("secrets.forget")?;
+        state.secrets.remove(tenant);
+        state.tokens.remove(tenant);
+        Ok(())
+    }
+
+    async fn tokens(&self, tenant: &Tenant) -> Result<Option<Zeroizing<String>>> {
+        Ok(self.enter("secrets.tokens")?.tokens.get(tenant).cloned())
+    }
+
+    async fn put_tokens(&self, tenant: &Tenant, document: &str) -> Result<()> {
+        self.enter("secrets.put_tokens")?.tokens.insert(tenant.clone(), Zeroizing::new(document.to_owned()));
         Ok(())
     }
 

@@ -12,6 +12,7 @@ mod input;
 mod inspect;
 mod local;
 mod logs;
+mod mails;
 mod manual;
 pub mod schema;
 mod send;
@@ -64,6 +65,9 @@ enum Command {
     Send(SendArgs),
     /// Read a received mail: did it come by the configured server, and does it prove who sent it?
     Inspect(InspectArgs),
+    /// Check templates of mails, and look at mails before anybody gets them
+    #[command(subcommand)]
+    Mails(MailsCommand),
     /// Print the JSON Schemas of what Ownpost reads and writes
     Schema(SchemaArgs),
     /// Print the completions for a shell
@@ -163,6 +167,49 @@ struct SendArgs {
     json: bool,
 }
 
+#[derive(Subcommand)]
+enum MailsCommand {
+    /// Check the templates of a folder: every type in every language, with all data, none and hostile data
+    Check(MailsCheckArgs),
+    /// Write one mail as it would be sent
+    Render(MailsRenderArgs),
+}
+
+#[derive(Args)]
+#[command(after_help = "Exit status: 0 no error, 1 some, 2 the folder cannot be read.")]
+struct MailsCheckArgs {
+    /// The folder, as OWNPOST_TEMPLATES names it
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Templates and brand come from OWNPOST_TEMPLATES and OWNPOST_PRODUCT.
+
+Exit status: 0 written, 1 a template fails, 2 the input cannot be used.
+
+Examples:
+  ownpost mails render comment.created --locale fr
+  ownpost mails render task.due --data data.json --out /tmp/mails")]
+struct MailsRenderArgs {
+    /// The event's type, such as comment.created
+    #[arg(value_name = "TYPE")]
+    kind: String,
+    /// The recipient's language
+    #[arg(long, value_name = "L", default_value = "en")]
+    locale: String,
+    /// An event, or its `data`, as JSON; without it, an example of every member
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// A folder for the mail as .eml, .html and .txt; without it, the message goes to standard output
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
 #[derive(Args)]
 #[command(after_help = "\
 Exit status: 0 no error among the findings, 1 some, 2 not a mail.
@@ -252,6 +299,8 @@ pub fn main() -> ExitCode {
             Command::Send(args) => send::run(config, &args).await,
             Command::Validate(args) => validate::run(&config, &args),
             Command::Inspect(args) => inspect::run(&args),
+            Command::Mails(MailsCommand::Check(args)) => mails::run_check(&args),
+            Command::Mails(MailsCommand::Render(args)) => mails::run_render(&config, &args),
             Command::Schema(args) => schema::run(&args),
             Command::Completions(args) => manual::completions(&args),
             Command::Man(args) => manual::man(&args),

@@ -7,6 +7,7 @@ use ownpost_domain::limits::{Limit, TESTS_PER_TARGET, TESTS_PER_TENANT};
 use ownpost_domain::settings::Settings;
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::ProbeOptions;
+use ownpost_smtp::token_store::TokenOwner;
 use serde_json::json;
 
 use super::answer::{Answered, Response, json, problem, problem_for};
@@ -14,7 +15,7 @@ use super::explain::explain;
 use super::{Call, Progress};
 use crate::functions::active_settings::{self, Active};
 use crate::functions::random_bits;
-use crate::functions::shared_state::{self, Tokens};
+use crate::functions::shared_state::{self, Token};
 use crate::mail::test_message::{self, TestRun};
 use crate::wire::settings::{CheckedDraft, check};
 use crate::wire::test_report::TestReport;
@@ -68,7 +69,9 @@ pub(super) async fn probe(
         unique: random_bits(),
     };
     let test_mail = test_message::build(&run, &call.app.templates);
-    let options = ProbeOptions { recipient, test_mail, deadline: DEADLINE, look_for_fix: true };
+    // Whether they are active already is not asked: a draft's tokens are taken over when a mail needs them.
+    let owner = TokenOwner { tenant: Some(call.tenant.as_str()), draft: true };
+    let options = ProbeOptions { recipient, test_mail, deadline: DEADLINE, look_for_fix: true, owner };
     let mut no_progress = |_| {};
     let progress = progress.unwrap_or(&mut no_progress);
     let probe = call.app.relays.probe(settings, &options, &mut |stage| progress(json!(stage))).await;
@@ -84,15 +87,15 @@ pub(super) async fn count_test(call: &Call<'_>, settings: &Settings) -> Answered
 }
 
 async fn count(call: &Call<'_>, tenant: &Tenant, key: &str, limit: Limit, of: &str) -> Answered<()> {
-    let (detail, wait) = match shared_state::take(call.app, tenant, key, limit, 1).await? {
-        Tokens::Taken(_) => return Ok(()),
-        Tokens::NoneFor(wait) => {
+    let (detail, wait) = match shared_state::take(call.app, tenant, key, limit).await? {
+        Token::Taken => return Ok(()),
+        Token::NoneFor(wait) => {
             let (burst, minutes) = (limit.burst, limit.period.as_secs() / 60);
             let detail =
                 format!("At most {burst} tests{of} in {minutes} minutes. Wait a little, then try again.");
             (detail, wait)
         }
-        Tokens::Contended => {
+        Token::Contended => {
             ("Others are testing at this moment. Try again.".to_owned(), Duration::from_secs(1))
         }
     };
