@@ -88,6 +88,8 @@ pub fn preview(
         category,
         kind: kind.to_owned(),
         recipients: vec![recipient.clone()],
+        unusable: Vec::new(),
+        not_after: None,
         reply_to: None,
         thread: None,
         data,

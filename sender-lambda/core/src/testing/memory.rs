@@ -118,6 +118,11 @@ impl Memory {
         self.lock().platform = None;
     }
 
+    /// Loses an event's document, as the end of its time does.
+    pub fn lose_event(&self, tenant: &Tenant, event: &str) {
+        self.lock().events.remove(&(tenant.clone(), event.to_owned()));
+    }
+
     /// How often an operation (`secrets.get`, …) was called.
     pub fn calls(&self, operation: &str) -> u64 {
         self.lock().calls.get(operation).copied().unwrap_or_default()
@@ -276,7 +281,13 @@ impl Secrets for Memory {
 
 #[async_trait]
 impl Ledger for Memory {
-    async fn put_event(&self, tenant: &Tenant, event: &str, document: &[u8]) -> Result<bool> {
+    async fn put_event(
+        &self,
+        tenant: &Tenant,
+        event: &str,
+        document: &[u8],
+        _keep_until: Timestamp,
+    ) -> Result<bool> {
         let mut state = self.enter("ledger.put_event")?;
         let key = (tenant.clone(), event.to_owned());
         let new = !state.events.contains_key(&key);
@@ -286,6 +297,18 @@ impl Ledger for Memory {
 
     async fn get_event(&self, tenant: &Tenant, event: &str) -> Result<Option<Vec<u8>>> {
         Ok(self.enter("ledger.get_event")?.events.get(&(tenant.clone(), event.to_owned())).cloned())
+    }
+
+    async fn keep_event(&self, _tenant: &Tenant, _event: &str, _until: Timestamp) -> Result<()> {
+        self.enter("ledger.keep_event").map(drop)
+    }
+
+    async fn replace_event(&self, tenant: &Tenant, event: &str, before: &[u8], after: &[u8]) -> Result<bool> {
+        let mut state = self.enter("ledger.replace_event")?;
+        let stored = state.events.get_mut(&(tenant.clone(), event.to_owned()));
+        let Some(stored) = stored.filter(|stored| *stored == before) else { return Ok(false) };
+        *stored = after.to_vec();
+        Ok(true)
     }
 
     async fn insert(&self, row: &Delivery) -> Result<bool> {
@@ -421,6 +444,15 @@ impl Ledger for Memory {
         let known = state.watched.entry(tenant.clone()).or_insert(at);
         *known = at.min(*known);
         Ok(())
+    }
+
+    async fn forget_some(&self, tenant: &Tenant) -> Result<bool> {
+        let mut state = self.enter("ledger.forget_some")?;
+        state.events.retain(|(owner, _), _| owner != tenant);
+        state.rows.retain(|(owner, _), _| owner != tenant);
+        state.states.retain(|(owner, _), _| owner != tenant);
+        state.watched.remove(tenant);
+        Ok(false)
     }
 }
 

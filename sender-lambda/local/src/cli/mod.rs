@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use ownpost_core::config::Config;
+use ownpost_domain::tenant::Tenant;
 use ownpost_i18n::Locale;
 
 mod input;
@@ -91,6 +92,13 @@ struct LocalArgs {
     /// Copy the folder's database into this new file and end; another ownpost may be running in the folder
     #[arg(long, value_name = "FILE", conflicts_with = "port")]
     backup: Option<PathBuf>,
+    /// Delete everything that is kept of this tenant and end; no other ownpost may be running in the folder
+    #[arg(long, value_name = "NAME", value_parser = tenant, conflicts_with_all = ["port", "backup"])]
+    forget_tenant: Option<Tenant>,
+}
+
+fn tenant(name: &str) -> Result<Tenant, String> {
+    Tenant::new(name).map_err(|error| error.to_string())
 }
 
 #[derive(Args)]
