@@ -47,6 +47,10 @@ test('the reports are in the asked language', () => {
 test('whatever comes in, a report goes out, and the next one is right', () => {
   const cyclic = {};
   cyclic.sender = cyclic;
+  const revoked = Proxy.revocable({}, {});
+  revoked.revoke();
+  const moved = new Uint8Array(8);
+  structuredClone(moved.buffer, { transfer: [moved.buffer] });
   const hostile = [
     undefined,
     null,
@@ -70,6 +74,8 @@ test('whatever comes in, a report goes out, and the next one is right', () => {
         throw new Error('no');
       },
     },
+    revoked.proxy,
+    moved,
     { __proto__: { sender: 'x@y.example' } },
     new Uint8Array(3 << 20),
     'x'.repeat(3 << 20),

@@ -52,7 +52,12 @@ function member(object, name) {
 
 /** @param {unknown} message */
 function octets(message) {
-  if (message instanceof Uint8Array) return message.subarray(0, LARGEST_MAIL + 1);
+  try {
+    if (message instanceof Uint8Array) return message.subarray(0, LARGEST_MAIL + 1);
+  } catch {
+    // A proxy that refuses, or bytes that went to another thread.
+    return new Uint8Array();
+  }
   return new TextEncoder().encode(text(message, LARGEST_MAIL + 1));
 }
 
