@@ -15,5 +15,6 @@ pub mod report;
 pub mod route;
 pub mod secret;
 pub mod settings;
+pub mod shown;
 pub mod tenant;
 pub mod timeline;

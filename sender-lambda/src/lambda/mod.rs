@@ -59,7 +59,7 @@ impl Function {
         match self {
             Self::Settings => {
                 let handle = |event: LambdaEvent<http::HttpEvent>| async move {
-                    Ok::<_, Error>(http::answer(app, &event.payload).await)
+                    Ok::<_, Error>(http::answer(app, event.payload).await)
                 };
                 lambda_runtime::run(service_fn(handle)).await
             }
