@@ -123,7 +123,13 @@ async fn look_after(app: &App, tenant: &Tenant) -> Result<(bool, usize)> {
         return Ok((false, expired));
     }
     let test_mail = test_message::build(settings, None, "en", now, random_bits());
-    let options = ProbeOptions { recipient: None, test_mail, deadline: DEADLINE, look_for_fix: false };
+    let options = ProbeOptions {
+        recipient: None,
+        test_mail,
+        deadline: DEADLINE,
+        look_for_fix: false,
+        before_dial: None,
+    };
     let report = app.relays.probe(settings, &options, &mut |_| {}).await;
     learn(app, tenant, revision, settings, &health, &report).await?;
     Ok((true, expired))

@@ -55,7 +55,8 @@ pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
     };
     let recipient = args.to.as_deref();
     let test_mail = test_message::build(&settings, recipient, locale, Timestamp::now(), random_bits());
-    let options = ProbeOptions { recipient, test_mail, deadline: DEADLINE, look_for_fix: true };
+    let options =
+        ProbeOptions { recipient, test_mail, deadline: DEADLINE, look_for_fix: true, before_dial: None };
     let report = if args.output.json {
         let found = probe(&network, &settings, &options, &mut |_| {}).await;
         let report = explain(found, &settings, recipient, locale);
