@@ -7,11 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ownpost_core::effects::{
-    EffectError, Emitted, Events, Filter, Ledger, Order, Queue, QueueMessage, SecretStage, Secrets,
-    StoredVersion, Versioned,
+    Due, DueKind, EffectError, Emitted, Events, Filter, Ledger, Order, Queue, QueueMessage, SecretStage,
+    Secrets, StoredVersion, Versioned,
 };
 use ownpost_domain::category::Category;
 use ownpost_domain::delivery::{Delivery, DeliveryId, Revision, Status};
+use ownpost_domain::due;
 use ownpost_domain::tenant::Tenant;
 use serde_json::json;
 
@@ -57,6 +58,9 @@ fn row(tenant: &Tenant, event: &str, recipient: &str, queued: i64) -> Delivery {
         updated_at: at(queued),
         next_attempt_at: None,
         retry_until: at(queued + 3600),
+        hold_until: at(queued + 7200),
+        waits_for: None,
+        not_after: None,
         attempts: Vec::new(),
     }
 }
@@ -137,13 +141,14 @@ pub async fn secrets(secrets: &dyn Secrets, run: &str) {
     assert_eq!(labels(secrets, &acme).await, [Some(one), None, None]);
 }
 
-/// Events, rows, lists, states and the list of tenants.
+/// Events, rows, lists, states and what is due.
 pub async fn ledger(ledger: &dyn Ledger, run: &str) {
     events_of_rows(ledger, run).await;
     rows(ledger, run).await;
     lists(ledger, run).await;
     states(ledger, run).await;
-    tenants(ledger, run).await;
+    due_rows(ledger, run).await;
+    watched_relays(ledger, run).await;
 }
 
 async fn events_of_rows(ledger: &dyn Ledger, run: &str) {
@@ -298,23 +303,84 @@ async fn states(ledger: &dyn Ledger, run: &str) {
     assert_eq!(state(&acme, at(11)).await.map(|state| state.value), Some(first));
 }
 
-async fn tenants(ledger: &dyn Ledger, run: &str) {
-    let names = ["a", "b", "c"].map(|name| tenant(run, name));
-    for name in [&names[1], &names[2], &names[0], &names[1]] {
-        ledger.add_tenant(name).await.expect("add_tenant");
+/// What is due of this tenant before this time: in the order of each shard, with the entries as they are.
+async fn due_of(ledger: &dyn Ledger, tenant: &Tenant, before: Timestamp) -> Vec<Due> {
+    let mut found = Vec::new();
+    for shard in 0..due::SHARDS {
+        let page = ledger.due(shard, before, 1000).await.expect("due");
+        assert!(page.is_sorted_by_key(|due| due.at), "the longest due first: {page:?}");
+        // Other runs may have entries in the same installation.
+        found.extend(page.into_iter().filter(|due| match &due.what {
+            DueKind::Row(owner, _) | DueKind::Relay(owner) => owner == tenant,
+        }));
     }
-    // Other runs may have added tenants to the same installation.
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let page = ledger.tenants(after.as_ref(), 2).await.expect("tenants");
-        assert!(page.len() <= 2, "a page is within its limit");
-        let Some(last) = page.last() else { break };
-        after = Some(last.clone());
-        found.extend(page);
+    found
+}
+
+async fn due_rows(ledger: &dyn Ledger, run: &str) {
+    let acme = tenant(run, "due");
+    let hour = 3600;
+    let mut row = row(&acme, "e1", "jan@example.org", 0);
+    row.hold_until = at(100 * hour);
+    assert_eq!(ledger.insert(&row).await, Ok(true));
+    assert_eq!(due_of(ledger, &acme, at(0)).await, [], "not yet");
+    let found = due_of(ledger, &acme, at(hour)).await;
+    let [entry] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(entry.what, DueKind::Row(acme.clone(), row.id.clone()));
+    assert_eq!(Some(entry.at), due::at(&row));
+
+    // Of two that have read the same entry, one moves it. The row does not change.
+    assert_eq!(ledger.postpone(entry, at(5 * hour)).await, Ok(true));
+    assert_eq!(ledger.postpone(entry, at(5 * hour)).await, Ok(false), "it has moved");
+    assert_eq!(due_of(ledger, &acme, at(hour)).await, []);
+    assert_eq!(due_of(ledger, &acme, at(6 * hour)).await.len(), 1);
+    assert_eq!(ledger.get(&acme, &row.id).await, Ok(Some(Versioned { value: row.clone(), version: 1 })));
+
+    // Each write of the row moves its entry, whatever was there.
+    row.status = Status::Deferred;
+    row.next_attempt_at = Some(at(2 * hour));
+    assert_eq!(ledger.update(&row, 1).await, Ok(true));
+    assert_eq!(due_of(ledger, &acme, at(hour)).await, []);
+    assert_eq!(due_of(ledger, &acme, at(3 * hour)).await.len(), 1);
+    row.status = Status::Sent;
+    assert_eq!(ledger.update(&row, 2).await, Ok(true));
+    assert_eq!(due_of(ledger, &acme, at(1000 * hour)).await, [], "a final row is never due");
+    assert_eq!(ledger.postpone(entry, at(5 * hour)).await, Ok(false), "nor can it become so");
+    let nothing = Due { what: DueKind::Row(acme.clone(), DeliveryId::from_external("dlv_0")), at: at(1) };
+    assert_eq!(ledger.postpone(&nothing, at(2)).await, Ok(false));
+
+    let mut rows = Vec::new();
+    for number in 0..40 {
+        let row = self::row(&acme, "e2", &format!("r{number}@example.org"), number * hour);
+        assert_eq!(ledger.insert(&row).await, Ok(true));
+        rows.push(DueKind::Row(acme.clone(), row.id));
     }
-    assert!(found.is_sorted(), "in order: {found:?}");
-    let ours: Vec<_> = found.into_iter().filter(|name| names.contains(name)).collect();
-    assert_eq!(ours, names, "each tenant once");
+    let mut found: Vec<DueKind> =
+        due_of(ledger, &acme, at(100 * hour)).await.into_iter().map(|due| due.what).collect();
+    found.sort();
+    rows.sort();
+    assert_eq!(found, rows, "every row once, in whichever shard");
+}
+
+async fn watched_relays(ledger: &dyn Ledger, run: &str) {
+    let acme = tenant(run, "watched");
+    let times = async |before| {
+        let found = due_of(ledger, &acme, before).await;
+        assert!(found.iter().all(|due| due.what == DueKind::Relay(acme.clone())), "{found:?}");
+        found.into_iter().map(|due| due.at).collect::<Vec<_>>()
+    };
+    assert_eq!(times(at(1000)).await, []);
+    ledger.watch(&acme, at(500)).await.expect("watch");
+    assert_eq!(times(at(500)).await, [], "not before its time");
+    assert_eq!(times(at(501)).await, [at(500)]);
+    ledger.watch(&acme, at(900)).await.expect("watch");
+    assert_eq!(times(at(1000)).await, [at(500)], "it is due sooner");
+    ledger.watch(&acme, at(100)).await.expect("watch");
+    assert_eq!(times(at(1000)).await, [at(100)]);
+    let entry = Due { what: DueKind::Relay(acme.clone()), at: at(100) };
+    assert_eq!(ledger.postpone(&entry, at(2000)).await, Ok(true));
+    assert_eq!(ledger.postpone(&entry, at(3000)).await, Ok(false), "it has moved");
+    assert_eq!((times(at(1000)).await, times(at(2001)).await), (vec![], vec![at(2000)]));
 }
 
 /// Sending and hiding messages, and the visibility timeout.

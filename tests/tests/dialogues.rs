@@ -30,8 +30,10 @@ use base64::Engine as _;
 use jiff::Timestamp;
 use ownpost_core::config::Config;
 use ownpost_core::functions::api::explain::explain;
-use ownpost_core::mail::test_message;
+use ownpost_core::mail::templates::Templates;
+use ownpost_core::mail::test_message::{self, TestRun};
 use ownpost_core::wire::test_report::TestReport;
+use ownpost_domain::brand::Brand;
 use ownpost_domain::category::Routing;
 use ownpost_domain::failure::FailureCode;
 use ownpost_domain::report::StageStatus;
@@ -217,7 +219,16 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<C
     let settings = dialogue.settings(port, token_port, certificates);
     let network = dialogue.network(&[port, elsewhere, token_port], dns, certificates);
     let recipient = dialogue.get("to");
-    let test_mail = test_message::build(&settings, recipient, "en", Timestamp::now(), 1);
+    let run = TestRun {
+        settings: &settings,
+        recipient,
+        started_by: None,
+        locale: "en",
+        now: Timestamp::now(),
+        unique: 1,
+    };
+    let templates = Templates::new(None, Brand::default()).unwrap();
+    let test_mail = test_message::build(&run, &templates);
     let options = ProbeOptions {
         recipient,
         test_mail,

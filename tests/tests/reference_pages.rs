@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ownpost_core::config::{Config, Variable};
+use ownpost_core::mail::catalogue::{FIELDS, Field, Kind, MailType, TYPES};
 use ownpost_core::wire::event::EventCode;
 use ownpost_core::wire::http::{Problem, ProblemCode};
 use ownpost_domain::failure::{FailureCode, Verdict};
@@ -30,6 +31,8 @@ fn table(name: &str) -> Option<String> {
         "event codes" => event_codes(),
         "problems" => problems(Problem::CODES),
         "problems of ownpost local" => problems(Problem::LOCAL_CODES),
+        "mail types" => mail_types(),
+        "mail fields" => mail_fields(),
         "variables" => variables(true),
         "variables of the functions" => variables(false),
         _ => match name.split_once(' ')? {
@@ -117,6 +120,46 @@ fn variables(in_terminal: bool) -> String {
 fn event_codes() -> String {
     let row = |code: &EventCode| [format!("`{}`", code.code()), code.meaning().to_owned()];
     rows(["code", "meaning"], EventCode::ALL.iter().map(row))
+}
+
+/// The types of mails that products ask for.
+fn mail_types() -> String {
+    let names = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let row = |known: &MailType| {
+        [
+            format!("`{}`", known.category.name()),
+            format!("`{}`", known.name),
+            names(known.wanted),
+            names(known.optional),
+        ]
+    };
+    let of_products = TYPES.iter().filter(|known| !known.is_own());
+    rows(["category", "type", "wanted in `data`", "optional in `data`"], of_products.map(row))
+}
+
+/// The members of `data` that the texts for products use.
+fn mail_fields() -> String {
+    let kind = |kind| match kind {
+        Kind::Text => "text, made one line",
+        Kind::Person => "a person's name; one that reads as a web address is left out",
+        Kind::Quotation => "text of several lines",
+        Kind::Url => "web address",
+        Kind::Date => "ISO date, written as each language does",
+        Kind::Time => "ISO time",
+        Kind::Number => "number",
+    };
+    let used = |field: &&Field| {
+        TYPES.iter().filter(|known| !known.is_own()).any(|known| known.fields().any(|used| used == *field))
+    };
+    let row = |field: &Field| {
+        [
+            format!("`{}`", field.name),
+            kind(field.kind).to_owned(),
+            field.meaning.to_owned(),
+            format!("`{}`", field.example.lines().next().unwrap_or_default()),
+        ]
+    };
+    rows(["member", "kind", "meaning", "example"], FIELDS.iter().filter(used).map(row))
 }
 
 /// A command of `ownpost` with its arguments and options.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use ownpost_domain::brand::{Brand, UnusableBrand};
 use ownpost_domain::outcome;
 use ownpost_smtp::{Network, NetworkOptions};
 use rustls::pki_types::CertificateDer;
@@ -34,8 +35,14 @@ pub struct Config {
     pub ehlo_name: Option<String>,
     /// `OWNPOST_TEMPLATES`: a folder that overrides templates.
     pub templates: Option<PathBuf>,
+    /// `OWNPOST_PRODUCT`: how mails name and brand the product.
+    pub product: Brand,
     /// `OWNPOST_DNS_SERVER`: host:port, for tests.
     pub dns_server: Option<SocketAddr>,
+    /// `OWNPOST_RETRY_FOR`: how long a mail is tried before it fails, instead of [`Config::RETRY_FOR`].
+    pub retry_for: Option<Duration>,
+    /// `OWNPOST_HOLD_FOR`: how long a mail is held before it fails, instead of [`Config::HOLD_FOR`].
+    pub hold_for: Option<Duration>,
     /// Values that the environment does not set.
     pub overrides: Overrides,
 }
@@ -46,8 +53,6 @@ pub struct Config {
 pub struct Overrides {
     /// Exact endpoints that may be dialled although private: the embedded relays of `ownpost local`.
     pub allow_endpoints: Vec<SocketAddr>,
-    /// How long a mail is tried before it fails, instead of [`Config::RETRY_FOR`].
-    pub retry_for: Option<Duration>,
     /// How long a row may be `sending` before its sender counts as dead and the mail as `unknown`, instead of
     /// [`Config::SENDING_LEASE`].
     pub sending_lease: Option<Duration>,
@@ -99,8 +104,10 @@ pub struct ConfigError {
 impl Config {
     /// The default of [`AwsResources::secret_prefix`].
     pub const SECRET_PREFIX: &'static str = "ownpost/";
-    /// Two days: long enough for a weekend's outage, short enough that no recipient gets last week's comment.
+    /// Two days of tries: no recipient gets last week's comment.
     pub const RETRY_FOR: Duration = Duration::from_hours(48);
+    /// Five days of holding: a relay that breaks on a Friday evening has Monday and Tuesday to be mended, and a long weekend.
+    pub const HOLD_FOR: Duration = Duration::from_hours(120);
     /// The longest that a Lambda can live: a `sending` older than that has no sender any more.
     pub const SENDING_LEASE: Duration = Duration::from_mins(15);
 
@@ -115,7 +122,15 @@ impl Config {
         shared("OWNPOST_EXTRA_CA_FILE", "none", "PEM file of CAs trusted in addition to the public ones"),
         shared("OWNPOST_EHLO_NAME", "the own address as a literal", "the fully qualified host name for EHLO"),
         shared("OWNPOST_TEMPLATES", "none", "folder whose files override templates of mails"),
+        shared(
+            "OWNPOST_PRODUCT",
+            "no name",
+            "name and look of the product in mails: a file's path, or JSON with `name`, `url`, `settingsUrl`, `logoUrl`, \
+             `accentColor`, `supportUrl`, `postalAddress`, `footer`",
+        ),
         shared("OWNPOST_DNS_SERVER", "the system's", "address:port of the DNS server to ask"),
+        shared("OWNPOST_RETRY_FOR", "48", "hours for which a mail is tried before it fails"),
+        shared("OWNPOST_HOLD_FOR", "120", "hours for which a mail is held before it fails"),
         function(
             "OWNPOST_PLATFORM_SECRET",
             "none",
@@ -148,7 +163,10 @@ impl Config {
             extra_ca_file: one(&get, "OWNPOST_EXTRA_CA_FILE", file)?,
             ehlo_name: one(&get, "OWNPOST_EHLO_NAME", ehlo_name)?,
             templates: one(&get, "OWNPOST_TEMPLATES", folder)?,
+            product: one(&get, "OWNPOST_PRODUCT", product)?.unwrap_or_default(),
             dns_server: one(&get, "OWNPOST_DNS_SERVER", socket)?,
+            retry_for: one(&get, "OWNPOST_RETRY_FOR", hours)?,
+            hold_for: one(&get, "OWNPOST_HOLD_FOR", hours)?,
             overrides: Overrides::default(),
         })
     }
@@ -194,7 +212,12 @@ impl Config {
 
     /// How long a mail is tried before it fails.
     pub fn retry_for(&self) -> Duration {
-        self.overrides.retry_for.unwrap_or(Self::RETRY_FOR)
+        self.retry_for.unwrap_or(Self::RETRY_FOR)
+    }
+
+    /// How long a mail is held before it fails.
+    pub fn hold_for(&self) -> Duration {
+        self.hold_for.unwrap_or(Self::HOLD_FOR)
     }
 
     /// How long a row may be `sending` before its sender counts as dead.
@@ -317,6 +340,15 @@ fn port(text: &str) -> Parsed<u16> {
         .ok_or_else(|| format!("`{text}` is no port; write numbers from 1 to 65535 separated by commas"))
 }
 
+/// Hours up to 90 days: beyond that nobody wants the mail any more, and its document may be gone.
+fn hours(text: &str) -> Parsed<Duration> {
+    text.parse::<u64>()
+        .ok()
+        .filter(|hours| (1..=2160).contains(hours))
+        .map(Duration::from_hours)
+        .ok_or_else(|| format!("`{text}` is no number of hours from 1 to 2160"))
+}
+
 fn file(text: &str) -> Parsed<PathBuf> {
     let path = PathBuf::from(text);
     if path.is_file() { Ok(path) } else { Err(format!("there is no file `{text}`")) }
@@ -325,6 +357,24 @@ fn file(text: &str) -> Parsed<PathBuf> {
 fn folder(text: &str) -> Parsed<PathBuf> {
     let path = PathBuf::from(text);
     if path.is_dir() { Ok(path) } else { Err(format!("there is no folder `{text}`")) }
+}
+
+/// The brand, as JSON or in a file.
+fn product(text: &str) -> Parsed<Brand> {
+    let json = json_or_file(text)?;
+    let brand: Brand = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+    let unusable = |found: UnusableBrand| format!("{}: {}", found.member, found.problem);
+    brand.check().map_err(unusable)?;
+    Ok(brand)
+}
+
+/// A value that is JSON itself, or the path of a file with it.
+fn json_or_file(text: &str) -> Parsed<String> {
+    if text.starts_with(['{', '[']) {
+        return Ok(text.to_owned());
+    }
+    std::fs::read_to_string(text)
+        .map_err(|error| format!("`{text}` is neither JSON nor a file that can be read: {error}"))
 }
 
 fn ehlo_name(text: &str) -> Parsed<String> {
@@ -422,6 +472,7 @@ mod tests {
         assert_eq!(resources.secret_prefix, "ownpost/");
         assert!(config.allow_networks.is_empty() && resources.table.is_none() && config.dns_server.is_none());
         assert_eq!(config.retry_for(), Duration::from_hours(48));
+        assert_eq!(config.hold_for(), Duration::from_hours(120));
     }
 
     #[test]
@@ -487,6 +538,10 @@ mod tests {
             ("OWNPOST_DNS_SERVER", "localhost:5353", true),
             ("OWNPOST_DNS_SERVER", "[::1]:53", true),
             ("OWNPOST_DNS_SERVER", "127.0.0.1", false),
+            ("OWNPOST_RETRY_FOR", "72", true),
+            ("OWNPOST_RETRY_FOR", "0", false),
+            ("OWNPOST_HOLD_FOR", "48 h", false),
+            ("OWNPOST_HOLD_FOR", "2161", false),
         ] {
             check(variable, value, usable);
         }

@@ -113,6 +113,24 @@ pub struct Page {
     pub cursor: Option<String>,
 }
 
+/// An entry of the index of what is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The row or relay that is due.
+    pub what: DueKind,
+    /// The time that the entry has.
+    pub at: Timestamp,
+}
+
+/// The kinds of what can be due.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DueKind {
+    /// A row whose next action is late: its message may be lost.
+    Row(Tenant, DeliveryId),
+    /// A tenant's relay that is to be looked at.
+    Relay(Tenant),
+}
+
 /// The order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -164,11 +182,14 @@ pub trait Ledger: Send + Sync {
         expires: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<bool>;
-    /// The tenants that have, or had, settings of their own: the list that `monitor` goes through. `after` goes on from
-    /// a name; at most `limit` names in order.
-    async fn tenants(&self, after: Option<&Tenant>, limit: usize) -> Result<Vec<Tenant>>;
-    /// Adds a tenant to that list. Adding it again changes nothing.
-    async fn add_tenant(&self, tenant: &Tenant) -> Result<()>;
+    /// What is due before this time in one shard of the index ([`ownpost_domain::due`]), the longest due first. An entry
+    /// may be older than its row: [`Ledger::postpone`] has the last word.
+    async fn due(&self, shard: u16, before: Timestamp, limit: usize) -> Result<Vec<Due>>;
+    /// Moves this entry, as it was read, to another time; `false`, and nothing changed, when it is not the same any more.
+    /// So of two that have read it, one has it. The row itself and its version do not change.
+    async fn postpone(&self, due: &Due, until: Timestamp) -> Result<bool>;
+    /// Makes the tenant's relay due at this time, unless it is due sooner.
+    async fn watch(&self, tenant: &Tenant, at: Timestamp) -> Result<()>;
 }
 
 /// A message for the queue.

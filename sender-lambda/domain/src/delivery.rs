@@ -104,6 +104,14 @@ pub struct Delivery {
     pub next_attempt_at: Option<Timestamp>,
     /// Until when it is tried; then it fails. Not part of the API's row.
     pub retry_until: Timestamp,
+    /// Until when it is held; then it fails. Not part of the API's row.
+    pub hold_until: Timestamp,
+    /// The server that a held mail waits for. Not part of the API's row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<Via>,
+    /// What has not left by then is too late, by the event's own word. Not part of the API's row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<Timestamp>,
     /// What was tried, oldest first; bounded.
     pub attempts: Vec<Attempt>,
 }
@@ -123,6 +131,32 @@ pub struct Attempt {
     pub outcome: String,
     /// The server's reply, when it gave one.
     pub smtp: Option<Reply>,
+}
+
+/// A row of a mail that was accepted at this time, for the tests of this crate.
+#[cfg(test)]
+pub(crate) fn sample(at: Timestamp) -> Delivery {
+    Delivery {
+        id: DeliveryId::from_external("dlv_1"),
+        tenant: Tenant::new("acme").expect("a name"),
+        event: "evt_1".into(),
+        category: Category::RightsRequest,
+        kind: "rights-request.message".into(),
+        recipient: "jan@example.org".into(),
+        status: Status::Queued,
+        route: None,
+        reason: "Waiting to be sent.".into(),
+        revision: None,
+        message_id: "m".into(),
+        queued_at: at,
+        updated_at: at,
+        next_attempt_at: None,
+        retry_until: at + std::time::Duration::from_hours(48),
+        hold_until: at + std::time::Duration::from_hours(120),
+        waits_for: None,
+        not_after: None,
+        attempts: Vec::new(),
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! An event of the product: a notification and its recipients (docs/reference/events.md).
 
+use super::brand::Brand;
 use super::category::Category;
 use super::tenant::Tenant;
 
@@ -26,6 +27,17 @@ pub struct Event {
     pub content: Option<Content>,
     /// Files that go along.
     pub attachments: Vec<Attachment>,
+    /// The https address of a one-click unsubscription (RFC 8058).
+    pub unsubscribe: Option<String>,
+    /// The product's name and look in this mail, over the operator's.
+    pub brand: Option<Brand>,
+}
+
+impl Event {
+    /// Whether a recipient can refuse such mails: notifications alone. An answer to a request or an invitation comes once.
+    pub fn may_unsubscribe(&self) -> bool {
+        self.category == Category::Notification
+    }
 }
 
 /// An address with a name.

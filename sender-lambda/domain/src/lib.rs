@@ -1,9 +1,11 @@
 //! What Ownpost knows and decides. Pure: no `async`, no clock, no log, no I/O; the time and randomness are
 //! arguments.
 
+pub mod brand;
 pub mod category;
 pub mod delivery;
 pub mod describe;
+pub mod due;
 pub mod event;
 pub mod expiry;
 pub mod failure;

@@ -8,6 +8,8 @@ use super::category::{Category, OnFailure, Routing, Via};
 pub enum Relay<'a> {
     /// The tenant has no settings, or has taken them away.
     None,
+    /// The tenant has taken its settings away while this mail was held for its relay, and nobody has decided about it.
+    Removed,
     /// Settings are stored, and they cannot be read.
     Unreadable,
     /// The ledger knows of settings that the secret store does not have: absent is not the same as unreadable.
@@ -38,8 +40,10 @@ pub enum Route {
         /// The reason, for a person.
         reason: String,
     },
-    /// Keep the mail until the relay works again.
+    /// Keep the mail until the server works again that it waits for.
     Hold {
+        /// The server that it waits for.
+        waits_for: Via,
         /// Why, for a person.
         reason: String,
     },
@@ -64,7 +68,14 @@ pub fn decide(category: Category, relay: &Relay<'_>, platform: PlatformServer) -
             let reason = "Sent through the platform's server: no mail server of your own is set up.";
             Route::Send { via: Via::Platform, reason: reason.to_owned() }
         }
+        Relay::Removed => Route::Hold {
+            waits_for: Via::Relay,
+            reason: "Held: the settings of your own mail server were removed while this mail waited for it. It leaves by \
+                     the platform's server as soon as you release it; if nobody does before its time is over, it fails."
+                .to_owned(),
+        },
         Relay::Unreadable => Route::Hold {
+            waits_for: Via::Relay,
             reason: "Held: the stored settings of your mail server cannot be read. Save them again."
                 .to_owned(),
         },
@@ -96,6 +107,7 @@ pub fn decide(category: Category, relay: &Relay<'_>, platform: PlatformServer) -
                     ),
                 },
                 (Via::Relay, Some(fault), OnFailure::Hold) => Route::Hold {
+                    waits_for: Via::Relay,
                     reason: format!(
                         "Held, as your settings say for {kind} mail while your own server {host} fails: {fault}"
                     ),
@@ -105,6 +117,7 @@ pub fn decide(category: Category, relay: &Relay<'_>, platform: PlatformServer) -
     };
     match (&route, platform) {
         (Route::Send { via: Via::Platform, .. }, PlatformServer::NotConfigured) => Route::Hold {
+            waits_for: Via::Platform,
             reason: "Held: this mail goes through the platform's server, and the platform has none set up."
                 .to_owned(),
         },
@@ -151,7 +164,7 @@ mod tests {
             let server = if has_platform { PlatformServer::Available } else { PlatformServer::NotConfigured };
             let (via, reason) = match decide(Category::RightsRequest, &relay, server) {
                 Route::Send { via, reason } => (Some(via), reason),
-                Route::Hold { reason } | Route::Defer { reason } => (None, reason),
+                Route::Hold { reason, .. } | Route::Defer { reason } => (None, reason),
             };
             assert_eq!(via, expected, "{relay:?}");
             assert!(reason.contains(says) && !reason.contains("  "), "{reason}");
@@ -160,6 +173,7 @@ mod tests {
         check(Relay::None, true, Some(Via::Platform), "no mail server of your own");
         check(Relay::None, false, None, "the platform has none");
         check(Relay::Unreadable, true, None, "cannot be read");
+        check(Relay::Removed, true, None, "as soon as you release it");
         check(Relay::Missing, true, None, "Nothing leaves by another way");
         check(active(&hold, None), true, Some(Via::Relay), "your own server smtp.acme.test");
         check(active(&hold, None), false, Some(Via::Relay), "your own server");

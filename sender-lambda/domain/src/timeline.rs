@@ -70,10 +70,8 @@ fn step(stage: Stage) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::category::Category;
-    use super::super::delivery::DeliveryId;
+    use super::super::delivery::sample;
     use super::super::failure::{EnhancedCode, Reply};
-    use super::super::tenant::Tenant;
     use super::*;
 
     #[test]
@@ -81,21 +79,10 @@ mod tests {
         let at = |second| Timestamp::from_second(second).unwrap();
         let smtp = Reply { code: 450, enhanced: Some(EnhancedCode(4, 2, 1)), text: "mailbox busy".into() };
         let row = Delivery {
-            id: DeliveryId::from_external("dlv_1"),
-            tenant: Tenant::new("acme").unwrap(),
-            event: "evt_1".into(),
-            category: Category::RightsRequest,
-            kind: "rights-request.message".into(),
-            recipient: "jan@example.org".into(),
             status: Status::Deferred,
-            route: None,
             reason: "Your own server did not take this mail.".into(),
-            revision: None,
-            message_id: "m".into(),
-            queued_at: at(0),
             updated_at: at(2),
             next_attempt_at: Some(at(12)),
-            retry_until: at(999),
             attempts: vec![Attempt {
                 at: at(1),
                 ms: 40,
@@ -103,6 +90,7 @@ mod tests {
                 outcome: "smtp.temporary".into(),
                 smtp: Some(smtp),
             }],
+            ..sample(at(0))
         };
         let texts: Vec<String> = timeline(&row).into_iter().map(|(_, text)| text).collect();
         assert_eq!(

@@ -2,28 +2,27 @@
 //!
 //! | what | `pk` | `sk` | beside it |
 //! |---|---|---|---|
-//! | a row | `D#tenant#id` | `-` | `row` (JSON), `v`, `w`, index keys |
+//! | a row | `D#tenant#id` | `-` | `row` (JSON), `v`, `w`, index keys; while it is open `by_due` and `due` |
 //! | an event's document | `E#tenant#event` | `000`, `001`, … | `body` (bytes), `parts` on the first |
-//! | a shared state | `S#tenant#key` | `-` | `value` (JSON), `v`, `w`, `valid_until` (ns), `expires` (s, for TTL) |
-//! | a tenant's name | `TENANTS` | name | |
+//! | a shared state | `S#tenant` | key | `value` (JSON), `v`, `w`, `valid_until` (ns), `expires` (s, for TTL) |
+//! | a watched relay | `W#tenant` | `-` | `by_due` and `due` |
 //!
-//! A tenant's name has no `#`, so no two of these can meet. Four indexes hold nothing but keys and share `at` as sort
+//! A tenant's name has no `#`, so no two of these can meet. Five indexes hold nothing but keys. Four share `at` as sort
 //! key (`queued_at` in nanoseconds and the id). The first three are written once, with the row; `by_open` holds
-//! only rows that wait or want a person, so that a mail that is sent at the first try never touches it.
+//! only rows that wait or want a person, so that a mail that is sent at the first try never touches it. `by_due` is sparse:
+//! it holds in [`due::SHARDS`] parts the open rows and watched relays, and sorts by the time when each is due.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use ownpost_core::effects::{Filter, Order};
+use ownpost_core::effects::{Due, DueKind, Filter, Order};
 use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
+use ownpost_domain::due;
 use ownpost_domain::tenant::Tenant;
 use sha2::{Digest, Sha256};
 
 /// The sort key of what needs none.
 pub(super) const SINGLE: &str = "-";
-/// The partition of the tenants' names.
-pub(super) const TENANTS: &str = "TENANTS";
-
 pub(super) fn row(tenant: &Tenant, id: &DeliveryId) -> String {
     format!("D#{tenant}#{}", id.as_str())
 }
@@ -32,8 +31,50 @@ pub(super) fn event(tenant: &Tenant, event: &str) -> String {
     format!("E#{tenant}#{event}")
 }
 
-pub(super) fn state(tenant: &Tenant, key: &str) -> String {
-    format!("S#{tenant}#{key}")
+pub(super) fn state(tenant: &Tenant) -> String {
+    format!("S#{tenant}")
+}
+
+pub(super) fn relay(tenant: &Tenant) -> String {
+    format!("W#{tenant}")
+}
+
+/// The index of what is due: its name is also that of its partition key attribute.
+pub(super) const BY_DUE: &str = "by_due";
+/// The sort key attribute of that index.
+pub(super) const DUE: &str = "due";
+
+/// The partition of what is due that has rows and relays of this name.
+pub(super) fn due_partition(shard: u16) -> String {
+    format!("{shard:02}")
+}
+
+/// The sort key in what is due: sorts as text like time. Times before 1970 do not occur.
+pub(super) fn due_at(at: Timestamp) -> String {
+    format!("{:020}", at.as_nanosecond().max(0))
+}
+
+/// An entry of what is due, from its partition key in the table and its sort key in the index.
+pub(super) fn read_due(pk: &str, at: &str) -> Option<Due> {
+    let at = Timestamp::from_nanosecond(at.parse().ok()?).ok()?;
+    let (kind, name) = pk.split_once('#')?;
+    let what = match kind {
+        "D" => {
+            let (tenant, id) = name.split_once('#')?;
+            DueKind::Row(Tenant::new(tenant).ok()?, DeliveryId::from_external(id))
+        }
+        "W" => DueKind::Relay(Tenant::new(name).ok()?),
+        _ => return None,
+    };
+    Some(Due { what, at })
+}
+
+/// The partition key of what is due.
+pub(super) fn of_due(what: &DueKind) -> String {
+    match what {
+        DueKind::Row(tenant, id) => row(tenant, id),
+        DueKind::Relay(tenant) => relay(tenant),
+    }
 }
 
 /// The indexes' sort key: sorts as text like time and then id. Times before 1970 do not occur.
@@ -86,6 +127,10 @@ pub(super) fn index_keys(row: &Delivery) -> Vec<(&'static str, String)> {
         (Index::Recipient.name(), by_recipient(tenant, &row.recipient)),
     ];
     keys.extend(by_open(tenant, row.status).map(|key| (Index::Open.name(), key)));
+    if let Some(at) = due::at(row) {
+        keys.push((BY_DUE, due_partition(due::shard(row.id.as_str()))));
+        keys.push((DUE, due_at(at)));
+    }
     keys
 }
 

@@ -18,8 +18,9 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use jiff::Timestamp;
-use ownpost_core::effects::{EffectError, Filter, Ledger, Order, Page, Result, Versioned};
+use ownpost_core::effects::{Due, DueKind, EffectError, Filter, Ledger, Order, Page, Result, Versioned};
 use ownpost_domain::delivery::{Delivery, DeliveryId};
+use ownpost_domain::due;
 use ownpost_domain::tenant::Tenant;
 
 use super::{Lazy, error, keys};
@@ -275,7 +276,7 @@ impl Ledger for DynamoDb {
         key: &str,
         now: Timestamp,
     ) -> Result<Option<Versioned<serde_json::Value>>> {
-        let Some(item) = self.get_item(keys::state(tenant, key), keys::SINGLE).await? else {
+        let Some(item) = self.get_item(keys::state(tenant), key).await? else {
             return Ok(None);
         };
         // The time to live deletes late: what has expired is compared, not trusted to be gone.
@@ -324,8 +325,8 @@ impl Ledger for DynamoDb {
             .client
             .update_item()
             .table_name(&self.table)
-            .key("pk", s(&keys::state(tenant, key)))
-            .key("sk", s(keys::SINGLE))
+            .key("pk", s(&keys::state(tenant)))
+            .key("sk", s(key))
             .update_expression(update)
             .condition_expression(condition)
             .expression_attribute_names("#value", "value")
@@ -342,44 +343,65 @@ impl Ledger for DynamoDb {
         }
     }
 
-    async fn tenants(&self, after: Option<&Tenant>, limit: usize) -> Result<Vec<Tenant>> {
-        let mut tenants: Vec<Tenant> = Vec::new();
-        let mut after = after.map(ToString::to_string);
-        while tenants.len() < limit {
-            let mut condition = "pk = :p".to_owned();
-            let mut values = Item::from([(":p".to_owned(), s(keys::TENANTS))]);
-            if let Some(after) = &after {
-                condition.push_str(" AND sk > :a");
-                values.insert(":a".to_owned(), s(after));
-            }
-            let call = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .consistent_read(true)
-                .key_condition_expression(condition)
-                .set_expression_attribute_values(Some(values))
-                .limit(i32::try_from(limit - tenants.len()).unwrap_or(i32::MAX));
-            let answer = call.send().await.map_err(|error| error::of_call(SERVICE, &error))?;
-            let items = answer.items.unwrap_or_default();
-            let names = items.iter().filter_map(|item| text(item, "sk"));
-            tenants.extend(names.filter_map(|name| Tenant::new(name).ok()));
-            after = items.last().and_then(|item| text(item, "sk")).map(ToOwned::to_owned);
-            if answer.last_evaluated_key.is_none() || after.is_none() {
-                break;
-            }
-        }
-        Ok(tenants)
-    }
-
-    async fn add_tenant(&self, tenant: &Tenant) -> Result<()> {
+    async fn due(&self, shard: u16, before: Timestamp, limit: usize) -> Result<Vec<Due>> {
+        let values = Item::from([
+            (":p".to_owned(), s(&keys::due_partition(shard))),
+            (":before".to_owned(), s(&keys::due_at(before))),
+        ]);
         let call = self
             .client
-            .put_item()
+            .query()
             .table_name(&self.table)
-            .item("pk", s(keys::TENANTS))
-            .item("sk", s(tenant.as_str()));
-        call.send().await.map(|_| ()).map_err(|error| error::of_call(SERVICE, &error))
+            .index_name(keys::BY_DUE)
+            .key_condition_expression("by_due = :p AND due < :before")
+            .set_expression_attribute_values(Some(values))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        let answer = call.send().await.map_err(|error| error::of_call(SERVICE, &error))?;
+        let items = answer.items.unwrap_or_default();
+        Ok(items
+            .iter()
+            .filter_map(|item| keys::read_due(text(item, "pk")?, text(item, keys::DUE)?))
+            .collect())
+    }
+
+    async fn postpone(&self, due: &Due, until: Timestamp) -> Result<bool> {
+        let values = Item::from([
+            (":seen".to_owned(), s(&keys::due_at(due.at))),
+            (":until".to_owned(), s(&keys::due_at(until))),
+        ]);
+        self.set_due(&due.what, "SET due = :until", "due = :seen", values).await
+    }
+
+    async fn watch(&self, tenant: &Tenant, at: Timestamp) -> Result<()> {
+        let values = Item::from([
+            (":p".to_owned(), s(&keys::due_partition(due::shard(tenant.as_str())))),
+            (":at".to_owned(), s(&keys::due_at(at))),
+        ]);
+        let update = "SET by_due = :p, due = :at";
+        let sooner = "attribute_not_exists(due) OR due > :at";
+        self.set_due(&DueKind::Relay(tenant.clone()), update, sooner, values).await.map(drop)
+    }
+}
+
+impl DynamoDb {
+    /// Changes the entry of a row or relay in the index of what is due. `false` when the condition does not hold.
+    async fn set_due(&self, what: &DueKind, update: &str, condition: &str, values: Item) -> Result<bool> {
+        let call = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", s(&keys::of_due(what)))
+            .key("sk", s(keys::SINGLE))
+            .update_expression(update)
+            .condition_expression(condition)
+            .set_expression_attribute_values(Some(values));
+        match call.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(error::of_call(SERVICE, &error)),
+            },
+        }
     }
 }
 

@@ -294,6 +294,9 @@ async fn one_bad_record(cloud: &Cloud) {
         updated_at: now,
         next_attempt_at: None,
         retry_until: now + Duration::from_hours(1),
+        hold_until: now + Duration::from_hours(2),
+        waits_for: None,
+        not_after: None,
         attempts: Vec::new(),
     };
     let effects = super::effects::effects(&cloud.emulator, &cloud.outputs);
@@ -308,7 +311,8 @@ async fn one_bad_record(cloud: &Cloud) {
             "attributes": {"ApproximateReceiveCount": "1"},
         })
     };
-    let good = Job::Mail(MailJob { tenant: tenant.clone(), delivery: row.id.clone() }).encode();
+    let good =
+        Job::Mail(MailJob { tenant: tenant.clone(), delivery: row.id.clone(), decided: false }).encode();
     let batch = json!({"Records": [record("bad", "not a job"), record("good", &good)]});
     let answer = cloud.invoke("SenderFunctionName", &batch);
     assert_eq!(answer["batchItemFailures"], json!([{"itemIdentifier": "bad"}]), "{}", cloud.story());

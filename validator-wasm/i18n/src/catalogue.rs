@@ -18,8 +18,6 @@ pub struct Catalogue {
     pub failures: BTreeMap<String, FailureText>,
     /// The same for the causes of failures that are known more closely than their code says.
     pub causes: BTreeMap<String, FailureText>,
-    /// The texts of the test mail.
-    pub test_message: TestMail,
     /// Advice on deliverability, by record and result, for instance `spf.none`.
     pub advice: BTreeMap<String, String>,
 }
@@ -32,16 +30,6 @@ pub struct FailureText {
     pub message: String,
     /// The remedy for the failure.
     pub remedy: String,
-}
-
-/// The texts of the test mail.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TestMail {
-    /// The subject of the mail.
-    pub subject: String,
-    /// The body of the mail, as plain text.
-    pub text: String,
 }
 
 macro_rules! sources {
@@ -61,7 +49,6 @@ pub fn catalogue(locale: Locale) -> &'static Catalogue {
         stages: BTreeMap::new(),
         failures: BTreeMap::new(),
         causes: BTreeMap::new(),
-        test_message: TestMail { subject: String::new(), text: String::new() },
         advice: BTreeMap::new(),
     };
     CATALOGUES.get(locale as usize).unwrap_or(&NONE)
@@ -107,9 +94,6 @@ mod tests {
             for (key, advice) in &english.advice {
                 assert_eq!(placeholders(&other.advice[key]), placeholders(advice), "{locale:?} {key}");
             }
-            let (theirs, ours) = (&other.test_message, &english.test_message);
-            assert!(!theirs.subject.is_empty(), "{locale:?}");
-            assert_eq!(placeholders(&theirs.text), placeholders(&ours.text), "{locale:?}");
         }
     }
 

@@ -25,7 +25,7 @@ macro_rules! with_locales {
 mod catalogue;
 mod issues;
 
-pub use catalogue::{Catalogue, FailureText, TestMail, catalogue};
+pub use catalogue::{Catalogue, FailureText, catalogue};
 pub use issues::issue;
 
 macro_rules! locales {

@@ -1,15 +1,20 @@
 //! The mails to a tenant's admins: that their own server fails, that somebody has changed its settings. Each is a mail like
 //! any other, with a row and a message on the queue, but never leaves through the server that it is about.
 
+use jiff::Timestamp;
 use ownpost_domain::category::Category;
+use ownpost_domain::delivery::Status;
+use ownpost_domain::failure::Failure;
 use ownpost_domain::health::Health;
+use ownpost_domain::settings::Auth;
 use ownpost_domain::tenant::Tenant;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::shared_state::{change, read};
-use super::{App, router};
-use crate::effects::Result;
+use super::{App, active_settings, router};
+use crate::effects::{Filter, Order, Result};
+use crate::mail::values::AlertFailure;
 use crate::wire::event;
 use crate::wire::history::{Action, Change};
 
@@ -17,6 +22,12 @@ use crate::wire::history::{Action, Change};
 const UNHEALTHY: &str = "ownpost.relay-unhealthy";
 /// The type of the notice that settings were changed.
 const CHANGED: &str = "ownpost.settings-changed";
+/// The type of the news that a relay works again.
+const RECOVERED: &str = "ownpost.relay-recovered";
+/// The type of the warning that a relay's certificate ends.
+const CERTIFICATE: &str = "ownpost.certificate-expiring";
+/// How many held mails an alert counts.
+const COUNTED: usize = 100;
 /// The ledger's key of the admins to alert.
 const ADMINS: &str = "admins";
 /// The ledger's key of the outbox of alerts.
@@ -49,11 +60,101 @@ pub(super) fn is_about_the_relay(kind: &str) -> bool {
 }
 
 /// Alerts the admins that their server fails.
-pub(super) async fn raise(app: &App, tenant: &Tenant, host: &str, health: &Health) {
+pub(super) async fn raise(
+    app: &App,
+    tenant: &Tenant,
+    host: &str,
+    health: &Health,
+    failure: Option<&Failure>,
+) {
     // One alert for each time it fails, however many senders see it.
     let id = format!("{}unhealthy-{}", router::RESERVED_PREFIX, health.since);
-    let data = json!({"title": host, "excerpt": health.message});
-    post(app, tenant, &id, UNHEALTHY, known_admins(app, tenant).await, &data).await;
+    let admins = known_admins(app, tenant).await;
+    if admins.is_empty() {
+        return;
+    }
+    let (held, more) = held(app, tenant).await;
+    let data = json!({
+        "host": host, "since": health.since, "held": held, "more": more, "url": settings_url(app),
+        "failure": described(app, tenant, host, health, failure).await,
+    });
+    post(app, tenant, &id, UNHEALTHY, admins, &data).await;
+}
+
+/// Tells the admins that their server works again.
+pub(super) async fn recovered(app: &App, tenant: &Tenant, host: &str, health: &Health) {
+    let id = format!("{}recovered-{}", router::RESERVED_PREFIX, health.since);
+    let admins = known_admins(app, tenant).await;
+    if admins.is_empty() {
+        return;
+    }
+    let (held, _) = held(app, tenant).await;
+    let data = json!({"host": host, "held": held, "url": settings_url(app)});
+    post(app, tenant, &id, RECOVERED, admins, &data).await;
+}
+
+/// Tells the admins that their server's certificate ends in so many days.
+pub(super) async fn certificate_expiring(
+    app: &App,
+    tenant: &Tenant,
+    host: &str,
+    not_after: Timestamp,
+    days: u32,
+) {
+    let id = format!("{}certificate-{not_after}-{days}", router::RESERVED_PREFIX);
+    let data = json!({"host": host, "due": not_after, "url": settings_url(app)});
+    post(app, tenant, &id, CERTIFICATE, known_admins(app, tenant).await, &data).await;
+}
+
+/// The page with the settings, for a mail's button.
+fn settings_url(app: &App) -> Option<&str> {
+    app.templates.brand().settings_url.as_deref()
+}
+
+/// How many mails are held, and whether there are more: a mail names a number, and a long list is not counted for it.
+async fn held(app: &App, tenant: &Tenant) -> (usize, bool) {
+    let filter = Filter { status: Some(Status::Held), ..Filter::default() };
+    match app.effects.ledger.list(tenant, &filter, Order::OldestFirst, None, COUNTED).await {
+        Ok(page) => (page.deliveries.len(), page.cursor.is_some()),
+        Err(error) => {
+            tracing::warn!(%tenant, %error, "held mail not counted");
+            (0, false)
+        }
+    }
+}
+
+/// The failure with the values of its sentences, which are chosen in each admin's language when the mail is written.
+async fn described(
+    app: &App,
+    tenant: &Tenant,
+    host: &str,
+    health: &Health,
+    failure: Option<&Failure>,
+) -> Option<AlertFailure> {
+    let code = failure.map(|failure| failure.code.code().to_owned()).or_else(|| health.code.clone())?;
+    let reason = failure.and_then(|failure| failure.reason.as_ref());
+    let active = active_settings::read(app, tenant).await.ok();
+    let settings = active.as_ref().and_then(|active| active.settings()).map(|(_, settings)| settings);
+    let username = settings.map(|settings| match &settings.auth {
+        Auth::None => String::new(),
+        Auth::Password { username, .. } => username.clone(),
+        Auth::OAuth2(oauth2) => oauth2.username.clone(),
+    });
+    let sender = settings.map(|settings| settings.sender_address.clone());
+    let port = settings.map(|settings| settings.port.to_string());
+    let values = [
+        ("host", host.to_owned()),
+        ("port", port.unwrap_or_default()),
+        ("sender", sender.unwrap_or_default()),
+        ("recipient", "–".to_owned()),
+        ("username", username.unwrap_or_default()),
+        ("ehlo", app.config.ehlo_name.clone().unwrap_or_else(|| "–".to_owned())),
+        ("security", String::new()),
+        ("names", "–".to_owned()),
+        ("detail", reason.map(|reason| reason.detail.clone()).unwrap_or_default()),
+    ];
+    let values = values.map(|(name, value)| (name.to_owned(), value)).into();
+    Some(AlertFailure { code, cause: reason.map(|reason| reason.cause.key().to_owned()), values })
 }
 
 /// Tells the known admins, but for the one who did it, that the settings were changed: by a stolen session, it may be.
@@ -66,8 +167,9 @@ pub(super) async fn settings_changed(app: &App, tenant: &Tenant, change: &Change
     let others = admins.into_iter().filter(|admin| Some(admin.address.as_str()) != by).collect();
     let id = format!("{}changed-{}", router::RESERVED_PREFIX, change.at);
     let data = json!({
-        "action": change.action, "title": change.host, "actor": change.by.email.as_ref().or(change.by.sub.as_ref()),
-        "fields": change.changed.join(", "), "at": change.at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        "action": change.action, "host": change.host, "url": settings_url(app),
+        "actor": change.by.email.as_ref().or(change.by.sub.as_ref()),
+        "fields": change.changed.join(", "), "when": change.at,
     });
     post(app, tenant, &id, CHANGED, others, &data).await;
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -18,6 +18,7 @@ use crate::mail::templates::Templates;
 mod active_settings;
 mod alert;
 pub mod api;
+mod certificate;
 mod history;
 pub mod monitor;
 pub(crate) mod relay_health;
@@ -69,7 +70,7 @@ impl App {
         effects: Effects,
         relays: Arc<dyn Relays>,
     ) -> Result<Self, ConfigError> {
-        let templates = Templates::new(config.templates.as_deref())?;
+        let templates = Templates::new(config.templates.as_deref(), config.product.clone())?;
         Ok(Self {
             config,
             relays,
@@ -145,6 +146,11 @@ impl Relays for Smtp {
     async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// The time so much later; the end of time when there is none.
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// Emits events. One that cannot be emitted is logged: the ledger has its facts.

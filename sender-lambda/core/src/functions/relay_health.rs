@@ -1,5 +1,7 @@
 //! The shared health of a tenant's relay: read by senders and monitor, written by each that has learnt something.
 
+use std::time::Duration;
+
 use ownpost_domain::delivery::Revision;
 use ownpost_domain::describe;
 use ownpost_domain::failure::Failure;
@@ -9,11 +11,14 @@ use ownpost_domain::tenant::Tenant;
 use serde_json::json;
 
 use super::shared_state::{self, Change};
-use super::{App, alert, emit, task_queue};
+use super::{App, alert, emit, later, task_queue};
 use crate::effects::{Emitted, Result, Versioned};
 
 /// The state's key in the ledger.
 const HEALTH: &str = "health";
+
+/// How soon a relay is looked at that has failed.
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
 /// The stored state; `None` when there is none, or none that can be read.
 pub(super) async fn load(app: &App, tenant: &Tenant) -> Result<Versioned<Option<Health>>> {
@@ -63,6 +68,13 @@ pub(super) async fn observe(
     seen: Observation,
     failure: Option<&Failure>,
 ) {
+    if matches!(seen, Observation::Broken | Observation::Stumbles) && *tenant != Tenant::platform() {
+        // Before the write: should this process end behind it, `monitor` has the relay looked at all the same.
+        let soon = later((app.now)(), LOOK_AGAIN);
+        if let Err(error) = app.effects.ledger.watch(tenant, soon).await {
+            tracing::warn!(%tenant, %error, "the relay is looked at later than it should be");
+        }
+    }
     let message = failure.map(describe::failure);
     let code = failure.map(|failure| failure.code.code());
     let observed = shared_state::update(app, tenant, HEALTH, |stored: Option<Health>, now| {
@@ -81,7 +93,7 @@ pub(super) async fn observe(
         Change::Write(Some(after), None, announced)
     });
     match observed.await {
-        Ok(Some(Some((health, change)))) => announce(app, tenant, host, &health, change).await,
+        Ok(Some(Some((health, change)))) => announce(app, tenant, host, &health, change, failure).await,
         Ok(Some(None)) => {}
         Ok(None) => tracing::warn!(%tenant, "relay health not written: others write it all the time"),
         Err(error) => tracing::warn!(%tenant, %error, "relay health not written"),
@@ -104,7 +116,14 @@ pub(crate) async fn reset(app: &App, tenant: &Tenant, revision: &Revision) -> bo
     false
 }
 
-async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, change: StatusChange) {
+async fn announce(
+    app: &App,
+    tenant: &Tenant,
+    host: &str,
+    health: &Health,
+    change: StatusChange,
+    failure: Option<&Failure>,
+) {
     let detail = json!({
         "tenant": tenant, "host": host, "revision": health.revision, "since": health.since,
         "code": health.code, "message": health.message,
@@ -113,11 +132,13 @@ async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, chang
         StatusChange::Unhealthy => {
             tracing::warn!(%tenant, host, code = health.code, "relay unhealthy");
             emit(app, &[Emitted { detail_type: "Relay Unhealthy", detail }]).await;
-            alert::raise(app, tenant, host, health).await;
+            alert::raise(app, tenant, host, health, failure).await;
         }
         StatusChange::Recovered => {
             tracing::info!(%tenant, host, "relay recovered");
             emit(app, &[Emitted { detail_type: "Relay Recovered", detail }]).await;
+            // First, while the mail that it counts is still held.
+            alert::recovered(app, tenant, host, health).await;
             if let Err(error) = task_queue::release(app, tenant).await {
                 tracing::warn!(%tenant, %error, "held mail not released");
             }

@@ -5,7 +5,7 @@ use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
 use ownpost_domain::event::{Event, Recipient};
 use ownpost_domain::tenant::Tenant;
 
-use super::App;
+use super::{App, later};
 use crate::effects::{EffectError, QueueMessage};
 use crate::mail::ids;
 use crate::wire::event::{self, EventCode, EventError, QUEUE_LIMIT};
@@ -142,8 +142,13 @@ pub(super) async fn record(app: &App, event: &Event, document: &[u8]) -> Result<
 
 /// The message that brings this row to a sender.
 pub(super) fn message(row: &Delivery) -> QueueMessage {
-    let job = Job::Mail(MailJob { tenant: row.tenant.clone(), delivery: row.id.clone() });
-    QueueMessage { group: row.tenant.clone(), body: job.encode(), delay: std::time::Duration::ZERO }
+    message_for(&row.tenant, &row.id, false)
+}
+
+/// The message that brings the row with this id to a sender; `decided` when a person has released it.
+pub(super) fn message_for(tenant: &Tenant, id: &DeliveryId, decided: bool) -> QueueMessage {
+    let job = Job::Mail(MailJob { tenant: tenant.clone(), delivery: id.clone(), decided });
+    QueueMessage { group: tenant.clone(), body: job.encode(), delay: std::time::Duration::ZERO }
 }
 
 /// The row of a mail that has not been tried yet.
@@ -165,7 +170,10 @@ pub fn new_row(app: &App, event: &Event, recipient: &Recipient) -> Delivery {
         queued_at: now,
         updated_at: now,
         next_attempt_at: None,
-        retry_until: now.checked_add(app.config.retry_for()).unwrap_or(jiff::Timestamp::MAX),
+        retry_until: later(now, app.config.retry_for()),
+        hold_until: later(now, app.config.hold_for()),
+        waits_for: None,
+        not_after: None,
         attempts: Vec::new(),
     }
 }

@@ -26,7 +26,7 @@ use super::active_settings::Active;
 use super::alert;
 use super::relay_health::Admitted;
 use super::shared_state::{self, Change};
-use super::{App, active_settings, emit, random_unit, relay_health, tasks};
+use super::{App, active_settings, emit, later, random_unit, relay_health, tasks};
 use crate::effects::{Emitted, Record, Result};
 use crate::wire::event;
 use crate::wire::sqs::{Job, MailJob, TaskJob};
@@ -73,6 +73,8 @@ struct Pending {
     row: Delivery,
     version: u64,
     event: Arc<Event>,
+    /// Whether it was held for the tenant's own relay and no person has released it.
+    undecided: bool,
 }
 
 /// A tenant's settings and the health of its relay, as this batch has read them.
@@ -199,11 +201,15 @@ async fn hide(app: &App, messages: &[Message<'_>], dispositions: &[Disposition])
 /// Reads the rows and their events, and settles the messages whose mail is not to be sent now.
 async fn load(app: &App, messages: &[Message<'_>], dispositions: &mut [Disposition]) -> Vec<Pending> {
     let mut jobs: Vec<(usize, MailJob)> = Vec::new();
+    let mut seconds: Vec<(usize, usize)> = Vec::new();
     for (index, Message { job, .. }) in messages.iter().enumerate() {
         let Job::Mail(job) = job else { continue };
-        // The second message for a row stays, and finds the result of the first when it comes again.
-        if jobs.iter().all(|(_, other)| other != job) {
-            jobs.push((index, job.clone()));
+        let same =
+            |(_, other): &&(usize, MailJob)| (&other.tenant, &other.delivery) == (&job.tenant, &job.delivery);
+        match jobs.iter().find(same) {
+            // The second message for a row that is sent now stays, and finds the result of the first when it comes again.
+            Some((first, _)) => seconds.push((*first, index)),
+            None => jobs.push((index, job.clone())),
         }
     }
     let rows: Vec<_> = stream::iter(jobs)
@@ -217,15 +223,25 @@ async fn load(app: &App, messages: &[Message<'_>], dispositions: &mut [Dispositi
     let mut found = Vec::new();
     for (index, loaded) in rows {
         match loaded {
-            Ok((row, version)) => found.push((index, row, version)),
-            Err(disposition) => dispositions[index] = disposition,
+            Ok((row, version)) => {
+                let waits = row.status == Status::Held && row.waits_for == Some(Via::Relay);
+                found.push((index, row, version, waits && !decided(&messages[index])));
+            }
+            Err(disposition) => {
+                dispositions[index] = disposition;
+                for (_, second) in seconds.iter().filter(|(first, _)| *first == index) {
+                    dispositions[*second] = disposition;
+                }
+            }
         }
     }
     let events = load_events(app, &found).await;
     let mut pending_mails = Vec::new();
-    for (index, row, version) in found {
+    for (index, row, version, undecided) in found {
         match events.get(&(row.tenant.clone(), row.event.clone())) {
-            Some(Ok(event)) => pending_mails.push(Pending { index, row, version, event: event.clone() }),
+            Some(Ok(event)) => {
+                pending_mails.push(Pending { index, row, version, event: event.clone(), undecided });
+            }
             Some(Err(problem)) => dispositions[index] = settle::fail(app, row, version, problem).await,
             None => {}
         }
@@ -233,14 +249,19 @@ async fn load(app: &App, messages: &[Message<'_>], dispositions: &mut [Dispositi
     pending_mails
 }
 
+/// Whether a person has released the mail of this message.
+fn decided(message: &Message<'_>) -> bool {
+    matches!(&message.job, Job::Mail(job) if job.decided)
+}
+
 /// LoadedEvents by their tenant and id; or why one cannot be used.
 type LoadedEvents = HashMap<(Tenant, String), std::result::Result<Arc<Event>, String>>;
 
 /// The events of these rows, each read once: many rows of a batch may be of one, and that may carry megabytes. One
 /// that cannot be read now is left out: its mails stay on the queue.
-async fn load_events(app: &App, rows: &[(usize, Delivery, u64)]) -> LoadedEvents {
+async fn load_events(app: &App, rows: &[(usize, Delivery, u64, bool)]) -> LoadedEvents {
     let distinct: HashSet<_> =
-        rows.iter().map(|(_, row, _)| (row.tenant.clone(), row.event.clone())).collect();
+        rows.iter().map(|(_, row, ..)| (row.tenant.clone(), row.event.clone())).collect();
     let loaded: Vec<_> = stream::iter(distinct)
         .map(|key| async move {
             let event = load_event(app, &key.0, &key.1).await;
@@ -282,12 +303,28 @@ async fn load_row(app: &App, job: &MailJob) -> std::result::Result<(Delivery, u6
         Status::Deferred if row.next_attempt_at.is_some_and(|at| at > now) => {
             Err(Disposition::Keep(row.next_attempt_at.map(|at| until(now, at))))
         }
-        Status::Queued | Status::Deferred | Status::Held if now >= row.retry_until => {
-            let problem = format!("{} It was given up: its time is over.", row.reason);
-            Err(settle::fail(app, row, version, &problem).await)
-        }
-        Status::Queued | Status::Deferred | Status::Held => Ok((row, version)),
+        Status::Queued | Status::Deferred | Status::Held => match end(&row, now) {
+            Some(end) => {
+                let problem = format!("{} {end}", row.reason);
+                Err(settle::fail(app, row, version, &problem).await)
+            }
+            // Holding counts apart from trying: what was held may be tried for as long as any other mail.
+            None if row.status == Status::Held => {
+                let retry_until = row.retry_until.max(later(now, app.config.retry_for()));
+                Ok((Delivery { retry_until, ..row }, version))
+            }
+            None => Ok((row, version)),
+        },
     }
+}
+
+/// Why a mail that has not left is not sent any more.
+fn end(row: &Delivery, now: Timestamp) -> Option<&'static str> {
+    let until = if row.status == Status::Held { row.hold_until } else { row.retry_until };
+    if row.not_after.is_some_and(|not_after| now >= not_after) {
+        return Some(settle::TOO_LATE);
+    }
+    (now >= until).then_some(settle::OVER)
 }
 
 /// A row that another sender has, or had when it was killed; in the second case it is not known whether the mail was
@@ -387,8 +424,14 @@ async fn route_all(
                 }
                 dispositions[index] = defer(app, pending.row, version, wait, reason).await;
             }
-            Route::Hold { reason } => {
-                let row = Delivery { status: Status::Held, reason, next_attempt_at: None, ..pending.row };
+            Route::Hold { waits_for, reason } => {
+                let row = Delivery {
+                    status: Status::Held,
+                    waits_for: Some(waits_for),
+                    reason,
+                    next_attempt_at: None,
+                    ..pending.row
+                };
                 dispositions[pending.index] = settle(app, row, pending.version, Disposition::Delete).await;
             }
             Route::Send { via, reason } => {
@@ -500,6 +543,7 @@ fn decide(pending: &Pending, tenant: &TenantView, platform: PlatformServer) -> R
         return route::alert(platform);
     }
     let relay = match &tenant.active {
+        Active::None(_) if pending.undecided => Relay::Removed,
         Active::None(_) => Relay::None,
         Active::Unreadable(_) => Relay::Unreadable,
         Active::Missing => Relay::Missing,

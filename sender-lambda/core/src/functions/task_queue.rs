@@ -16,9 +16,17 @@ pub(super) const FIRST_STEP: usize = 20;
 /// # Errors
 /// The queue is out of reach.
 pub(super) async fn enqueue(app: &App, tenant: &Tenant, task: Task, delay: Duration) -> Result<()> {
+    app.effects.queue.send(&[message(tenant, task, delay)]).await.into_iter().collect()
+}
+
+fn message(tenant: &Tenant, task: Task, delay: Duration) -> QueueMessage {
     let job = Job::Task(TaskJob { tenant: tenant.clone(), task });
-    let message = QueueMessage { group: tenant.clone(), body: job.encode(), delay };
-    app.effects.queue.send(&[message]).await.into_iter().collect()
+    QueueMessage { group: tenant.clone(), body: job.encode(), delay }
+}
+
+/// The message that makes a sender look at a tenant's relay.
+pub(super) fn look_at_relay(tenant: &Tenant) -> QueueMessage {
+    message(tenant, Task::LookAtRelay {}, Duration::ZERO)
 }
 
 /// Begins the release of a tenant's held mail.
@@ -26,6 +34,18 @@ pub(super) async fn enqueue(app: &App, tenant: &Tenant, task: Task, delay: Durat
 /// # Errors
 /// The queue is out of reach.
 pub(super) async fn release(app: &App, tenant: &Tenant) -> Result<()> {
-    enqueue(app, tenant, Task::Release { after: None, left: FIRST_STEP, step: FIRST_STEP }, Duration::ZERO)
-        .await
+    begin_release(app, tenant, false).await
+}
+
+/// The same for a person: what was held for settings that were removed leaves by the platform's server.
+///
+/// # Errors
+/// The queue is out of reach.
+pub(super) async fn release_for_a_person(app: &App, tenant: &Tenant) -> Result<()> {
+    begin_release(app, tenant, true).await
+}
+
+async fn begin_release(app: &App, tenant: &Tenant, decided: bool) -> Result<()> {
+    let task = Task::Release { after: None, left: FIRST_STEP, step: FIRST_STEP, decided };
+    enqueue(app, tenant, task, Duration::ZERO).await
 }

@@ -5,6 +5,7 @@ use super::App;
 use crate::effects::Result;
 use crate::wire::sqs::{Task, TaskJob};
 
+mod look;
 mod release;
 
 /// Does one piece of a task.
@@ -14,9 +15,10 @@ mod release;
 pub(super) async fn run(app: &App, job: &TaskJob) -> Result<()> {
     let TaskJob { tenant, task } = job;
     match task {
-        Task::Release { after, left, step } => {
-            release::step(app, tenant, after.as_deref(), *left, *step).await
+        Task::Release { after, left, step, decided } => {
+            let step = release::Step { left: *left, size: *step, decided: *decided };
+            release::step(app, tenant, after.as_deref(), step).await
         }
-        Task::ExplainRemoval { after } => release::explain_removal(app, tenant, after.as_deref()).await,
+        Task::LookAtRelay {} => look::at_relay(app, tenant).await,
     }
 }

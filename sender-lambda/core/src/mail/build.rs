@@ -5,11 +5,13 @@ use std::str::FromStr as _;
 use jiff::Timestamp;
 use lettre::Address;
 use lettre::message::Mailbox;
-use ownpost_domain::event::{Event, Person, Recipient};
+use ownpost_domain::event::{Content, Event, Person, Recipient};
 use ownpost_domain::settings::Settings;
 
 use super::compose::{Letter, compose};
+use super::html;
 use super::templates::{TemplateError, Templates};
+use super::values::Rendering;
 
 /// What a message is built from.
 pub struct Parts<'a> {
@@ -41,22 +43,44 @@ pub enum BuildError {
     Message(#[from] lettre::error::Error),
 }
 
-/// The message, header and body, with CRLF line ends. From: is always the sender of the settings (servers refuse
-/// others, 5.7.60); the people of the event go to Reply-To.
+/// A message, and what there is to say about it.
+#[derive(Debug)]
+pub struct Built {
+    /// The message, header and body, with CRLF line ends.
+    pub message: Vec<u8>,
+    /// Why the operator's template was left for the built-in one, if it was.
+    pub fallback: Option<TemplateError>,
+    /// What the event lacks, or has in a form that cannot be used.
+    pub warnings: Vec<String>,
+}
+
+/// Builds the message. From: is always the sender of the settings (servers refuse others, 5.7.60); the people of the
+/// event go to Reply-To.
 ///
 /// # Errors
 /// See [`BuildError`].
-pub fn build(parts: &Parts<'_>, templates: &Templates) -> Result<Vec<u8>, BuildError> {
+pub fn build(parts: &Parts<'_>, templates: &Templates) -> Result<Built, BuildError> {
     let Parts { event, recipient, settings, .. } = parts;
     let sender = Person { address: settings.sender_address.clone(), name: settings.sender_name.clone() };
     let settings_reply_to = settings.reply_to.clone().map(|address| Person { address, name: None });
     let reply_to = event.reply_to.as_ref().or(settings_reply_to.as_ref());
-    let (subject, text, html) = if let Some(content) = &event.content {
-        (content.subject.clone(), content.text.clone(), content.html.clone())
+    let rendered = if let Some(content) = &event.content {
+        given(content, recipient.locale.as_deref())
     } else {
-        let name = settings.sender_name.as_deref().unwrap_or(&settings.sender_address);
-        let rendered = templates.render(event, recipient, name)?;
-        (rendered.subject, rendered.text, Some(rendered.html))
+        let rendered = templates.render(&Rendering {
+            event,
+            recipient,
+            sender: settings.sender_name.as_deref(),
+            reply_to: settings.reply_to.as_deref(),
+        })?;
+        Bodies {
+            subject: rendered.subject,
+            text: rendered.text,
+            html: Some(rendered.html),
+            language: Some(rendered.locale),
+            warnings: rendered.warnings,
+            fallback: rendered.fallback,
+        }
     };
     let letter = Letter {
         from: mailbox(&sender, "the sender")?,
@@ -65,14 +89,43 @@ pub fn build(parts: &Parts<'_>, templates: &Templates) -> Result<Vec<u8>, BuildE
         message_id: parts.message_id,
         thread_id: parts.thread_id,
         now: parts.now,
-        language: None,
-        unsubscribe: None,
-        subject: &subject,
-        text: &text,
-        html: html.as_deref(),
+        language: rendered.language.as_deref(),
+        unsubscribe: event.unsubscribe.as_deref().filter(|_| event.may_unsubscribe()),
+        subject: &rendered.subject,
+        text: &rendered.text,
+        html: rendered.html.as_deref(),
         attachments: &event.attachments,
     };
-    Ok(compose(letter)?)
+    let message = compose(letter)?;
+    Ok(Built { message, fallback: rendered.fallback, warnings: rendered.warnings })
+}
+
+/// Subject and bodies, wherever they come from.
+struct Bodies {
+    subject: String,
+    text: String,
+    html: Option<String>,
+    language: Option<String>,
+    warnings: Vec<String>,
+    fallback: Option<TemplateError>,
+}
+
+/// The product's own content: its HTML made harmless, its text derived where it has none.
+fn given(content: &Content, locale: Option<&str>) -> Bodies {
+    let language = locale.filter(|tag| tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
+    let html = content.html.as_deref().filter(|html| !html.trim().is_empty());
+    let text = match html {
+        Some(html) if content.text.trim().is_empty() => html::as_text(html),
+        _ => content.text.clone(),
+    };
+    Bodies {
+        subject: content.subject.clone(),
+        text,
+        html: html.map(|html| html::sanitised(html, &content.subject, language)),
+        language: language.map(str::to_owned),
+        warnings: Vec::new(),
+        fallback: None,
+    }
 }
 
 fn mailbox(person: &Person, what: &'static str) -> Result<Mailbox, BuildError> {
@@ -87,6 +140,7 @@ mod tests {
     use crate::wire::event::{QUEUE_LIMIT, parse};
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
+    use ownpost_domain::brand::Brand;
     use ownpost_domain::category::Routing;
     use ownpost_domain::settings::{Auth, Security};
     use sha2::{Digest as _, Sha256};
@@ -126,7 +180,7 @@ mod tests {
             thread_id: thread_id.as_deref(),
             now: "2026-05-01T12:00:00Z".parse().unwrap(),
         };
-        let message = build(&parts, &Templates::new(None).unwrap()).unwrap();
+        let message = build(&parts, &Templates::new(None, Brand::default()).unwrap()).unwrap().message;
         String::from_utf8(message).unwrap()
     }
 
@@ -154,6 +208,7 @@ mod tests {
             "MIME-Version",
             "Reply-To",
             "Subject",
+            "Content-Language",
             "Auto-Submitted",
             "X-Auto-Response-Suppress",
             "Content-Type",
@@ -166,7 +221,7 @@ mod tests {
         assert_eq!(header[3], "Date: Fri, 01 May 2026 12:00:00 +0000");
         assert_eq!(header[4].replace("References", "In-Reply-To"), header[5]);
         assert_eq!(header[7], "Reply-To: Ann <ann@example.org>");
-        assert_eq!(header[9], "Auto-Submitted: auto-generated");
+        assert_eq!(header[10], "Auto-Submitted: auto-generated");
     }
 
     #[test]

@@ -1,8 +1,15 @@
 //! From an event and a recipient to a MIME message.
 
+mod blocks;
 pub mod build;
+pub mod catalogue;
 mod compose;
+mod dates;
 mod header_text;
+mod html;
 pub mod ids;
+mod links;
 pub mod templates;
 pub mod test_message;
+mod typography;
+pub mod values;

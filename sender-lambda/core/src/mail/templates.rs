@@ -2,28 +2,36 @@
 //!
 //! A template is a text: its first line is the subject, the rest the body. The HTML part is made from the same
 //! text by `layout.html`, so a translator writes every sentence once. Where a folder of the operator has a file
-//! of the same name, that one is taken.
+//! of the same name, that one is taken; when it fails, the built-in one is.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use minijinja::value::Serde;
-use minijinja::{Environment, Value, context};
-use ownpost_domain::event::{Event, Recipient};
+use minijinja::{Environment, UndefinedBehavior, Value};
+use ownpost_domain::brand::Brand;
+use ownpost_domain::event::Event;
 use ownpost_i18n::{language, with_locales};
-use serde::Serialize;
-use serde_json::Map;
 
+use super::blocks::{Line, bdi, blocks, paragraphs, preheader, quote};
+use super::catalogue::MailType;
+use super::header_text::undirected;
+use super::typography;
+use super::values::{Rendering, Values, one_line};
 use crate::config::ConfigError;
 
-/// Includes the templates of one locale: one file for each of the catalogue's names.
-macro_rules! catalogue {
+/// Includes the templates of one locale: one file for each part and each type of the catalogue.
+macro_rules! embedded {
     ($($variant:ident $locale:literal)+) => {
         &[$(
-            catalogue!(@one $locale "hello" "footer" "notification" "comment.created" "task.assigned" "task.due"
+            embedded!(@one $locale "hello" "closing" "footer"
+                "notification" "comment.created" "mention.created" "task.assigned" "task.due"
                 "rights-request" "rights-request.received" "rights-request.message"
-                "audit-invitation" "audit.invited" "audit.reminder" "user-invitation" "user.invited"
-                "ownpost.relay-unhealthy" "ownpost.settings-changed")
+                "rights-request.identity-needed" "rights-request.completed" "rights-request.refused"
+                "audit-invitation" "audit.invited" "audit.reminder" "audit.completed"
+                "user-invitation" "user.invited" "user.reminder"
+                "ownpost.test" "ownpost.relay-unhealthy" "ownpost.relay-recovered"
+                "ownpost.certificate-expiring" "ownpost.credential-expiring" "ownpost.settings-changed")
         ),+]
     };
     (@one $locale:literal $($name:literal)+) => {
@@ -38,12 +46,16 @@ macro_rules! catalogue {
 type LocaleTemplates = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// The templates compiled in.
-const EMBEDDED: &[LocaleTemplates] = with_locales!(catalogue);
+const EMBEDDED: &[LocaleTemplates] = with_locales!(embedded);
 const LAYOUT: &str = include_str!("../../templates/layout.html");
 /// The locale when none of a recipient's is there.
 const LAST_RESORT: &str = "en";
-/// The longest subject, in characters; mail programs show some 80.
-const SUBJECT_LIMIT: usize = 250;
+/// Parts of every mail, which are no mails.
+pub(super) const PARTS: [&str; 3] = ["hello", "closing", "footer"];
+/// The longest subject, in characters; filters count longer ones against a mail.
+const SUBJECT_LIMIT: usize = 180;
+/// The colour of buttons when the brand has none.
+const ACCENT: &str = "#0b57d0";
 
 /// The result of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,10 +66,16 @@ pub struct Rendered {
     pub text: String,
     /// The HTML alternative.
     pub html: String,
+    /// The locale of the text.
+    pub locale: String,
+    /// What the event lacks, or has in a form that cannot be used.
+    pub warnings: Vec<String>,
+    /// Why the operator's template was left and the built-in one taken, if it was.
+    pub fallback: Option<TemplateError>,
 }
 
 /// A template cannot be filled in.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("template {name}: {problem}")]
 pub struct TemplateError {
     /// The template's name.
@@ -66,11 +84,12 @@ pub struct TemplateError {
     pub problem: String,
 }
 
-/// All templates, those of the operator before those compiled in.
+/// All templates, those of the operator before those compiled in, and the operator's brand.
 pub struct Templates {
-    environment: Environment<'static>,
+    pub(super) environment: Environment<'static>,
     /// The operator's, by `en/comment.created.txt`.
-    overrides: HashMap<String, String>,
+    pub(super) overrides: HashMap<String, String>,
+    brand: Brand,
 }
 
 impl Templates {
@@ -78,105 +97,195 @@ impl Templates {
     ///
     /// # Errors
     /// A file of the folder cannot be read, or is no template.
-    pub fn new(folder: Option<&Path>) -> Result<Self, ConfigError> {
-        let mut environment = Environment::new();
-        environment.add_filter("quote", quote);
+    pub fn new(folder: Option<&Path>, brand: Brand) -> Result<Self, ConfigError> {
         let overrides = match folder {
             None => HashMap::new(),
             Some(folder) => read_folder(folder)
                 .map_err(|problem| ConfigError { variable: "OWNPOST_TEMPLATES", problem })?,
         };
-        for (name, source) in &overrides {
-            if let Err(error) = environment.template_from_named_str(name, source) {
+        let templates = Self { environment: environment(UndefinedBehavior::Lenient), overrides, brand };
+        for (name, source) in &templates.overrides {
+            if let Err(error) = templates.environment.template_from_named_str(name, source) {
                 let problem = format!("{name}: {error}");
                 return Err(ConfigError { variable: "OWNPOST_TEMPLATES", problem });
             }
         }
-        Ok(Self { environment, overrides })
+        Ok(templates)
     }
 
-    /// The subject and body for this recipient. `sender` is the name in From:.
+    /// The operator's brand.
+    pub fn brand(&self) -> &Brand {
+        &self.brand
+    }
+
+    /// The subject and body for this recipient. A template of the operator that fails or says nothing is left for the
+    /// built-in one.
     ///
     /// # Errors
-    /// Only a template of the operator can fail.
-    pub fn render(
-        &self,
-        event: &Event,
-        recipient: &Recipient,
-        sender: &str,
-    ) -> Result<Rendered, TemplateError> {
-        let (locale, name) = self.choose(event, recipient.locale.as_deref());
-        let replies = event.reply_to.as_ref().map(|to| to.name.as_deref().unwrap_or(&to.address));
-        let mut values = one_line_each(&event.data);
-        let recipient = context!(name => &recipient.person.name, address => &recipient.person.address);
-        for (key, value) in [
-            ("locale", Value::from(&*locale)),
-            ("sender", Value::from(one_line(sender))),
-            ("replies", Value::from(replies)),
-            ("category", Value::from(event.category.name())),
-            ("type", Value::from(&*event.kind)),
-            ("recipient", recipient),
-            ("data", Value::from(Serde(&event.data))),
-        ] {
-            values.insert(key.to_owned(), value);
+    /// A built-in template fails: a fault of ours.
+    pub fn render(&self, rendering: &Rendering<'_>) -> Result<Rendered, TemplateError> {
+        match self.render_from(rendering, &self.overrides) {
+            Err(error) if !self.overrides.is_empty() => {
+                let rendered = self.render_from(rendering, &HashMap::new())?;
+                Ok(Rendered { fallback: Some(error), ..rendered })
+            }
+            rendered => rendered,
         }
-        let hello = self.fill(&format!("{locale}/hello.txt"), &values)?;
-        values.insert("hello".to_owned(), Value::from(hello.trim()));
-        let filled = self.fill(&format!("{locale}/{name}.txt"), &values)?;
-        let footer = self.fill(&format!("{locale}/footer.txt"), &values)?;
+    }
+
+    fn render_from(
+        &self,
+        rendering: &Rendering<'_>,
+        overrides: &HashMap<String, String>,
+    ) -> Result<Rendered, TemplateError> {
+        let (locale, name) = choose(overrides, rendering.event, rendering.recipient.locale.as_deref());
+        let filler = Filler { environment: &self.environment, overrides };
+        let mut values = Values::new(rendering, &self.brand, &locale, MailType::find(name));
+        for part in ["hello", "closing"] {
+            let filled = filler.fill(&format!("{locale}/{part}.txt"), &values.by_name)?;
+            values.by_name.insert(part.to_owned(), Value::from(paragraphs(&filled).join("\n")));
+        }
+        let path = format!("{locale}/{name}.txt");
+        let filled = filler.fill(&path, &values.by_name)?;
+        let footer = filler.fill(&format!("{locale}/footer.txt"), &values.by_name)?;
         let (subject, body) = filled.trim_start().split_once('\n').unwrap_or((filled.trim(), ""));
-        let subject: String = one_line(subject).chars().take(SUBJECT_LIMIT).collect();
+        let subject = shortened(&one_line(&undirected(subject)));
         let paragraphs = paragraphs(body);
-        let footer = footer.trim();
+        if subject.is_empty() || paragraphs.is_empty() {
+            let problem = "it gives no subject or no text".to_owned();
+            return Err(TemplateError { name: path, problem });
+        }
+        let footer = footer_lines(&footer, &values.brand);
         let mut text = paragraphs.join("\n\n");
         if !footer.is_empty() {
             // RFC 3676 §4.3: mail programs know what follows as a signature.
             text.push_str("\n\n-- \n");
-            text.push_str(footer);
+            text.push_str(&footer.join("\n"));
         }
         text.push('\n');
-        let url =
-            event.data.get("url").and_then(serde_json::Value::as_str).map(str::trim).unwrap_or_default();
-        let blocks: Vec<Block<'_>> = paragraphs.iter().map(|paragraph| Block::of(paragraph, url)).collect();
-        values.insert("subject".to_owned(), Value::from(&*subject));
-        values.insert("blocks".to_owned(), Value::from(Serde(&blocks)));
-        values.insert("footer".to_owned(), Value::from(Serde(footer.lines().collect::<Vec<_>>())));
-        let html = self.fill("layout.html", &values)?;
-        Ok(Rendered { subject, text, html })
+        let html = layout(&filler, values, &subject, &paragraphs, &footer)?;
+        let Layout { html, warnings } = html;
+        Ok(Rendered { subject, text, html, locale, warnings, fallback: None })
     }
+}
 
-    /// The recipient's language comes before the type: a generic sentence that is understood says more than a
-    /// special one that is not.
-    fn choose<'a>(&self, event: &'a Event, locale: Option<&str>) -> (String, &'a str) {
-        let wanted = locale.unwrap_or_default().replace('_', "-").to_ascii_lowercase();
-        let language = language(&wanted).to_owned();
-        for locale in [wanted, language, LAST_RESORT.to_owned()] {
-            for name in [event.kind.as_str(), event.category.name()] {
-                // `hello` and `footer` are parts, not mails.
-                let part = matches!(name, "hello" | "footer");
-                if !part && self.source(&format!("{locale}/{name}.txt")).is_some() {
-                    return (locale, name);
-                }
+/// The engine with our filters.
+pub(super) fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(undefined);
+    environment.add_filter("quote", quote);
+    environment.add_filter("bdi", bdi);
+    environment
+}
+
+struct Layout {
+    html: String,
+    warnings: Vec<String>,
+}
+
+/// The HTML of a text.
+fn layout(
+    filler: &Filler<'_>,
+    values: Values,
+    subject: &str,
+    paragraphs: &[String],
+    footer: &[String],
+) -> Result<Layout, TemplateError> {
+    let Values { mut by_name, url, links, warnings, brand } = values;
+    let blocks = blocks(paragraphs, url.as_deref(), &links);
+    let hello = by_name.get("hello").map(ToString::to_string).unwrap_or_default();
+    let footer: Vec<Line> = footer.iter().map(|line| Line::of(line, &links)).collect();
+    let accent = brand.accent_color.as_deref().unwrap_or(ACCENT);
+    let locale = by_name.get("locale").map(ToString::to_string).unwrap_or_default();
+    let right_to_left = matches!(language(&locale), "ar" | "fa" | "he" | "ur" | "yi");
+    let preheader = preheader(&blocks, &hello);
+    for (name, value) in [
+        ("subject", Value::from(subject)),
+        ("heading", Value::from(subject)),
+        ("preheader", Value::from(preheader)),
+        ("accent", Value::from(accent)),
+        ("on_accent", Value::from(readable_on(accent))),
+        ("dir", Value::from(if right_to_left { "rtl" } else { "ltr" })),
+        ("start", Value::from(if right_to_left { "right" } else { "left" })),
+        ("blocks", Value::from(Serde(&blocks))),
+        ("footer", Value::from(Serde(&footer))),
+    ] {
+        by_name.insert(name.to_owned(), value);
+    }
+    Ok(Layout { html: filler.fill("layout.html", &by_name)?, warnings })
+}
+
+/// Black or white, whichever is easier to read on a colour (WCAG 2.2 §1.4.3).
+fn readable_on(color: &str) -> &'static str {
+    let channel = |range| {
+        let value = color.get(range).and_then(|hex| u8::from_str_radix(hex, 16).ok()).unwrap_or(0);
+        let value = f64::from(value) / 255.0;
+        if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    };
+    let luminance = 0.2126 * channel(1..3) + 0.7152 * channel(3..5) + 0.0722 * channel(5..7);
+    if luminance > 0.179 { "#000000" } else { "#ffffff" }
+}
+
+/// The footer's lines, and those of the brand below them.
+fn footer_lines(filled: &str, brand: &Brand) -> Vec<String> {
+    let own = [brand.footer.as_deref(), brand.postal_address.as_deref()];
+    filled
+        .lines()
+        .chain(own.into_iter().flatten().flat_map(str::lines))
+        .map(|line| line.trim().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
+/// A subject of at most [`SUBJECT_LIMIT`] characters.
+fn shortened(subject: &str) -> String {
+    if subject.chars().count() <= SUBJECT_LIMIT {
+        return subject.to_owned();
+    }
+    let cut: String = subject.chars().take(SUBJECT_LIMIT - 1).collect();
+    format!("{}…", cut.trim_end())
+}
+
+/// The locale and name of the template that a mail takes. The recipient's language comes before the type: a generic
+/// sentence that is understood says more than a special one that is not.
+fn choose<'a>(
+    overrides: &HashMap<String, String>,
+    event: &'a Event,
+    locale: Option<&str>,
+) -> (String, &'a str) {
+    let wanted = locale.unwrap_or_default().replace('_', "-").to_ascii_lowercase();
+    let language = language(&wanted).to_owned();
+    for locale in [wanted, language, LAST_RESORT.to_owned()] {
+        for name in [event.kind.as_str(), event.category.name()] {
+            let path = format!("{locale}/{name}.txt");
+            if !PARTS.contains(&name) && (overrides.contains_key(&path) || built_in(&path).is_some()) {
+                return (locale, name);
             }
         }
-        (LAST_RESORT.to_owned(), event.category.name())
     }
+    (LAST_RESORT.to_owned(), event.category.name())
+}
 
-    /// Where a locale of the operator lacks a part, the language's and then the last resort's is taken.
-    fn source(&self, path: &str) -> Option<&str> {
-        if let Some(source) = self.overrides.get(path) {
-            return Some(source);
-        }
-        if path == "layout.html" {
-            return Some(LAYOUT);
-        }
-        let (locale, file) = path.split_once('/')?;
-        let name = file.strip_suffix(".txt")?;
-        let (_, templates) = EMBEDDED.iter().find(|(known, _)| *known == locale)?;
-        templates.iter().find(|(known, _)| *known == name).map(|(_, source)| *source)
+/// The template compiled in under this path.
+pub(super) fn built_in(path: &str) -> Option<&'static str> {
+    if path == "layout.html" {
+        return Some(LAYOUT);
     }
+    let (locale, file) = path.split_once('/')?;
+    let name = file.strip_suffix(".txt")?;
+    let (_, templates) = EMBEDDED.iter().find(|(known, _)| *known == locale)?;
+    templates.iter().find(|(known, _)| *known == name).map(|(_, source)| *source)
+}
 
-    fn fill(&self, path: &str, values: &HashMap<String, Value>) -> Result<String, TemplateError> {
+/// Fills templates from one set of files.
+pub(super) struct Filler<'a> {
+    pub(super) environment: &'a Environment<'static>,
+    pub(super) overrides: &'a HashMap<String, String>,
+}
+
+impl Filler<'_> {
+    /// Fills one. Where a locale of the operator lacks a part, the language's and then the last resort's is taken.
+    pub(super) fn fill(&self, path: &str, values: &HashMap<String, Value>) -> Result<String, TemplateError> {
         let part = path.split_once('/').map_or(path, |(_, file)| file);
         let language = path.split(['/', '-']).next().unwrap_or_default();
         let source = self
@@ -184,89 +293,16 @@ impl Templates {
             .or_else(|| self.source(&format!("{language}/{part}")))
             .or_else(|| self.source(&format!("{LAST_RESORT}/{part}")))
             .unwrap_or_default();
+        let source = typography::set(source, language);
         // The name's ending decides about escaping: `.html` is escaped, `.txt` is not.
         self.environment
-            .render_named_str(path, source, values)
+            .render_named_str(path, &source, values)
             .map_err(|error| TemplateError { name: path.to_owned(), problem: error.to_string() })
     }
-}
 
-/// A paragraph for the HTML layout.
-#[derive(Serialize)]
-struct Block<'a> {
-    kind: &'static str,
-    lines: Vec<&'a str>,
-    url: &'a str,
-    label: &'a str,
-}
-
-impl<'a> Block<'a> {
-    fn of(paragraph: &'a str, url: &'a str) -> Self {
-        let lines: Vec<&str> = paragraph.lines().collect();
-        let web = url.starts_with("https://") || url.starts_with("http://");
-        if lines.iter().all(|line| line.starts_with('>')) {
-            let lines = lines.into_iter().map(|line| line[1..].trim_start()).collect();
-            return Self { kind: "quote", lines, url: "", label: "" };
-        }
-        match paragraph.strip_suffix(url) {
-            // "Read the comment: https://…" becomes a link that reads "Read the comment".
-            Some(label) if web => {
-                let label = label.trim().trim_end_matches(':').trim_end();
-                let label = if label.is_empty() { url } else { label };
-                Self { kind: "link", lines, url, label }
-            }
-            _ => Self { kind: "text", lines, url: "", label: "" },
-        }
+    fn source(&self, path: &str) -> Option<&str> {
+        self.overrides.get(path).map(String::as_str).or_else(|| built_in(path))
     }
-}
-
-/// The paragraphs of a text: separated by blank lines, however many a skipped sentence has left.
-fn paragraphs(text: &str) -> Vec<String> {
-    let mut paragraphs: Vec<String> = Vec::new();
-    let mut open = false;
-    for line in text.lines().map(str::trim_end) {
-        match (line.is_empty(), open, paragraphs.last_mut()) {
-            (true, ..) => open = false,
-            (false, true, Some(last)) => {
-                last.push('\n');
-                last.push_str(line);
-            }
-            (false, ..) => {
-                paragraphs.push(line.to_owned());
-                open = true;
-            }
-        }
-    }
-    paragraphs
-}
-
-/// Filter `quote`: every line behind `> `, as people quote in mails. Nothing gives nothing.
-fn quote(value: &Value) -> String {
-    if value.is_undefined() || value.is_none() {
-        return String::new();
-    }
-    let text = value.to_string();
-    let lines = text.trim().lines().map(|line| format!("> {}", line.trim_end()).trim_end().to_owned());
-    if text.trim().is_empty() { String::new() } else { lines.collect::<Vec<_>>().join("\n") }
-}
-
-/// The product's values as templates see them. All but `excerpt` are made one line, so that a title with a line
-/// break in it cannot end the subject early; `data` has them as they came.
-fn one_line_each(data: &Map<String, serde_json::Value>) -> HashMap<String, Value> {
-    let one = |(key, value): (&String, &serde_json::Value)| {
-        let value = match value {
-            serde_json::Value::String(text) if key != "excerpt" => Value::from(one_line(text)),
-            other => Value::from(Serde(other)),
-        };
-        (key.clone(), value)
-    };
-    data.iter().map(one).collect()
-}
-
-/// White space and control characters become single spaces.
-fn one_line(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
-    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Reads `<folder>/layout.html` and `<folder>/<locale>/<name>.txt`.
@@ -295,116 +331,5 @@ fn read_folder(folder: &Path) -> Result<HashMap<String, String>, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::event::{QUEUE_LIMIT, parse};
-    use ownpost_domain::category::Category;
-
-    fn event(category: &str, kind: &str, data: &serde_json::Value) -> Event {
-        let document = serde_json::json!({
-            "id": "e1", "tenant": "acme", "category": category, "type": kind,
-            "recipients": [{"address": "jan@example.org", "name": "Jan"}], "data": data,
-        });
-        parse(document.to_string().as_bytes(), QUEUE_LIMIT).unwrap()
-    }
-
-    fn render(templates: &Templates, event: &Event, locale: &str) -> Rendered {
-        let recipient = Recipient { locale: Some(locale.to_owned()), ..event.recipients[0].clone() };
-        templates.render(event, &recipient, "Acme").unwrap()
-    }
-
-    #[test]
-    fn every_template_of_every_locale_reads_well_with_everything_and_with_nothing() {
-        let templates = Templates::new(None).unwrap();
-        let full = serde_json::json!({
-            "actor": "Ann", "title": "Cookie banner", "excerpt": "First line\n\nLast line",
-            "url": "https://app.example.com/42", "due": "1 May",
-            "action": "remove", "fields": "host, password", "at": "2026-11-30 10:00 UTC",
-        });
-        for (locale, names) in EMBEDDED {
-            for (name, _) in *names {
-                for data in [full.clone(), serde_json::json!({})] {
-                    let with_data = data["title"].is_string();
-                    let rendered = render(&templates, &event("notification", name, &data), locale);
-                    let at = format!("{locale}/{name}: {rendered:?}");
-                    assert!(!rendered.subject.is_empty(), "{at}");
-                    for odd in [
-                        "  ",
-                        "{{",
-                        "{%",
-                        " .",
-                        " ,",
-                        "“”",
-                        "„“",
-                        "«»",
-                        "«  »",
-                        "::",
-                        "\n\n\n",
-                        "undefined",
-                        "none",
-                    ] {
-                        let quoted = rendered.text.replace("\n\n-- \n", "\n");
-                        assert!(!rendered.subject.contains(odd) && !quoted.contains(odd), "{odd:?} in {at}");
-                    }
-                    if with_data && !matches!(*name, "hello" | "footer") && !name.starts_with("ownpost.") {
-                        assert!(rendered.text.contains("https://app.example.com/42"), "{at}");
-                        assert!(rendered.text.contains("> First line\n>\n> Last line"), "{at}");
-                        assert!(
-                            rendered.html.contains("<a href=\"https:&#x2f;&#x2f;app.example.com"),
-                            "{at}"
-                        );
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn all_locales_have_the_same_templates() {
-        let names = |locale: &LocaleTemplates| locale.1.iter().map(|(name, _)| *name).collect::<Vec<_>>();
-        for locale in EMBEDDED {
-            assert_eq!(names(locale), names(&EMBEDDED[0]), "{}", locale.0);
-        }
-    }
-
-    #[test]
-    fn each_category_has_a_template() {
-        let (_, english) = EMBEDDED.iter().find(|(locale, _)| *locale == LAST_RESORT).unwrap();
-        for category in Category::ALL {
-            assert!(english.iter().any(|(name, _)| *name == category.name()), "{}", category.name());
-        }
-    }
-
-    #[test]
-    fn which_template_a_mail_takes() {
-        let templates = Templates::new(None).unwrap();
-        for (kind, locale, expected) in [
-            ("comment.created", "en", ("en", "comment.created")),
-            ("comment.created", "EN_gb", ("en", "comment.created")),
-            ("comment.deleted", "en", ("en", "notification")),
-            ("comment.created", "nl_BE", ("nl", "comment.created")),
-            ("comment.deleted", "de-AT", ("de", "notification")),
-            ("comment.created", "tlh", ("en", "comment.created")),
-            ("comment.created", "", ("en", "comment.created")),
-            ("footer", "en", ("en", "notification")),
-        ] {
-            let event = event("notification", kind, &serde_json::json!({}));
-            let (found, name) = templates.choose(&event, Some(locale));
-            assert_eq!((found.as_str(), name), expected, "{kind} {locale}");
-        }
-    }
-
-    #[test]
-    fn what_the_product_says_is_text_and_not_markup() {
-        let hostile = serde_json::json!({
-            "actor": "<img src=x onerror=alert(1)>", "title": "a\r\nBcc: eve@example.org",
-            "url": "javascript:alert(1)", "excerpt": "{{ 7 * 7 }} <script>",
-        });
-        let templates = Templates::new(None).unwrap();
-        let rendered = render(&templates, &event("notification", "comment.created", &hostile), "en");
-        assert!(!rendered.html.contains("<img") && !rendered.html.contains("<script"), "{}", rendered.html);
-        assert!(!rendered.html.contains("href=\"javascript"), "{}", rendered.html);
-        assert!(rendered.text.contains("{{ 7 * 7 }}"));
-        assert!(rendered.subject.ends_with("“a Bcc: eve@example.org”"), "{}", rendered.subject);
-    }
-}
+#[path = "templates_tests.rs"]
+mod tests;

@@ -1,42 +1,74 @@
 //! The test mail: what a connectivity test sends, if it sends anything.
 
 use jiff::Timestamp;
-use lettre::Address;
-use lettre::message::Mailbox;
-use ownpost_domain::settings::Settings;
-use ownpost_i18n::{Locale, catalogue, fill};
+use ownpost_domain::category::Category;
+use ownpost_domain::event::{Event, Person, Recipient};
+use ownpost_domain::settings::{Security, Settings};
+use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::TestMail;
+use serde_json::json;
 
-use super::compose::{Letter, compose};
+use super::build::{Parts, build as build_mail};
 use super::ids;
+use super::templates::Templates;
 
-/// Builds it. Without a recipient it is addressed to the sender: a test that ends after MAIL FROM announces its size.
-/// `unique` makes the Message-ID. `None` when an address is not one that a message can carry.
-pub fn build(
-    settings: &Settings,
-    recipient: Option<&str>,
-    locale: &str,
-    now: Timestamp,
-    unique: u128,
-) -> Option<TestMail> {
-    let words = &catalogue(Locale::of(locale)).test_message;
-    let sender = settings.sender_address.parse::<Address>().ok()?;
-    let recipient: Address = recipient.unwrap_or(&settings.sender_address).parse().ok()?;
-    let message_id = format!("ownpost-test.{unique:032x}@{}", ids::domain(&settings.sender_address));
-    let message = compose(Letter {
-        from: Mailbox::new(settings.sender_name.clone(), sender),
-        to: Mailbox::new(None, recipient),
+/// A test that wants a mail.
+#[derive(Clone, Copy, Debug)]
+pub struct TestRun<'a> {
+    /// The settings that are tested.
+    pub settings: &'a Settings,
+    /// The recipient; without one the mail is addressed to the sender: a test that ends after MAIL FROM announces its size.
+    pub recipient: Option<&'a str>,
+    /// The person who started the test, where that is known.
+    pub started_by: Option<&'a str>,
+    /// The language of the mail.
+    pub locale: &'a str,
+    /// The time.
+    pub now: Timestamp,
+    /// Makes the Message-ID.
+    pub unique: u128,
+}
+
+/// Builds it. `None` when an address is not one that a message can carry.
+pub fn build(run: &TestRun<'_>, templates: &Templates) -> Option<TestMail> {
+    let settings = run.settings;
+    let security = match settings.security {
+        Security::StartTls => "STARTTLS",
+        Security::Tls => "TLS",
+    };
+    let data = json!({
+        "host": settings.host,
+        "server": format!("{}:{}, {security}", settings.host, settings.port),
+        "from": settings.sender_address,
+        "actor": run.started_by,
+        "when": run.now,
+        "url": templates.brand().settings_url,
+    });
+    let address = run.recipient.unwrap_or(&settings.sender_address).to_owned();
+    let recipient = Recipient { person: Person { address, name: None }, locale: Some(run.locale.to_owned()) };
+    let event = Event {
+        id: String::new(),
+        tenant: Tenant::platform(),
+        category: Category::Notification,
+        kind: "ownpost.test".to_owned(),
+        recipients: vec![recipient.clone()],
         reply_to: None,
+        thread: None,
+        data: data.as_object().cloned().unwrap_or_default(),
+        content: None,
+        attachments: Vec::new(),
+        unsubscribe: None,
+        brand: None,
+    };
+    let message_id = format!("ownpost-test.{:032x}@{}", run.unique, ids::domain(&settings.sender_address));
+    let parts = Parts {
+        event: &event,
+        recipient: &recipient,
+        settings,
         message_id: &message_id,
         thread_id: None,
-        now,
-        language: None,
-        unsubscribe: None,
-        subject: &words.subject,
-        text: &fill(&words.text, &[("host", &settings.host)]),
-        html: None,
-        attachments: &[],
-    })
-    .ok()?;
-    Some(TestMail { message_id, message: message.into() })
+        now: run.now,
+    };
+    let built = build_mail(&parts, templates).ok()?;
+    Some(TestMail { message: built.message.into(), message_id })
 }

@@ -1,20 +1,21 @@
 //! All effects in memory, with exactly the semantics of the traits: for unit tests and simulations. The clock
 //! is theirs too, and any operation can be made to fail.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use ownpost_domain::delivery::{Delivery, DeliveryId, Revision};
+use ownpost_domain::due;
 use ownpost_domain::tenant::Tenant;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::effects::{
-    EffectError, Effects, Emitted, Events, Filter, Ledger, Order, Page, Queue, QueueMessage, Record, Result,
-    SecretStage, Secrets, StoredVersion, Versioned,
+    Due, DueKind, EffectError, Effects, Emitted, Events, Filter, Ledger, Order, Page, Queue, QueueMessage,
+    Record, Result, SecretStage, Secrets, StoredVersion, Versioned,
 };
 
 /// A whole world in memory.
@@ -34,12 +35,15 @@ pub(crate) type Meanwhile = Box<dyn FnOnce() -> futures_util::future::BoxFuture<
 struct State {
     now: Timestamp,
     failing: HashMap<&'static str, u32>,
+    calls: HashMap<&'static str, u64>,
     platform: Option<StoredVersion>,
     secrets: HashMap<Tenant, Versions>,
     events: HashMap<(Tenant, String), Vec<u8>>,
     rows: HashMap<(Tenant, DeliveryId), Versioned<Delivery>>,
     states: HashMap<(Tenant, String), (Versioned<Value>, Option<Timestamp>)>,
-    tenants: BTreeSet<Tenant>,
+    /// Rows whose entry in the index of what is due was moved, with the version that it was moved at.
+    postponed: HashMap<(Tenant, DeliveryId), (u64, Timestamp)>,
+    watched: HashMap<Tenant, Timestamp>,
     queue: Vec<Waiting>,
     sent_to_queue: u64,
     emitted: Vec<Emitted>,
@@ -56,6 +60,15 @@ struct Waiting {
     body: String,
     visible_at: Timestamp,
     receives: u32,
+}
+
+impl State {
+    fn due_at(&self, tenant: &Tenant, id: &DeliveryId, stored: &Versioned<Delivery>) -> Option<Timestamp> {
+        match self.postponed.get(&(tenant.clone(), id.clone())) {
+            Some((version, until)) if *version == stored.version => Some(*until),
+            _ => due::at(&stored.value),
+        }
+    }
 }
 
 impl Memory {
@@ -99,6 +112,16 @@ impl Memory {
             Some(StoredVersion { revision: Revision(revision.to_owned()), document, created_at });
     }
 
+    /// Takes the platform's own document away.
+    pub fn remove_platform(&self) {
+        self.lock().platform = None;
+    }
+
+    /// How often an operation (`secrets.get`, …) was called.
+    pub fn calls(&self, operation: &str) -> u64 {
+        self.lock().calls.get(operation).copied().unwrap_or_default()
+    }
+
     /// Takes at most `most` visible messages, hidden for `visibility` from now.
     pub fn receive(&self, most: usize, visibility: Duration) -> Vec<Record> {
         let mut state = self.lock();
@@ -121,6 +144,11 @@ impl Memory {
     /// Deletes a message, as the event source does with those that are no batch item failure.
     pub fn delete(&self, message_id: &str) {
         self.lock().queue.retain(|message| message.id != message_id);
+    }
+
+    /// Loses all messages on the queue, as a purge does.
+    pub fn lose_messages(&self) {
+        self.lock().queue.clear();
     }
 
     /// How many messages are on the queue, visible or not.
@@ -146,6 +174,7 @@ impl Memory {
     /// The state for an operation, unless it is to fail.
     fn enter(&self, operation: &'static str) -> Result<MutexGuard<'_, State>> {
         let mut state = self.lock();
+        *state.calls.entry(operation).or_default() += 1;
         match state.failing.get_mut(operation) {
             Some(times) if *times > 0 => {
                 *times -= 1;
@@ -338,14 +367,47 @@ impl Ledger for Memory {
         Ok(true)
     }
 
-    async fn tenants(&self, after: Option<&Tenant>, limit: usize) -> Result<Vec<Tenant>> {
-        let state = self.enter("ledger.tenants")?;
-        let later = state.tenants.iter().filter(|tenant| after.is_none_or(|after| *tenant > after));
-        Ok(later.take(limit).cloned().collect())
+    async fn due(&self, shard: u16, before: Timestamp, limit: usize) -> Result<Vec<Due>> {
+        let state = self.enter("ledger.due")?;
+        let rows = state.rows.iter().filter_map(|((tenant, id), stored)| {
+            let at = state.due_at(tenant, id, stored)?;
+            (due::shard(id.as_str()) == shard)
+                .then(|| Due { what: DueKind::Row(tenant.clone(), id.clone()), at })
+        });
+        let watched = state.watched.iter().filter(|(tenant, _)| due::shard(tenant.as_str()) == shard);
+        let relays = watched.map(|(tenant, at)| Due { what: DueKind::Relay(tenant.clone()), at: *at });
+        let mut found: Vec<Due> = rows.chain(relays).filter(|due| due.at < before).collect();
+        found.sort_by_key(|due| (due.at, due.what.clone()));
+        found.truncate(limit);
+        Ok(found)
     }
 
-    async fn add_tenant(&self, tenant: &Tenant) -> Result<()> {
-        self.enter("ledger.add_tenant")?.tenants.insert(tenant.clone());
+    async fn postpone(&self, due: &Due, until: Timestamp) -> Result<bool> {
+        let mut state = self.enter("ledger.postpone")?;
+        match &due.what {
+            DueKind::Row(tenant, id) => {
+                let place = (tenant.clone(), id.clone());
+                let Some(stored) = state.rows.get(&place) else { return Ok(false) };
+                let version = stored.version;
+                if state.due_at(tenant, id, stored) != Some(due.at) {
+                    return Ok(false);
+                }
+                state.postponed.insert(place, (version, until));
+            }
+            DueKind::Relay(tenant) => {
+                if state.watched.get(tenant) != Some(&due.at) {
+                    return Ok(false);
+                }
+                state.watched.insert(tenant.clone(), until);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn watch(&self, tenant: &Tenant, at: Timestamp) -> Result<()> {
+        let mut state = self.enter("ledger.watch")?;
+        let known = state.watched.entry(tenant.clone()).or_insert(at);
+        *known = at.min(*known);
         Ok(())
     }
 }

@@ -126,7 +126,7 @@ pub(crate) fn event(id: &str, recipients: &[&str]) -> String {
 }
 
 /// What a relay does with a mail.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Act {
     /// Accepts the mail.
     Accept,
@@ -181,16 +181,20 @@ fn failure(stage: Stage, code: FailureCode, said: u16) -> Failure {
     Failure { reply: (said != 0).then(|| reply(said)), ..Failure::new(stage, code) }
 }
 
-fn tls(not_after: String) -> TlsFacts {
-    let certificate = CertificateFacts {
+/// A certificate that ends at this time.
+pub(crate) fn certificate(not_after: &str) -> CertificateFacts {
+    CertificateFacts {
         subject: "CN=x".to_owned(),
         issuer: "CN=y".to_owned(),
         names: Vec::new(),
         not_before: "1970-01-01T00:00:00Z".to_owned(),
-        not_after,
+        not_after: not_after.to_owned(),
         sha256: "00".to_owned(),
-    };
-    TlsFacts { version: None, cipher: None, certificate: Some(certificate) }
+    }
+}
+
+fn tls(not_after: &str) -> TlsFacts {
+    TlsFacts { version: None, cipher: None, certificate: Some(certificate(not_after)) }
 }
 
 #[async_trait]
@@ -254,7 +258,7 @@ impl Fake for Script {
         Probe {
             stages: vec![stage],
             failure,
-            tls: self.certificate.lock().unwrap().clone().map(tls),
+            tls: self.certificate.lock().unwrap().as_deref().map(tls),
             capabilities: Capabilities::default(),
             transcript: Vec::new(),
             test_message: recipient.filter(|_| ok).map(message),

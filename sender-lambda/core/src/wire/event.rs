@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use lettre::message::header::ContentType;
+use ownpost_domain::brand::{self, Brand};
 use ownpost_domain::category::Category;
 use ownpost_domain::event::{Attachment, Content, Event, Person, Recipient};
 use ownpost_domain::tenant::Tenant;
@@ -57,6 +58,19 @@ pub struct EventDocument {
     /// Files that go along.
     #[schemars(length(max = 50))]
     pub attachments: Option<Vec<AttachmentDocument>>,
+    /// How the recipient stops such mails (RFC 8058); used for the category `notification`.
+    pub unsubscribe: Option<UnsubscribeDocument>,
+    /// The product's name and look in this mail, over `OWNPOST_PRODUCT`.
+    pub brand: Option<Brand>,
+}
+
+/// How the recipient stops such mails by one click (RFC 8058).
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "EventUnsubscribe")]
+pub struct UnsubscribeDocument {
+    /// The https address that takes a POST from the recipient's mail provider, without a login.
+    pub url: String,
 }
 
 /// Who receives a mail.
@@ -91,9 +105,9 @@ pub struct ContentDocument {
     /// The subject, one line.
     #[schemars(length(min = 1, max = 500))]
     pub subject: String,
-    /// The plain text.
-    pub text: String,
-    /// The HTML alternative.
+    /// The plain text; without one it is made from `html`.
+    pub text: Option<String>,
+    /// The HTML alternative. Scripts, forms, frames and redirects are taken out.
     pub html: Option<String>,
 }
 
@@ -148,6 +162,9 @@ event_codes! {
     AttachmentsTooMany = "event.attachments_too_many" "More than 50 attachments.",
     ContentTypeInvalid = "event.content_type_invalid" "No MIME type of a file.",
     Base64Invalid = "event.base64_invalid" "The bytes of an attachment are no base64.",
+    ContentEmpty = "event.content_empty" "`content` has neither `text` nor `html`.",
+    UnsubscribeInvalid = "event.unsubscribe_invalid" "`unsubscribe.url` is no https address.",
+    BrandInvalid = "event.brand_invalid" "A member of `brand` that a mail cannot carry.",
     TenantForeign = "event.tenant_foreign" "The event is of another tenant than the caller's.",
     IdReused = "event.id_reused" "The id was used for an event with another content; nothing of this one is kept.",
     Unavailable = "event.unavailable" "The store or the queue is out of reach; send the same event again.",
@@ -266,6 +283,8 @@ fn check(document: EventDocument) -> EventResult<Event> {
         data,
         content: document.content.map(check_content).transpose()?,
         attachments: check_attachments(document.attachments.unwrap_or_default())?,
+        unsubscribe: document.unsubscribe.map(check_unsubscribe).transpose()?,
+        brand: document.brand.map(check_brand).transpose()?,
     })
 }
 
@@ -310,13 +329,35 @@ pub fn canonical_address(address: &str) -> Option<String> {
 }
 
 fn check_content(content: ContentDocument) -> EventResult<Content> {
-    no_nul(&content.text, "content.text")?;
-    no_nul(content.html.as_deref().unwrap_or_default(), "content.html")?;
-    Ok(Content {
-        subject: line(content.subject, "content.subject", 500)?,
-        text: content.text,
-        html: content.html,
-    })
+    let text = content.text.unwrap_or_default();
+    let html = content.html.filter(|html| !html.trim().is_empty());
+    no_nul(&text, "content.text")?;
+    no_nul(html.as_deref().unwrap_or_default(), "content.html")?;
+    if text.trim().is_empty() && html.is_none() {
+        return refuse(EventCode::ContentEmpty, "content.text", "a text, or html to make it from");
+    }
+    Ok(Content { subject: line(content.subject, "content.subject", 500)?, text, html })
+}
+
+fn check_unsubscribe(unsubscribe: UnsubscribeDocument) -> EventResult<String> {
+    if brand::is_url(&unsubscribe.url, &["https://"]) {
+        Ok(unsubscribe.url)
+    } else {
+        refuse(
+            EventCode::UnsubscribeInvalid,
+            "unsubscribe.url",
+            "an https address of at most 2000 characters",
+        )
+    }
+}
+
+fn check_brand(brand: Brand) -> EventResult<Brand> {
+    match brand.check() {
+        Ok(()) => Ok(brand),
+        Err(unusable) => {
+            refuse(EventCode::BrandInvalid, &format!("brand.{}", unusable.member), unusable.problem)
+        }
+    }
 }
 
 fn check_attachments(attachments: Vec<AttachmentDocument>) -> EventResult<Vec<Attachment>> {

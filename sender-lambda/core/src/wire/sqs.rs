@@ -24,6 +24,9 @@ pub struct MailJob {
     pub tenant: Tenant,
     /// The id of the row.
     pub delivery: DeliveryId,
+    /// Whether a person has released it: held for settings that were removed, it leaves by the platform's server.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub decided: bool,
 }
 
 /// A task for a tenant.
@@ -49,13 +52,12 @@ pub enum Task {
         left: usize,
         /// How many mails this step has.
         step: usize,
-    },
-    /// Writes into held rows that the settings were removed which they wait for.
-    ExplainRemoval {
-        /// Where the list goes on; `None` at its beginning.
+        /// Whether a person asked for it.
         #[serde(default)]
-        after: Option<String>,
+        decided: bool,
     },
+    /// Looks at the tenant's relay: tests it when it is idle or due after a failure, and warns of its certificate.
+    LookAtRelay {},
 }
 
 impl Job {
@@ -91,11 +93,12 @@ mod tests {
     fn bodies_are_read_back_and_foreign_ones_refused() {
         let tenant = Tenant::new("acme").unwrap();
         let delivery = DeliveryId::derive(&tenant, "e1", "jan@example.org");
-        let job = Job::Mail(MailJob { tenant: tenant.clone(), delivery });
+        let job = Job::Mail(MailJob { tenant: tenant.clone(), delivery, decided: false });
         assert_eq!(Job::decode(&job.encode()), Ok(job));
         for task in [
-            Task::Release { after: None, left: 7, step: 20 },
-            Task::ExplainRemoval { after: Some("x".to_owned()) },
+            Task::Release { after: None, left: 7, step: 20, decided: false },
+            Task::Release { after: Some("x".to_owned()), left: 7, step: 20, decided: true },
+            Task::LookAtRelay {},
         ] {
             let job = Job::Task(TaskJob { tenant: tenant.clone(), task });
             assert_eq!(Job::decode(&job.encode()), Ok(job));

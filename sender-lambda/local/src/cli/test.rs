@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use ownpost_core::config::Config;
 use ownpost_core::functions::api::explain::explain;
 use ownpost_core::functions::random_bits;
-use ownpost_core::mail::test_message;
+use ownpost_core::mail::templates::Templates;
+use ownpost_core::mail::test_message::{self, TestRun};
 use ownpost_core::wire::settings;
 use ownpost_core::wire::test_report::{Deliverability, TestFailure, TestReport};
 use ownpost_domain::failure::Stage;
@@ -54,7 +55,19 @@ pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
         Err(error) => return complain(UNUSABLE, &error.to_string()),
     };
     let recipient = args.to.as_deref();
-    let test_mail = test_message::build(&settings, recipient, locale, Timestamp::now(), random_bits());
+    let templates = match Templates::new(config.templates.as_deref(), config.product.clone()) {
+        Ok(templates) => templates,
+        Err(error) => return complain(UNUSABLE, &error.to_string()),
+    };
+    let run = TestRun {
+        settings: &settings,
+        recipient,
+        started_by: None,
+        locale,
+        now: Timestamp::now(),
+        unique: random_bits(),
+    };
+    let test_mail = test_message::build(&run, &templates);
     let options =
         ProbeOptions { recipient, test_mail, deadline: DEADLINE, look_for_fix: true, before_dial: None };
     let report = if args.output.json {

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use ownpost_core::effects::{Filter, Ledger, Order, Page, Result, Versioned};
+use ownpost_core::effects::{Due, DueKind, Filter, Ledger, Order, Page, Result, Versioned};
 use ownpost_domain::category::Category;
 use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
+use ownpost_domain::due;
 use ownpost_domain::tenant::Tenant;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension as _, params, params_from_iter};
@@ -66,6 +67,9 @@ impl Listed {
             updated_at: queued_at,
             next_attempt_at: None,
             retry_until: queued_at,
+            hold_until: queued_at,
+            waits_for: None,
+            not_after: None,
             attempts: Vec::new(),
         }
     }
@@ -112,8 +116,8 @@ impl Ledger for Store {
             connection
                 .prepare_cached(
                     "INSERT OR IGNORE INTO delivery
-                     (tenant, id, event, recipient, status, queued_at, version, document)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7)",
+                     (tenant, id, event, recipient, status, queued_at, version, document, due)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8)",
                 )?
                 .execute(params![
                     row.tenant.as_str(),
@@ -122,7 +126,8 @@ impl Ledger for Store {
                     row.recipient,
                     status_name(row.status),
                     micros(row.queued_at),
-                    document
+                    document,
+                    due::at(&row).map(micros)
                 ])
                 .map(|written| written == 1)
         })
@@ -155,13 +160,14 @@ impl Ledger for Store {
                 document,
                 row.tenant.as_str(),
                 row.id.as_str(),
-                version
+                version,
+                due::at(&row).map(micros)
             ];
-            // A column that is named is written into each index that has it, changed or not; this one is in all of
+            // A column that is named is written into each index that has it, changed or not; `queued_at` is in most of
             // them, and rarely changes.
             let written = connection
                 .prepare_cached(
-                    "UPDATE delivery SET status = ?1, version = version + 1, document = ?3
+                    "UPDATE delivery SET status = ?1, version = version + 1, document = ?3, due = ?7
                      WHERE tenant = ?4 AND id = ?5 AND version = ?6 AND queued_at = ?2",
                 )?
                 .execute(values)?;
@@ -170,7 +176,7 @@ impl Ledger for Store {
             }
             connection
                 .prepare_cached(
-                    "UPDATE delivery SET status = ?1, queued_at = ?2, version = version + 1, document = ?3
+                    "UPDATE delivery SET status = ?1, queued_at = ?2, version = version + 1, document = ?3, due = ?7
                      WHERE tenant = ?4 AND id = ?5 AND version = ?6",
                 )?
                 .execute(values)
@@ -314,26 +320,68 @@ impl Ledger for Store {
         .await
     }
 
-    async fn tenants(&self, after: Option<&Tenant>, limit: usize) -> Result<Vec<Tenant>> {
-        let after = after.map(ToString::to_string).unwrap_or_default();
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let names = self
+    async fn due(&self, shard: u16, before: Timestamp, limit: usize) -> Result<Vec<Due>> {
+        // One file has one index: it is all in the first shard.
+        if shard != 0 {
+            return Ok(Vec::new());
+        }
+        let (before, limit) = (micros(before), i64::try_from(limit).unwrap_or(i64::MAX));
+        let found = self
             .read(move |connection| {
                 connection
-                    .prepare_cached("SELECT name FROM tenant WHERE name > ?1 ORDER BY name LIMIT ?2")?
-                    .query_map(params![after, limit], |row| row.get::<_, String>(0))?
-                    .collect::<rusqlite::Result<Vec<_>>>()
+                    .prepare_cached(
+                        "SELECT due, tenant, id FROM (
+                             SELECT due, tenant, id FROM delivery INDEXED BY delivery_by_due
+                             WHERE due IS NOT NULL AND due < ?1 ORDER BY due LIMIT ?2
+                         )
+                         UNION ALL SELECT due, tenant, NULL FROM (
+                             SELECT due, tenant FROM watch WHERE due < ?1 ORDER BY due LIMIT ?2
+                         )
+                         ORDER BY 1 LIMIT ?2",
+                    )?
+                    .query_map(params![before, limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                    .collect::<rusqlite::Result<Vec<(i64, String, Option<String>)>>>()
             })
             .await?;
-        names.iter().map(|name| Tenant::new(name).map_err(|error| permanent(error.to_string()))).collect()
+        let due = |(at, tenant, id): (i64, String, Option<String>)| {
+            let tenant = Tenant::new(&tenant).map_err(|error| permanent(error.to_string()))?;
+            let at = Timestamp::from_microsecond(at).map_err(|error| permanent(error.to_string()))?;
+            let what = match id {
+                Some(id) => DueKind::Row(tenant, DeliveryId::from_external(&id)),
+                None => DueKind::Relay(tenant),
+            };
+            Ok(Due { what, at })
+        };
+        found.into_iter().map(due).collect()
     }
 
-    async fn add_tenant(&self, tenant: &Tenant) -> Result<()> {
-        let tenant = tenant.to_string();
+    async fn postpone(&self, due: &Due, until: Timestamp) -> Result<bool> {
+        let (what, at, until) = (due.what.clone(), micros(due.at), micros(until));
+        self.write(move |connection| {
+            let written = match what {
+                DueKind::Row(tenant, id) => connection
+                    .prepare_cached(
+                        "UPDATE delivery SET due = ?4 WHERE tenant = ?1 AND id = ?2 AND due = ?3",
+                    )?
+                    .execute(params![tenant.as_str(), id.as_str(), at, until]),
+                DueKind::Relay(tenant) => connection
+                    .prepare_cached("UPDATE watch SET due = ?3 WHERE tenant = ?1 AND due = ?2")?
+                    .execute(params![tenant.as_str(), at, until]),
+            };
+            written.map(|written| written == 1)
+        })
+        .await
+    }
+
+    async fn watch(&self, tenant: &Tenant, at: Timestamp) -> Result<()> {
+        let (tenant, at) = (tenant.to_string(), micros(at));
         self.write(move |connection| {
             connection
-                .prepare_cached("INSERT OR IGNORE INTO tenant (name) VALUES (?1)")?
-                .execute(params![tenant])
+                .prepare_cached(
+                    "INSERT INTO watch (tenant, due) VALUES (?1, ?2)
+                     ON CONFLICT DO UPDATE SET due = excluded.due WHERE excluded.due < due",
+                )?
+                .execute(params![tenant, at])
                 .map(drop)
         })
         .await

@@ -33,7 +33,7 @@ pub use mail::{CaughtMail, MailSummary};
 pub use queue::Received;
 
 const SCHEMA: &str = include_str!("schema.sql");
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// Prepared statements that a connection keeps: more than there are.
 const STATEMENTS: usize = 64;
 
@@ -246,7 +246,8 @@ fn prepare(connection: &Connection) -> std::result::Result<(), String> {
             let script = format!("BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;");
             connection.execute_batch(&script).map_err(text)
         }
-        newer => Err(format!("written by another version of ownpost (schema {newer})")),
+        1 => Err("written by ownpost 0.1, which was never released; start with another folder".to_owned()),
+        newer => Err(format!("written by a newer version of ownpost (schema {newer})")),
     }
 }
 

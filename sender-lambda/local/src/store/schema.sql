@@ -17,9 +17,10 @@ CREATE TABLE event (
 CREATE TABLE delivery (
     seq INTEGER PRIMARY KEY,
     tenant TEXT NOT NULL, id TEXT NOT NULL, event TEXT NOT NULL, recipient TEXT NOT NULL, status TEXT NOT NULL,
-    queued_at INTEGER NOT NULL, version INTEGER NOT NULL, document TEXT NOT NULL,
+    queued_at INTEGER NOT NULL, version INTEGER NOT NULL, document TEXT NOT NULL, due INTEGER,
     UNIQUE (tenant, id)
 );
+CREATE INDEX delivery_by_due ON delivery (due) WHERE due IS NOT NULL;
 CREATE INDEX delivery_by_time ON delivery (tenant, queued_at, seq);
 CREATE INDEX delivery_by_status ON delivery (tenant, status, queued_at, seq);
 CREATE INDEX delivery_by_event ON delivery (tenant, event, queued_at, seq);
@@ -29,7 +30,9 @@ CREATE TABLE state (
     tenant TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, version INTEGER NOT NULL, expires INTEGER,
     PRIMARY KEY (tenant, key)
 ) WITHOUT ROWID;
-CREATE TABLE tenant (name TEXT PRIMARY KEY) WITHOUT ROWID;
+-- When a tenant's relay is to be looked at.
+CREATE TABLE watch (tenant TEXT PRIMARY KEY, due INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX watch_by_due ON watch (due);
 
 -- `in_flight`: a worker of the running process has it. After a restart no worker has it.
 CREATE TABLE message (

@@ -7,7 +7,7 @@ use ownpost_domain::health::{Admission, Health, StatusChange};
 use ownpost_domain::outcome::{self, Observation};
 
 use crate::counts::Operation;
-use crate::engine::{RETRY_FOR, Simulation, Status, timestamp};
+use crate::engine::{HOLD_FOR, Simulation, timestamp};
 use crate::queue::Message;
 use crate::relay::{Said, converse};
 use crate::scenario::Micros;
@@ -48,6 +48,9 @@ impl Simulation {
     }
 
     fn observe(&mut self, now: Micros, tenant: u32, seen: Observation, failure: Option<&Failure>) {
+        if matches!(seen, Observation::Broken | Observation::Stumbles) {
+            self.count(Operation::Watch, 1);
+        }
         self.count(Operation::StateGet, 1);
         let stored = self.tenants[tenant as usize].health.clone();
         let before = Health::about(stored.clone(), &revision(), timestamp(now));
@@ -76,15 +79,16 @@ impl Simulation {
         }
     }
 
-    /// Puts a tenant's held mail back on the queue, oldest first.
+    /// Puts a tenant's held mail back on the queue, oldest first; the rows stay held until a sender has them.
     fn release(&mut self, now: Micros, tenant: u32) {
         let held = std::mem::take(&mut self.tenants[tenant as usize].held);
-        self.count(Operation::List, held.len() as u64 / 100 + 1);
-        self.count(Operation::QueueSend, (held.len() as u64).div_ceil(10));
+        let pages = held.len() as u64 / 100 + 1;
+        self.count(Operation::List, pages);
+        self.count(Operation::StateGet, pages);
+        // The messages, and one task for each page.
+        self.count(Operation::QueueSend, (held.len() as u64).div_ceil(10) + pages);
         for message in held {
             self.send(now, message);
-            self.count(Operation::RowGet, 1);
-            self.settle(message, Status::Waiting);
         }
     }
 
@@ -95,7 +99,7 @@ impl Simulation {
             let held = &self.tenants[tenant as usize].held;
             let over: Vec<Message> = held.iter().copied().collect();
             for message in over {
-                if self.mail(message).queued + RETRY_FOR <= now && self.mail(message).messages == 0 {
+                if self.mail(message).queued + HOLD_FOR <= now && self.mail(message).messages == 0 {
                     self.send(now, message);
                 }
             }

@@ -22,6 +22,12 @@ pub enum Operation {
     StateGet,
     /// A call of `Ledger::put_state`.
     StatePut,
+    /// A call of `Ledger::due`.
+    Due,
+    /// A call of `Ledger::postpone`.
+    Postpone,
+    /// A call of `Ledger::watch`.
+    Watch,
     /// A call of `Secrets::get`.
     SecretGet,
     /// A call of `Secrets::platform`.
@@ -40,7 +46,7 @@ pub enum Operation {
 
 impl Operation {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::EventPut,
         Self::EventGet,
         Self::RowInsert,
@@ -49,6 +55,9 @@ impl Operation {
         Self::List,
         Self::StateGet,
         Self::StatePut,
+        Self::Due,
+        Self::Postpone,
+        Self::Watch,
         Self::SecretGet,
         Self::PlatformGet,
         Self::QueueSend,
@@ -61,7 +70,7 @@ impl Operation {
 
 /// The number of calls of each kind.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Counts([u64; 15]);
+pub struct Counts([u64; 18]);
 
 impl Index<Operation> for Counts {
     type Output = u64;

@@ -39,6 +39,8 @@ pub(crate) enum Status {
 pub(crate) struct Mail {
     pub(crate) tenant: u32,
     pub(crate) queued: Micros,
+    /// Until when it is tried.
+    pub(crate) retry_until: Micros,
     /// The time when a sender marked it.
     pub(crate) marked: Micros,
     pub(crate) number: u64,
@@ -50,6 +52,13 @@ pub(crate) struct Mail {
     pub(crate) messages: u8,
     /// The number of times that a server accepted it.
     pub(crate) taken: u8,
+}
+
+impl Mail {
+    /// Until when it is tried or held.
+    pub(crate) fn until(&self) -> Micros {
+        if self.status == Status::Held { self.queued + HOLD_FOR } else { self.retry_until }
+    }
 }
 
 /// A happening at a time of the simulation.
@@ -302,6 +311,7 @@ impl Simulation {
             queued: now,
             marked: 0,
             number: self.results.events,
+            retry_until: now + RETRY_FOR,
             tries: 0,
             version: 1,
             status: Status::Waiting,
@@ -395,3 +405,5 @@ pub(crate) fn timestamp(now: Micros) -> Timestamp {
 
 /// The time for which a mail is retried (`Config::RETRY_FOR`).
 pub(crate) const RETRY_FOR: Micros = 48 * HOUR;
+/// The time for which a mail is held (`Config::HOLD_FOR`).
+pub(crate) const HOLD_FOR: Micros = 120 * HOUR;

@@ -84,12 +84,16 @@ impl Simulation {
                 Status::Sent | Status::Failed | Status::Unknown => {}
                 Status::Sending if now >= mail.marked + LEASE => self.settle(message, Status::Unknown),
                 Status::Sending => batch.staying.push((message, mail.marked + LEASE + SECOND)),
-                Status::Waiting | Status::Held if now >= mail.queued + RETRY_FOR => {
+                Status::Waiting | Status::Held if now >= mail.until() => {
                     self.let_go(tenant, message);
                     self.settle(message, Status::Failed);
                     self.count(Operation::Emit, 1);
                 }
                 Status::Waiting | Status::Held => {
+                    if mail.status == Status::Held {
+                        // Holding counts apart from trying.
+                        self.mail(message).retry_until = mail.retry_until.max(now + RETRY_FOR);
+                    }
                     self.let_go(tenant, message);
                     waiting.push((tenant, message));
                     self.count(Operation::EventGet, 1);
@@ -295,7 +299,7 @@ impl Simulation {
 
     /// Defers a mail, or fails it when its next attempt would be too late.
     fn defer(&mut self, batch: &mut Batch, now: Micros, message: Message, wait: Duration) {
-        let until = self.mail(message).queued + RETRY_FOR;
+        let until = self.mail(message).retry_until;
         if outcome::next_attempt(timestamp(now), wait, timestamp(until)).is_some() {
             self.settle(message, Status::Waiting);
             self.results.deferred += 1;

@@ -9,23 +9,25 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use ownpost_core::config::Config;
 use ownpost_core::effects::{
-    Effects, Emitted, Events, Filter, Ledger, Order, Page, Queue, QueueMessage, Result, SecretStage, Secrets,
-    StoredVersion, Versioned,
+    Due, Effects, Emitted, Events, Filter, Ledger, Order, Page, Queue, QueueMessage, Result, SecretStage,
+    Secrets, StoredVersion, Versioned,
 };
 use ownpost_core::functions::{App, monitor, router, sender};
 use ownpost_core::testing::fake::Fake;
 use ownpost_core::testing::memory::Memory;
 use ownpost_core::wire::settings::to_document;
 use ownpost_domain::category::{Category, CategoryRoute, OnFailure, Routing, Via};
-use ownpost_domain::delivery::{Delivery, DeliveryId, Revision, Status};
+use ownpost_domain::delivery::{Delivery, DeliveryId, Revision};
 use ownpost_domain::failure::{Failure, Reply};
+use ownpost_domain::report::{Capabilities, CertificateFacts, StageResult, TlsFacts};
 use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Auth, Security, Settings};
 use ownpost_domain::tenant::Tenant;
 use ownpost_simulation::counts::{Counts, Operation as O};
 use ownpost_simulation::relay::{Fault, Mood, Said, converse};
 use ownpost_simulation::{Case, Simulation, cost};
-use ownpost_smtp::{Mail, RelayKey};
+use ownpost_smtp::probe::Probe;
+use ownpost_smtp::{Mail, ProbeOptions, RelayKey};
 
 /// Effects in memory that count their calls.
 struct Counting {
@@ -84,7 +86,7 @@ impl Ledger for Counting {
         self.count(O::EventGet, 1).get_event(tenant, event).await
     }
     async fn insert(&self, row: &Delivery) -> Result<bool> {
-        assert!(units(row) <= cost::NEW_ROW - 3, "{row:?}");
+        assert!(units(row) <= cost::NEW_ROW - cost::ENTRIES, "{row:?}");
         self.count(O::RowInsert, 1).insert(row).await
     }
     async fn get(&self, tenant: &Tenant, id: &DeliveryId) -> Result<Option<Versioned<Delivery>>> {
@@ -123,11 +125,14 @@ impl Ledger for Counting {
     ) -> Result<bool> {
         self.count(O::StatePut, 1).put_state(tenant, key, value, version, expires, now).await
     }
-    async fn tenants(&self, after: Option<&Tenant>, limit: usize) -> Result<Vec<Tenant>> {
-        self.memory.tenants(after, limit).await
+    async fn due(&self, shard: u16, before: Timestamp, limit: usize) -> Result<Vec<Due>> {
+        self.count(O::Due, 1).due(shard, before, limit).await
     }
-    async fn add_tenant(&self, tenant: &Tenant) -> Result<()> {
-        self.memory.add_tenant(tenant).await
+    async fn postpone(&self, due: &Due, until: Timestamp) -> Result<bool> {
+        self.count(O::Postpone, 1).postpone(due, until).await
+    }
+    async fn watch(&self, tenant: &Tenant, at: Timestamp) -> Result<()> {
+        self.count(O::Watch, 1).watch(tenant, at).await
     }
 }
 
@@ -152,15 +157,20 @@ impl Events for Counting {
 fn units(row: &Delivery) -> u64 {
     let json = serde_json::to_string(row).expect("a row").len();
     let (tenant, id) = (row.tenant.as_str().len(), row.id.as_str().len());
-    let keys =
-        (tenant + id + 4) + (id + 21) + tenant + (tenant + row.event.len()) + (tenant + row.recipient.len());
-    let names = "pk sk row v w at by_time by_event by_recipient by_open".len();
+    let keys = (tenant + id + 4)
+        + (id + 21)
+        + tenant
+        + (tenant + row.event.len())
+        + (tenant + row.recipient.len())
+        + 22;
+    let names = "pk sk row v w at by_time by_event by_recipient by_open by_due due".len();
     (json + keys + names + 40).div_ceil(1024) as u64
 }
 
 /// A relay that gives the same answer to every mail.
 struct Parrot(Said);
 
+#[async_trait]
 impl Fake for Parrot {
     type Then = Said;
 
@@ -174,6 +184,33 @@ impl Fake for Parrot {
 
     fn after_the_dot(&self, said: Said, _: &RelayKey, _: &Mail) -> std::result::Result<Reply, Failure> {
         said.outcome().clone()
+    }
+
+    async fn test(
+        &self,
+        _: &Settings,
+        _: &ProbeOptions<'_>,
+        _: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
+    ) -> Probe {
+        let certificate = CertificateFacts {
+            subject: "CN=x".to_owned(),
+            issuer: "CN=y".to_owned(),
+            names: Vec::new(),
+            not_before: "2020-01-01T00:00:00Z".to_owned(),
+            not_after: "2040-01-01T00:00:00Z".to_owned(),
+            sha256: "00".to_owned(),
+        };
+        Probe {
+            stages: Vec::new(),
+            failure: None,
+            tls: Some(TlsFacts { version: None, cipher: None, certificate: Some(certificate) }),
+            capabilities: Capabilities::default(),
+            transcript: Vec::new(),
+            test_message: None,
+            dns: None,
+            fix: None,
+            ehlo_name: "mail.platform.example".to_owned(),
+        }
     }
 }
 
@@ -199,7 +236,6 @@ fn settings(case: &Case) -> Settings {
 struct World {
     app: App,
     counting: Arc<Counting>,
-    acme: Tenant,
 }
 
 async fn world(case: &Case) -> World {
@@ -222,14 +258,14 @@ async fn world(case: &Case) -> World {
         let revision = Revision("r1".to_owned());
         memory.put_pending(&acme, &revision, &to_document(&settings(case))).await.expect("put");
         assert!(memory.promote(&acme, &revision, None).await.expect("promote"));
-        memory.add_tenant(&acme).await.expect("add");
+        memory.watch(&acme, memory.now()).await.expect("watch");
     }
-    World { app, counting, acme }
+    World { app, counting }
 }
 
 /// The calls of the real functions.
 async fn real(case: &Case) -> Counts {
-    let World { app, counting, .. } = world(case).await;
+    let World { app, counting } = world(case).await;
     for number in 0..case.mails {
         let event = serde_json::json!({
             "id": format!("evt_01J9Z3K4M5N6P7Q8R9S0T1V2W{number}"), "tenant": "acme", "category": "notification",
@@ -270,15 +306,41 @@ async fn the_model_makes_the_same_calls_as_the_functions() {
 }
 
 #[tokio::test]
-async fn monitor_makes_the_counted_calls_for_a_healthy_tenant() {
+async fn monitor_and_a_look_make_the_counted_calls() {
     let case = Case { fault: None, own: true, on_failure: OnFailure::Hold, limited: false, mails: 0 };
-    let World { app, counting, acme } = world(&case).await;
-    // The first run stores the revision and the time of the first test.
-    monitor::run(&app).await.expect("a run");
+    let World { app, counting } = world(&case).await;
+    let day = Duration::from_hours(24);
+    // The first look stores the revision.
+    for first in [true, false] {
+        counting.memory.pass(day);
+        counting.take();
+        assert_eq!(monitor::run(&app).await.expect("a run").relays, 1);
+        let records = counting.memory.receive(10, Duration::from_mins(48));
+        counting.count(O::Batch, 1);
+        assert!(sender::handle(&app, &records).await.is_empty());
+        for record in &records {
+            counting.memory.delete(&record.message_id);
+        }
+        counting.count(O::QueueDelete, 1);
+        let mut counts = counting.take();
+        // One query finds the relay, and one more finds nothing behind it.
+        assert_eq!(std::mem::take(&mut counts[O::Due]), cost::RUN + 1);
+        let mut expected = Counts::default();
+        for (operation, times) in cost::LOOK {
+            expected[operation] = times;
+        }
+        assert!(first || counts == expected, "{counts:?}, expected {expected:?}");
+    }
     counting.take();
-    assert_eq!(monitor::run(&app).await.expect("a run").tenants, 1, "{acme}");
-    let counts = counting.take();
-    assert_eq!(counts[O::List] + counts[O::StateGet] + counts[O::RowGet], cost::MONITOR_READS, "{counts:?}");
-    assert_eq!((counts[O::SecretGet], counts[O::StatePut]), (cost::MONITOR_SECRETS, 0), "{counts:?}");
-    assert!(counting.memory.rows().iter().all(|row| row.status == Status::Queued));
+    assert_eq!(monitor::run(&app).await.expect("a run").relays, 0);
+    let mut expected = Counts::default();
+    expected[O::Due] = cost::RUN;
+    assert_eq!(
+        counting.take(),
+        expected,
+        "nothing is due: {} queries, however many tenants there are",
+        cost::RUN
+    );
+    let (_, tenant) = cost::tenant_month();
+    assert!(tenant <= 0.005, "${tenant} a month");
 }

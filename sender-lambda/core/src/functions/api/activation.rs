@@ -14,7 +14,7 @@ use super::connectivity_test::{admin, count_test, draft, probe};
 use super::{Call, Progress, given};
 use crate::effects::Emitted;
 use crate::functions::active_settings::{self, Active};
-use crate::functions::{alert, emit, history, relay_health, task_queue};
+use crate::functions::{alert, certificate, emit, history, monitor, relay_health, task_queue};
 use crate::wire::history::{Action, Change, Ended, History};
 use crate::wire::http::Activation;
 use crate::wire::settings::{changed_fields, public, to_document};
@@ -151,7 +151,7 @@ pub(super) async fn promote(
 ) -> Answered<()> {
     let effects = &call.app.effects;
     // First, so that no active settings are unknown to `monitor` and no change is without a trace.
-    effects.ledger.add_tenant(call.tenant).await?;
+    effects.ledger.watch(call.tenant, monitor::next_look((call.app.now)())).await?;
     if let Err(error) = history::begin(call.app, call.tenant, change).await {
         discard(call, revision).await;
         return Err(error.into());
@@ -211,6 +211,12 @@ async fn activated(
     }
     emit(app, &events).await;
     alert::settings_changed(app, tenant, &change, call.email).await;
+    let seen = report.as_ref().and_then(|report| report.tls.as_ref()?.certificate.as_ref());
+    if let (Some(host), Some(seen)) = (&change.host, seen)
+        && let Err(error) = certificate::note(app, tenant, host, seen).await
+    {
+        tracing::warn!(%tenant, %error, "certificate not recorded; the next test does");
+    }
     if change.host.is_some()
         && let Err(error) = task_queue::release(app, tenant).await
     {

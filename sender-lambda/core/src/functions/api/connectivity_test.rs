@@ -19,7 +19,7 @@ use super::{Call, Progress};
 use crate::functions::active_settings::{self, Active};
 use crate::functions::shared_state::{self, Tokens};
 use crate::functions::{App, random_bits, random_unit};
-use crate::mail::test_message;
+use crate::mail::test_message::{self, TestRun};
 use crate::wire::settings::{CheckedDraft, check};
 use crate::wire::test_report::TestReport;
 
@@ -70,7 +70,15 @@ pub(super) async fn probe(
     progress: Progress<'_>,
 ) -> TestReport {
     let now = (call.app.now)();
-    let test_mail = test_message::build(settings, recipient, call.locale, now, random_bits());
+    let run = TestRun {
+        settings,
+        recipient,
+        started_by: call.email,
+        locale: call.locale,
+        now,
+        unique: random_bits(),
+    };
+    let test_mail = test_message::build(&run, &call.app.templates);
     let options = ProbeOptions {
         recipient,
         test_mail,

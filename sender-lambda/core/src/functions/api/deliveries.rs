@@ -8,7 +8,7 @@ use super::answer::{Answered, json, problem, problem_with};
 use super::connectivity_test::{admin, count_test, probe};
 use super::{Call, given};
 use crate::effects::{EffectError, Filter, Order, Versioned};
-use crate::functions::{active_settings, relay_health, router, task_queue};
+use crate::functions::{active_settings, later, relay_health, router, task_queue};
 use crate::wire::event::canonical_address;
 use crate::wire::http::{Chapter, DeliveryDetail, DeliveryList, DeliveryRow};
 
@@ -76,7 +76,8 @@ pub(super) async fn resend(call: &Call<'_>, id: &str) -> Answered {
                 reason: "A person decided to send it again. Waiting to be sent.".to_owned(),
                 updated_at: now,
                 next_attempt_at: None,
-                retry_until: now.checked_add(app.config.retry_for()).unwrap_or(jiff::Timestamp::MAX),
+                retry_until: later(now, app.config.retry_for()),
+                hold_until: later(now, app.config.hold_for()),
                 ..stored.value
             };
             if !app.effects.ledger.update(&row, stored.version).await? {
@@ -115,7 +116,7 @@ pub(super) async fn release_held(call: &Call<'_>) -> Answered {
         relay_health::reset(app, call.tenant, revision).await;
     }
     let due = count(call, Status::Held).await?;
-    task_queue::release(app, call.tenant).await?;
+    task_queue::release_for_a_person(app, call.tenant).await?;
     Ok(json(202, &json!({"released": due})))
 }
 

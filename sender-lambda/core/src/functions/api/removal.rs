@@ -12,7 +12,6 @@ use crate::effects::Emitted;
 use crate::functions::active_settings::{self, Active, FORGOTTEN, REMOVED};
 use crate::functions::{alert, emit, history, relay_health, task_queue};
 use crate::wire::history::{Action, Change, Ended};
-use crate::wire::sqs::Task;
 
 /// `DELETE /smtp`. Held mail stays held until somebody releases it: that it then leaves by the platform's server
 /// is for a person to say, and its row says so. With `forget=1` all stored versions are erased, too.
@@ -39,11 +38,10 @@ pub(super) async fn remove(call: &Call<'_>, query: &[(String, String)]) -> Answe
     } else {
         history::begin(app, tenant, &change).await?;
     }
-    // The settings are gone whatever comes of this; a row that is not reached keeps the reason that it had.
-    if let Err(error) =
-        task_queue::enqueue(app, tenant, Task::ExplainRemoval { after: None }, Duration::ZERO).await
-    {
-        tracing::warn!(%tenant, %error, "held mail not told that the settings are gone");
+    // The settings are gone whatever comes of this. The sender finds that nobody has decided about these mails, and each row
+    // says so.
+    if let Err(error) = task_queue::release(app, tenant).await {
+        tracing::warn!(%tenant, %error, "held mail hears later that the settings are gone");
     }
     let erased = if forget { erase(call).await } else { Ok(()) };
     // Without the erasing it is a removal, or nothing at all.

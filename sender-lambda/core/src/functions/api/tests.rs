@@ -238,12 +238,12 @@ async fn mail_that_is_held_when_the_settings_go_waits_for_a_person_and_not_for_e
     for released in [true, false] {
         let world = World::new();
         world.activate("r1", &stored("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
-        world.app.effects.ledger.add_tenant(&acme()).await.unwrap();
         world.accept("e1", &["jan@example.org"]).await;
         world.relays.then([Act::Fail(ownpost_domain::failure::Stage::Auth, FailureCode::AuthRejected, 535)]);
         sent(&world).await;
         assert_eq!(call(&world, "DELETE", "/smtp", &Value::Null).await.0, 204);
-        world.memory.pass(std::time::Duration::from_hours(47));
+        sent(&world).await;
+        world.memory.pass(std::time::Duration::from_hours(119));
         crate::functions::monitor::run(&world.app).await.unwrap();
         let row = sent(&world).await.remove(0);
         assert_eq!((row.status, world.relays.taken().len()), (Status::Held, 0));
@@ -439,7 +439,7 @@ async fn nothing_of_another_tenant_can_be_seen_or_done() {
 #[tokio::test(start_paused = true)]
 async fn whatever_store_fails_the_answer_is_a_problem_and_nothing_is_half_done() {
     for operation in
-        ["secrets.get", "secrets.put_pending", "secrets.promote", "ledger.get_state", "ledger.add_tenant"]
+        ["secrets.get", "secrets.put_pending", "secrets.promote", "ledger.get_state", "ledger.watch"]
     {
         let world = World::new();
         world.memory.fail(operation, 1);

@@ -19,8 +19,9 @@ use super::settle::{defer, fail, settle};
 use super::{AT_A_TIME, Disposition, Pending, TenantView, throttle};
 use crate::functions::active_settings::{self, Active};
 use crate::functions::{App, random_unit, relay_health};
-use crate::mail::build::{Parts, build};
+use crate::mail::build::{Built, Parts, build};
 use crate::mail::ids;
+use crate::mail::templates::TemplateError;
 
 /// How many attempts a row keeps: the first, and the last ones.
 const ATTEMPTS_KEPT: usize = 30;
@@ -303,7 +304,9 @@ async fn build_all(
     for mut pending in pending_mails {
         pending.row.message_id = ids::named(&pending.row.message_id, &settings.sender_address);
         match build_one(app, settings, &pending) {
-            Ok(message) => {
+            Ok(built) => {
+                note_fallback(&mut pending.row, built.fallback.as_ref());
+                let message = built.message;
                 let from = settings.sender_address.clone();
                 mails.push(Mail { from, to: pending.row.recipient.clone(), message: message.into() });
                 kept.push(pending);
@@ -318,7 +321,7 @@ async fn build_all(
     (kept, mails)
 }
 
-fn build_one(app: &App, settings: &Settings, pending: &Pending) -> Result<Vec<u8>, String> {
+fn build_one(app: &App, settings: &Settings, pending: &Pending) -> Result<Built, String> {
     let Pending { row, event, .. } = pending;
     let recipient = event.recipients.iter().find(|recipient| recipient.person.address == row.recipient);
     let recipient = recipient.ok_or("its event does not name this recipient.")?;
@@ -333,4 +336,15 @@ fn build_one(app: &App, settings: &Settings, pending: &Pending) -> Result<Vec<u8
         now: (app.now)(),
     };
     build(&parts, &app.templates).map_err(|error| error.to_string())
+}
+
+/// Says in the row and the log that the operator's template failed and the built-in one was taken.
+fn note_fallback(row: &mut Delivery, fallback: Option<&TemplateError>) {
+    let Some(error) = fallback else { return };
+    let TemplateError { name, problem } = error;
+    tracing::error!(tenant = %row.tenant, template = name, problem, "a template fails: the built-in one is used");
+    let note = format!("The operator's template {name} fails, so the built-in text is used.");
+    if !row.reason.contains(&note) {
+        row.reason = format!("{} {note}", row.reason);
+    }
 }

@@ -11,6 +11,10 @@ use crate::effects::{Emitted, QueueMessage};
 use crate::functions::{App, emit, router};
 use crate::wire::http::DeliveryRow;
 
+/// The end of a mail that the event itself limits.
+pub(super) const TOO_LATE: &str = "It is too late: the event says by when the mail must have left.";
+/// The end of a mail that was tried or held for as long as mails are.
+pub(super) const OVER: &str = "It was given up: its time is over.";
 /// How often a row is written before its message stays on the queue.
 const TRIES: u32 = 4;
 /// The first pause between two tries; fourfold each time.
@@ -85,11 +89,11 @@ pub(super) async fn defer(
     reason: String,
 ) -> Disposition {
     let now = (app.now)();
-    match outcome::next_attempt(now, wait, row.retry_until) {
-        Some(at) => {
-            let row = Delivery { status: Status::Deferred, reason, next_attempt_at: Some(at), ..row };
-            settle(app, row, version, Disposition::Keep(Some(until(now, at)))).await
-        }
-        None => fail(app, row, version, &format!("{reason} It was given up: its time is over.")).await,
+    let until_then = row.not_after.map_or(row.retry_until, |not_after| row.retry_until.min(not_after));
+    if let Some(at) = outcome::next_attempt(now, wait, until_then) {
+        let row = Delivery { status: Status::Deferred, reason, next_attempt_at: Some(at), ..row };
+        return settle(app, row, version, Disposition::Keep(Some(until(now, at)))).await;
     }
+    let end = if row.not_after == Some(until_then) { TOO_LATE } else { OVER };
+    fail(app, row, version, &format!("{reason} {end}")).await
 }

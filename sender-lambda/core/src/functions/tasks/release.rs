@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-use ownpost_domain::delivery::{Delivery, Status};
+use ownpost_domain::delivery::Status;
 use ownpost_domain::health::HealthStatus;
 use ownpost_domain::tenant::Tenant;
 
 use crate::effects::{Filter, Order, Page, Result};
 use crate::functions::task_queue::enqueue;
-use crate::functions::{App, active_settings, relay_health, router};
+use crate::functions::{App, relay_health, router};
 use crate::wire::sqs::Task;
 
 /// Rows of one page.
@@ -20,17 +20,23 @@ const PAGE: usize = 100;
 const LARGEST_STEP: usize = 1000;
 /// The pause between two steps, in which a relay that breaks again shows it.
 const PAUSE: Duration = Duration::from_secs(2);
-/// The reason of a mail that was held when the settings were taken away.
-const WAITS_FOR_A_PERSON: &str = "Held: the settings of your own mail server were removed while this mail waited for \
-    it. It leaves by the platform's server as soon as you release it; if nobody does before its time is over, it fails.";
+/// A step of a release.
+#[derive(Clone, Copy)]
+pub(super) struct Step {
+    /// How many mails of it are still to come.
+    pub(super) left: usize,
+    /// How many mails it has.
+    pub(super) size: usize,
+    /// Whether a person asked for the release.
+    pub(super) decided: bool,
+}
 
 /// One page of a release. The release ends when the relay is unhealthy again: its recovery begins the next one.
 pub(super) async fn step(
     app: &App,
     tenant: &Tenant,
     after: Option<&str>,
-    left: usize,
-    step: usize,
+    Step { left, size, decided }: Step,
 ) -> Result<()> {
     let health = relay_health::load(app, tenant).await?.value;
     if health.is_some_and(|health| health.status == HealthStatus::Unhealthy) {
@@ -38,47 +44,27 @@ pub(super) async fn step(
         return Ok(());
     }
     let Page { deliveries, cursor } = held(app, tenant, after, left.min(PAGE)).await?;
-    let messages: Vec<_> = deliveries.iter().map(router::message).collect();
+    let messages: Vec<_> =
+        deliveries.iter().map(|row| router::message_for(tenant, &row.id, decided)).collect();
     for sent in app.effects.queue.send(&messages).await {
         sent?;
     }
     if cursor.is_none() {
         return Ok(());
     }
-    let (left, step, pause) = match left.saturating_sub(deliveries.len()) {
+    let (left, size, pause) = match left.saturating_sub(deliveries.len()) {
         0 => {
-            let step = (step * 2).min(LARGEST_STEP);
-            (step, step, PAUSE)
+            let size = (size * 2).min(LARGEST_STEP);
+            (size, size, PAUSE)
         }
-        left => (left, step, Duration::ZERO),
+        left => (left, size, Duration::ZERO),
     };
-    enqueue(app, tenant, Task::Release { after: cursor, left, step }, pause).await
+    enqueue(app, tenant, Task::Release { after: cursor, left, step: size, decided }, pause).await
 }
 
 async fn held(app: &App, tenant: &Tenant, after: Option<&str>, limit: usize) -> Result<Page> {
     let filter = Filter { status: Some(Status::Held), ..Filter::default() };
     app.effects.ledger.list(tenant, &filter, Order::OldestFirst, after, limit).await
-}
-
-/// One page of the held rows that wait for settings which were removed: each gets the reason why it waits now.
-pub(super) async fn explain_removal(app: &App, tenant: &Tenant, after: Option<&str>) -> Result<()> {
-    if active_settings::read(app, tenant).await?.settings().is_some() {
-        return Ok(());
-    }
-    let ledger = &app.effects.ledger;
-    let Page { deliveries, cursor } = held(app, tenant, after, PAGE).await?;
-    for row in deliveries {
-        let Some(stored) = ledger.get(tenant, &row.id).await? else { continue };
-        if stored.value.status == Status::Held {
-            let row =
-                Delivery { reason: WAITS_FOR_A_PERSON.to_owned(), updated_at: (app.now)(), ..stored.value };
-            ledger.update(&row, stored.version).await?;
-        }
-    }
-    match cursor {
-        Some(_) => enqueue(app, tenant, Task::ExplainRemoval { after: cursor }, Duration::ZERO).await,
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]
@@ -129,7 +115,7 @@ mod tests {
     async fn a_release_writes_no_row() {
         let (world, _) = held_and_mended(3).await;
         let before: HashSet<String> = world.memory.rows().iter().map(|row| format!("{row:?}")).collect();
-        step(&world.app, &acme(), None, 20, 20).await.unwrap();
+        step(&world.app, &acme(), None, Step { left: 20, size: 20, decided: false }).await.unwrap();
         let after: HashSet<String> = world.memory.rows().iter().map(|row| format!("{row:?}")).collect();
         assert_eq!((before, world.memory.queued()), (after, 3));
     }

@@ -1,0 +1,124 @@
+//! The look at a tenant's relay: once a day for one that works, and at its half-open times for one that fails.
+//!
+//! The settings, and so the secret, are read for a test alone: for a relay that no mail has passed for a day, for one whose
+//! certificate may end soon, and for one that fails and has no mail that could try it.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use ownpost_domain::category::Via;
+use ownpost_domain::delivery::{Revision, Status};
+use ownpost_domain::health::{Admission, Health, HealthStatus};
+use ownpost_domain::outcome::{self, Observation};
+use ownpost_domain::settings::Settings;
+use ownpost_domain::tenant::Tenant;
+use ownpost_smtp::ProbeOptions;
+
+use crate::effects::{Filter, Order, Result};
+use crate::functions::relay_health::Admitted;
+use crate::functions::{App, active_settings, alert, certificate, later, random_bits, relay_health, router};
+use crate::mail::test_message::{self, TestRun};
+
+/// A relay that no mail has passed for so long is idle.
+const IDLE: SignedDuration = SignedDuration::from_hours(24);
+/// How many of the newest mails are looked at for one that has passed.
+const NEWEST: usize = 10;
+/// How long one test may take.
+const DEADLINE: Duration = Duration::from_secs(55);
+/// When a relay is looked at again whose oldest held mail is to try it.
+const AFTER_A_MAIL: Duration = Duration::from_mins(1);
+
+/// Looks at the relay, and says when it is to be looked at again if that is before the next day.
+pub(super) async fn at_relay(app: &App, tenant: &Tenant) -> Result<()> {
+    alert::complete(app, tenant).await?;
+    let now = (app.now)();
+    let health = relay_health::load(app, tenant).await?.value;
+    let due = match health.as_ref().map(|health| (health.status, health.admit(now))) {
+        Some((HealthStatus::Unhealthy, Admission::Closed)) => false,
+        Some((HealthStatus::Unhealthy, _)) => !tried_by_a_mail(app, tenant).await?,
+        _ => certificate::may_expire(app, tenant).await? || is_idle(app, tenant, now).await?,
+    };
+    if due {
+        test(app, tenant).await?;
+    }
+    look_again(app, tenant).await
+}
+
+/// Puts the oldest held mail on the queue, if there is one: what becomes of it tells more than a test without a message.
+async fn tried_by_a_mail(app: &App, tenant: &Tenant) -> Result<bool> {
+    let filter = Filter { status: Some(Status::Held), ..Filter::default() };
+    let held = app.effects.ledger.list(tenant, &filter, Order::OldestFirst, None, 1).await?.deliveries;
+    let messages: Vec<_> = held.iter().map(router::message).collect();
+    for sent in app.effects.queue.send(&messages).await {
+        sent?;
+    }
+    Ok(!messages.is_empty())
+}
+
+/// Whether no mail has passed the relay for a day, as far as the newest mails tell.
+async fn is_idle(app: &App, tenant: &Tenant, now: Timestamp) -> Result<bool> {
+    let newest =
+        app.effects.ledger.list(tenant, &Filter::default(), Order::NewestFirst, None, NEWEST).await?;
+    Ok(!newest.deliveries.iter().any(|row| {
+        row.status == Status::Sent
+            && row.route == Some(Via::Relay)
+            && now.duration_since(row.updated_at) < IDLE
+    }))
+}
+
+/// Tests the relay without a message and tells the breaker.
+async fn test(app: &App, tenant: &Tenant) -> Result<()> {
+    let active = active_settings::read(app, tenant).await?;
+    let Some((revision, settings)) = active.settings() else { return Ok(()) };
+    let stored = relay_health::load(app, tenant).await?;
+    if stored.value.as_ref().is_none_or(|health| health.revision != *revision) {
+        // The marker of this revision was lost to a crash between activating and writing it.
+        relay_health::reset(app, tenant, revision).await;
+    }
+    let (_, admitted) = relay_health::admit(app, tenant, revision, stored).await?;
+    if admitted == Admitted::Closed {
+        return Ok(());
+    }
+    let now = (app.now)();
+    let run =
+        TestRun { settings, recipient: None, started_by: None, locale: "en", now, unique: random_bits() };
+    let test_mail = test_message::build(&run, &app.templates);
+    let options = ProbeOptions {
+        recipient: None,
+        test_mail,
+        deadline: DEADLINE,
+        look_for_fix: false,
+        before_dial: None,
+    };
+    let report = app.relays.probe(settings, &options, &mut |_| {}).await;
+    learn(app, tenant, revision, settings, &report).await
+}
+
+async fn learn(
+    app: &App,
+    tenant: &Tenant,
+    revision: &Revision,
+    settings: &Settings,
+    report: &ownpost_smtp::probe::Probe,
+) -> Result<()> {
+    let seen = match &report.failure {
+        None => Observation::Works,
+        Some(failure) => outcome::observation(&Err(failure.clone())),
+    };
+    relay_health::observe(app, tenant, &settings.host, revision, seen, report.failure.as_ref()).await;
+    match report.tls.as_ref().and_then(|tls| tls.certificate.as_ref()) {
+        Some(seen) => certificate::note(app, tenant, &settings.host, seen).await,
+        None => Ok(()),
+    }
+}
+
+/// An unhealthy relay is looked at again when its pause is over. A healthy one is due the next day already.
+async fn look_again(app: &App, tenant: &Tenant) -> Result<()> {
+    match relay_health::load(app, tenant).await?.value {
+        Some(Health { status: HealthStatus::Unhealthy, probe_at, .. }) => {
+            let soon = later((app.now)(), AFTER_A_MAIL);
+            app.effects.ledger.watch(tenant, probe_at.map_or(soon, |at| at.max(soon))).await
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,144 @@
+//! Dates and times as each language writes them. A date never breaks before its month: no-break spaces hold it together.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use ownpost_i18n::Locale;
+
+/// The date of an ISO 8601 date or time, written out; `None` when the text is neither. The day is the one that the text
+/// names: a time zone shifts nothing.
+pub(super) fn written_out(text: &str, locale: Locale) -> Option<String> {
+    let text = text.trim();
+    let day = text.get(..10)?;
+    let rest = &text[10..];
+    let date: Date = day.parse().ok()?;
+    let is_time = rest.is_empty()
+        || rest.starts_with(['T', 't', ' ']) && text.parse::<jiff::civil::DateTime>().is_ok()
+        || text.parse::<Timestamp>().is_ok();
+    is_time.then(|| of_date(date, locale))
+}
+
+/// A moment in UTC, to the minute.
+pub(super) fn moment(at: Timestamp, locale: Locale) -> String {
+    let zoned = TimeZone::UTC.to_datetime(at);
+    let (date, hour, minute) = (of_date(zoned.date(), locale), zoned.hour(), zoned.minute());
+    match locale {
+        Locale::English => format!("{date}, {hour:02}:{minute:02}\u{a0}UTC"),
+        Locale::French => format!("{date} à {hour}\u{a0}h\u{a0}{minute:02} (UTC)"),
+        Locale::Dutch => format!("{date} om {hour:02}:{minute:02} uur (UTC)"),
+        Locale::German => format!("{date}, {hour:02}:{minute:02}\u{a0}Uhr (UTC)"),
+        Locale::Spanish => format!("{date}, {hour}:{minute:02}\u{a0}h (UTC)"),
+    }
+}
+
+fn of_date(date: Date, locale: Locale) -> String {
+    let (day, year) = (date.day(), date.year());
+    let month = MONTHS[locale as usize][usize::try_from(date.month() - 1).unwrap_or(0)];
+    match locale {
+        Locale::French if day == 1 => format!("1er\u{a0}{month}\u{a0}{year}"),
+        Locale::English | Locale::French | Locale::Dutch => format!("{day}\u{a0}{month}\u{a0}{year}"),
+        Locale::German => format!("{day}.\u{a0}{month}\u{a0}{year}"),
+        Locale::Spanish => format!("{day}\u{a0}de\u{a0}{month} de\u{a0}{year}"),
+    }
+}
+
+/// The months, by locale in the order of [`Locale::ALL`].
+const MONTHS: [[&str; 12]; 5] = [
+    [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ],
+    [
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+    ],
+    [
+        "januari",
+        "februari",
+        "maart",
+        "april",
+        "mei",
+        "juni",
+        "juli",
+        "augustus",
+        "september",
+        "oktober",
+        "november",
+        "december",
+    ],
+    [
+        "Januar",
+        "Februar",
+        "März",
+        "April",
+        "Mai",
+        "Juni",
+        "Juli",
+        "August",
+        "September",
+        "Oktober",
+        "November",
+        "Dezember",
+    ],
+    [
+        "enero",
+        "febrero",
+        "marzo",
+        "abril",
+        "mayo",
+        "junio",
+        "julio",
+        "agosto",
+        "septiembre",
+        "octubre",
+        "noviembre",
+        "diciembre",
+    ],
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_language_writes_a_date_in_its_own_way() {
+        let plain = |text: &str, locale| written_out(text, locale).map(|date| date.replace('\u{a0}', " "));
+        for (locale, want) in [
+            (Locale::English, "14 December 2026"),
+            (Locale::French, "14 décembre 2026"),
+            (Locale::Dutch, "14 december 2026"),
+            (Locale::German, "14. Dezember 2026"),
+            (Locale::Spanish, "14 de diciembre de 2026"),
+        ] {
+            for text in ["2026-12-14", "2026-12-14T23:30:00-05:00", "2026-12-14T00:00:00Z", " 2026-12-14 "] {
+                assert_eq!(plain(text, locale).as_deref(), Some(want), "{text}");
+            }
+        }
+        assert_eq!(plain("2027-01-01", Locale::French).as_deref(), Some("1er janvier 2027"));
+        for text in ["30 November", "2026-13-14", "2026-12-14x", "", "soon", "2026-12-1é"] {
+            assert_eq!(plain(text, Locale::English), None, "{text}");
+        }
+        let at: Timestamp = "2026-11-30T08:05:00Z".parse().unwrap();
+        assert_eq!(moment(at, Locale::French).replace('\u{a0}', " "), "30 novembre 2026 à 8 h 05 (UTC)");
+    }
+}
