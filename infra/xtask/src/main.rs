@@ -11,6 +11,7 @@ mod package;
 mod process;
 mod setup;
 mod suites;
+mod supply;
 mod types;
 mod walls;
 mod wasm;
