@@ -58,6 +58,7 @@ fn row(tenant: &Tenant, event: &str, recipient: &str, queued: i64) -> Delivery {
         updated_at: at(queued),
         next_attempt_at: None,
         retry_until: at(queued + 3600),
+        ticket: None,
         hold_until: at(queued + 7200),
         waits_for: None,
         not_after: None,

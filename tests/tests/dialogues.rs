@@ -395,7 +395,7 @@ async fn dialogues() {
             let dialogue = Dialogue::read(&path);
             let server = Scripted::start(&dialogue.script, Arc::clone(&certificates)).await;
             if dialogue.get("mode") == Some("send") {
-                check_send(&dialogue, &server, &certificates).await;
+                Box::pin(check_send(&dialogue, &server, &certificates)).await;
             } else {
                 check_test(&dialogue, &server, &certificates).await;
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ownpost_domain::brand::{Brand, UnusableBrand};
 use ownpost_domain::outcome;
+use ownpost_domain::seats::Bounds;
 use ownpost_smtp::{Network, NetworkOptions};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -39,6 +40,10 @@ pub struct Config {
     pub product: Brand,
     /// `OWNPOST_DNS_SERVER`: host:port, for tests.
     pub dns_server: Option<SocketAddr>,
+    /// `OWNPOST_RELAY_CONNECTIONS`: the connections of all senders together that each relay gets to begin with.
+    pub relay_connections: Option<u32>,
+    /// `OWNPOST_SENDERS`: how many senders run at the same time, at most; one relay occupies no more than a share of them.
+    pub senders: Option<u32>,
     /// `OWNPOST_RETRY_FOR`: how long a mail is tried before it fails, instead of [`Config::RETRY_FOR`].
     pub retry_for: Option<Duration>,
     /// `OWNPOST_HOLD_FOR`: how long a mail is held before it fails, instead of [`Config::HOLD_FOR`].
@@ -106,6 +111,8 @@ impl Config {
     pub const SECRET_PREFIX: &'static str = "ownpost/";
     /// Two days of tries: no recipient gets last week's comment.
     pub const RETRY_FOR: Duration = Duration::from_hours(48);
+    /// What most servers take of one client by default.
+    pub const RELAY_CONNECTIONS: u32 = 3;
     /// Five days of holding: a relay that breaks on a Friday evening has Monday and Tuesday to be mended, and a long weekend.
     pub const HOLD_FOR: Duration = Duration::from_hours(120);
     /// The longest that a Lambda can live: a `sending` older than that has no sender any more.
@@ -129,6 +136,16 @@ impl Config {
              `accentColor`, `supportUrl`, `postalAddress`, `footer`",
         ),
         shared("OWNPOST_DNS_SERVER", "the system's", "address:port of the DNS server to ask"),
+        shared(
+            "OWNPOST_RELAY_CONNECTIONS",
+            "3",
+            "connections that each relay gets to begin with, over all senders; the number follows its replies",
+        ),
+        function(
+            "OWNPOST_SENDERS",
+            "not limited",
+            "how many senders run at the same time; one tenant's relay occupies a third of them at most",
+        ),
         shared("OWNPOST_RETRY_FOR", "48", "hours for which a mail is tried before it fails"),
         shared("OWNPOST_HOLD_FOR", "120", "hours for which a mail is held before it fails"),
         function(
@@ -165,6 +182,8 @@ impl Config {
             templates: one(&get, "OWNPOST_TEMPLATES", folder)?,
             product: one(&get, "OWNPOST_PRODUCT", product)?.unwrap_or_default(),
             dns_server: one(&get, "OWNPOST_DNS_SERVER", socket)?,
+            relay_connections: one(&get, "OWNPOST_RELAY_CONNECTIONS", count)?,
+            senders: one(&get, "OWNPOST_SENDERS", count)?,
             retry_for: one(&get, "OWNPOST_RETRY_FOR", hours)?,
             hold_for: one(&get, "OWNPOST_HOLD_FOR", hours)?,
             overrides: Overrides::default(),
@@ -208,6 +227,15 @@ impl Config {
             dns_server: self.dns_server,
         })
         .map_err(|error| problem("OWNPOST_DNS_SERVER", error.to_string()))
+    }
+
+    /// The connections that a relay of this name may get from all senders together. A tenant's relay occupies a third of
+    /// the senders at most, so that a slow one delays nobody else; the platform's, which is everybody's, two thirds.
+    pub fn bounds(&self, host: &str, of_platform: bool) -> Bounds {
+        let share = self
+            .senders
+            .map_or(u32::MAX, |senders| if of_platform { senders - senders / 3 } else { senders / 3 });
+        Bounds::of(host, self.relay_connections.unwrap_or(Self::RELAY_CONNECTIONS), share)
     }
 
     /// How long a mail is tried before it fails.
@@ -338,6 +366,13 @@ fn port(text: &str) -> Parsed<u16> {
         .ok()
         .filter(|port| *port != 0)
         .ok_or_else(|| format!("`{text}` is no port; write numbers from 1 to 65535 separated by commas"))
+}
+
+fn count(text: &str) -> Parsed<u32> {
+    text.parse::<u32>()
+        .ok()
+        .filter(|count| (1..=1000).contains(count))
+        .ok_or_else(|| format!("`{text}` is no number from 1 to 1000"))
 }
 
 /// Hours up to 90 days: beyond that nobody wants the mail any more, and its document may be gone.
@@ -538,6 +573,11 @@ mod tests {
             ("OWNPOST_DNS_SERVER", "localhost:5353", true),
             ("OWNPOST_DNS_SERVER", "[::1]:53", true),
             ("OWNPOST_DNS_SERVER", "127.0.0.1", false),
+            ("OWNPOST_RELAY_CONNECTIONS", "5", true),
+            ("OWNPOST_RELAY_CONNECTIONS", "0", false),
+            ("OWNPOST_RELAY_CONNECTIONS", "many", false),
+            ("OWNPOST_SENDERS", "10", true),
+            ("OWNPOST_SENDERS", "-1", false),
             ("OWNPOST_RETRY_FOR", "72", true),
             ("OWNPOST_RETRY_FOR", "0", false),
             ("OWNPOST_HOLD_FOR", "48 h", false),

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::category::{Category, Via};
 use super::failure::{Reply, Stage};
+use super::line::Ticket;
 use super::tenant::Tenant;
 
 /// Where a mail stands (docs/reference/events.md).
@@ -104,6 +105,9 @@ pub struct Delivery {
     pub next_attempt_at: Option<Timestamp>,
     /// Until when it is tried; then it fails. Not part of the API's row.
     pub retry_until: Timestamp,
+    /// Its place in the line before its relay; only while it waits there. Not part of the API's row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket>,
     /// Until when it is held; then it fails. Not part of the API's row.
     pub hold_until: Timestamp,
     /// The server that a held mail waits for. Not part of the API's row.
@@ -153,6 +157,7 @@ pub(crate) fn sample(at: Timestamp) -> Delivery {
         next_attempt_at: None,
         retry_until: at + std::time::Duration::from_hours(48),
         hold_until: at + std::time::Duration::from_hours(120),
+        ticket: None,
         waits_for: None,
         not_after: None,
         attempts: Vec::new(),

@@ -22,13 +22,6 @@ pub const TESTS_PER_TENANT: Limit = Limit { burst: 30, period: Duration::from_mi
 /// do locks nobody out. Enough for a provider where many of them have their mail.
 pub const TESTS_PER_ADDRESS: Limit = Limit { burst: 300, period: Duration::from_mins(10) };
 
-/// Back-off of a throttled mail: `shortest`, or a twentieth of the time that it has waited already if that is longer,
-/// times 0.5 to 1.5 by `jitter` in [0, 1). A mail that waits for two days is so received some two hundred times, well
-/// below the 1000 receives after which SQS moves a message to the dead letters.
-pub fn back_off(waited: Duration, shortest: Duration, jitter: f64) -> Duration {
-    shortest.max(waited / 20).mul_f64(0.5 + jitter.clamp(0.0, 1.0))
-}
-
 /// A bucket as it was at some time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bucket {
@@ -70,11 +63,6 @@ impl Limit {
         }
         Ok(Bucket { tokens: tokens - f64::from(count), at: now.max(bucket.at) })
     }
-
-    /// How many tokens the bucket has at `now`.
-    pub fn available(self, bucket: Option<Bucket>, now: Timestamp) -> u32 {
-        (0..=self.burst).rev().find(|count| self.take(bucket, *count, now).is_ok()).unwrap_or(0)
-    }
 }
 
 #[cfg(test)]
@@ -91,18 +79,6 @@ mod tests {
         ] {
             let known = provider(host).map(|provider| (provider.mails.burst, provider.connections));
             assert_eq!(known, limits, "{host}");
-        }
-    }
-
-    #[test]
-    fn two_days_of_waiting_are_far_fewer_looks_than_the_queue_allows() {
-        for jitter in [0.0, 0.5] {
-            let (mut waited, mut looks) = (Duration::ZERO, 0);
-            while waited < Duration::from_hours(48) {
-                waited += back_off(waited, Duration::from_secs(5), jitter);
-                looks += 1;
-            }
-            assert!(looks < 500, "{looks}");
         }
     }
 
@@ -126,7 +102,5 @@ mod tests {
                 }
             }
         }
-        assert_eq!(limit.available(bucket, at(61)), 2);
-        assert_eq!(limit.available(None, at(0)), 3);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::failure::{Failure, Reply, Stage, Verdict};
+use super::failure::{Failure, FailureCode, Reply, Stage, Verdict};
 
 /// The verdict on a mail. The row of the failure code decides, but for one fact: a 4xx reply is worth another try
 /// whatever the code, as long as it is known that the server has not taken the mail.
@@ -48,6 +48,18 @@ pub fn observation(result: &Result<Reply, Failure>) -> Observation {
     }
 }
 
+/// Whether the server has said that it takes no more of us now: 4xx before a mail's recipient is named, or 421, by which it
+/// ends the connection. The number of our connections follows it ([`super::seats`]).
+pub fn is_too_many(failure: &Failure) -> bool {
+    let before_a_mail =
+        matches!(failure.stage, Stage::Connect | Stage::Greeting | Stage::Ehlo | Stage::Tls | Stage::Sender);
+    failure.code != FailureCode::MessageUnknown
+        && failure
+            .reply
+            .as_ref()
+            .is_some_and(|reply| reply.code == 421 || (before_a_mail && reply.is_transient()))
+}
+
 /// The first wait before another attempt.
 pub const FIRST_WAIT: Duration = Duration::from_secs(10);
 /// The longest wait before another attempt.
@@ -80,8 +92,8 @@ pub fn next_attempt(now: Timestamp, wait: Duration, retry_until: Timestamp) -> O
 
 #[cfg(test)]
 mod tests {
-    use super::super::failure::FailureCode as Code;
     use super::*;
+    use FailureCode as Code;
 
     fn failure(stage: Stage, code: Code, reply: u16) -> Result<Reply, Failure> {
         let reply = (reply != 0).then(|| Reply { code: reply, enhanced: None, text: String::new() });
@@ -137,6 +149,27 @@ mod tests {
         }
         let accepted = Ok(Reply { code: 250, enhanced: None, text: String::new() });
         assert_eq!((verdict(&accepted), observation(&accepted)), (Verdict::Sent, Works));
+    }
+
+    #[test]
+    fn when_a_server_says_too_many() {
+        use FailureCode as F;
+        for (stage, code, reply, expected) in [
+            (Stage::Greeting, F::SmtpTemporary, 421, true),
+            (Stage::Greeting, F::SmtpTemporary, 450, true),
+            (Stage::Sender, F::SmtpTemporary, 452, true),
+            (Stage::Sender, F::RelayQuota, 421, true),
+            (Stage::Auth, F::AuthTemporary, 421, true),
+            (Stage::Auth, F::AuthTemporary, 454, false),
+            (Stage::Recipient, F::SmtpTemporary, 450, false),
+            (Stage::Recipient, F::SmtpTemporary, 421, true),
+            (Stage::Message, F::MessageUnknown, 421, false),
+            (Stage::Greeting, F::GreetingRejected, 554, false),
+            (Stage::Connect, F::ConnectRefused, 0, false),
+        ] {
+            let Err(failure) = failure(stage, code, reply) else { unreachable!() };
+            assert_eq!(is_too_many(&failure), expected, "{stage:?} {code:?} {reply}");
+        }
     }
 
     #[test]

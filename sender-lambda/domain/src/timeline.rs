@@ -83,6 +83,7 @@ mod tests {
             reason: "Your own server did not take this mail.".into(),
             updated_at: at(2),
             next_attempt_at: Some(at(12)),
+            ticket: None,
             attempts: vec![Attempt {
                 at: at(1),
                 ms: 40,

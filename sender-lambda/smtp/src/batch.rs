@@ -62,6 +62,9 @@ pub(crate) struct Batch<'a> {
     committed: BTreeSet<usize>,
     /// The failures that lost mails before their last octet had left, of mails without a result.
     lost: BTreeMap<usize, Failure>,
+    /// The relay takes no more mails now, on whatever connection: it has answered nothing to a last octet, or 421 to the
+    /// first mail of a connection. The mails left get no result: what is true of the relay is said once.
+    pub(super) stopped: bool,
 }
 
 impl<'a> Batch<'a> {
@@ -73,6 +76,7 @@ impl<'a> Batch<'a> {
             results: vec![None; mails.len()],
             committed: BTreeSet::new(),
             lost: BTreeMap::new(),
+            stopped: false,
         }
     }
 
@@ -89,6 +93,8 @@ impl<'a> Batch<'a> {
 
     /// Keeps the mail's result, and reports it to the gate at once.
     pub(super) fn finish(&mut self, index: usize, result: Result<Reply, Failure>) {
+        // Each further mail that meets the same silence is one more that a person has to decide about.
+        self.stopped |= result.as_ref().is_err_and(|failure| failure.code == FailureCode::MessageUnknown);
         self.gate.finished(index, &result);
         self.committed.remove(&index);
         self.lost.remove(&index);
@@ -156,7 +162,8 @@ impl End {
 }
 
 /// Sends a batch: one result for each mail, in their order. A connection that fails takes at most the mail under way
-/// with it; the other mails go over a new one.
+/// with it; the other mails go over a new one. They go over none once the relay has answered 4xx to a new connection or to
+/// its first mail, or nothing to a mail's last octet: that is about the relay, so it is one mail's result.
 pub(crate) async fn deliver<C: SessionSource>(
     source: &mut C,
     mails: &[Mail],
@@ -168,9 +175,15 @@ pub(crate) async fn deliver<C: SessionSource>(
     let known = source.quirks();
     let mut quirks = known;
 
-    while !batch.queue.is_empty() && !gate.deadline_passed() {
+    while !batch.queue.is_empty() && !batch.stopped && !gate.deadline_passed() {
         let OpenSession { session, reused } = match source.take().await {
             Ok(session) => session,
+            Err(failure) if failure.reply.as_ref().is_some_and(Reply::is_transient) => {
+                if let Some(index) = batch.queue.pop_front() {
+                    batch.finish(index, Err(failure));
+                }
+                break;
+            }
             Err(failure) => {
                 for index in std::mem::take(&mut batch.queue) {
                     batch.finish(index, Err(failure.clone()));
@@ -180,14 +193,23 @@ pub(crate) async fn deliver<C: SessionSource>(
         };
         let end = session.send(&mut batch, &mut quirks, source.window()).await;
         if let Some(session) = end.session {
-            source.put(session);
+            if gate.keeps_connection() {
+                source.put(session);
+            } else {
+                Box::pin(session.quit()).await;
+            }
         }
         let Some(Lost { index, failure }) = end.lost else { continue };
         batch.lost.insert(index, failure.clone());
-        // A kept connection that the server has closed since says nothing about the mail or the server.
+        // A kept connection that the server has closed since, with 421 or without, says nothing about the mail or the
+        // server.
         if reused && end.answered == 0 {
             batch.queue.push_front(index);
             continue;
+        }
+        if is_closing(&failure) && end.answered == 0 {
+            batch.finish(index, Err(failure));
+            break;
         }
         if std::mem::replace(&mut tried_again[index], true) {
             batch.finish(index, Err(failure));
@@ -410,9 +432,10 @@ impl<S: Carrier> BatchRun<'_, '_, S> {
     fn after_envelope(&mut self, index: usize, result: Result<EnvelopeResult, Failure>) -> Step {
         match result {
             Err(failure) => Step::End(End::lost(index, failure)),
-            // After some mails 421 means that they are enough for one connection.
+            // After some mails 421 means that they are enough for one connection; to the first, that the relay takes none
+            // now.
             Ok(EnvelopeResult::Refused(failure) | EnvelopeResult::RefusedAndBroken(failure))
-                if self.answered > 0 && is_closing(&failure) =>
+                if is_closing(&failure) =>
             {
                 Step::End(End::lost(index, failure))
             }

@@ -99,6 +99,12 @@ pub trait BeforeCommit: Send + Sync {
     fn deadline_passed(&self) -> bool {
         false
     }
+
+    /// Whether a connection that is still of use after the batch is kept for the next one. If not it ends with QUIT: the
+    /// relay counts it as long as it is open.
+    fn keeps_connection(&self) -> bool {
+        true
+    }
 }
 
 /// The result of one mail: the server's reply when it was accepted, the failure when it was not, `None` when the gate

@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
 use ownpost_domain::failure::{Failure, FailureCode, Stage};
-use ownpost_domain::limits;
 use ownpost_domain::settings::Settings;
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
@@ -23,12 +22,9 @@ use super::limits::Limits;
 use super::session::{NoObserver, Secure, TlsSetup, open};
 use super::{BeforeCommit, Mail, MailResult, Network, RelayKey};
 
-/// The most connections to one relay at a time. Microsoft 365 allows three for an account; two leave one for the
-/// customer's own use.
-const CONNECTIONS: usize = 2;
-/// The most connections to the platform's relay, which carries the mail of all tenants. A provider with a known limit
-/// gets [`CONNECTIONS`] here too.
-const PLATFORM_CONNECTIONS: usize = 16;
+/// The most connections of one process to one relay at a time, whoever asks: how many a relay gets from all processes
+/// together is the caller's decision.
+const CONNECTIONS: usize = 20;
 /// How long an idle connection counts as alive. An older one gets RSET first, which shows whether it is.
 const FRESH: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept. Servers close after five minutes (RFC 5321 §4.5.3.2.7), many sooner.
@@ -153,10 +149,8 @@ impl Pool {
         }
         // The tenant's earlier revisions are not used again. Their idle connections are closed.
         relays.retain(|known, relay| known.tenant != key.tenant || Arc::strong_count(relay) > 1);
-        let counted = key.tenant.is_some() || limits::provider(&settings.host).is_some();
-        let connections = if counted { CONNECTIONS } else { PLATFORM_CONNECTIONS };
         let relay = Arc::new(Relay {
-            slots: Semaphore::new(connections),
+            slots: Semaphore::new(CONNECTIONS),
             idle: Mutex::default(),
             tls: self.network.trust_for(settings).strict().ok(),
             quirks: Mutex::default(),

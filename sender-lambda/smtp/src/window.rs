@@ -153,6 +153,7 @@ impl<S: Carrier> WindowRun<'_, '_, S> {
             result => {
                 self.after_refusal = result.is_err();
                 self.session.needs_rset |= self.after_refusal;
+                self.batch.stopped |= self.answered == 0 && result.as_ref().is_err_and(is_closing);
                 let in_doubt = matches!(&result, Err(failure) if failure.code == FailureCode::MessageUnknown);
                 self.answered += usize::from(!in_doubt);
                 self.batch.finish(index, result);

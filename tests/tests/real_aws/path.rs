@@ -294,6 +294,7 @@ async fn one_bad_record(cloud: &Cloud) {
         updated_at: now,
         next_attempt_at: None,
         retry_until: now + Duration::from_hours(1),
+        ticket: None,
         hold_until: now + Duration::from_hours(2),
         waits_for: None,
         not_after: None,

@@ -43,10 +43,11 @@ pub struct App {
     pub now: Clock,
     /// The templates of mails.
     pub templates: Templates,
-    /// A random name of this process, under which it holds connection leases.
     /// Whether the process is about to end.
     stopping: AtomicBool,
+    /// A random name of this process, under which it holds seats at relays.
     process: String,
+    idle_seats: sender::Idle,
     cache: active_settings::Cache,
 }
 
@@ -79,6 +80,7 @@ impl App {
             templates,
             stopping: AtomicBool::new(false),
             process: process_name(),
+            idle_seats: sender::Idle::default(),
             cache: active_settings::Cache::default(),
         })
     }
@@ -163,7 +165,7 @@ async fn emit(app: &App, events: &[Emitted]) {
 }
 
 fn process_name() -> String {
-    let mut bytes = [0; 8];
+    let mut bytes = [0; 4];
     // Two processes of one name share what each thinks its own: fewer connections, not more.
     let _ = getrandom::fill(&mut bytes);
     ownpost_domain::delivery::hex(&bytes)

@@ -170,6 +170,7 @@ pub fn new_row(app: &App, event: &Event, recipient: &Recipient) -> Delivery {
         queued_at: now,
         updated_at: now,
         next_attempt_at: None,
+        ticket: None,
         retry_until: later(now, app.config.retry_for()),
         hold_until: later(now, app.config.hold_for()),
         waits_for: None,

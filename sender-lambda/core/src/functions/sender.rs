@@ -33,8 +33,10 @@ use crate::wire::sqs::{Job, MailJob, TaskJob};
 
 mod group;
 mod in_flight;
+mod seats;
 mod settle;
-mod throttle;
+
+pub(super) use self::seats::Idle;
 
 /// How long a mail waits whose settings cannot be read, half to one and a half times.
 const UNREADABLE_WAIT: Duration = Duration::from_mins(5);
@@ -559,5 +561,7 @@ fn until(now: Timestamp, then: Timestamp) -> Duration {
     Duration::try_from(then.duration_since(now)).unwrap_or_default()
 }
 
+#[cfg(test)]
+mod seats_tests;
 #[cfg(test)]
 mod tests;

@@ -104,30 +104,25 @@ pub(super) async fn change<T: Default + Serialize + for<'de> Deserialize<'de> + 
     })
 }
 
-/// The answer to a request for tokens.
-pub(super) enum Tokens {
-    /// So many are taken, one at least.
-    Taken(u32),
+/// The answer to a request for a token.
+pub(super) enum Token {
+    /// It is taken.
+    Taken,
     /// There is none for so long.
     NoneFor(Duration),
     /// Others take them all the time; none was taken.
     Contended,
 }
 
-/// Takes tokens out of the bucket: `wanted`, or those that are there.
+/// Takes a token out of the bucket.
 ///
 /// # Errors
 /// The ledger is out of reach.
-pub(super) async fn take(app: &App, tenant: &Tenant, key: &str, limit: Limit, wanted: u32) -> Result<Tokens> {
-    let taken = update(app, tenant, key, |bucket: Option<Bucket>, now| {
-        let count = limit.available(bucket, now).min(wanted).max(1);
-        match limit.take(bucket, count, now) {
-            // A bucket that has been full for a while is as good as none.
-            Ok(after) => {
-                Change::Write(Some(after), now.checked_add(limit.period * 2).ok(), Tokens::Taken(count))
-            }
-            Err(wait) => Change::Keep(Tokens::NoneFor(wait)),
-        }
+pub(super) async fn take(app: &App, tenant: &Tenant, key: &str, limit: Limit) -> Result<Token> {
+    let taken = update(app, tenant, key, |bucket: Option<Bucket>, now| match limit.take(bucket, 1, now) {
+        // A bucket that has been full for a while is as good as none.
+        Ok(after) => Change::Write(Some(after), now.checked_add(limit.period * 2).ok(), Token::Taken),
+        Err(wait) => Change::Keep(Token::NoneFor(wait)),
     });
-    Ok(taken.await?.unwrap_or(Tokens::Contended))
+    Ok(taken.await?.unwrap_or(Token::Contended))
 }

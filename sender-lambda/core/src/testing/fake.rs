@@ -2,7 +2,8 @@
 //! the call of [`BeforeCommit`] is written once, here. Behind the feature `testing`, which no shipped artefact has on.
 
 use async_trait::async_trait;
-use ownpost_domain::failure::{Failure, Reply};
+use ownpost_domain::failure::{Failure, FailureCode, Reply};
+use ownpost_domain::outcome;
 use ownpost_domain::report::StageResult;
 use ownpost_domain::settings::Settings;
 use ownpost_smtp::probe::Probe;
@@ -57,6 +58,9 @@ impl<F: Fake> Relays for F {
         self.enter(key).await;
         let mut results = Vec::with_capacity(mails.len());
         for (index, mail) in mails.iter().enumerate() {
+            if before_commit.deadline_passed() {
+                break;
+            }
             let result = match self.before_the_dot(key) {
                 Err(failure) => Some(Err(failure)),
                 Ok(then) => before_commit.commit(index).await.then(|| self.after_the_dot(then, key, mail)),
@@ -66,8 +70,13 @@ impl<F: Fake> Relays for F {
                 // A real relay needs time for the next mail.
                 tokio::task::yield_now().await;
             }
+            let ends = result.as_ref().is_some_and(ends_the_batch);
             results.push(result);
+            if ends {
+                break;
+            }
         }
+        results.resize(mails.len(), None);
         self.leave(key);
         results
     }
@@ -80,6 +89,13 @@ impl<F: Fake> Relays for F {
     ) -> Probe {
         self.test(settings, options, on_stage).await
     }
+}
+
+/// Whether a batch is over with this result, as it is in `ownpost_smtp`: what is true of the relay is said once.
+fn ends_the_batch(result: &Result<Reply, Failure>) -> bool {
+    result
+        .as_ref()
+        .is_err_and(|failure| failure.code == FailureCode::MessageUnknown || outcome::is_too_many(failure))
 }
 
 /// A reply of these digits.

@@ -67,6 +67,7 @@ impl Listed {
             updated_at: queued_at,
             next_attempt_at: None,
             retry_until: queued_at,
+            ticket: None,
             hold_until: queued_at,
             waits_for: None,
             not_after: None,

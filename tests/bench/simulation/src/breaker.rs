@@ -37,9 +37,12 @@ impl Simulation {
     }
 
     /// Reports the results of a group to the breaker, once for all its mails.
-    pub(crate) fn watch(&mut self, now: Micros, tenant: u32, sent: &[(Message, Said)]) {
+    pub(crate) fn watch(&mut self, now: Micros, tenant: u32, sent: &[(Message, Said)], others: bool) {
         let order = [Observation::Works, Observation::Broken, Observation::Stumbles];
-        let seen = |said: &Said| outcome::observation(said.outcome());
+        let seen = |said: &Said| match (said, others) {
+            (Said::TooMany, true) => Observation::Nothing,
+            (said, _) => outcome::observation(said.outcome()),
+        };
         let kind = order.into_iter().find(|kind| sent.iter().any(|(_, said)| seen(said) == *kind));
         let Some(kind) = kind else { return };
         let failure = sent.iter().find(|(_, said)| seen(said) == kind);

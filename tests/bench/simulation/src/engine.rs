@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 use jiff::Timestamp;
 use ownpost_domain::category::OnFailure;
+use ownpost_domain::line::Ticket;
+use ownpost_domain::seats::Seats;
 
 use crate::counts::{Counts, Operation};
 use crate::quantiles::Quantiles;
@@ -48,6 +50,8 @@ pub(crate) struct Mail {
     /// The version of its row.
     pub(crate) version: u32,
     pub(crate) status: Status,
+    /// Its place in the line before its relay.
+    pub(crate) ticket: Option<Ticket>,
     /// The number of messages for it on the queue or in flight.
     pub(crate) messages: u8,
     /// The number of times that a server accepted it.
@@ -91,6 +95,8 @@ pub(crate) struct Slot {
     /// The time when each tenant's settings were read by this sender.
     pub(crate) known: HashMap<u32, Micros>,
     pub(crate) platform: Option<Micros>,
+    /// The ends of the seats of its idle connections, by tenant; `None` is the platform.
+    pub(crate) idle: HashMap<Option<u32>, Vec<i64>>,
 }
 
 /// The results of a run.
@@ -116,6 +122,12 @@ pub struct Results {
     pub opened: u64,
     /// The number of times that a relay recovered.
     pub recovered: u64,
+    /// The number of connections that a relay refused as too many.
+    pub too_many: u64,
+    /// The number of times that a seat was renewed while its group was at work: a read and a write of a state each.
+    pub renewals: u64,
+    /// The number of times that a mail waited in a relay's line.
+    pub lined_up: u64,
     /// The number of killed senders.
     pub crashed: u64,
     /// The time from the event to the relay's 250, for tenants whose relay works.
@@ -158,6 +170,8 @@ pub struct Simulation {
     pub(crate) slots: Vec<Slot>,
     pub(crate) free: Vec<u32>,
     pub(crate) results: Results,
+    /// The connections to the platform's relay.
+    pub(crate) platform_seats: Seats,
     /// Tenants whose relay is unhealthy or that have held mail: `monitor` makes more calls for them.
     pub(crate) troubled: BTreeSet<u32>,
     mails: Vec<Mail>,
@@ -187,6 +201,7 @@ impl Simulation {
             results: Results { delays: vec![Quantiles::default(); PARTS], ..Results::default() },
             coming: scenario.events - bursting,
             bursting,
+            platform_seats: Seats::default(),
             troubled: BTreeSet::new(),
             mails: Vec::new(),
             gone: Vec::new(),
@@ -220,7 +235,7 @@ impl Simulation {
 
     /// Runs the events of one tenant through `router` and one batch of `sender`, and returns the calls of both.
     pub fn one_batch(case: &Case) -> Counts {
-        let scenario = Scenario { events: 0, senders: 1, ..Scenario::day(1, 0, 1, 1).in_peace() };
+        let scenario = Scenario { events: 0, senders: 60, ..Scenario::day(1, 0, 1, 1).in_peace() };
         let tenant = Tenant::single(case);
         let mut simulation = Self::with(scenario, vec![tenant], fastrand::Rng::with_seed(1));
         (0..case.mails).for_each(|_| simulation.accept(0, 0));
@@ -315,6 +330,7 @@ impl Simulation {
             tries: 0,
             version: 1,
             status: Status::Waiting,
+            ticket: None,
             messages: 0,
             taken: 0,
         };

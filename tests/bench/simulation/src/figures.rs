@@ -99,6 +99,8 @@ pub(crate) fn page(scenario: &Scenario, results: &[Results]) -> Result<String> {
     row(&mut text, "held", results, |day| grouped(day.held));
     row(&mut text, "breaker opened", results, |day| grouped(day.opened));
     row(&mut text, "relay recovered", results, |day| grouped(day.recovered));
+    row(&mut text, "connections refused as too many", results, |day| grouped(day.too_many));
+    row(&mut text, "mails that waited in a relay's line", results, |day| grouped(day.lined_up));
     row(&mut text, "senders killed", results, |day| grouped(day.crashed));
     row(&mut text, "messages in flight, at most", results, |day| grouped(day.most_in_flight));
     row(&mut text, "mails not over, at most", results, |day| grouped(day.most_alive as u64));

@@ -25,10 +25,12 @@ pub enum Fault {
     Silent,
     /// It is slow with each mail.
     Slow,
+    /// It is very slow with each mail.
+    VerySlow,
 }
 
 impl Fault {
-    /// All faults, in the order of the tenants.
+    /// The faults that come and go, in the order of the tenants. [`Fault::VerySlow`] stays.
     pub const ALL: [Self; 6] =
         [Self::Stall, Self::Refuse, Self::Temporary, Self::Password, Self::Silent, Self::Slow];
 }
@@ -108,12 +110,14 @@ pub enum Said {
     BadPassword,
     /// The connection was closed after the final dot.
     Closed,
+    /// 421 in place of the greeting.
+    TooMany,
 }
 
 impl Said {
     /// The result as the session reports it.
     pub fn outcome(self) -> &'static Outcome {
-        static OUTCOMES: LazyLock<[Outcome; 7]> = LazyLock::new(|| {
+        static OUTCOMES: LazyLock<[Outcome; 8]> = LazyLock::new(|| {
             let reply = |code| Reply { code, enhanced: None, text: "reply".to_owned() };
             let failure = |stage, code, said: Option<u16>| {
                 Err(Failure { reply: said.map(reply), ..Failure::new(stage, code) })
@@ -126,6 +130,7 @@ impl Said {
                 failure(Stage::Recipient, FailureCode::SmtpTemporary, Some(450)),
                 failure(Stage::Auth, FailureCode::AuthRejected, Some(535)),
                 failure(Stage::Message, FailureCode::MessageUnknown, None),
+                failure(Stage::Greeting, FailureCode::SmtpTemporary, Some(421)),
             ]
         });
         &OUTCOMES[self as usize]
@@ -152,6 +157,7 @@ pub fn converse(mood: Mood, count: usize, refuse: impl Fn(usize) -> bool) -> Vec
         // Each mail needs a new connection.
         Mood::Fails(Fault::Silent) => (Said::Closed, CONNECT + ROUND_TRIP + WRITE),
         Mood::Fails(Fault::Slow) => (Said::Accepted, 5 * SECOND + ROUND_TRIP + WRITE),
+        Mood::Fails(Fault::VerySlow) => (Said::Accepted, 20 * SECOND + ROUND_TRIP + WRITE),
         Mood::Works => (Said::Accepted, ROUND_TRIP + RELAY + WRITE),
     };
     let mut clock = CONNECT;

@@ -37,6 +37,10 @@ pub struct Scenario {
     pub limited: f64,
     /// The share of these tenants whose relay fails sometimes.
     pub faulty: f64,
+    /// The share of the tenants with a relay of their own whose relay needs 20 seconds for each mail.
+    pub very_slow: f64,
+    /// The share of them whose relay takes one to five connections at a time and answers 421 to more.
+    pub few_connections: f64,
     /// The mean time for which such a relay works before it fails.
     pub up: Micros,
     /// The mean time for which it fails.
@@ -67,6 +71,8 @@ impl Scenario {
             own_relay: 0.7,
             limited: 0.1,
             faulty: 0.05,
+            very_slow: 0.01,
+            few_connections: 0.3,
             up: 6 * HOUR,
             down: 40 * MINUTE,
             faults: true,

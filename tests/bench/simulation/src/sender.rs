@@ -6,9 +6,9 @@ use std::time::Duration;
 use ownpost_domain::category::Via;
 use ownpost_domain::describe;
 use ownpost_domain::failure::Verdict;
-use ownpost_domain::limits;
 use ownpost_domain::outcome;
 use ownpost_domain::route::{self, PlatformServer, Relay, Route};
+use ownpost_domain::seats::{Asking, Bounds, GOOD_FOR, Place, Report, Seats};
 
 use crate::counts::Operation;
 use crate::engine::{Happening, RETRY_FOR, Simulation, Status, VISIBILITY, timestamp};
@@ -22,8 +22,16 @@ const BATCH: usize = 10;
 const LEASE: Micros = 15 * MINUTE;
 /// The time for which settings are not read again: `functions::active_settings::FRESH_FOR`.
 const FRESH_FOR: Micros = 5 * MINUTE;
-/// The shortest wait for a free connection lease: `functions::sender::throttle::NEXT_LEASE`.
-const NEXT_LEASE: Duration = Duration::from_secs(5);
+/// The connections to begin with: `Config::RELAY_CONNECTIONS`.
+const RELAY_CONNECTIONS: u32 = 3;
+/// For how long a group begins mails: `functions::sender::group::BEGIN_GROUP_FOR`.
+const BEGIN_GROUP_FOR: Micros = 20 * SECOND;
+/// A shorter wait of a mail with a ticket is not written: `functions::sender::seats::WRITTEN_FROM`.
+const WRITTEN_FROM: Duration = Duration::from_mins(1);
+/// The waits after "too many" grow up to this try: `functions::sender::group::TRIES_OF_TOO_MANY`.
+const TRIES_OF_TOO_MANY: usize = 2;
+/// The name of the platform's server.
+const PLATFORM: &str = "smtp.platform.example";
 /// One of this many recipients does not exist.
 const NO_SUCH_USER: u64 = 200;
 
@@ -33,8 +41,18 @@ pub(crate) struct Group {
     via: Via,
     /// Each mail with the version of its row, the relay's answer, and the time of the answer.
     mails: Vec<(Message, u32, Said, Micros)>,
+    /// The mails that were left for later.
+    left_out: Vec<(Message, Micros)>,
+    seat: Seat,
+    began: Micros,
     /// Whether the settings were read again in this batch.
     reread: bool,
+}
+
+/// The seat of a group: `functions::sender::seats::Seat`.
+struct Seat {
+    until: i64,
+    returned: bool,
 }
 
 /// The work of a sender.
@@ -197,6 +215,7 @@ impl Simulation {
             Route::Send { via, .. } => Some(via),
             Route::Hold { .. } | Route::Defer { .. } => {
                 self.settle(message, Status::Held);
+                self.mail(message).ticket = None;
                 self.results.held += 1;
                 self.tenants[tenant as usize].held.push_back(message);
                 self.troubled.insert(tenant);
@@ -215,86 +234,160 @@ impl Simulation {
         mut mails: Vec<Message>,
         reread: bool,
     ) {
-        let own = via == Via::Relay;
-        let counted = own && self.tenants[tenant as usize].limit.is_some();
-        if counted {
-            if !self.acquire_lease(clock, slot, tenant) {
-                for message in mails {
-                    let wait = self.back_off(clock, message, NEXT_LEASE);
-                    self.defer(batch, clock, message, wait);
-                }
-                return;
-            }
-            self.throttle(batch, clock, tenant, &mut mails);
-        }
-        if mails.is_empty() {
-            if counted {
-                self.release_lease(clock, slot, tenant);
-            }
+        let Some((seat, clock)) = self.take_seat(slot, batch, clock, (tenant, via), &mut mails) else {
             return;
-        }
-        let mood = if own { self.tenants[tenant as usize].relay.mood(clock) } else { Mood::Works };
+        };
+        let own = via == Via::Relay;
+        let known = &mut self.tenants[tenant as usize];
+        let crowded = own && known.open >= known.takes;
+        let mood = if own { known.relay.mood(clock) } else { Mood::Works };
+        known.open += u32::from(own);
         let numbers: Vec<u64> = mails.iter().map(|message| self.mail(*message).number).collect();
         let compute = latency::COMPUTE * mails.len() as u64;
         let refused = |index: usize| numbers[index].wrapping_mul(0x9E37_79B9) % NO_SUCH_USER == 1;
-        let said = converse(mood, mails.len(), refused);
-        let mails: Vec<_> = mails
-            .into_iter()
-            .zip(said)
-            .map(|(message, (said, after))| {
-                (message, self.mail(message).version, said, clock + compute + after)
-            })
-            .collect();
-        batch.end = batch.end.max(mails.last().map_or(0, |(.., at)| *at));
+        let mut said = converse(mood, mails.len(), refused);
+        if crowded {
+            said.fill((Said::TooMany, latency::ROUND_TRIP));
+            self.results.too_many += 1;
+        }
+        let wait = outcome::wait(1, outcome::FIRST_WAIT, self.random.f64());
+        let mut group = Group {
+            tenant,
+            via,
+            mails: Vec::with_capacity(mails.len()),
+            left_out: Vec::new(),
+            seat,
+            began: clock,
+            reread,
+        };
+        // What is true of the relay is one mail's result, and a slow relay gives its sender back.
+        let (mut over, mut stopped) = (0, false);
+        for (message, (said, after)) in mails.into_iter().zip(said) {
+            // Without a connection all mails share the result.
+            let together = matches!(said, Said::NoGreeting | Said::Refused | Said::BadPassword);
+            if stopped || (over >= BEGIN_GROUP_FOR && !together) {
+                let hidden = if stopped { micros(wait) / SECOND + 1 } else { 1 };
+                group.left_out.push((message, hidden * SECOND));
+                continue;
+            }
+            over = after;
+            stopped = matches!(said, Said::Closed | Said::TooMany);
+            let version = self.mail(message).version;
+            group.mails.push((message, version, said, clock + compute + after));
+        }
+        batch.end = batch.end.max(group.mails.last().map_or(0, |(.., at)| *at));
         batch.left += 1;
-        batch.groups.push(Group { tenant, via, mails, reread });
+        batch.groups.push(group);
     }
 
-    /// Applies the provider's rate: mails above it are deferred.
-    fn throttle(&mut self, batch: &mut Batch, clock: Micros, tenant: u32, mails: &mut Vec<Message>) {
-        let known = &mut self.tenants[tenant as usize];
-        let (Some(limit), now) = (known.limit, timestamp(clock)) else { return };
-        let available = limit.available(known.bucket, now);
-        let wanted = available.min(u32::try_from(mails.len()).unwrap_or(u32::MAX)).max(1);
-        let (allowed, wait) = match limit.take(known.bucket, wanted, now) {
-            Ok(next) => {
-                known.bucket = Some(next);
-                self.count(Operation::StatePut, 1);
-                (wanted as usize, Duration::ZERO)
+    /// The bounds and the seats of a relay, and its key among the idle ones.
+    fn relay(&mut self, tenant: u32, via: Via) -> (Bounds, &mut Seats, Option<u32>) {
+        let senders = u32::try_from(self.scenario.senders).unwrap_or(u32::MAX);
+        match via {
+            Via::Relay => {
+                let known = &mut self.tenants[tenant as usize];
+                let bounds = Bounds::of(known.host, RELAY_CONNECTIONS, senders / 3);
+                (bounds, &mut known.seats, Some(tenant))
             }
-            Err(wait) => (0, wait),
-        };
-        self.count(Operation::StateGet, 1);
-        for message in mails.split_off(allowed.min(mails.len())) {
-            let wait = wait + self.back_off(clock, message, limit.period);
-            self.defer(batch, clock, message, wait);
+            Via::Platform => {
+                let bounds = Bounds::of(PLATFORM, RELAY_CONNECTIONS, senders - senders / 3);
+                (bounds, &mut self.platform_seats, None)
+            }
         }
     }
 
-    /// The time for which a deferred mail waits, by the age of the mail.
-    fn back_off(&mut self, now: Micros, message: Message, shortest: Duration) -> Duration {
-        let waited = Duration::from_micros(now.saturating_sub(self.mail(message).queued));
-        limits::back_off(waited, shortest, self.random.f64())
+    /// `functions::sender::seats::ask`: takes a seat for those that may go, and sends the others away. `None` when no mail
+    /// goes; else the seat and the time after the call.
+    fn take_seat(
+        &mut self,
+        slot: u32,
+        batch: &mut Batch,
+        clock: Micros,
+        (tenant, via): (u32, Via),
+        mails: &mut Vec<Message>,
+    ) -> Option<(Seat, Micros)> {
+        if mails.is_empty() {
+            return None;
+        }
+        let now = timestamp(clock);
+        mails.sort_by_key(|message| self.mail(*message).queued);
+        let asking: Vec<Asking> = mails
+            .iter()
+            .map(|message| {
+                let mail = self.mail(*message);
+                Asking { category: category(mail.number), ticket: mail.ticket }
+            })
+            .collect();
+        let (bounds, seats, key) = self.relay(tenant, via);
+        let known = std::mem::take(seats).about(if via == Via::Relay { "own" } else { PLATFORM });
+        if asking.iter().all(|mail| mail.ticket.is_none())
+            && let Some(idle) = self.slots[slot as usize].idle.get_mut(&key)
+        {
+            idle.retain(|until| *until > now.as_second() + GOOD_FOR.as_secs().cast_signed() / 2);
+            if let Some(until) = idle.pop() {
+                *self.relay(tenant, via).1 = known;
+                return Some((Seat { until, returned: false }, clock));
+            }
+        }
+        self.count(Operation::StateGet, 1);
+        let limited = known.is_limited(&bounds, now);
+        let before = known.clone();
+        let answer = known.ask(&slot.to_string(), &asking, &bounds, now);
+        let changed = answer.seat.is_some()
+            || answer.places.iter().zip(&asking).any(|(place, mail)| match place {
+                Place::Wait(ticket, _) => mail.ticket != Some(*ticket),
+                Place::Go | Place::Again(_) => false,
+            });
+        *self.relay(tenant, via).1 = if changed { answer.seats } else { before };
+        self.count(Operation::StatePut, u64::from(changed));
+        let clock = clock + latency::READ + if changed { latency::WRITE } else { 0 };
+        let mut going = Vec::with_capacity(mails.len());
+        for (message, place) in mails.drain(..).zip(answer.places) {
+            let held = self.mail(message).ticket;
+            match place {
+                Place::Go => {
+                    self.mail(message).ticket = None;
+                    going.push(message);
+                }
+                Place::Again(wait) => {
+                    batch.staying.push((message, clock + (micros(wait) / SECOND + 1) * SECOND));
+                }
+                Place::Wait(ticket, wait) if held == Some(ticket) && wait < WRITTEN_FROM => {
+                    batch.staying.push((message, clock + (micros(wait) / SECOND + 1) * SECOND));
+                }
+                Place::Wait(ticket, wait) => {
+                    self.results.lined_up += 1;
+                    self.mail(message).ticket = Some(ticket);
+                    self.defer(batch, clock, message, wait);
+                }
+            }
+        }
+        *mails = going;
+        answer.seat.map(|until| (Seat { until, returned: answer.wanted || limited }, clock))
     }
 
-    /// Acquires one of the connections that the provider allows; returns whether one was free.
-    fn acquire_lease(&mut self, now: Micros, slot: u32, tenant: u32) -> bool {
-        self.count(Operation::StateGet, 1);
-        let known = &mut self.tenants[tenant as usize];
-        let most = limits::provider(known.host).map_or(usize::MAX, |provider| provider.connections);
-        let Some(leases) = known.leases.clone().acquire(&slot.to_string(), most, timestamp(now)) else {
-            return false;
+    /// `functions::sender::seats::give_back`: whether other connections to the relay are open.
+    fn give_back(&mut self, now: Micros, slot: u32, group: &Group, sent: &[(Message, Said)]) -> bool {
+        self.results.renewals += (now - group.began) / (micros(GOOD_FOR) / 2);
+        let answered = sent
+            .iter()
+            .filter(|(_, said)| matches!(said, Said::Accepted | Said::NoSuchUser | Said::Later))
+            .count();
+        let report = Report {
+            answered: u32::try_from(answered).unwrap_or(u32::MAX),
+            too_many: sent.iter().any(|(_, said)| *said == Said::TooMany),
+            took: Duration::from_micros(now - group.began),
         };
-        known.leases = leases;
-        self.count(Operation::StatePut, 1);
-        true
-    }
-
-    fn release_lease(&mut self, now: Micros, slot: u32, tenant: u32) {
-        let known = &mut self.tenants[tenant as usize];
-        known.leases = known.leases.clone().release(&slot.to_string(), timestamp(now));
+        let Seat { until, returned } = group.seat;
+        let (bounds, seats, key) = self.relay(group.tenant, group.via);
+        if !returned && !report.too_many {
+            self.slots[slot as usize].idle.entry(key).or_default().push(until);
+            return false;
+        }
+        let others = seats.give_back(&slot.to_string(), until, &report, &bounds, timestamp(now));
         self.count(Operation::StateGet, 1);
         self.count(Operation::StatePut, 1);
+        others
     }
 
     /// Defers a mail, or fails it when its next attempt would be too late.
@@ -332,6 +425,9 @@ impl Simulation {
         let group = &mut batch.groups[index];
         let (tenant, via, reread) = (group.tenant, group.via, group.reread);
         let mails = std::mem::take(&mut group.mails);
+        for (message, hidden) in std::mem::take(&mut group.left_out) {
+            batch.staying.push((message, now + hidden));
+        }
         batch.left -= 1;
         let mut clock = now;
         let mut sent: Vec<(Message, Said)> = Vec::with_capacity(mails.len());
@@ -359,6 +455,8 @@ impl Simulation {
         }
         let verdict = |said: &Said| outcome::verdict(said.outcome());
         let own = via == Via::Relay;
+        self.tenants[tenant as usize].open -= u32::from(own);
+        let others = self.give_back(now, slot, &batch.groups[index], &sent);
         let broken =
             sent.iter().find(|(_, said)| verdict(said) == Verdict::RelayFault).map(|(_, said)| *said);
         if own {
@@ -367,13 +465,10 @@ impl Simulation {
                 self.count(Operation::SecretGet, 1);
                 clock += latency::SECRET;
             }
-            self.watch(clock, tenant, &sent);
+            self.watch(clock, tenant, &sent, others);
             if broken.is_some() {
                 self.count(Operation::SecretGet, 1);
                 clock += latency::SECRET;
-            }
-            if self.tenants[tenant as usize].limit.is_some() {
-                self.release_lease(clock, slot, tenant);
             }
         } else if !sent.is_empty() {
             // The platform's server has a breaker too; here it always works.
@@ -394,7 +489,8 @@ impl Simulation {
                     self.count(Operation::Emit, 1);
                 }
                 Verdict::Retry | Verdict::RelayFault => {
-                    let tries = self.mail(message).tries.into();
+                    let most = if said == Said::TooMany { TRIES_OF_TOO_MANY } else { usize::MAX };
+                    let tries = usize::from(self.mail(message).tries).min(most);
                     let wait = outcome::wait(tries, outcome::FIRST_WAIT, self.random.f64());
                     self.defer(&mut batch, clock, message, wait);
                 }
@@ -455,11 +551,18 @@ impl Simulation {
     pub(crate) fn crash(&mut self, now: Micros, slot: u32) {
         let place = &mut self.slots[slot as usize];
         place.known.clear();
+        place.idle.clear();
         place.platform = None;
         let Some(batch) = place.batch.take() else { return };
         self.free.push(slot);
         self.results.crashed += 1;
         self.results.sender_time += now - batch.began;
+        for group in &batch.groups {
+            // A group that is over has handed over its mails.
+            if group.via == Via::Relay && !group.mails.is_empty() {
+                self.tenants[group.tenant as usize].open -= 1;
+            }
+        }
         for (message, version, said, at) in batch.groups.into_iter().flat_map(|group| group.mails) {
             let mail = self.mail(message);
             if at <= now && said.after_the_dot() && mail.version == version {

@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 
 use ownpost_domain::category::{Category, CategoryRoute, OnFailure, Routing, Via};
 use ownpost_domain::health::Health;
-use ownpost_domain::leases::Leases;
-use ownpost_domain::limits::{self, Bucket, Limit};
+use ownpost_domain::seats::Seats;
 
 use crate::engine::Case;
 use crate::queue::Message;
@@ -18,12 +17,13 @@ pub(crate) struct Tenant {
     pub(crate) own: bool,
     pub(crate) host: &'static str,
     pub(crate) routing: Routing,
-    pub(crate) limit: Option<Limit>,
     pub(crate) relay: Schedule,
     pub(crate) health: Option<Health>,
-    pub(crate) bucket: Option<Bucket>,
-    /// The leases of the connections that its provider allows.
-    pub(crate) leases: Leases,
+    /// The connections that its relay gets, and the line of the mails that wait for one.
+    pub(crate) seats: Seats,
+    /// How many connections its relay takes at a time, and how many are open.
+    pub(crate) takes: u32,
+    pub(crate) open: u32,
     /// Mails that are held for the relay, oldest first.
     pub(crate) held: VecDeque<Message>,
     /// Whether its delays are measured: its relay works, and it does not send the burst.
@@ -49,11 +49,11 @@ impl Tenant {
             own,
             host,
             routing,
-            limit: limits::provider(host).map(|provider| provider.mails),
             relay: Schedule::new(None, (0, 0), 0, fastrand::Rng::with_seed(0)),
             health: None,
-            bucket: None,
-            leases: Leases::default(),
+            seats: Seats::default(),
+            takes: u32::MAX,
+            open: 0,
             held: VecDeque::new(),
             healthy: true,
         }
@@ -72,14 +72,16 @@ impl Tenant {
             let fault = (own && !giant && faulty < scenario.faulty).then_some(Fault::ALL[kind]);
             let policy = if policy { OnFailure::Hold } else { OnFailure::Platform };
             let failing = fault.filter(|_| scenario.faults);
+            let slow = own && !giant && random.f64() < scenario.very_slow;
+            let few = own && !giant && !slow && random.f64() < scenario.few_connections;
+            let schedule = || {
+                let means = (scenario.up, scenario.down);
+                Schedule::new(failing, means, scenario.span, fastrand::Rng::with_seed(seed))
+            };
             Self {
-                relay: Schedule::new(
-                    failing,
-                    (scenario.up, scenario.down),
-                    scenario.span,
-                    fastrand::Rng::with_seed(seed),
-                ),
-                healthy: !giant && !limited && fault.is_none(),
+                relay: if slow && scenario.faults { Schedule::always(Fault::VerySlow) } else { schedule() },
+                takes: if few { random.u32(1..=5) } else { u32::MAX },
+                healthy: !giant && !limited && !slow && fault.is_none(),
                 ..Self::new(own, policy, limited)
             }
         };

@@ -167,15 +167,21 @@ fn units(row: &Delivery) -> u64 {
     (json + keys + names + 40).div_ceil(1024) as u64
 }
 
-/// A relay that gives the same answer to every mail.
-struct Parrot(Said);
+/// A relay that gives the same answer to every mail, after the time that it needs for one.
+struct Parrot {
+    said: Said,
+    memory: Arc<Memory>,
+    each: Duration,
+}
 
 #[async_trait]
 impl Fake for Parrot {
     type Then = Said;
 
     fn before_the_dot(&self, key: &RelayKey) -> std::result::Result<Said, Failure> {
-        let said = if key.tenant.is_some() { self.0 } else { Said::Accepted };
+        let own = key.tenant.is_some();
+        let said = if own { self.said } else { Said::Accepted };
+        self.memory.pass(if own { self.each } else { Duration::ZERO });
         match said.outcome() {
             Err(failure) if !said.after_the_dot() => Err(failure.clone()),
             _ => Ok(said),
@@ -249,7 +255,9 @@ async fn world(case: &Case) -> World {
         events: counting.clone(),
     };
     let (said, _) = converse(case.fault.map_or(Mood::Works, Mood::Fails), 1, |_| false)[0];
-    let mut app = App::with_relays(Config::default(), effects, Arc::new(Parrot(said))).expect("an app");
+    let each = if case.fault == Some(Fault::Slow) { Duration::from_millis(5_046) } else { Duration::ZERO };
+    let parrot = Parrot { said, memory: memory.clone(), each };
+    let mut app = App::with_relays(Config::default(), effects, Arc::new(parrot)).expect("an app");
     let clock = memory.clone();
     app.now = Arc::new(move || clock.now());
     memory.set_platform("p1", &to_document(&settings(case)));

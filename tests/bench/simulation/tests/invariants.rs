@@ -36,14 +36,23 @@ fn no_mail_is_lost_or_doubled_and_healthy_tenants_keep_their_delays() {
     }
     assert_eq!((peace.opened, peace.unknown, peace.crashed), (0, 0, 0));
     // The run proves nothing unless faults happen in it.
-    let wrong =
-        [trouble.opened, trouble.recovered, trouble.held, trouble.deferred, trouble.unknown, trouble.crashed];
+    let wrong = [
+        trouble.opened,
+        trouble.recovered,
+        trouble.held,
+        trouble.deferred,
+        trouble.unknown,
+        trouble.crashed,
+        trouble.too_many,
+        trouble.lined_up,
+    ];
     assert!(wrong.iter().all(|count| *count > 0), "{wrong:?}");
     let [peace, trouble, unfair] = [&peace, &trouble, &unfair].map(delays);
     let all = format!("in peace {peace:?}, in trouble {trouble:?}, without groups {unfair:?}");
     assert!(trouble[0] <= peace[0] * 11 / 10, "{all}");
     assert!(trouble[1] <= peace[1] * 2, "{all}");
-    assert!(unfair[1] >= trouble[1] * 10, "{all}");
+    // No relay occupies more than its share of the senders, so that the fair queue is not what keeps the delays.
+    assert!(unfair[1] <= peace[1] * 2, "{all}");
 }
 
 #[test]

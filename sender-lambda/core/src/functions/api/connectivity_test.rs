@@ -17,7 +17,7 @@ use super::answer::{Answered, Response, json, problem, problem_for};
 use super::explain::explain;
 use super::{Call, Progress};
 use crate::functions::active_settings::{self, Active};
-use crate::functions::shared_state::{self, Tokens};
+use crate::functions::shared_state::{self, Token};
 use crate::functions::{App, random_bits, random_unit};
 use crate::mail::test_message::{self, TestRun};
 use crate::wire::settings::{CheckedDraft, check};
@@ -97,15 +97,15 @@ pub(super) async fn probe(
 pub(super) async fn count_test(call: &Call<'_>) -> Answered<()> {
     let limit = TESTS_PER_TENANT;
     for _ in 0..TRIES {
-        match shared_state::take(call.app, call.tenant, TESTS, limit, 1).await? {
-            Tokens::Taken(_) => return Ok(()),
-            Tokens::NoneFor(wait) => {
+        match shared_state::take(call.app, call.tenant, TESTS, limit).await? {
+            Token::Taken => return Ok(()),
+            Token::NoneFor(wait) => {
                 let (burst, minutes) = (limit.burst, limit.period.as_secs() / 60);
                 let detail =
                     format!("At most {burst} tests in {minutes} minutes. Wait a little, then try again.");
                 return Err(problem_for(429, "test.rate_limited", &detail, wait));
             }
-            Tokens::Contended => sleep(RETRY.mul_f64(random_unit())).await,
+            Token::Contended => sleep(RETRY.mul_f64(random_unit())).await,
         }
     }
     tracing::warn!(tenant = %call.tenant, "a test that was not counted: others count all the time");
@@ -128,9 +128,9 @@ impl BeforeDial for Pace<'_> {
 impl Pace<'_> {
     async fn wait_for(&self, address: IpAddr) -> Duration {
         let key = format!("{TESTS} {}", network(address));
-        match shared_state::take(self.0, &Tenant::platform(), &key, TESTS_PER_ADDRESS, 1).await {
-            Ok(Tokens::NoneFor(wait)) => wait,
-            Ok(Tokens::Taken(_) | Tokens::Contended) => Duration::ZERO,
+        match shared_state::take(self.0, &Tenant::platform(), &key, TESTS_PER_ADDRESS).await {
+            Ok(Token::NoneFor(wait)) => wait,
+            Ok(Token::Taken | Token::Contended) => Duration::ZERO,
             Err(error) => {
                 tracing::warn!(%error, "tests of an address not counted");
                 Duration::ZERO

@@ -10,13 +10,14 @@ use ownpost_domain::delivery::{Attempt, Delivery, Revision, Status};
 use ownpost_domain::describe;
 use ownpost_domain::failure::{Failure, Reply, Stage, Verdict};
 use ownpost_domain::outcome::{self, Observation};
+use ownpost_domain::seats::Report;
 use ownpost_domain::settings::Settings;
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::{BeforeCommit, Mail, RelayKey};
 
 use super::in_flight::MarkSending;
 use super::settle::{defer, fail, settle};
-use super::{AT_A_TIME, Disposition, Pending, TenantView, throttle};
+use super::{AT_A_TIME, Disposition, Pending, TenantView, seats};
 use crate::functions::active_settings::{self, Active};
 use crate::functions::{App, random_unit, relay_health};
 use crate::mail::build::{Built, Parts, build};
@@ -25,6 +26,10 @@ use crate::mail::templates::TemplateError;
 
 /// How many attempts a row keeps: the first, and the last ones.
 const ATTEMPTS_KEPT: usize = 30;
+/// For how long a group begins mails. A relay that is slow with each of them gives its sender back to others.
+const BEGIN_GROUP_FOR: Duration = Duration::from_secs(20);
+/// The waits of a mail after "too many" grow up to this try.
+const TRIES_OF_TOO_MANY: usize = 2;
 
 /// The mails of a batch for one relay.
 pub(super) struct Group {
@@ -59,39 +64,71 @@ impl Attempted {
         outcome::verdict(&self.result)
     }
 
-    fn observation(&self) -> Observation {
-        outcome::observation(&self.result)
+    /// The observation of the server. "Too many" while other connections of ours are open is not its illness; from a
+    /// server that has none of ours but this one it is.
+    fn observation(&self, others: bool) -> Observation {
+        match (self.too_many(), others) {
+            (true, true) => Observation::Nothing,
+            (true, false) => Observation::Stumbles,
+            (false, _) => outcome::observation(&self.result),
+        }
+    }
+
+    fn too_many(&self) -> bool {
+        self.result.as_ref().is_err_and(outcome::is_too_many)
+    }
+
+    /// Whether the mails after this one were not begun for its sake.
+    fn stops_the_batch(&self) -> bool {
+        self.too_many() || self.verdict() == Verdict::Unknown
     }
 }
 
-impl Group {
-    /// Sends the mails over one connection, under a lease of it; begins none after `until`.
-    pub(super) async fn run(self, app: &App, until: Timestamp) -> GroupResult {
-        let lease = match throttle::acquire(app, &self.key, &self.settings).await {
-            Ok(lease) => lease,
-            Err(reason) => {
-                let dispositions = throttle::put_off(app, self.pending_mails, &reason).await;
-                return GroupResult { dispositions, ..GroupResult::default() };
+/// What the relay's seats learn from a group.
+fn report(attempted: &[Attempted], took: Duration) -> Report {
+    let answered = attempted
+        .iter()
+        .filter(|attempted| !attempted.too_many())
+        .filter(|attempted| match &attempted.result {
+            Ok(_) => true,
+            Err(failure) => {
+                failure.reply.is_some() && matches!(failure.stage, Stage::Recipient | Stage::Message)
             }
-        };
-        let result = self.send(app, until).await;
-        throttle::release(app, lease).await;
-        result
+        })
+        .count();
+    Report {
+        answered: u32::try_from(answered).unwrap_or(u32::MAX),
+        too_many: attempted.iter().any(Attempted::too_many),
+        took,
     }
+}
 
-    /// Sends what the provider allows, finds out who is at fault, and re-routes or records each mail.
-    async fn send(mut self, app: &App, until: Timestamp) -> GroupResult {
-        let mut result = GroupResult::default();
-        let pending = std::mem::take(&mut self.pending_mails);
-        let pending =
-            throttle::throttle(app, &self.key, &self.settings, pending, &mut result.dispositions).await;
-        let (pending, mails) = build_all(app, &self.settings, pending, &mut result.dispositions).await;
-        let Some(tenant) = pending.first().map(|pending| pending.row.tenant.clone()) else { return result };
-        let attempted = self.transmit(app, until, pending, &mails, &mut result.dispositions).await;
+/// The wait after so many tries.
+fn later(app: &App, tries: usize) -> Duration {
+    outcome::wait(tries, app.config.retry_wait(), random_unit())
+}
+
+impl Group {
+    /// Sends the mails that may go now over one connection, under a seat for it, finds out who is at fault, and re-routes or
+    /// records each mail. Begins none after `until`.
+    pub(super) async fn run(mut self, app: &App, until: Timestamp) -> GroupResult {
+        let asked = seats::ask(app, &self.key, &self.settings, std::mem::take(&mut self.pending_mails)).await;
+        let mut result = GroupResult { dispositions: asked.dispositions, ..GroupResult::default() };
+        let Some(mut seat) = asked.seat else { return result };
+        let began = (app.now)();
+        let until = began.checked_add(BEGIN_GROUP_FOR).unwrap_or(until).min(until);
+        let (pending, mails) = build_all(app, &self.settings, asked.mails, &mut result.dispositions).await;
+        let tenant = pending.first().map(|pending| pending.row.tenant.clone());
+        let keeps = seat.keeps_connection(app);
+        let transmit = self.transmit(app, (until, keeps), pending, &mails, &mut result.dispositions);
+        let attempted = seats::keep_during(app, &mut seat, transmit).await;
+        let took = Duration::try_from((app.now)().duration_since(began)).unwrap_or_default();
+        let others = seats::give_back(app, seat, report(&attempted, took)).await;
+        let Some(tenant) = tenant else { return result };
         let view = if self.key.tenant.is_some() {
-            self.relay_observed(app, &tenant, &attempted).await
+            self.relay_observed(app, &tenant, &attempted, others).await
         } else {
-            self.platform_observed(app, &attempted).await;
+            self.platform_observed(app, &attempted, others).await;
             None
         };
         let (reroute, ended): (Vec<_>, Vec<_>) = attempted
@@ -109,13 +146,13 @@ impl Group {
     async fn transmit(
         &self,
         app: &App,
-        until: Timestamp,
+        (until, keeps_connection): (Timestamp, bool),
         pending: Vec<Pending>,
         mails: &[Mail],
         dispositions: &mut Vec<(usize, Disposition)>,
     ) -> Vec<Attempted> {
         let began = (app.now)();
-        let (mark, mut finished) = MarkSending::new(app, pending, until);
+        let (mark, mut finished) = MarkSending::new(app, pending, until, keeps_connection);
         let send = async {
             let results = app.relays.send(&self.key, &self.settings, mails, &mark).await;
             mark.close();
@@ -129,11 +166,14 @@ impl Group {
         attempted.sort_by_key(|attempted| attempted.pending.index);
         debug_assert_eq!(attempted.len(), results.iter().flatten().count(), "every result is reported");
         let deadline_passed = mark.deadline_passed();
+        let stopped = attempted.iter().any(Attempted::stops_the_batch);
         for (mail, _) in mark.into_mails().zip(results).filter(|(_, result)| result.is_none()) {
             let index = mail.pending.index;
             let disposition = match mail.left_out(app).await {
                 // Nothing is wrong with the mail: the next function may have it at once.
                 Disposition::Keep(None) if deadline_passed => Disposition::Keep(Some(Duration::ZERO)),
+                // The relay takes nothing more just now.
+                Disposition::Keep(None) if stopped => Disposition::Keep(Some(later(app, 1))),
                 disposition => disposition,
             };
             dispositions.push((index, disposition));
@@ -148,6 +188,7 @@ impl Group {
         app: &App,
         tenant: &Tenant,
         attempted: &[Attempted],
+        others: bool,
     ) -> Option<TenantView> {
         let fault = relay_fault(attempted);
         if fault.is_some()
@@ -157,23 +198,23 @@ impl Group {
             // The fault is one of settings that are no longer active, so the breaker does not hear of it.
             return Some(view);
         }
-        self.report(app, tenant, attempted).await;
+        self.report(app, tenant, attempted, others).await;
         // Read after the report, so that the view is never older than the fault.
         faulty(app, tenant, fault?).await
     }
 
     /// Reports to the breaker of the platform's server. After a fault its settings are read again by the next batch.
-    async fn platform_observed(&self, app: &App, attempted: &[Attempted]) {
+    async fn platform_observed(&self, app: &App, attempted: &[Attempted], others: bool) {
         if relay_fault(attempted).is_some() {
             active_settings::forget_platform(app);
         }
-        self.report(app, &Tenant::platform(), attempted).await;
+        self.report(app, &Tenant::platform(), attempted, others).await;
     }
 
     /// Reports one observation for all mails of the group, because they shared a connection: the most telling one.
-    async fn report(&self, app: &App, tenant: &Tenant, attempted: &[Attempted]) {
+    async fn report(&self, app: &App, tenant: &Tenant, attempted: &[Attempted], others: bool) {
         let order = [Observation::Works, Observation::Broken, Observation::Stumbles];
-        let first = |kind| attempted.iter().find(|attempted| attempted.observation() == kind);
+        let first = |kind| attempted.iter().find(|attempted| attempted.observation(others) == kind);
         let Some((seen, first)) = order.into_iter().find_map(|kind| Some((kind, first(kind)?))) else {
             return;
         };
@@ -267,7 +308,10 @@ async fn conclude(app: &App, attempted: &Attempted) -> Disposition {
         }
         (_, Err(failure)) => {
             let reason = format!("{server} did not take this mail: {}", describe::failure(failure));
-            let wait = outcome::wait(row.attempts.len(), app.config.retry_wait(), random_unit());
+            // "Too many" is not the mail's fault, so its waits do not grow without end.
+            let tries =
+                row.attempts.len().min(if attempted.too_many() { TRIES_OF_TOO_MANY } else { usize::MAX });
+            let wait = later(app, tries);
             defer(app, row, version, wait, reason).await
         }
         // A reply is `Sent` by the table.

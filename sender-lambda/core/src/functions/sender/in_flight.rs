@@ -50,6 +50,8 @@ pub(super) struct MarkSending<'a> {
     mails: Vec<Mutex<InFlight>>,
     /// No mail is begun from this time on.
     until: Timestamp,
+    /// Whether the connection is kept for the next batch.
+    keeps_connection: bool,
     /// Where the results go as they are read; `None` once the call is over.
     results: std::sync::Mutex<Option<UnboundedSender<Finished>>>,
 }
@@ -64,10 +66,11 @@ impl<'a> MarkSending<'a> {
         app: &'a App,
         mails: Vec<Pending>,
         until: Timestamp,
+        keeps_connection: bool,
     ) -> (Self, UnboundedReceiver<Finished>) {
         let mails = mails.into_iter().map(|pending| Mutex::new(InFlight::new(pending))).collect();
         let (results, receiver) = unbounded_channel();
-        (Self { app, mails, until, results: Some(results).into() }, receiver)
+        (Self { app, mails, until, keeps_connection, results: Some(results).into() }, receiver)
     }
 
     /// The call is over: no more results come.
@@ -121,5 +124,9 @@ impl BeforeCommit for MarkSending<'_> {
 
     fn deadline_passed(&self) -> bool {
         self.app.is_stopping() || (self.app.now)() >= self.until
+    }
+
+    fn keeps_connection(&self) -> bool {
+        self.keeps_connection
     }
 }

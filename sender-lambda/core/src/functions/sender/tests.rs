@@ -461,57 +461,6 @@ async fn unreadable_settings_hold_the_mail() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_counts_gets_no_more_than_it_takes() {
-    let world = World::new();
-    world.activate("r1", &settings("smtp.office365.com", Via::Relay, OnFailure::Hold)).await;
-    let recipients: Vec<String> = (0..45).map(|index| format!("r{index}@example.org")).collect();
-    let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
-    world.accept("e1", &recipients).await;
-    for _ in 0..5 {
-        world.work().await;
-    }
-    assert_eq!(world.relays.taken().len(), 30);
-    let mut minutes = 0;
-    while world.memory.queued() > 0 && minutes < 20 {
-        minutes += 1;
-        world.memory.pass(Duration::from_mins(1));
-        let before = world.relays.taken().len();
-        while world.work().await > 0 {}
-        assert!(world.relays.taken().len() - before <= 30);
-    }
-    assert_eq!(world.relays.taken().len(), 45);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_provider_that_counts_connections_gets_no_more_from_all_senders_together() {
-    let world = World::new();
-    world.activate("r1", &settings("smtp.office365.com", Via::Relay, OnFailure::Hold)).await;
-    let key = RelayKey { tenant: Some("acme".to_owned()), revision: "r1".to_owned() };
-    let host = settings("smtp.office365.com", Via::Relay, OnFailure::Hold);
-    let others: Vec<World> = (0..3).map(|_| world.another_process()).collect();
-    for other in &others {
-        assert!(throttle::acquire(&other.app, &key, &host).await.is_ok());
-    }
-    world.accept("e1", &["jan@example.org"]).await;
-    world.work().await;
-    let row = world.row();
-    assert_eq!((row.status, row.attempts.len(), world.memory.queued()), (Status::Deferred, 0, 1), "{row:?}");
-    assert!(row.reason.contains("at most 3 connections"), "{}", row.reason);
-    // The three die; what they held lapses.
-    drop(others);
-    world.memory.pass(Duration::from_mins(8));
-    world.work().await;
-    assert_eq!((world.row().status, world.relays.taken().len()), (Status::Sent, 1));
-    // Who has used a connection may use it again at once, with all leases taken.
-    for _ in 0..2 {
-        assert!(throttle::acquire(&world.another_process().app, &key, &host).await.is_ok());
-    }
-    world.accept("e2", &["ann@example.org"]).await;
-    world.work().await;
-    assert_eq!(world.relays.taken().len(), 2);
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_platforms_mail_waits_while_its_server_is_broken() {
     let world = World::new();
     world.accept("e1", &["a@example.org"]).await;

@@ -1,0 +1,209 @@
+//! Seats at a relay: before a group of mails connects, it takes the right to one connection out of the state that all
+//! senders share. Who gets none waits in the relay's line.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ownpost_domain::delivery::{Delivery, Status};
+use ownpost_domain::seats::{Asking, Bounds, GOOD_FOR, Place, Report, Seats};
+use ownpost_domain::settings::Settings;
+use ownpost_domain::tenant::Tenant;
+use ownpost_smtp::RelayKey;
+
+use super::settle::defer;
+use super::{Disposition, Pending};
+use crate::functions::App;
+use crate::functions::shared_state::{self, Change};
+
+/// The key of a relay's seats in the ledger.
+const SEATS: &str = "seats";
+/// A mail that waits for less is only hidden: two writes of its row would cost more than they tell.
+const WRITTEN_FROM: Duration = Duration::from_mins(1);
+/// How long a mail waits when the seats cannot be had: a relay that is given too many connections costs more than a pause.
+const UNREADABLE: Duration = Duration::from_secs(5);
+
+/// The seats that this process holds and does not use: those of idle connections, by their owner. Ends in seconds.
+pub(in crate::functions) type Idle = Mutex<HashMap<(Tenant, String), Vec<i64>>>;
+
+/// A seat that was taken.
+pub(super) struct Seat {
+    owner: Tenant,
+    host: String,
+    bounds: Bounds,
+    /// Its end, in seconds.
+    until: i64,
+    /// Whether it is given back as soon as the group is over: others want it, or the relay counts what is open.
+    returned: bool,
+}
+
+/// The answer to a group.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// The seat; `None` when no mail goes.
+    pub(super) seat: Option<Seat>,
+    /// The mails that go now.
+    pub(super) mails: Vec<Pending>,
+    /// The others.
+    pub(super) dispositions: Vec<(usize, Disposition)>,
+}
+
+impl Seat {
+    /// Whether the connection stays open after the group. The only process of its ledger keeps them all: it counts them
+    /// itself, and uses them again.
+    pub(super) fn keeps_connection(&self, app: &App) -> bool {
+        !self.returned || app.config.overrides.senders_since.is_some()
+    }
+}
+
+/// Takes a seat for a group of mails, oldest first, and sends those away that have to wait.
+pub(super) async fn ask(app: &App, key: &RelayKey, settings: &Settings, mut mails: Vec<Pending>) -> Asked {
+    let owner = owner(key);
+    let host = settings.host.to_ascii_lowercase();
+    let bounds = app.config.bounds(&host, key.tenant.is_none());
+    mails.sort_by_key(|pending| pending.row.queued_at);
+    // Only a row that waits has a ticket: what was released or resent begins like a new mail.
+    let asking: Vec<Asking> = mails
+        .iter()
+        .map(|Pending { row, .. }| Asking {
+            category: row.category,
+            ticket: row.ticket.filter(|_| row.status == Status::Deferred),
+        })
+        .collect();
+    if asking.iter().all(|mail| mail.ticket.is_none())
+        && let Some(until) = take_idle(app, &owner, &host)
+    {
+        let seat = Seat { owner, host, bounds, until, returned: false };
+        return Asked { seat: Some(seat), mails, dispositions: Vec::new() };
+    }
+    let asked = shared_state::update(app, &owner, SEATS, |seats: Seats, now| {
+        let seats = seats.about(&host);
+        let limited = seats.is_limited(&bounds, now);
+        let limit = seats.limit(&bounds);
+        let answer = seats.ask(&app.process, &asking, &bounds, now);
+        let changed = answer.seat.is_some()
+            || answer.places.iter().zip(&asking).any(|(place, mail)| match place {
+                Place::Wait(ticket, _) => mail.ticket != Some(*ticket),
+                Place::Go | Place::Again(_) => false,
+            });
+        let returned = answer.wanted || limited;
+        let result = (answer.seat, answer.places, returned, limit);
+        if changed { Change::Write(answer.seats, None, result) } else { Change::Keep(result) }
+    });
+    let (seat, places, returned, limit) = match asked.await {
+        Ok(Some(asked)) => asked,
+        Ok(None) => return wait(mails, Duration::ZERO),
+        Err(error) => {
+            tracing::warn!(%owner, %error, "connections of the relay not counted");
+            return wait(mails, UNREADABLE);
+        }
+    };
+    let reason = match (bounds.mails(), seat) {
+        (Some(pace), Some(_)) => format!(
+            "{host} takes at most {} mails in {} seconds, and others are before this one.",
+            pace.burst,
+            pace.period.as_secs()
+        ),
+        _ => format!("{host} takes at most {limit} connections at a time, and others are before this one."),
+    };
+    let mut asked =
+        Asked { seat: seat.map(|until| Seat { owner, host, bounds, until, returned }), ..Asked::default() };
+    for (pending, place) in mails.into_iter().zip(places) {
+        send_away(app, pending, place, &reason, &mut asked).await;
+    }
+    asked
+}
+
+/// The mails come again after this time; their rows stay as they are.
+fn wait(mails: Vec<Pending>, during: Duration) -> Asked {
+    let keep = |pending: Pending| (pending.index, Disposition::Keep(Some(during)));
+    Asked { dispositions: mails.into_iter().map(keep).collect(), ..Asked::default() }
+}
+
+async fn send_away(app: &App, mut pending: Pending, place: Place, reason: &str, asked: &mut Asked) {
+    let index = pending.index;
+    let disposition = match place {
+        Place::Go => {
+            pending.row.ticket = None;
+            asked.mails.push(pending);
+            return;
+        }
+        Place::Again(during) => Disposition::Keep(Some(during)),
+        Place::Wait(ticket, during) if pending.row.ticket == Some(ticket) && during < WRITTEN_FROM => {
+            Disposition::Keep(Some(during))
+        }
+        Place::Wait(ticket, during) => {
+            let row = Delivery { ticket: Some(ticket), ..pending.row };
+            defer(app, row, pending.version, during, reason.to_owned()).await
+        }
+    };
+    asked.dispositions.push((index, disposition));
+}
+
+/// Does `work` and keeps the seat good meanwhile.
+pub(super) async fn keep_during<T>(app: &App, seat: &mut Seat, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = tokio::time::sleep(GOOD_FOR / 2) => {
+                let until = seat.until;
+                let renewed = shared_state::update(app, &seat.owner, SEATS, |seats: Seats, now| {
+                    let mut seats = seats.about(&seat.host);
+                    let until = seats.renew(&app.process, until, now);
+                    Change::Write(seats, None, until)
+                });
+                if let Ok(Some(until)) = renewed.await {
+                    seat.until = until;
+                }
+            }
+        }
+    }
+}
+
+/// Gives the seat back with what was learnt. Gives whether other connections to the relay were open meanwhile. A seat that
+/// nobody wants stays with the connection, and lapses with it.
+pub(super) async fn give_back(app: &App, seat: Seat, report: Report) -> bool {
+    if !seat.returned && !report.too_many {
+        put_idle(app, seat);
+        return false;
+    }
+    let given = shared_state::update(app, &seat.owner, SEATS, |seats: Seats, now| {
+        let mut seats = seats.about(&seat.host);
+        let others = seats.give_back(&app.process, seat.until, &report, &seat.bounds, now);
+        Change::Write(seats, None, others)
+    });
+    match given.await {
+        Ok(others) => others.unwrap_or_default(),
+        Err(error) => {
+            tracing::warn!(owner = %seat.owner, %error, "connection not given back; it lapses");
+            false
+        }
+    }
+}
+
+fn owner(key: &RelayKey) -> Tenant {
+    key.tenant.as_deref().and_then(|name| Tenant::new(name).ok()).unwrap_or_else(Tenant::platform)
+}
+
+/// A seat of an idle connection that is good for long enough.
+fn take_idle(app: &App, owner: &Tenant, host: &str) -> Option<i64> {
+    let mut idle = app.idle_seats.lock().unwrap_or_else(PoisonError::into_inner);
+    let least = (app.now)().as_second() + (GOOD_FOR / 2).as_secs().cast_signed();
+    let key = (owner.clone(), host.to_owned());
+    let seats = idle.get_mut(&key)?;
+    seats.retain(|until| *until > least);
+    let seat = seats.pop();
+    if seats.is_empty() {
+        idle.remove(&key);
+    }
+    seat
+}
+
+fn put_idle(app: &App, seat: Seat) {
+    let mut idle = app.idle_seats.lock().unwrap_or_else(PoisonError::into_inner);
+    idle.entry((seat.owner, seat.host)).or_default().push(seat.until);
+}

@@ -1,0 +1,267 @@
+//! How many connections all senders together have to one relay. The number begins small and follows the relay: fewer at
+//! each "too many", slowly more on success, up to what its provider is known to take. A seat is the right to one
+//! connection; it lapses, so that a sender that was killed frees it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::category::Category;
+use super::limits::{self, Limit};
+use super::line::{Line, Ticket};
+
+/// The most connections to a relay of which nothing is known.
+const MOST: u32 = 20;
+/// How long a seat is good for: as long as an idle connection is kept. A sender that works renews it in time.
+pub const GOOD_FOR: Duration = Duration::from_mins(1);
+/// For how long the number does not grow again after a "too many".
+const NO_GROWTH: i64 = 10 * 60_000;
+/// For how long a "too many" is remembered: until then connections are closed and not kept idle.
+const REMEMBERED: i64 = 24 * 3_600_000;
+/// The time a mail takes where none was measured yet, in milliseconds.
+const MAIL_MS: u32 = 500;
+/// The mails of one batch, the most that a seat is used for before it is free again.
+const BATCH: u32 = 10;
+/// The longest time between two looks of a mail that waits for a connection. The time of its turn is an estimate.
+const LONGEST_LOOK: Duration = Duration::from_mins(15);
+
+/// What a relay may get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The connections to begin with.
+    begin: u32,
+    /// The most connections.
+    most: u32,
+    /// The mails that its provider takes of one account in a period, where that is known.
+    mails: Option<Limit>,
+}
+
+impl Bounds {
+    /// For the server of this name: `begin` connections at first, and never more than `share`, the part of all senders
+    /// that one relay may occupy.
+    pub fn of(host: &str, begin: u32, share: u32) -> Self {
+        let provider = limits::provider(host);
+        let known = provider.and_then(|provider| u32::try_from(provider.connections).ok());
+        let most = known.unwrap_or(MOST).min(share).max(1);
+        Self { begin: begin.clamp(1, most), most, mails: provider.map(|provider| provider.mails) }
+    }
+
+    /// The mails that its provider takes in a period, where that is known.
+    pub fn mails(&self) -> Option<Limit> {
+        self.mails
+    }
+}
+
+/// The connections to one relay, as all senders share them, and the line of the mails that wait for one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Seats {
+    /// The server that this is about.
+    host: String,
+    /// How many connections it gets now; it grows in fractions. `None` before the first change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<f64>,
+    /// The last "too many", in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<i64>,
+    /// The time that a mail takes, in milliseconds, as a moving mean.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail_ms: Option<u32>,
+    /// The seats taken: a process, and until when in seconds.
+    taken: Vec<(String, i64)>,
+    line: Line,
+}
+
+/// A mail that asks to go.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking {
+    /// Its category.
+    pub category: Category,
+    /// Its ticket, if it has waited.
+    pub ticket: Option<Ticket>,
+}
+
+/// The answer to one mail.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Place {
+    /// It goes now.
+    Go,
+    /// It waits for its turn with this ticket.
+    Wait(Ticket, Duration),
+    /// Its turn has come and no connection is free: it asks again soon and keeps its ticket.
+    Again(Duration),
+}
+
+/// The answer to a sender.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The state to write.
+    pub seats: Seats,
+    /// The end of the seat that was taken, in seconds; `None` when no mail goes: who only waits takes no seat.
+    pub seat: Option<i64>,
+    /// The answer to each mail, in their order.
+    pub places: Vec<Place>,
+    /// Whether others may want what this sender has: the seat is given back as soon as its batch is over.
+    pub wanted: bool,
+}
+
+/// What a sender reports of its batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// How many mails the relay has answered.
+    pub answered: u32,
+    /// Whether it has said "too many" ([`super::outcome::is_too_many`]).
+    pub too_many: bool,
+    /// How long the batch took.
+    pub took: Duration,
+}
+
+impl Seats {
+    /// The state of this server; one of another server counts as none.
+    #[must_use]
+    pub fn about(self, host: &str) -> Self {
+        if self.host == host { self } else { Self { host: host.to_owned(), ..Self::default() } }
+    }
+
+    /// How many connections the relay gets now.
+    pub fn limit(&self, bounds: &Bounds) -> u32 {
+        (1..=bounds.most).rev().find(|count| f64::from(*count) <= self.level(bounds)).unwrap_or(1)
+    }
+
+    fn level(&self, bounds: &Bounds) -> f64 {
+        self.limit.unwrap_or(f64::from(bounds.begin)).clamp(1.0, f64::from(bounds.most))
+    }
+
+    /// Whether the relay is known to take few connections: it has said so lately, or its provider has.
+    pub fn is_limited(&self, bounds: &Bounds, now: Timestamp) -> bool {
+        bounds.mails.is_some() || self.refused.is_some_and(|at| now.as_millisecond() - at < REMEMBERED)
+    }
+
+    fn prune(&mut self, now: Timestamp) {
+        self.taken.retain(|(_, until)| *until > now.as_second());
+    }
+
+    /// The pace at which mails leave: what the provider allows, or else as measured. Where the limit may still grow the
+    /// pace is that of the most connections: who comes too early asks again.
+    fn pace(&self, bounds: &Bounds, now: Timestamp) -> Limit {
+        if let Some(limit) = bounds.mails {
+            return limit;
+        }
+        let count = if self.is_limited(bounds, now) { self.limit(bounds) } else { bounds.most };
+        let mail = Duration::from_millis(self.mail_ms.unwrap_or(MAIL_MS).max(1).into());
+        Limit { burst: count * BATCH, period: mail * BATCH }
+    }
+
+    /// Decides about the mails of a sender that all want to go over one connection, and takes the seat for it. Those whose
+    /// ticket was called are first; a mail without a ticket goes only when nobody of its category waits.
+    #[must_use]
+    pub fn ask(mut self, process: &str, mails: &[Asking], bounds: &Bounds, now: Timestamp) -> Answer {
+        self.prune(now);
+        let (pace, saves) = (self.pace(bounds, now), bounds.mails.is_some());
+        self.line.advance(pace, saves, now);
+        let limit = self.limit(bounds);
+        let is_free = self.taken.len() < limit as usize;
+        let mut places: Vec<Option<Place>> = vec![None; mails.len()];
+        for (mail, place) in mails.iter().zip(&mut places) {
+            let ticket = mail.ticket.filter(|ticket| self.line.knows(mail.category, *ticket));
+            let called = ticket.is_some_and(|ticket| self.line.is_called(mail.category, ticket));
+            *place = match ticket {
+                Some(_) if called && is_free => Some(Place::Go),
+                Some(_) if called => Some(Place::Again(self.next_free(bounds))),
+                Some(ticket) => {
+                    Some(Place::Wait(ticket, look(self.line.wait(mail.category, ticket, pace), saves)))
+                }
+                None => None,
+            };
+        }
+        // In the order in which they came, those without a ticket.
+        for (mail, place) in mails.iter().zip(&mut places).filter(|(_, place)| place.is_none()) {
+            let goes = is_free
+                && if saves { self.line.pass(mail.category) } else { self.line.is_empty(mail.category) };
+            *place = Some(if goes {
+                Place::Go
+            } else {
+                let ticket = self.line.give(mail.category);
+                Place::Wait(ticket, look(self.line.wait(mail.category, ticket, pace), saves))
+            });
+        }
+        let places: Vec<Place> = places.into_iter().flatten().collect();
+        let seat = places.contains(&Place::Go).then(|| self.sit(process, now));
+        // A third may stay with idle connections, and one at least: that costs a quiet relay one write and not two.
+        let wanted = self.taken.len() > (limit / 3).max(1) as usize || self.line.is_waiting();
+        Answer { seats: self, seat, places, wanted }
+    }
+
+    fn sit(&mut self, process: &str, now: Timestamp) -> i64 {
+        let until = end(now);
+        self.taken.push((process.to_owned(), until));
+        until
+    }
+
+    /// When a connection becomes free, as far as one can tell: the mean time between the ends of two batches.
+    fn next_free(&self, bounds: &Bounds) -> Duration {
+        let batch = Duration::from_millis(u64::from(self.mail_ms.unwrap_or(MAIL_MS)) * u64::from(BATCH));
+        (batch / self.limit(bounds)).clamp(Duration::from_secs(1), Duration::from_secs(30))
+    }
+
+    /// Makes the seat that ends at `seat` good for longer. Gives its new end, in seconds.
+    pub fn renew(&mut self, process: &str, seat: i64, now: Timestamp) -> i64 {
+        self.prune(now);
+        self.leave(process, seat);
+        self.sit(process, now)
+    }
+
+    fn leave(&mut self, process: &str, seat: i64) {
+        if let Some(place) = self.taken.iter().position(|(by, until)| by == process && *until == seat) {
+            self.taken.swap_remove(place);
+        }
+    }
+
+    /// Takes the seat back and learns from the batch. Gives whether other connections to the relay were open meanwhile:
+    /// then "too many" says nothing about the relay's health.
+    pub fn give_back(
+        &mut self,
+        process: &str,
+        seat: i64,
+        report: &Report,
+        bounds: &Bounds,
+        now: Timestamp,
+    ) -> bool {
+        self.prune(now);
+        self.leave(process, seat);
+        let others = u32::try_from(self.taken.len()).unwrap_or(u32::MAX);
+        let (level, was_full) = (self.level(bounds), others + 1 >= self.limit(bounds));
+        if report.too_many {
+            self.refused = Some(now.as_millisecond());
+            // As many as work now, and fewer each time.
+            self.limit = Some(f64::from(others).min(level - 1.0).max(1.0));
+        } else if report.answered > 0 && was_full && !self.refused_lately(now) {
+            // The more there are, the slower.
+            let more = (f64::from(report.answered) / level).min(1.0);
+            self.limit = Some((level + more).min(f64::from(bounds.most)));
+        }
+        let took = u32::try_from(report.took.as_millis()).unwrap_or(u32::MAX);
+        if let Some(each) = took.checked_div(report.answered) {
+            self.mail_ms = Some(self.mail_ms.map_or(each, |mean| mean - mean / 4 + each / 4));
+        }
+        others > 0
+    }
+
+    fn refused_lately(&self, now: Timestamp) -> bool {
+        self.refused.is_some_and(|at| now.as_millisecond() - at < NO_GROWTH)
+    }
+}
+
+/// When a mail asks again whose turn comes after `wait`.
+fn look(wait: Duration, exact: bool) -> Duration {
+    if exact { wait } else { wait.min(LONGEST_LOOK) }
+}
+
+fn end(now: Timestamp) -> i64 {
+    // A started second counts as a whole one.
+    now.as_second().saturating_add_unsigned(GOOD_FOR.as_secs() + 1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+use super::*;
+
+const ONE: &[Asking] = &[Asking { category: Category::Notification, ticket: None }];
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_000_000 + second).unwrap()
+}
+
+fn free() -> Bounds {
+    Bounds::of("smtp.acme.test", 3, u32::MAX)
+}
+
+fn seats() -> Seats {
+    Seats::default().about("smtp.acme.test")
+}
+
+/// Lets this many senders ask for a seat each; the state, and the seats that they got.
+fn sit(mut seats: Seats, count: usize, now: Timestamp) -> (Seats, Vec<(String, i64)>) {
+    let mut taken = Vec::new();
+    for number in 0..count {
+        let answer = seats.ask(&format!("p{number}"), ONE, &free(), now);
+        seats = answer.seats;
+        taken.extend(answer.seat.map(|seat| (format!("p{number}"), seat)));
+    }
+    (seats, taken)
+}
+
+#[test]
+fn the_bounds_of_a_relay() {
+    for (host, begin, share, expected) in [
+        ("smtp.acme.test", 3, u32::MAX, (3, 20)),
+        ("smtp.acme.test", 3, 2, (2, 2)),
+        ("smtp.acme.test", 0, 0, (1, 1)),
+        ("smtp.acme.test", 50, u32::MAX, (20, 20)),
+        ("smtp.office365.com", 5, u32::MAX, (3, 3)),
+    ] {
+        let bounds = Bounds::of(host, begin, share);
+        assert_eq!((bounds.begin, bounds.most), expected, "{host} {begin} {share}");
+    }
+}
+
+#[test]
+fn all_senders_together_have_no_more_than_the_limit_and_who_waits_takes_no_seat() {
+    let (seats, taken) = sit(seats(), 10, at(0));
+    assert_eq!(taken.len(), 3);
+    assert_eq!(seats.taken.len(), 3);
+    // A sender that was killed frees its seat.
+    let (_, taken) = sit(seats, 10, at(62));
+    assert_eq!(taken.len(), 3);
+}
+
+#[test]
+fn fewer_at_each_too_many_and_slowly_more_on_success() {
+    let (bounds, no) = (free(), Report { too_many: true, ..Report::default() });
+    let (mut seats, taken) = sit(seats(), 3, at(0));
+    // Two of three were let in.
+    assert!(seats.give_back(&taken[2].0, taken[2].1, &no, &bounds, at(1)));
+    assert_eq!(seats.limit(&bounds), 2);
+    assert!(seats.give_back(&taken[1].0, taken[1].1, &no, &bounds, at(1)));
+    assert_eq!(seats.limit(&bounds), 1);
+    // The last one is alone: a "too many" now is about the relay.
+    assert!(!seats.give_back(&taken[0].0, taken[0].1, &no, &bounds, at(1)));
+    assert_eq!(seats.limit(&bounds), 1);
+    // Success does not bring it back at once, and then by one for as many mails as there are connections.
+    let grow = |seats: &mut Seats, second| {
+        let answer = std::mem::take(seats).ask("p", ONE, &bounds, at(second));
+        *seats = answer.seats;
+        let report = Report { answered: 1, ..Report::default() };
+        seats.give_back("p", answer.seat.unwrap(), &report, &bounds, at(second));
+        seats.limit(&bounds)
+    };
+    assert_eq!(grow(&mut seats, 300), 1);
+    assert_eq!(grow(&mut seats, 700), 2);
+    // One connection of two is no reason for a third.
+    assert_eq!((0..9).map(|_| grow(&mut seats, 800)).last(), Some(2));
+}
+
+#[test]
+fn a_relay_that_takes_them_gets_twenty_and_no_more() {
+    let bounds = free();
+    let mut seats = seats();
+    for round in 0..100 {
+        let (after, taken) = sit(seats, 30, at(round));
+        seats = after;
+        for (process, seat) in taken {
+            let report = Report { answered: 10, ..Report::default() };
+            seats.give_back(&process, seat, &report, &bounds, at(round));
+        }
+    }
+    assert_eq!(seats.limit(&bounds), 20);
+}
+
+#[test]
+fn those_who_wait_go_in_their_order_and_the_categories_in_turn() {
+    let bounds = free();
+    let (mut seats, taken) = sit(seats(), 3, at(0));
+    let asking = |category, ticket| Asking { category, ticket };
+    let mut tickets = Vec::new();
+    let waiting: Vec<Asking> = (0..200).map(|_| asking(Category::Notification, None)).collect();
+    let answer = seats.ask("w", &waiting, &bounds, at(0));
+    assert_eq!((answer.seat, answer.wanted), (None, true));
+    for place in &answer.places {
+        let Place::Wait(ticket, wait) = place else { panic!("{place:?}") };
+        tickets.push((*ticket, *wait));
+    }
+    assert!(tickets.is_sorted_by_key(|(_, wait)| *wait), "the n-th waits for the n-th turn");
+    seats = answer.seats;
+    for (process, seat) in taken {
+        seats.give_back(&process, seat, &Report::default(), &bounds, at(1));
+    }
+    // A connection is free: a new mail of their category waits behind them, one of another goes.
+    let new = seats.clone().ask("n", ONE, &bounds, at(1));
+    assert!(matches!(new.places[..], [Place::Wait(..)]), "{:?}", new.places);
+    let invitation = seats.clone().ask("i", &[asking(Category::UserInvitation, None)], &bounds, at(1));
+    assert_eq!(invitation.places, [Place::Go]);
+    // The first has been called by then, the last has not.
+    let (first, last) = (tickets[0].0, tickets[199].0);
+    let both = [asking(Category::Notification, Some(last)), asking(Category::Notification, Some(first))];
+    let answer = seats.ask("b", &both, &bounds, at(2));
+    assert!(matches!(answer.places[..], [Place::Wait(..), Place::Go]), "{:?}", answer.places);
+}
+
+#[test]
+fn a_provider_gets_its_mails_in_its_period_and_no_seat_is_taken_for_waiting() {
+    let bounds = Bounds::of("smtp.office365.com", 3, u32::MAX);
+    let mails: Vec<Asking> = (0..10).map(|_| ONE[0]).collect();
+    let mut seats = Seats::default().about("smtp.office365.com");
+    let mut went = 0;
+    for _ in 0..5 {
+        let answer = seats.ask("p", &mails, &bounds, at(0));
+        went += answer.places.iter().filter(|place| **place == Place::Go).count();
+        seats = answer.seats;
+        if let Some(seat) = answer.seat {
+            seats.give_back("p", seat, &Report { answered: 10, ..Report::default() }, &bounds, at(0));
+        }
+    }
+    assert_eq!((went, seats.taken.len(), seats.limit(&bounds)), (30, 0, 3));
+}
+
+#[test]
+fn another_server_begins_from_the_start() {
+    let (mut seats, taken) = sit(seats(), 3, at(0));
+    let no = Report { too_many: true, ..Report::default() };
+    seats.give_back(&taken[0].0, taken[0].1, &no, &free(), at(0));
+    let state = serde_json::to_value(&seats).unwrap();
+    let read: Seats = serde_json::from_value(state).unwrap();
+    assert_eq!(read, seats);
+    assert_eq!(read.clone().about("smtp.acme.test").limit(&free()), 2);
+    assert_eq!(read.about("smtp.other.test").limit(&free()), 3);
+}
+
+#[test]
+fn twenty_seats_and_their_line_are_one_write_unit() {
+    let mut seats = seats();
+    for number in 0..20 {
+        seats.taken.push((format!("{number:08x}"), 1_790_000_000));
+    }
+    seats.line.advance(seats.pace(&free(), at(0)), false, at(0));
+    for _ in 0..100_000 {
+        seats.line.give(Category::Notification);
+    }
+    assert!(serde_json::to_string(&seats).unwrap().len() < 900);
+}
