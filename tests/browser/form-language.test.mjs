@@ -14,7 +14,7 @@ after(() => browser?.close());
 
 const german = async ({ form }) => {
   await form.evaluate((element) => element.setAttribute('locale', 'de'));
-  await form.getByLabel('Servername', { exact: true }).waitFor();
+  await form.locator('.form[lang=de]').waitFor();
 };
 
 test('typed text, open sections and the focus', () =>
@@ -38,6 +38,7 @@ test('a failed activation; the server’s text keeps its language', () =>
     { active: true, script: { 'PUT /smtp': { status: 409, json: { activated: false, report: REFUSED } } } },
     async (at) => {
       const { form, button } = at;
+      await button('change').click();
       await button('activate').click();
       const banner = form.locator('.banner.bad');
       await banner.waitFor();
@@ -102,7 +103,8 @@ test('a test that still runs', () =>
 
 test('the message that the platform’s server is in use again', () =>
   withForm(browser, { active: true, script: { 'DELETE /smtp': { status: 204 } } }, async (at) => {
-    const { form, button } = at;
+    const { form, button, server } = at;
+    delete server.script['GET /smtp'];
     await button('remove').click();
     await form.getByRole('button', { name: 'Use the platform’s server' }).click();
     await form.locator('.banner.good').waitFor();

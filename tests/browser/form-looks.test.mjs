@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { launch, newPage } from '../harness/browser.mjs';
 import { becomes } from '../harness/wait.mjs';
 import { misplaced } from './geometry.mjs';
-import { ACTIVE, MISMATCH, PASSED, REFUSED } from './form-samples.mjs';
+import { ACTIVE, HISTORY, MISMATCH, PASSED, REFUSED } from './form-samples.mjs';
 import { start } from './form-server.mjs';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -38,6 +38,8 @@ const run =
   (key, answer, part = 'test') =>
   async ({ form, server }) => {
     server.script[key] = answer;
+    const change = form.locator('[part~="change-button"]');
+    if (await change.isVisible()) await change.click();
     if ((await form.locator('#f-host').inputValue()) === '') await fillIn(form);
     await form.locator(`[part~="${part}-button"]`).click();
   };
@@ -118,6 +120,22 @@ const STATES = {
     },
   },
   active: { active: true },
+  change: { active: true, reach: ({ form }) => form.locator('[part~="change-button"]').click() },
+  history: {
+    active: true,
+    reach: async ({ form, server }) => {
+      server.script['GET /smtp/history'] = { json: HISTORY };
+      await form.getByText('History', { exact: true }).click();
+      await form.locator('.changes').waitFor();
+    },
+  },
+  'signed-out': {
+    shot: '.outcome',
+    reach: async (at) => {
+      await run('POST /smtp/test', { status: 401, json: { code: 'unauthenticated', status: 401 } })(at);
+      await settled(at);
+    },
+  },
   unhealthy: {
     active: {
       ...ACTIVE,

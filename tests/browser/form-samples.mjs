@@ -23,8 +23,29 @@ export const SETTINGS = {
 export const ACTIVE = {
   settings: SETTINGS,
   status: 'active',
+  previous: true,
   revision: '6f1c2d9a-4b1e-4d31-9a57-0b7c7a5c1f42',
   health: { status: 'healthy', since: '2026-11-24T09:30:00Z', failures: 0, code: null, message: null, probeAt: null },
+};
+
+const change = (day, action, ended, more) => ({
+  at: `2026-11-${day}T09:30:00Z`,
+  by: { email: 'admin@acme.test' },
+  action,
+  ended,
+  code: null,
+  revision: ACTIVE.revision,
+  host: SETTINGS.host,
+  changed: [],
+  ...more,
+});
+export const HISTORY = {
+  history: [
+    change('24', 'save', 'done', { changed: ['password', 'routing', 'senderName'] }),
+    change('24', 'save', 'test_failed', { code: 'auth.rejected', changed: ['password'] }),
+    change('20', 'rollback', 'done', { by: { sub: 'user-7' }, changed: ['host', 'oauth2'] }),
+    change('19', 'remove', 'done', { by: {}, host: null }),
+  ],
 };
 
 const STAGES = [

@@ -21,6 +21,12 @@ const page = ({ locale, dir }) => `<!doctype html>
 <link rel="stylesheet" href="/page.css"><script type="module" src="/page.js"></script>
 <main><h1>Settings</h1><h2>Mail server</h2><form id="outer"><smtp-settings-form name="smtp" api="/api" locale="${locale}"></smtp-settings-form></form></main></html>`;
 
+const deliveries = ({ locale, dir, more }) => `<!doctype html>
+<html lang="${locale}" dir="${dir}">
+<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Mail</title>
+<link rel="stylesheet" href="/page.css"><script type="module" src="/deliveries.js"></script>
+<main><h1>Settings</h1><h2>Mail</h2><smtp-deliveries api="/api" locale="${locale}" ${more}></smtp-deliveries></main></html>`;
+
 const STYLE = `:root { color-scheme: light dark; font: 15px/1.5 Inter, system-ui, sans-serif; background: light-dark(#fbfbfd, #0e1118); color: light-dark(#1a2130, #e8ebf2); }
 body { margin: 0; } main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; } h1, h2 { margin: 0; line-height: 1.3; } h1 { font-size: .95rem; font-weight: 500; opacity: .75; } h2 { font-size: 1.5rem; letter-spacing: -.015em; margin-bottom: 1.25rem; }`;
 
@@ -28,14 +34,25 @@ const SCRIPT = `const form = document.querySelector('smtp-settings-form');
 form.getToken = async () => 'token-of-acme';
 form.options = { allowNetworks: ['127.0.0.0/8'], allowPorts: [2525] };
 window.heard = [];
-for (const name of ['smtp-change', 'smtp-tested', 'smtp-activated']) form.addEventListener(name, ({ detail }) => window.heard.push([name, detail]));
+for (const name of ['smtp-change', 'smtp-tested', 'smtp-activated', 'smtp-unauthorized']) form.addEventListener(name, ({ detail }) => window.heard.push([name, detail]));
 window.blocked = [];
 document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => window.blocked.push(violatedDirective + ' ' + blockedURI));
 await import('/validator/form/index.js');`;
 
+const DELIVERIES = `const list = document.querySelector('smtp-deliveries');
+list.getToken = async () => 'token-of-acme';
+window.heard = [];
+for (const name of ['smtp-unauthorized', 'smtp-deliveries-change']) list.addEventListener(name, () => window.heard.push(name));
+window.blocked = [];
+document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => window.blocked.push(violatedDirective + ' ' + blockedURI));
+await import('/validator/deliveries/index.js');`;
+
 const MODULE = `window.blocked = [];
 document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => window.blocked.push(violatedDirective + ' ' + blockedURI));
 window.validator = await import('/validator/index.js');`;
+
+/** The answers of a tenant without settings. */
+const UNSCRIPTED = { 'GET /smtp': { json: { status: 'platform', previous: false } } };
 
 /**
  * Starts the server on a port of the system's choice.
@@ -63,6 +80,11 @@ export async function start({ csp = CSP } = {}) {
         'text/html',
         page({ locale: url.searchParams.get('locale') ?? 'en', dir: url.searchParams.get('dir') ?? 'ltr' }),
       );
+    if (url.pathname === '/deliveries') {
+      const [locale, dir, more] = ['locale', 'dir', 'more'].map((name) => url.searchParams.get(name));
+      return send('text/html', deliveries({ locale: locale ?? 'en', dir: dir ?? 'ltr', more: more ?? '' }));
+    }
+    if (url.pathname === '/deliveries.js') return send('text/javascript', DELIVERIES);
     if (url.pathname === '/module')
       return send(
         'text/html',
@@ -80,7 +102,8 @@ export async function start({ csp = CSP } = {}) {
     for await (const chunk of request) chunks.push(chunk);
     const text = Buffer.concat(chunks).toString();
     const key = `${request.method} ${url.pathname.replace(/^\/api/, '')}`;
-    calls.push({ key, headers: request.headers, body: text === '' ? null : JSON.parse(text) });
+    const query = Object.fromEntries(url.searchParams);
+    calls.push({ key, query, headers: request.headers, body: text === '' ? null : JSON.parse(text) });
     const scripted = typeof script[key] === 'function' ? script[key](calls.at(-1)) : script[key];
     const {
       status = 200,
@@ -89,7 +112,7 @@ export async function start({ csp = CSP } = {}) {
       drop = false,
       wait,
       headers = {},
-    } = scripted ?? { status: 404, json: { code: 'not_configured', status: 404, title: 'Not configured' } };
+    } = scripted ?? UNSCRIPTED[key] ?? { status: 404, json: { code: 'not_found', status: 404, title: 'Not found' } };
     await wait;
     if (lines) {
       response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });

@@ -44,10 +44,12 @@ const heard = (name) =>
 const asked = (key) => server.calls.filter((call) => call.key === key);
 const focused = () => form.evaluate((element) => element.shadowRoot.activeElement?.id);
 
-async function open({ active = false, locale = 'en' } = {}) {
+/** Opens the page: with `active` settings as a summary, with `change` as an open form. */
+async function open({ change = false, active = change, locale = 'en' } = {}) {
   if (active) server.script['GET /smtp'] = { json: ACTIVE };
   await page.goto(`${server.origin}/?locale=${locale}`);
   await form.locator('.status').waitFor();
+  if (change) await button('change').click();
 }
 
 async function fillIn(settings = {}) {
@@ -91,14 +93,13 @@ test('an empty field is no error before a test, which then names all errors and 
 test('one click applies a fix, cures the issue and leaves the focus in the field', async () => {
   await open();
   await input('host').fill('https://smtp.yourservice.com/');
+  for (const name of ['TLS', 'STARTTLS']) await form.getByRole('radio', { name, exact: true }).check();
   await input('port').fill('465');
   await input('username').focus();
   await field('host').getByRole('button').click();
   await becomes(() => input('host').inputValue(), 'smtp.yourservice.com');
   await becomes(() => codes('host'), []);
   await becomes(focused, 'f-host');
-  await becomes(() => codes('security'), [], 'the security field has not been touched');
-  await button('test').click();
   await becomes(() => codes('security'), ['security.port_mismatch']);
   await field('security').getByRole('button').click();
   await becomes(async () => (await value()).security, 'tls');
@@ -135,7 +136,7 @@ test('the fix for white space in a password cures it, for all white space of the
 });
 
 test('a stored password stays while the server is the same, in any case of its name', async () => {
-  await open({ active: true });
+  await open({ change: true });
   for (const [host, kept] of [
     [SETTINGS.host.toUpperCase(), true],
     ['mail.yourservice.com', false],
@@ -244,7 +245,7 @@ test('activated settings leave no secret in the document, and the stored one is 
 });
 
 test('a failed activation shows stage, reply, remedy and that the earlier settings are still active', async () => {
-  await open({ active: true });
+  await open({ change: true });
   server.script['PUT /smtp'] = { status: 409, json: { activated: false, report: REFUSED } };
   await field('password').getByRole('button', { name: 'Replace Password' }).click();
   await input('password').fill(SECRET);
@@ -282,7 +283,7 @@ test('a fix that the server has proven is applied and tested by one click', asyn
 });
 
 test('a stored password is kept explicitly, and asked for again when it would go to another server', async () => {
-  await open({ active: true });
+  await open({ change: true });
   server.script['POST /smtp/test'] = { json: PASSED };
   await button('test').click();
   await form.locator('.banner.good').waitFor();
@@ -445,7 +446,10 @@ test('a rollback whose test fails changes nothing', async () => {
 
 test('back to the platform’s server, after a confirmation', async () => {
   await open({ active: true });
-  server.script['DELETE /smtp'] = { status: 204 };
+  server.script['DELETE /smtp'] = () => {
+    delete server.script['GET /smtp'];
+    return { status: 204 };
+  };
   await button('remove').click();
   await form.getByRole('button', { name: 'Cancel' }).click();
   await becomes(() => form.locator('dialog').count(), 0, 'Cancel closes the question');
@@ -466,10 +470,13 @@ test('the keyboard is enough to fill in, test and open everything', async () => 
     if (text) await page.keyboard.type(text);
   };
   await page.keyboard.type('smtp.yourservice.com');
-  await type('465');
+  await type('587');
   await type();
   await page.keyboard.press('ArrowRight');
   await becomes(async () => (await value()).security, 'tls');
+  await page.keyboard.press('Shift+Tab');
+  await page.keyboard.type('465');
+  await type();
   await type();
   await type('mailer');
   await type(SECRET);
@@ -534,14 +541,23 @@ test('each result is announced to screen readers', async () => {
   );
 });
 
-test('the element is a part of the form around it', async () => {
-  await open({ active: true });
-  const data = () => page.evaluate(() => JSON.parse(new FormData(document.querySelector('#outer')).get('smtp')));
-  await becomes(data, await value());
-  await becomes(() => page.evaluate(() => document.querySelector('#outer').checkValidity()), true);
+/** What the page's own form has of the element, and whether that form may be sent. */
+const outer = () =>
+  page.evaluate(() => {
+    const form = document.querySelector('#outer');
+    return [JSON.parse(new FormData(form).get('smtp')), form.checkValidity()];
+  });
+
+test('by its name the element is a part of the form around it, and gives it no secret', async () => {
+  await open({ change: true });
+  await becomes(outer, [await value(), true]);
+  await field('password').getByRole('button', { name: 'Replace Password' }).click();
+  await input('password').fill(SECRET);
+  await becomes(async () => JSON.stringify(await outer()).includes(SECRET), false);
+  await becomes(async () => (await value()).password.set, SECRET);
   await input('senderAddress').fill('nobody');
-  await becomes(async () => (await data()).senderAddress, 'nobody');
-  await becomes(() => page.evaluate(() => document.querySelector('#outer').checkValidity()), false);
+  await becomes(async () => (await outer())[0].senderAddress, 'nobody');
+  await becomes(async () => (await outer())[1], false);
   await page.evaluate(() => document.querySelector('#outer').reset());
   await becomes(() => input('senderAddress').inputValue(), SETTINGS.senderAddress);
   await page.evaluate(() =>
@@ -551,11 +567,126 @@ test('the element is a part of the form around it', async () => {
   await becomes(() => input('host').isDisabled(), true);
 });
 
+test('the form around it is held up only where it asks for settings', async () => {
+  await open();
+  await becomes(async () => (await outer())[1], true, 'nothing was filled in');
+  await form.evaluate((element) => element.setAttribute('required', ''));
+  await becomes(async () => (await outer())[1], false, 'required');
+  await form.evaluate((element) => element.removeAttribute('required'));
+  await becomes(async () => (await outer())[1], true);
+  await input('host').fill('no host');
+  await becomes(async () => (await outer())[1], false, 'filled in, with a name');
+  await form.evaluate((element) => element.removeAttribute('name'));
+  await becomes(
+    () =>
+      page.evaluate(() => [
+        [...new FormData(document.querySelector('#outer'))],
+        document.querySelector('#outer').checkValidity(),
+      ]),
+    [[], true],
+    'without a name it is no part of that form',
+  );
+});
+
+test('where two fixes compete, the right one comes first', async () => {
+  await open();
+  await input('host').fill('smtp.gmial.com:465');
+  await input('senderName').focus();
+  await becomes(() => codes('host'), ['host.typo', 'host.has_port']);
+  await field('host').locator('.issue button').first().click();
+  await becomes(async () => {
+    const { host, port, security } = await value();
+    return [host, port, security];
+  }, ['smtp.gmail.com', 465, 'tls']);
+  await becomes(() => field('host').locator('[data-code]').count(), 0);
+});
+
+test('port and encryption follow each other while one of them is untouched', async () => {
+  await open();
+  const pair = async () => [(await value()).port, (await value()).security];
+  await input('port').fill('465');
+  await becomes(pair, [465, 'tls']);
+  await input('port').fill('587');
+  await becomes(pair, [587, 'starttls']);
+  await form.getByRole('radio', { name: 'TLS', exact: true }).check();
+  await becomes(pair, [587, 'tls'], 'both were chosen by the admin');
+  await becomes(() => codes('security'), ['security.port_mismatch'], 'so the note comes, with its fix');
+  await page.reload();
+  await form.locator('.status').waitFor();
+  await form.getByRole('radio', { name: 'TLS', exact: true }).check();
+  await becomes(pair, [465, 'tls']);
+  await form.getByRole('radio', { name: 'STARTTLS' }).check();
+  await becomes(pair, [587, 'starttls']);
+  await form.evaluate((element) => (element.options = { allowPorts: [3535] }));
+  await input('port').fill('3535');
+  await becomes(pair, [3535, 'starttls'], 'a port of the operator has no usual encryption');
+});
+
+test('settings that are active are a summary until they are to be changed', async () => {
+  await open({ active: true });
+  await becomes(() => input('host').isVisible(), false);
+  const text = await form.locator('.status').innerText();
+  for (const part of [
+    'smtp.yourservice.com:587 · STARTTLS',
+    'mailer',
+    'Your Service <noreply@yourservice.com>',
+    'Healthy',
+  ])
+    assert.ok(text.includes(part), part);
+  assert.match(text, /User invitations\s+The platform’s server/);
+  assert.match(text, /Audit invitations\s+Your server · through the platform if it fails/);
+  await button('change').click();
+  await becomes(focused, 'f-host');
+  await input('host').fill('smtp.elsewhere.com');
+  await button('discard').click();
+  await becomes(() => input('host').isVisible(), false);
+  await becomes(async () => (await value()).host, SETTINGS.host);
+  server.script['POST /smtp/test'] = { json: PASSED };
+  await button('retest').click();
+  await form.locator('.banner.good').waitFor();
+  assert.deepEqual(asked('POST /smtp/test')[0].body.password, { keep: true });
+  await becomes(() => input('host').isVisible(), false, 'the result stands below the summary');
+});
+
+test('the way back is offered only where there is one', async () => {
+  for (const [json, count] of [
+    [{ ...ACTIVE, previous: false }, 0],
+    [ACTIVE, 1],
+    [{ status: 'platform', previous: true }, 1],
+    [{ status: 'platform', previous: false }, 0],
+  ]) {
+    server.script['GET /smtp'] = { json };
+    await page.goto(server.origin);
+    await form.locator('.status').waitFor();
+    await becomes(() => button('rollback').count(), count, JSON.stringify(json));
+  }
+});
+
+test('an API that knows no `default` answers 404 for the platform’s server', async () => {
+  server.script['GET /smtp'] = { status: 404, json: { code: 'not_configured', status: 404 } };
+  await page.goto(server.origin);
+  await form.locator('.status.platform').waitFor();
+});
+
+test('password managers have nothing to offer and nothing to keep', async () => {
+  await open();
+  const inputs = await form.evaluate((element) =>
+    ['f-username', 'f-password'].map((id) => {
+      const { autocomplete, name, dataset } = element.shadowRoot.getElementById(id);
+      return [autocomplete, name, dataset.lpignore, dataset.formType, '1pIgnore' in dataset, 'bwignore' in dataset];
+    }),
+  );
+  assert.deepEqual(inputs, [
+    ['off', '', 'true', 'other', true, true],
+    ['one-time-code', '', 'true', 'other', true, true],
+  ]);
+});
+
 test('a value that the page sets before the active settings have come stays, until something is activated', async () => {
   let answer;
   server.script['GET /smtp'] = { json: ACTIVE, wait: new Promise((resolve) => (answer = resolve)) };
   await page.goto(server.origin);
-  await input('host').waitFor();
+  await form.locator('.form').waitFor();
   await form.evaluate((element) => (element.value = { host: 'smtp.set-by-the-page.com' }));
   answer();
   await form.locator('.status.active').waitFor();
@@ -565,7 +696,7 @@ test('a value that the page sets before the active settings have come stays, unt
 });
 
 test('an element that is moved stays as it is, and another API is asked for its settings', async () => {
-  await open({ active: true });
+  await open({ change: true });
   server.script['POST /smtp/test'] = { json: PASSED };
   await button('test').click();
   await form.locator('.banner.good').waitFor();

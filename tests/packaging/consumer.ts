@@ -10,6 +10,7 @@ import type {
   TestReport,
   ValidationReport,
 } from '@ownpost/validator';
+import '@ownpost/validator/deliveries';
 import type { SmtpSettingsForm } from '@ownpost/validator/form';
 
 await init();
@@ -63,6 +64,19 @@ form.addEventListener('smtp-tested', ({ detail }) => detail.report && remedy(det
 form.addEventListener('smtp-activated', function ({ detail: { revision } }) {
   this.dataset['revision'] = revision ?? '';
 });
+
+// The answer of the API is a value of the form, and the events have types.
+const element = document.querySelector('smtp-settings-form');
+const ledger = document.querySelector('smtp-deliveries');
+if (element && ledger) {
+  element.value = await (await fetch('/smtp')).json();
+  element.value = { host: 'smtp.example.org', password: { isSet: true } };
+  const host: string = element.value.host;
+  element.addEventListener('smtp-unauthorized', ({ detail }) => detail.retry());
+  ledger.filters = { status: 'failed', since: host };
+  ledger.addEventListener('smtp-deliveries-change', () => ledger.refresh());
+  ledger.addEventListener('smtp-unauthorized', ({ detail }) => detail.retry());
+}
 
 // @ts-expect-error: there is no unencrypted mode.
 const plain: SmtpSettings = { ...settings, security: 'none' };

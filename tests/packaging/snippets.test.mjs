@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { transform } from 'esbuild';
 import { launch, newPage } from '../harness/browser.mjs';
 import { ownpost, startLocal } from '../harness/ownpost.mjs';
 import { folder, project, root, run, serve, unpacked } from './support.mjs';
@@ -64,7 +65,11 @@ async function ts(code) {
 async function html(code) {
   const path = await folder();
   await unpacked(path);
-  const imports = { '@ownpost/validator': '/package/index.js', '@ownpost/validator/form': '/package/form/index.js' };
+  const imports = {
+    '@ownpost/validator': '/package/index.js',
+    '@ownpost/validator/form': '/package/form/index.js',
+    '@ownpost/validator/deliveries': '/package/deliveries/index.js',
+  };
   const token = `window.myToken = async () => (await (await fetch('/dev/token', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"tenant":"readme","email":"admin@acme.test"}' })).json()).token;`;
   await writeFile(
     join(path, 'index.html'),
@@ -114,7 +119,11 @@ async function sh(code) {
     .filter(Boolean)) {
     const [program, ...options] = line.split(/\s+/);
     if (program === 'cargo' && options[0] === 'xtask') assert.match(tasks, new RegExp(`^  ${options[1]} `, 'm'), line);
-    else if (program === 'ownpost') {
+    else if (program === 'npm') {
+      // Every snippet of JavaScript here runs with the package installed like this.
+      const { name } = JSON.parse(await readFile(join(root, 'validator-wasm/package.json'), 'utf8'));
+      assert.deepEqual(options, ['install', name]);
+    } else if (program === 'ownpost') {
       const {
         code: status,
         stdout,
@@ -142,7 +151,17 @@ async function json(code) {
   assert.equal(answer.status, 202, await answer.text());
 }
 
-const languages = { js, ts, html, sh, json };
+/** Parses a snippet of CSS; each custom property and part that it names is one of the elements'. */
+async function css(code) {
+  const { code: out, warnings } = await transform(code, { loader: 'css' });
+  assert.deepEqual(warnings, []);
+  const described = await readFile(join(root, 'validator-wasm/dist/custom-elements.json'), 'utf8');
+  for (const [, name] of out.matchAll(/(--smtp-[a-z-]+)|::part\(([a-z-]+)\)/g))
+    if (name) assert.ok(described.includes(`"${name}"`), name);
+  for (const [, part] of out.matchAll(/::part\(([a-z-]+)\)/g)) assert.ok(described.includes(part), part);
+}
+
+const languages = { js, ts, html, sh, json, css };
 
 for (const file of ['README.md', 'validator-wasm/README.md']) {
   for (const { language, code, line } of await snippets(file)) {

@@ -7,7 +7,7 @@ import { before, test } from 'node:test';
 import { base, dist, validator } from './support.mjs';
 
 const { default: init, sameDestination, secretText, validate } = validator;
-const { emptyDraft, toSettings } = await import(new URL('form/draft.js', dist));
+const { emptyDraft, toSettings } = await import(new URL('src/form/draft.js', dist));
 
 before(() => init());
 

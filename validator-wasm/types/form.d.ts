@@ -65,7 +65,10 @@ export type StoredSettings = Omit<SmtpSettings, 'password' | 'oauth2'> & {
 
 /** What is active: the settings, and how the relay does. */
 export interface Active {
-  settings: StoredSettings;
+  /** Null while the platform's server is in use. */
+  settings: StoredSettings | null;
+  /** Whether there is something to go back to. */
+  previous: boolean;
   revision: string | null;
   health: 'healthy' | 'unhealthy' | 'unknown';
   since: string | null;
@@ -170,6 +173,12 @@ export interface FormContext {
   focusField(path: string): void;
   setValue(path: string, value: unknown): void;
   announce(text: string): void;
+  /** Calls the API; `again` does it after the session had ended. */
+  call(method: string, path: string, again: () => unknown): Promise<Answer>;
+  /** Goes on with what the end of the session has interrupted. */
+  goOn(): void;
+  change(): void;
+  test(): void;
   rollback(): void;
   remove(): void;
 }
@@ -179,6 +188,7 @@ export interface Acts {
   test(): void;
   activate(): void;
   stop(): void;
+  discard(): void;
   load(): void;
 }
 
@@ -189,7 +199,9 @@ export interface Layout {
   general: HTMLElement;
   preset: HTMLElement;
   summary: HTMLElement;
+  editor: HTMLElement;
   outcome: HTMLElement;
+  discard: HTMLButtonElement;
   test: HTMLButtonElement;
   activate: HTMLButtonElement;
   stop: HTMLButtonElement;
@@ -206,12 +218,12 @@ export interface Hooks {
   readonly view: View;
   readonly value: SmtpSettings;
   readonly security: Security;
-  readonly active: Active | null | undefined;
-  call(method: string, path: string, more?: CallOptions): Promise<Answer>;
+  readonly active: Active | undefined;
+  call(method: string, path: string, more: CallOptions, again: () => unknown): Promise<Answer>;
   passes(): boolean;
   take(issues: Issue[]): void;
   activated(): Promise<void>;
-  removed(): void;
+  removed(): Promise<void>;
   enable(): void;
   announce(text: string): void;
   emit(name: string, detail: object): void;

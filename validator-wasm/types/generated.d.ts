@@ -56,3 +56,9 @@ declare module '*/lists.js' {
   /** How the form's messages are loaded, by locale. */
   export const LOADERS: Record<string, () => Promise<{ default: Record<string, string> }>>;
 }
+
+/** The style sheet, minified. */
+declare module '*/css.js' {
+  const css: string;
+  export default css;
+}

@@ -1,52 +1,89 @@
-//! The form's part of the npm package: its modules, a module of messages for each language, and the lists that it
-//! shares with the server.
+//! The elements' part of the npm package that is made: style sheets, a module of messages for each language, and the
+//! lists that they share with the server.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use ownpost_i18n::Locale;
 use serde_json::{Map, Value};
 use smtp_rules::providers::{FormEntry, PROVIDERS};
 
-/// Writes the form's part of `package` into `target`.
-pub(crate) fn build(package: &Path, target: &Path) -> Result<()> {
-    fs::create_dir_all(target.join("messages"))?;
-    for entry in fs::read_dir(package.join("js/form"))? {
-        let entry = entry?;
-        fs::copy(entry.path(), target.join(entry.file_name()))?;
+use crate::process::command;
+
+/// The messages of the form that the list of deliveries has too, by the beginnings of their keys.
+const SHARED: [&str; 6] = ["form.", "category.", "routing.via.", "stage.", "stages.", "problem."];
+
+/// Writes the modules of both elements that are made from tables and messages into `sources`.
+pub(crate) fn generate(package: &Path, sources: &Path) -> Result<()> {
+    let form = sources.join("form");
+    let deliveries = sources.join("deliveries");
+    fs::write(form.join("lists.js"), format!("{}{}", providers(), loaders()))?;
+    fs::write(deliveries.join("lists.js"), loaders())?;
+    let sheet = |name: &str| package.join("js").join(name).join("style.css");
+    fs::write(form.join("css.js"), styles(package, &[sheet("form")])?)?;
+    fs::write(deliveries.join("css.js"), styles(package, &[sheet("form"), sheet("deliveries")])?)?;
+    for folder in [&form, &deliveries] {
+        fs::create_dir_all(folder.join("messages"))?;
     }
-    fs::write(target.join("lists.js"), lists())?;
     for locale in Locale::ALL.iter().map(|locale| locale.tag()) {
-        let messages = messages(&package.join("locales").join(locale))?;
-        let module = format!("export default {};\n", serde_json::to_string_pretty(&messages)?);
-        fs::write(target.join(format!("messages/{locale}.js")), module)?;
+        let folder = package.join("locales").join(locale);
+        let messages = messages(&folder)?;
+        let mut own = read(&folder.join("deliveries.json"))?;
+        let shared = messages.iter().filter(|(key, _)| SHARED.iter().any(|start| key.starts_with(start)));
+        own.extend(shared.map(|(key, text)| (key.clone(), text.clone())));
+        for (folder, messages) in [(&form, messages), (&deliveries, own)] {
+            let module = format!("export default {};\n", serde_json::to_string_pretty(&messages)?);
+            fs::write(folder.join(format!("messages/{locale}.js")), module)?;
+        }
     }
     Ok(())
 }
 
-/// The module of the lists: the providers as pairs of name and server in alphabetical order, and the loader of each
-/// language.
-fn lists() -> String {
+/// Copies the types of the elements beside their modules.
+pub(crate) fn copy_types(package: &Path, dist: &Path) -> Result<()> {
+    for name in ["form/index.d.ts", "form/react.d.ts", "deliveries/index.d.ts"] {
+        fs::copy(package.join("js").join(name), dist.join(name))
+            .with_context(|| format!("cannot copy {name}"))?;
+    }
+    Ok(())
+}
+
+/// The module of these style sheets together, minified.
+fn styles(package: &Path, sheets: &[PathBuf]) -> Result<String> {
+    let mut css = String::new();
+    for sheet in sheets {
+        let mut esbuild = command("node");
+        esbuild.arg(package.join("node_modules/esbuild/bin/esbuild")).arg(sheet);
+        let output = esbuild.args(["--minify", "--charset=utf8", "--log-level=warning"]).output()?;
+        ensure!(output.status.success(), "esbuild: {}", String::from_utf8_lossy(&output.stderr));
+        css += String::from_utf8(output.stdout)?.trim();
+    }
+    Ok(format!(
+        "// Made by `cargo xtask` from style.css.\nexport default {};\n",
+        serde_json::to_string(&css)?
+    ))
+}
+
+/// The providers as pairs of name and server in alphabetical order.
+fn providers() -> String {
     let mut entries: Vec<FormEntry> = PROVIDERS.iter().filter_map(|provider| provider.form).collect();
     entries.sort_by_key(|entry| entry.name.to_lowercase());
     let providers: Vec<String> =
         entries.iter().map(|entry| format!("  [{:?}, {:?}],\n", entry.name, entry.host)).collect();
-    let providers = providers.concat();
+    format!(
+        "// Made by `cargo xtask` from the tables in Rust.\n\nexport const PROVIDERS = [\n{}];\n",
+        providers.concat()
+    )
+}
+
+/// The loader of each language.
+fn loaders() -> String {
     let loaders: Vec<String> = Locale::ALL
         .iter()
         .map(|locale| format!("  {0}: () => import(\"./messages/{0}.js\"),\n", locale.tag()))
         .collect();
-    let loaders = loaders.concat();
-    format!(
-        "// Made by `cargo xtask` from the tables in Rust.
-
-export const PROVIDERS = [
-{providers}];
-export const LOADERS = {{
-{loaders}}};
-"
-    )
+    format!("export const LOADERS = {{\n{}}};\n", loaders.concat())
 }
 
 /// The messages of the form in a language: its own, and the names of the stages, which the server also has.

@@ -9,6 +9,7 @@ mod form;
 mod local;
 mod package;
 mod process;
+mod publish;
 mod setup;
 mod suites;
 mod supply;
@@ -30,6 +31,8 @@ cargo xtask <task>
   faults [ARGS]   the long fault run; writes docs/figures/faults.md and its picture
   build           the npm package and the debug binaries
   package         the Lambda artefact: target/package/ownpost-lambda.zip
+  publish [--dry-run]
+                  the npm package, which is refused while a placeholder stands in it
   types           the npm package's TypeScript types, from the Rust types
   walls           holds the code map's walls against the code: forbidden dependencies, circles among files
   setup           everything that `test` needs: Rust target, npm, PyPI and system packages
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         "faults" => faults::run_long(rest),
         "build" => local::build(),
         "package" => package::package(),
+        "publish" => publish::publish(rest),
         "types" => types::write().map(|()| ExitCode::SUCCESS),
         "walls" => walls::verify().map(|()| ExitCode::SUCCESS),
         "setup" => setup::everything(),

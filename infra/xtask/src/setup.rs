@@ -53,7 +53,17 @@ pub(crate) fn for_tests() -> Result<()> {
     apt::provide_file("/usr/lib", "sasl2/liblogin.so", "libsasl2-modules")?;
     servers::provide()?;
     browser()?;
+    firefox();
     python()
+}
+
+/// Installs Debian's Firefox where there is no other. Its tests are left out on a system without one, which is no
+/// reason to fail: Ubuntu has it only as a snap.
+fn firefox() {
+    let there = env::var_os("FIREFOX").is_some() || find_program(&["firefox-esr", "firefox"]).is_some();
+    if !there && let Err(error) = apt::install(&["firefox-esr"]) {
+        println!("xtask: no Firefox, so its tests are left out ({error})");
+    }
 }
 
 /// Installs the dependencies of the npm package's benchmark: its peers, and a browser.

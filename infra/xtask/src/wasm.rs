@@ -1,9 +1,10 @@
-//! The npm package: the rules compiled to WASM, the generated glue and the hand-written façade, bundled into one
-//! module.
+//! The npm package: the rules compiled to WASM, and a module for each entry point: façade with glue, form, results.
+//! `dist/src` has their sources, which the source maps refer to.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use ownpost_i18n::Locale;
@@ -27,22 +28,25 @@ pub(crate) fn build() -> Result<()> {
     }
     compile(&work)?;
     optimise(&package, &work, &dist)?;
-    tables(&work.join("tables.js"))?;
-    locales(&package, &work.join("locales"))?;
-    fs::create_dir(dist.join("locales"))?;
-    for locale in loaded_locales() {
-        let file = format!("locales/{locale}.js");
-        fs::copy(work.join(&file), dist.join(&file))?;
+    let sources = dist.join("src");
+    copy_modules(&package.join("js"), &sources)?;
+    fs::copy(work.join("validator_wasm_bg.js"), sources.join("validator_wasm_bg.js"))?;
+    tables(&sources.join("tables.js"))?;
+    locales(&package, &sources.join("locales"))?;
+    form::generate(&package, &sources)?;
+    for bundle in BUNDLES {
+        bundle.make(&package, &dist)?;
     }
-    for entry in fs::read_dir(package.join("js"))? {
-        let entry = entry?;
-        if entry.file_type()?.is_file() {
-            fs::copy(entry.path(), work.join(entry.file_name()))?;
-        }
+    languages(&package, &dist, "locales", loaded_locales())?;
+    for folder in ["form/messages", "deliveries/messages"] {
+        languages(&package, &dist, folder, Locale::ALL.iter().map(|locale| locale.tag()))?;
     }
-    bundle(&package, &work, &dist)?;
-    let beside =
-        [("js/index.d.ts", "index.d.ts"), ("js/types.d.ts", "types.d.ts"), ("README.md", "README.md")];
+    let beside = [
+        ("js/index.d.ts", "index.d.ts"),
+        ("js/types.d.ts", "types.d.ts"),
+        ("js/validator.wasm.d.ts", "validator.wasm.d.ts"),
+        ("README.md", "README.md"),
+    ];
     for (from, to) in beside {
         fs::copy(package.join(from), dist.join(to)).with_context(|| format!("cannot copy {from}"))?;
     }
@@ -50,8 +54,8 @@ pub(crate) fn build() -> Result<()> {
         fs::copy(root().join(licence), dist.join(licence))
             .with_context(|| format!("cannot copy {licence}"))?;
     }
-    form::build(&package, &dist.join("form"))?;
-    compact(&package, &dist.join("form"))?;
+    form::copy_types(&package, &dist)?;
+    elements(&package, &dist)?;
     manifest(&package, &dist)
 }
 
@@ -81,7 +85,7 @@ fn optimise(package: &Path, work: &Path, dist: &Path) -> Result<()> {
     run(command("node")
         .arg(package.join("node_modules/binaryen/bin/wasm-opt"))
         .args([
-            "-Os",
+            "-Oz",
             "--converge",
             "--low-memory-unused",
             "--strip-debug",
@@ -201,41 +205,102 @@ fn locales(package: &Path, target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Bundles façade, glue and English into one small module; the other languages are separate modules.
-fn bundle(package: &Path, work: &Path, dist: &Path) -> Result<()> {
-    let mut esbuild = command("node");
-    esbuild.arg(package.join("node_modules/esbuild/bin/esbuild")).arg(work.join("index.js"));
-    for locale in loaded_locales() {
-        esbuild.arg(format!("--external:./locales/{locale}.js"));
-    }
-    esbuild
-        .args([
-            "--bundle",
-            "--format=esm",
-            "--target=es2022",
-            "--minify",
-            "--charset=utf8",
-            "--log-level=warning",
-        ])
-        .arg(format!("--outfile={}", dist.join("index.js").display()));
-    run(&mut esbuild)
+/// A module that a page loads.
+struct Bundle {
+    /// The module, in `dist/src` and in `dist`.
+    entry: &'static str,
+    /// The modules that it leaves to separate requests: those that are loaded when they are needed, and the façade,
+    /// whose state a page shares with the form.
+    external: &'static [&'static str],
 }
 
-/// Removes comments and white space from the modules in `folder`, because a page without a bundler loads them
-/// unchanged.
-fn compact(package: &Path, folder: &Path) -> Result<()> {
+/// The modules of the package.
+const BUNDLES: [Bundle; 4] = [
+    Bundle {
+        entry: "index.js",
+        external: &["./locales/fr.js", "./locales/nl.js", "./locales/de.js", "./locales/es.js"],
+    },
+    Bundle { entry: "form/index.js", external: &["../index.js", "./results.js", "./messages/*"] },
+    Bundle { entry: "form/results.js", external: &[] },
+    Bundle { entry: "deliveries/index.js", external: &["./messages/*"] },
+];
+
+impl Bundle {
+    /// Makes one small module of the entry and its imports, with a source map beside it.
+    fn make(&self, package: &Path, dist: &Path) -> Result<()> {
+        let mut esbuild = esbuild(package);
+        esbuild.arg(dist.join("src").join(self.entry)).arg("--bundle");
+        esbuild.args(self.external.iter().map(|path| format!("--external:{path}")));
+        esbuild.args(["--sourcemap=linked", "--sources-content=false"]);
+        run(esbuild.arg(format!("--outfile={}", dist.join(self.entry).display())))
+    }
+}
+
+/// esbuild with the options of every module.
+fn esbuild(package: &Path) -> Command {
     let mut esbuild = command("node");
     esbuild.arg(package.join("node_modules/esbuild/bin/esbuild"));
-    for entry in fs::read_dir(folder)? {
-        let file = entry?.path();
-        if file.extension().is_some_and(|extension| extension == "js") {
-            esbuild.arg(file);
+    esbuild.args(["--format=esm", "--target=es2022", "--minify", "--charset=utf8", "--log-level=warning"]);
+    esbuild
+}
+
+/// Copies the modules below a folder, without their types.
+fn copy_modules(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        let target = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            copy_modules(&path, &target)?;
+        } else if path.extension().is_some_and(|extension| extension == "js") {
+            fs::copy(&path, &target).with_context(|| format!("cannot copy {}", path.display()))?;
         }
     }
-    esbuild.args(["--format=esm", "--minify-whitespace", "--target=es2022", "--charset=utf8"]);
-    run(esbuild
-        .args(["--allow-overwrite", "--log-level=warning"])
-        .arg(format!("--outdir={}", folder.display())))
+    Ok(())
+}
+
+/// Writes the messages of these languages, which are loaded one by one, without white space.
+fn languages<'a>(
+    package: &Path,
+    dist: &Path,
+    folder: &str,
+    tags: impl Iterator<Item = &'a str>,
+) -> Result<()> {
+    let sources = dist.join("src").join(folder);
+    let mut esbuild = esbuild(package);
+    let files: Vec<_> = tags.map(|tag| sources.join(format!("{tag}.js"))).collect();
+    run(esbuild.args(&files).arg(format!("--outdir={}", dist.join(folder).display())))?;
+    // No source map refers to them.
+    files.iter().try_for_each(|file| fs::remove_file(file).map_err(Into::into))
+}
+
+/// Describes the elements for editors: their attributes, events, parts and custom properties, from their sources.
+fn elements(package: &Path, dist: &Path) -> Result<()> {
+    let mut analyzer = command("node");
+    analyzer.current_dir(dist.join("src"));
+    analyzer.arg(package.join("node_modules/@custom-elements-manifest/analyzer/cem.js"));
+    analyzer.args([
+        "analyze",
+        "--quiet",
+        "--globs",
+        "form/index.js",
+        "deliveries/index.js",
+        "--outdir",
+        "..",
+    ]);
+    run(&mut analyzer)?;
+    let file = dist.join("custom-elements.json");
+    let mut description: Value = serde_json::from_slice(&fs::read(&file)?)?;
+    for module in description["modules"].as_array_mut().into_iter().flatten() {
+        let Some(declarations) = module["declarations"].as_array_mut() else { continue };
+        declarations.retain(|declaration| declaration["tagName"].is_string());
+        for declaration in declarations {
+            if let Some(members) = declaration["members"].as_array_mut() {
+                members.retain(|member| !member["name"].as_str().is_some_and(|name| name.starts_with('#')));
+            }
+        }
+    }
+    Ok(fs::write(&file, serde_json::to_string_pretty(&description)? + "\n")?)
 }
 
 /// Writes the package's manifest without the entries that only the build needs.
@@ -246,4 +311,32 @@ fn manifest(package: &Path, dist: &Path) -> Result<()> {
         members.shift_remove("devDependencies");
     }
     Ok(fs::write(dist.join("package.json"), serde_json::to_string_pretty(&manifest)? + "\n")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::ask;
+
+    /// Cargo leaves LTO out without a word for a crate that is also an `rlib` (rust-lang/cargo#9672).
+    #[test]
+    fn the_module_is_built_with_lto() -> Result<()> {
+        let metadata =
+            ask(cargo().args(["metadata", "--no-deps", "--format-version=1"])).context("cargo metadata")?;
+        let metadata: Value = serde_json::from_str(&metadata)?;
+        let packages = metadata["packages"].as_array().context("no packages")?;
+        let package =
+            packages.iter().find(|package| package["name"] == "validator-wasm").context("no package")?;
+        let libraries: Vec<_> = package["targets"].as_array().into_iter().flatten().collect();
+        assert_eq!(libraries.len(), 1);
+        assert_eq!(libraries[0]["crate_types"], serde_json::json!(["cdylib"]));
+        let manifest = fs::read_to_string(root().join("Cargo.toml"))?;
+        let profile = |name: &str| {
+            let rest = manifest.split_once(&format!("[profile.{name}]\n")).map(|(_, rest)| rest);
+            rest.map(|rest| rest.split("\n[").next().unwrap_or_default().to_owned()).unwrap_or_default()
+        };
+        assert!(profile("wasm").contains("inherits = \"release\"") && !profile("wasm").contains("lto"));
+        assert!(profile("release").contains("lto = \"fat\""));
+        Ok(())
+    }
 }

@@ -1,5 +1,5 @@
 // Builds elements without innerHTML: text of a mail or a server is always text, never markup.
-export { append, fill, h } from '/validator/form/dom.js';
+export { append, fill, h } from '/validator/src/form/dom.js';
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });

@@ -1,11 +1,13 @@
 // The page of `ownpost local`: sign in, then the form, the events, the ledger and the caught mail.
 
-/** @import { SmtpSettingsForm } from '/validator/form/index.js' */
+/**
+ * @import { SmtpDeliveries } from '/validator/deliveries/index.js'
+ * @import { SmtpSettingsForm } from '/validator/form/index.js'
+ */
 
-import { LOADERS } from '/validator/form/lists.js';
+import { LOADERS } from '/validator/src/form/lists.js';
 
 import { at, h, typed } from './dom.js';
-import { ledger } from './ledger.js';
 import { caughtMail } from './mail.js';
 import { sendPanel } from './send.js';
 import { session, signIn, signOut } from './session.js';
@@ -37,9 +39,12 @@ async function work({ tenant, email }) {
   // The form may use the embedded relays although they are on this machine, and the networks that the operator
   // allows.
   form.options = { allowNetworks: allow.networks, allowPorts: allow.ports };
-  language(form);
-  await import('/validator/form/index.js');
+  const rows = h('smtp-deliveries', { api: '/api', id: 'deliveries' });
+  rows.getToken = form.getToken;
+  language([form, rows]);
+  await Promise.all([import('/validator/form/index.js'), import('/validator/deliveries/index.js')]);
   at('form-place').append(form);
+  at('ledger').append(rows);
   at('work').hidden = false;
 
   const customer = relays.find(({ name }) => name === 'customer');
@@ -58,23 +63,25 @@ async function work({ tenant, email }) {
   });
 
   caughtMail(at('mail'));
-  const rows = ledger(at('ledger'));
   sendPanel(at('send'), { tenant, email, sent: () => rows.refresh() });
   form.addEventListener('smtp-activated', () => rows.refresh());
   keepFresh(rows);
 }
 
-/** @param {SmtpSettingsForm} form */
-function language(form) {
+/** @param {(SmtpSettingsForm | SmtpDeliveries)[]} elements */
+function language(elements) {
   const select = /** @type {HTMLSelectElement} */ (at('language'));
   const known = Object.keys(LOADERS);
   select.append(...known.map((tag) => h('option', { value: tag, lang: tag }, languageName(tag))));
   const wanted = [localStorage.getItem('ownpost-language'), ...navigator.languages.map((tag) => tag.split('-')[0])];
   select.value = wanted.find((tag) => tag !== null && known.includes(tag)) ?? 'en';
-  form.setAttribute('locale', select.value);
+  const show = () => {
+    for (const element of elements) element.setAttribute('locale', select.value);
+  };
+  show();
   select.addEventListener('change', () => {
     localStorage.setItem('ownpost-language', select.value);
-    form.setAttribute('locale', select.value);
+    show();
   });
 }
 

@@ -4,13 +4,13 @@
 
 /**
  * @import { SmtpSettings } from '../index.js'
- * @import { FormContext, Hooks, Problem, RunAbout } from '../../types/form.js'
+ * @import { FormContext, Hooks, RunAbout } from '../../types/form.js'
  */
 
 import { ApiError, isAbort } from './api.js';
 import { confirm, fill } from './dom.js';
-import { banner, problemView } from './report.js';
-import { Run } from './run.js';
+import { banner, problemView } from './problem.js';
+import { results } from './status.js';
 
 export class Actions {
   #form;
@@ -55,11 +55,11 @@ export class Actions {
    */
   async run(what) {
     const form = this.#form;
-    if (this.#running) return form.announce(form.t('action.running'));
+    if (this.running) return form.announce(form.t('action.running'));
     this.#lastRun = what;
     if (!form.passes()) return;
     const [method, path] = what === 'activate' ? ['PUT', '/smtp'] : ['POST', '/smtp/test'];
-    await this.#perform(what, method, path, form.value);
+    await this.#perform(what, method, path, form.value, () => this.run(what));
   }
 
   /** Repeats the last test or activation. */
@@ -76,74 +76,91 @@ export class Actions {
       no: t('form.cancel'),
       danger: false,
     });
-    if (sure) await this.#perform('rollback', 'POST', '/smtp/rollback');
+    const perform = () => this.#perform('rollback', 'POST', '/smtp/rollback', undefined, perform);
+    if (sure) await perform();
   }
 
   async remove() {
-    const form = this.#form;
-    const { t, view } = form;
+    const { t, view } = this.#form;
     const sure = await confirm(view.root, {
       title: t('remove.title'),
       text: t('remove.text'),
       yes: t('remove.confirm'),
       no: t('form.cancel'),
     });
-    if (!sure) return;
+    if (sure) await this.#delete();
+  }
+
+  async #delete() {
+    const form = this.#form;
     try {
-      await form.call('DELETE', '/smtp');
-      form.removed();
+      await form.call('DELETE', '/smtp', {}, () => this.#delete());
+      await form.removed();
       this.#show(({ t }, outcome) => fill(outcome, banner('good', t('status.removed'))));
       form.announce(form.t('status.removed'));
       form.emit('smtp-activated', { revision: null, report: null });
     } catch (error) {
-      const problem = /** @type {Problem} */ (error);
-      this.#show(({ t }, outcome) => fill(outcome, problemView(t, problem)));
+      this.#showProblem(ApiError.of(error));
     }
   }
 
-  // Runs a test, an activation or a rollback, and shows the result.
+  /** @param {ApiError} problem */
+  #showProblem(problem) {
+    this.#show(({ t, goOn }, outcome) =>
+      fill(outcome, problemView(t, problem, { retry: problem.status === 401 ? goOn : undefined })),
+    );
+  }
+
+  // Runs a test, an activation or a rollback, and shows the result; `again` does it after the session had ended.
   /**
    * @param {RunAbout['what']} what
    * @param {string} method
    * @param {string} path
-   * @param {SmtpSettings} [body]
+   * @param {SmtpSettings | undefined} body
+   * @param {() => unknown} again
    */
-  async #perform(what, method, path, body) {
+  async #perform(what, method, path, body, again) {
     const form = this.#form;
-    const run = new Run({
-      what,
-      host: body?.host ?? form.active?.settings.host ?? '',
-      security: form.security,
-      sender: body?.senderAddress,
-      locale: form.t.locale,
-    });
-    this.#show((context, outcome) => run.draw(context, outcome));
-    run.begin();
-    this.#running = new AbortController();
+    if (this.running) return;
+    const stopper = new AbortController();
+    this.#running = stopper;
     form.enable();
+    /** @type {import('./run.js').Run | undefined} */
+    let run;
     try {
-      const { status, body: answer } = await form.call(method, path, {
-        body,
-        signal: this.#running.signal,
-        onStage: (stage) => run.pass(stage),
+      const { Run } = await results();
+      run = new Run({
+        what,
+        host: body?.host ?? form.active?.settings?.host ?? '',
+        security: form.security,
+        sender: body?.senderAddress,
+        locale: form.t.locale,
       });
+      const shown = run;
+      this.#show((context, outcome) => shown.draw(context, outcome));
+      shown.begin();
+      const { status, body: answer } = await form.call(
+        method,
+        path,
+        { body, signal: stopper.signal, onStage: (stage) => shown.pass(stage) },
+        again,
+      );
       if (status === 422) {
         run.leave();
         return form.take(answer.issues);
       }
-      const report = Array.isArray(answer.stages) ? answer : answer.report;
+      const report = Array.isArray(answer?.stages) ? answer : (answer?.report ?? null);
       const activated = what !== 'test' && status === 200;
+      // Only a way back to the platform's server has nothing to test.
+      if (!Array.isArray(report?.stages) && !(what === 'rollback' && report === null)) throw new ApiError(502, null);
       if (activated) await form.activated();
       run.finish(report, activated, form.active);
       form.emit('smtp-tested', { report });
       if (activated) form.emit('smtp-activated', { report, revision: answer.revision ?? null });
     } catch (error) {
-      if (error instanceof ApiError) run.stop(error);
-      else if (isAbort(error)) run.stop(null);
-      else {
-        run.leave();
-        throw error;
-      }
+      const problem = isAbort(error) ? null : ApiError.of(error);
+      if (run) run.stop(problem, () => form.view.context.goOn());
+      else if (problem) this.#showProblem(problem);
     } finally {
       this.#running = null;
       form.enable();

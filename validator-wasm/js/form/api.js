@@ -15,6 +15,14 @@ export class ApiError extends Error {
     this.body = body ?? {};
     this.retryAfter = retryAfter;
   }
+
+  /**
+   * An error as a problem to show: one that is none of this API comes of an answer that cannot be used.
+   * @param {unknown} error
+   */
+  static of(error) {
+    return error instanceof ApiError ? error : new ApiError(502, null);
+  }
 }
 
 // A report has at most 1 MB: a longer answer does not come from this API.
@@ -51,11 +59,10 @@ export class Api {
       Accept: onStage ? 'application/x-ndjson, application/json;q=0.9' : 'application/json',
     };
     if (body !== undefined) headers['Content-Type'] = 'application/json';
-    const token = await this.#token?.();
+    const token = await this.#bearer(signal);
     if (token) headers.Authorization = `Bearer ${token}`;
-    let response;
     try {
-      response = await fetch(this.#base + path, {
+      const response = await fetch(this.#base + path, {
         method,
         headers,
         body: body === undefined ? undefined : JSON.stringify(body),
@@ -68,6 +75,20 @@ export class Api {
     } catch (error) {
       if (error instanceof ApiError || isAbort(error)) throw error;
       throw new ApiError(0, {});
+    }
+  }
+
+  // The page's token. A page that cannot give one has nobody signed in; one that takes long can be stopped.
+  /** @param {AbortSignal | undefined} signal */
+  async #bearer(signal) {
+    try {
+      return await Promise.race([
+        this.#token?.(),
+        ...(signal ? [new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))] : []),
+      ]);
+    } catch {
+      signal?.throwIfAborted();
+      throw new ApiError(401, {});
     }
   }
 }

@@ -7,6 +7,7 @@
 
 import { SECRETS, getPath, setPath } from './draft.js';
 import { showIssues } from './fields.js';
+import { rightFirst } from './fixes.js';
 
 export class Controls {
   /** @type {Map<string, Field>} */
@@ -132,7 +133,7 @@ export class Controls {
     let wrong = 0;
     for (const [path, field] of this.#fields) {
       const shown = (touched.has(path) && byField.get(path)) || [];
-      showIssues(form, field, shown);
+      showIssues(form, field, rightFirst(shown));
       if (shown.some(({ severity }) => severity === 'error')) wrong += 1;
     }
     return { general, wrong };

@@ -154,6 +154,8 @@ export function confirm(root, { title, text, yes, no, danger = true }) {
       { once: true },
     );
     root.append(dialog);
-    dialog.showModal();
+    // A test's document without a layout has no modal dialogs.
+    if (dialog.showModal) dialog.showModal();
+    else dialog.open = true;
   });
 }

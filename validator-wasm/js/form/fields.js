@@ -9,6 +9,18 @@
 import { append, button, fill, h, icon } from './dom.js';
 import { fixLabel } from './fixes.js';
 
+/**
+ * The relay's account is nobody's login to the product: password managers that do not read `autocomplete` read these.
+ * @type {Record<string, string>}
+ */
+const NO_LOGIN = {
+  'data-1p-ignore': '',
+  'data-bwignore': '',
+  'data-form-type': 'other',
+  'data-lpignore': 'true',
+  'data-protonpass-ignore': '',
+};
+
 /** @param {string} path */
 const idOf = (path) => `f-${path.replaceAll('.', '-')}`;
 
@@ -106,6 +118,7 @@ export function textField(form, spec) {
     autocapitalize: 'none',
     autocorrect: 'off',
     spellcheck: 'false',
+    ...NO_LOGIN,
     inputmode: spec.inputmode,
     'aria-required': spec.required ? 'true' : null,
     dir: spec.ltr ? 'ltr' : 'auto',
@@ -240,7 +253,9 @@ export function secretField(form, spec) {
     id,
     part: 'input',
     type: 'password',
-    autocomplete: 'new-password',
+    // Browsers ignore `off` here, and offer to make and keep a `new-password`.
+    autocomplete: 'one-time-code',
+    ...NO_LOGIN,
     autocapitalize: 'none',
     spellcheck: 'false',
     dir: 'ltr',

@@ -23,6 +23,19 @@ export function fixLabel(t, { code, fix }) {
 }
 
 /**
+ * The issues of a field, the right fix first: where several fixes change the field (a port in the host's name, and a slip
+ * in it), the last is the finest, and takes what the others change beside it.
+ * @param {Issue[]} issues
+ */
+export function rightFirst(issues) {
+  const rivals = issues.filter(({ field, fix }) => fix && field in fix);
+  const last = rivals.at(-1);
+  if (!last || rivals.length < 2) return issues;
+  const fix = Object.assign({}, ...rivals.map((rival) => rival.fix));
+  return [{ ...last, fix }, ...issues.filter((issue) => issue !== last)];
+}
+
+/**
  * The values that a patch sets, as a short text; empty when they are too long or too many.
  * @param {Messages} t
  * @param {Patch} patch

@@ -18,10 +18,17 @@ export interface ActivatedDetail extends TestedDetail {
   revision: string | null;
 }
 
+/** The detail of `smtp-unauthorized`: the session has ended, or `getToken` was rejected. */
+export interface UnauthorizedDetail {
+  /** Goes on with what was interrupted; call it after a new sign-in. */
+  retry(): Promise<void>;
+}
+
 export interface SmtpSettingsFormEventMap extends HTMLElementEventMap {
   'smtp-change': CustomEvent<ChangeDetail>;
   'smtp-tested': CustomEvent<TestedDetail>;
   'smtp-activated': CustomEvent<ActivatedDetail>;
+  'smtp-unauthorized': CustomEvent<UnauthorizedDetail>;
 }
 
 /** `<smtp-settings-form api="/api" locale="nl">`. */
@@ -32,8 +39,12 @@ export class SmtpSettingsForm extends HTMLElement {
   locale: string;
   /** Gives the bearer token for each call. */
   getToken: (() => Promise<string | null | undefined>) | null;
-  /** The settings in the form, with typed secrets until they are saved. */
-  value: SmtpSettings;
+  /**
+   * The settings in the form, with typed secrets until they are saved. It also takes the answer of `GET /smtp`, in which
+   * each secret is `{ isSet: true }`.
+   */
+  get value(): SmtpSettings;
+  set value(settings: Partial<SmtpSettings> | Record<string, unknown>);
   /** The operator's options, as the server has them. */
   options: Pick<Options, 'allowPorts' | 'allowNetworks'>;
   readonly form: HTMLFormElement | null;

@@ -9,31 +9,94 @@
 
 import * as validator from '../index.js';
 import { Actions } from './actions.js';
-import { Api } from './api.js';
 import { Controls } from './controls.js';
 import { fill, h } from './dom.js';
 import { SECRETS, emptyDraft, getPath, mergePatch, setPath, toDraft, toSettings, withoutSecrets } from './draft.js';
 import { issueLine } from './fields.js';
 import { patchedPaths } from './fixes.js';
+import { LOADERS } from './lists.js';
 import { buildLayout, buildLoadError, openUsed, saveFocus, presetText, showPreset, restoreFocus } from './layout.js';
-import { problemView } from './report.js';
-import { readActive, statusView } from './status.js';
+import { coupled } from './pairs.js';
+import { problemView } from './problem.js';
+import { Session } from './session.js';
+import { readActive, results, statusView } from './status.js';
+import css from './css.js';
 import { styles } from './style.js';
 import { loadMessages, pickLocale } from './messages.js';
 
 // A change of the first can cause an issue of the others: theirs show as soon as both were changed.
 /** @type {Record<string, string[]>} */
-const DEPENDENT = { port: ['security'], host: ['port', 'security'] };
+const DEPENDENT = { port: ['security'], security: ['security'], host: ['port', 'security'] };
 
 // A server that renders pages has no elements: there the module loads and defines nothing.
 const Element = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (/** @type {unknown} */ (class {}));
 
-/** @implements {published.SmtpSettingsForm} */
+/**
+ * The element's part in a form. A test's document without one (happy-dom) has none of it.
+ * @param {HTMLElement} element
+ */
+const internals = (element) => /** @type {ElementInternals} */ (element.attachInternals?.() ?? {});
+
+/**
+ * The platform's server is in use, and nothing was before.
+ * @type {Active}
+ */
+const PLATFORM = readActive({ status: 'platform' });
+
+/**
+ * The form for the SMTP settings of a customer.
+ *
+ * @tagname smtp-settings-form
+ * @implements {published.SmtpSettingsForm}
+ * @attr {string} api - Base URL of the HTTP API.
+ * @attr {string} locale - Language tag; without one, the language of the page.
+ * @attr {string} name - Makes the settings, without secrets, a part of the surrounding `<form>`.
+ * @attr {boolean} required - Holds up the surrounding `<form>` until the settings are valid.
+ * @fires {CustomEvent<ChangeDetail>} smtp-change - The settings in the form have changed: `{valid, issues, settings}`, never a typed secret.
+ * @fires {CustomEvent<TestedDetail>} smtp-tested - A test has ended: `{report}`; null when there was nothing to test.
+ * @fires {CustomEvent<ActivatedDetail>} smtp-activated - Settings are active: `{revision, report}`; `revision` is null once the platform's server is in use again.
+ * @fires {CustomEvent<UnauthorizedDetail>} smtp-unauthorized - The session has ended or `getToken` was rejected: `{retry}`, to call after a new sign-in.
+ * @cssprop --smtp-accent - Buttons, links, the focus.
+ * @cssprop --smtp-on-accent - Text on the accent.
+ * @cssprop --smtp-surface - Inputs, cards.
+ * @cssprop --smtp-sunken - Areas below the surface.
+ * @cssprop --smtp-text - Text.
+ * @cssprop --smtp-muted - Text of less weight.
+ * @cssprop --smtp-line - Lines between parts.
+ * @cssprop --smtp-edge - Borders of controls.
+ * @cssprop --smtp-good - Success.
+ * @cssprop --smtp-good-wash - The ground of a success.
+ * @cssprop --smtp-bad - Errors.
+ * @cssprop --smtp-bad-wash - The ground of an error.
+ * @cssprop --smtp-warn - Warnings.
+ * @cssprop --smtp-warn-wash - The ground of a warning.
+ * @cssprop --smtp-radius - Corners.
+ * @cssprop --smtp-font - The font, as the property `font`.
+ * @cssprop --smtp-mono - The font family of code.
+ * @csspart form - Everything.
+ * @csspart status - The card on top; also `status-active`, `status-unhealthy`, `status-platform`.
+ * @csspart summary - The active settings.
+ * @csspart history - The disclosure of the history; `history-list` is its list.
+ * @csspart editor - The part that changes the settings.
+ * @csspart warning - The warning above the fields.
+ * @csspart section - A section; also `section-server`, `section-signin`, `section-sender`, `section-routing`, `section-advanced`, and its `section-title`.
+ * @csspart field - A field with its `label`, `hint` and `issues`.
+ * @csspart input - A text field; `select` is a list, `choices` a group of radio buttons, `choice` one of them.
+ * @csspart kept - A stored secret.
+ * @csspart issue - An issue; also `error` or `warning`.
+ * @csspart preset - The offer of a provider's settings.
+ * @csspart routing - The table of routes.
+ * @csspart disclosure - What unfolds; `transcript` is the transcript's.
+ * @csspart footer - The buttons below the fields.
+ * @csspart button - A button; also `activate-button`, `test-button`, `stop-button`, `discard-button`, `change-button`, `retest-button`, `rollback-button`, `remove-button`, and by its looks `primary-button`, `plain-button`, `quiet-button`, `danger-button`, `link-button`, `fix-button`, `inset-button`, `small-button`.
+ * @csspart outcome - The result of the last action; `test` is the test with its `stages` (each a `stage`), `banner` (`banner-good`, `banner-bad`) the sentence, `reply` the server's reply, `proven` the fix that was tried, `arrival` the check that it arrived.
+ * @csspart dialog - A question.
+ */
 export class SmtpSettingsForm extends Element {
   static formAssociated = true;
-  static observedAttributes = ['api', 'locale'];
+  static observedAttributes = ['api', 'locale', 'name', 'required'];
 
-  #internals = this.attachInternals();
+  #internals = internals(this);
   #root = this.attachShadow({ mode: 'open', delegatesFocus: true });
   #live = h('div', { class: 'sr', role: 'status', 'aria-live': 'polite' });
   /** @type {(() => Promise<string | null | undefined>) | null} */
@@ -47,10 +110,12 @@ export class SmtpSettingsForm extends Element {
   #messages = null;
   #draft = emptyDraft();
   /**
-   * The active settings: undefined while they are not known, null for the platform's server.
-   * @type {Active | null | undefined}
+   * What is in use: undefined while it is not known.
+   * @type {Active | undefined}
    */
   #active = undefined;
+  /** Whether the admin has asked to change the active settings: until then the form shows a summary of them. */
+  #changing = false;
   /** @type {Problem | null} */
   #problem = null;
   #controls = new Controls();
@@ -81,12 +146,13 @@ export class SmtpSettingsForm extends Element {
   #building = false;
   #actions = new Actions(this.#hooks());
   #pointerDown = false;
+  #starts = 0;
   #loads = 0;
   #disabled = false;
+  #session = new Session(this);
 
   constructor() {
     super();
-    this.#root.adoptedStyleSheets = [styles()];
     this.#root.addEventListener('focusout', (event) => this.#left(/** @type {FocusEvent} */ (event)));
     this.#root.addEventListener('pointerdown', () => {
       this.#pointerDown = true;
@@ -101,10 +167,11 @@ export class SmtpSettingsForm extends Element {
       Reflect.deleteProperty(this, name);
       Reflect.set(this, name, own.value);
     }
+    this.#root.adoptedStyleSheets = styles(this, css);
     addEventListener('pointerup', this.#pointerUp);
     addEventListener('pointercancel', this.#pointerUp);
     // An element that was only moved is not rebuilt.
-    if (this.#messages?.locale !== pickLocale(this.locale)) this.#start();
+    if (this.#messages?.locale !== pickLocale(this.locale, LOADERS)) this.#start();
   }
 
   disconnectedCallback() {
@@ -120,8 +187,16 @@ export class SmtpSettingsForm extends Element {
    */
   attributeChangedCallback(name, before, now) {
     if (before === now || !this.isConnected || !this.#messages) return;
-    if (name === 'api') this.#active = undefined;
+    if (name === 'name' || name === 'required') return this.#check();
+    if (name === 'api') this.#forget();
     this.#start();
+  }
+
+  // Another API has other settings.
+  #forget() {
+    this.#active = undefined;
+    this.#problem = null;
+    this.#session.forget();
   }
 
   // --- properties ----------------------------------------------------------------------------------------------------
@@ -146,7 +221,8 @@ export class SmtpSettingsForm extends Element {
   }
   set getToken(value) {
     this.#getToken = typeof value === 'function' ? value : null;
-    if (this.#messages && this.isConnected && this.#active === undefined) this.#load();
+    if (this.#session.interrupted) this.#session.goOn();
+    else if (this.#messages && this.isConnected && this.#active === undefined) this.#load();
   }
 
   /** The operator's `{allowPorts, allowNetworks}`, as the server has them. */
@@ -165,6 +241,7 @@ export class SmtpSettingsForm extends Element {
   set value(settings) {
     this.#preset = true;
     this.#replaceDraft(toDraft(settings));
+    this.#showActive();
   }
 
   // --- as a part of a <form> -----------------------------------------------------------------------------------------
@@ -185,14 +262,14 @@ export class SmtpSettingsForm extends Element {
     return this.#internals.willValidate;
   }
   checkValidity() {
-    return this.#internals.checkValidity();
+    return this.#internals.checkValidity?.() ?? true;
   }
   reportValidity() {
     this.#touchAll();
-    return this.#internals.checkValidity();
+    return this.checkValidity();
   }
   formResetCallback() {
-    this.#replaceDraft(this.#active ? toDraft(this.#active.settings) : emptyDraft());
+    this.#replaceDraft(toDraft(this.#active?.settings));
   }
   /** @param {boolean} disabled */
   formDisabledCallback(disabled) {
@@ -203,6 +280,8 @@ export class SmtpSettingsForm extends Element {
   formStateRestoreCallback(state) {
     try {
       this.#replaceDraft(toDraft(JSON.parse(state)));
+      this.#preset = true;
+      this.#showActive();
     } catch {
       // The browser has kept the state of another version, which this one cannot read.
     }
@@ -211,60 +290,76 @@ export class SmtpSettingsForm extends Element {
   // --- loading -------------------------------------------------------------------------------------------------------
 
   async #start() {
-    const load = ++this.#loads;
-    const locale = pickLocale(this.locale);
+    const start = ++this.#starts;
+    const locale = pickLocale(this.locale, LOADERS);
     if (!this.#messages) fill(this.#root, h('p', { class: 'loading', role: 'status' }, '…'));
-    const [messages, rules] = await Promise.allSettled([loadMessages(locale), loadRules(locale)]);
-    if (load !== this.#loads || !this.isConnected) return;
+    // A page may set `getToken` and `init` where the WASM is right after its imports: the element waits one task.
+    const turn = new Promise((resolve) => setTimeout(resolve));
+    if (this.#active === undefined && this.api) (this.#getToken ? Promise.resolve() : turn).then(() => this.#load());
+    const rules = turn.then(() => validator.default({ locales: locale === 'en' ? [] : [locale] }));
+    const loaded = await Promise.allSettled([loadMessages(locale, LOADERS), rules]);
+    // A test of the page may have ended, and its document with it.
+    if (start !== this.#starts || !this.isConnected || !globalThis.document) return;
+    const [messages] = loaded;
     // Without the new messages the old ones stay.
     if (messages.status === 'rejected') {
       if (!this.#messages) fill(this.#root, ...buildLoadError(() => this.#start()));
       return;
     }
-    this.#rules = rules.status === 'fulfilled' ? validator : null;
+    this.#rules = loaded[1].status === 'fulfilled' ? validator : null;
     this.#messages = messages.value;
+    if (!this.api) this.#active = PLATFORM;
     this.#build();
-    if (this.#active === undefined) await this.#load();
   }
 
   async #load() {
-    if (!this.api) {
-      this.#active = null;
-      return this.#showActive();
-    }
+    const load = ++this.#loads;
     try {
-      const { body } = await this.#call('GET', '/smtp');
-      this.#active = readActive(body);
+      // Without `default` the API answers 404 for the platform's server, which the browser logs as an error.
+      const active = await this.#call('GET', '/smtp?default=1', {}, () => this.#load()).then(
+        ({ body }) => readActive(body),
+        (error) => {
+          if (error.status !== 404) throw error;
+          return PLATFORM;
+        },
+      );
+      if (load !== this.#loads) return;
+      const known = active.settings ?? this.#active?.settings;
+      this.#active = active;
       this.#problem = null;
       // The admin may have begun to type while the settings were loaded.
-      const untouched = this.#dirty.size === 0 && !this.#preset;
-      if (untouched && this.#active) this.#replaceDraft(toDraft(this.#active.settings));
+      if (known && this.#dirty.size === 0 && !this.#preset) this.#replaceDraft(toDraft(active.settings));
     } catch (error) {
-      const problem = /** @type {Problem} */ (error);
-      if (problem.status === 404) {
-        // The settings in the form were the active ones, which have been removed.
-        if (this.#active && this.#dirty.size === 0) this.#replaceDraft(emptyDraft());
-        this.#active = null;
-        this.#problem = null;
-      } else this.#problem = problem;
+      if (load !== this.#loads) return;
+      this.#problem = /** @type {Problem} */ (error);
     }
     this.#showActive();
+    // The next that an admin needs comes while the form is read.
+    setTimeout(() => results().catch(() => {}));
   }
 
   /** Loads the active settings again, and drops the changes in the form. */
   async reload() {
-    this.#active = undefined;
     this.#untouch();
     await this.#load();
+    this.#discard();
+  }
+
+  // Drops the changes in the form.
+  #discard() {
+    this.#untouch();
+    this.#replaceDraft(toDraft(this.#active?.settings));
+    this.#showActive();
   }
 
   /**
    * @param {string} method
    * @param {string} path
-   * @param {CallOptions} [more]
+   * @param {CallOptions} more
+   * @param {() => unknown} again
    */
-  #call(method, path, more) {
-    return new Api(this.api, this.#getToken, this.#t.locale).call(method, path, more);
+  #call(method, path, more, again) {
+    return this.#session.call(pickLocale(this.locale, LOADERS), method, path, more, again);
   }
 
   // --- building ------------------------------------------------------------------------------------------------------
@@ -296,6 +391,10 @@ export class SmtpSettingsForm extends Element {
       focusField: (path) => this.#focusField(path),
       setValue: (path, value) => this.#setValue(path, value),
       announce: (text) => this.#announce(text),
+      call: (method, path, again) => this.#call(method, path, {}, again),
+      goOn: () => this.#session.goOn(),
+      change: () => this.#change(),
+      test: () => this.#actions.run('test'),
       rollback: () => this.#actions.rollback(),
       remove: () => this.#actions.remove(),
     };
@@ -323,11 +422,11 @@ export class SmtpSettingsForm extends Element {
       get active() {
         return form.#active;
       },
-      call: (method, path, more) => form.#call(method, path, more),
+      call: (method, path, more, again) => form.#call(method, path, more, again),
       passes: () => form.#passes(),
       take: (issues) => form.#takeIssues(issues),
       activated: () => form.#activated(),
-      removed: () => form.#removed(),
+      removed: () => form.#activated(),
       enable: () => form.#enable(),
       announce: (text) => form.#announce(text),
       emit: (name, detail) => form.#emit(name, detail),
@@ -341,6 +440,10 @@ export class SmtpSettingsForm extends Element {
       test: () => this.#actions.run('test'),
       activate: () => this.#actions.run('activate'),
       stop: () => this.#actions.stop(),
+      discard: () => {
+        this.#discard();
+        this.#view.status.querySelector('button')?.focus();
+      },
       load: () => this.#start(),
     };
     this.#built = { context, ...buildLayout(context, { checking: this.#rules !== null, act }) };
@@ -359,22 +462,37 @@ export class SmtpSettingsForm extends Element {
 
   #showActive() {
     if (!this.#built) return;
-    const { status } = this.#view;
+    const { status, editor, discard, context } = this.#view;
     const active = this.#root.activeElement;
-    const focused = active && status.contains(active) ? active.part.value : null;
-    if (this.#problem)
-      fill(
-        status,
-        problemView(this.#t, this.#problem, { title: this.#t('status.unavailable'), retry: () => this.#load() }),
-      );
-    else if (this.#active === undefined) fill(status, h('p', { class: 'loading' }, this.#t('form.loading')));
-    else fill(status, statusView(this.#view.context, this.#active));
-    // The button with the focus was removed: the focus moves to the button in its place, or to the title.
-    if (focused !== null) {
-      const next = status.querySelector(`[part="${focused}"]`) ?? status.querySelector('h3, h4');
-      /** @type {HTMLElement | null} */ (next)?.focus();
+    const focused = active && status.contains(active) ? active.getAttribute('part') : null;
+    const left = active && editor.contains(active);
+    const own = this.#active?.settings;
+    // The settings that are in use are shown as a summary, until the admin wants to change them.
+    const open = this.#changing || this.#preset || this.#dirty.size > 0 || (this.#active !== undefined && !own);
+    const refused = this.#problem?.status === 401 || this.#problem?.status === 403;
+    editor.hidden = !open && (!this.#problem || refused || own !== undefined);
+    discard.hidden = !own;
+    if (this.#problem) {
+      const title = refused ? undefined : this.#t('status.unavailable');
+      fill(status, problemView(this.#t, this.#problem, { title, retry: () => this.#retryLoad() }));
+    } else if (this.#active === undefined) fill(status, h('p', { class: 'loading' }, this.#t('form.loading')));
+    else fill(status, statusView(context, this.#active, open));
+    // The element with the focus was removed or is hidden: the focus moves to the one in its place, or to the title.
+    if (focused !== null || (left && editor.hidden)) {
+      const next = focused && status.querySelector(`[part="${focused}"]`);
+      /** @type {HTMLElement | null} */ (next || status.querySelector('h3, h4'))?.focus();
     }
     this.#offerSecrets();
+  }
+
+  #retryLoad() {
+    return this.#session.interrupted ? this.#session.goOn() : this.#load();
+  }
+
+  #change() {
+    this.#changing = true;
+    this.#showActive();
+    this.#controls.get('host').focus();
   }
 
   #enable() {
@@ -392,6 +510,7 @@ export class SmtpSettingsForm extends Element {
 
   #untouch() {
     this.#preset = false;
+    this.#changing = false;
     this.#dirty.clear();
     this.#touched.clear();
   }
@@ -424,11 +543,26 @@ export class SmtpSettingsForm extends Element {
   #changed(path) {
     setPath(this.#draft, path, this.#controls.get(path).get());
     this.#dirty.add(path);
+    this.#couple(path);
     for (const other of DEPENDENT[path] ?? []) if (this.#dirty.has(other)) this.#touched.add(other);
     this.#controls.showUsed(this.#draft);
     this.#offerSecrets();
     this.#check();
     this.#notify();
+  }
+
+  // Port and encryption follow each other while one of them is untouched.
+  /** @param {string} path */
+  #couple(path) {
+    const other = path === 'port' ? 'security' : 'port';
+    if ((path !== 'port' && path !== 'security') || this.#dirty.has(other) || !this.#rules) return;
+    const { issues } = this.#rules.validate(this.value, this.#options);
+    const value = coupled(this.#draft, path, issues);
+    if (value === null) return;
+    setPath(this.#draft, other, value);
+    this.#controls.get(other).set(value);
+    const said = other === 'security' ? this.#t(`security.${value}`) : value;
+    this.#announce(`${this.#t(`${other}.label`)}: ${said}`);
   }
 
   #offerSecrets() {
@@ -445,8 +579,9 @@ export class SmtpSettingsForm extends Element {
   }
 
   #setFormValue() {
+    // Neither the page's form nor what the browser keeps of the page gets a secret.
     const state = JSON.stringify(toSettings(withoutSecrets(this.#draft)));
-    this.#internals.setFormValue(JSON.stringify(this.value), state);
+    this.#internals.setFormValue?.(this.name ? state : null, state);
   }
 
   // --- the rules -----------------------------------------------------------------------------------------------------
@@ -461,7 +596,7 @@ export class SmtpSettingsForm extends Element {
 
   #showReport() {
     const { issues } = this.#report;
-    const { context, general, summary, activate } = this.#view;
+    const { context, general, summary } = this.#view;
     const shown = this.#controls.showIssues(context, issues, this.#touched);
     fill(
       general,
@@ -472,14 +607,19 @@ export class SmtpSettingsForm extends Element {
       shown.wrong === 0
         ? ''
         : this.#t(shown.wrong === 1 ? 'issue.summary.one' : 'issue.summary.many', { count: shown.wrong });
-    const first = issues.find(({ severity }) => severity === 'error');
-    if (first)
-      this.#internals.setValidity(
-        { customError: true },
-        first.message,
-        this.#controls.nearest(first.field)?.targets()[0] ?? activate,
-      );
-    else this.#internals.setValidity({});
+    this.#setValidity(issues);
+  }
+
+  // The page's own form waits for valid settings only where it asks for them: with `required`, or with `name` once
+  // something was filled in.
+  /** @param {Issue[]} issues */
+  #setValidity(issues) {
+    const filled = this.#dirty.size > 0 || this.#preset;
+    const asked = this.hasAttribute('required') || (this.name && filled);
+    const first = asked && issues.find(({ severity }) => severity === 'error');
+    if (!first) return this.#internals.setValidity?.({});
+    const place = this.#controls.nearest(first.field)?.targets()[0];
+    this.#internals.setValidity?.({ customError: true }, first.message, place ?? this.#view.activate);
   }
 
   /** @param {FocusEvent} event */
@@ -596,6 +736,7 @@ export class SmtpSettingsForm extends Element {
   #focusField(path) {
     const field = this.#controls.nearest(path);
     if (!field) return;
+    if (this.#view.editor.hidden) this.#change();
     const details = field.root.closest('details');
     if (details) details.open = true;
     this.#touched.add(field.path);
@@ -626,13 +767,8 @@ export class SmtpSettingsForm extends Element {
     this.#forgetSecrets();
     this.#untouch();
     await this.#load();
-  }
-
-  #removed() {
-    this.#forgetSecrets();
-    this.#active = null;
-    this.#replaceDraft(emptyDraft());
-    this.#showActive();
+    this.#touched.clear();
+    this.#showReport();
   }
 
   /**
@@ -651,15 +787,6 @@ export class SmtpSettingsForm extends Element {
     this.#focusField(first.field);
     this.#announce(first.message);
   }
-}
-
-/**
- * Loads the rules, one task later: a page that names the place of the WASM calls `init` right after its imports.
- * @param {string} locale
- */
-async function loadRules(locale) {
-  await new Promise((turn) => setTimeout(turn));
-  return validator.default({ locales: locale === 'en' ? [] : [locale] });
 }
 
 const registry = globalThis.customElements;

@@ -5,7 +5,7 @@
  * @import { Acts, Draft, FormContext, Layout, Messages } from '../../types/form.js'
  */
 
-import { button, fill, h, icon } from './dom.js';
+import { append, button, fill, h, icon } from './dom.js';
 import { buildSections } from './sections.js';
 
 /**
@@ -22,10 +22,12 @@ export function buildLayout(form, { checking, act }) {
     general: h('div', { class: 'issues general' }),
     preset: h('div', { class: 'slot' }),
     summary: h('p', { class: 'summary', hidden: true }),
+    editor: h('div', { class: 'editor', part: 'editor' }),
     outcome: h('div', { class: 'outcome', part: 'outcome' }),
     // Enter in a field runs the test, which changes nothing.
     test: button(t('action.test'), { look: 'plain', part: 'button test-button', type: 'submit' }),
     activate: button(t('action.activate'), { look: 'primary', part: 'button activate-button', click: act.activate }),
+    discard: button(t('action.discard'), { look: 'quiet', part: 'button discard-button', click: act.discard }),
     stop: button(t('action.stop'), { look: 'quiet', hidden: true, part: 'button stop-button', click: act.stop }),
   };
   form.controls.get('host').root.append(parts.preset);
@@ -33,18 +35,7 @@ export function buildLayout(form, { checking, act }) {
     event.preventDefault();
     act.test();
   };
-  const root = h(
-    'form',
-    {
-      class: 'form',
-      part: 'form',
-      'aria-label': t('form.label'),
-      lang: t.locale,
-      novalidate: true,
-      autocomplete: 'off',
-      on: { submit },
-    },
-    parts.status,
+  append(parts.editor, [
     h(
       'div',
       { class: 'notice', part: 'warning', role: 'note' },
@@ -66,9 +57,23 @@ export function buildLayout(form, { checking, act }) {
       { class: 'footer', part: 'footer' },
       h('p', { class: 'muted small' }, t('action.note')),
       parts.summary,
-      h('div', { class: 'actions' }, parts.activate, parts.test, parts.stop),
+      h('div', { class: 'actions' }, parts.activate, parts.test, parts.discard),
     ),
-    parts.outcome,
+  ]);
+  const root = h(
+    'form',
+    {
+      class: 'form',
+      part: 'form',
+      'aria-label': t('form.label'),
+      lang: t.locale,
+      novalidate: true,
+      autocomplete: 'off',
+      on: { submit },
+    },
+    parts.status,
+    parts.editor,
+    h('div', { class: 'aside' }, h('div', { class: 'actions' }, parts.stop), parts.outcome),
   );
   return { root, ...parts };
 }

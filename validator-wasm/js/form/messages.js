@@ -3,26 +3,28 @@
 
 /** @import { Messages } from '../../types/form.js' */
 
-import { LOADERS } from './lists.js';
+/** @typedef {Record<string, () => Promise<{ default: Record<string, string> }>>} Loaders */
 
 /**
  * The language for a tag: case does not matter, `_` is `-`, a region falls back to its language, others to English.
  * @param {unknown} tag
+ * @param {Loaders} loaders
  */
-export function pickLocale(tag) {
+export function pickLocale(tag, loaders) {
   const language = String(tag ?? '')
     .replaceAll('_', '-')
     .toLowerCase()
     .split('-')[0];
-  return Object.hasOwn(LOADERS, language) ? language : 'en';
+  return Object.hasOwn(loaders, language) ? language : 'en';
 }
 
 /**
  * Loads the messages of a language.
  * @param {string} locale
+ * @param {Loaders} loaders
  */
-export async function loadMessages(locale) {
-  const { default: messages } = await LOADERS[locale]();
+export async function loadMessages(locale, loaders) {
+  const { default: messages } = await loaders[locale]();
   return makeMessages(locale, messages);
 }
 

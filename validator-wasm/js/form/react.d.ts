@@ -1,6 +1,7 @@
 // <smtp-settings-form> in JSX, for React 19 and newer: `import type {} from "@ownpost/validator/react";`
 import type { DetailedHTMLProps, HTMLAttributes } from 'react';
-import type { ActivatedDetail, ChangeDetail, SmtpSettingsForm, TestedDetail } from './index.js';
+import type { SmtpDeliveries } from '../deliveries/index.js';
+import type { ActivatedDetail, ChangeDetail, SmtpSettingsForm, TestedDetail, UnauthorizedDetail } from './index.js';
 
 type Properties = Partial<Pick<SmtpSettingsForm, 'api' | 'locale' | 'getToken' | 'value' | 'options'>>;
 
@@ -9,12 +10,21 @@ interface FormAttributes extends DetailedHTMLProps<HTMLAttributes<SmtpSettingsFo
   'onsmtp-change'?: (event: CustomEvent<ChangeDetail>) => void;
   'onsmtp-tested'?: (event: CustomEvent<TestedDetail>) => void;
   'onsmtp-activated'?: (event: CustomEvent<ActivatedDetail>) => void;
+  'onsmtp-unauthorized'?: (event: CustomEvent<UnauthorizedDetail>) => void;
+}
+
+type ListProperties = Partial<Pick<SmtpDeliveries, 'api' | 'locale' | 'getToken' | 'filters' | 'readonly'>>;
+
+interface ListAttributes extends DetailedHTMLProps<HTMLAttributes<SmtpDeliveries>, SmtpDeliveries>, ListProperties {
+  'onsmtp-unauthorized'?: (event: CustomEvent<UnauthorizedDetail>) => void;
+  'onsmtp-deliveries-change'?: (event: CustomEvent<null>) => void;
 }
 
 declare module 'react' {
   namespace JSX {
     interface IntrinsicElements {
       'smtp-settings-form': FormAttributes;
+      'smtp-deliveries': ListAttributes;
     }
   }
 }

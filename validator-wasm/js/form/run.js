@@ -7,15 +7,8 @@
  */
 
 import { fill, h } from './dom.js';
-import {
-  arrivalView,
-  banner,
-  deliverabilityView,
-  failureView,
-  problemView,
-  tlsView,
-  transcriptView,
-} from './report.js';
+import { banner, problemView } from './problem.js';
+import { arrivalView, deliverabilityView, failureView, tlsView, transcriptView } from './report.js';
 import { StageList, stageOrder } from './stages.js';
 
 export class Run {
@@ -70,8 +63,8 @@ export class Run {
 
   /** Scrolls the run into view and announces it. */
   begin() {
-    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
-    this.#card.scrollIntoView({ block: 'nearest', behavior: still ? 'auto' : 'smooth' });
+    const still = globalThis.matchMedia?.('(prefers-reduced-motion: reduce)').matches;
+    this.#card.scrollIntoView?.({ block: 'nearest', behavior: still ? 'auto' : 'smooth' });
     this.#form.announce(this.#heading.textContent);
   }
 
@@ -90,7 +83,7 @@ export class Run {
    * Shows the answer. `active` are the settings that are active now.
    * @param {TestReport | null} report
    * @param {boolean} activated
-   * @param {Active | null | undefined} active
+   * @param {Active | undefined} active
    */
   finish(report, activated, active) {
     this.#ended(() => this.#showAnswer(report, activated, active));
@@ -102,16 +95,18 @@ export class Run {
   }
 
   /**
-   * Ends the run without a report: the admin has stopped it, or an error (`null` means the admin).
+   * Ends the run without a report: the admin has stopped it, or an error (`null` means the admin). `goOn` tries again
+   * after the session has ended.
    * @param {ApiError | null} error
+   * @param {() => void} [goOn]
    */
-  stop(error) {
+  stop(error, goOn) {
     this.#ended(() => {
       const { t } = this.#form;
       this.#stages.stop();
       if (error) {
         this.#card.remove();
-        fill(this.#details, problemView(t, error));
+        fill(this.#details, problemView(t, error, { retry: error.status === 401 ? goOn : undefined }));
       } else this.#heading.textContent = t('result.stopped');
     });
     if (!error) this.#form.announce(this.#heading.textContent);
@@ -133,13 +128,14 @@ export class Run {
   /**
    * @param {TestReport | null} report
    * @param {boolean} activated
-   * @param {Active | null | undefined} active
+   * @param {Active | undefined} active
    */
   #showAnswer(report, activated, active) {
     const form = this.#form;
     const { t } = form;
     const { what, locale, sender } = this.#about;
-    const host = activated && active ? active.settings.host : this.#about.host;
+    const own = active?.settings;
+    const host = (activated && own?.host) || this.#about.host;
     const parts = [];
     if (report) {
       this.#stages.finish(report);
@@ -151,9 +147,9 @@ export class Run {
       );
     } else this.#card.remove();
     if (report?.failure) {
-      const kept = what === 'test' ? '' : t(active ? 'result.kept' : 'result.kept.platform');
+      const kept = what === 'test' ? '' : t(own ? 'result.kept' : 'result.kept.platform');
       parts.push(failureView(form, report.failure, kept, locale));
-    } else if (activated && !active) parts.push(banner('good', t('status.removed')));
+    } else if (activated && !own) parts.push(banner('good', t('status.removed')));
     else {
       const title = activated ? t(what === 'rollback' ? 'status.rolledback' : 'result.activated') : t('result.passed');
       parts.push(
@@ -163,8 +159,7 @@ export class Run {
           h('p', { class: 'lead' }, activated ? t('result.activated.text', { host }) : t('result.passed.text')),
         ),
       );
-      if (report?.testMessage)
-        parts.push(arrivalView(form, report.testMessage, sender ?? active?.settings.senderAddress ?? ''));
+      if (report?.testMessage) parts.push(arrivalView(form, report.testMessage, sender ?? own?.senderAddress ?? ''));
     }
     if (report)
       parts.push(

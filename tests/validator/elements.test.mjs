@@ -1,0 +1,95 @@
+// custom-elements.json says what the elements have: their parts and custom properties are those of the sources, and the
+// tables in docs/reference/package.md are made from it. `OWNPOST_WRITE=1 node --test tests/validator/elements.test.mjs`
+// writes the page.
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+
+import { dist } from './support.mjs';
+
+const { modules } = JSON.parse(readFileSync(new URL('custom-elements.json', dist), 'utf8'));
+const elements = modules.flatMap(({ declarations }) => declarations);
+const element = (tag) => elements.find(({ tagName }) => tagName === tag);
+const sources = (folder) =>
+  readdirSync(new URL(`src/${folder}/`, dist), { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => readFileSync(new URL(`src/${folder}/${name}`, dist), 'utf8'))
+    .join('\n');
+const PAGE = new URL('../../docs/reference/package.md', import.meta.url);
+
+test('both elements are described, and nothing private is', () => {
+  assert.deepEqual(elements.map(({ tagName }) => tagName).sort(), ['smtp-deliveries', 'smtp-settings-form']);
+  for (const { members } of elements)
+    assert.deepEqual(
+      members.filter(({ name }) => name.startsWith('#')),
+      [],
+    );
+});
+
+/** The parts that a description names: in `name` and as code in its text. */
+const described = (tag) =>
+  new Set(
+    element(tag).cssParts.flatMap(({ name, description }) => [
+      name,
+      ...[...description.matchAll(/`([a-z-]+)`/g)].map(([, part]) => part),
+    ]),
+  );
+
+test('every part in the sources is described', () => {
+  for (const [tag, folder] of [
+    ['smtp-settings-form', 'form'],
+    ['smtp-deliveries', 'deliveries'],
+  ]) {
+    const known = described(tag);
+    const used = [...sources(folder).matchAll(/\bpart: [`']([^`']+)[`']/g)]
+      .flatMap(([, parts]) => parts.split(' '))
+      .filter((part) => !part.includes('$'));
+    assert.ok(used.length > 8, `parts are found in ${folder}`);
+    assert.deepEqual([...new Set(used.filter((part) => !known.has(part)))], [], tag);
+  }
+});
+
+test('every custom property in the sources is described, and no other', () => {
+  const css = sources('form');
+  const used = new Set([...css.matchAll(/var\((--smtp-[a-z-]+)/g)].map(([, name]) => name));
+  assert.deepEqual(
+    element('smtp-settings-form')
+      .cssProperties.map(({ name }) => name)
+      .sort(),
+    [...used].sort(),
+  );
+});
+
+/** The tables of one element. */
+function tables(tag) {
+  const { attributes = [], events = [], cssParts = [], cssProperties = [] } = element(tag);
+  const cell = (text) => text.replaceAll('|', '\\|');
+  const table = (head, rows) =>
+    rows.length === 0
+      ? []
+      : [
+          '',
+          `| ${head} | meaning |`,
+          '|---|---|',
+          ...rows.map(({ name, description }) => `| \`${name}\` | ${cell(description)} |`),
+        ];
+  // The analyzer also finds what the code names without a description: the same again.
+  const own = (list) => list.filter(({ description }) => description);
+  return [
+    ...table('attribute', own(attributes)),
+    ...table('event', own(events)),
+    ...table('part', own(cssParts)),
+    ...table('custom property', own(cssProperties)),
+    '',
+  ].join('\n');
+}
+
+test('the reference has the tables of the description', () => {
+  const before = readFileSync(PAGE, 'utf8');
+  const now = before.replace(
+    /(<!-- elements: ([a-z-]+) -->\n).*?(<!-- end -->)/gs,
+    (_, start, tag, end) => `${start}${tables(tag).trimStart()}${end}`,
+  );
+  if (process.env.OWNPOST_WRITE) writeFileSync(PAGE, now);
+  else assert.equal(before, now, '`OWNPOST_WRITE=1 node --test tests/validator/elements.test.mjs` writes the page');
+});
