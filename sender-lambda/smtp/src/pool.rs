@@ -173,7 +173,8 @@ impl Pool {
         };
         let limits = Limits { timeouts: self.network.send_timeouts, overall: Instant::now() + NO_DEADLINE };
         let mut session =
-            open(&self.network, settings, &TlsSetup::Send(tls), limits, None, &mut NoObserver).await?;
+            Box::pin(open(&self.network, settings, &TlsSetup::Send(tls), limits, None, &mut NoObserver))
+                .await?;
         match session.authenticate(&self.network, settings).await {
             Ok(_) => Ok(session),
             Err(failure) => Err(session.quit_after(failure).await),

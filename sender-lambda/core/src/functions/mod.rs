@@ -133,7 +133,7 @@ impl Relays for Smtp {
         mails: &[Mail],
         before_commit: &dyn BeforeCommit,
     ) -> Vec<MailResult> {
-        Box::pin(self.pool.send(key, settings, mails, before_commit)).await
+        self.pool.send(key, settings, mails, before_commit).await
     }
 
     async fn probe(
