@@ -120,6 +120,7 @@ for (const security of ['starttls', 'tls']) {
 
     test('back to the platform: the next notification leaves by its relay', async () => {
       const earlier = new Set(postfix.mails());
+      await page.getByRole('button', { name: 'Discard the changes' }).click();
       await page.getByRole('button', { name: 'Back to the platform’s server' }).click();
       await page.getByRole('button', { name: 'Use the platform’s server' }).click();
       await page.getByText('The platform’s mail server is in use').first().waitFor();

@@ -31,9 +31,16 @@ export async function fire(page, category) {
   if (status !== 202) throw new Error(`the event was answered with ${status}`);
 }
 
+/** Opens the fields where the active settings are shown as a summary. */
+export async function change(page) {
+  const button = page.locator('smtp-settings-form [part~="change-button"]');
+  if (await button.isVisible()) await button.click();
+}
+
 /** Enters the settings into the form. */
 export async function fill(page, draft) {
   const form = page.locator('smtp-settings-form');
+  await change(page);
   await form.getByLabel('Server name').fill(draft.host);
   await form.getByLabel('Port', { exact: true }).fill(String(draft.port));
   await form.getByRole('radio', { name: draft.security === 'tls' ? 'TLS' : 'STARTTLS', exact: true }).check();
@@ -49,6 +56,7 @@ export async function fill(page, draft) {
 /** Enters the password, and replaces a stored one. */
 export async function enterPassword(page, password) {
   const form = page.locator('smtp-settings-form');
+  await change(page);
   const replace = form.getByRole('button', { name: 'Replace Password' });
   if (await replace.isVisible()) await replace.click();
   await form.getByRole('textbox', { name: 'Password' }).fill(password);

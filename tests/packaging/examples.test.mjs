@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import * as vite from 'vite';
 import { launch, newPage } from '../harness/browser.mjs';
 import { startLocal } from '../harness/ownpost.mjs';
-import { fill } from '../harness/page.mjs';
+import { change, fill } from '../harness/page.mjs';
 import { folder, project, root, run, serve, unpacked } from './support.mjs';
 
 const examples = join(root, 'validator-wasm/examples');
@@ -55,6 +55,7 @@ async function use(origin, tenant) {
     assert.equal(body.host, customer.host);
     await shows('revision', body.revision);
     await form.locator('.status.active').waitFor();
+    await change(page);
     await form.getByLabel('Sender address').fill('nobody');
     await shows('errors', '1');
     await page.getByLabel('Language').selectOption('nl');

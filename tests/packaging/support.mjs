@@ -93,7 +93,7 @@ const TYPES = {
 
 /**
  * Serves a folder on a port of the system's choice. `api` is the address of an `ownpost local` that answers /api and
- * /dev; without one they answer 404, as the API does for a tenant without settings.
+ * /dev; without one they answer as the API does for a tenant without settings.
  */
 export async function serve(path, { api, headers = {} } = {}) {
   const server = createServer(async (request, response) => {
@@ -101,8 +101,8 @@ export async function serve(path, { api, headers = {} } = {}) {
     if (/^\/(api|dev)\//.test(pathname)) {
       if (!api)
         return response
-          .writeHead(404, { 'Content-Type': 'application/problem+json' })
-          .end('{"code":"not_configured","status":404}');
+          .writeHead(200, { 'Content-Type': 'application/json' })
+          .end('{"status":"platform","previous":false}');
       // The API refuses requests from pages of another origin.
       const headers = { ...request.headers, host: new URL(api).host, origin: api };
       const forward = ask(api + request.url, { method: request.method, headers }, (answer) => {

@@ -61,6 +61,7 @@ fn row(tenant: &Tenant, event: &str, recipient: &str, queued: i64) -> Delivery {
         ticket: None,
         hold_until: at(queued + 7200),
         waits_for: None,
+        closed: None,
         not_after: None,
         attempts: Vec::new(),
     }
@@ -126,6 +127,15 @@ pub async fn secrets(secrets: &dyn Secrets, run: &str) {
     assert_eq!(labels(secrets, &acme).await, [Some(one.clone()), Some(two.clone()), None]);
     assert_eq!(label(secrets, &acme, SecretStage::Current).await, Some((one.clone(), "first".into())));
 
+    assert!(secrets.tokens(&acme).await.expect("tokens").is_none(), "no tokens yet");
+    for document in ["tokens", "other tokens"] {
+        secrets.put_tokens(&acme, document).await.expect("put tokens");
+        let stored = secrets.tokens(&acme).await.expect("tokens").expect("are there");
+        assert_eq!(stored.as_str(), document, "the last ones");
+    }
+    assert_eq!(labels(secrets, &acme).await, [Some(one.clone()), Some(two.clone()), None], "no label moved");
+    assert!(secrets.tokens(&other).await.expect("tokens").is_none(), "another tenant has none");
+
     assert_eq!(labels(secrets, &other).await, [None, None, None], "another tenant has no version");
     assert!(secrets.get_revision(&other, &one).await.expect("get").is_none());
 
@@ -150,6 +160,35 @@ pub async fn ledger(ledger: &dyn Ledger, run: &str) {
     states(ledger, run).await;
     due_rows(ledger, run).await;
     watched_relays(ledger, run).await;
+    forgotten(ledger, run).await;
+}
+
+async fn forgotten(ledger: &dyn Ledger, run: &str) {
+    let (gone, other) = (tenant(run, "gone"), tenant(run, "stays"));
+    for tenant in [&gone, &other] {
+        for number in 0..3 {
+            let row = row(tenant, &format!("e{number}"), "jan@example.org", number);
+            assert_eq!(ledger.put_event(tenant, &row.event, b"{}", at(1_000_000)).await, Ok(true));
+            assert_eq!(ledger.insert(&row).await, Ok(true));
+        }
+        for key in ["health", "tests"] {
+            assert_eq!(ledger.put_state(tenant, key, &json!(1), 0, None, at(0)).await, Ok(true));
+        }
+        ledger.watch(tenant, at(5)).await.expect("watch");
+    }
+    let mut calls = 0;
+    while ledger.forget_some(&gone).await.expect("forget") {
+        calls += 1;
+        assert!(calls < 20, "forgetting ends");
+    }
+    for (tenant, rows) in [(&gone, 0), (&other, 3)] {
+        assert_eq!(all(ledger, tenant, &Filter::default(), Order::OldestFirst).await.0.len(), rows);
+        assert_eq!(ledger.get_event(tenant, "e1").await.expect("get").is_some(), rows > 0);
+        assert_eq!(ledger.get_state(tenant, "health", at(1)).await.expect("get").is_some(), rows > 0);
+        let due = due_of(ledger, tenant, at(1_000_000)).await.len();
+        assert_eq!(due, if rows > 0 { rows + 1 } else { 0 });
+    }
+    assert_eq!(ledger.forget_some(&gone).await, Ok(false), "nothing is left");
 }
 
 async fn events_of_rows(ledger: &dyn Ledger, run: &str) {
@@ -157,12 +196,33 @@ async fn events_of_rows(ledger: &dyn Ledger, run: &str) {
     // Binary data, larger than one DynamoDB item.
     let document: Vec<u8> = (0..900_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     assert_eq!(ledger.get_event(&acme, "e1").await, Ok(None));
-    assert_eq!(ledger.put_event(&acme, "e1", &document).await, Ok(true));
-    assert_eq!(ledger.put_event(&acme, "e1", b"another").await, Ok(false), "the first one stays");
+    assert_eq!(ledger.put_event(&acme, "e1", &document, at(1_000_000)).await, Ok(true));
+    assert_eq!(
+        ledger.put_event(&acme, "e1", b"another", at(1_000_000)).await,
+        Ok(false),
+        "the first one stays"
+    );
     assert_eq!(ledger.get_event(&acme, "e1").await, Ok(Some(document)));
     assert_eq!(ledger.get_event(&other, "e1").await, Ok(None));
-    assert_eq!(ledger.put_event(&other, "e1", b"theirs").await, Ok(true), "ids are unique per tenant");
+    assert_eq!(
+        ledger.put_event(&other, "e1", b"theirs", at(1_000_000)).await,
+        Ok(true),
+        "ids are unique per tenant"
+    );
     assert_eq!(ledger.get_event(&other, "e1").await, Ok(Some(b"theirs".to_vec())));
+
+    // A document that something is erased from has no more parts than before, one or none.
+    ledger.keep_event(&acme, "e1", at(2_000_000)).await.expect("keep");
+    ledger.keep_event(&acme, "none", at(2_000_000)).await.expect("nothing to keep is no error");
+    let document = ledger.get_event(&acme, "e1").await.expect("get").expect("there");
+    assert_eq!(ledger.replace_event(&acme, "e1", b"another", b"x").await, Ok(false), "it is another one");
+    assert_eq!(ledger.get_event(&acme, "e1").await, Ok(Some(document.clone())));
+    let shorter = &document[..500_000];
+    assert_eq!(ledger.replace_event(&acme, "e1", &document, shorter).await, Ok(true));
+    assert_eq!(ledger.get_event(&acme, "e1").await, Ok(Some(shorter.to_vec())));
+    assert_eq!(ledger.replace_event(&acme, "e1", shorter, b"short").await, Ok(true));
+    assert_eq!(ledger.get_event(&acme, "e1").await, Ok(Some(b"short".to_vec())));
+    assert_eq!(ledger.replace_event(&acme, "none", b"", b"x").await, Ok(false));
 }
 
 async fn rows(ledger: &dyn Ledger, run: &str) {
@@ -188,8 +248,26 @@ async fn rows(ledger: &dyn Ledger, run: &str) {
     row.status = Status::Sent;
     assert_eq!(ledger.update(&row, 2).await, Ok(true));
     assert_eq!(ledger.get(&acme, &row.id).await, Ok(Some(Versioned { value: row, version: 3 })));
+    // An erased row leaves the list of its recipient.
+    let by_recipient =
+        Filter { recipient: Some("jan@example.org".into()), event: Some("e1".into()), status: None };
+    let stored = ledger.get(&acme, &DeliveryId::derive(&acme, "e1", "jan@example.org")).await;
+    let Ok(Some(Versioned { value, version })) = stored else { panic!("{stored:?}") };
+    assert_eq!(all(ledger, &acme, &by_recipient, Order::OldestFirst).await.0.len(), 1);
+    let erased = value.erased(at(70));
+    assert_eq!(ledger.update(&erased, version).await, Ok(true));
+    assert_eq!(all(ledger, &acme, &by_recipient, Order::OldestFirst).await.0, Vec::<String>::new());
+    assert_eq!(
+        ledger.insert(&row_again(&acme)).await,
+        Ok(false),
+        "its id stays, so that a repeated event sends nothing"
+    );
     let nothing = DeliveryId::from_external("no/such id\u{e9}");
     assert_eq!(ledger.get(&acme, &nothing).await, Ok(None));
+}
+
+fn row_again(tenant: &Tenant) -> Delivery {
+    row(tenant, "e1", "jan@example.org", 0)
 }
 
 /// All pages of a list, as the ids in order, and the number of pages.

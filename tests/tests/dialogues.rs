@@ -233,6 +233,7 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<C
         recipient,
         test_mail,
         deadline: Duration::from_secs(dialogue.get("deadline").map_or(60, |s| s.parse().unwrap())),
+        owner: ownpost_smtp::token_store::TokenOwner::default(),
         look_for_fix: dialogue.get("fix").is_some(),
         before_dial: None,
     };

@@ -96,7 +96,7 @@ async fn a_restart_loses_nothing() {
         assert!(Store::open(folder.path(), clock.clock()).is_err(), "one process at a time");
         store.put_pending(&acme, &revision, "hunter2-document").await.expect("put");
         assert!(store.promote(&acme, &revision, None).await.expect("promote"));
-        store.put_event(&acme, "e1", b"{}").await.expect("put_event");
+        store.put_event(&acme, "e1", b"{}", jiff::Timestamp::MAX).await.expect("put_event");
         store.send(&[message(&acme, "in flight"), message(&acme, "hidden"), message(&acme, "waiting")]).await;
         let received = store.receive(&acme, 2, visibility).await.expect("receive");
         store.hide(&received[1].receipt, Duration::from_mins(1)).await.expect("hide");
@@ -162,7 +162,9 @@ async fn concurrent_calls_share_commits() {
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..400 {
         let (store, acme) = (bench.store.clone(), acme.clone());
-        tasks.spawn(async move { store.put_event(&acme, &(n % 200).to_string(), b"x").await });
+        tasks.spawn(async move {
+            store.put_event(&acme, &(n % 200).to_string(), b"x", jiff::Timestamp::MAX).await
+        });
     }
     let results = tasks.join_all().await;
     let first = results.iter().filter(|result| **result == Ok(true)).count();

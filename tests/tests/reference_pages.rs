@@ -166,7 +166,8 @@ fn mail_fields() -> String {
 fn command(name: &str) -> Option<String> {
     let mut root = ownpost::cli::command();
     root.build();
-    let command = root.find_subcommand(name)?;
+    // A command of a command: `mails check`.
+    let command = name.split(' ').try_fold(&root, |command, part| command.find_subcommand(part))?;
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     let arguments = command.get_arguments().filter(|argument| argument.get_id() != "help").map(|argument| {
         let defaults: Vec<_> = argument
@@ -318,7 +319,13 @@ fn every_document_and_its_parts_are_on_a_page() {
         shown.extend(written(&fs::read_to_string(path).unwrap()).unwrap().1);
     }
     let commands = ownpost::cli::command();
-    let commands = commands.get_subcommands().map(|command| format!("command {}", command.get_name()));
+    let commands = commands.get_subcommands().flat_map(|command| {
+        let below: Vec<_> = command
+            .get_subcommands()
+            .map(|below| format!("command {} {}", command.get_name(), below.get_name()))
+            .collect();
+        if below.is_empty() { vec![format!("command {}", command.get_name())] } else { below }
+    });
     for required in [
         "ports",
         "issues",

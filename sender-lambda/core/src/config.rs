@@ -48,6 +48,8 @@ pub struct Config {
     pub retry_for: Option<Duration>,
     /// `OWNPOST_HOLD_FOR`: how long a mail is held before it fails, instead of [`Config::HOLD_FOR`].
     pub hold_for: Option<Duration>,
+    /// `OWNPOST_RETAIN_DAYS`: how long final rows are kept, instead of [`Config::RETAIN`].
+    pub retain: Option<Duration>,
     /// Values that the environment does not set.
     pub overrides: Overrides,
 }
@@ -106,6 +108,9 @@ pub struct ConfigError {
     pub problem: String,
 }
 
+/// How long final rows are kept, in days.
+const RETAIN_DAYS: &str = "OWNPOST_RETAIN_DAYS";
+
 impl Config {
     /// The default of [`AwsResources::secret_prefix`].
     pub const SECRET_PREFIX: &'static str = "ownpost/";
@@ -115,6 +120,11 @@ impl Config {
     pub const RELAY_CONNECTIONS: u32 = 3;
     /// Five days of holding: a relay that breaks on a Friday evening has Monday and Tuesday to be mended, and a long weekend.
     pub const HOLD_FOR: Duration = Duration::from_hours(120);
+    /// How long final rows are kept.
+    pub const RETAIN: Duration = Duration::from_hours(90 * 24);
+    /// How long an event's document is kept after the last of its mails is final: for as long as somebody may want to send
+    /// one again.
+    pub const KEEP_DOCUMENT: Duration = Duration::from_hours(7 * 24);
     /// The longest that a Lambda can live: a `sending` older than that has no sender any more.
     pub const SENDING_LEASE: Duration = Duration::from_mins(15);
 
@@ -148,6 +158,7 @@ impl Config {
         ),
         shared("OWNPOST_RETRY_FOR", "48", "hours for which a mail is tried before it fails"),
         shared("OWNPOST_HOLD_FOR", "120", "hours for which a mail is held before it fails"),
+        shared(RETAIN_DAYS, "90", "days for which final mails stay in the ledger"),
         function(
             "OWNPOST_PLATFORM_SECRET",
             "none",
@@ -186,6 +197,7 @@ impl Config {
             senders: one(&get, "OWNPOST_SENDERS", count)?,
             retry_for: one(&get, "OWNPOST_RETRY_FOR", hours)?,
             hold_for: one(&get, "OWNPOST_HOLD_FOR", hours)?,
+            retain: one(&get, RETAIN_DAYS, days)?,
             overrides: Overrides::default(),
         })
     }
@@ -246,6 +258,19 @@ impl Config {
     /// How long a mail is held before it fails.
     pub fn hold_for(&self) -> Duration {
         self.hold_for.unwrap_or(Self::HOLD_FOR)
+    }
+
+    /// How long final rows are kept, read alone: for the store.
+    ///
+    /// # Errors
+    /// The variable is no number of days.
+    pub fn retain_from(get: impl Fn(&str) -> Option<String>) -> Result<Duration, ConfigError> {
+        Ok(one(&not_empty(get), RETAIN_DAYS, days)?.unwrap_or(Self::RETAIN))
+    }
+
+    /// How long final rows are kept.
+    pub fn retain(&self) -> Duration {
+        self.retain.unwrap_or(Self::RETAIN)
     }
 
     /// How long a row may be `sending` before its sender counts as dead.
@@ -382,6 +407,14 @@ fn hours(text: &str) -> Parsed<Duration> {
         .filter(|hours| (1..=2160).contains(hours))
         .map(Duration::from_hours)
         .ok_or_else(|| format!("`{text}` is no number of hours from 1 to 2160"))
+}
+
+fn days(text: &str) -> Parsed<Duration> {
+    text.parse::<u64>()
+        .ok()
+        .filter(|days| (1..=3650).contains(days))
+        .map(|days| Duration::from_hours(days * 24))
+        .ok_or_else(|| format!("`{text}` is no number of days from 1 to 3650"))
 }
 
 fn file(text: &str) -> Parsed<PathBuf> {
@@ -582,6 +615,9 @@ mod tests {
             ("OWNPOST_RETRY_FOR", "0", false),
             ("OWNPOST_HOLD_FOR", "48 h", false),
             ("OWNPOST_HOLD_FOR", "2161", false),
+            ("OWNPOST_RETAIN_DAYS", "365", true),
+            ("OWNPOST_RETAIN_DAYS", "0", false),
+            ("OWNPOST_RETAIN_DAYS", "for ever", false),
         ] {
             check(variable, value, usable);
         }

@@ -80,6 +80,11 @@ pub trait Secrets: Send + Sync {
     /// Deletes all versions of the tenant's document at once and for ever, whatever labels they have. Nothing to delete is
     /// no error. For a moment afterwards the store may refuse to keep new ones: a transient error.
     async fn forget(&self, tenant: &Tenant) -> Result<()>;
+    /// The document of the tokens that a provider has given for the tenant's grants: a secret of its own beside the settings,
+    /// without revisions. `None` when there is none.
+    async fn tokens(&self, tenant: &Tenant) -> Result<Option<Zeroizing<String>>>;
+    /// Stores that document in place of the one before.
+    async fn put_tokens(&self, tenant: &Tenant, document: &str) -> Result<()>;
     /// The platform's own document, by the operator's secret name; `None` when none is set.
     async fn platform(&self) -> Result<Option<StoredVersion>>;
 }
@@ -145,8 +150,18 @@ pub enum Order {
 #[async_trait]
 pub trait Ledger: Send + Sync {
     /// Keeps the event's document for its rows: sending, holding and resending read it. Putting the same event
-    /// id again keeps the first document and says `false`.
-    async fn put_event(&self, tenant: &Tenant, event: &str, document: &[u8]) -> Result<bool>;
+    /// id again keeps the first document and says `false`. From `keep_until` on the store may delete it.
+    async fn put_event(
+        &self,
+        tenant: &Tenant,
+        event: &str,
+        document: &[u8],
+        keep_until: Timestamp,
+    ) -> Result<bool>;
+    /// Keeps the event's document until this time at the least. A store that can see the rows of an event may do without.
+    async fn keep_event(&self, tenant: &Tenant, event: &str, until: Timestamp) -> Result<()>;
+    /// Writes another document over this one; `false`, and nothing changed, when the stored one is another.
+    async fn replace_event(&self, tenant: &Tenant, event: &str, before: &[u8], after: &[u8]) -> Result<bool>;
     /// The event's document, as it was first put; `None` when there is none.
     async fn get_event(&self, tenant: &Tenant, event: &str) -> Result<Option<Vec<u8>>>;
     /// Writes a new row, version 1; `false`, and nothing changed, when the id is there already.
@@ -190,6 +205,9 @@ pub trait Ledger: Send + Sync {
     async fn postpone(&self, due: &Due, until: Timestamp) -> Result<bool>;
     /// Makes the tenant's relay due at this time, unless it is due sooner.
     async fn watch(&self, tenant: &Tenant, at: Timestamp) -> Result<()>;
+    /// Deletes some of what is kept of a tenant: rows with their events, states, the watch of its relay. `true` when more
+    /// may be left.
+    async fn forget_some(&self, tenant: &Tenant) -> Result<bool>;
 }
 
 /// A message for the queue.

@@ -1,6 +1,8 @@
 //! One mail to one recipient: its row in the ledger.
 
-use jiff::Timestamp;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -113,11 +115,65 @@ pub struct Delivery {
     /// The server that a held mail waits for. Not part of the API's row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<Via>,
+    /// Why the mail was ended by something else than a server or its time. Not part of the API's row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Closed>,
     /// What has not left by then is too late, by the event's own word. Not part of the API's row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<Timestamp>,
     /// What was tried, oldest first; bounded.
     pub attempts: Vec<Attempt>,
+}
+
+/// The end of a mail that neither a server nor its time has brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Closed {
+    /// A person has withdrawn it. A person may also send it again, but not together with others.
+    Cancelled,
+    /// What was kept of its recipient is erased. The id stays, so that a repeated event sends nothing.
+    Erased,
+    /// Its recipient's address cannot be used.
+    Unusable,
+}
+
+impl Delivery {
+    /// The row without anything about its recipient.
+    #[must_use]
+    pub fn erased(self, now: Timestamp) -> Self {
+        let status = if self.status.is_final() { self.status } else { Status::Failed };
+        Self {
+            status,
+            recipient: String::new(),
+            reason: "What was kept of this mail's recipient is erased.".to_owned(),
+            message_id: String::new(),
+            updated_at: now,
+            next_attempt_at: None,
+            closed: Some(Closed::Erased),
+            attempts: Vec::new(),
+            ..self
+        }
+    }
+
+    /// From when on the row need not be kept any more. One that is not final is kept beyond its end.
+    pub fn kept_until(&self, retain: Duration) -> Timestamp {
+        let last = if self.status.is_final() {
+            self.updated_at
+        } else {
+            self.updated_at.max(self.retry_until).max(self.hold_until)
+        };
+        SignedDuration::try_from(retain)
+            .ok()
+            .and_then(|retain| last.checked_add(retain).ok())
+            .unwrap_or(Timestamp::MAX)
+    }
+}
+
+impl Status {
+    /// Whether the mail changes only by a person's decision.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Sent | Self::Failed | Self::Unknown)
+    }
 }
 
 /// One try to hand a mail to a server.
@@ -159,6 +215,7 @@ pub(crate) fn sample(at: Timestamp) -> Delivery {
         hold_until: at + std::time::Duration::from_hours(120),
         ticket: None,
         waits_for: None,
+        closed: None,
         not_after: None,
         attempts: Vec::new(),
     }

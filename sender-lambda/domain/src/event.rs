@@ -1,5 +1,7 @@
 //! An event of the product: a notification and its recipients (docs/reference/events.md).
 
+use jiff::Timestamp;
+
 use super::brand::Brand;
 use super::category::Category;
 use super::tenant::Tenant;
@@ -17,6 +19,10 @@ pub struct Event {
     pub kind: String,
     /// One mail for each.
     pub recipients: Vec<Recipient>,
+    /// Recipients whose address cannot be used: a failed row for each.
+    pub unusable: Vec<UnusableRecipient>,
+    /// What has not left by then is too late.
+    pub not_after: Option<Timestamp>,
     /// The mailbox for answers, in Reply-To:.
     pub reply_to: Option<Person>,
     /// Mails of the same thread are chained by References.
@@ -56,6 +62,17 @@ pub struct Recipient {
     pub person: Person,
     /// BCP 47 tag of the language to write in.
     pub locale: Option<String>,
+}
+
+/// A recipient whose address cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnusableRecipient {
+    /// The place in the event's list.
+    pub index: usize,
+    /// The address as it was given, made printable and no longer than an address may be.
+    pub address: String,
+    /// The problem with it, for the developer of the event source.
+    pub problem: String,
 }
 
 /// Content that bypasses the templates.

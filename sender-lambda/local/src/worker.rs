@@ -83,7 +83,7 @@ pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 }
 
 /// Keeps the store in order until `stop` turns true: prunes it, and mends the queue's times when the clock goes back.
-pub async fn keep_house(store: Arc<Store>, mut stop: watch::Receiver<bool>) {
+pub async fn keep_house(store: Arc<Store>, kept: Duration, mut stop: watch::Receiver<bool>) {
     let mut steady = Duration::ZERO;
     while !*stop.borrow() {
         let (wall, began) = (Timestamp::now(), Instant::now());
@@ -104,7 +104,7 @@ pub async fn keep_house(store: Arc<Store>, mut stop: watch::Receiver<bool>) {
             done = store.clock_went_back(jump.unsigned_abs()).await;
         } else if steady >= PRUNE {
             steady = Duration::ZERO;
-            done = store.prune().await;
+            done = store.prune(kept).await;
         }
         if let Err(error) = done {
             tracing::error!(%error, "store");

@@ -72,7 +72,7 @@ async fn old_rows_mails_and_states_go_and_the_rest_stays() {
     world.pass(89 * DAY);
     world.row("young", Status::Sent).await;
     store.catch(mail()).await.expect("caught");
-    store.prune().await.expect("prune");
+    store.prune(Config::RETAIN).await.expect("prune");
     assert_eq!(world.rows().await, ["old", "held", "young"], "nothing is 90 days old");
     let fresh = store.put_state(&world.acme, "k", &json!(1), 0, None, (world.app.now)()).await;
     assert_eq!((fresh, store.caught(1).await.expect("read").is_some()), (Ok(true), true));
@@ -82,7 +82,7 @@ async fn old_rows_mails_and_states_go_and_the_rest_stays() {
     world.pass(2 * DAY);
     world.row("new", Status::Queued).await;
     store.catch(mail()).await.expect("caught");
-    store.prune().await.expect("prune");
+    store.prune(Config::RETAIN).await.expect("prune");
     assert_eq!(world.rows().await, ["held", "young", "new"], "what is not final stays");
     assert_eq!(store.get_event(&world.acme, "old").await, Ok(None));
     assert!(store.get_event(&world.acme, "held").await.expect("get").is_some());
@@ -91,9 +91,25 @@ async fn old_rows_mails_and_states_go_and_the_rest_stays() {
 
     // A clock that is wrong by years empties nothing.
     world.pass(4000 * DAY);
-    store.prune().await.expect("prune");
+    store.prune(Config::RETAIN).await.expect("prune");
     assert_eq!(world.rows().await, ["held", "young", "new"]);
     assert!(store.caught(2).await.expect("read").is_some());
+}
+
+#[tokio::test]
+async fn a_document_goes_a_week_after_its_last_mail_was_final() {
+    let world = World::new();
+    let store = &world.store;
+    world.row("sent", Status::Sent).await;
+    world.row("held", Status::Held).await;
+    let kept = async |event: &str| store.get_event(&world.acme, event).await.expect("get").is_some();
+    world.pass(6 * DAY);
+    store.prune(Config::RETAIN).await.expect("prune");
+    assert!(kept("sent").await, "somebody may want to send it again");
+    world.pass(DAY + 1);
+    store.prune(Config::RETAIN).await.expect("prune");
+    assert_eq!((kept("sent").await, kept("held").await), (false, true), "a held mail needs its document");
+    assert_eq!(world.rows().await, ["sent", "held"], "the rows stay");
 }
 
 #[tokio::test]
@@ -104,7 +120,7 @@ async fn many_old_rows_go_in_one_run() {
     }
     world.pass(91 * DAY);
     world.row("new", Status::Sent).await;
-    world.store.prune().await.expect("prune");
+    world.store.prune(Config::RETAIN).await.expect("prune");
     assert_eq!(world.rows().await, ["new"]);
 }
 

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::capabilities::Mechanism;
 use super::classify::Credential;
 use super::session::Secure;
+use super::token_store::TokenOwner;
 use super::{Network, classify, oauth};
 
 /// The longest command line every server takes (RFC 5321 §4.5.3.1.4); longer initial responses go on a line of
@@ -24,12 +25,15 @@ enum Credentials<'a> {
 
 impl Secure {
     /// Authenticates with the settings' credentials. Gives the name of the mechanism used, `None` without credentials.
+    ///
+    /// A token that was good when it was got and is refused has been taken back early: another one is fetched and tried
+    /// once, before anything is called broken.
     pub(crate) async fn authenticate(
         &mut self,
         network: &Network,
         settings: &Settings,
+        owner: TokenOwner<'_>,
     ) -> Result<Option<&'static str>, Failure> {
-        let fail = |code| Failure::new(Stage::Auth, code);
         let wanted: &[Mechanism] = match &settings.auth {
             Auth::None => return Ok(None),
             Auth::Password { .. } => &[Mechanism::Plain, Mechanism::Login],
@@ -42,34 +46,59 @@ impl Secure {
         if mechanisms.is_empty() {
             return Err(fail(FailureCode::AuthMechanismUnsupported));
         }
-        let credentials = match &settings.auth {
+        let oauth2 = match &settings.auth {
             Auth::None => return Ok(None),
-            Auth::Password { username, password } => Credentials::Password { username, password },
-            Auth::OAuth2(oauth2) => {
-                let token = oauth::token(network, oauth2, self.limits).await.map_err(|(code, reason)| {
-                    // The endpoint could echo a secret.
-                    let reason = reason
-                        .map(|reason| Reason { detail: self.connection.clean(&reason.detail), ..reason });
-                    Failure { reason, ..fail(code) }
-                })?;
-                self.connection.hide(token.expose());
-                Credentials::Token { username: &oauth2.username, token }
+            Auth::Password { username, password } => {
+                let credentials = Credentials::Password { username, password };
+                return self.sign_in(settings, mechanisms, &credentials).await.map(Some);
             }
+            Auth::OAuth2(oauth2) => oauth2,
         };
+        let mut refused = None;
+        loop {
+            let wanted = oauth::Wanted { settings: oauth2, owner, refused: refused.as_ref() };
+            let token = oauth::token(network, &wanted, self.limits).await.map_err(|(code, reason)| {
+                // The endpoint could echo a secret.
+                let reason =
+                    reason.map(|reason| Reason { detail: self.connection.clean(&reason.detail), ..reason });
+                Failure { reason, ..fail(code) }
+            })?;
+            self.connection.hide(token.secret.expose());
+            let credentials = Credentials::Token { username: &oauth2.username, token: token.secret.clone() };
+            match self.sign_in(settings, mechanisms.clone(), &credentials).await {
+                Ok(mechanism) => return Ok(Some(mechanism)),
+                Err(failure) => {
+                    let once_more = failure.code == FailureCode::AuthOauthFailed && !token.fetched;
+                    if failure.reply.is_some() {
+                        network.tokens.forget(oauth2);
+                    }
+                    if !once_more || refused.is_some() {
+                        return Err(failure);
+                    }
+                    refused = Some(token.secret);
+                }
+            }
+        }
+    }
+
+    /// Tries the mechanisms in their order. Gives the name of the one that the server accepted.
+    async fn sign_in(
+        &mut self,
+        settings: &Settings,
+        mechanisms: Vec<Mechanism>,
+        credentials: &Credentials<'_>,
+    ) -> Result<&'static str, Failure> {
         let mut refused = None;
         let mut challenge = None;
         for mechanism in mechanisms {
-            match attempt(self, mechanism, &credentials, settings, &mut challenge).await? {
+            match attempt(self, mechanism, credentials, settings, &mut challenge).await? {
                 // Only 235 accepts. Any other positive reply means that the two sides are out of step.
-                reply if reply.code == 235 => return Ok(Some(mechanism.name())),
+                reply if reply.code == 235 => return Ok(mechanism.name()),
                 reply if classify::is_mechanism_refused(&reply) => refused = Some(reply),
                 reply => {
-                    let credential = match &settings.auth {
-                        Auth::OAuth2(oauth2) => {
-                            network.tokens.forget(oauth2);
-                            Credential::Token
-                        }
-                        _ => Credential::Password,
+                    let credential = match credentials {
+                        Credentials::Token { .. } => Credential::Token,
+                        Credentials::Password { .. } => Credential::Password,
                     };
                     let detail = challenge.unwrap_or_else(|| reply.code.to_string());
                     let mut failure = classify::auth_refusal(reply, credential);
@@ -82,6 +111,10 @@ impl Secure {
         }
         Err(Failure { reply: refused, ..fail(FailureCode::AuthMechanismUnsupported) })
     }
+}
+
+fn fail(code: FailureCode) -> Failure {
+    Failure::new(Stage::Auth, code)
 }
 
 async fn attempt(

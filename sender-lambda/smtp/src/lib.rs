@@ -32,6 +32,7 @@ pub mod redact;
 pub mod reply;
 mod session;
 mod tls;
+pub mod token_store;
 mod tokens;
 mod transaction;
 mod transcript;
@@ -71,6 +72,8 @@ pub struct ProbeOptions<'a> {
     pub test_mail: Option<TestMail>,
     /// The time that the whole test has, from its start.
     pub deadline: Duration,
+    /// Whose tokens it signs in with.
+    pub owner: token_store::TokenOwner<'a>,
     /// Whether to look for a combination of port and security that works, when this one does not.
     pub look_for_fix: bool,
     /// Asked once, before the test dials; `None` lets it dial at once.

@@ -1,6 +1,7 @@
 //! What every connection shares.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::net::NetError;
@@ -11,6 +12,7 @@ use super::allowed::Allowed;
 use super::dial::Resolvers;
 use super::limits::Timeouts;
 use super::tls::Trust;
+use super::token_store::TokenStore;
 use super::tokens::Tokens;
 
 /// What the operator decides about connections.
@@ -56,6 +58,13 @@ impl Network {
             test_timeouts: Timeouts::TEST,
             send_timeouts: Timeouts::SEND,
         })
+    }
+
+    /// The same with a store of tokens that all processes share. Without one, this process keeps its own.
+    #[must_use]
+    pub fn with_token_store(mut self, store: Arc<dyn TokenStore>) -> Self {
+        self.tokens.store = Some(store);
+        self
     }
 
     /// The same with other timeouts.

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ use tokio_rustls::client::TlsStream;
 use zeroize::Zeroizing;
 
 use super::limits::Limits;
-use super::tokens::key;
+use super::token_store::{GrantTokens, TokenOwner, TokenStore};
+use super::tokens::{self, Known, key};
 use super::{Network, dial, tls};
 
 /// The largest answer taken from a token endpoint. Tokens are JWTs of a few kilobytes.
@@ -39,24 +41,178 @@ fn refused(cause: Cause) -> Refused {
 /// The endpoint cannot answer now.
 const LATER: Refused = (FailureCode::AuthTemporary, None);
 
-/// Gives an access token, from the cache or fetched. A refusal is `auth.oauth_failed`; an endpoint that cannot answer now
-/// is `auth.temporary`.
-pub(crate) async fn token(network: &Network, settings: &OAuth2, limits: Limits) -> Result<Secret, Refused> {
-    let key = key(settings);
-    if let Some(token) = network.tokens.get(&key) {
-        return Ok(token);
-    }
-    let until = limits.until(limits.timeouts.auth);
-    let (token, life) = timeout_at(until, fetch(network, settings, limits)).await.unwrap_or(Err(LATER))?;
-    network.tokens.put(key, &token, life);
-    Ok(token)
+/// A wish for an access token.
+pub(crate) struct Wanted<'a> {
+    /// The grant.
+    pub(crate) settings: &'a OAuth2,
+    /// Whose it is.
+    pub(crate) owner: TokenOwner<'a>,
+    /// A token that the relay has just refused: not this one again.
+    pub(crate) refused: Option<&'a Secret>,
 }
 
-/// Fetches a token: dials the endpoint, posts the grant, reads the answer.
-async fn fetch(network: &Network, settings: &OAuth2, limits: Limits) -> Result<(Secret, Duration), Refused> {
+/// An access token.
+pub(crate) struct Token {
+    /// The token.
+    pub(crate) secret: Secret,
+    /// Whether it was fetched for this wish.
+    pub(crate) fetched: bool,
+}
+
+/// Gives an access token: this process's, another process's, or a new one. All that wish for the same one at once share one
+/// fetch. A refusal is `auth.oauth_failed`; an endpoint or store that cannot answer now is `auth.temporary`.
+pub(crate) async fn token(network: &Network, wanted: &Wanted<'_>, limits: Limits) -> Result<Token, Refused> {
+    let key = key(wanted.settings);
+    let known = network.tokens.of(key);
+    let until = limits.until(limits.timeouts.auth);
+    let of_process = || known.access().filter(|token| Some(token) != wanted.refused).map(Token::kept);
+    if let Some(token) = of_process() {
+        return Ok(token);
+    }
+    let _fetching = timeout_at(until, known.fetching.lock()).await.map_err(|_| LATER)?;
+    if let Some(token) = of_process() {
+        return Ok(token);
+    }
+    let Some(store) = network.tokens.store.clone() else {
+        let refresh = known.unsaved();
+        let fetching = fetch(network, wanted.settings, refresh.as_ref(), limits);
+        let answer = timeout_at(until, fetching).await.unwrap_or(Err(LATER))?;
+        known.set_access(&answer.access, tokens::until(answer.life));
+        if answer.refresh.is_some() {
+            known.set_unsaved(answer.refresh);
+        }
+        return Ok(Token { secret: answer.access, fetched: true });
+    };
+    let tenant = wanted.owner.tenant;
+    let name = tokens::name(&key);
+    let locked = timeout_at(until, find_or_lock(&*store, wanted, &name)).await.unwrap_or(Err(LATER))?;
+    let before = match locked {
+        Locked::Found(tokens) => {
+            let Some(token) = tokens.access else { return Err(LATER) };
+            known.set_access(&token, tokens.until);
+            return Ok(Token::kept(token));
+        }
+        Locked::Mine(before) => before,
+    };
+    let fresh = before
+        .as_ref()
+        .filter(|tokens| usable(tokens, wanted, true))
+        .and_then(|tokens| tokens.access.clone());
+    let (access, until, refresh, fetched) = if let (Some(access), Some(tokens)) = (fresh, &before) {
+        // A test of a draft has got it, and the draft is active now.
+        (access, tokens.until, None, false)
+    } else {
+        let unsaved = known.unsaved();
+        let refresh = unsaved.as_ref().or_else(|| before.as_ref().and_then(|tokens| tokens.refresh.as_ref()));
+        let answer = timeout_at(until, fetch(network, wanted.settings, refresh, limits)).await;
+        match answer.unwrap_or(Err(LATER)) {
+            Ok(answer) => {
+                let refresh = answer.refresh.or(unsaved);
+                (answer.access, tokens::until(answer.life), refresh, true)
+            }
+            Err(refused) => {
+                store.unlock(tenant).await;
+                return Err(refused);
+            }
+        }
+    };
+    let draft = wanted.owner.draft && before.as_ref().is_none_or(|tokens| tokens.draft);
+    let tokens = GrantTokens {
+        grant: name,
+        refresh: refresh.clone().or_else(|| before.and_then(|tokens| tokens.refresh)),
+        access: Some(access.clone()),
+        until,
+        draft,
+    };
+    known.set_access(&access, until);
+    known.set_unsaved(refresh);
+    // In a task of its own: who wished for the token may be gone before it is stored, and the endpoint has let the old
+    // refresh token go.
+    let save = save(store, tenant.map(str::to_owned), tokens, Arc::clone(&known));
+    if tokio::spawn(save).await.is_err() {
+        return Err(LATER);
+    }
+    Ok(Token { secret: access, fetched })
+}
+
+impl Token {
+    fn kept(secret: Secret) -> Self {
+        Self { secret, fetched: false }
+    }
+}
+
+/// The end of looking for a token in the store.
+enum Locked {
+    /// Another process has got one.
+    Found(GrantTokens),
+    /// The lock is ours; what the store has.
+    Mine(Option<GrantTokens>),
+}
+
+/// Waits until another process has got a token, or the lock is free.
+async fn find_or_lock(store: &dyn TokenStore, wanted: &Wanted<'_>, name: &str) -> Result<Locked, Refused> {
+    let tenant = wanted.owner.tenant;
+    let mut wait = Duration::from_millis(50);
+    loop {
+        let stored = store.load(tenant, name).await.map_err(|_| LATER)?;
+        if let Some(tokens) = stored.filter(|tokens| usable(tokens, wanted, wanted.owner.draft)) {
+            return Ok(Locked::Found(tokens));
+        }
+        if store.lock(tenant).await.map_err(|_| LATER)? {
+            // Read again: who had the lock may have stored in between.
+            let stored = store.load(tenant, name).await;
+            return match stored {
+                Ok(Some(tokens)) if usable(&tokens, wanted, wanted.owner.draft) => {
+                    store.unlock(tenant).await;
+                    Ok(Locked::Found(tokens))
+                }
+                Ok(stored) => Ok(Locked::Mine(stored)),
+                Err(_) => {
+                    store.unlock(tenant).await;
+                    Err(LATER)
+                }
+            };
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(Duration::from_secs(1));
+    }
+}
+
+/// Whether stored tokens have an access token that can be used. Those of a draft are taken over before active settings use
+/// them.
+fn usable(tokens: &GrantTokens, wanted: &Wanted<'_>, drafts: bool) -> bool {
+    tokens.access.is_some()
+        && tokens.access.as_ref() != wanted.refused
+        && tokens::now() < tokens.until
+        && (drafts || !tokens.draft)
+}
+
+/// Stores the tokens and gives the lock back. A refresh token that no store takes stays in this process, which uses it and
+/// stores it with its next fetch.
+async fn save(store: Arc<dyn TokenStore>, tenant: Option<String>, tokens: GrantTokens, known: Arc<Known>) {
+    let mut wait = Duration::from_millis(100);
+    for _ in 0..5 {
+        if store.store(tenant.as_deref(), &tokens).await.is_ok() {
+            known.set_unsaved(None);
+            break;
+        }
+        tokio::time::sleep(wait).await;
+        wait *= 2;
+    }
+    store.unlock(tenant.as_deref()).await;
+}
+
+/// Fetches a token: dials the endpoint, posts the grant (with the refresh token that the endpoint gave last, if there is
+/// one), reads the answer.
+async fn fetch(
+    network: &Network,
+    settings: &OAuth2,
+    refresh: Option<&Secret>,
+    limits: Limits,
+) -> Result<Answer, Refused> {
     let url: Uri = settings.token_url.parse().map_err(|_| refused(Cause::OauthNotFound))?;
     let stream = connect(network, &url, limits).await?;
-    let request = request(settings, &url)?;
+    let request = request(settings, refresh, &url)?;
     let (mut sender, connection) = http1::handshake(Io(stream)).await.map_err(|_| LATER)?;
     let exchange = async {
         let response = sender.send_request(request).await.map_err(|_| LATER)?;
@@ -182,34 +338,45 @@ async fn connect(network: &Network, url: &Uri, limits: Limits) -> Result<TlsStre
 }
 
 /// The POST of the grant.
-fn request(settings: &OAuth2, url: &Uri) -> Result<Request<Full<Bytes>>, Refused> {
+fn request(settings: &OAuth2, refresh: Option<&Secret>, url: &Uri) -> Result<Request<Full<Bytes>>, Refused> {
     let authority = url.authority().map(ToString::to_string).unwrap_or_default();
     let path = url.path_and_query().map_or("/", |path| path.as_str());
     Request::post(path)
         .header(HOST, authority.rsplit_once('@').map_or(authority.as_str(), |(_, host)| host))
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(ACCEPT, "application/json")
-        .body(Full::new(Bytes::from(form(settings).as_bytes().to_vec())))
+        .body(Full::new(Bytes::from(form(settings, refresh).as_bytes().to_vec())))
         .map_err(|_| refused(Cause::OauthNotFound))
 }
 
-/// The token of an answer and how long it is good for. `None` when the answer has no bearer token that a SASL response
-/// can hold.
-fn read_answer(body: &[u8]) -> Option<(Secret, Duration)> {
-    let answer: Answer = serde_json::from_slice(body).ok()?;
+/// A token response that can be used.
+struct Answer {
+    /// The access token.
+    access: Secret,
+    /// How long it lives.
+    life: Duration,
+    /// The refresh token that takes the place of the one that was sent (RFC 6749 §6).
+    refresh: Option<Secret>,
+}
+
+/// Reads an answer. `None` when it has no bearer token that a SASL response can hold.
+fn read_answer(body: &[u8]) -> Option<Answer> {
+    let answer: TokenResponse = serde_json::from_slice(body).ok()?;
     let usable = !answer.access_token.is_empty()
         && answer.access_token.bytes().all(|b| b.is_ascii_graphic())
         && answer.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
     let life = Duration::from_secs(answer.expires_in.as_ref().map_or(0, seconds));
-    usable.then(|| (Secret::new(answer.access_token), life))
+    let refresh = answer.refresh_token.filter(|token| !token.is_empty()).map(Secret::new);
+    usable.then(|| Answer { access: Secret::new(answer.access_token), life, refresh })
 }
 
 /// The fields of a token response (RFC 6749 §5.1) that matter here.
 #[derive(Deserialize)]
-struct Answer {
+struct TokenResponse {
     access_token: String,
     token_type: Option<String>,
     expires_in: Option<serde_json::Value>,
+    refresh_token: Option<String>,
 }
 
 /// A number of seconds as endpoints write it: as a whole number, with a fraction, or as text. Nonsense is 0: the token is
@@ -227,7 +394,7 @@ fn seconds(value: &serde_json::Value) -> u64 {
 
 /// The form of a token request (RFC 6749 §4.4.2 and §6), with the client's credentials in the body (§2.3.1), which Google
 /// and Microsoft accept.
-fn form(settings: &OAuth2) -> Zeroizing<String> {
+fn form(settings: &OAuth2, refresh: Option<&Secret>) -> Zeroizing<String> {
     let mut form = Zeroizing::new(String::new());
     let mut add = |name: &str, value: &str| {
         if !form.is_empty() {
@@ -241,7 +408,7 @@ fn form(settings: &OAuth2) -> Zeroizing<String> {
         Grant::ClientCredentials => add("grant_type", "client_credentials"),
         Grant::RefreshToken(token) => {
             add("grant_type", "refresh_token");
-            add("refresh_token", token.expose());
+            add("refresh_token", refresh.unwrap_or(token).expose());
         }
     }
     add("client_id", &settings.client_id);
@@ -398,7 +565,7 @@ mod tests {
             scope: Some("https://outlook.office365.com/.default".into()),
         };
         assert_eq!(
-            form(&settings).as_str(),
+            form(&settings, None).as_str(),
             "grant_type=refresh_token&refresh_token=r%2Ft&client_id=a%26b&client_secret=s%3D%C3%BC%20%2B\
              &scope=https%3A%2F%2Foutlook.office365.com%2F.default"
         );

@@ -20,6 +20,7 @@ use tokio_rustls::client::TlsStream;
 use super::batch::{OpenSession, Quirks, SessionSource, deliver};
 use super::limits::Limits;
 use super::session::{NoObserver, Secure, TlsSetup, open};
+use super::token_store::TokenOwner;
 use super::{BeforeCommit, Mail, MailResult, Network, RelayKey};
 
 /// The most connections of one process to one relay at a time, whoever asks: how many a relay gets from all processes
@@ -75,6 +76,8 @@ pub struct Pool {
 }
 
 struct Relay {
+    /// Whose it is; `None` for the platform's.
+    tenant: Option<String>,
     slots: Semaphore,
     idle: Mutex<Vec<Idle>>,
     tls: Option<Arc<ClientConfig>>,
@@ -150,6 +153,7 @@ impl Pool {
         // The tenant's earlier revisions are not used again. Their idle connections are closed.
         relays.retain(|known, relay| known.tenant != key.tenant || Arc::strong_count(relay) > 1);
         let relay = Arc::new(Relay {
+            tenant: key.tenant.clone(),
             slots: Semaphore::new(CONNECTIONS),
             idle: Mutex::default(),
             tls: self.network.trust_for(settings).strict().ok(),
@@ -175,7 +179,8 @@ impl Pool {
         let mut session =
             Box::pin(open(&self.network, settings, &TlsSetup::Send(tls), limits, None, &mut NoObserver))
                 .await?;
-        match session.authenticate(&self.network, settings).await {
+        let owner = TokenOwner { tenant: relay.tenant.as_deref(), draft: false };
+        match session.authenticate(&self.network, settings, owner).await {
             Ok(_) => Ok(session),
             Err(failure) => Err(session.quit_after(failure).await),
         }

@@ -282,7 +282,7 @@ impl Run<'_> {
             self.skip(Stage::Auth, Some("authMethod none"));
         } else {
             self.begin(Stage::Auth);
-            let signed_in = session.authenticate(network, settings).await;
+            let signed_in = session.authenticate(network, settings, options.owner).await;
             let mechanism = match signed_in {
                 Ok(mechanism) => mechanism,
                 Err(failure) => return Err(session.quit_after(failure).await),

@@ -2,8 +2,8 @@
 //!
 //! | what | `pk` | `sk` | beside it |
 //! |---|---|---|---|
-//! | a row | `D#tenant#id` | `-` | `row` (JSON), `v`, `w`, index keys; while it is open `by_due` and `due` |
-//! | an event's document | `E#tenant#event` | `000`, `001`, … | `body` (bytes), `parts` on the first |
+//! | a row | `D#tenant#id` | `-` | `row` (JSON), `v`, `w`, index keys, `expires`; while it is open `by_due` and `due` |
+//! | an event's document | `E#tenant#event` | `000`, `001`, … | `body` (bytes), `parts`, `expires` |
 //! | a shared state | `S#tenant` | key | `value` (JSON), `v`, `w`, `valid_until` (ns), `expires` (s, for TTL) |
 //! | a watched relay | `W#tenant` | `-` | `by_due` and `due` |
 //!

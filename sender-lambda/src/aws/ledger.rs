@@ -6,16 +6,20 @@
 //! would leave a mail in `sending` that no sender sends.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    AttributeValue, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    Update,
 };
 use jiff::Timestamp;
 use ownpost_core::effects::{Due, DueKind, EffectError, Filter, Ledger, Order, Page, Result, Versioned};
@@ -26,6 +30,8 @@ use ownpost_domain::tenant::Tenant;
 use super::{Lazy, error, keys};
 
 const SERVICE: &str = "DynamoDB";
+/// The attribute of the table's time to live.
+const EXPIRES: &str = "expires";
 
 /// What one item holds of an event's document: items are at most 400 KB with their keys.
 const PART: usize = 380 * 1024;
@@ -42,11 +48,50 @@ type Item = HashMap<String, AttributeValue>;
 pub(super) struct DynamoDb {
     client: Lazy<Client>,
     table: String,
+    /// How long final rows are kept.
+    retain: Duration,
 }
 
 impl DynamoDb {
-    pub(super) fn new(client: Lazy<Client>, table: String) -> Self {
-        Self { client, table }
+    pub(super) fn new(client: Lazy<Client>, table: String, retain: Duration) -> Self {
+        Self { client, table, retain }
+    }
+
+    fn write_row(&self, row: &Delivery, version: u64) -> Result<Item> {
+        let mut item = write_row(row, version)?;
+        item.insert(EXPIRES.to_owned(), n(keys::ttl(row.kept_until(self.retain)).into()));
+        Ok(item)
+    }
+
+    async fn delete_item(&self, pk: &str, sk: &str) -> Result<()> {
+        let call = self.client.delete_item().table_name(&self.table).key("pk", s(pk)).key("sk", s(sk));
+        call.send().await.map(drop).map_err(|error| error::of_call(SERVICE, &error))
+    }
+
+    /// Deletes a row and, first, its event's document.
+    async fn forget_row(&self, row: &Delivery) -> Result<()> {
+        let pk = keys::event(&row.tenant, &row.event);
+        if let Some(first) = self.get_item(pk.clone(), "000").await? {
+            for index in (0..number(&first, "parts")?).rev() {
+                self.delete_item(&pk, &format!("{index:03}")).await?;
+            }
+        }
+        self.delete_item(&keys::row(&row.tenant, &row.id), keys::SINGLE).await
+    }
+
+    /// The sort keys of a partition, one page of them.
+    async fn sort_keys(&self, pk: &str) -> Result<Vec<String>> {
+        let call = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :p")
+            .projection_expression("sk")
+            .expression_attribute_values(":p", s(pk));
+        let answer = call.send().await.map_err(|error| error::of_call(SERVICE, &error))?;
+        let items = answer.items.unwrap_or_default();
+        Ok(items.iter().filter_map(|item| text(item, "sk")).map(ToOwned::to_owned).collect())
     }
 
     /// Puts the item when `condition` holds. `false` when it does not, unless the stored item is this writer's own.
@@ -117,7 +162,13 @@ impl DynamoDb {
 
 #[async_trait]
 impl Ledger for DynamoDb {
-    async fn put_event(&self, tenant: &Tenant, event: &str, document: &[u8]) -> Result<bool> {
+    async fn put_event(
+        &self,
+        tenant: &Tenant,
+        event: &str,
+        document: &[u8],
+        keep_until: Timestamp,
+    ) -> Result<bool> {
         if document.len() > LARGEST_EVENT {
             return Err(permanent("the event's document is too large"));
         }
@@ -133,6 +184,7 @@ impl Ledger for DynamoDb {
                 ("sk".to_owned(), s(&format!("{index:03}"))),
                 ("body".to_owned(), AttributeValue::B(Blob::new(*part))),
                 ("parts".to_owned(), count.clone()),
+                (EXPIRES.to_owned(), n(keys::ttl(keep_until).into())),
             ])
         });
         if parts.len() == 1 {
@@ -154,22 +206,7 @@ impl Ledger for DynamoDb {
             self.client.transact_write_items().client_request_token(token()).set_transact_items(Some(writes));
         match call.send().await {
             Ok(_) => Ok(true),
-            Err(error) => {
-                let reasons = match error.as_service_error() {
-                    Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                        cancelled.cancellation_reasons()
-                    }
-                    _ => &[],
-                };
-                let codes = || reasons.iter().filter_map(|reason| reason.code());
-                if codes().any(|code| code == "ConditionalCheckFailed") {
-                    Ok(false)
-                } else if codes().any(|code| !matches!(code, "None" | "ValidationError")) {
-                    Err(transient("the transaction met another one"))
-                } else {
-                    Err(error::of_call(SERVICE, &error))
-                }
-            }
+            Err(error) => cancelled(&error),
         }
     }
 
@@ -186,8 +223,79 @@ impl Ledger for DynamoDb {
         Ok(Some(document))
     }
 
+    async fn keep_event(&self, tenant: &Tenant, event: &str, until: Timestamp) -> Result<()> {
+        let pk = keys::event(tenant, event);
+        let Some(first) = self.get_item(pk.clone(), "000").await? else { return Ok(()) };
+        for index in 0..number(&first, "parts")? {
+            let call = self
+                .client
+                .update_item()
+                .table_name(&self.table)
+                .key("pk", s(&pk))
+                .key("sk", s(&format!("{index:03}")))
+                .update_expression("SET expires = :until")
+                .condition_expression("attribute_exists(pk) AND expires < :until")
+                .expression_attribute_values(":until", n(keys::ttl(until).into()));
+            if let Err(error) = call.send().await
+                && !matches!(
+                    error.as_service_error(),
+                    Some(UpdateItemError::ConditionalCheckFailedException(_))
+                )
+            {
+                return Err(error::of_call(SERVICE, &error));
+            }
+        }
+        Ok(())
+    }
+
+    async fn replace_event(&self, tenant: &Tenant, event: &str, before: &[u8], after: &[u8]) -> Result<bool> {
+        let pk = keys::event(tenant, event);
+        let (before, after): (Vec<_>, Vec<_>) = (before.chunks(PART).collect(), after.chunks(PART).collect());
+        let failed = |_| permanent("the event's document could not be written");
+        let mut writes = Vec::with_capacity(before.len());
+        // A document that something is erased from has no more parts than before.
+        for (index, old) in before.iter().enumerate() {
+            let (sk, old) = (format!("{index:03}"), AttributeValue::B(Blob::new(*old)));
+            let item = TransactWriteItem::builder();
+            writes.push(
+                match after.get(index) {
+                    Some(new) => item.update(
+                        Update::builder()
+                            .table_name(&self.table)
+                            .key("pk", s(&pk))
+                            .key("sk", s(&sk))
+                            .update_expression("SET body = :new, parts = :parts")
+                            .condition_expression("body = :old")
+                            .expression_attribute_values(":old", old)
+                            .expression_attribute_values(":new", AttributeValue::B(Blob::new(*new)))
+                            .expression_attribute_values(":parts", n(after.len() as i128))
+                            .build()
+                            .map_err(failed)?,
+                    ),
+                    None => item.delete(
+                        Delete::builder()
+                            .table_name(&self.table)
+                            .key("pk", s(&pk))
+                            .key("sk", s(&sk))
+                            .condition_expression("body = :old")
+                            .expression_attribute_values(":old", old)
+                            .build()
+                            .map_err(failed)?,
+                    ),
+                }
+                .build(),
+            );
+        }
+        let call =
+            self.client.transact_write_items().client_request_token(token()).set_transact_items(Some(writes));
+        match call.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => cancelled(&error),
+        }
+    }
+
     async fn insert(&self, row: &Delivery) -> Result<bool> {
-        self.put_if(write_row(row, 1)?, "attribute_not_exists(pk)", Item::new()).await
+        self.put_if(self.write_row(row, 1)?, "attribute_not_exists(pk)", Item::new()).await
     }
 
     async fn get(&self, tenant: &Tenant, id: &DeliveryId) -> Result<Option<Versioned<Delivery>>> {
@@ -197,7 +305,7 @@ impl Ledger for DynamoDb {
 
     async fn update(&self, row: &Delivery, version: u64) -> Result<bool> {
         let values = Item::from([(":v".to_owned(), n(version.into()))]);
-        self.put_if(write_row(row, version + 1)?, "v = :v", values).await
+        self.put_if(self.write_row(row, version + 1)?, "v = :v", values).await
     }
 
     async fn list(
@@ -381,6 +489,19 @@ impl Ledger for DynamoDb {
         let sooner = "attribute_not_exists(due) OR due > :at";
         self.set_due(&DueKind::Relay(tenant.clone()), update, sooner, values).await.map(drop)
     }
+
+    async fn forget_some(&self, tenant: &Tenant) -> Result<bool> {
+        let page = self.list(tenant, &Filter::default(), Order::OldestFirst, None, BATCH).await?;
+        for row in &page.deliveries {
+            self.forget_row(row).await?;
+        }
+        let states = self.sort_keys(&keys::state(tenant)).await?;
+        for key in &states {
+            self.delete_item(&keys::state(tenant), key).await?;
+        }
+        self.delete_item(&keys::relay(tenant), keys::SINGLE).await?;
+        Ok(!page.deliveries.is_empty() || !states.is_empty())
+    }
 }
 
 impl DynamoDb {
@@ -402,6 +523,24 @@ impl DynamoDb {
                 _ => Err(error::of_call(SERVICE, &error)),
             },
         }
+    }
+}
+
+/// The result of a transaction that failed: `false` when a condition did not hold.
+fn cancelled(error: &SdkError<TransactWriteItemsError, HttpResponse>) -> Result<bool> {
+    let reasons = match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            cancelled.cancellation_reasons()
+        }
+        _ => &[],
+    };
+    let codes = || reasons.iter().filter_map(|reason| reason.code());
+    if codes().any(|code| code == "ConditionalCheckFailed") {
+        Ok(false)
+    } else if codes().any(|code| !matches!(code, "None" | "ValidationError")) {
+        Err(transient("the transaction met another one"))
+    } else {
+        Err(error::of_call(SERVICE, error))
     }
 }
 

@@ -16,7 +16,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_types::SdkConfig;
-use ownpost_core::config::{AwsResources, ConfigError};
+use ownpost_core::config::{AwsResources, Config, ConfigError};
 use ownpost_core::effects::Effects;
 
 mod error;
@@ -43,6 +43,7 @@ pub fn effects(
     resources: &AwsResources,
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<Effects, ConfigError> {
+    let retain = Config::retain_from(&env)?;
     let sdk = sdk_config(env)?;
     let needed = |value: &Option<String>, variable| {
         value.clone().ok_or_else(|| ConfigError { variable, problem: "is not set".to_owned() })
@@ -55,7 +56,7 @@ pub fn effects(
             resources.secret_prefix.clone(),
             resources.platform_secret.clone(),
         )),
-        ledger: Arc::new(ledger::DynamoDb::new(lazy(&sdk, aws_sdk_dynamodb::Client::new), table)),
+        ledger: Arc::new(ledger::DynamoDb::new(lazy(&sdk, aws_sdk_dynamodb::Client::new), table, retain)),
         queue: Arc::new(queue::Sqs::new(lazy(&sdk, aws_sdk_sqs::Client::new), queue_url)),
         events: Arc::new(events::EventBridge::new(
             lazy(&sdk, aws_sdk_eventbridge::Client::new),

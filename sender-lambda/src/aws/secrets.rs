@@ -42,6 +42,11 @@ impl SecretsManager {
         format!("{}{tenant}", self.prefix)
     }
 
+    /// The secret of the tokens beside the settings; no tenant's name has a slash.
+    fn tokens_name(&self, tenant: &Tenant) -> String {
+        format!("{}/tokens", self.name(tenant))
+    }
+
     /// The version as it is stored, the placeholder included; `None` when secret or version is not there.
     async fn read(&self, name: &str, which: Which<'_>) -> Result<Option<StoredVersion>> {
         let call = self.client.get_secret_value().secret_id(name);
@@ -223,11 +228,42 @@ impl Secrets for SecretsManager {
     }
 
     async fn forget(&self, tenant: &Tenant) -> Result<()> {
-        let call =
-            self.client.delete_secret().secret_id(self.name(tenant)).force_delete_without_recovery(true);
-        match call.send().await {
+        for name in [self.tokens_name(tenant), self.name(tenant)] {
+            let call = self.client.delete_secret().secret_id(name).force_delete_without_recovery(true);
+            match call.send().await {
+                Ok(_) => {}
+                Err(error) if is(&error, &["ResourceNotFoundException"]) => {}
+                Err(error) => return Err(error::of_secret_call(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    async fn tokens(&self, tenant: &Tenant) -> Result<Option<Zeroizing<String>>> {
+        let version = self.read(&self.tokens_name(tenant), Which::Stage(SecretStage::Current)).await?;
+        Ok(version.map(|version| version.document))
+    }
+
+    async fn put_tokens(&self, tenant: &Tenant, document: &str) -> Result<()> {
+        let name = self.tokens_name(tenant);
+        let put = || self.client.put_secret_value().secret_id(&name).secret_string(document).send();
+        match put().await {
+            Ok(_) => return Ok(()),
+            Err(error) if is(&error, &["ResourceNotFoundException"]) => {}
+            Err(error) => return Err(error::of_secret_call(&error)),
+        }
+        let create = self
+            .client
+            .create_secret()
+            .name(&name)
+            .description("OAuth 2 tokens of one tenant, kept by Ownpost")
+            .secret_string(document);
+        match create.send().await {
             Ok(_) => Ok(()),
-            Err(error) if is(&error, &["ResourceNotFoundException"]) => Ok(()),
+            // Somebody else was faster.
+            Err(error) if is(&error, &["ResourceExistsException"]) => {
+                put().await.map(drop).map_err(|error| error::of_secret_call(&error))
+            }
             Err(error) => Err(error::of_secret_call(&error)),
         }
     }

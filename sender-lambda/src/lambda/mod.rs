@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use ownpost_core::functions::sender::{self, Message};
-use ownpost_core::functions::{App, monitor, router};
+use ownpost_core::functions::{App, forget, monitor, router};
 use ownpost_core::wire::sqs::Job;
+use ownpost_domain::tenant::Tenant;
 use serde_json::Value;
 
 mod batch;
@@ -58,9 +59,7 @@ impl Function {
     pub async fn serve(self, app: &App) -> Result<(), Error> {
         match self {
             Self::Settings => {
-                let handle = |event: LambdaEvent<http::HttpEvent>| async move {
-                    Ok::<_, Error>(http::answer(app, event.payload).await)
-                };
+                let handle = |event: LambdaEvent<Value>| settings(app, event.payload);
                 lambda_runtime::run(service_fn(handle)).await
             }
             Self::Router => {
@@ -77,6 +76,27 @@ impl Function {
             }
         }
     }
+}
+
+/// A call of the HTTP API, or an operator's direct invocation `{"forgetTenant": "acme"}`, which no API call can make: API
+/// Gateway writes the members of its events itself.
+async fn settings(app: &App, event: Value) -> Result<Value, Diagnostic> {
+    if let Some(name) = event.get("forgetTenant") {
+        let Some(Ok(tenant)) = name.as_str().map(Tenant::new) else {
+            return Err(batch::unusable("forgetTenant: the name of a tenant"));
+        };
+        return match forget::begin(app, &tenant).await {
+            Ok(()) => Ok(serde_json::json!({"forgetting": tenant})),
+            Err(error) => Err(Diagnostic {
+                error_type: "store.unavailable".to_owned(),
+                error_message: error.to_string(),
+            }),
+        };
+    }
+    let request = serde_json::from_value(event).map_err(|_| {
+        batch::unusable("a request of API Gateway (payload format 2.0), or {\"forgetTenant\": name}")
+    })?;
+    Ok(serde_json::json!(http::answer(app, request).await))
 }
 
 /// Accepts one event, or a batch of them. A refused event of a batch fails by itself; a single one fails the invocation,
@@ -96,9 +116,9 @@ async fn route(app: &App, event: Value) -> Result<Value, Diagnostic> {
         }
     };
     match router::accept(app, document.to_string().as_bytes(), None).await {
-        Ok(accepted) => {
-            Ok(serde_json::json!({"deliveries": accepted.deliveries, "repeated": accepted.repeated}))
-        }
+        Ok(accepted) => Ok(serde_json::json!({
+            "deliveries": accepted.deliveries, "repeated": accepted.repeated, "refused": accepted.refused,
+        })),
         Err(refused) => {
             tracing::warn!(code = refused.code, "event refused");
             Err(Diagnostic { error_type: refused.code.to_owned(), error_message: refused.message })

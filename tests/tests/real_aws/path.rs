@@ -297,11 +297,15 @@ async fn one_bad_record(cloud: &Cloud) {
         ticket: None,
         hold_until: now + Duration::from_hours(2),
         waits_for: None,
+        closed: None,
         not_after: None,
         attempts: Vec::new(),
     };
     let effects = super::effects::effects(&cloud.emulator, &cloud.outputs);
-    assert_eq!(effects.ledger.put_event(&tenant, "evt-batch", document.as_bytes()).await, Ok(true));
+    assert_eq!(
+        effects.ledger.put_event(&tenant, "evt-batch", document.as_bytes(), jiff::Timestamp::MAX).await,
+        Ok(true)
+    );
     assert_eq!(effects.ledger.insert(&row).await, Ok(true));
     let record = |id: &str, body: &str| {
         json!({
@@ -312,8 +316,13 @@ async fn one_bad_record(cloud: &Cloud) {
             "attributes": {"ApproximateReceiveCount": "1"},
         })
     };
-    let good =
-        Job::Mail(MailJob { tenant: tenant.clone(), delivery: row.id.clone(), decided: false }).encode();
+    let good = Job::Mail(MailJob {
+        tenant: tenant.clone(),
+        delivery: row.id.clone(),
+        decided: false,
+        announce: false,
+    })
+    .encode();
     let batch = json!({"Records": [record("bad", "not a job"), record("good", &good)]});
     let answer = cloud.invoke("SenderFunctionName", &batch);
     assert_eq!(answer["batchItemFailures"], json!([{"itemIdentifier": "bad"}]), "{}", cloud.story());

@@ -74,7 +74,10 @@ pub async fn handle(
         ("POST", ["smtp", "test"]) => connectivity_test::test(&call, progress).await,
         ("POST", ["smtp", "rollback"]) => activation::roll_back(&call, progress).await,
         ("GET", ["deliveries"]) => deliveries::list(&call, &request.query).await,
+        ("DELETE", ["deliveries"]) => deliveries::erase(&call, &request.query).await,
+        ("POST", ["deliveries", "resend"]) => deliveries::resend_many(&call).await,
         ("GET", ["deliveries", id]) => deliveries::show(&call, id).await,
+        ("POST", ["deliveries", id, "cancel"]) => deliveries::cancel(&call, id).await,
         ("POST", ["deliveries", id, "resend"]) => deliveries::resend(&call, id).await,
         ("POST", ["held", "release"]) => deliveries::release_held(&call).await,
         (

@@ -19,14 +19,17 @@ mod active_settings;
 mod alert;
 pub mod api;
 mod certificate;
+pub mod forget;
 mod history;
 pub mod monitor;
 pub(crate) mod relay_health;
+mod resend;
 pub mod router;
 pub mod sender;
 mod shared_state;
 mod task_queue;
 mod tasks;
+mod tokens;
 
 /// A clock: gives the current time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -57,7 +60,8 @@ impl App {
     /// # Errors
     /// A file that the configuration names cannot be read (CA file, templates).
     pub fn new(config: Config, effects: Effects) -> Result<Self, ConfigError> {
-        let network = Arc::new(config.network()?);
+        let store = tokens::shared(&effects, Arc::new(Timestamp::now), &process_name());
+        let network = Arc::new(config.network()?.with_token_store(store));
         let relays = Arc::new(Smtp { pool: Pool::new(network.clone()), network });
         Self::with_relays(config, effects, relays)
     }

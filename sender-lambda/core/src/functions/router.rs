@@ -1,16 +1,24 @@
 //! Function `router`: accepts events, records a row for each recipient and fans out.
 
+use std::time::Duration;
+
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
-use ownpost_domain::event::{Event, Recipient};
+use ownpost_domain::delivery::{Closed, Delivery, DeliveryId, Status};
+use ownpost_domain::event::{Event, Person, Recipient};
 use ownpost_domain::tenant::Tenant;
+use serde::Serialize;
 
 use super::{App, later};
+use crate::config::Config;
 use crate::effects::{EffectError, QueueMessage};
 use crate::mail::ids;
 use crate::wire::event::{self, EventCode, EventError, QUEUE_LIMIT};
 use crate::wire::sqs::{Job, MailJob};
+use crate::wire::stored_event::{self, StoredEvent};
 
+/// How long an event's document is kept from the beginning: a week after its mails are final, if that is within a day. What
+/// waits longer keeps it longer.
+pub(super) const KEEP_FROM_START: Duration = Config::KEEP_DOCUMENT.saturating_add(Duration::from_hours(24));
 /// How many rows are written at a time: an event of 1000 recipients takes seconds, not minutes.
 const AT_A_TIME: usize = 16;
 /// The beginning of the types of Ownpost's own events; an event source cannot use it.
@@ -23,6 +31,21 @@ pub struct Accepted {
     pub deliveries: Vec<DeliveryId>,
     /// Whether the event had been accepted before.
     pub repeated: bool,
+    /// The recipients whose address cannot be used. Their rows are among the others, as failed ones.
+    pub refused: Vec<RefusedRecipient>,
+}
+
+/// A recipient whose address cannot be used, in the answer to a direct call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefusedRecipient {
+    /// The place in the event's list.
+    pub index: usize,
+    /// The id of its failed row.
+    pub delivery: DeliveryId,
+    /// The stable code.
+    pub code: &'static str,
+    /// For the developer of the event source.
+    pub detail: String,
 }
 
 /// An event that was not accepted, and why.
@@ -95,36 +118,32 @@ pub async fn accept_up_to(
 /// can be repeated without effect, and the message last.
 pub(super) async fn record(app: &App, event: &Event, document: &[u8]) -> Result<Accepted, Refused> {
     let effects = &app.effects;
-    let repeated = !effects.ledger.put_event(&event.tenant, &event.id, document).await?;
+    let keep_until = later((app.now)(), KEEP_FROM_START);
+    let repeated = !effects.ledger.put_event(&event.tenant, &event.id, document, keep_until).await?;
     if repeated {
         let first = effects.ledger.get_event(&event.tenant, &event.id).await?;
         let first =
             first.ok_or_else(|| Refused::new(EventCode::Unavailable, "the event is being written"))?;
         // Compared by meaning, not by bytes: a source may write its JSON differently when it repeats.
-        if event::parse(&first, usize::MAX).as_ref() != Ok(event) {
+        if !is_same(&stored_event::read(&first)?, event) {
             let message = "id: this id was used for another event; nothing of this one was kept";
             return Err(Refused::new(EventCode::IdReused, message));
         }
     }
-    let mut rows: Vec<Delivery> = Vec::with_capacity(event.recipients.len());
-    for recipient in &event.recipients {
-        let row = new_row(app, event, recipient);
-        if rows.iter().all(|other| other.id != row.id) {
-            rows.push(row);
-        }
-    }
+    let (rows, refused) = rows_of(app, event);
     let deliveries: Vec<DeliveryId> = rows.iter().map(|row| row.id.clone()).collect();
     let waiting: Vec<Option<QueueMessage>> = stream::iter(rows)
         .map(|row| async move {
             // A row that is there already and still `queued` may have lost its message to a crash. Two messages
             // for one row are harmless: the sender's conditional write lets one of them through.
-            let queued = effects.ledger.insert(&row).await?
-                || effects
-                    .ledger
-                    .get(&row.tenant, &row.id)
-                    .await?
-                    .is_some_and(|row| row.value.status == Status::Queued);
-            Ok::<_, EffectError>(queued.then(|| message(&row)))
+            let stored = if effects.ledger.insert(&row).await? {
+                Some(row)
+            } else {
+                effects.ledger.get(&row.tenant, &row.id).await?.map(|stored| stored.value)
+            };
+            let Some(stored) = stored else { return Ok(None) };
+            let announced = (stored.closed == Some(Closed::Unusable)).then(|| announcement(&stored));
+            Ok::<_, EffectError>(announced.or((stored.status == Status::Queued).then(|| message(&stored))))
         })
         .buffered(AT_A_TIME)
         .try_collect()
@@ -137,7 +156,59 @@ pub(super) async fn record(app: &App, event: &Event, document: &[u8]) -> Result<
             format!("{} of {} mails are not on the queue yet: {first}", failed.len(), messages.len());
         return Err(Refused::new(EventCode::Unavailable, message));
     }
-    Ok(Accepted { deliveries, repeated })
+    Ok(Accepted { deliveries, repeated, refused })
+}
+
+/// A row for each recipient, in their order, those with an unusable address last; an address named twice gets one.
+fn rows_of(app: &App, event: &Event) -> (Vec<Delivery>, Vec<RefusedRecipient>) {
+    let mut rows: Vec<Delivery> = Vec::with_capacity(event.recipients.len());
+    let mut refused = Vec::new();
+    for recipient in &event.recipients {
+        let row = new_row(app, event, recipient);
+        if rows.iter().all(|other| other.id != row.id) {
+            rows.push(row);
+        }
+    }
+    for unusable in &event.unusable {
+        let person = Person { address: unusable.address.clone(), name: None };
+        let row = Delivery {
+            status: Status::Failed,
+            reason: format!("The recipient's address cannot be used: {}.", unusable.problem),
+            closed: Some(Closed::Unusable),
+            ..new_row(app, event, &Recipient { person, locale: None })
+        };
+        refused.push(RefusedRecipient {
+            index: unusable.index,
+            delivery: row.id.clone(),
+            code: EventCode::AddressInvalid.code(),
+            detail: format!("recipients[{}].address: {}", unusable.index, unusable.problem),
+        });
+        if rows.iter().all(|other| other.id != row.id) {
+            rows.push(row);
+        }
+    }
+    (rows, refused)
+}
+
+/// Whether a stored event is this one, but for the recipients whose data was erased meanwhile.
+fn is_same(stored: &StoredEvent, event: &Event) -> bool {
+    let Some(first) = &stored.event else { return true };
+    let id = |recipient: &Recipient| DeliveryId::derive(&event.tenant, &event.id, &recipient.person.address);
+    let mut event = event.clone();
+    event.recipients.retain(|recipient| !stored.erased.contains(&id(recipient)));
+    if !stored.erased.is_empty() {
+        // Their places in the list are others now.
+        event.unusable.clone_from(&first.unusable);
+    }
+    event == *first
+}
+
+/// The message that makes a sender emit `Delivery Failed` for a row that this function has failed.
+fn announcement(row: &Delivery) -> QueueMessage {
+    let job =
+        MailJob { tenant: row.tenant.clone(), delivery: row.id.clone(), decided: false, announce: true };
+    let body = Job::Mail(job).encode();
+    QueueMessage { group: row.tenant.clone(), body, delay: Duration::ZERO }
 }
 
 /// The message that brings this row to a sender.
@@ -147,8 +218,8 @@ pub(super) fn message(row: &Delivery) -> QueueMessage {
 
 /// The message that brings the row with this id to a sender; `decided` when a person has released it.
 pub(super) fn message_for(tenant: &Tenant, id: &DeliveryId, decided: bool) -> QueueMessage {
-    let job = Job::Mail(MailJob { tenant: tenant.clone(), delivery: id.clone(), decided });
-    QueueMessage { group: tenant.clone(), body: job.encode(), delay: std::time::Duration::ZERO }
+    let job = Job::Mail(MailJob { tenant: tenant.clone(), delivery: id.clone(), decided, announce: false });
+    QueueMessage { group: tenant.clone(), body: job.encode(), delay: Duration::ZERO }
 }
 
 /// The row of a mail that has not been tried yet.
@@ -174,7 +245,8 @@ pub fn new_row(app: &App, event: &Event, recipient: &Recipient) -> Delivery {
         retry_until: later(now, app.config.retry_for()),
         hold_until: later(now, app.config.hold_for()),
         waits_for: None,
-        not_after: None,
+        closed: None,
+        not_after: event.not_after,
         attempts: Vec::new(),
     }
 }
@@ -227,6 +299,32 @@ mod tests {
         let other = event("e1", &["eve@example.org"]);
         assert_eq!(accept(&world.app, other.as_bytes(), None).await.unwrap_err().code, "event.id_reused");
         assert_eq!(world.memory.rows().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_malformed_recipient_fails_alone() {
+        let world = World::new();
+        let event = event("e1", &["ann@example.org", "jan@example.org ", "x\r\nBcc: y", "ben@example.org"]);
+        for repeated in [false, true] {
+            let accepted = accept(&world.app, event.as_bytes(), None).await.unwrap();
+            let refused: Vec<_> =
+                accepted.refused.iter().map(|refused| (refused.index, refused.code)).collect();
+            assert_eq!(refused, [(1, "event.address_invalid"), (2, "event.address_invalid")]);
+            assert_eq!((accepted.deliveries.len(), accepted.repeated), (4, repeated));
+            while world.work().await > 0 {}
+        }
+        let rows = world.memory.rows();
+        let of = |status| rows.iter().filter(|row| row.status == status).count();
+        assert_eq!((of(Status::Sent), of(Status::Failed)), (2, 2));
+        let failed = rows.iter().find(|row| row.recipient == "jan@example.org ").unwrap();
+        assert!(failed.reason.contains("cannot be used"), "{}", failed.reason);
+        assert!(rows.iter().all(|row| !row.recipient.contains('\n')));
+        let emitted = world.memory.take_emitted();
+        assert!(emitted.iter().all(|event| event.detail_type == "Delivery Failed") && emitted.len() >= 2);
+        let none = crate::testing::world::event("e2", &["jan@example.org ", "x"]);
+        let refused = accept(&world.app, none.as_bytes(), None).await.unwrap_err();
+        assert_eq!(refused.code, "event.address_invalid");
+        assert_eq!(world.memory.rows().len(), 4, "nothing of it is kept");
     }
 
     #[tokio::test]

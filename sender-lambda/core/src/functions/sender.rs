@@ -28,8 +28,8 @@ use super::relay_health::Admitted;
 use super::shared_state::{self, Change};
 use super::{App, active_settings, emit, later, random_unit, relay_health, tasks};
 use crate::effects::{Emitted, Record, Result};
-use crate::wire::event;
 use crate::wire::sqs::{Job, MailJob, TaskJob};
+use crate::wire::stored_event::{self, StoredEvent};
 
 mod group;
 mod in_flight;
@@ -300,6 +300,10 @@ async fn load_row(app: &App, job: &MailJob) -> std::result::Result<(Delivery, u6
     };
     let (row, version) = (stored.value, stored.version);
     match row.status {
+        Status::Failed if job.announce => {
+            settle::announce(app, &row).await;
+            Err(Disposition::Delete)
+        }
         Status::Sent | Status::Failed | Status::Unknown => Err(Disposition::Delete),
         Status::Sending => Err(interrupted(app, row, version, now).await),
         Status::Deferred if row.next_attempt_at.is_some_and(|at| at > now) => {
@@ -349,8 +353,11 @@ async fn load_event(app: &App, tenant: &Tenant, id: &str) -> Result<std::result:
     let Some(document) = app.effects.ledger.get_event(tenant, id).await? else {
         return Ok(Err("Its event is no longer stored.".to_owned()));
     };
-    let parsed = event::parse(&document, event::SEND_LIMIT);
-    Ok(parsed.map(Arc::new).map_err(|error| format!("Its event cannot be used: {error}")))
+    Ok(match stored_event::read(&document) {
+        Ok(StoredEvent { event: Some(event), .. }) => Ok(Arc::new(event)),
+        Ok(StoredEvent { event: None, .. }) => Err("Its event is erased.".to_owned()),
+        Err(error) => Err(format!("Its event cannot be used: {error}")),
+    })
 }
 
 /// Settings and health of the tenants in the batch. A tenant that cannot be read now is left out: its mail

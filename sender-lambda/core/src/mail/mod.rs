@@ -3,12 +3,14 @@
 mod blocks;
 pub mod build;
 pub mod catalogue;
+pub mod check;
 mod compose;
 mod dates;
 mod header_text;
 mod html;
 pub mod ids;
 mod links;
+pub mod preview;
 pub mod templates;
 pub mod test_message;
 mod typography;

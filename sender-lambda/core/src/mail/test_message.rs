@@ -52,6 +52,8 @@ pub fn build(run: &TestRun<'_>, templates: &Templates) -> Option<TestMail> {
         category: Category::Notification,
         kind: "ownpost.test".to_owned(),
         recipients: vec![recipient.clone()],
+        unusable: Vec::new(),
+        not_after: None,
         reply_to: None,
         thread: None,
         data: data.as_object().cloned().unwrap_or_default(),

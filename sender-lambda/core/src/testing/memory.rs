@@ -38,6 +38,7 @@ struct State {
     calls: HashMap<&'static str, u64>,
     platform: Option<StoredVersion>,
     secrets: HashMap<Tenant, Versions>,
+    tokens: HashMap<Tenant, Zeroizing<String>>,
     events: HashMap<(Tenant, String), Vec<u8>>,
     rows: HashMap<(Tenant, DeliveryId), Versioned<Delivery>>,
     states: HashMap<(Tenant, String), (Versioned<Value>, Option<Timestamp>)>,
@@ -115,6 +116,11 @@ impl Memory {
     /// Takes the platform's own document away.
     pub fn remove_platform(&self) {
         self.lock().platform = None;
+    }
+
+    /// Loses an event's document, as the end of its time does.
+    pub fn lose_event(&self, tenant: &Tenant, event: &str) {
+        self.lock().events.remove(&(tenant.clone(), event.to_owned()));
     }
 
     /// How often an operation (`secrets.get`, …) was called.
@@ -253,7 +259,18 @@ impl Secrets for Memory {
     }
 
     async fn forget(&self, tenant: &Tenant) -> Result<()> {
-        self.enter("secrets.forget")?.secrets.remove(tenant);
+        let mut state = self.enter("secrets.forget")?;
+        state.secrets.remove(tenant);
+        state.tokens.remove(tenant);
+        Ok(())
+    }
+
+    async fn tokens(&self, tenant: &Tenant) -> Result<Option<Zeroizing<String>>> {
+        Ok(self.enter("secrets.tokens")?.tokens.get(tenant).cloned())
+    }
+
+    async fn put_tokens(&self, tenant: &Tenant, document: &str) -> Result<()> {
+        self.enter("secrets.put_tokens")?.tokens.insert(tenant.clone(), Zeroizing::new(document.to_owned()));
         Ok(())
     }
 
@@ -264,7 +281,13 @@ impl Secrets for Memory {
 
 #[async_trait]
 impl Ledger for Memory {
-    async fn put_event(&self, tenant: &Tenant, event: &str, document: &[u8]) -> Result<bool> {
+    async fn put_event(
+        &self,
+        tenant: &Tenant,
+        event: &str,
+        document: &[u8],
+        _keep_until: Timestamp,
+    ) -> Result<bool> {
         let mut state = self.enter("ledger.put_event")?;
         let key = (tenant.clone(), event.to_owned());
         let new = !state.events.contains_key(&key);
@@ -274,6 +297,18 @@ impl Ledger for Memory {
 
     async fn get_event(&self, tenant: &Tenant, event: &str) -> Result<Option<Vec<u8>>> {
         Ok(self.enter("ledger.get_event")?.events.get(&(tenant.clone(), event.to_owned())).cloned())
+    }
+
+    async fn keep_event(&self, _tenant: &Tenant, _event: &str, _until: Timestamp) -> Result<()> {
+        self.enter("ledger.keep_event").map(drop)
+    }
+
+    async fn replace_event(&self, tenant: &Tenant, event: &str, before: &[u8], after: &[u8]) -> Result<bool> {
+        let mut state = self.enter("ledger.replace_event")?;
+        let stored = state.events.get_mut(&(tenant.clone(), event.to_owned()));
+        let Some(stored) = stored.filter(|stored| *stored == before) else { return Ok(false) };
+        *stored = after.to_vec();
+        Ok(true)
     }
 
     async fn insert(&self, row: &Delivery) -> Result<bool> {
@@ -409,6 +444,15 @@ impl Ledger for Memory {
         let known = state.watched.entry(tenant.clone()).or_insert(at);
         *known = at.min(*known);
         Ok(())
+    }
+
+    async fn forget_some(&self, tenant: &Tenant) -> Result<bool> {
+        let mut state = self.enter("ledger.forget_some")?;
+        state.events.retain(|(owner, _), _| owner != tenant);
+        state.rows.retain(|(owner, _), _| owner != tenant);
+        state.states.retain(|(owner, _), _| owner != tenant);
+        state.watched.remove(tenant);
+        Ok(false)
     }
 }
 

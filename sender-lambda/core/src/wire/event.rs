@@ -7,10 +7,11 @@ use std::str::FromStr as _;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use jiff::Timestamp;
 use lettre::message::header::ContentType;
 use ownpost_domain::brand::{self, Brand};
 use ownpost_domain::category::Category;
-use ownpost_domain::event::{Attachment, Content, Event, Person, Recipient};
+use ownpost_domain::event::{Attachment, Content, Event, Person, Recipient, UnusableRecipient};
 use ownpost_domain::tenant::Tenant;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -46,6 +47,9 @@ pub struct EventDocument {
     /// One mail for each.
     #[schemars(length(min = 1, max = 1000))]
     pub recipients: Vec<RecipientDocument>,
+    /// A time (RFC 3339): what has not left by then is `failed`, too late.
+    #[schemars(with = "Option<String>")]
+    pub not_after: Option<String>,
     /// The mailbox that recipients answer to.
     pub reply_to: Option<PersonDocument>,
     /// Mails of the same thread are chained by References.
@@ -156,7 +160,8 @@ event_codes! {
     TypeInvalid = "event.type_invalid" "`type` is not 1 to 64 of `A-Z a-z 0-9 . _ -` that begin with a letter or digit, or it begins with `ownpost.`, which is reserved.",
     RecipientsEmpty = "event.recipients_empty" "No recipient.",
     RecipientsTooMany = "event.recipients_too_many" "More than 1000 recipients; send more events.",
-    AddressInvalid = "event.address_invalid" "No mailbox address, or one of more than 254 octets.",
+    AddressInvalid = "event.address_invalid" "No mailbox address, or one of more than 254 octets. A recipient's is refused alone; only when none can be used, the event is.",
+    TimeInvalid = "event.time_invalid" "`notAfter` is no time such as 2026-12-01T12:00:00Z.",
     ControlCharacter = "event.control_character" "A line break or another control character in a one-line member, or NUL anywhere.",
     LengthInvalid = "event.length_invalid" "A text that is too long, or empty where it must not be.",
     AttachmentsTooMany = "event.attachments_too_many" "More than 50 attachments.",
@@ -259,11 +264,8 @@ fn check(document: EventDocument) -> EventResult<Event> {
         let rule = format!("at most {RECIPIENTS_LIMIT} recipients; send more events");
         return refuse(EventCode::RecipientsTooMany, "recipients", rule);
     }
-    let recipients = recipients
-        .into_iter()
-        .enumerate()
-        .map(|(index, recipient)| check_recipient(recipient, &format!("recipients[{index}]")))
-        .collect::<EventResult<Vec<_>>>()?;
+    let (recipients, unusable) = check_recipients(recipients)?;
+    let not_after = document.not_after.as_deref().map(time).transpose()?;
     let reply_to =
         document.reply_to.map(|person| check_person(&person.address, person.name, "replyTo")).transpose()?;
     let thread = document.thread.map(|text| line(text, "thread", 256)).transpose()?;
@@ -278,6 +280,8 @@ fn check(document: EventDocument) -> EventResult<Event> {
         category,
         kind,
         recipients,
+        unusable,
+        not_after,
         reply_to,
         thread,
         data,
@@ -286,6 +290,37 @@ fn check(document: EventDocument) -> EventResult<Event> {
         unsubscribe: document.unsubscribe.map(check_unsubscribe).transpose()?,
         brand: document.brand.map(check_brand).transpose()?,
     })
+}
+
+/// The recipients, and those whose address cannot be used. One of them must be usable.
+fn check_recipients(
+    recipients: Vec<RecipientDocument>,
+) -> EventResult<(Vec<Recipient>, Vec<UnusableRecipient>)> {
+    let (mut usable, mut unusable) = (Vec::with_capacity(recipients.len()), Vec::new());
+    let mut first = None;
+    for (index, recipient) in recipients.into_iter().enumerate() {
+        let given = recipient.address.clone();
+        let path = format!("recipients[{index}]");
+        match check_recipient(recipient, &path) {
+            Ok(recipient) => usable.push(recipient),
+            Err(error) if error.path == format!("{path}.address") => {
+                let address =
+                    given.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(254).collect();
+                unusable.push(UnusableRecipient { index, address, problem: error.problem.clone() });
+                first.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match first {
+        Some(error) if usable.is_empty() => Err(error),
+        _ => Ok((usable, unusable)),
+    }
+}
+
+fn time(text: &str) -> EventResult<Timestamp> {
+    let rule = "a time such as 2026-12-01T12:00:00Z";
+    text.parse().or_else(|_| refuse(EventCode::TimeInvalid, "notAfter", rule))
 }
 
 fn is_type(text: &str) -> bool {

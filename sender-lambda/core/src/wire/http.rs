@@ -150,7 +150,11 @@ impl Problem {
         of(404, "never_triggered", "no event has led to this mail"),
         of(404, "not_found", "nothing is at this path"),
         of(405, "method.not_allowed", "the path does not take this method"),
-        of(400, "query.invalid", "`status` is no status, or `forget` is not 1"),
+        of(
+            400,
+            "query.invalid",
+            "`status` is no status, or `forget` is not 1, or no `recipient` is named to be erased",
+        ),
         of(400, "cursor.invalid", "the cursor is not one of this list"),
         of(400, "token.email_missing", "the token names no address for the test mail"),
         of(403, "tenant.missing", "the token names no tenant (AWS)"),
@@ -167,8 +171,15 @@ impl Problem {
         of(
             409,
             "delivery.not_resendable",
-            "only mail that is `failed`, `unknown` or `queued` can be sent again",
+            "only mail that is `failed`, `unknown`, `queued`, or an hour late can be sent again",
         ),
+        of(409, "delivery.not_cancellable", "the mail has left, is leaving, or has ended"),
+        of(
+            409,
+            "delivery.document_gone",
+            "the event's document is not kept any more, a week after its last mail",
+        ),
+        of(400, "request.invalid", "the body of `POST /deliveries/resend` is not what it takes"),
         of(409, "delivery.changed", "the row changed at this moment"),
         of(
             429,

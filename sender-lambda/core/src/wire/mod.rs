@@ -7,5 +7,6 @@ pub mod http;
 mod rules;
 pub mod settings;
 pub mod sqs;
+pub mod stored_event;
 pub mod test_report;
 pub mod validation;

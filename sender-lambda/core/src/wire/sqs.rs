@@ -2,7 +2,9 @@
 //! mail itself is in the ledger, so that a message stays small however large the event is, and a copy of it reveals
 //! nothing of the mail.
 
-use ownpost_domain::delivery::DeliveryId;
+use jiff::Timestamp;
+use ownpost_domain::category::Category;
+use ownpost_domain::delivery::{DeliveryId, Status};
 use ownpost_domain::tenant::Tenant;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,9 @@ pub struct MailJob {
     /// Whether a person has released it: held for settings that were removed, it leaves by the platform's server.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub decided: bool,
+    /// Whether the row was failed by the router, and its event is still to be emitted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub announce: bool,
 }
 
 /// A task for a tenant.
@@ -56,8 +61,41 @@ pub enum Task {
         #[serde(default)]
         decided: bool,
     },
+    /// Sends mails again, newest first, by a person's decision.
+    Resend {
+        /// Where the list goes on; `None` at its beginning.
+        #[serde(default)]
+        after: Option<String>,
+        /// Which mails.
+        choice: Choice,
+    },
+    /// Erases what is kept of a recipient.
+    Erase {
+        /// The address in its canonical form.
+        recipient: String,
+    },
+    /// Deletes everything that the ledger keeps of the tenant.
+    Forget {},
     /// Looks at the tenant's relay: tests it when it is idle or due after a failure, and warns of its certificate.
     LookAtRelay {},
+}
+
+/// Which mails a person sends again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    /// `failed` or `unknown`; with any other status, only mail whose next action is an hour late.
+    pub status: Status,
+    /// Mail of events from this time on.
+    #[schemars(with = "String")]
+    pub since: Timestamp,
+    /// Mail of events before this time; all when absent.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub until: Option<Timestamp>,
+    /// Mail of this category; of all when absent.
+    #[serde(default)]
+    pub category: Option<Category>,
 }
 
 impl Job {
@@ -93,7 +131,7 @@ mod tests {
     fn bodies_are_read_back_and_foreign_ones_refused() {
         let tenant = Tenant::new("acme").unwrap();
         let delivery = DeliveryId::derive(&tenant, "e1", "jan@example.org");
-        let job = Job::Mail(MailJob { tenant: tenant.clone(), delivery, decided: false });
+        let job = Job::Mail(MailJob { tenant: tenant.clone(), delivery, decided: false, announce: false });
         assert_eq!(Job::decode(&job.encode()), Ok(job));
         for task in [
             Task::Release { after: None, left: 7, step: 20, decided: false },

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ownpost_core::config::Config;
-use ownpost_core::functions::App;
+use ownpost_core::functions::{App, forget};
 use ownpost_core::wire::settings::from_document;
+use ownpost_domain::tenant::Tenant;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -43,6 +44,9 @@ async fn serve(config: Config, args: &LocalArgs) -> Result<(), String> {
     if let Some(file) = &args.backup {
         return copy(&data, file);
     }
+    if let Some(tenant) = &args.forget_tenant {
+        return forget(&data, tenant).await;
+    }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await.map_err(|error| {
         if error.kind() == io::ErrorKind::AddrInUse {
             format!(
@@ -61,6 +65,20 @@ async fn serve(config: Config, args: &LocalArgs) -> Result<(), String> {
     // Whatever the end was, and although tasks that go on still hold the store: they get errors from here on.
     let closed = tokio::task::spawn_blocking(move || store.close()).await;
     ended.and(closed.map_err(|error| error.to_string()))
+}
+
+/// Does `--forget-tenant`: the folder is this process's alone.
+async fn forget(data: &Path, tenant: &Tenant) -> Result<(), String> {
+    let store = Store::open(data, Arc::new(Timestamp::now)).map_err(|error| error.to_string())?;
+    let store = Arc::new(store);
+    let forgotten = forget::at_once(&store.effects(), tenant).await;
+    store.close();
+    forgotten.map_err(|error| error.to_string())?;
+    note(&format!(
+        "Nothing of {tenant} is kept in {} any more; caught mail goes with its time.",
+        data.display()
+    ));
+    Ok(())
 }
 
 /// Makes the copy of `--backup`.
@@ -100,7 +118,7 @@ async fn serve_from(
     let worker = tokio::spawn(worker::run(app.clone(), store.clone(), stopped.clone()));
     // These need no end in order: their next run does what is left.
     tokio::spawn(worker::watch(app.clone(), stopped.clone()));
-    tokio::spawn(worker::keep_house(store.clone(), stopped.clone()));
+    tokio::spawn(worker::keep_house(store.clone(), app.config.retain(), stopped.clone()));
     let router = server::router(Server {
         app: app.clone(),
         store: store.clone(),

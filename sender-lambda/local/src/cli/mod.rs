@@ -6,11 +6,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use ownpost_core::config::Config;
+use ownpost_domain::tenant::Tenant;
 use ownpost_i18n::Locale;
 
 mod input;
 mod local;
 mod logs;
+mod mails;
 mod manual;
 pub mod schema;
 mod send;
@@ -61,6 +63,9 @@ enum Command {
     Validate(ValidateArgs),
     /// Send one event through the given settings
     Send(SendArgs),
+    /// Check templates of mails, and look at mails before anybody gets them
+    #[command(subcommand)]
+    Mails(MailsCommand),
     /// Print the JSON Schemas of what Ownpost reads and writes
     Schema(SchemaArgs),
     /// Print the completions for a shell
@@ -84,6 +89,13 @@ struct LocalArgs {
     /// Copy the folder's database into this new file and end; another ownpost may be running in the folder
     #[arg(long, value_name = "FILE", conflicts_with = "port")]
     backup: Option<PathBuf>,
+    /// Delete everything that is kept of this tenant and end; no other ownpost may be running in the folder
+    #[arg(long, value_name = "NAME", value_parser = tenant, conflicts_with_all = ["port", "backup"])]
+    forget_tenant: Option<Tenant>,
+}
+
+fn tenant(name: &str) -> Result<Tenant, String> {
+    Tenant::new(name).map_err(|error| error.to_string())
 }
 
 #[derive(Args)]
@@ -160,6 +172,49 @@ struct SendArgs {
     json: bool,
 }
 
+#[derive(Subcommand)]
+enum MailsCommand {
+    /// Check the templates of a folder: every type in every language, with all data, none and hostile data
+    Check(MailsCheckArgs),
+    /// Write one mail as it would be sent
+    Render(MailsRenderArgs),
+}
+
+#[derive(Args)]
+#[command(after_help = "Exit status: 0 no error, 1 some, 2 the folder cannot be read.")]
+struct MailsCheckArgs {
+    /// The folder, as OWNPOST_TEMPLATES names it
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Templates and brand come from OWNPOST_TEMPLATES and OWNPOST_PRODUCT.
+
+Exit status: 0 written, 1 a template fails, 2 the input cannot be used.
+
+Examples:
+  ownpost mails render comment.created --locale fr
+  ownpost mails render task.due --data data.json --out /tmp/mails")]
+struct MailsRenderArgs {
+    /// The event's type, such as comment.created
+    #[arg(value_name = "TYPE")]
+    kind: String,
+    /// The recipient's language
+    #[arg(long, value_name = "L", default_value = "en")]
+    locale: String,
+    /// An event, or its `data`, as JSON; without it, an example of every member
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// A folder for the mail as .eml, .html and .txt; without it, the message goes to standard output
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
 #[derive(Args)]
 struct SchemaArgs {
     /// One schema alone; all of them when absent
@@ -227,6 +282,8 @@ pub fn main() -> ExitCode {
             Command::Test(args) => test::run(&config, &args).await,
             Command::Send(args) => send::run(config, &args).await,
             Command::Validate(args) => validate::run(&config, &args),
+            Command::Mails(MailsCommand::Check(args)) => mails::run_check(&args),
+            Command::Mails(MailsCommand::Render(args)) => mails::run_render(&config, &args),
             Command::Schema(args) => schema::run(&args),
             Command::Completions(args) => manual::completions(&args),
             Command::Man(args) => manual::man(&args),

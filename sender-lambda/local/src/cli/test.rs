@@ -17,6 +17,7 @@ use ownpost_domain::report::{CertificateFacts, DnsFinding, StageDetail, StageRes
 use ownpost_domain::settings::{Auth, Security, Settings};
 use ownpost_smtp::ProbeOptions;
 use ownpost_smtp::probe::probe;
+use ownpost_smtp::token_store::TokenOwner;
 use zeroize::Zeroizing;
 
 use super::terminal::{BAD, BOLD, DIM, GOOD, Styled, WARN, clean, complain, note, pretty, say};
@@ -68,8 +69,14 @@ pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
         unique: random_bits(),
     };
     let test_mail = test_message::build(&run, &templates);
-    let options =
-        ProbeOptions { recipient, test_mail, deadline: DEADLINE, look_for_fix: true, before_dial: None };
+    let options = ProbeOptions {
+        recipient,
+        test_mail,
+        deadline: DEADLINE,
+        look_for_fix: true,
+        owner: TokenOwner::default(),
+        before_dial: None,
+    };
     let report = if args.output.json {
         let found = probe(&network, &settings, &options, &mut |_| {}).await;
         let report = explain(found, &settings, recipient, locale);

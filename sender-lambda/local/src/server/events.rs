@@ -107,7 +107,12 @@ impl<'de> Visitor<'de> for Elements<'_, 'de> {
 fn answer(accepted: &[Accepted], refused: &[Value]) -> Response {
     let accepted: Vec<_> = accepted
         .iter()
-        .map(|event| json!({"deliveries": event.deliveries, "repeated": event.repeated}))
+        .map(|event| match &event.refused[..] {
+            [] => json!({"deliveries": event.deliveries, "repeated": event.repeated}),
+            refused => {
+                json!({"deliveries": event.deliveries, "repeated": event.repeated, "refused": refused})
+            }
+        })
         .collect();
     let body = json!({"accepted": accepted, "refused": refused});
     (StatusCode::ACCEPTED, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()

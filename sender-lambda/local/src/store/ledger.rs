@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use ownpost_core::config::Config;
 use ownpost_core::effects::{Due, DueKind, Filter, Ledger, Order, Page, Result, Versioned};
 use ownpost_domain::category::Category;
 use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
@@ -12,7 +13,7 @@ use ownpost_domain::tenant::Tenant;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension as _, params, params_from_iter};
 
-use super::{Store, micros, permanent};
+use super::{Store, duration_micros, micros, permanent};
 
 fn status_name(status: Status) -> &'static str {
     match status {
@@ -70,6 +71,7 @@ impl Listed {
             ticket: None,
             hold_until: queued_at,
             waits_for: None,
+            closed: None,
             not_after: None,
             attempts: Vec::new(),
         }
@@ -89,12 +91,22 @@ fn decode_cursor(cursor: &str) -> Option<(i64, i64)> {
 
 #[async_trait]
 impl Ledger for Store {
-    async fn put_event(&self, tenant: &Tenant, event: &str, document: &[u8]) -> Result<bool> {
+    async fn put_event(
+        &self,
+        tenant: &Tenant,
+        event: &str,
+        document: &[u8],
+        _keep_until: Timestamp,
+    ) -> Result<bool> {
         let (tenant, event, document) = (tenant.to_string(), event.to_owned(), document.to_vec());
+        // The rows themselves say when the last of them was final; until then nobody looks.
+        let look_at = micros(self.now()).saturating_add(duration_micros(Config::KEEP_DOCUMENT));
         self.write(move |connection| {
             connection
-                .prepare_cached("INSERT OR IGNORE INTO event (tenant, id, document) VALUES (?1, ?2, ?3)")?
-                .execute(params![tenant, event, document])
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO event (tenant, id, document, look_at) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![tenant, event, document, look_at])
                 .map(|written| written == 1)
         })
         .await
@@ -107,6 +119,24 @@ impl Ledger for Store {
                 .prepare_cached("SELECT document FROM event WHERE tenant = ?1 AND id = ?2")?
                 .query_row(params![tenant, event], |row| row.get(0))
                 .optional()
+        })
+        .await
+    }
+
+    async fn keep_event(&self, _: &Tenant, _: &str, _: Timestamp) -> Result<()> {
+        Ok(())
+    }
+
+    async fn replace_event(&self, tenant: &Tenant, event: &str, before: &[u8], after: &[u8]) -> Result<bool> {
+        let (tenant, event) = (tenant.to_string(), event.to_owned());
+        let (before, after) = (before.to_vec(), after.to_vec());
+        self.write(move |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE event SET document = ?4 WHERE tenant = ?1 AND id = ?2 AND document = ?3",
+                )?
+                .execute(params![tenant, event, before, after])
+                .map(|written| written == 1)
         })
         .await
     }
@@ -162,14 +192,15 @@ impl Ledger for Store {
                 row.tenant.as_str(),
                 row.id.as_str(),
                 version,
-                due::at(&row).map(micros)
+                due::at(&row).map(micros),
+                row.recipient
             ];
-            // A column that is named is written into each index that has it, changed or not; `queued_at` is in most of
-            // them, and rarely changes.
+            // A column that is named is written into each index that has it, changed or not; these two are in most
+            // of them, and rarely change.
             let written = connection
                 .prepare_cached(
                     "UPDATE delivery SET status = ?1, version = version + 1, document = ?3, due = ?7
-                     WHERE tenant = ?4 AND id = ?5 AND version = ?6 AND queued_at = ?2",
+                     WHERE tenant = ?4 AND id = ?5 AND version = ?6 AND queued_at = ?2 AND recipient = ?8",
                 )?
                 .execute(values)?;
             if written == 1 {
@@ -177,7 +208,8 @@ impl Ledger for Store {
             }
             connection
                 .prepare_cached(
-                    "UPDATE delivery SET status = ?1, queued_at = ?2, version = version + 1, document = ?3, due = ?7
+                    "UPDATE delivery SET status = ?1, queued_at = ?2, version = version + 1, document = ?3, due = ?7,
+                         recipient = ?8
                      WHERE tenant = ?4 AND id = ?5 AND version = ?6",
                 )?
                 .execute(values)
@@ -384,6 +416,27 @@ impl Ledger for Store {
                 )?
                 .execute(params![tenant, at])
                 .map(drop)
+        })
+        .await
+    }
+
+    async fn forget_some(&self, tenant: &Tenant) -> Result<bool> {
+        let tenant = tenant.to_string();
+        self.write(move |connection| {
+            for (table, column) in [
+                ("delivery", "tenant"),
+                ("event", "tenant"),
+                ("state", "tenant"),
+                ("watch", "tenant"),
+                ("message", "grp"),
+            ] {
+                connection.execute(&format!("DELETE FROM {table} WHERE {column} = ?1"), params![tenant])?;
+            }
+            connection.execute(
+                "DELETE FROM emitted WHERE json_extract(detail, '$.tenant') = ?1",
+                params![tenant],
+            )?;
+            Ok(false)
         })
         .await
     }

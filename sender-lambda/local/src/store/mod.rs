@@ -7,6 +7,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use connection_thread::ConnectionThread;
 use jiff::Timestamp;
@@ -267,6 +268,10 @@ fn effect_error(error: &rusqlite::Error) -> EffectError {
         }
         _ => permanent(error.to_string()),
     }
+}
+
+fn duration_micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / 2)
 }
 
 /// A time as the store keeps it: microseconds since the epoch.

@@ -8,7 +8,7 @@ use ownpost_core::effects::{Queue, QueueMessage, Result};
 use ownpost_domain::tenant::Tenant;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{Store, micros, permanent, transient};
+use super::{Store, duration_micros, micros, permanent, transient};
 
 /// The longest delay of a message: SQS's limit of `DelaySeconds`.
 const LONGEST_DELAY: Duration = Duration::from_mins(15);
@@ -41,10 +41,6 @@ impl From<Received> for Record {
             body: message.body,
         }
     }
-}
-
-fn duration_micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / 2)
 }
 
 /// The groups that have a visible message, each found by one step in the index.

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use ownpost_core::config::Config;
 use ownpost_core::effects::Result;
 use rusqlite::{Connection, params};
 
 use super::queue::LONGEST_HIDING;
-use super::{Store, micros};
+use super::{Store, duration_micros, micros};
 
-/// How long rows that are final, their events, and caught mail are kept.
-const KEPT: Duration = Duration::from_hours(90 * 24);
 /// How long an expired state is kept, so that its number goes on for callers that still have it.
 const EXPIRED_KEPT: Duration = Duration::from_hours(24);
 /// Caught mails that are kept.
@@ -21,10 +21,6 @@ const AT_A_TIME: i64 = 1000;
 struct Progress {
     last: i64,
     more: bool,
-}
-
-fn duration_micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Deletes the old rows among the next ones in the order of their arrival, and each event with its last row.
@@ -55,25 +51,58 @@ fn prune_rows(connection: &Connection, after: i64, before: i64) -> rusqlite::Res
     Ok(progress)
 }
 
+/// Deletes the documents whose mails have all been final for a week, among those that are to be looked at. `true` when
+/// there are more.
+fn prune_documents(connection: &Connection, now: i64) -> rusqlite::Result<bool> {
+    let week = duration_micros(Config::KEEP_DOCUMENT);
+    let day = duration_micros(Duration::from_hours(24));
+    let found = connection
+        .prepare_cached("SELECT rowid, tenant, id FROM event WHERE look_at <= ?1 ORDER BY look_at LIMIT ?2")?
+        .query_map(params![now, AT_A_TIME], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<Vec<(i64, String, String)>>>()?;
+    for (rowid, tenant, event) in &found {
+        let rows = connection
+            .prepare_cached(
+                "SELECT due IS NOT NULL, json_extract(document, '$.updatedAt') FROM delivery
+                 WHERE tenant = ?1 AND event = ?2",
+            )?
+            .query_map(params![tenant, event], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<Vec<(bool, Option<String>)>>>()?;
+        let ended =
+            |text: Option<String>| text.and_then(|text| text.parse::<Timestamp>().ok()).map_or(0, micros);
+        let open = rows.iter().any(|(open, _)| *open);
+        let until = rows.into_iter().map(|(_, at)| ended(at) + week).max().unwrap_or(0);
+        if !open && until <= now {
+            connection.prepare_cached("DELETE FROM event WHERE rowid = ?1")?.execute(params![rowid])?;
+        } else {
+            connection
+                .prepare_cached("UPDATE event SET look_at = ?2 WHERE rowid = ?1")?
+                .execute(params![rowid, if open { now + day } else { until }])?;
+        }
+    }
+    Ok(i64::try_from(found.len()).unwrap_or(i64::MAX) == AT_A_TIME)
+}
+
 impl Store {
-    /// Deletes final rows, their events and caught mail that are 90 days old, caught mail beyond the newest 100 000,
-    /// and states that have expired a day ago.
+    /// Deletes final rows and caught mail that are as old as `kept`, documents whose mails have all been final for a week,
+    /// caught mail beyond the newest 100 000, and states that have expired a day ago.
     ///
     /// A clock that is wrong by months must not empty the ledger, so the age counts from the newest row or mail.
-    pub async fn prune(&self) -> Result<()> {
+    pub async fn prune(&self, kept: Duration) -> Result<()> {
         let now = micros(self.now());
         let newest = |table, column| {
             let sql =
                 format!("SELECT coalesce((SELECT {column} FROM {table} ORDER BY seq DESC LIMIT 1), ?1)");
             self.read(move |connection| connection.query_row(&sql, params![now], |row| row.get::<_, i64>(0)))
         };
-        let rows_before = newest("delivery", "queued_at").await?.min(now) - duration_micros(KEPT);
-        let mails_before = newest("mail", "at").await?.min(now) - duration_micros(KEPT);
+        let rows_before = newest("delivery", "queued_at").await?.min(now) - duration_micros(kept);
+        let mails_before = newest("mail", "at").await?.min(now) - duration_micros(kept);
         let mut progress = Progress { last: 0, more: true };
         while progress.more {
             let after = progress.last;
             progress = self.write(move |connection| prune_rows(connection, after, rows_before)).await?;
         }
+        while self.write(move |connection| prune_documents(connection, now)).await? {}
         self.write(move |connection| {
             connection
                 .prepare_cached("DELETE FROM mail WHERE seq <= (SELECT max(seq) FROM mail) - ?1")?

@@ -9,9 +9,11 @@ CREATE TABLE secret_label (
 ) WITHOUT ROWID;
 
 CREATE TABLE event (
-    tenant TEXT NOT NULL, id TEXT NOT NULL, document BLOB NOT NULL,
+    tenant TEXT NOT NULL, id TEXT NOT NULL, document BLOB NOT NULL, look_at INTEGER NOT NULL,
     PRIMARY KEY (tenant, id)
 );
+-- When a document may be deleted, unless a row of it needs it.
+CREATE INDEX event_by_time ON event (look_at);
 
 -- `document` is the row as JSON; the columns beside it are for comparisons and look-ups.
 CREATE TABLE delivery (

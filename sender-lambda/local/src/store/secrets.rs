@@ -6,6 +6,7 @@ use ownpost_core::effects::{Result, SecretStage, Secrets, StoredVersion};
 use ownpost_domain::delivery::Revision;
 use ownpost_domain::tenant::Tenant;
 use rusqlite::{Connection, OptionalExtension as _, params};
+use zeroize::Zeroizing;
 
 use super::{Store, micros, permanent};
 
@@ -14,6 +15,14 @@ const UNLABELLED_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// The document in place of one that does not open: no settings have this form.
 const UNREADABLE: &str = "";
+
+/// The one version of the tokens beside a tenant's settings.
+const TOKENS: &str = "tokens";
+
+/// The owner of those tokens; no tenant's name has a slash.
+fn beside(tenant: &Tenant) -> String {
+    format!("{tenant}/{TOKENS}")
+}
 
 struct SealedVersion {
     revision: String,
@@ -178,14 +187,39 @@ impl Secrets for Store {
     }
 
     async fn forget(&self, tenant: &Tenant) -> Result<()> {
-        let tenant = tenant.to_string();
+        let (tenant, tokens) = (tenant.to_string(), beside(tenant));
         self.write(move |connection| {
             for table in ["secret_label", "secret"] {
                 connection
-                    .prepare_cached(&format!("DELETE FROM {table} WHERE tenant = ?1"))?
-                    .execute(params![tenant])?;
+                    .prepare_cached(&format!("DELETE FROM {table} WHERE tenant IN (?1, ?2)"))?
+                    .execute(params![tenant, tokens])?;
             }
             Ok(())
+        })
+        .await
+    }
+
+    async fn tokens(&self, tenant: &Tenant) -> Result<Option<Zeroizing<String>>> {
+        let name = beside(tenant);
+        let owner = name.clone();
+        let sealed = self.read(move |connection| version(connection, &owner, TOKENS)).await?;
+        let Some(sealed) = sealed else { return Ok(None) };
+        let document = self.keys.unseal(&place(&name, TOKENS), &sealed.sealed);
+        document.map(Some).map_err(|error| permanent(error.to_string()))
+    }
+
+    async fn put_tokens(&self, tenant: &Tenant, document: &str) -> Result<()> {
+        let name = beside(tenant);
+        let sealed =
+            self.keys.seal(&place(&name, TOKENS), document).map_err(|error| permanent(error.to_string()))?;
+        let now = micros(self.now());
+        self.write(move |connection| {
+            connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO secret (tenant, revision, sealed, created_at) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![name, TOKENS, sealed, now])
+                .map(drop)
         })
         .await
     }

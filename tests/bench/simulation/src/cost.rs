@@ -71,14 +71,15 @@ pub fn bill(results: &Results) -> Vec<Line> {
     let sum = |operations: &[O]| operations.iter().map(|operation| counts[*operation]).sum::<u64>() as f64;
     let open = (results.deferred + results.held + results.failed + results.unknown) * 2 * OPEN_ENTRY;
     let due = (results.events + (results.deferred + results.held) * 2) * DUE_ENTRY;
-    let writes = sum(&[O::EventPut, O::StatePut])
+    let writes = sum(&[O::EventPut, O::EventKeep, O::StatePut])
         + (results.renewals
             + counts[O::RowInsert] * NEW_ROW
             + counts[O::RowUpdate] * CHANGED_ROW
             + open
             + due) as f64;
-    let reads =
-        sum(&[O::RowGet, O::EventGet, O::StateGet]) + results.renewals as f64 + 100.0 * sum(&[O::List]);
+    let reads = sum(&[O::RowGet, O::EventGet, O::EventKeep, O::StateGet])
+        + results.renewals as f64
+        + 100.0 * sum(&[O::List]);
     let router = (2 * latency::WRITE + latency::QUEUE + latency::COMPUTE) as f64 * results.events as f64;
     let seconds = (router + results.sender_time as f64) / 1e6 * MEMORY;
     let line = |what, count: f64, unit, price| {

@@ -10,6 +10,8 @@ pub enum Operation {
     EventPut,
     /// A call of `Ledger::get_event`.
     EventGet,
+    /// A call of `Ledger::keep_event`.
+    EventKeep,
     /// A call of `Ledger::insert`.
     RowInsert,
     /// A call of `Ledger::get`.
@@ -46,9 +48,10 @@ pub enum Operation {
 
 impl Operation {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::EventPut,
         Self::EventGet,
+        Self::EventKeep,
         Self::RowInsert,
         Self::RowGet,
         Self::RowUpdate,
@@ -70,7 +73,7 @@ impl Operation {
 
 /// The number of calls of each kind.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Counts([u64; 18]);
+pub struct Counts([u64; 19]);
 
 impl Index<Operation> for Counts {
     type Output = u64;

@@ -215,6 +215,7 @@ impl Simulation {
             Route::Send { via, .. } => Some(via),
             Route::Hold { .. } | Route::Defer { .. } => {
                 self.settle(message, Status::Held);
+                self.count(Operation::EventKeep, 1);
                 self.mail(message).ticket = None;
                 self.results.held += 1;
                 self.tenants[tenant as usize].held.push_back(message);

@@ -71,6 +71,12 @@ impl Secrets for Counting {
     async fn forget(&self, tenant: &Tenant) -> Result<()> {
         self.memory.forget(tenant).await
     }
+    async fn tokens(&self, tenant: &Tenant) -> Result<Option<zeroize::Zeroizing<String>>> {
+        self.memory.tokens(tenant).await
+    }
+    async fn put_tokens(&self, tenant: &Tenant, document: &str) -> Result<()> {
+        self.memory.put_tokens(tenant, document).await
+    }
     async fn platform(&self) -> Result<Option<StoredVersion>> {
         self.count(O::PlatformGet, 1).platform().await
     }
@@ -78,9 +84,15 @@ impl Secrets for Counting {
 
 #[async_trait]
 impl Ledger for Counting {
-    async fn put_event(&self, tenant: &Tenant, event: &str, document: &[u8]) -> Result<bool> {
+    async fn put_event(
+        &self,
+        tenant: &Tenant,
+        event: &str,
+        document: &[u8],
+        keep_until: Timestamp,
+    ) -> Result<bool> {
         assert!(document.len() <= 1024, "an event's document is more than a write request unit");
-        self.count(O::EventPut, 1).put_event(tenant, event, document).await
+        self.count(O::EventPut, 1).put_event(tenant, event, document, keep_until).await
     }
     async fn get_event(&self, tenant: &Tenant, event: &str) -> Result<Option<Vec<u8>>> {
         self.count(O::EventGet, 1).get_event(tenant, event).await
@@ -131,6 +143,15 @@ impl Ledger for Counting {
     async fn postpone(&self, due: &Due, until: Timestamp) -> Result<bool> {
         self.count(O::Postpone, 1).postpone(due, until).await
     }
+    async fn keep_event(&self, tenant: &Tenant, event: &str, until: Timestamp) -> Result<()> {
+        self.count(O::EventKeep, 1).keep_event(tenant, event, until).await
+    }
+    async fn replace_event(&self, tenant: &Tenant, event: &str, before: &[u8], after: &[u8]) -> Result<bool> {
+        self.memory.replace_event(tenant, event, before, after).await
+    }
+    async fn forget_some(&self, tenant: &Tenant) -> Result<bool> {
+        self.memory.forget_some(tenant).await
+    }
     async fn watch(&self, tenant: &Tenant, at: Timestamp) -> Result<()> {
         self.count(O::Watch, 1).watch(tenant, at).await
     }
@@ -163,7 +184,7 @@ fn units(row: &Delivery) -> u64 {
         + (tenant + row.event.len())
         + (tenant + row.recipient.len())
         + 22;
-    let names = "pk sk row v w at by_time by_event by_recipient by_open by_due due".len();
+    let names = "pk sk row v w at by_time by_event by_recipient by_open by_due due expires".len();
     (json + keys + names + 40).div_ceil(1024) as u64
 }
 

@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use ownpost_domain::limits::{TESTS_PER_ADDRESS, TESTS_PER_TENANT};
 use ownpost_domain::settings::Settings;
 use ownpost_domain::tenant::Tenant;
+use ownpost_smtp::token_store::TokenOwner;
 use ownpost_smtp::{BeforeDial, ProbeOptions};
 use serde_json::json;
 use tokio::time::sleep;
@@ -79,11 +80,14 @@ pub(super) async fn probe(
         unique: random_bits(),
     };
     let test_mail = test_message::build(&run, &call.app.templates);
+    // Whether they are active already is not asked: a draft's tokens are taken over when a mail needs them.
+    let owner = TokenOwner { tenant: Some(call.tenant.as_str()), draft: true };
     let options = ProbeOptions {
         recipient,
         test_mail,
         deadline: DEADLINE,
         look_for_fix: true,
+        owner,
         before_dial: Some(&Pace(call.app)),
     };
     let mut no_progress = |_| {};

@@ -1,5 +1,7 @@
 //! The ledger, and what a person may decide about its rows.
 
+use std::time::Duration;
+
 use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
 use ownpost_domain::timeline::timeline;
 use serde_json::json;
@@ -8,9 +10,11 @@ use super::answer::{Answered, json, problem, problem_with};
 use super::connectivity_test::{admin, count_test, probe};
 use super::{Call, given};
 use crate::effects::{EffectError, Filter, Order, Versioned};
-use crate::functions::{active_settings, later, relay_health, router, task_queue};
+use crate::functions::resend::{self, Resent};
+use crate::functions::{active_settings, relay_health, task_queue};
 use crate::wire::event::canonical_address;
 use crate::wire::http::{Chapter, DeliveryDetail, DeliveryList, DeliveryRow};
+use crate::wire::sqs::{Choice, Task};
 
 /// Rows of one page.
 const PAGE: usize = 50;
@@ -62,42 +66,83 @@ async fn row(call: &Call<'_>, id: &str) -> Answered<Versioned<Delivery>> {
     })
 }
 
-/// `POST /deliveries/{id}/resend`. The row is written first: were the message first, a sender could find the row
-/// as it was and drop it. A crash in between leaves the row `queued`, and calling again sends the message.
+/// `POST /deliveries/{id}/resend`: a person's decision about one mail.
 pub(super) async fn resend(call: &Call<'_>, id: &str) -> Answered {
-    let app = call.app;
-    let stored = row(call, id).await?;
-    let row = match stored.value.status {
-        Status::Queued => stored.value,
-        Status::Unknown | Status::Failed => {
-            let now = (app.now)();
-            let row = Delivery {
-                status: Status::Queued,
-                reason: "A person decided to send it again. Waiting to be sent.".to_owned(),
-                updated_at: now,
-                next_attempt_at: None,
-                retry_until: later(now, app.config.retry_for()),
-                hold_until: later(now, app.config.hold_for()),
-                ..stored.value
-            };
-            if !app.effects.ledger.update(&row, stored.version).await? {
-                return Err(problem(
-                    409,
-                    "delivery.changed",
-                    "The mail has changed at this moment. Look again.",
-                ));
-            }
-            row
+    match resend::resend(call.app, row(call, id).await?).await? {
+        Resent::Queued(row) => Ok(json(202, &DeliveryRow::from(&*row))),
+        Resent::NotResendable => {
+            let detail = "Only a mail that failed, whose outcome is unknown, or whose next action is an hour late can be \
+                          sent again.";
+            Err(problem(409, "delivery.not_resendable", detail))
         }
-        _ => {
-            let detail = "Only a mail that failed, or whose outcome is unknown, can be sent again.";
-            return Err(problem(409, "delivery.not_resendable", detail));
+        Resent::DocumentGone => {
+            let detail = "The content of this mail is not kept any more: its event was more than a week ago. Let the \
+                          product send a new event.";
+            Err(problem(409, "delivery.document_gone", detail))
         }
-    };
-    for sent in app.effects.queue.send(&[router::message(&row)]).await {
-        sent?;
+        Resent::Changed => Err(changed()),
     }
-    Ok(json(202, &DeliveryRow::from(&row)))
+}
+
+/// `POST /deliveries/resend`: a person's decision about many mails. They are sent again behind the answer.
+pub(super) async fn resend_many(call: &Call<'_>) -> Answered {
+    let choice: Choice = serde_json::from_slice(call.body).map_err(|error| {
+        let detail =
+            format!("{{status, since, until?, category?}}, with times such as 2026-12-01T12:00:00Z: {error}");
+        problem(400, "request.invalid", &detail)
+    })?;
+    if choice.status == Status::Sent {
+        return Err(problem(400, "request.invalid", "status: a mail that was sent is not sent again"));
+    }
+    let (mut count, mut cursor) = (0, None);
+    for _ in 0..MOST_COUNTED / resend::PAGE {
+        let (rows, next) = resend::chosen(call.app, call.tenant, &choice, cursor.as_deref()).await?;
+        count += rows.len();
+        cursor = next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    task_queue::enqueue(call.app, call.tenant, Task::Resend { after: None, choice }, Duration::ZERO).await?;
+    Ok(json(202, &json!({"resent": cursor.is_none().then_some(count)})))
+}
+
+/// `POST /deliveries/{id}/cancel`: what has not left is not sent any more.
+pub(super) async fn cancel(call: &Call<'_>, id: &str) -> Answered {
+    let stored = row(call, id).await?;
+    let open = matches!(stored.value.status, Status::Queued | Status::Deferred | Status::Held);
+    match resend::cancel(call.app, stored).await? {
+        Some(row) => Ok(json(202, &DeliveryRow::from(&row))),
+        None if open => Err(changed()),
+        None => {
+            let detail = "This mail has left, is leaving at this moment, or has ended already.";
+            Err(problem(409, "delivery.not_cancellable", detail))
+        }
+    }
+}
+
+/// `DELETE /deliveries?recipient=…`: erases what is kept of a person, behind the answer.
+pub(super) async fn erase(call: &Call<'_>, query: &[(String, String)]) -> Answered {
+    let Some(recipient) = given(query, "recipient") else {
+        return Err(problem(400, "query.invalid", "recipient: the address whose data is to be erased"));
+    };
+    let recipient = canonical_address(recipient).unwrap_or_else(|| recipient.to_owned());
+    let task = Task::Erase { recipient: recipient.clone() };
+    task_queue::enqueue(call.app, call.tenant, task, Duration::ZERO).await?;
+    // What has not left is taken back at once: its message may be on the queue before the task.
+    let ledger = &call.app.effects.ledger;
+    let filter = Filter { recipient: Some(recipient), ..Filter::default() };
+    let newest = ledger.list(call.tenant, &filter, Order::NewestFirst, None, COUNTED_AT_A_TIME).await?;
+    for row in newest.deliveries.iter().filter(|row| !row.status.is_final()) {
+        if let Some(stored) = ledger.get(call.tenant, &row.id).await? {
+            resend::cancel(call.app, stored).await?;
+        }
+    }
+    Ok(json(202, &json!({})))
+}
+
+fn changed() -> crate::functions::api::Response {
+    problem(409, "delivery.changed", "The mail has changed at this moment. Look again.")
 }
 
 /// `POST /held/release`: tests the active settings with a test mail to the admin who asks, and sends what was held when it

@@ -1,5 +1,5 @@
 use ownpost_domain::category::{OnFailure, Via};
-use ownpost_domain::delivery::{Delivery, Revision, Status};
+use ownpost_domain::delivery::{Delivery, DeliveryId, Revision, Status};
 use ownpost_domain::failure::FailureCode;
 use serde_json::{Value, json};
 
@@ -405,6 +405,159 @@ async fn what_takes_long_is_not_done_inside_the_call() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_has_not_left_can_be_taken_back() {
+    let world = World::new();
+    world.accept("e1", &["jan@example.org"]).await;
+    let id = world.row().id.as_str().to_owned();
+    let path = format!("/deliveries/{id}/cancel");
+    let (status, body) = call(&world, "POST", &path, &Value::Null).await;
+    assert_eq!((status, &body["status"]), (202, &json!("failed")));
+    assert!(sent(&world).await.iter().all(|row| row.status == Status::Failed));
+    assert_eq!((world.relays.taken().len(), world.memory.queued()), (0, 0));
+    let (status, body) = call(&world, "POST", &path, &Value::Null).await;
+    assert_eq!((status, &body["code"]), (409, &json!("delivery.not_cancellable")));
+    // Not sent again together with others, but by a decision about this one.
+    let many = json!({"status": "failed", "since": "1970-01-01T00:00:00Z"});
+    let (status, body) = call(&world, "POST", "/deliveries/resend", &many).await;
+    assert_eq!((status, &body["resent"]), (202, &json!(0)));
+    assert_eq!(sent(&world).await[0].status, Status::Failed);
+    assert_eq!(call(&world, "POST", &format!("/deliveries/{id}/resend"), &Value::Null).await.0, 202);
+    assert_eq!(sent(&world).await[0].status, Status::Sent);
+    let (status, body) = call(&world, "POST", &path, &Value::Null).await;
+    assert_eq!((status, &body["code"]), (409, &json!("delivery.not_cancellable")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_mails_are_sent_again_by_one_decision() {
+    let world = World::new();
+    for number in 0..250 {
+        world.accept(&format!("e{number}"), &[&format!("r{number}@example.org")]).await;
+        world.memory.pass(std::time::Duration::from_secs(1));
+    }
+    world.relays.then(vec![Act::FailLate(FailureCode::MessageRejected, 554); 250]);
+    assert!(sent(&world).await.iter().all(|row| row.status == Status::Failed));
+    world.memory.lose_event(&acme(), "e30");
+    let many = |since: &str, more: Value| {
+        let mut body = json!({"status": "failed", "since": since});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    for (body, expected) in [
+        (many("1970-01-01T00:00:10Z", json!({"until": "1970-01-01T00:00:20Z"})), 10),
+        (many("1970-01-01T00:00:10Z", json!({"until": "1970-01-01T00:00:20Z"})), 0),
+        (many("1970-01-01T00:00:00Z", json!({"category": "user-invitation"})), 0),
+        (many("1970-01-01T00:00:00Z", json!({})), 240),
+    ] {
+        let before = world.relays.taken().len();
+        let (status, answer) = call(&world, "POST", "/deliveries/resend", &body).await;
+        assert_eq!((status, answer), (202, json!({"resent": expected})), "{body}");
+        sent(&world).await;
+        // The one whose document is gone is left as it is.
+        let expected = expected - usize::from(expected == 240);
+        assert_eq!(world.relays.taken().len() - before, expected, "{body}");
+    }
+    let id = DeliveryId::derive(&acme(), "e30", "r30@example.org");
+    let path = format!("/deliveries/{}/resend", id.as_str());
+    let (status, body) = call(&world, "POST", &path, &Value::Null).await;
+    assert_eq!((status, &body["code"]), (409, &json!("delivery.document_gone")));
+    for bad in [
+        json!({}),
+        json!({"status": "failed"}),
+        many("now", json!({})),
+        many("1970-01-01T00:00:00Z", json!({"x": 1})),
+    ] {
+        let (status, body) = call(&world, "POST", "/deliveries/resend", &bad).await;
+        assert_eq!((status, &body["code"]), (400, &json!("request.invalid")), "{bad}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_mail_gets_a_message_and_one_in_time_does_not() {
+    let world = World::new();
+    world.accept("e1", &["jan@example.org"]).await;
+    world.relays.then([Act::Fail(
+        ownpost_domain::failure::Stage::Recipient,
+        FailureCode::SmtpTemporary,
+        450,
+    )]);
+    assert_eq!(sent(&world).await[0].status, Status::Deferred);
+    world.memory.lose_messages();
+    let path = format!("/deliveries/{}/resend", world.row().id.as_str());
+    assert_eq!(call(&world, "POST", &path, &Value::Null).await.0, 409);
+    world.memory.pass(std::time::Duration::from_hours(2));
+    assert_eq!(call(&world, "POST", &path, &Value::Null).await.0, 202);
+    assert_eq!(sent(&world).await[0].status, Status::Sent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_is_erased_and_a_repeated_event_sends_nothing() {
+    let world = World::new();
+    world.accept("e1", &["jan@example.org", "ann@example.org"]).await;
+    sent(&world).await;
+    world.accept("e2", &["jan@example.org"]).await;
+    let (status, _) = call(&world, "DELETE", "/deliveries?recipient=jan@EXAMPLE.org", &Value::Null).await;
+    assert_eq!(status, 202);
+    sent(&world).await;
+    assert_eq!(world.relays.taken().len(), 2, "what had not left is not sent");
+    let everything = format!("{:?}", world.memory.rows());
+    assert!(!everything.contains("jan@") && everything.contains("ann@"), "{everything}");
+    for event in ["e1", "e2"] {
+        let document = world.app.effects.ledger.get_event(&acme(), event).await.unwrap().unwrap();
+        assert!(!String::from_utf8_lossy(&document).contains("jan@"), "{event}");
+    }
+    for (event, to) in [("e1", &["jan@example.org", "ann@example.org"][..]), ("e2", &["jan@example.org"])] {
+        world.accept(event, to).await;
+    }
+    sent(&world).await;
+    assert_eq!((world.relays.taken().len(), world.memory.rows().len()), (2, 3));
+    let (status, body) = call(&world, "DELETE", "/deliveries", &Value::Null).await;
+    assert_eq!((status, &body["code"]), (400, &json!("query.invalid")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_that_is_too_late_fails_and_says_so() {
+    for held in [false, true] {
+        let world = World::new();
+        world.activate("r1", &stored("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+        let mut event: Value =
+            serde_json::from_str(&crate::testing::world::event("e1", &["jan@example.org"])).unwrap();
+        event["notAfter"] = json!("1970-01-01T02:00:00Z");
+        crate::functions::router::accept(&world.app, event.to_string().as_bytes(), None).await.unwrap();
+        let stage =
+            if held { ownpost_domain::failure::Stage::Auth } else { ownpost_domain::failure::Stage::Connect };
+        let code = if held { FailureCode::AuthRejected } else { FailureCode::ConnectRefused };
+        world.relays.then(vec![Act::Fail(stage, code, if held { 535 } else { 0 }); 100]);
+        *world.relays.failing_tests.lock().unwrap() = u32::MAX;
+        for _ in 0..20 {
+            crate::functions::monitor::run(&world.app).await.unwrap();
+            sent(&world).await;
+            world.memory.pass(std::time::Duration::from_mins(10));
+        }
+        let row = sent(&world).await.into_iter().find(|row| row.event == "e1").unwrap();
+        assert_eq!(row.status, Status::Failed);
+        assert!(row.reason.contains("too late"), "held {held}: {}", row.reason);
+        assert_eq!(world.relays.taken().len(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_is_forgotten() {
+    let world = World::new();
+    call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
+    world.accept("e1", &["jan@example.org"]).await;
+    crate::functions::forget::begin(&world.app, &acme()).await.unwrap();
+    sent(&world).await;
+    assert!(world.relays.taken().is_empty(), "what was on its way is not sent any more");
+    // Its message finds no row.
+    world.memory.pass(std::time::Duration::from_mins(10));
+    sent(&world).await;
+    let left = (world.memory.rows(), world.memory.queued());
+    assert_eq!(left, (Vec::new(), 0));
+    assert_eq!(world.app.effects.ledger.get_event(&acme(), "e1").await, Ok(None));
+    assert_eq!(call(&world, "GET", "/smtp", &Value::Null).await.0, 404);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_of_another_tenant_can_be_seen_or_done() {
     let world = World::new();
     call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
@@ -459,7 +612,7 @@ async fn paths_and_methods() {
         ("GET", "/smtp/", 404),
         ("PATCH", "/smtp", 405),
         ("GET", "/smtp/test", 405),
-        ("DELETE", "/deliveries", 405),
+        ("PUT", "/deliveries", 405),
         ("GET", "/smtp/other", 404),
         ("POST", "/held", 404),
     ] {

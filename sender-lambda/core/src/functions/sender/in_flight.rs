@@ -94,6 +94,9 @@ impl BeforeCommit for MarkSending<'_> {
     async fn commit(&self, index: usize) -> bool {
         let Some(mail) = self.mails.get(index) else { return false };
         let mut mail = mail.lock().await;
+        if mail.pending.row.not_after.is_some_and(|not_after| (self.app.now)() >= not_after) {
+            return false;
+        }
         let before = mail.pending.row.clone();
         mail.pending.row.status = Status::Sending;
         mail.pending.row.next_attempt_at = None;

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use ownpost_domain::delivery::{Delivery, Status};
-use ownpost_domain::outcome;
+use ownpost_domain::{due, outcome};
 use serde_json::json;
 
 use super::{Disposition, until};
+use crate::config::Config;
 use crate::effects::{Emitted, QueueMessage};
-use crate::functions::{App, emit, router};
+use crate::functions::{App, emit, later, router};
 use crate::wire::http::DeliveryRow;
 
 /// The end of a mail that the event itself limits.
@@ -36,9 +37,9 @@ pub(super) async fn settle(
         match app.effects.ledger.update(&row, version).await {
             Ok(true) => {
                 if row.status == Status::Failed {
-                    let detail = json!({"tenant": row.tenant, "delivery": DeliveryRow::from(&row)});
-                    emit(app, &[Emitted { detail_type: "Delivery Failed", detail }]).await;
+                    announce(app, &row).await;
                 }
+                keep_event(app, &row).await;
                 return disposition;
             }
             Ok(false) => match version_to_overwrite(app, &row, version).await {
@@ -52,6 +53,24 @@ pub(super) async fn settle(
         }
     }
     Disposition::Keep(None)
+}
+
+/// Emits `Delivery Failed`.
+pub(super) async fn announce(app: &App, row: &Delivery) {
+    let detail = json!({"tenant": row.tenant, "delivery": DeliveryRow::from(row)});
+    emit(app, &[Emitted { detail_type: "Delivery Failed", detail }]).await;
+}
+
+/// Keeps the event's document for a mail that waits for longer than it was to be kept from the beginning.
+async fn keep_event(app: &App, row: &Delivery) {
+    let Some(due) = due::at(row) else { return };
+    let due = if row.status == Status::Held { due.max(row.hold_until) } else { due };
+    let until = later(due, Config::KEEP_DOCUMENT);
+    if until > later(row.queued_at, router::KEEP_FROM_START)
+        && let Err(error) = app.effects.ledger.keep_event(&row.tenant, &row.event, until).await
+    {
+        tracing::warn!(tenant = %row.tenant, %error, "the event's document may go before its mail is final");
+    }
 }
 
 /// The version to write over after a lost compare-and-swap; `None` when the stored row is to stay. The stored row is

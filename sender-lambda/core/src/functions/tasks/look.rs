@@ -13,6 +13,7 @@ use ownpost_domain::outcome::{self, Observation};
 use ownpost_domain::settings::Settings;
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::ProbeOptions;
+use ownpost_smtp::token_store::TokenOwner;
 
 use crate::effects::{Filter, Order, Result};
 use crate::functions::relay_health::Admitted;
@@ -83,11 +84,13 @@ async fn test(app: &App, tenant: &Tenant) -> Result<()> {
     let run =
         TestRun { settings, recipient: None, started_by: None, locale: "en", now, unique: random_bits() };
     let test_mail = test_message::build(&run, &app.templates);
+    let owner = TokenOwner { tenant: Some(tenant.as_str()), draft: false };
     let options = ProbeOptions {
         recipient: None,
         test_mail,
         deadline: DEADLINE,
         look_for_fix: false,
+        owner,
         before_dial: None,
     };
     let report = app.relays.probe(settings, &options, &mut |_| {}).await;

@@ -1,0 +1,309 @@
+//! A provider that rotates refresh tokens, and relays that know only its latest access tokens: several processes with one
+//! store, over real sockets and TLS.
+
+use std::collections::HashSet;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ownpost_core::config::Config;
+use ownpost_core::functions::App;
+use ownpost_core::testing::memory::Memory;
+use ownpost_domain::category::Routing;
+use ownpost_domain::failure::FailureCode;
+use ownpost_domain::secret::Secret;
+use ownpost_domain::settings::{Auth, Grant, OAuth2, Security, Settings};
+use ownpost_smtp::{BeforeCommit, Mail, MailResult, RelayKey};
+use ownpost_tests::certificates::Certificates;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// What the provider and the relays know.
+#[derive(Default)]
+struct Provider {
+    /// The number of the refresh token that is good; every other one ends the grant.
+    refresh: usize,
+    ended: bool,
+    /// The access tokens that relays accept.
+    good: HashSet<String>,
+    fetches: usize,
+    sign_ins: usize,
+    mails: usize,
+}
+
+type Shared = Arc<Mutex<Provider>>;
+
+impl Provider {
+    /// The answer to a token request.
+    fn answer(&mut self, form: &str) -> (u16, String) {
+        self.fetches += 1;
+        let sent = form.split('&').find_map(|pair| pair.strip_prefix("refresh_token="));
+        if self.ended || sent != Some(&format!("refresh-{}", self.refresh)) {
+            // Reuse of an old token ends the grant, as RFC 9700 §4.14.2 asks of providers.
+            self.ended = true;
+            return (400, r#"{"error":"invalid_grant"}"#.to_owned());
+        }
+        self.refresh += 1;
+        let access = format!("access-{}", self.refresh);
+        self.good.insert(access.clone());
+        let refresh = self.refresh;
+        let body = format!(
+            r#"{{"access_token":"{access}","token_type":"Bearer","expires_in":3600,"refresh_token":"refresh-{refresh}"}}"#
+        );
+        (200, body)
+    }
+}
+
+/// Serves each connection in a task of its own.
+async fn listen<F, S>(certificates: &Certificates, state: &Shared, serve: F) -> SocketAddr
+where
+    F: Fn(BufReader<TlsStream<TcpStream>>, Shared) -> S + Copy + Send + 'static,
+    S: Future<Output = std::io::Result<()>> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let acceptor = TlsAcceptor::from(certificates.server_for(&["127.0.0.1".to_owned()]));
+    let state = Arc::clone(state);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, state) = (acceptor.clone(), Arc::clone(&state));
+            tokio::spawn(async move {
+                let stream = acceptor.accept(stream).await?;
+                serve(BufReader::new(stream), state).await
+            });
+        }
+    });
+    address
+}
+
+async fn token_endpoint(mut stream: BufReader<TlsStream<TcpStream>>, state: Shared) -> std::io::Result<()> {
+    let (mut length, mut line) = (0, String::new());
+    while stream.read_line(&mut line).await? > 2 {
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        line.clear();
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await?;
+    let (status, json) = state.lock().unwrap().answer(&String::from_utf8(body).unwrap());
+    let head = format!(
+        "HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        json.len()
+    );
+    stream.write_all(format!("{head}{json}").as_bytes()).await?;
+    stream.flush().await
+}
+
+async fn relay(mut stream: BufReader<TlsStream<TcpStream>>, state: Shared) -> std::io::Result<()> {
+    stream.write_all(b"220 relay.test ESMTP\r\n").await?;
+    let mut line = String::new();
+    let mut refused = false;
+    loop {
+        stream.flush().await?;
+        line.clear();
+        if stream.read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        let command = line.trim_end();
+        let reply = if std::mem::take(&mut refused) {
+            "535 5.7.8 no".to_owned()
+        } else if command.starts_with("EHLO") {
+            "250-relay.test\r\n250 AUTH XOAUTH2".to_owned()
+        } else if let Some(response) = command.strip_prefix("AUTH XOAUTH2 ") {
+            let response = String::from_utf8(STANDARD.decode(response).unwrap()).unwrap();
+            let token = response.split("Bearer ").nth(1).unwrap().trim_end_matches('\u{1}').to_owned();
+            let mut state = state.lock().unwrap();
+            if state.good.contains(&token) {
+                state.sign_ins += 1;
+                "235 ok".to_owned()
+            } else {
+                refused = true;
+                format!("334 {}", STANDARD.encode(r#"{"status":"401"}"#))
+            }
+        } else if command == "DATA" {
+            stream.write_all(b"354 go on\r\n").await?;
+            stream.flush().await?;
+            let mut text = String::new();
+            while text != ".\r\n" {
+                text.clear();
+                stream.read_line(&mut text).await?;
+            }
+            state.lock().unwrap().mails += 1;
+            "250 taken".to_owned()
+        } else if command == "QUIT" {
+            stream.write_all(b"221 bye\r\n").await?;
+            return stream.flush().await;
+        } else {
+            "250 ok".to_owned()
+        };
+        stream.write_all(format!("{reply}\r\n").as_bytes()).await?;
+    }
+}
+
+/// The gate that lets every mail through.
+struct Open;
+
+#[async_trait::async_trait]
+impl BeforeCommit for Open {
+    async fn commit(&self, _index: usize) -> bool {
+        true
+    }
+}
+
+struct World {
+    state: Shared,
+    memory: Arc<Memory>,
+    config: Config,
+    settings: Settings,
+    _ca: tempfile::NamedTempFile,
+}
+
+impl World {
+    async fn new() -> Self {
+        let certificates = Certificates::new();
+        let state = Shared::default();
+        let token = listen(&certificates, &state, token_endpoint).await;
+        let relay = listen(&certificates, &state, relay).await;
+        let mut ca = tempfile::NamedTempFile::new().unwrap();
+        ca.write_all(certificates.ca_pem().as_bytes()).unwrap();
+        let config = Config {
+            allow_networks: vec!["127.0.0.0/8".into()],
+            allow_ports: vec![token.port(), relay.port()],
+            extra_ca_file: Some(ca.path().to_owned()),
+            ..Config::default()
+        };
+        let settings = Settings {
+            host: "127.0.0.1".into(),
+            port: relay.port(),
+            security: Security::Tls,
+            auth: Auth::OAuth2(OAuth2 {
+                username: "noreply@acme.example".into(),
+                token_url: format!("https://127.0.0.1:{}/token", token.port()),
+                client_id: "client".into(),
+                client_secret: None,
+                grant: Grant::RefreshToken(Secret::new("refresh-0".into())),
+                scope: None,
+            }),
+            sender_address: "noreply@acme.example".into(),
+            sender_name: None,
+            reply_to: None,
+            ehlo_name: None,
+            ca_pem: None,
+            routing: Routing::default(),
+        };
+        Self { state, memory: Memory::new(), config, settings, _ca: ca }
+    }
+
+    /// A process that has just begun: it shares the store alone.
+    fn process(&self) -> App {
+        App::new(self.config.clone(), self.memory.effects()).unwrap()
+    }
+
+    async fn send(&self, app: &App, count: usize) -> Vec<MailResult> {
+        let mail = Mail {
+            from: "noreply@acme.example".into(),
+            to: "jan@example.org".into(),
+            message: (*b"Subject: x\r\n\r\nx\r\n").into(),
+        };
+        let key = RelayKey { tenant: Some("acme".into()), revision: "1".into() };
+        app.relays.send(&key, &self.settings, &vec![mail; count], &Open).await
+    }
+}
+
+fn all_accepted(results: &[MailResult]) -> bool {
+    results.iter().all(|result| matches!(result, Some(Ok(_))))
+}
+
+#[tokio::test]
+async fn a_thousand_mails_over_ten_token_lives_cost_ten_fetches() {
+    let world = World::new().await;
+    for life in 1..=10 {
+        // Every process is a new one, as after a cold start, and two send at once.
+        let (one, other) = (world.process(), world.process());
+        let (first, second) = tokio::join!(world.send(&one, 50), world.send(&other, 50));
+        assert!(all_accepted(&first) && all_accepted(&second), "life {life}: {first:?} {second:?}");
+        let state = world.state.lock().unwrap();
+        assert_eq!((state.fetches, state.mails, state.ended), (life, life * 100, false));
+        drop(state);
+        // The provider takes the token back before its time.
+        world.state.lock().unwrap().good.clear();
+    }
+}
+
+#[tokio::test]
+async fn a_running_process_gets_over_a_token_that_is_taken_back() {
+    let world = World::new().await;
+    let app = world.process();
+    assert!(all_accepted(&world.send(&app, 1).await));
+    app.relays.close().await;
+    world.state.lock().unwrap().good.clear();
+    assert!(all_accepted(&world.send(&app, 1).await));
+    assert_eq!(world.state.lock().unwrap().fetches, 2);
+    // A relay that refuses a token that was just fetched refuses for good: no third one is asked for.
+    app.relays.close().await;
+    let deaf = world.state.clone();
+    let clear = tokio::spawn(async move {
+        loop {
+            deaf.lock().unwrap().good.clear();
+            tokio::task::yield_now().await;
+        }
+    });
+    let refused = world.send(&app, 1).await;
+    clear.abort();
+    let code = refused[0].as_ref().unwrap().as_ref().unwrap_err().code;
+    assert_eq!((code, world.state.lock().unwrap().fetches), (FailureCode::AuthOauthFailed, 3));
+}
+
+#[tokio::test]
+async fn whatever_fails_the_grant_lives_on() {
+    for operation in ["secrets.tokens", "secrets.put_tokens", "ledger.get_state", "ledger.put_state"] {
+        for skip in 0..4 {
+            let world = World::new().await;
+            let first = world.process();
+            assert!(all_accepted(&world.send(&first, 1).await));
+            world.state.lock().unwrap().good.clear();
+            world.memory.fail(operation, skip);
+            let second = world.process();
+            for _ in 0..4 {
+                // What fails now is tried again later, and no mail is held for it.
+                for result in world.send(&second, 1).await {
+                    let code = result.unwrap().err().map(|failure| failure.code);
+                    assert!(
+                        matches!(code, None | Some(FailureCode::AuthTemporary)),
+                        "{operation} {skip}: {code:?}"
+                    );
+                }
+            }
+            let third = world.process();
+            assert!(all_accepted(&world.send(&third, 1).await), "{operation} {skip}");
+            assert!(!world.state.lock().unwrap().ended, "{operation} {skip}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_test_of_the_settings_and_the_first_mail_use_one_token() {
+    use ownpost_smtp::ProbeOptions;
+    use ownpost_smtp::token_store::TokenOwner;
+    let world = World::new().await;
+    let app = world.process();
+    let options = ProbeOptions {
+        recipient: None,
+        test_mail: None,
+        deadline: Duration::from_secs(30),
+        owner: TokenOwner { tenant: Some("acme"), draft: true },
+        look_for_fix: false,
+        before_dial: None,
+    };
+    app.relays.probe(&world.settings, &options, &mut |_| {}).await;
+    assert_eq!(world.state.lock().unwrap().sign_ins, 1);
+    let other = world.process();
+    assert!(all_accepted(&world.send(&other, 3).await));
+    assert_eq!(world.state.lock().unwrap().fetches, 1);
+}
