@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A stage of a session, in the order of a STARTTLS session (RFC 3207); with implicit TLS, `tls` comes before
 /// `greeting`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// The name is looked up and every address checked.

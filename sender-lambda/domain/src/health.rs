@@ -1,5 +1,6 @@
-//! The breaker of one relay: a state that all senders share. Closed (`healthy`), mail goes through; open
-//! (`unhealthy`), the category's policy decides, and one sender at a time tries whether the relay is back.
+//! The breaker of one relay: a state that all senders share. Closed (`healthy`), mail goes through; open (`unhealthy`), the
+//! category's policy decides, and after each pause one mail tries whether the relay is back. Only what comes past the stage
+//! that failed closes it.
 
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::delivery::Revision;
+use super::delivery::{DeliveryId, Revision};
+use super::failure::{Failure, FailureCode, Stage};
 use super::outcome::Observation;
 
 /// How often a relay may stumble in a row before it counts as unhealthy. One that is broken for good counts at
@@ -17,6 +19,10 @@ const STUMBLES: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_mins(1);
 /// The longest pause of an unhealthy relay.
 const LONGEST_PAUSE: Duration = Duration::from_mins(15);
+/// The longest pause of one that has kept silent after a mail's last octet: each further try may cost a person's decision.
+const LONGEST_PAUSE_UNKNOWN: Duration = Duration::from_hours(1);
+/// An unknown outcome counts as so many stumbles, so that three in a row are enough.
+const STUMBLES_OF_UNKNOWN: u32 = 2;
 
 /// How a relay is, as the ledger keeps it and `GET /smtp` shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +44,17 @@ pub struct Health {
     /// When it is tried again; only while unhealthy.
     #[schemars(with = "Option<String>")]
     pub probe_at: Option<Timestamp>,
+    /// The furthest stage that has failed; only while unhealthy.
+    #[serde(default)]
+    pub stage: Option<Stage>,
+    /// The mail that tries it until `probe_at`. Not for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub probe: Option<DeliveryId>,
+    /// Whether the change to this status is still to be announced. Not for a person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(skip)]
+    pub unannounced: bool,
 }
 
 /// Whether mail goes through a relay.
@@ -51,13 +68,13 @@ pub enum HealthStatus {
 }
 
 /// Whether a sender may use the relay now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// The sender may use it.
+    /// Mail may use it.
     Open,
-    /// The sender may try it, if it is the first to write this state.
-    Probe(Health),
-    /// The sender may not use it.
+    /// One mail, or a test, may try it, once it is claimed ([`Health::claim`]).
+    Due,
+    /// No mail may use it but the one that has claimed it, if any.
     Closed,
 }
 
@@ -81,6 +98,9 @@ impl Health {
             code: None,
             message: None,
             probe_at: None,
+            stage: None,
+            probe: None,
+            unannounced: false,
         }
     }
 
@@ -96,57 +116,95 @@ impl Health {
         match (self.status, self.probe_at) {
             (HealthStatus::Healthy, _) => Admission::Open,
             (HealthStatus::Unhealthy, Some(at)) if at > now => Admission::Closed,
-            (HealthStatus::Unhealthy, _) => {
-                // The sender that writes this state has the probe; should it die, the next probe is due after the pause.
-                Admission::Probe(Self { probe_at: later(now, self.pause()), ..self.clone() })
-            }
+            (HealthStatus::Unhealthy, _) => Admission::Due,
         }
     }
 
-    /// The state after an attempt, and whether that changes the status. `code` and `message` describe a failure.
+    /// The state when this mail, or a test, tries the relay. Should its sender die, the next try is due after the pause.
+    #[must_use]
+    pub fn claim(&self, by: Option<&DeliveryId>, now: Timestamp) -> Self {
+        Self { probe_at: later(now, self.pause()), probe: by.cloned(), ..self.clone() }
+    }
+
+    /// Whether this mail is the one that tries the relay.
+    pub fn is_tried_by(&self, mail: &DeliveryId) -> bool {
+        self.probe.as_ref() == Some(mail)
+    }
+
+    /// Whether a test that ends after MAIL FROM comes past the stage that failed.
+    pub fn a_test_suffices(&self) -> bool {
+        self.stage.is_none_or(|stage| stage <= Stage::Sender)
+    }
+
+    /// The state after an attempt, and whether that changes the status. `passed` is the last stage that it has passed;
+    /// `failure` and `message` describe a failure.
     #[must_use]
     pub fn observe(
         &self,
         seen: Observation,
-        code: Option<&str>,
+        passed: Option<Stage>,
+        failure: Option<&Failure>,
         message: Option<&str>,
         now: Timestamp,
     ) -> (Self, Option<StatusChange>) {
-        let healthy = self.status == HealthStatus::Healthy;
-        match seen {
-            Observation::Nothing => (self.clone(), None),
-            Observation::Works if healthy && self.failures == 0 => (self.clone(), None),
-            Observation::Works => {
-                let since = if healthy { self.since } else { now };
-                let change = (!healthy).then_some(StatusChange::Recovered);
-                (Self { since, ..Self::fresh(self.revision.clone(), now) }, change)
+        match (self.status, seen) {
+            (HealthStatus::Healthy, Observation::Nothing) => (self.clone(), None),
+            (HealthStatus::Healthy, Observation::Works) if self.failures == 0 => (self.clone(), None),
+            (HealthStatus::Healthy, Observation::Works) => {
+                let fresh = Self::fresh(self.revision.clone(), now);
+                (Self { since: self.since, unannounced: self.unannounced, ..fresh }, None)
             }
-            Observation::Stumbles | Observation::Broken => {
-                let failures = self.failures.saturating_add(1);
-                let opens = healthy && (seen == Observation::Broken || failures >= STUMBLES);
-                let mut next = Self {
-                    failures,
-                    code: code.map(str::to_owned),
-                    message: message.map(str::to_owned),
-                    ..self.clone()
-                };
-                if opens {
-                    next.status = HealthStatus::Unhealthy;
-                    next.since = now;
-                    // The pauses count from here.
-                    next.failures = failures.max(STUMBLES);
+            (_, Observation::Stumbles | Observation::Broken) => self.fail(seen, failure, message, now),
+            (HealthStatus::Unhealthy, Observation::Works | Observation::Nothing) => {
+                if passed.is_some_and(|passed| self.stage.is_none_or(|stage| passed >= stage)) {
+                    let fresh = Self::fresh(self.revision.clone(), now);
+                    return (Self { unannounced: true, ..fresh }, Some(StatusChange::Recovered));
                 }
-                if next.status == HealthStatus::Unhealthy {
-                    next.probe_at = later(now, next.pause());
-                }
-                (next, opens.then_some(StatusChange::Unhealthy))
+                // It did not come as far as the failure: that proves nothing, and the next one tries after the same pause.
+                (self.clone(), None)
             }
         }
     }
 
+    fn fail(
+        &self,
+        seen: Observation,
+        failure: Option<&Failure>,
+        message: Option<&str>,
+        now: Timestamp,
+    ) -> (Self, Option<StatusChange>) {
+        let healthy = self.status == HealthStatus::Healthy;
+        let unknown = failure.is_some_and(|failure| failure.code == FailureCode::MessageUnknown);
+        let count = if healthy && unknown { STUMBLES_OF_UNKNOWN } else { 1 };
+        let failures = self.failures.saturating_add(count);
+        let opens = healthy && (seen == Observation::Broken || failures >= STUMBLES);
+        let mut next = Self {
+            failures,
+            code: failure.map(|failure| failure.code.code().to_owned()),
+            message: message.map(str::to_owned),
+            probe: None,
+            ..self.clone()
+        };
+        if opens {
+            next.status = HealthStatus::Unhealthy;
+            next.since = now;
+            next.unannounced = true;
+            // The pauses count from here.
+            next.failures = STUMBLES;
+        }
+        if next.status == HealthStatus::Unhealthy {
+            // A mail that does not come as far as the one before does not mend what failed there.
+            next.stage = self.stage.max(failure.map(|failure| failure.stage));
+            next.probe_at = later(now, next.pause());
+        }
+        (next, opens.then_some(StatusChange::Unhealthy))
+    }
+
     fn pause(&self) -> Duration {
+        let unknown = self.code.as_deref() == Some(FailureCode::MessageUnknown.code());
+        let longest = if unknown { LONGEST_PAUSE_UNKNOWN } else { LONGEST_PAUSE };
         let doublings = self.failures.saturating_sub(STUMBLES).min(8);
-        (FIRST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE)
+        (FIRST_PAUSE * 2_u32.pow(doublings)).min(longest)
     }
 }
 
@@ -162,13 +220,28 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
+    fn failed(stage: Stage, code: FailureCode) -> Failure {
+        Failure::new(stage, code)
+    }
+
+    /// What was seen, and the stage of the failure or the last one passed.
+    type Seen = (Observation, Stage);
+
     /// Runs observations at one second each; gives the last state and all changes.
-    fn run(seen: &[Observation]) -> (Health, Vec<(usize, StatusChange)>) {
+    fn run(seen: &[Seen]) -> (Health, Vec<(usize, StatusChange)>) {
         let mut health = Health::fresh(Revision("r1".into()), at(0));
         let mut changes = Vec::new();
-        for (index, seen) in seen.iter().enumerate() {
+        for (index, (seen, stage)) in seen.iter().enumerate() {
             let now = at(i64::try_from(index).unwrap());
-            let (next, change) = health.observe(*seen, Some("auth.rejected"), None, now);
+            let (next, change) = match seen {
+                Observation::Works | Observation::Nothing => {
+                    health.observe(*seen, Some(*stage), None, None, now)
+                }
+                Observation::Stumbles | Observation::Broken => {
+                    let failure = failed(*stage, FailureCode::ProtocolDisconnected);
+                    health.observe(*seen, None, Some(&failure), Some("no"), now)
+                }
+            };
             changes.extend(change.map(|change| (index, change)));
             health = next;
         }
@@ -177,41 +250,92 @@ mod tests {
 
     #[test]
     fn when_the_status_changes() {
-        use Observation::{Broken as B, Nothing as N, Stumbles as S, Works as W};
+        use Observation::{Broken, Nothing, Stumbles, Works};
         use StatusChange::{Recovered, Unhealthy};
-        let check = |seen: &[Observation], expected: &[(usize, StatusChange)]| {
+        let (w, n) = ((Works, Stage::Message), (Nothing, Stage::Resolve));
+        let (s, b) = ((Stumbles, Stage::Connect), (Broken, Stage::Auth));
+        let check = |seen: &[Seen], expected: &[(usize, StatusChange)]| {
             assert_eq!(run(seen).1, expected, "{seen:?}");
         };
-        check(&[W, W, N], &[]);
-        check(&[B], &[(0, Unhealthy)]);
-        check(&[S, S, S, S], &[]);
-        check(&[S, S, S, S, S], &[(4, Unhealthy)]);
-        check(&[S, S, S, S, W, S, S, S, S], &[]);
-        check(&[S, S, N, S, S, N, S], &[(6, Unhealthy)]);
-        check(&[B, B, S, N, W, W], &[(0, Unhealthy), (4, Recovered)]);
-        check(&[B, W, B, W], &[(0, Unhealthy), (1, Recovered), (2, Unhealthy), (3, Recovered)]);
+        check(&[w, w, n], &[]);
+        check(&[b], &[(0, Unhealthy)]);
+        check(&[s, s, s, s], &[]);
+        check(&[s, s, s, s, s], &[(4, Unhealthy)]);
+        check(&[s, s, s, s, w, s, s, s, s], &[]);
+        check(&[s, s, n, s, s, n, s], &[(6, Unhealthy)]);
+        check(&[b, b, s, n, w, w], &[(0, Unhealthy), (4, Recovered)]);
+        check(&[b, w, b, w], &[(0, Unhealthy), (1, Recovered), (2, Unhealthy), (3, Recovered)]);
     }
 
     #[test]
-    fn one_sender_at_a_time_probes_and_ever_more_rarely() {
-        let (health, _) = run(&[Observation::Broken]);
+    fn only_what_comes_past_the_failed_stage_closes_it() {
+        use Observation::{Broken, Nothing, Stumbles, Works};
+        use Stage::{Auth, Connect, Message, Recipient, Sender};
+        for (failing, passed, closes) in [
+            (vec![(Broken, Auth)], Sender, true),
+            (vec![(Broken, Auth)], Auth, true),
+            (vec![(Broken, Auth)], Connect, false),
+            (vec![(Broken, Recipient)], Sender, false),
+            (vec![(Broken, Recipient)], Message, true),
+            // A connection refused meanwhile does not make the recipient's stage good.
+            (vec![(Broken, Recipient), (Stumbles, Connect)], Sender, false),
+            (vec![(Broken, Message), (Broken, Recipient)], Recipient, false),
+        ] {
+            for kind in [Works, Nothing] {
+                let seen = [failing.clone(), vec![(kind, passed)]].concat();
+                let (health, changes) = run(&seen);
+                assert_eq!(changes.last().unwrap().1 == StatusChange::Recovered, closes, "{seen:?}");
+                assert_eq!(health.a_test_suffices(), closes || failing.iter().all(|(_, at)| *at <= Sender));
+            }
+        }
+    }
+
+    #[test]
+    fn three_unknown_outcomes_open_it_and_the_pause_grows_to_an_hour() {
+        let unknown = failed(Stage::Message, FailureCode::MessageUnknown);
+        let mut health = Health::fresh(Revision("r1".into()), at(0));
+        let mut pauses = Vec::new();
+        for _ in 0..12 {
+            health = health.observe(Observation::Stumbles, None, Some(&unknown), None, at(0)).0;
+            pauses.extend(health.probe_at.map(|at| at.as_second() / 60));
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
+    }
+
+    #[test]
+    fn one_mail_at_a_time_tries_it_and_ever_more_rarely() {
+        let (health, _) = run(&[(Observation::Broken, Stage::Auth)]);
         assert_eq!(health.admit(at(59)), Admission::Closed);
-        let Admission::Probe(claimed) = health.admit(at(60)) else { panic!("a probe is due") };
+        assert_eq!(health.admit(at(60)), Admission::Due);
+        let mail = DeliveryId::from_external("dlv_1");
+        let claimed = health.claim(Some(&mail), at(60));
         assert_eq!(claimed.admit(at(61)), Admission::Closed);
-        assert!(matches!(claimed.admit(at(120)), Admission::Probe(_)), "the prober died");
+        assert!(claimed.is_tried_by(&mail) && !health.is_tried_by(&mail));
+        assert_eq!(claimed.admit(at(120)), Admission::Due, "its sender died");
+        let broken = failed(Stage::Auth, FailureCode::AuthRejected);
         let pauses: Vec<i64> = (0..7)
-            .scan(health, |health, _| {
-                let pause = health.probe_at.unwrap().as_second();
-                *health = health.observe(Observation::Broken, None, None, at(0)).0;
-                Some(pause)
+            .scan(claimed, |health, _| {
+                *health = health.observe(Observation::Broken, None, Some(&broken), None, at(0)).0;
+                assert!(!health.is_tried_by(&mail));
+                Some(health.probe_at.unwrap().as_second())
             })
             .collect();
-        assert_eq!(pauses, [60, 120, 240, 480, 900, 900, 900]);
+        assert_eq!(pauses, [120, 240, 480, 900, 900, 900, 900]);
+    }
+
+    #[test]
+    fn each_change_is_to_be_announced() {
+        let (broken, _) = run(&[(Observation::Broken, Stage::Auth)]);
+        assert!(broken.unannounced);
+        let stored: Health = serde_json::from_value(serde_json::to_value(&broken).unwrap()).unwrap();
+        assert_eq!(stored, broken);
+        let (recovered, _) = run(&[(Observation::Broken, Stage::Auth), (Observation::Works, Stage::Message)]);
+        assert!(recovered.unannounced);
     }
 
     #[test]
     fn a_new_revision_begins_as_healthy() {
-        let (broken, _) = run(&[Observation::Broken]);
+        let (broken, _) = run(&[(Observation::Broken, Stage::Auth)]);
         let other = Revision("r2".into());
         assert_eq!(Health::about(Some(broken.clone()), &other, at(9)).admit(at(9)), Admission::Open);
         assert_eq!(Health::about(Some(broken.clone()), &Revision("r1".into()), at(9)), broken);

@@ -48,6 +48,21 @@ pub fn observation(result: &Result<Reply, Failure>) -> Observation {
     }
 }
 
+/// The last stage that the server has passed with this mail; `None` when it has passed none, or none that was not passed
+/// before it failed. A reply to a mail's last octet passes the last stage, whatever it says of that mail.
+pub fn passed(result: &Result<Reply, Failure>) -> Option<Stage> {
+    let Err(failure) = result else { return Some(Stage::Message) };
+    if failure.code.is_ours() || failure.reply.is_none() || is_too_many(failure) {
+        return None;
+    }
+    match (verdict(result), failure.stage) {
+        (Verdict::Failed | Verdict::Retry, Stage::Message) => Some(Stage::Message),
+        (Verdict::Failed | Verdict::Retry, Stage::Recipient) => Some(Stage::Sender),
+        (Verdict::Failed | Verdict::Retry, Stage::Sender) => Some(Stage::Auth),
+        _ => None,
+    }
+}
+
 /// Whether the server has said that it takes no more of us now: 4xx before a mail's recipient is named, or 421, by which it
 /// ends the connection. The number of our connections follows it ([`super::seats`]).
 pub fn is_too_many(failure: &Failure) -> bool {
@@ -149,6 +164,26 @@ mod tests {
         }
         let accepted = Ok(Reply { code: 250, enhanced: None, text: String::new() });
         assert_eq!((verdict(&accepted), observation(&accepted)), (Verdict::Sent, Works));
+    }
+
+    #[test]
+    fn how_far_a_server_has_come() {
+        use FailureCode as F;
+        for (stage, code, reply, expected) in [
+            (Stage::Message, F::MessageRejected, 554, Some(Stage::Message)),
+            (Stage::Message, F::SmtpTemporary, 451, Some(Stage::Message)),
+            (Stage::Message, F::MessageUnknown, 0, None),
+            (Stage::Message, F::RelaySuspended, 554, None),
+            (Stage::Recipient, F::RecipientRejected, 550, Some(Stage::Sender)),
+            (Stage::Recipient, F::RecipientNeedsSmtputf8, 0, None),
+            (Stage::Recipient, F::RelayDenied, 554, None),
+            (Stage::Sender, F::MessageRejected, 552, Some(Stage::Auth)),
+            (Stage::Sender, F::SmtpTemporary, 421, None),
+            (Stage::Auth, F::AuthTemporary, 454, None),
+            (Stage::Connect, F::ConnectRefused, 0, None),
+        ] {
+            assert_eq!(passed(&failure(stage, code, reply)), expected, "{stage:?} {code:?} {reply}");
+        }
     }
 
     #[test]

@@ -117,10 +117,13 @@ fn message(due: &Due) -> QueueMessage {
 mod tests {
     use super::*;
     use crate::effects::Emitted;
+    use crate::functions::alert;
+    use crate::functions::shared_state::{self, Change};
     use crate::testing::world::{Act, World, acme, settings};
     use ownpost_domain::category::{OnFailure, Via};
     use ownpost_domain::delivery::Status;
     use ownpost_domain::failure::{FailureCode, Stage};
+    use ownpost_domain::health::Health;
 
     async fn world() -> World {
         let world = World::new();
@@ -335,6 +338,63 @@ mod tests {
             world.memory.pass(Duration::from_secs(5));
         }
         assert_eq!((world.relays.taken().len(), world.memory.queued()), (1, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_test_closes_the_breaker_only_where_it_comes_past_the_failed_stage() {
+        for (stage, code, reply, recovers) in [
+            (Stage::Auth, FailureCode::AuthRejected, 535, true),
+            (Stage::Recipient, FailureCode::RelayDenied, 554, false),
+        ] {
+            let world = world().await;
+            // Nothing is held: the mail goes by the platform.
+            world.activate("r2", &settings("smtp.acme.example", Via::Relay, OnFailure::Platform)).await;
+            world.accept("e1", &["jan@example.org"]).await;
+            world.relays.then([Act::Fail(stage, code, reply)]);
+            world.work().await;
+            for _ in 0..8 {
+                world.memory.pass(Duration::from_mins(1));
+                run_at_work(&world).await;
+            }
+            let types =
+                || -> Vec<_> { world.memory.take_emitted().iter().map(|event| event.detail_type).collect() };
+            let unhealthy = ["Relay Unhealthy", "Relay Recovered"];
+            assert_eq!(types(), unhealthy[..=usize::from(recovers)], "{stage:?}");
+            // The next mail for the relay tries it.
+            world.accept("e2", &["ann@example.org"]).await;
+            world.work().await;
+            assert_eq!(types(), unhealthy[usize::from(recovers) + 1..], "{stage:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_that_a_crash_kept_back_is_announced() {
+        let world = world().await;
+        alert::remember_admin(&world.app, &acme(), "admin@acme.example", "en").await;
+        world.accept("e1", &["jan@example.org"]).await;
+        world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
+        world.work().await;
+        assert_eq!(world.memory.take_emitted().len(), 1);
+        // As if the sender had been killed right after its write.
+        shared_state::update(&world.app, &acme(), "health", |health: Option<Health>, _| {
+            let health = health.map(|health| Health { unannounced: true, ..health });
+            Change::Write(health, None, ())
+        })
+        .await
+        .unwrap();
+        *world.relays.failing_tests.lock().unwrap() = u32::MAX;
+        world.memory.pass(Duration::from_secs(61));
+        world.relays.then(vec![Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535); 9]);
+        for _ in 0..3 {
+            run_at_work(&world).await;
+        }
+        // The script refuses at the platform's server too, which is another outage.
+        let emitted =
+            world.memory.take_emitted().into_iter().filter(|event| event.detail["tenant"] == "acme");
+        let types: Vec<_> = emitted.map(|event| event.detail_type).collect();
+        assert_eq!(types, ["Relay Unhealthy"], "once");
+        let alerts = world.memory.rows().iter().filter(|row| row.recipient == "admin@acme.example").count();
+        assert_eq!(alerts, 1, "one alert mail");
     }
 
     #[tokio::test(start_paused = true)]

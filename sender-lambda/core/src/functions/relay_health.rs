@@ -2,20 +2,24 @@
 
 use std::time::Duration;
 
-use ownpost_domain::delivery::Revision;
+use jiff::SignedDuration;
+use ownpost_domain::category::Via;
+use ownpost_domain::delivery::{Delivery, Revision, Status};
 use ownpost_domain::describe;
-use ownpost_domain::failure::Failure;
-use ownpost_domain::health::{Admission, Health, StatusChange};
+use ownpost_domain::failure::{Failure, Stage};
+use ownpost_domain::health::{Admission, Health, HealthStatus};
 use ownpost_domain::outcome::Observation;
 use ownpost_domain::tenant::Tenant;
 use serde_json::json;
 
 use super::shared_state::{self, Change};
-use super::{App, alert, emit, later, task_queue};
-use crate::effects::{Emitted, Result, Versioned};
+use super::{App, alert, emit, later, router, task_queue};
+use crate::effects::{Emitted, Filter, Order, Result, Versioned};
 
 /// The state's key in the ledger.
 const HEALTH: &str = "health";
+/// A change that is not announced after this time lost its sender.
+const ANNOUNCED_WITHIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// How soon a relay is looked at that has failed.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
@@ -25,58 +29,92 @@ pub(super) async fn load(app: &App, tenant: &Tenant) -> Result<Versioned<Option<
     shared_state::read(app, tenant, HEALTH).await
 }
 
-/// Whether the relay may be used now: healthy, or unhealthy with a probe due that this caller has claimed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Admitted {
-    /// The relay is healthy.
-    Open,
-    /// A probe is due, and this caller is the one that makes it.
-    Probe,
-    /// No mail may go through it now, or another caller makes the probe.
-    Closed,
+/// The health of this revision in a state that was loaded.
+pub(super) fn about(app: &App, revision: &Revision, loaded: Versioned<Option<Health>>) -> Health {
+    Health::about(loaded.value, revision, (app.now)())
 }
 
-/// The health of this revision in a state that was just loaded, and whether the relay may be used now. Claims the probe
-/// when one is due.
-pub(super) async fn admit(
+/// Claims the try that is due, for the oldest held mail if there is one, else for `mail`, which is about to go to the relay;
+/// without either, for a test. The held mail is put on the queue, because its message is gone.
+///
+/// # Errors
+/// The ledger or the queue is out of reach.
+pub(super) async fn try_again(
     app: &App,
     tenant: &Tenant,
     revision: &Revision,
-    loaded: Versioned<Option<Health>>,
-) -> Result<(Health, Admitted)> {
-    let mut health = None;
-    let admitted = shared_state::update_known(app, tenant, HEALTH, loaded, |stored, now| {
-        let known = health.insert(Health::about(stored, revision, now));
+    mail: Option<&Delivery>,
+) -> Result<Try> {
+    // Mail on its way to the relay that was held is one of those whose turn it is.
+    let held = match mail {
+        Some(mail) if mail.status == Status::Held || *tenant == Tenant::platform() => None,
+        _ => oldest_held(app, tenant).await?,
+    };
+    let by = held.as_ref().or(mail).map(|mail| mail.id.clone());
+    let claimed = shared_state::update(app, tenant, HEALTH, |stored: Option<Health>, now| {
+        let known = Health::about(stored, revision, now);
         match known.admit(now) {
-            Admission::Open => Change::Keep(Admitted::Open),
-            Admission::Closed => Change::Keep(Admitted::Closed),
-            Admission::Probe(claimed) => Change::Write(Some(claimed), None, Admitted::Probe),
+            // Another sender was faster; who it is that tries, its state says.
+            Admission::Open | Admission::Closed => Change::Keep(false),
+            Admission::Due if by.is_none() && !known.a_test_suffices() => Change::Keep(false),
+            Admission::Due => Change::Write(Some(known.claim(by.as_ref(), now)), None, true),
         }
-    })
-    .await?;
-    let health = health.unwrap_or_else(|| Health::fresh(revision.clone(), (app.now)()));
-    Ok((health, admitted.unwrap_or(Admitted::Closed)))
+    });
+    if !claimed.await?.unwrap_or(false) {
+        return Ok(Try::Nobody);
+    }
+    let Some(held) = held else {
+        return Ok(if mail.is_some() { Try::ThisMail } else { Try::Test });
+    };
+    for sent in app.effects.queue.send(&[router::message(&held)]).await {
+        sent?;
+    }
+    Ok(Try::HeldMail)
+}
+
+/// Who tries a relay again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Try {
+    /// The mail that asked.
+    ThisMail,
+    /// The oldest held mail: its message is on the queue.
+    HeldMail,
+    /// A test.
+    Test,
+    /// Nobody now: another sender was faster, or no test comes as far as the stage that failed.
+    Nobody,
+}
+
+async fn oldest_held(app: &App, tenant: &Tenant) -> Result<Option<Delivery>> {
+    let filter = Filter { status: Some(Status::Held), ..Filter::default() };
+    let page = app.effects.ledger.list(tenant, &filter, Order::OldestFirst, None, 1).await?;
+    // One that waits for the platform's server tells nothing of the relay.
+    Ok(page.deliveries.into_iter().next().filter(|row| row.waits_for != Some(Via::Platform)))
+}
+
+/// What was seen of a relay.
+pub(super) struct Seen<'a> {
+    /// What it says about the relay.
+    pub(super) observation: Observation,
+    /// The last stage that it passed.
+    pub(super) passed: Option<Stage>,
+    /// The failure, if it was one.
+    pub(super) failure: Option<&'a Failure>,
 }
 
 /// Records an observation of a relay, and emits an event when that changes the relay's status. An observation that
 /// cannot be recorded is logged: the next mail will see the same.
-pub(super) async fn observe(
-    app: &App,
-    tenant: &Tenant,
-    host: &str,
-    revision: &Revision,
-    seen: Observation,
-    failure: Option<&Failure>,
-) {
-    if matches!(seen, Observation::Broken | Observation::Stumbles) && *tenant != Tenant::platform() {
+pub(super) async fn observe(app: &App, tenant: &Tenant, host: &str, revision: &Revision, seen: &Seen<'_>) {
+    if matches!(seen.observation, Observation::Broken | Observation::Stumbles)
+        && *tenant != Tenant::platform()
+    {
         // Before the write: should this process end behind it, `monitor` has the relay looked at all the same.
         let soon = later((app.now)(), LOOK_AGAIN);
         if let Err(error) = app.effects.ledger.watch(tenant, soon).await {
             tracing::warn!(%tenant, %error, "the relay is looked at later than it should be");
         }
     }
-    let message = failure.map(describe::failure);
-    let code = failure.map(|failure| failure.code.code());
+    let message = seen.failure.map(describe::failure);
     let observed = shared_state::update(app, tenant, HEALTH, |stored: Option<Health>, now| {
         // Somebody has saved other settings meanwhile; what we saw is about the old ones. The platform's are changed
         // by an operator, who leaves no mark here.
@@ -85,15 +123,16 @@ pub(super) async fn observe(
             return Change::Keep(None);
         }
         let before = Health::about(stored.clone(), revision, now);
-        let (after, change) = before.observe(seen, code, message.as_deref(), now);
+        let (after, change) =
+            before.observe(seen.observation, seen.passed, seen.failure, message.as_deref(), now);
         if stored.as_ref() == Some(&after) || (stored.is_none() && before == after) {
             return Change::Keep(None);
         }
-        let announced = change.map(|change| (after.clone(), change));
+        let announced = change.map(|_| after.clone());
         Change::Write(Some(after), None, announced)
     });
     match observed.await {
-        Ok(Some(Some((health, change)))) => announce(app, tenant, host, &health, change, failure).await,
+        Ok(Some(Some(health))) => announce(app, tenant, host, &health, seen.failure).await,
         Ok(Some(None)) => {}
         Ok(None) => tracing::warn!(%tenant, "relay health not written: others write it all the time"),
         Err(error) => tracing::warn!(%tenant, %error, "relay health not written"),
@@ -116,32 +155,41 @@ pub(crate) async fn reset(app: &App, tenant: &Tenant, revision: &Revision) -> bo
     false
 }
 
-async fn announce(
-    app: &App,
-    tenant: &Tenant,
-    host: &str,
-    health: &Health,
-    change: StatusChange,
-    failure: Option<&Failure>,
-) {
+/// Announces a change of status that a crash has kept back. The change says so itself, so that no crash between two writes
+/// loses it.
+pub(super) async fn complete(app: &App, tenant: &Tenant, host: &str, health: &Health) {
+    if health.unannounced && (app.now)().duration_since(health.since) > ANNOUNCED_WITHIN {
+        announce(app, tenant, host, health, None).await;
+    }
+}
+
+async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, failure: Option<&Failure>) {
     let detail = json!({
         "tenant": tenant, "host": host, "revision": health.revision, "since": health.since,
         "code": health.code, "message": health.message,
     });
-    match change {
-        StatusChange::Unhealthy => {
+    match health.status {
+        HealthStatus::Unhealthy => {
             tracing::warn!(%tenant, host, code = health.code, "relay unhealthy");
             emit(app, &[Emitted { detail_type: "Relay Unhealthy", detail }]).await;
             alert::raise(app, tenant, host, health, failure).await;
         }
-        StatusChange::Recovered => {
+        HealthStatus::Healthy => {
             tracing::info!(%tenant, host, "relay recovered");
             emit(app, &[Emitted { detail_type: "Relay Recovered", detail }]).await;
-            // First, while the mail that it counts is still held.
             alert::recovered(app, tenant, host, health).await;
             if let Err(error) = task_queue::release(app, tenant).await {
-                tracing::warn!(%tenant, %error, "held mail not released");
+                return tracing::warn!(%tenant, %error, "held mail not released; monitor will");
             }
         }
+    }
+    let told = shared_state::update(app, tenant, HEALTH, |stored: Option<Health>, _| match stored {
+        Some(stored) if stored.since == health.since && stored.unannounced => {
+            Change::Write(Some(Health { unannounced: false, ..stored }), None, ())
+        }
+        _ => Change::Keep(()),
+    });
+    if let Err(error) = told.await {
+        tracing::warn!(%tenant, %error, "monitor announces the relay's change again");
     }
 }

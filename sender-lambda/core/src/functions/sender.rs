@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use ownpost_domain::category::Via;
 use ownpost_domain::delivery::{Delivery, Revision, Status};
 use ownpost_domain::event::Event;
+use ownpost_domain::health::{Admission, Health};
 use ownpost_domain::outcome;
 use ownpost_domain::route::{self, PlatformServer, Relay, Route};
 use ownpost_domain::tenant::Tenant;
@@ -24,7 +25,7 @@ use self::group::Group;
 use self::settle::{defer, settle};
 use super::active_settings::Active;
 use super::alert;
-use super::relay_health::Admitted;
+use super::relay_health::Try;
 use super::shared_state::{self, Change};
 use super::{App, active_settings, emit, later, random_unit, relay_health, tasks};
 use crate::effects::{Emitted, Record, Result};
@@ -80,8 +81,11 @@ struct Pending {
 }
 
 /// A tenant's settings and the health of its relay, as this batch has read them.
+#[derive(Clone)]
 struct TenantView {
     active: Active,
+    /// The health of its relay; `None` without settings.
+    health: Option<Health>,
     /// Why no mail may go through its relay now.
     fault: Option<String>,
     /// Whether its settings were read again in this batch.
@@ -391,29 +395,68 @@ async fn load_tenant(app: &App, tenant: &Tenant) -> Result<TenantView> {
     let health = relay_health::load(app, tenant).await?;
     let marker = health.value.as_ref().map(|health| &health.revision);
     let active = active_settings::remembered(app, tenant, marker).await?;
-    let fault = match active.settings() {
-        None => None,
-        Some((revision, _)) => {
-            let (health, admitted) = relay_health::admit(app, tenant, revision, health).await?;
-            (admitted == Admitted::Closed)
-                .then(|| health.message.unwrap_or_else(|| "it does not take our mail.".to_owned()))
+    let health = active.settings().map(|(revision, _)| relay_health::about(app, revision, health));
+    let fault = health
+        .as_ref()
+        .filter(|health| health.admit((app.now)()) != Admission::Open)
+        .map(|health| health.message.clone().unwrap_or_else(|| "it does not take our mail.".to_owned()));
+    Ok(TenantView { active, health, fault, reread: false })
+}
+
+impl TenantView {
+    /// Whether this mail may try the relay, which is left alone otherwise. A mail that does not go to the relay claims
+    /// nothing.
+    async fn may_try(&self, app: &App, pending: &Pending) -> Result<bool> {
+        let (Some(_), Some(health), Some((revision, _))) =
+            (&self.fault, &self.health, self.active.settings())
+        else {
+            return Ok(false);
+        };
+        let now = (app.now)();
+        if health.admit(now) == Admission::Closed {
+            return Ok(health.is_tried_by(&pending.row.id));
         }
-    };
-    Ok(TenantView { active, fault, reread: false })
+        let way = decide(pending, &Self { fault: None, ..self.clone() }, PlatformServer::Available);
+        if !matches!(way, Route::Send { via: Via::Relay, .. }) {
+            return Ok(false);
+        }
+        let tenant = &pending.row.tenant;
+        Ok(relay_health::try_again(app, tenant, revision, Some(&pending.row)).await? == Try::ThisMail)
+    }
 }
 
 /// Decides the route of each mail, records the mails that are not to be sent, and groups the others by relay.
 async fn route_all(
     app: &App,
-    pending_mails: Vec<Pending>,
+    mut pending_mails: Vec<Pending>,
     tenants: &HashMap<Tenant, TenantView>,
     dispositions: &mut [Disposition],
 ) -> Vec<Group> {
     let mut groups: HashMap<RelayKey, Group> = HashMap::new();
     let mut platform: Option<Platform> = None;
     let mut closed: Option<Option<Closed>> = None;
+    // The tenants whose relay was asked for in this batch: it is one mail that tries it.
+    let mut tried: HashSet<Tenant> = HashSet::new();
+    pending_mails.sort_by_key(|pending| pending.row.queued_at);
     for mut pending in pending_mails {
         let Some(tenant) = tenants.get(&pending.row.tenant) else { continue };
+        let tries = tenant.fault.is_some()
+            && !tried.contains(&pending.row.tenant)
+            && match tenant.may_try(app, &pending).await {
+                Ok(tries) => tries,
+                Err(error) => {
+                    tracing::warn!(tenant = %pending.row.tenant, %error, "the relay is not tried again now");
+                    continue;
+                }
+            };
+        let trying;
+        let tenant = if tries {
+            tried.insert(pending.row.tenant.clone());
+            trying = TenantView { fault: None, ..tenant.clone() };
+            &trying
+        } else {
+            tenant
+        };
         let mut route = decide(&pending, tenant, PlatformServer::Available);
         if matches!(route, Route::Send { via: Via::Platform, .. }) {
             // Read for mail that goes there, and for no other.
@@ -453,17 +496,24 @@ async fn route_all(
                 pending.row.route = Some(via);
                 pending.row.revision = own.then(|| revision.clone());
                 pending.row.reason = reason;
+                let mut tries_platform = false;
                 if !own {
                     if closed.is_none() {
-                        match platform_closed(app, revision).await {
-                            Ok(found) => closed = Some(found),
+                        match platform_closed(app, revision, &pending.row).await {
+                            // One mail tries a server that was left alone; the others wait for its result.
+                            Ok(Standing::Tries(others)) => {
+                                tries_platform = true;
+                                closed = Some(Some(others));
+                            }
+                            Ok(Standing::Open) => closed = Some(None),
+                            Ok(Standing::Closed(found)) => closed = Some(Some(found)),
                             Err(error) => {
                                 tracing::warn!(%error, "health of the platform's server not read");
                                 continue;
                             }
                         }
                     }
-                    if let Some(Some(closed)) = &closed {
+                    if !tries_platform && let Some(Some(closed)) = &closed {
                         let wait = closed.wait + SPREAD.mul_f64(random_unit());
                         let (version, reason) = (pending.version, closed.reason.clone());
                         dispositions[pending.index] = defer(app, pending.row, version, wait, reason).await;
@@ -478,8 +528,10 @@ async fn route_all(
                     key,
                     settings: settings.clone(),
                     reread: own && tenant.reread,
+                    tries: false,
                     pending_mails: Vec::new(),
                 });
+                group.tries |= tries || tries_platform;
                 group.pending_mails.push(pending);
             }
         }
@@ -533,18 +585,33 @@ struct Closed {
     wait: Duration,
 }
 
-/// Whether the breaker of the platform's server is open. Its mail has no other way, so it waits; one batch at a time
-/// tries whether the server is back.
-async fn platform_closed(app: &App, revision: &Revision) -> Result<Option<Closed>> {
+/// Whether the platform's server may be used.
+enum Standing {
+    Open,
+    Closed(Closed),
+    /// By this mail; the others wait.
+    Tries(Closed),
+}
+
+/// Whether the breaker of the platform's server is open. Its mail has no other way, so it waits; one mail at a time tries
+/// whether the server is back.
+async fn platform_closed(app: &App, revision: &Revision, mail: &Delivery) -> Result<Standing> {
     let loaded = relay_health::load(app, &Tenant::platform()).await?;
-    let (health, admitted) = relay_health::admit(app, &Tenant::platform(), revision, loaded).await?;
-    if admitted != Admitted::Closed {
-        return Ok(None);
-    }
+    let health = relay_health::about(app, revision, loaded);
     let now = (app.now)();
+    let tries = match health.admit(now) {
+        Admission::Open => return Ok(Standing::Open),
+        Admission::Closed => health.is_tried_by(&mail.id),
+        Admission::Due => {
+            let tried = relay_health::try_again(app, &Tenant::platform(), revision, Some(mail)).await?;
+            tried == Try::ThisMail
+        }
+    };
     let said = health.message.as_deref().unwrap_or("it does not take mail.");
     let reason = format!("The platform's server is left alone for a while: {said}");
-    Ok(Some(Closed { reason, wait: health.probe_at.map_or(SPREAD, |at| until(now, at)) }))
+    let wait = health.probe_at.map_or(SPREAD, |at| until(now, at)).max(SPREAD);
+    let closed = Closed { reason, wait };
+    Ok(if tries { Standing::Tries(closed) } else { Standing::Closed(closed) })
 }
 
 fn decide(pending: &Pending, tenant: &TenantView, platform: PlatformServer) -> Route {

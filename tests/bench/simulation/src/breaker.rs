@@ -1,13 +1,13 @@
 //! The model of the breakers: the calls of `functions::relay_health`, `release` and `monitor`.
 
-use ownpost_domain::delivery::Revision;
+use ownpost_domain::delivery::{DeliveryId, Revision};
 use ownpost_domain::describe;
-use ownpost_domain::failure::Failure;
+use ownpost_domain::failure::{Failure, Stage};
 use ownpost_domain::health::{Admission, Health, StatusChange};
 use ownpost_domain::outcome::{self, Observation};
 
 use crate::counts::Operation;
-use crate::engine::{HOLD_FOR, Simulation, timestamp};
+use crate::engine::{HOLD_FOR, Simulation, Status, timestamp};
 use crate::queue::Message;
 use crate::relay::{Said, converse};
 use crate::scenario::Micros;
@@ -15,6 +15,11 @@ use crate::scenario::Micros;
 /// The revision of all settings, which do not change during a day.
 fn revision() -> Revision {
     Revision(String::new())
+}
+
+/// The id of a mail's row.
+fn id(message: Message) -> DeliveryId {
+    DeliveryId::from_external(&message.to_string())
 }
 
 impl Simulation {
@@ -27,13 +32,28 @@ impl Simulation {
         let health = Health::about(known.health.clone(), &revision(), timestamp(now));
         match health.admit(timestamp(now)) {
             Admission::Open => None,
-            Admission::Closed => Some(health.message.unwrap_or_default()),
-            Admission::Probe(claimed) => {
-                self.tenants[tenant as usize].health = Some(claimed);
-                self.count(Operation::StatePut, 1);
-                None
-            }
+            Admission::Closed | Admission::Due => Some(health.message.unwrap_or_default()),
         }
+    }
+
+    /// Whether this mail, on its way to the relay, may try it: `functions::relay_health::try_again`.
+    pub(crate) fn may_try(&mut self, now: Micros, tenant: u32, message: Message) -> bool {
+        let health = Health::about(self.tenants[tenant as usize].health.clone(), &revision(), timestamp(now));
+        if health.admit(timestamp(now)) != Admission::Due {
+            return health.is_tried_by(&id(message));
+        }
+        let is_held = self.mail(message).status == Status::Held;
+        let held = self.tenants[tenant as usize].held.front().copied().filter(|_| !is_held);
+        self.count(Operation::List, u64::from(!is_held));
+        self.count(Operation::StateGet, 1);
+        self.count(Operation::StatePut, 1);
+        let by = held.unwrap_or(message);
+        self.tenants[tenant as usize].health = Some(health.claim(Some(&id(by)), timestamp(now)));
+        if let Some(held) = held {
+            self.count(Operation::QueueSend, 1);
+            self.send(now, held);
+        }
+        held.is_none()
     }
 
     /// Reports the results of a group to the breaker, once for all its mails.
@@ -47,10 +67,18 @@ impl Simulation {
         let Some(kind) = kind else { return };
         let failure = sent.iter().find(|(_, said)| seen(said) == kind);
         let failure = failure.and_then(|(_, said)| said.outcome().as_ref().err());
-        self.observe(now, tenant, kind, failure);
+        let passed = sent.iter().filter_map(|(_, said)| outcome::passed(said.outcome())).max();
+        self.observe(now, tenant, kind, passed, failure);
     }
 
-    fn observe(&mut self, now: Micros, tenant: u32, seen: Observation, failure: Option<&Failure>) {
+    fn observe(
+        &mut self,
+        now: Micros,
+        tenant: u32,
+        seen: Observation,
+        passed: Option<Stage>,
+        failure: Option<&Failure>,
+    ) {
         if matches!(seen, Observation::Broken | Observation::Stumbles) {
             self.count(Operation::Watch, 1);
         }
@@ -58,13 +86,17 @@ impl Simulation {
         let stored = self.tenants[tenant as usize].health.clone();
         let before = Health::about(stored.clone(), &revision(), timestamp(now));
         let message = failure.map(describe::failure);
-        let code = failure.map(|failure| failure.code.code());
-        let (after, change) = before.observe(seen, code, message.as_deref(), timestamp(now));
+        let (after, change) = before.observe(seen, passed, failure, message.as_deref(), timestamp(now));
         if stored.as_ref() == Some(&after) || (stored.is_none() && before == after) {
             return;
         }
         self.count(Operation::StatePut, 1);
         self.tenants[tenant as usize].health = Some(after);
+        if change.is_some() {
+            // That it is announced is written too.
+            self.count(Operation::StateGet, 1);
+            self.count(Operation::StatePut, 1);
+        }
         match change {
             Some(StatusChange::Unhealthy) => {
                 self.results.opened += 1;
@@ -111,8 +143,16 @@ impl Simulation {
             let works = match health.admit(timestamp(now)) {
                 Admission::Closed => continue,
                 Admission::Open => true,
-                Admission::Probe(claimed) => {
-                    self.tenants[tenant as usize].health = Some(claimed);
+                Admission::Due => {
+                    // The oldest held mail tries it; only where there is none a test does, if that comes far enough.
+                    if let Some(held) = self.tenants[tenant as usize].held.front().copied() {
+                        self.send(now, held);
+                        continue;
+                    }
+                    if !health.a_test_suffices() {
+                        continue;
+                    }
+                    self.tenants[tenant as usize].health = Some(health.claim(None, timestamp(now)));
                     false
                 }
             };
@@ -121,7 +161,8 @@ impl Simulation {
             let (said, _) = converse(mood, 1, |_| false)[0];
             let said = if matches!(said, Said::Later | Said::Closed) { Said::Accepted } else { said };
             let seen = outcome::observation(said.outcome());
-            self.observe(now, tenant, seen, said.outcome().as_ref().err());
+            let passed = said.outcome().is_ok().then_some(Stage::Sender);
+            self.observe(now, tenant, seen, passed, said.outcome().as_ref().err());
             if works && seen == Observation::Works {
                 self.release(now, tenant);
                 self.troubled.remove(&tenant);

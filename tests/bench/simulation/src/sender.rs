@@ -141,9 +141,19 @@ impl Simulation {
 
         // `route_all`.
         let mut grouped: Vec<(u32, Via, Vec<Message>)> = Vec::new();
+        let mut tried: Vec<u32> = Vec::new();
+        waiting.sort_by_key(|(_, message)| self.mail(*message).queued);
         for (tenant, message) in waiting {
             let place = tenants.binary_search(&tenant).unwrap_or_default();
-            let Some(via) = self.route(tenant, message, faults[place].as_deref()) else { continue };
+            let tries = faults[place].is_some()
+                && !tried.contains(&tenant)
+                && self.is_for_the_relay(tenant, message)
+                && self.may_try(now, tenant, message);
+            if tries {
+                tried.push(tenant);
+            }
+            let fault = if tries { None } else { faults[place].as_deref() };
+            let Some(via) = self.route(tenant, message, fault) else { continue };
             // All tenants share the platform's relay, and so one group.
             let same = |group: &&mut (u32, Via, Vec<Message>)| {
                 group.1 == via && (via == Via::Platform || group.0 == tenant)
@@ -200,6 +210,12 @@ impl Simulation {
         *platform = Some(now);
         self.count(Operation::PlatformGet, 1);
         latency::SECRET
+    }
+
+    /// Whether the mail goes to the tenant's relay when that works.
+    fn is_for_the_relay(&mut self, tenant: u32, message: Message) -> bool {
+        let number = self.mail(message).number;
+        self.tenants[tenant as usize].routing.of(category(number)).via == Via::Relay
     }
 
     /// Decides the route of one mail; `None` when it is held.

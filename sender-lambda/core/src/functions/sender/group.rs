@@ -19,7 +19,8 @@ use super::in_flight::MarkSending;
 use super::settle::{defer, fail, settle};
 use super::{AT_A_TIME, Disposition, Pending, TenantView, seats};
 use crate::functions::active_settings::{self, Active};
-use crate::functions::{App, random_unit, relay_health};
+use crate::functions::relay_health::{self, Seen};
+use crate::functions::{App, random_unit};
 use crate::mail::build::{Built, Parts, build};
 use crate::mail::ids;
 use crate::mail::templates::TemplateError;
@@ -37,6 +38,8 @@ pub(super) struct Group {
     pub(super) settings: Arc<Settings>,
     /// Whether the tenant's settings were read again in this batch.
     pub(super) reread: bool,
+    /// Whether its mail tries a relay that is unhealthy.
+    pub(super) tries: bool,
     pub(super) pending_mails: Vec<Pending>,
 }
 
@@ -213,14 +216,19 @@ impl Group {
 
     /// Reports one observation for all mails of the group, because they shared a connection: the most telling one.
     async fn report(&self, app: &App, tenant: &Tenant, attempted: &[Attempted], others: bool) {
-        let order = [Observation::Works, Observation::Broken, Observation::Stumbles];
+        let order = [Observation::Works, Observation::Broken, Observation::Stumbles, Observation::Nothing];
         let first = |kind| attempted.iter().find(|attempted| attempted.observation(others) == kind);
-        let Some((seen, first)) = order.into_iter().find_map(|kind| Some((kind, first(kind)?))) else {
+        let Some((observation, first)) = order.into_iter().find_map(|kind| Some((kind, first(kind)?))) else {
             return;
         };
+        // What says nothing about a healthy relay may have come past the stage where an unhealthy one failed.
+        if observation == Observation::Nothing && !self.tries {
+            return;
+        }
         let revision = Revision(self.key.revision.clone());
-        let failure = first.result.as_ref().err();
-        relay_health::observe(app, tenant, &self.settings.host, &revision, seen, failure).await;
+        let passed = attempted.iter().filter_map(|attempted| outcome::passed(&attempted.result)).max();
+        let seen = Seen { observation, passed, failure: first.result.as_ref().err() };
+        relay_health::observe(app, tenant, &self.settings.host, &revision, &seen).await;
     }
 }
 
@@ -235,13 +243,13 @@ async fn replaced(app: &App, tenant: &Tenant, key: &RelayKey) -> Option<TenantVi
     active_settings::forget(app, tenant);
     let active = reread(app, tenant).await?;
     let replaced = active.revision().is_none_or(|revision| revision.0 != key.revision);
-    replaced.then_some(TenantView { active, fault: None, reread: true })
+    replaced.then_some(TenantView { active, health: None, fault: None, reread: true })
 }
 
 /// The tenant with a relay at fault, by the settings that are active now.
 async fn faulty(app: &App, tenant: &Tenant, failure: &Failure) -> Option<TenantView> {
     let active = reread(app, tenant).await?;
-    Some(TenantView { active, fault: Some(describe::failure(failure)), reread: true })
+    Some(TenantView { active, health: None, fault: Some(describe::failure(failure)), reread: true })
 }
 
 async fn reread(app: &App, tenant: &Tenant) -> Option<Active> {

@@ -425,12 +425,101 @@ async fn a_broken_relay_is_paused_announced_and_comes_back() {
     // After the pause one mail is the probe; that it passes releases the others, oldest first.
     world.memory.pass(Duration::from_mins(2));
     world.accept("e3", &["jan@example.org"]).await;
-    world.work().await;
-    assert_eq!(types(&world), ["Relay Recovered"]);
     while world.work().await > 0 {}
+    assert_eq!(types(&world), ["Relay Recovered"]);
     assert!(world.memory.rows().iter().all(|row| row.status == Status::Sent));
     // Two alerts, that it fails and that it works again, beside the three mails.
     assert_eq!(world.relays.taken().len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_that_refuses_every_recipient_is_one_outage_with_one_alert() {
+    let world = World::new();
+    world.activate("r1", &own(OnFailure::Hold)).await;
+    super::super::alert::remember_admin(&world.app, &acme(), "admin@acme.example", "en").await;
+    for number in 0..200 {
+        world.relays.acts.lock().unwrap().clear();
+        world.relays.then([Act::Fail(Stage::Recipient, FailureCode::RelayDenied, 554)]);
+        world.accept(&format!("e{number}"), &["jan@example.org"]).await;
+        while world.work().await > 0 {
+            world.relays.then([Act::Fail(Stage::Recipient, FailureCode::RelayDenied, 554)]);
+        }
+        if number % 5 == 0 {
+            super::super::monitor::run(&world.app).await.unwrap();
+        }
+        world.memory.pass(Duration::from_mins(1));
+    }
+    // The script refuses at the platform's server too, which is another outage.
+    let emitted = world.memory.take_emitted().into_iter().filter(|event| event.detail["tenant"] == "acme");
+    let types: Vec<_> = emitted.map(|event| event.detail_type).collect();
+    assert_eq!(types, ["Relay Unhealthy"]);
+    let alerts = world.memory.rows().iter().filter(|row| row.recipient == "admin@acme.example").count();
+    let tried: usize = world.memory.rows().iter().map(|row| row.attempts.len()).sum();
+    assert!(alerts == 1 && tried <= 30, "{alerts} alerts, {tried} attempts in 200 minutes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_behind_every_dot_costs_few_unknown_mails() {
+    let world = World::new();
+    world.activate("r1", &own(OnFailure::Hold)).await;
+    let recipients: Vec<String> = (0..300).map(|index| format!("r{index}@example.org")).collect();
+    world.accept("e1", &recipients.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    world.relays.then(vec![Act::FailLate(FailureCode::MessageUnknown, 0); 300]);
+    for _ in 0..(4 * 60 * 6) {
+        while world.work().await > 0 {}
+        world.memory.pass(Duration::from_secs(10));
+    }
+    for _ in 0..48 {
+        super::super::monitor::run(&world.app).await.unwrap();
+        while world.work().await > 0 {}
+        world.memory.pass(Duration::from_mins(5));
+    }
+    let unknown = world.memory.rows().iter().filter(|row| row.status == Status::Unknown).count();
+    assert!(unknown <= 3 + 9, "{unknown} unknown in eight hours");
+    // The first mail that passes closes it, and all others follow.
+    world.relays.acts.lock().unwrap().clear();
+    for _ in 0..20 {
+        super::super::monitor::run(&world.app).await.unwrap();
+        while world.work().await > 0 {}
+        world.memory.pass(Duration::from_mins(5));
+    }
+    let sent = world.memory.rows().iter().filter(|row| row.status == Status::Sent).count();
+    assert_eq!(sent, 300 - unknown);
+    let types: Vec<_> = world.memory.take_emitted().iter().map(|event| event.detail_type).collect();
+    assert_eq!(types, ["Relay Unhealthy", "Relay Recovered"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn mail_that_goes_by_the_platform_does_not_take_the_relays_turn() {
+    let world = World::new();
+    let mut mixed = own(OnFailure::Hold);
+    let by_platform =
+        ownpost_domain::category::CategoryRoute { via: Via::Platform, on_failure: OnFailure::Hold };
+    mixed.routing.set(ownpost_domain::category::Category::Notification, by_platform);
+    world.activate("r1", &mixed).await;
+    let request =
+        crate::testing::world::event("r", &["ann@example.org"]).replace("notification", "rights-request");
+    super::super::router::accept(&world.app, request.as_bytes(), None).await.unwrap();
+    world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
+    world.work().await;
+    world.memory.pass(Duration::from_mins(2));
+    for number in 0..5 {
+        world.accept(&format!("e{number}"), &["jan@example.org"]).await;
+        world.work().await;
+    }
+    // The relay's turn is still due: a mail for it takes it, and the oldest held one at that.
+    let request =
+        crate::testing::world::event("s", &["eve@example.org"]).replace("notification", "rights-request");
+    super::super::router::accept(&world.app, request.as_bytes(), None).await.unwrap();
+    while world.work().await > 0 {}
+    let by_relay: Vec<String> = world
+        .relays
+        .taken()
+        .into_iter()
+        .filter(|taken| taken.tenant.is_some())
+        .map(|taken| taken.to)
+        .collect();
+    assert_eq!(by_relay, ["ann@example.org", "eve@example.org"]);
 }
 
 #[tokio::test(start_paused = true)]

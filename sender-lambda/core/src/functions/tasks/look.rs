@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use ownpost_domain::category::Via;
 use ownpost_domain::delivery::{Revision, Status};
+use ownpost_domain::failure::Stage;
 use ownpost_domain::health::{Admission, Health, HealthStatus};
 use ownpost_domain::outcome::{self, Observation};
 use ownpost_domain::settings::Settings;
@@ -16,7 +17,7 @@ use ownpost_smtp::ProbeOptions;
 use ownpost_smtp::token_store::TokenOwner;
 
 use crate::effects::{Filter, Order, Result};
-use crate::functions::relay_health::Admitted;
+use crate::functions::relay_health::{Seen, Try};
 use crate::functions::{App, active_settings, alert, certificate, later, random_bits, relay_health, router};
 use crate::mail::test_message::{self, TestRun};
 
@@ -34,6 +35,11 @@ pub(super) async fn at_relay(app: &App, tenant: &Tenant) -> Result<()> {
     alert::complete(app, tenant).await?;
     let now = (app.now)();
     let health = relay_health::load(app, tenant).await?.value;
+    if let Some(health) = health.as_ref().filter(|health| health.unannounced)
+        && let Some((_, settings)) = active_settings::read(app, tenant).await?.settings()
+    {
+        relay_health::complete(app, tenant, &settings.host, health).await;
+    }
     let due = match health.as_ref().map(|health| (health.status, health.admit(now))) {
         Some((HealthStatus::Unhealthy, Admission::Closed)) => false,
         Some((HealthStatus::Unhealthy, _)) => !tried_by_a_mail(app, tenant).await?,
@@ -76,8 +82,12 @@ async fn test(app: &App, tenant: &Tenant) -> Result<()> {
         // The marker of this revision was lost to a crash between activating and writing it.
         relay_health::reset(app, tenant, revision).await;
     }
-    let (_, admitted) = relay_health::admit(app, tenant, revision, stored).await?;
-    if admitted == Admitted::Closed {
+    let may = match relay_health::about(app, revision, stored).admit((app.now)()) {
+        Admission::Open => true,
+        Admission::Closed => false,
+        Admission::Due => relay_health::try_again(app, tenant, revision, None).await? == Try::Test,
+    };
+    if !may {
         return Ok(());
     }
     let now = (app.now)();
@@ -108,7 +118,10 @@ async fn learn(
         None => Observation::Works,
         Some(failure) => outcome::observation(&Err(failure.clone())),
     };
-    relay_health::observe(app, tenant, &settings.host, revision, seen, report.failure.as_ref()).await;
+    // The test ends after MAIL FROM.
+    let passed = report.failure.is_none().then_some(Stage::Sender);
+    let observed = Seen { observation: seen, passed, failure: report.failure.as_ref() };
+    relay_health::observe(app, tenant, &settings.host, revision, &observed).await;
     match report.tls.as_ref().and_then(|tls| tls.certificate.as_ref()) {
         Some(seen) => certificate::note(app, tenant, &settings.host, seen).await,
         None => Ok(()),
