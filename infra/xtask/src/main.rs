@@ -12,6 +12,7 @@ mod process;
 mod publish;
 mod setup;
 mod suites;
+mod supply;
 mod types;
 mod walls;
 mod wasm;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::process::{cargo, command, root, show};
-use crate::{setup, types, walls, wasm};
+use crate::{setup, supply, types, walls, wasm};
 
 mod long;
 mod quick;
@@ -129,6 +129,7 @@ fn all() -> Result<Vec<Suite>> {
         suite("build", false, Work::Check(vec![run(&[&["build"]])])),
         suite("walls", false, Work::Task(walls::verify)),
         suite("types", false, Work::Task(types::verify)),
+        suite("supply", true, Work::Task(supply::verify)),
         suite("clippy", false, Work::Check(clippy)),
         suite("unit", false, Work::Tests(unit)),
     ];

@@ -14,6 +14,7 @@ use ownpost_core::wire::http::Problem;
 use ownpost_domain::tenant::Tenant;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 /// The parts of an API Gateway event that are read.
 #[derive(Clone, Deserialize)]
@@ -56,7 +57,8 @@ pub(super) struct Answer {
 }
 
 /// Answers one request of the HTTP API.
-pub(super) async fn answer(app: &App, event: &HttpEvent) -> Answer {
+pub(super) async fn answer(app: &App, mut event: HttpEvent) -> Answer {
+    let body = body(&mut event);
     let token = token(&event.request_context.authorizer);
     let access = &app.config.access;
     let Some(claims) = claims(access, token) else {
@@ -71,7 +73,7 @@ pub(super) async fn answer(app: &App, event: &HttpEvent) -> Answer {
             return Answer::problem(403, "role.missing", "The token is neither an admin's nor a reader's.");
         }
     }
-    let Some(body) = body(event) else {
+    let Some(body) = body else {
         let detail = "The body is marked as base64 and is not.";
         return Answer::problem(400, "request.not_base64", detail);
     };
@@ -120,9 +122,10 @@ fn path<'a>(raw: &'a str, stage: Option<&str>) -> &'a str {
     stage.filter(|stage| *stage != "$default").and_then(below).unwrap_or(raw)
 }
 
-fn body(event: &HttpEvent) -> Option<Vec<u8>> {
-    let text = event.body.as_deref().unwrap_or_default();
-    if event.is_base64_encoded { STANDARD.decode(text).ok() } else { Some(text.as_bytes().to_vec()) }
+/// Takes the body out of the event: it may hold a password, and is wiped after use.
+fn body(event: &mut HttpEvent) -> Option<Zeroizing<Vec<u8>>> {
+    let text = Zeroizing::new(event.body.take().unwrap_or_default().into_bytes());
+    if event.is_base64_encoded { STANDARD.decode(&*text).ok().map(Zeroizing::new) } else { Some(text) }
 }
 
 impl Answer {
@@ -171,11 +174,12 @@ mod tests {
 
     #[test]
     fn a_sample_event_is_read() {
-        let event = sample("http-put-smtp.json");
+        let mut event = sample("http-put-smtp.json");
         let claims = of(&event.request_context.authorizer).expect("claims");
         assert_eq!((claims.tenant.as_str(), claims.email.as_deref()), ("acme", Some("admin@acme.test")));
         assert_eq!(path(&event.raw_path, event.request_context.stage.as_deref()), "/smtp");
-        assert!(body(&event).is_some_and(|body| serde_json::from_slice::<Value>(&body).is_ok()));
+        assert!(body(&mut event).is_some_and(|body| serde_json::from_slice::<Value>(&body).is_ok()));
+        assert!(event.body.is_none(), "the event keeps no copy");
     }
 
     #[test]
