@@ -235,6 +235,7 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<C
         deadline: Duration::from_secs(dialogue.get("deadline").map_or(60, |s| s.parse().unwrap())),
         owner: ownpost_smtp::token_store::TokenOwner::default(),
         look_for_fix: dialogue.get("fix").is_some(),
+        before_dial: None,
     };
     let mut told = Vec::new();
     let found = probe(&network, &settings, &options, &mut |stage| told.push(stage.clone())).await;

@@ -69,3 +69,8 @@ fn settings() {
 fn client() {
     replay("client", fuzz::client::run);
 }
+
+#[test]
+fn inspect() {
+    replay("inspect", fuzz::inspect::run);
+}

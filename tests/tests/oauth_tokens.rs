@@ -299,6 +299,7 @@ async fn a_test_of_the_settings_and_the_first_mail_use_one_token() {
         deadline: Duration::from_secs(30),
         owner: TokenOwner { tenant: Some("acme"), draft: true },
         look_for_fix: false,
+        before_dial: None,
     };
     app.relays.probe(&world.settings, &options, &mut |_| {}).await;
     assert_eq!(world.state.lock().unwrap().sign_ins, 1);

@@ -29,6 +29,7 @@ fn table(name: &str) -> Option<String> {
         "issues" => issues(),
         "failures" => failures(),
         "event codes" => event_codes(),
+        "findings" => findings(),
         "problems" => problems(Problem::CODES),
         "problems of ownpost local" => problems(Problem::LOCAL_CODES),
         "mail types" => mail_types(),
@@ -115,6 +116,18 @@ fn variables(in_terminal: bool) -> String {
         [format!("`{}`", variable.name), variable.default.to_owned(), variable.meaning.to_owned()]
     };
     rows(["variable", "default", "meaning"], used.map(row))
+}
+
+fn findings() -> String {
+    let row = |code: &ownpost_inspect::Code| {
+        let severity = match code.severity() {
+            ownpost_inspect::Severity::Error => "error",
+            ownpost_inspect::Severity::Warning => "warning",
+        };
+        let message = ownpost_i18n::inspection(Locale::English, code.code()).message.clone();
+        [format!("`{}`", code.code()), severity.to_owned(), code.meaning().to_owned(), message]
+    };
+    rows(["code", "severity", "when", "English message"], ownpost_inspect::Code::ALL.iter().map(row))
 }
 
 fn event_codes() -> String {
@@ -331,6 +344,7 @@ fn every_document_and_its_parts_are_on_a_page() {
         "issues",
         "failures",
         "event codes",
+        "findings",
         "problems",
         "problems of ownpost local",
         "variables",

@@ -5,6 +5,7 @@
 
 import * as glue from './validator_wasm_bg.js';
 import { decodeIssues, decodeSuggestion } from './decode.js';
+import { instantiate } from './load.js';
 import { loadLocale, templatesFor } from './locales.js';
 import { readText, useMemory } from './memory.js';
 import { packDocument, packPlain, preparePacker, writeOptions } from './pack.js';
@@ -39,31 +40,6 @@ async function load(source = new URL('./validator.wasm', import.meta.url)) {
   useMemory(/** @type {WebAssembly.Memory} */ (exports.memory));
   preparePacker(glue.input);
   ready = true;
-}
-
-/**
- * Instantiates a module, given as itself, as bytes, as a response, or as an address to fetch it from.
- * @param {Awaited<NonNullable<InitOptions['wasm']>>} source
- * @param {WebAssembly.Imports} imports
- */
-async function instantiate(source, imports) {
-  if (source instanceof WebAssembly.Module) return WebAssembly.instantiate(source, imports);
-  if (ArrayBuffer.isView(source) || source instanceof ArrayBuffer) {
-    return (await WebAssembly.instantiate(source, imports)).instance;
-  }
-  if (source instanceof URL && source.protocol === 'file:') {
-    const files = globalThis.process?.getBuiltinModule?.('node:fs');
-    if (files) return (await WebAssembly.instantiate(files.readFileSync(source), imports)).instance;
-  }
-  const response = source instanceof Response ? source : await fetch(source);
-  if (!response.ok) throw new Error(`${response.url} answered ${response.status}`);
-  // Streaming needs the MIME type of WASM, which not every server knows.
-  const bytes = response.clone();
-  try {
-    return (await WebAssembly.instantiateStreaming(response, imports)).instance;
-  } catch {
-    return (await WebAssembly.instantiate(await bytes.arrayBuffer(), imports)).instance;
-  }
 }
 
 function needReady() {

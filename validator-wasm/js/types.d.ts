@@ -630,7 +630,7 @@ export type FailureCode =
   | "relay.suspended"
   /** A limit of the account is reached. It passes by itself. */
   | "relay.quota"
-  /** The sender's local part needs SMTPUTF8 (RFC 6531), which the server does not offer. We refuse it ourselves. */
+  /** The sender's local part needs SMTPUTF8 (RFC 6531), which the server does not offer. We refuse it ourselves. The test has seen it offered, so it may be another machine of the server: the mail is tried again. */
   | "sender.needs_smtputf8"
   /** The recipient's local part needs SMTPUTF8 (RFC 6531), which the server does not offer. We refuse it ourselves. */
   | "recipient.needs_smtputf8"
@@ -738,6 +738,90 @@ export interface DnsFinding {
   /** The record, if there is one. */
   record: string | null;
 }
+
+/** What a received mail's header says of its way and of its sender. */
+export interface InspectReport {
+  /** Its Message-ID without angle brackets, or null. */
+  messageId: string | null;
+  /** Whether it is the mail that was asked for; null when no Message-ID was given. */
+  matches: boolean | null;
+  /** The address in From, or null. */
+  from: string | null;
+  /** Whether From is the configured sender; null when no sender was given. */
+  senderMatches: boolean | null;
+  /** The address in Return-Path, which SPF is about; empty for `<>`, null when it is not there. */
+  returnPath: string | null;
+  /** The servers that it went through, the oldest first. */
+  hops: Hop[];
+  /** Whether it left by the configured server. */
+  viaRelay: ViaRelay;
+  /** The index in `hops` of the hop that shows it, or null. */
+  relayHop: number | null;
+  /** What the receiver found, by its own Authentication-Results (RFC 8601); null when there are none that can be believed. */
+  authentication: Authentication | null;
+  /** What there is to say, errors first. */
+  findings: InspectFinding[];
+}
+
+/** A server that took the mail over, by its Received field (RFC 5321 §4.4). */
+export interface Hop {
+  /** The name or address that handed it over, or null. */
+  from: string | null;
+  /** The server that took it, or null. */
+  by: string | null;
+  /** The protocol as the server names it, such as `ESMTPS`, or null. */
+  with: string | null;
+  /** Whether it came encrypted; null when the field does not say. */
+  tls: boolean | null;
+  /** The TLS version, when the field says it. */
+  tlsVersion: string | null;
+  /** When, in UTC (RFC 3339), or null. */
+  at: string | null;
+  /** Seconds since the hop before; below zero when the clocks differ, null when either time is missing. */
+  delaySeconds: number | null;
+}
+
+/** Whether the mail left by the configured server. */
+export type ViaRelay =
+  /** A hop shows it. */
+  | "yes"
+  /** A hop shows another server in its place. */
+  | "no"
+  /** The hops do not tell, or no server was given. */
+  | "unknown";
+
+/** The receiver's results, in the terms of RFC 8601: `pass`, `fail`, `none` and so on; null where it says nothing. */
+export interface Authentication {
+  /** SPF (RFC 7208). */
+  spf: string | null;
+  /** DKIM (RFC 6376); of several signatures the best. */
+  dkim: string | null;
+  /** DMARC (RFC 7489). */
+  dmarc: string | null;
+  /** The name under which the receiver speaks (authserv-id), or null. */
+  by: string | null;
+}
+
+/** Something to say of the mail. */
+export interface InspectFinding {
+  /** A stable code, `inspect.…`. */
+  code: string;
+  /** How much it matters. */
+  severity: FindingSeverity;
+  /** The values in the message. */
+  params: Record<string, string>;
+  /** For a person, in the asked locale. */
+  message: string;
+  /** What to do, in the asked locale. */
+  remedy: string;
+}
+
+/** How much a finding matters. */
+export type FindingSeverity =
+  /** The mail is not what it should be, or is likely to be refused. */
+  | "error"
+  /** It may be as it should be. */
+  | "warning";
 
 /** The languages that all messages are in. */
 export type Locale = "en" | "fr" | "nl" | "de" | "es";

@@ -44,6 +44,18 @@ declare module '*/validator_wasm_bg.js' {
   export function output(): number;
 }
 
+declare module '*/ownpost_objects_bg.js' {
+  type InspectReport = import('../js/types.js').InspectReport;
+  export function __wbg_set_wasm(exports: WebAssembly.Exports): void;
+  export function inspect(
+    message: Uint8Array,
+    sender: string,
+    host: string,
+    messageId: string,
+    locale: string,
+  ): InspectReport;
+}
+
 /** The messages of the codes, in the codes' order. */
 declare module '*/locales/en.js' {
   const messages: string[];

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::process::{cargo, root, show};
 
 /// The documents that the package and the form use, in the order of the file. Their parts follow them.
-const DOCUMENTS: [&str; 3] = ["SmtpSettings", "ValidationReport", "TestReport"];
+const DOCUMENTS: [&str; 4] = ["SmtpSettings", "ValidationReport", "TestReport", "InspectReport"];
 
 const HEAD: &str = "\
 // Made by `cargo xtask types` from the JSON Schemas of the Rust types. Change those, not this file.

@@ -26,11 +26,12 @@ pub(crate) fn build() -> Result<()> {
         let _ = fs::remove_dir_all(folder);
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    compile(&work)?;
-    optimise(&package, &work, &dist)?;
+    compile("validator-wasm", "validator_wasm", &work)?;
+    optimise(&package, &work.join("validator_wasm_bg.wasm"), &dist.join("validator.wasm"))?;
     let sources = dist.join("src");
     copy_modules(&package.join("js"), &sources)?;
     fs::copy(work.join("validator_wasm_bg.js"), sources.join("validator_wasm_bg.js"))?;
+    objects(&package, &work, &dist)?;
     tables(&sources.join("tables.js"))?;
     locales(&package, &sources.join("locales"))?;
     form::generate(&package, &sources)?;
@@ -60,18 +61,18 @@ pub(crate) fn build() -> Result<()> {
 }
 
 /// Compiles the crate and generates its glue.
-fn compile(work: &Path) -> Result<()> {
+fn compile(crate_name: &str, module: &str, work: &Path) -> Result<()> {
     run(cargo().args([
         "build",
         "--profile",
         "wasm",
         "--package",
-        "validator-wasm",
+        crate_name,
         "--target",
         "wasm32-unknown-unknown",
     ]))?;
     Bindgen::new()
-        .input_path(root().join("target/wasm32-unknown-unknown/wasm/validator_wasm.wasm"))
+        .input_path(root().join(format!("target/wasm32-unknown-unknown/wasm/{module}.wasm")))
         .bundler(true)?
         .typescript(false)
         .remove_name_section(true)
@@ -81,7 +82,7 @@ fn compile(work: &Path) -> Result<()> {
 }
 
 /// Runs Binaryen on the module, with only the features that every browser since 2021 has.
-fn optimise(package: &Path, work: &Path, dist: &Path) -> Result<()> {
+fn optimise(package: &Path, module: &Path, optimised: &Path) -> Result<()> {
     run(command("node")
         .arg(package.join("node_modules/binaryen/bin/wasm-opt"))
         .args([
@@ -100,9 +101,22 @@ fn optimise(package: &Path, work: &Path, dist: &Path) -> Result<()> {
             "--enable-reference-types",
             "--enable-multivalue",
         ])
-        .arg(work.join("validator_wasm_bg.wasm"))
+        .arg(module)
         .arg("-o")
-        .arg(dist.join("validator.wasm")))
+        .arg(optimised))
+}
+
+/// Builds the module of the object API, which a page loads only when it asks for it. Its façade is one of the bundles.
+fn objects(package: &Path, work: &Path, dist: &Path) -> Result<()> {
+    let work = work.join("objects");
+    for folder in [&work, &dist.join("objects")] {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    compile("ownpost-objects", "ownpost_objects", &work)?;
+    optimise(package, &work.join("ownpost_objects_bg.wasm"), &dist.join("objects/objects.wasm"))?;
+    fs::copy(work.join("ownpost_objects_bg.js"), dist.join("src/objects/ownpost_objects_bg.js"))?;
+    fs::copy(package.join("js/objects/index.d.ts"), dist.join("objects/index.d.ts"))?;
+    Ok(())
 }
 
 /// The locales in separate modules. English is part of the package's main file.
@@ -215,13 +229,14 @@ struct Bundle {
 }
 
 /// The modules of the package.
-const BUNDLES: [Bundle; 4] = [
+const BUNDLES: [Bundle; 5] = [
     Bundle {
         entry: "index.js",
         external: &["./locales/fr.js", "./locales/nl.js", "./locales/de.js", "./locales/es.js"],
     },
     Bundle { entry: "form/index.js", external: &["../index.js", "./results.js", "./messages/*"] },
     Bundle { entry: "form/results.js", external: &[] },
+    Bundle { entry: "objects/index.js", external: &[] },
     Bundle { entry: "deliveries/index.js", external: &["./messages/*"] },
 ];
 

@@ -1,6 +1,6 @@
 //! What the operator sets: the environment of docs/reference/environment.md.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use ownpost_domain::seats::Bounds;
 use ownpost_smtp::{Network, NetworkOptions};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+
+use crate::access::{Access, Claim};
 
 /// The operator's configuration of the Lambda functions and of `ownpost`, read once at start. An unusable value is an
 /// error at start, not a surprise later.
@@ -50,6 +52,8 @@ pub struct Config {
     pub hold_for: Option<Duration>,
     /// `OWNPOST_RETAIN_DAYS`: how long final rows are kept, instead of [`Config::RETAIN`].
     pub retain: Option<Duration>,
+    /// `OWNPOST_TENANT_CLAIM`, `OWNPOST_ADMIN_CLAIM`, `OWNPOST_READER_CLAIM`: who may do what at the API.
+    pub access: Access,
     /// Values that the environment does not set.
     pub overrides: Overrides,
 }
@@ -83,6 +87,8 @@ pub struct AwsResources {
     pub queue_url: Option<String>,
     /// `OWNPOST_EVENT_BUS`: the EventBridge bus of the emitted events.
     pub event_bus: Option<String>,
+    /// `OWNPOST_KMS_KEY`: the key over the tenants' secrets, instead of AWS's own.
+    pub kms_key: Option<String>,
 }
 
 /// A variable of the environment that [`Config::read`] or [`AwsResources::read`] reads.
@@ -133,7 +139,7 @@ impl Config {
         shared(
             "OWNPOST_ALLOW_NETWORKS",
             "none",
-            "networks that may be dialled although private: 10.0.0.0/8,fd00::/8",
+            "networks or addresses that may be dialled although private: 10.0.0.0/8,fd00::/8,192.168.1.5",
         ),
         shared("OWNPOST_ALLOW_PORTS", "none", "ports in addition to 25, 465, 587, 2465, 2525, 2587"),
         shared("OWNPOST_EXTRA_CA_FILE", "none", "PEM file of CAs trusted in addition to the public ones"),
@@ -176,6 +182,14 @@ impl Config {
             "the bus `default`",
             "EventBridge bus of the events that Ownpost emits",
         ),
+        function("OWNPOST_KMS_KEY", "AWS's own", "ARN of the key over the tenants' secrets"),
+        function("OWNPOST_TENANT_CLAIM", "`tenant`, else `custom:tenant`", "claim that names the tenant"),
+        function(
+            "OWNPOST_ADMIN_CLAIM",
+            "every token of a tenant",
+            "claim and value of those who may change settings: role=admin, scope=smtp:write",
+        ),
+        function("OWNPOST_READER_CLAIM", "none", "claim and value of those who may only read"),
     ];
 
     /// Reads the environment through `get` (`std::env::var(..).ok()` in production). An empty value counts as
@@ -198,6 +212,7 @@ impl Config {
             retry_for: one(&get, "OWNPOST_RETRY_FOR", hours)?,
             hold_for: one(&get, "OWNPOST_HOLD_FOR", hours)?,
             retain: one(&get, RETAIN_DAYS, days)?,
+            access: access(&get)?,
             overrides: Overrides::default(),
         })
     }
@@ -213,6 +228,9 @@ impl Config {
             let unusable =
                 |why: String| problem("OWNPOST_EXTRA_CA_FILE", format!("{}: {why}", file.display()));
             let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+            if pem.windows(16).any(|window| window == b"PRIVATE KEY-----") {
+                return Err(unusable("holds a private key; name a file with certificates alone".to_owned()));
+            }
             for certificate in CertificateDer::pem_slice_iter(&pem) {
                 extra_roots.push(certificate.map_err(|error| unusable(error.to_string()))?);
             }
@@ -291,13 +309,40 @@ impl AwsResources {
         let get = not_empty(get);
         let resources = Self {
             platform_secret: one(&get, "OWNPOST_PLATFORM_SECRET", secret_name)?,
-            secret_prefix: one(&get, "OWNPOST_SECRET_PREFIX", secret_name)?
+            secret_prefix: one(&get, "OWNPOST_SECRET_PREFIX", secret_prefix)?
                 .unwrap_or_else(|| Config::SECRET_PREFIX.to_owned()),
-            table: one(&get, "OWNPOST_TABLE", printable)?,
-            queue_url: one(&get, "OWNPOST_QUEUE_URL", printable)?,
-            event_bus: one(&get, "OWNPOST_EVENT_BUS", printable)?,
+            table: one(&get, "OWNPOST_TABLE", table)?,
+            queue_url: one(&get, "OWNPOST_QUEUE_URL", queue_url)?,
+            event_bus: one(&get, "OWNPOST_EVENT_BUS", event_bus)?,
+            kms_key: one(&get, "OWNPOST_KMS_KEY", key_arn)?,
         };
-        resources.consistent()
+        let resources = resources.consistent()?;
+        // Without an endpoint of its own (an emulator's) a call goes to the region's.
+        if get("AWS_ENDPOINT_URL").is_none()
+            && let Some(region) = get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION"))
+        {
+            resources.in_region(&region)?;
+        }
+        Ok(resources)
+    }
+
+    /// Refuses a queue or a secret of another region than the one that is called.
+    fn in_region(&self, region: &str) -> Result<(), ConfigError> {
+        let queue = self.queue_url.as_deref().and_then(|url| {
+            let host = url.strip_prefix("https://sqs.")?.split('/').next()?;
+            host.contains(".amazonaws.com").then(|| host.split('.').next().unwrap_or_default())
+        });
+        let secret = self.platform_secret.as_deref().and_then(arn_region);
+        let bus = self.event_bus.as_deref().and_then(arn_region);
+        for (variable, theirs) in
+            [("OWNPOST_QUEUE_URL", queue), ("OWNPOST_PLATFORM_SECRET", secret), ("OWNPOST_EVENT_BUS", bus)]
+        {
+            if let Some(theirs) = theirs.filter(|theirs| *theirs != region) {
+                let problem = format!("is in the region {theirs}, and AWS_REGION is {region}");
+                return Err(ConfigError { variable, problem });
+            }
+        }
+        Ok(())
     }
 
     /// Refuses a platform secret below the tenants' prefix: a tenant of that name would own the platform's relay.
@@ -351,13 +396,24 @@ fn list<T>(
     items.map(parse).collect::<Parsed<_>>().map_err(|problem| ConfigError { variable, problem })
 }
 
+/// Who may do what. Readers without an admin's claim would change settings like everybody else.
+fn access(get: &impl Fn(&str) -> Option<String>) -> Result<Access, ConfigError> {
+    let access = Access {
+        tenant: one(get, "OWNPOST_TENANT_CLAIM", claim_name)?,
+        admin: one(get, "OWNPOST_ADMIN_CLAIM", Claim::parse)?,
+        reader: one(get, "OWNPOST_READER_CLAIM", Claim::parse)?,
+    };
+    if access.reader.is_some() && access.admin.is_none() {
+        let problem = "needs OWNPOST_ADMIN_CLAIM, or every token may change settings".to_owned();
+        return Err(ConfigError { variable: "OWNPOST_READER_CLAIM", problem });
+    }
+    Ok(access)
+}
+
+/// What the rules take, in the browser too.
 fn network(text: &str) -> Parsed<String> {
-    let problem = || format!("`{text}` is no network; write 10.0.0.0/8 or fd00::/8");
-    let (address, prefix) = text.split_once('/').ok_or_else(problem)?;
-    let address: IpAddr = address.parse().map_err(|_| problem())?;
-    let bits: u8 = prefix.parse().map_err(|_| problem())?;
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    if bits > most || prefix.starts_with('+') { Err(problem()) } else { Ok(text.to_owned()) }
+    let problem = || format!("`{text}` is no network or address; write 10.0.0.0/8, fd00::/8 or 192.168.1.5");
+    smtp_rules::address::Network::parse(text).map(|_| text.to_owned()).ok_or_else(problem)
 }
 
 fn port(text: &str) -> Parsed<u16> {
@@ -433,21 +489,80 @@ fn ehlo_name(text: &str) -> Parsed<String> {
     }
 }
 
-/// What Secrets Manager takes in a name.
+/// The region of an ARN; `None` for a name.
+fn arn_region(text: &str) -> Option<&str> {
+    text.strip_prefix("arn:")?.split(':').nth(2)
+}
+
+/// What Secrets Manager takes as a name, or a secret's ARN.
 fn secret_name(text: &str) -> Parsed<String> {
-    if text.len() <= 400 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_+=.@-:".contains(&b)) {
+    let name = match text.strip_prefix("arn:") {
+        None => text,
+        Some(arn) => match arn.split_once(":secret:") {
+            Some((before, name)) if before.split(':').nth(1) == Some("secretsmanager") => name,
+            _ => return Err(format!("`{text}` is the ARN of no secret")),
+        },
+    };
+    in_name(name, "/_+=.@-", 400)
+        .map_err(|()| "a secret's name has letters, digits and /_+=.@- only".to_owned())?;
+    Ok(text.to_owned())
+}
+
+/// What the names of the tenants' secrets may begin with: a tenant's name of 64 characters still fits behind it.
+fn secret_prefix(text: &str) -> Parsed<String> {
+    in_name(text, "/_+=.@-", 400)
+        .map(|()| text.to_owned())
+        .map_err(|()| "a secret's name has letters, digits and /_+=.@- only, and this is no ARN".to_owned())
+}
+
+fn table(text: &str) -> Parsed<String> {
+    let name =
+        text.strip_prefix("arn:").and_then(|arn| arn.split_once(":table/")).map_or(text, |(_, name)| name);
+    if name.len() >= 3 && in_name(name, "_.-", 255).is_ok() {
         Ok(text.to_owned())
     } else {
-        Err("a secret's name has letters, digits and /_+=.@- only".to_owned())
+        Err("a table's name has 3 to 255 letters, digits and _.- only".to_owned())
     }
 }
 
-fn printable(text: &str) -> Parsed<String> {
-    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        Err("white space and control characters do not belong in it".to_owned())
-    } else {
+fn queue_url(text: &str) -> Parsed<String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_url = rest.is_some_and(|rest| {
+        let (host, path) = rest.split_once('/').unwrap_or_default();
+        !host.is_empty() && !path.is_empty() && in_name(rest, ".:/_[]-", 2048).is_ok()
+    });
+    if is_url {
         Ok(text.to_owned())
+    } else {
+        Err("is no queue's URL; write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME".to_owned())
     }
+}
+
+fn event_bus(text: &str) -> Parsed<String> {
+    in_name(text, "/_.:-", 1600)
+        .map(|()| text.to_owned())
+        .map_err(|()| "a bus' name or ARN has letters, digits and /_.:- only".to_owned())
+}
+
+fn key_arn(text: &str) -> Parsed<String> {
+    let is_arn = text.starts_with("arn:") && text.contains(":kms:") && text.contains(":key/");
+    if is_arn && in_name(text, ":/-_", 400).is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{text}` is no key's ARN; write arn:aws:kms:REGION:ACCOUNT:key/ID"))
+    }
+}
+
+/// Names of claims may be URLs.
+fn claim_name(text: &str) -> Parsed<String> {
+    let fits = text.chars().all(|c| c.is_ascii_graphic());
+    if fits { Ok(text.to_owned()) } else { Err(format!("`{text}` is no claim's name")) }
+}
+
+/// Whether the text has ASCII letters, digits and these characters alone, at most so many.
+fn in_name(text: &str, others: &str, most: usize) -> Result<(), ()> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || others.contains(c);
+    if !text.is_empty() && text.len() <= most && text.chars().all(fits) { Ok(()) } else { Err(()) }
 }
 
 fn socket(text: &str) -> Parsed<SocketAddr> {
@@ -483,6 +598,8 @@ mod tests {
         Config::read(note).unwrap();
         AwsResources::read(note).unwrap();
         let mut asked = asked.into_inner();
+        // Those of AWS are not ours to list.
+        asked.retain(|name| !name.starts_with("AWS_"));
         asked.sort();
         let mut listed: Vec<_> = Config::VARIABLES.iter().map(|variable| variable.name).collect();
         listed.sort_unstable();
@@ -502,7 +619,9 @@ mod tests {
         for (variable, value, usable) in [
             ("OWNPOST_ALLOW_NETWORKS", "127.0.0.0/8, fd00::/8", true),
             ("OWNPOST_ALLOW_NETWORKS", "", true),
-            ("OWNPOST_ALLOW_NETWORKS", "127.0.0.1", false),
+            ("OWNPOST_ALLOW_NETWORKS", "127.0.0.1,::1", true),
+            ("OWNPOST_ALLOW_NETWORKS", "10.0.0.0/+8", false),
+            ("OWNPOST_ALLOW_NETWORKS", "10.0.0.0/8;10.1.0.0/16", false),
             ("OWNPOST_ALLOW_NETWORKS", "10.0.0.0/33", false),
             ("OWNPOST_ALLOW_NETWORKS", "example.org/8", false),
             ("OWNPOST_ALLOW_PORTS", "2526,", true),
@@ -517,7 +636,25 @@ mod tests {
             ("OWNPOST_EHLO_NAME", "-a.example", false),
             ("OWNPOST_PLATFORM_SECRET", "arn:aws:secretsmanager:eu-west-1:1:secret:p-AbCdEf", true),
             ("OWNPOST_SECRET_PREFIX", "my app/", false),
+            ("OWNPOST_ADMIN_CLAIM", "role=admin", true),
+            ("OWNPOST_ADMIN_CLAIM", "admin", false),
+            ("OWNPOST_ADMIN_CLAIM", "=admin", false),
+            ("OWNPOST_READER_CLAIM", "role=support", false),
+            ("OWNPOST_TENANT_CLAIM", "https://example.com/tenant", true),
+            ("OWNPOST_TENANT_CLAIM", "the tenant", false),
+            ("OWNPOST_KMS_KEY", "arn:aws:kms:eu-west-1:111122223333:key/1234", true),
+            ("OWNPOST_KMS_KEY", "alias/ownpost", false),
+            ("OWNPOST_PLATFORM_SECRET", "arn:aws:s3:::bucket", false),
+            ("OWNPOST_SECRET_PREFIX", "arn:aws:secretsmanager:eu-west-1:1:secret:p", false),
             ("OWNPOST_TABLE", "own post", false),
+            ("OWNPOST_TABLE", "t", false),
+            ("OWNPOST_TABLE", "arn:aws:dynamodb:eu-west-1:1:table/ownpost", true),
+            ("OWNPOST_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/1/mail", true),
+            ("OWNPOST_QUEUE_URL", "http://localhost:4566/000000000000/mail", true),
+            ("OWNPOST_QUEUE_URL", "mail", false),
+            ("OWNPOST_QUEUE_URL", "arn:aws:sqs:eu-west-1:1:mail", false),
+            ("OWNPOST_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com", false),
+            ("OWNPOST_EVENT_BUS", "a bus", false),
             ("OWNPOST_DNS_SERVER", "127.0.0.1:5353", true),
             ("OWNPOST_DNS_SERVER", "localhost:5353", true),
             ("OWNPOST_DNS_SERVER", "[::1]:53", true),
@@ -560,6 +697,28 @@ mod tests {
         }
         for (secret, prefix) in [("ownpost-platform", ""), ("ownpost/platform", "tenants/"), ("", "")] {
             assert!(read(secret, prefix).is_ok(), "{secret} {prefix}");
+        }
+    }
+
+    #[test]
+    fn resources_of_another_region_are_refused_and_both_variables_named() {
+        let read = |region: &str, endpoint: &str, variable: &str, value: &str| {
+            AwsResources::read(|name| match name {
+                "AWS_REGION" => Some(region.to_owned()),
+                "AWS_ENDPOINT_URL" => Some(endpoint.to_owned()),
+                name => (name == variable).then(|| value.to_owned()),
+            })
+        };
+        for (variable, value) in [
+            ("OWNPOST_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/1/mail"),
+            ("OWNPOST_PLATFORM_SECRET", "arn:aws:secretsmanager:eu-west-1:1:secret:p-AbCdEf"),
+            ("OWNPOST_EVENT_BUS", "arn:aws:events:eu-west-1:1:event-bus/mail"),
+        ] {
+            assert!(read("eu-west-1", "", variable, value).is_ok(), "{variable}");
+            assert!(read("us-east-1", "http://127.0.0.1:4566", variable, value).is_ok(), "{variable}");
+            let error = read("us-east-1", "", variable, value).unwrap_err();
+            assert_eq!(error.variable, variable);
+            assert!(error.problem.contains("AWS_REGION"), "{error}");
         }
     }
 

@@ -18,9 +18,9 @@ pub struct Limit {
 /// Connectivity tests of one tenant. Generous for a person at a form, useless for a scanner.
 pub const TESTS_PER_TENANT: Limit = Limit { burst: 30, period: Duration::from_mins(10) };
 
-/// Connectivity tests of one server by all tenants together, so that many cannot be used to hammer one. Enough for a
-/// provider where many of them have their mail.
-pub const TESTS_PER_TARGET: Limit = Limit { burst: 300, period: Duration::from_mins(10) };
+/// Connectivity tests that dial one address, by all tenants together. Beyond it tests are slowed and not refused: what others
+/// do locks nobody out. Enough for a provider where many of them have their mail.
+pub const TESTS_PER_ADDRESS: Limit = Limit { burst: 300, period: Duration::from_mins(10) };
 
 /// A bucket as it was at some time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

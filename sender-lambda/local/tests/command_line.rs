@@ -156,6 +156,38 @@ fn completions_and_man_pages() {
 }
 
 #[test]
+fn a_received_mail() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = folder.path().join("settings.json");
+    let settings = settings.to_str().expect("UTF-8");
+    let mail = "Received: from app.example.net ([192.0.2.1]) by smtp.acme.example with ESMTPSA id 1;\n\
+        \tMon, 16 Nov 2026 11:00:00 +0100\nMessage-ID: <1@acme.example>\nFrom: noreply@acme.example\n\nHello\n";
+    let arguments = ["inspect", "-", "--settings", settings, "--json"];
+    for (host, sender, status, via) in [
+        ("smtp.acme.example", "noreply@acme.example", 0, "yes"),
+        ("smtp.other.example", "noreply@acme.example", 1, "no"),
+        ("smtp.acme.example", "jan@acme.example", 1, "yes"),
+    ] {
+        // What `GET /smtp` answers will do too.
+        for document in [
+            json!({"host": host, "senderAddress": sender}),
+            json!({"settings": {"host": host, "senderAddress": sender}, "revision": "1"}),
+        ] {
+            fs::write(settings, document.to_string()).expect("a file");
+            let (code, report) = json_of(&arguments, mail.as_bytes());
+            assert_eq!((code, &report["viaRelay"]), (status, &json!(via)), "{report}");
+        }
+    }
+    let text = String::from_utf8(run(&["inspect", "-"], mail.as_bytes()).stdout).expect("UTF-8");
+    assert!(text.contains("<1@acme.example>") && text.contains("→ smtp.acme.example"), "{text}");
+    let (code, report) =
+        json_of(&["inspect", "-", "--json", "--message-id", "2@acme.example"], mail.as_bytes());
+    assert_eq!((code, &report["matches"]), (1, &json!(false)));
+    assert_eq!(run(&["inspect", "-"], b"Dear Jan,\n\nhello").status.code(), Some(2));
+    assert_eq!(run(&["inspect", "/no/such/file"], b"").status.code(), Some(2));
+}
+
+#[test]
 fn a_server_without_a_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let local = Local::start(folder.path());

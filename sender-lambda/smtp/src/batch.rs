@@ -153,7 +153,7 @@ impl End {
         match self {
             Self::Idle => BatchEnd { session: Some(session), lost: None, answered },
             Self::Full => {
-                session.quit().await;
+                Box::pin(session.quit()).await;
                 BatchEnd { session: None, lost: None, answered }
             }
             Self::Broken(lost) => BatchEnd { session: None, lost, answered },

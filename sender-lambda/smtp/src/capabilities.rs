@@ -1,6 +1,7 @@
 //! What an EHLO reply offers (RFC 5321 §4.1.1.1 and the extensions' own RFCs). Pure.
 
 use super::reply::RawReply;
+use ownpost_domain::shown::deceives;
 
 /// The SASL mechanisms of this client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +63,7 @@ impl Offer {
         let mut offer = Self::default();
         for line in reply.lines.iter().skip(1) {
             // Some servers part the words by tabs.
-            let line: String = line.replace('\t', " ").chars().filter(|c| !c.is_control()).collect();
+            let line: String = line.replace('\t', " ").chars().filter(|c| !deceives(*c)).collect();
             // `AUTH=LOGIN PLAIN` is how servers offered AUTH before RFC 2554; some still say nothing else.
             let (keyword, parameters) = line.split_once([' ', '=']).unwrap_or((&line, ""));
             let mut words = parameters.split_ascii_whitespace();

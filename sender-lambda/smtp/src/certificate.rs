@@ -2,6 +2,7 @@
 
 use ownpost_domain::failure::Cause;
 use ownpost_domain::report::CertificateFacts;
+use ownpost_domain::shown::deceives;
 use rustls::pki_types::{CertificateDer, ServerName};
 use sha2::{Digest, Sha256};
 use x509_parser::extensions::GeneralName;
@@ -45,7 +46,7 @@ pub(crate) fn facts(der: &CertificateDer<'_>) -> Option<CertificateFacts> {
 }
 
 fn short(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(512).collect()
+    text.chars().filter(|c| !deceives(*c)).take(512).collect()
 }
 
 fn address(octets: &[u8]) -> Option<String> {

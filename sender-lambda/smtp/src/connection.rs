@@ -12,7 +12,7 @@ use ownpost_domain::report::Speaker;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::redact::Redactor;
+use super::redact::{REDACTED, Redactor};
 use super::reply::{MAX_LINE, RawReply, ReplyParser, Unreadable, split};
 use super::tls;
 use super::transcript::Transcript;
@@ -108,6 +108,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Writes one line with CRLF. The transcript shows `shown` in its place.
     pub(crate) async fn secret(&mut self, line: &str, shown: &str, until: Instant) -> Result<(), ReadError> {
         self.record(shown);
+        if shown != line {
+            self.redactor.add_sent(line);
+        }
         let line = zeroize::Zeroizing::new(format!("{line}\r\n"));
         self.write(line.as_bytes(), until).await
     }
@@ -245,10 +248,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 let result = self.parser.push(line);
                 self.taken += end + 1;
                 if let Some(reply) = result? {
+                    self.redact_over_lines(&reply);
                     return Ok(reply);
                 }
             }
             self.fill().await?;
+        }
+    }
+
+    /// Takes a reply's lines out of the transcript when a secret is in all of them together and in none alone.
+    fn redact_over_lines(&self, reply: &RawReply) {
+        let Some(transcript) = self.transcript.as_ref().filter(|_| reply.lines.len() > 1) else { return };
+        if self.redactor.clean(&reply.lines.join("\n")) == REDACTED {
+            transcript.redact_last(reply.lines.len(), reply.code);
         }
     }
 

@@ -2,6 +2,7 @@
 //! envelope · transaction (pipelined) · batch · pool · probe (the stages). It says facts, never sentences: it knows no
 //! locale, no document and no operator's environment.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,6 +76,15 @@ pub struct ProbeOptions<'a> {
     pub owner: token_store::TokenOwner<'a>,
     /// Whether to look for a combination of port and security that works, when this one does not.
     pub look_for_fix: bool,
+    /// Asked once, before the test dials; `None` lets it dial at once.
+    pub before_dial: Option<&'a dyn BeforeDial>,
+}
+
+/// The caller's chance to let a test wait until it may connect.
+#[async_trait]
+pub trait BeforeDial: Send + Sync {
+    /// Returns when the test may dial these addresses, all that the relay's name has. The wait counts for the test's deadline.
+    async fn before_dial(&self, addresses: &[IpAddr]);
 }
 
 /// A gate that each mail of a batch passes before its last octet can leave: the caller's last chance to keep it back.

@@ -177,7 +177,8 @@ impl Pool {
         };
         let limits = Limits { timeouts: self.network.send_timeouts, overall: Instant::now() + NO_DEADLINE };
         let mut session =
-            open(&self.network, settings, &TlsSetup::Send(tls), limits, None, &mut NoObserver).await?;
+            Box::pin(open(&self.network, settings, &TlsSetup::Send(tls), limits, None, &mut NoObserver))
+                .await?;
         let owner = TokenOwner { tenant: relay.tenant.as_deref(), draft: false };
         match session.authenticate(&self.network, settings, owner).await {
             Ok(_) => Ok(session),

@@ -1,10 +1,12 @@
 //! The connectivity test: the session and commands of sending, one stage after the other, with the time of each stage and
 //! a transcript without secrets.
 
+use std::future::ready;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use ownpost_domain::failure::{Failure, FailureCode, Reply, Stage};
 use ownpost_domain::report::{
     Capabilities, DnsFindings, StageDetail, StageResult, StageStatus, TestMessage, TlsFacts, TranscriptLine,
@@ -20,7 +22,7 @@ use super::fix::{self, Fix};
 use super::limits::Limits;
 use super::session::{Channel, Observer, Secure, TlsSetup, open, redactor};
 use super::transcript::{Transcript, milliseconds};
-use super::{Mail, Network, ProbeOptions, deliverability};
+use super::{BeforeDial, Mail, Network, ProbeOptions, deliverability};
 
 /// The time to listen to the server between the body and the final dot.
 const LISTEN_BEFORE_DOT: Duration = Duration::from_millis(50);
@@ -73,6 +75,7 @@ pub async fn probe(
         tls: None,
         capabilities: Capabilities::default(),
         addresses: Vec::new(),
+        before_dial: options.before_dial,
         redactor: redactor(settings),
         at: watch::Sender::new(None),
         refused: false,
@@ -129,6 +132,7 @@ struct Run<'a> {
     tls: Option<TlsFacts>,
     capabilities: Capabilities,
     addresses: Vec<IpAddr>,
+    before_dial: Option<&'a dyn BeforeDial>,
     redactor: super::redact::Redactor,
     /// The stage that is under way, for [`fix::behind_silence`].
     at: watch::Sender<Option<Stage>>,
@@ -139,8 +143,12 @@ struct Run<'a> {
 }
 
 impl Observer for Run<'_> {
-    fn resolved(&mut self, addresses: &[IpAddr]) {
+    fn resolved<'a>(&'a mut self, addresses: &'a [IpAddr]) -> BoxFuture<'a, ()> {
         self.addresses = addresses.to_vec();
+        match self.before_dial {
+            Some(gate) => gate.before_dial(addresses),
+            None => Box::pin(ready(())),
+        }
     }
 
     fn begin(&mut self, stage: Stage) {

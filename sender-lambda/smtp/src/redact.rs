@@ -1,9 +1,12 @@
 //! Keeps secrets out of texts that a server may echo them in.
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use base64::engine::{DecodePaddingMode, general_purpose};
+use base64::engine::general_purpose;
 use zeroize::Zeroizing;
+
+mod decode;
 
 /// The text in a secret's place.
 pub const REDACTED: &str = "<redacted>";
@@ -12,13 +15,12 @@ pub const REDACTED: &str = "<redacted>";
 /// gaps would show where the secret stood.
 const TOO_SHORT_TO_CUT_OUT: usize = 4;
 
-/// Takes base64 with and without padding, and with stray bits: an echo need not be clean.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
+/// The shortest secret, in octets, that is looked for in a text without its white space.
+const TOO_SHORT_TO_SQUEEZE: usize = 8;
+/// How often a text may be encoded: base64 of JSON of base64.
+const DEPTH: usize = 3;
+/// How many octets in a row of what AUTH sent may not come back: six octets of the account's name and password.
+const SENT: usize = 8;
 
 /// The secrets of one relay, in the forms in which a server could send them back.
 ///
@@ -34,6 +36,8 @@ pub struct Redactor {
     secrets: Vec<Zeroizing<String>>,
     /// Each secret in base64, hex and percent encoding.
     encoded: Vec<Zeroizing<String>>,
+    /// What AUTH sent, in base64, in small letters.
+    sent: Vec<Zeroizing<String>>,
 }
 
 impl Redactor {
@@ -80,8 +84,20 @@ impl Redactor {
         self.encoded.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
 
-    /// The text without the secrets, whatever their case or encoding, alone or inside a longer base64 word.
+    /// Adds a line that AUTH has sent: not even a part of it may come back.
+    pub(crate) fn add_sent(&mut self, line: &str) {
+        let base64 = line.rsplit(' ').next().unwrap_or(line);
+        if base64.len() >= SENT {
+            self.sent.push(Zeroizing::new(base64.to_ascii_lowercase()));
+        }
+    }
+
+    /// The text without the secrets, whatever their case and however they are encoded. What cannot be cut out takes its
+    /// word along, then its line, then the whole text.
     pub fn clean(&self, text: &str) -> String {
+        if self.secrets.is_empty() && self.sent.is_empty() {
+            return text.to_owned();
+        }
         let mut text = text.to_owned();
         for secret in &self.secrets {
             if secret.len() < TOO_SHORT_TO_CUT_OUT && text.contains(secret.as_str()) {
@@ -91,46 +107,89 @@ impl Redactor {
         for secret in self.secrets.iter().chain(&self.encoded).filter(|s| s.len() >= TOO_SHORT_TO_CUT_OUT) {
             text = replace_any_case(text, secret);
         }
-        self.clean_base64_words(text)
+        for separators in [" \n:;,.\"'()<>[]{}|", " \n", "\n"] {
+            if !self.is_in(&text) {
+                return text;
+            }
+            text = self.without_parts(&text, separators);
+        }
+        if self.is_in(&text) { REDACTED.to_owned() } else { text }
     }
 
-    /// Replaces each word of base64 whose decoded form contains a secret: `AUTH PLAIN`'s initial response holds
-    /// the password at any of three alignments.
-    fn clean_base64_words(&self, text: String) -> String {
-        let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
-        let mut cleaned: Option<String> = None;
-        let mut copied = 0;
-        for word in text.split(|c| !is_base64(c)) {
-            if word.len() < 8 || !self.hides_secret(word) {
-                continue;
-            }
-            let start = word.as_ptr() as usize - text.as_ptr() as usize;
-            let out = cleaned.get_or_insert_with(String::new);
-            out.push_str(&text[copied..start]);
-            out.push_str(REDACTED);
-            copied = start + word.len();
+    /// The text with each part replaced that has a secret in it.
+    fn without_parts(&self, text: &str, separators: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        for part in text.split_inclusive(|c| separators.contains(c)) {
+            let bare = part.trim_end_matches(|c| separators.contains(c));
+            let separator = &part[bare.len()..];
+            out.push_str(if self.is_in(bare) { REDACTED } else { bare });
+            out.push_str(separator);
         }
-        match cleaned {
-            Some(mut out) => {
-                out.push_str(&text[copied..]);
-                out
-            }
-            None => text,
-        }
+        out
     }
 
-    fn hides_secret(&self, word: &str) -> bool {
-        // A word may begin with letters that are not part of the base64, so every alignment is tried.
-        (0..4).any(|skip| {
-            let Some(part) = word.get(skip..) else { return false };
-            let part = part.trim_end_matches('=');
-            // One letter too many decodes to nothing; cut it.
-            let part = if part.len() % 4 == 1 { &part[..part.len() - 1] } else { part };
-            let Ok(decoded) = LENIENT.decode(part) else { return false };
-            let decoded = Zeroizing::new(decoded);
-            self.secrets.iter().any(|secret| memchr::memmem::find(&decoded, secret.as_bytes()).is_some())
+    /// Whether a secret is in the text, in some encoding, or a part of what AUTH sent.
+    fn is_in(&self, text: &str) -> bool {
+        self.echoes_auth(text) || self.is_encoded_in(text.as_bytes())
+    }
+
+    fn echoes_auth(&self, text: &str) -> bool {
+        if self.sent.is_empty() {
+            return false;
+        }
+        let text = decode::squeezed(text.to_ascii_lowercase().as_bytes());
+        let windows: HashSet<&[u8]> = text.windows(SENT).collect();
+        self.sent.iter().any(|sent| sent.as_bytes().windows(SENT).any(|window| windows.contains(window)))
+    }
+
+    /// Undoes the encodings in every order, up to [`DEPTH`] of them. A text that grows beyond all measure in that counts as
+    /// one with a secret.
+    fn is_encoded_in(&self, text: &[u8]) -> bool {
+        let mut budget = 64 * (text.len() + 1024);
+        let mut level = vec![Zeroizing::new(text.to_vec())];
+        let mut seen = level.clone();
+        for depth in 0..=DEPTH {
+            if level.iter().any(|view| self.is_plain_in(view)) {
+                return true;
+            }
+            if depth == DEPTH {
+                break;
+            }
+            let mut next = Vec::new();
+            for view in &level {
+                for decoder in decode::DECODERS {
+                    let decoded = Zeroizing::new(decoder(view));
+                    let Some(rest) = budget.checked_sub(decoded.len()) else { return true };
+                    budget = rest;
+                    if decoded.len() >= TOO_SHORT_TO_CUT_OUT && !seen.contains(&decoded) {
+                        seen.push(decoded.clone());
+                        next.push(decoded);
+                    }
+                }
+            }
+            level = next;
+        }
+        false
+    }
+
+    fn is_plain_in(&self, view: &[u8]) -> bool {
+        let squeezed = Zeroizing::new(decode::squeezed(view));
+        self.secrets.iter().filter(|secret| secret.len() >= TOO_SHORT_TO_CUT_OUT).any(|secret| {
+            let secret = secret.as_bytes();
+            contains_any_case(view, secret) || {
+                let secret = Zeroizing::new(decode::squeezed(secret));
+                secret.len() >= TOO_SHORT_TO_SQUEEZE && contains_any_case(&squeezed, &secret)
+            }
         })
     }
+}
+
+/// Whether `needle` is in the text, compared without ASCII case.
+fn contains_any_case(text: &[u8], needle: &[u8]) -> bool {
+    let Some(first) = needle.first() else { return false };
+    let ends = [first.to_ascii_lowercase(), first.to_ascii_uppercase()];
+    memchr::memchr2_iter(ends[0], ends[1], text)
+        .any(|at| text.get(at..at + needle.len()).is_some_and(|found| found.eq_ignore_ascii_case(needle)))
 }
 
 impl std::fmt::Debug for Redactor {
@@ -189,6 +248,32 @@ mod tests {
             (&format!("AUTH:{shifted}"), format!("AUTH:{REDACTED}")),
         ] {
             assert_eq!(redactor.clean(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_what_auth_sent_is_left_out() {
+        let mut redactor = Redactor::new(["correct horse battery"]);
+        redactor.add_sent(&format!(
+            "AUTH PLAIN {}",
+            general_purpose::STANDARD.encode("\0mailer\0correct horse battery")
+        ));
+        let part = &general_purpose::STANDARD.encode("\0mailer\0correct horse battery")[12..24];
+        assert_eq!(redactor.clean(&format!("535 bad {part}. Sorry")), format!("535 bad {REDACTED}. Sorry"));
+        assert_eq!(redactor.clean("535 authentication failed"), "535 authentication failed");
+    }
+
+    #[test]
+    fn texts_without_a_secret_stay_as_they_are() {
+        let mut redactor = Redactor::new(["hunter2", "a much longer pass phrase"]);
+        redactor.add_sent("AUTH PLAIN AG1haWxlcgBodW50ZXIy");
+        for text in [
+            "5.7.8 Error: authentication failed: UGFzc3dvcmQ6",
+            "mail.example.org Hello [192.0.2.1], pleased to meet you\nSIZE 35882577\nAUTH PLAIN LOGIN\n8BITMIME",
+            "5.7.60 SMTP; Client does not have permissions to send as this sender [AM6PR07CA0021.eurprd07.prod.outlook.com 2026-11-30T01:02:03.456Z 08DD0F9A1B2C3D4E]",
+            "Requested mail action okay, completed: id=1MsI0K-1tPQbY2pYw-00tCDz 00:11:22:33:44:55 2001:db8::1",
+        ] {
+            assert_eq!(redactor.clean(text), text);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The reply parser (RFC 5321 §4.2): lines in, replies out, within fixed bounds. Pure, so that it can be fuzzed.
 
 use ownpost_domain::failure::{EnhancedCode, Reply};
+use ownpost_domain::shown::deceives;
 
 /// The longest line taken, in octets without its end. RFC 5321 §4.5.3.1.5 allows 512; servers that paste URLs
 /// into refusals go beyond.
@@ -103,7 +104,7 @@ impl RawReply {
                 (Some(ours), Some((theirs, rest))) if ours == theirs => rest,
                 _ => line,
             };
-            text.extend(line.chars().filter(|c| !c.is_control()));
+            text.extend(line.chars().filter(|c| !deceives(*c)));
         }
         Reply { code: self.code, enhanced, text }
     }
@@ -129,6 +130,13 @@ mod tests {
             }
         }
         last
+    }
+
+    #[test]
+    fn a_reply_does_not_turn_the_text_around_it() {
+        let reply =
+            parse("550 5.7.1 \u{202e}gnihton\u{2066} here\u{1b}[2J\r\n").unwrap().unwrap().into_reply();
+        assert_eq!(reply.text, "gnihton here[2J");
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //! do: only `Session<TlsStream<TcpStream>>`, which [`super::tls`] makes after it has verified the certificate, has
 //! AUTH, and only a session over a [`Carrier`] has MAIL, RCPT and DATA.
 
+use std::future::ready;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use ownpost_domain::failure::{Cause, Failure, FailureCode, Reason, Reply, Stage};
 use ownpost_domain::report::{StageDetail, TlsFacts};
 use ownpost_domain::secret::Secret;
@@ -31,8 +33,10 @@ pub(crate) trait Observer: Send {
     fn begin(&mut self, _stage: Stage) {}
     /// The stage that began last has passed, with this detail for the report.
     fn pass(&mut self, _detail: StageDetail) {}
-    /// The relay's name has these addresses.
-    fn resolved(&mut self, _addresses: &[IpAddr]) {}
+    /// The relay's name has these addresses, which are dialled when this returns.
+    fn resolved<'a>(&'a mut self, _addresses: &'a [IpAddr]) -> BoxFuture<'a, ()> {
+        Box::pin(ready(()))
+    }
     /// The server has begun its greeting.
     fn heard(&mut self) {}
     /// The client gives this name in EHLO.
@@ -130,11 +134,11 @@ pub(crate) async fn open(
         .await
         .map_err(fail(Stage::Resolve))?;
     let addresses: Vec<_> = endpoints.iter().map(|checked| checked.endpoint().ip()).collect();
-    observer.resolved(&addresses);
     observer.pass(StageDetail {
         addresses: addresses.iter().map(IpAddr::to_string).collect(),
         ..StageDetail::default()
     });
+    observer.resolved(&addresses).await;
 
     observer.begin(Stage::Connect);
     let until = limits.until(limits.timeouts.connect.saturating_mul(2));

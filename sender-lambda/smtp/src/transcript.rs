@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ownpost_domain::report::{Speaker, TranscriptLine};
+use ownpost_domain::shown::deceives;
 use tokio::time::Instant;
+
+use super::redact::REDACTED;
 
 /// The most octets of text a transcript keeps; with JSON's escapes and the rest of the report this stays well
 /// below the megabyte that a report may have.
@@ -44,7 +47,7 @@ impl Transcript {
         if inner.octets > MAX_OCTETS || inner.lines.len() >= MAX_LINES {
             return;
         }
-        let mut shown: String = line.chars().filter(|c| !c.is_control()).take(MAX_LINE).collect();
+        let mut shown: String = line.chars().filter(|c| !deceives(*c)).take(MAX_LINE).collect();
         if line.chars().nth(MAX_LINE).is_some() {
             shown.push('…');
         }
@@ -66,6 +69,16 @@ impl Transcript {
         inner.greeted = true;
         let withheld = std::mem::take(&mut inner.withheld);
         inner.lines.extend(withheld);
+    }
+
+    /// Replaces the server's last lines, so many of them, by the reply's code alone.
+    pub(crate) fn redact_last(&self, count: usize, code: u16) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Inner { lines, withheld, .. } = &mut *inner;
+        let servers = withheld.iter_mut().rev().chain(lines.iter_mut().rev());
+        for line in servers.filter(|line| line.from == Speaker::Server).take(count) {
+            line.line = format!("{code} {REDACTED}");
+        }
     }
 
     /// Takes all lines out.

@@ -96,7 +96,7 @@ async fn settings(app: &App, event: Value) -> Result<Value, Diagnostic> {
     let request = serde_json::from_value(event).map_err(|_| {
         batch::unusable("a request of API Gateway (payload format 2.0), or {\"forgetTenant\": name}")
     })?;
-    Ok(serde_json::json!(http::answer(app, &request).await))
+    Ok(serde_json::json!(http::answer(app, request).await))
 }
 
 /// Accepts one event, or a batch of them. A refused event of a batch fails by itself; a single one fails the invocation,

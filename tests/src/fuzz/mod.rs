@@ -7,6 +7,7 @@
 #[cfg(feature = "testing")]
 pub mod client;
 pub mod ehlo;
+pub mod inspect;
 pub mod message;
 pub mod reply;
 pub mod settings;

@@ -23,9 +23,11 @@ macro_rules! with_locales {
 }
 
 mod catalogue;
+mod inspections;
 mod issues;
 
 pub use catalogue::{Catalogue, FailureText, catalogue};
+pub use inspections::inspection;
 pub use issues::issue;
 
 macro_rules! locales {

@@ -1,4 +1,4 @@
-//! A language is a folder of `validator-wasm/locales` with three files, and an entry of [`Locale::ALL`].
+//! A language is a folder of `validator-wasm/locales` with four files, and an entry of [`Locale::ALL`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use ownpost_domain::delivery::Revision;
+use ownpost_domain::shown::deceives;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +31,7 @@ impl By {
     /// the history is shown in terminals and logs.
     pub fn new(sub: Option<&str>, email: Option<&str>, sid: Option<&str>, jti: Option<&str>) -> Self {
         let clean = |claim: Option<&str>| {
-            let claim = claim?.chars().filter(|c| !c.is_control() && !turns_text(*c));
+            let claim = claim?.chars().filter(|c| !deceives(*c));
             let claim: String = claim.take(MOST).collect();
             (!claim.is_empty()).then_some(claim)
         };
@@ -38,12 +39,6 @@ impl By {
         let jti = if sid.is_none() { clean(jti) } else { None };
         Self { sub: clean(sub), email: clean(email), sid, jti }
     }
-}
-
-/// Whether the character changes the direction or the order in which text around it is shown (UAX #9), or is one of the
-/// line separators of Unicode.
-pub fn turns_text(c: char) -> bool {
-    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The kind of a change.

@@ -184,7 +184,7 @@ impl Problem {
         of(
             429,
             "test.rate_limited",
-            "30 tests in 10 minutes for a tenant, 300 of one server for all tenants; saving, rolling back and releasing count",
+            "30 tests in 10 minutes for a tenant; saving, rolling back and releasing count",
         ),
         of(503, "store.unavailable", "a service behind the API is out of reach"),
         of(500, "store.failed", "a service behind the API refused; the operator's log says why"),

@@ -10,6 +10,7 @@ use ownpost_domain::tenant::Tenant;
 use ownpost_i18n::Locale;
 
 mod input;
+mod inspect;
 mod local;
 mod logs;
 mod mails;
@@ -63,6 +64,8 @@ enum Command {
     Validate(ValidateArgs),
     /// Send one event through the given settings
     Send(SendArgs),
+    /// Read a received mail: did it come by the configured server, and does it prove who sent it?
+    Inspect(InspectArgs),
     /// Check templates of mails, and look at mails before anybody gets them
     #[command(subcommand)]
     Mails(MailsCommand),
@@ -216,6 +219,27 @@ struct MailsRenderArgs {
 }
 
 #[derive(Args)]
+#[command(after_help = "\
+Exit status: 0 no error among the findings, 1 some, 2 not a mail.
+
+Examples:
+  ownpost inspect mail.eml --settings settings.json
+  ownpost inspect - < header.txt")]
+struct InspectArgs {
+    /// The mail's source or header
+    #[arg(value_name = "FILE or -")]
+    file: PathBuf,
+    /// SmtpSettings as JSON: the server and the sender that it should be from
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// The Message-ID of the mail that it should be
+    #[arg(long, value_name = "ID")]
+    message_id: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
 struct SchemaArgs {
     /// One schema alone; all of them when absent
     name: Option<String>,
@@ -282,6 +306,7 @@ pub fn main() -> ExitCode {
             Command::Test(args) => test::run(&config, &args).await,
             Command::Send(args) => send::run(config, &args).await,
             Command::Validate(args) => validate::run(&config, &args),
+            Command::Inspect(args) => inspect::run(&args),
             Command::Mails(MailsCommand::Check(args)) => mails::run_check(&args),
             Command::Mails(MailsCommand::Render(args)) => mails::run_render(&config, &args),
             Command::Schema(args) => schema::run(&args),

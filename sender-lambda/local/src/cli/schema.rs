@@ -7,6 +7,7 @@ use ownpost_core::wire::history::History;
 use ownpost_core::wire::http::{Activation, DeliveryDetail, DeliveryList, Problem};
 use ownpost_core::wire::test_report::TestReport;
 use ownpost_core::wire::validation::ValidationReport;
+use ownpost_inspect::InspectReport;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -34,6 +35,7 @@ const DOCUMENTS: &[(&str, Make)] = &[
     ("SmtpSettings", || ownpost_core::wire::settings::schema().to_value()),
     ("ValidationReport", written::<ValidationReport>),
     ("TestReport", written::<TestReport>),
+    ("InspectReport", written::<InspectReport>),
     ("Activation", written::<Activation>),
     ("SettingsHistory", written::<History>),
     ("Event", read::<EventDocument>),

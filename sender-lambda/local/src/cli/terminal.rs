@@ -43,7 +43,7 @@ pub(super) fn note(text: &str) {
 
 /// Text from outside without control characters: they could move the cursor or change what is shown.
 pub(super) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if ownpost_domain::shown::deceives(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// A value as indented JSON.

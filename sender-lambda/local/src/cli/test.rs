@@ -75,6 +75,7 @@ pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
         deadline: DEADLINE,
         look_for_fix: true,
         owner: TokenOwner::default(),
+        before_dial: None,
     };
     let report = if args.output.json {
         let found = probe(&network, &settings, &options, &mut |_| {}).await;

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use futures_util::StreamExt as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::connections::Peer;
 use super::problem::Problem;
@@ -23,6 +24,7 @@ static LARGE_BODIES: Semaphore = Semaphore::const_new(16);
 
 /// A body that was read whole.
 pub(super) struct Whole {
+    /// Wiped after use: a password may be in it.
     pub(super) bytes: Bytes,
     /// Given back when the body is not needed any more.
     _place: Option<SemaphorePermit<'static>>,
@@ -41,7 +43,7 @@ pub(super) async fn read(parts: &Parts, body: Body, limit: usize) -> Result<Whol
 
 async fn collect(body: Body, limit: usize) -> Result<Whole, Problem> {
     let mut chunks = body.into_data_stream();
-    let (mut bytes, mut length, mut place) = (Vec::new(), 0, None);
+    let (mut bytes, mut length, mut place) = (Zeroizing::new(Vec::new()), 0, None);
     while let Some(chunk) = chunks.next().await {
         // A client that broke the connection does not see this answer.
         let chunk = chunk.map_err(|_| {
@@ -51,17 +53,32 @@ async fn collect(body: Body, limit: usize) -> Result<Whole, Problem> {
         if length > limit + DROPPED {
             break;
         } else if length > limit {
-            bytes = Vec::new();
+            bytes = Zeroizing::new(Vec::new());
             continue;
         }
         if length > SMALL && place.is_none() {
             place = LARGE_BODIES.acquire().await.ok();
         }
-        bytes.extend_from_slice(&chunk);
+        append(&mut bytes, chunk);
     }
     if length > limit {
         let detail = format!("The body has more than {limit} bytes.");
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "request.too_large", detail));
     }
-    Ok(Whole { bytes: bytes.into(), _place: place })
+    Ok(Whole { bytes: Bytes::from_owner(bytes), _place: place })
+}
+
+/// Appends a chunk and leaves no copy behind: neither of the bytes before, when they need more room, nor of the chunk as far
+/// as nobody else has it.
+fn append(bytes: &mut Zeroizing<Vec<u8>>, chunk: Bytes) {
+    let length = bytes.len() + chunk.len();
+    if bytes.capacity() < length {
+        let mut larger = Zeroizing::new(Vec::with_capacity(length.max(2 * bytes.capacity())));
+        larger.extend_from_slice(bytes);
+        *bytes = larger;
+    }
+    bytes.extend_from_slice(&chunk);
+    if let Ok(mut chunk) = chunk.try_into_mut() {
+        chunk.zeroize();
+    }
 }

@@ -63,7 +63,7 @@ pub(super) async fn history(call: &Call<'_>) -> Answered {
 pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     let (before, settings) = draft(call).await?;
     let email = admin(call)?;
-    count_test(call, &settings).await?;
+    count_test(call).await?;
     let unchanged = before.settings().filter(|(_, active)| **active == settings);
     let (revision, new) = match unchanged {
         // Saving the active settings again tests them, and leaves no version behind.
@@ -95,7 +95,7 @@ pub(super) async fn roll_back(call: &Call<'_>, progress: Progress<'_>) -> Answer
     match active_settings::read_previous(call.app, call.tenant).await? {
         Active::Settings(revision, settings) => {
             let email = admin(call)?;
-            count_test(call, &settings).await?;
+            count_test(call).await?;
             let change = begun(call, Action::Rollback, Some(&revision), &now, Some(&settings));
             let report = probe(call, &settings, Some(email), progress).await;
             if !report.ok || report.test_message.is_none() {

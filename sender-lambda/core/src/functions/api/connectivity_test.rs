@@ -1,21 +1,25 @@
 //! Checking and testing a draft. Stores nothing but how many tests there were.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ownpost_domain::limits::{Limit, TESTS_PER_TARGET, TESTS_PER_TENANT};
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use ownpost_domain::limits::{TESTS_PER_ADDRESS, TESTS_PER_TENANT};
 use ownpost_domain::settings::Settings;
 use ownpost_domain::tenant::Tenant;
-use ownpost_smtp::ProbeOptions;
 use ownpost_smtp::token_store::TokenOwner;
+use ownpost_smtp::{BeforeDial, ProbeOptions};
 use serde_json::json;
+use tokio::time::sleep;
 
 use super::answer::{Answered, Response, json, problem, problem_for};
 use super::explain::explain;
 use super::{Call, Progress};
 use crate::functions::active_settings::{self, Active};
-use crate::functions::random_bits;
 use crate::functions::shared_state::{self, Token};
+use crate::functions::{App, random_bits, random_unit};
 use crate::mail::test_message::{self, TestRun};
 use crate::wire::settings::{CheckedDraft, check};
 use crate::wire::test_report::TestReport;
@@ -24,6 +28,13 @@ use crate::wire::test_report::TestReport;
 const DEADLINE: Duration = Duration::from_secs(25);
 /// The key of the tenant's bucket of tests in the ledger.
 const TESTS: &str = "tests";
+/// How often a token is asked for while others ask.
+const TRIES: usize = 20;
+/// The longest wait between two of these.
+const RETRY: Duration = Duration::from_millis(250);
+/// How much a test is slowed at most. Together with the tenants' own limits it keeps a server's load low, and leaves time
+/// for the test.
+const LONGEST_PACE: Duration = Duration::from_secs(4);
 
 /// `POST /smtp/validate`: the rules' report on a draft.
 pub(super) fn validate(call: &Call<'_>) -> Response {
@@ -33,7 +44,7 @@ pub(super) fn validate(call: &Call<'_>) -> Response {
 /// `POST /smtp/test`: the connectivity test of a draft, with a test mail when the token names an address.
 pub(super) async fn test(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     let (_, settings) = draft(call).await?;
-    count_test(call, &settings).await?;
+    count_test(call).await?;
     Ok(json(200, &probe(call, &settings, call.email, progress).await))
 }
 
@@ -71,35 +82,73 @@ pub(super) async fn probe(
     let test_mail = test_message::build(&run, &call.app.templates);
     // Whether they are active already is not asked: a draft's tokens are taken over when a mail needs them.
     let owner = TokenOwner { tenant: Some(call.tenant.as_str()), draft: true };
-    let options = ProbeOptions { recipient, test_mail, deadline: DEADLINE, look_for_fix: true, owner };
+    let options = ProbeOptions {
+        recipient,
+        test_mail,
+        deadline: DEADLINE,
+        look_for_fix: true,
+        owner,
+        before_dial: Some(&Pace(call.app)),
+    };
     let mut no_progress = |_| {};
     let progress = progress.unwrap_or(&mut no_progress);
     let probe = call.app.relays.probe(settings, &options, &mut |stage| progress(json!(stage))).await;
     explain(probe, settings, recipient, call.locale)
 }
 
-/// Takes the tokens for a test. A test connects to whatever host a form names: it must neither be worth a scanner's
-/// while nor let many tenants together hammer one server.
-pub(super) async fn count_test(call: &Call<'_>, settings: &Settings) -> Answered<()> {
-    count(call, call.tenant, TESTS, TESTS_PER_TENANT, "").await?;
-    let key = format!("{TESTS} {}:{}", settings.host.to_ascii_lowercase(), settings.port);
-    count(call, &Tenant::platform(), &key, TESTS_PER_TARGET, " of this server").await
+/// Takes the tenant's token for a test: a test connects to whatever host a form names, and must not be worth a scanner's
+/// while. That others take tokens at the same moment is no refusal.
+pub(super) async fn count_test(call: &Call<'_>) -> Answered<()> {
+    let limit = TESTS_PER_TENANT;
+    for _ in 0..TRIES {
+        match shared_state::take(call.app, call.tenant, TESTS, limit).await? {
+            Token::Taken => return Ok(()),
+            Token::NoneFor(wait) => {
+                let (burst, minutes) = (limit.burst, limit.period.as_secs() / 60);
+                let detail =
+                    format!("At most {burst} tests in {minutes} minutes. Wait a little, then try again.");
+                return Err(problem_for(429, "test.rate_limited", &detail, wait));
+            }
+            Token::Contended => sleep(RETRY.mul_f64(random_unit())).await,
+        }
+    }
+    tracing::warn!(tenant = %call.tenant, "a test that was not counted: others count all the time");
+    Ok(())
 }
 
-async fn count(call: &Call<'_>, tenant: &Tenant, key: &str, limit: Limit, of: &str) -> Answered<()> {
-    let (detail, wait) = match shared_state::take(call.app, tenant, key, limit).await? {
-        Token::Taken => return Ok(()),
-        Token::NoneFor(wait) => {
-            let (burst, minutes) = (limit.burst, limit.period.as_secs() / 60);
-            let detail =
-                format!("At most {burst} tests{of} in {minutes} minutes. Wait a little, then try again.");
-            (detail, wait)
+/// Slows the tests of all tenants that dial one address, so that many together cannot be used to hammer a server. The
+/// address counts and not the name: any number of names can lead to one server.
+struct Pace<'a>(&'a App);
+
+#[async_trait]
+impl BeforeDial for Pace<'_> {
+    async fn before_dial(&self, addresses: &[IpAddr]) {
+        let waits = join_all(addresses.iter().map(|address| self.wait_for(*address))).await;
+        let wait = waits.into_iter().max().unwrap_or_default();
+        sleep(wait.min(LONGEST_PACE)).await;
+    }
+}
+
+impl Pace<'_> {
+    async fn wait_for(&self, address: IpAddr) -> Duration {
+        let key = format!("{TESTS} {}", network(address));
+        match shared_state::take(self.0, &Tenant::platform(), &key, TESTS_PER_ADDRESS).await {
+            Ok(Token::NoneFor(wait)) => wait,
+            Ok(Token::Taken | Token::Contended) => Duration::ZERO,
+            Err(error) => {
+                tracing::warn!(%error, "tests of an address not counted");
+                Duration::ZERO
+            }
         }
-        Token::Contended => {
-            ("Others are testing at this moment. Try again.".to_owned(), Duration::from_secs(1))
-        }
-    };
-    Err(problem_for(429, "test.rate_limited", &detail, wait))
+    }
+}
+
+/// The address, or the network that one customer of a provider has (RFC 6177).
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+        address @ IpAddr::V4(_) => address,
+    }
 }
 
 /// The address of the signed-in admin, the only one that a test mail goes to.

@@ -151,7 +151,7 @@ pub(super) async fn release_held(call: &Call<'_>) -> Answered {
     let app = call.app;
     let active = active_settings::read(app, call.tenant).await?;
     if let Some((revision, settings)) = active.settings() {
-        count_test(call, settings).await?;
+        count_test(call).await?;
         let report = probe(call, settings, Some(admin(call)?), None).await;
         if !report.ok || report.test_message.is_none() {
             let detail = "The test did not pass, so nothing was released.";

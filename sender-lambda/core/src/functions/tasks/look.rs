@@ -95,7 +95,14 @@ async fn test(app: &App, tenant: &Tenant) -> Result<()> {
         TestRun { settings, recipient: None, started_by: None, locale: "en", now, unique: random_bits() };
     let test_mail = test_message::build(&run, &app.templates);
     let owner = TokenOwner { tenant: Some(tenant.as_str()), draft: false };
-    let options = ProbeOptions { recipient: None, test_mail, deadline: DEADLINE, look_for_fix: false, owner };
+    let options = ProbeOptions {
+        recipient: None,
+        test_mail,
+        deadline: DEADLINE,
+        look_for_fix: false,
+        owner,
+        before_dial: None,
+    };
     let report = app.relays.probe(settings, &options, &mut |_| {}).await;
     learn(app, tenant, revision, settings, &report).await
 }

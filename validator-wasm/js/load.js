@@ -1,0 +1,28 @@
+// Loads a WASM module from wherever it is: beside this file, in the page's cache, on a disk.
+
+/** @import { InitOptions } from './index.js' */
+
+/**
+ * Instantiates a module, given as itself, as bytes, as a response, or as an address to fetch it from.
+ * @param {Awaited<NonNullable<InitOptions['wasm']>>} source
+ * @param {WebAssembly.Imports} imports
+ */
+export async function instantiate(source, imports) {
+  if (source instanceof WebAssembly.Module) return WebAssembly.instantiate(source, imports);
+  if (ArrayBuffer.isView(source) || source instanceof ArrayBuffer) {
+    return (await WebAssembly.instantiate(source, imports)).instance;
+  }
+  if (source instanceof URL && source.protocol === 'file:') {
+    const files = globalThis.process?.getBuiltinModule?.('node:fs');
+    if (files) return (await WebAssembly.instantiate(files.readFileSync(source), imports)).instance;
+  }
+  const response = source instanceof Response ? source : await fetch(source);
+  if (!response.ok) throw new Error(`${response.url} answered ${response.status}`);
+  // Streaming needs the MIME type of WASM, which not every server knows.
+  const bytes = response.clone();
+  try {
+    return (await WebAssembly.instantiateStreaming(response, imports)).instance;
+  } catch {
+    return (await WebAssembly.instantiate(await bytes.arrayBuffer(), imports)).instance;
+  }
+}
