@@ -124,6 +124,14 @@ impl Seats {
         if self.host == host { self } else { Self { host: host.to_owned(), ..Self::default() } }
     }
 
+    /// The state without the seats of all other processes. For the only process of its ledger they are those of a process
+    /// that has ended.
+    #[must_use]
+    pub fn without_others(mut self, process: &str) -> Self {
+        self.taken.retain(|(by, _)| by == process);
+        self
+    }
+
     /// How many connections the relay gets now.
     pub fn limit(&self, bounds: &Bounds) -> u32 {
         (1..=bounds.most).rev().find(|count| f64::from(*count) <= self.level(bounds)).unwrap_or(1)

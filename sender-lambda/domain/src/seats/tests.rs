@@ -161,3 +161,13 @@ fn twenty_seats_and_their_line_are_one_write_unit() {
     }
     assert!(serde_json::to_string(&seats).unwrap().len() < 900);
 }
+
+#[test]
+fn the_only_process_of_a_ledger_does_not_wait_for_the_one_before_it() {
+    let (killed, _) = sit(seats(), 3, at(0));
+    let asked = |seats: Seats| seats.ask("new", ONE, &free(), at(1)).seat;
+    assert_eq!(asked(killed.clone()), None);
+    assert!(asked(killed.without_others("new")).is_some());
+    let own = seats().ask("new", ONE, &free(), at(0)).seats;
+    assert_eq!(own.clone().without_others("new"), own);
+}

@@ -54,7 +54,7 @@ impl Seat {
     /// Whether the connection stays open after the group. The only process of its ledger keeps them all: it counts them
     /// itself, and uses them again.
     pub(super) fn keeps_connection(&self, app: &App) -> bool {
-        !self.returned || app.config.overrides.senders_since.is_some()
+        !self.returned || is_alone(app)
     }
 }
 
@@ -80,6 +80,7 @@ pub(super) async fn ask(app: &App, key: &RelayKey, settings: &Settings, mut mail
     }
     let asked = shared_state::update(app, &owner, SEATS, |seats: Seats, now| {
         let seats = seats.about(&host);
+        let seats = if is_alone(app) { seats.without_others(&app.process) } else { seats };
         let limited = seats.is_limited(&bounds, now);
         let limit = seats.limit(&bounds);
         let answer = seats.ask(&app.process, &asking, &bounds, now);
@@ -183,6 +184,11 @@ pub(super) async fn give_back(app: &App, seat: Seat, report: Report) -> bool {
             false
         }
     }
+}
+
+/// Whether this is the only process of its ledger.
+fn is_alone(app: &App) -> bool {
+    app.config.overrides.senders_since.is_some()
 }
 
 fn owner(key: &RelayKey) -> Tenant {
