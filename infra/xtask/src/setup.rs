@@ -176,9 +176,22 @@ fn python_environment(list: &Path, folder: &Path) -> Result<()> {
     println!("xtask: PyPI packages into {}", folder.display());
     run(command("python3").args(["-m", "venv", "--clear"]).arg(folder)).context(by_hand)?;
     let mut pip = command(folder.join("bin/python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]);
+    // The lists are complete. Without --no-deps pip asks for each package a second time by its extras, and finds no hash.
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "--no-deps",
+    ]);
     run(pip.arg("--requirement").arg(list)).with_context(|| {
-        format!("by hand: `pip install --require-hashes -r {}` in {}", list.display(), folder.display())
+        format!(
+            "by hand: `pip install --require-hashes --no-deps -r {}` in {}",
+            list.display(),
+            folder.display()
+        )
     })?;
     fs::copy(list, &installed).with_context(|| format!("cannot write {}", installed.display()))?;
     Ok(())
