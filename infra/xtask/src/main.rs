@@ -24,6 +24,8 @@ cargo xtask <task>
   test [SUITE…]   sets up and runs every suite, or only those named (`cargo xtask test list` names them)
   test quick      the fast loop: format, lint, unit and dialogue tests, the npm package in Node; ends at the first
                   failure and says how to run it again
+  test infra mutants
+                  plants every mistake of infra/README.md into the template; each must be caught
   test long [STEP…] [--seconds N]
                   what CI has no time for: the long fault run, fuzzing, benchmarks (`cargo xtask test long list`)
   bench NAME [--quick]

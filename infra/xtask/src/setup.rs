@@ -142,12 +142,24 @@ fn npm(folder: &str) -> Result<()> {
     Ok(())
 }
 
-/// Installs `tests/requirements.txt` into `tests/.venv`, once for each state of the file.
-fn python() -> Result<()> {
-    let list = root().join("tests/requirements.txt");
-    let folder = root().join("tests/.venv");
+/// The lists of PyPI packages and the environments that they are installed into. SAM's command line and checkov each
+/// insist on versions that nothing else can use.
+const ENVIRONMENTS: [(&str, &str); 3] = [
+    ("tests/requirements.txt", "tests/.venv"),
+    ("tests/infra/sam.txt", "tests/.venv-sam"),
+    ("tests/infra/checkov.txt", "tests/.venv-checkov"),
+];
+
+/// Installs each list into its environment, once for each state of the list.
+pub(crate) fn python() -> Result<()> {
+    ENVIRONMENTS
+        .iter()
+        .try_for_each(|(list, folder)| python_environment(&root().join(list), &root().join(folder)))
+}
+
+fn python_environment(list: &Path, folder: &Path) -> Result<()> {
     let installed = folder.join(".installed-from");
-    if !list.exists() || same(&list, &installed) {
+    if !list.exists() || same(list, &installed) {
         return Ok(());
     }
     let by_hand = format!("install Python {}.{} or newer with its venv module", PYTHON.0, PYTHON.1);
@@ -162,13 +174,13 @@ fn python() -> Result<()> {
         apt::install(&["python3-venv"])?;
     }
     println!("xtask: PyPI packages into {}", folder.display());
-    run(command("python3").args(["-m", "venv", "--clear"]).arg(&folder)).context(by_hand)?;
+    run(command("python3").args(["-m", "venv", "--clear"]).arg(folder)).context(by_hand)?;
     let mut pip = command(folder.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]);
-    run(pip.arg("--requirement").arg(&list)).with_context(|| {
+    run(pip.arg("--requirement").arg(list)).with_context(|| {
         format!("by hand: `pip install --require-hashes -r {}` in {}", list.display(), folder.display())
     })?;
-    fs::copy(&list, &installed).with_context(|| format!("cannot write {}", installed.display()))?;
+    fs::copy(list, &installed).with_context(|| format!("cannot write {}", installed.display()))?;
     Ok(())
 }
 

@@ -59,6 +59,11 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     {
         return long::run(options);
     }
+    if names == ["infra", "mutants"] {
+        setup::python()?;
+        crate::process::run(&mut infra(&["mutants"]))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut suites = all()?;
     if names == ["quick"] {
         return quick::run(suites);
@@ -133,6 +138,7 @@ fn all() -> Result<Vec<Suite>> {
     }
     // The tests are selected by name, so that no other test runs twice; and with the default members, so that nothing
     // is compiled twice with other features.
+    suites.push(suite("infra", true, Work::Tests(vec![infra(&[])])));
     if sorted(&root().join("tests/tests"))?.iter().any(|file| file.to_string_lossy().contains("/real_")) {
         suites.push(suite("real", true, Work::Tests(vec![run(&[&["test", "--no-fail-fast"], &REAL])])));
     }
@@ -150,6 +156,13 @@ fn node_suites(tests: &Path) -> Result<Vec<(String, Vec<PathBuf>)>> {
         }
     }
     Ok(suites)
+}
+
+/// The chain over the SAM template, or the mistakes that are planted into it.
+fn infra(arguments: &[&str]) -> Command {
+    let mut python = command(root().join("tests/.venv/bin/python"));
+    python.arg("tests/infra/run.py").args(arguments).env("PYTHONDONTWRITEBYTECODE", "1");
+    python
 }
 
 /// A command that runs these `*.test.mjs` files.

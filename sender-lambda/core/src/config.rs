@@ -12,6 +12,8 @@ use ownpost_smtp::{Network, NetworkOptions};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use crate::access::{Access, Claim};
+
 /// The operator's configuration of the Lambda functions and of `ownpost`, read once at start. An unusable value is an
 /// error at start, not a surprise later.
 ///
@@ -50,6 +52,8 @@ pub struct Config {
     pub hold_for: Option<Duration>,
     /// `OWNPOST_RETAIN_DAYS`: how long final rows are kept, instead of [`Config::RETAIN`].
     pub retain: Option<Duration>,
+    /// `OWNPOST_TENANT_CLAIM`, `OWNPOST_ADMIN_CLAIM`, `OWNPOST_READER_CLAIM`: who may do what at the API.
+    pub access: Access,
     /// Values that the environment does not set.
     pub overrides: Overrides,
 }
@@ -83,6 +87,8 @@ pub struct AwsResources {
     pub queue_url: Option<String>,
     /// `OWNPOST_EVENT_BUS`: the EventBridge bus of the emitted events.
     pub event_bus: Option<String>,
+    /// `OWNPOST_KMS_KEY`: the key over the tenants' secrets, instead of AWS's own.
+    pub kms_key: Option<String>,
 }
 
 /// A variable of the environment that [`Config::read`] or [`AwsResources::read`] reads.
@@ -176,6 +182,14 @@ impl Config {
             "the bus `default`",
             "EventBridge bus of the events that Ownpost emits",
         ),
+        function("OWNPOST_KMS_KEY", "AWS's own", "ARN of the key over the tenants' secrets"),
+        function("OWNPOST_TENANT_CLAIM", "`tenant`, else `custom:tenant`", "claim that names the tenant"),
+        function(
+            "OWNPOST_ADMIN_CLAIM",
+            "every token of a tenant",
+            "claim and value of those who may change settings: role=admin, scope=smtp:write",
+        ),
+        function("OWNPOST_READER_CLAIM", "none", "claim and value of those who may only read"),
     ];
 
     /// Reads the environment through `get` (`std::env::var(..).ok()` in production). An empty value counts as
@@ -198,6 +212,7 @@ impl Config {
             retry_for: one(&get, "OWNPOST_RETRY_FOR", hours)?,
             hold_for: one(&get, "OWNPOST_HOLD_FOR", hours)?,
             retain: one(&get, RETAIN_DAYS, days)?,
+            access: access(&get)?,
             overrides: Overrides::default(),
         })
     }
@@ -299,6 +314,7 @@ impl AwsResources {
             table: one(&get, "OWNPOST_TABLE", table)?,
             queue_url: one(&get, "OWNPOST_QUEUE_URL", queue_url)?,
             event_bus: one(&get, "OWNPOST_EVENT_BUS", event_bus)?,
+            kms_key: one(&get, "OWNPOST_KMS_KEY", key_arn)?,
         };
         let resources = resources.consistent()?;
         // Without an endpoint of its own (an emulator's) a call goes to the region's.
@@ -378,6 +394,20 @@ fn list<T>(
     let text = get(variable).unwrap_or_default();
     let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
     items.map(parse).collect::<Parsed<_>>().map_err(|problem| ConfigError { variable, problem })
+}
+
+/// Who may do what. Readers without an admin's claim would change settings like everybody else.
+fn access(get: &impl Fn(&str) -> Option<String>) -> Result<Access, ConfigError> {
+    let access = Access {
+        tenant: one(get, "OWNPOST_TENANT_CLAIM", claim_name)?,
+        admin: one(get, "OWNPOST_ADMIN_CLAIM", Claim::parse)?,
+        reader: one(get, "OWNPOST_READER_CLAIM", Claim::parse)?,
+    };
+    if access.reader.is_some() && access.admin.is_none() {
+        let problem = "needs OWNPOST_ADMIN_CLAIM, or every token may change settings".to_owned();
+        return Err(ConfigError { variable: "OWNPOST_READER_CLAIM", problem });
+    }
+    Ok(access)
 }
 
 /// What the rules take, in the browser too.
@@ -514,6 +544,21 @@ fn event_bus(text: &str) -> Parsed<String> {
         .map_err(|()| "a bus' name or ARN has letters, digits and /_.:- only".to_owned())
 }
 
+fn key_arn(text: &str) -> Parsed<String> {
+    let is_arn = text.starts_with("arn:") && text.contains(":kms:") && text.contains(":key/");
+    if is_arn && in_name(text, ":/-_", 400).is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{text}` is no key's ARN; write arn:aws:kms:REGION:ACCOUNT:key/ID"))
+    }
+}
+
+/// Names of claims may be URLs.
+fn claim_name(text: &str) -> Parsed<String> {
+    let fits = text.chars().all(|c| c.is_ascii_graphic());
+    if fits { Ok(text.to_owned()) } else { Err(format!("`{text}` is no claim's name")) }
+}
+
 /// Whether the text has ASCII letters, digits and these characters alone, at most so many.
 fn in_name(text: &str, others: &str, most: usize) -> Result<(), ()> {
     let fits = |c: char| c.is_ascii_alphanumeric() || others.contains(c);
@@ -591,6 +636,14 @@ mod tests {
             ("OWNPOST_EHLO_NAME", "-a.example", false),
             ("OWNPOST_PLATFORM_SECRET", "arn:aws:secretsmanager:eu-west-1:1:secret:p-AbCdEf", true),
             ("OWNPOST_SECRET_PREFIX", "my app/", false),
+            ("OWNPOST_ADMIN_CLAIM", "role=admin", true),
+            ("OWNPOST_ADMIN_CLAIM", "admin", false),
+            ("OWNPOST_ADMIN_CLAIM", "=admin", false),
+            ("OWNPOST_READER_CLAIM", "role=support", false),
+            ("OWNPOST_TENANT_CLAIM", "https://example.com/tenant", true),
+            ("OWNPOST_TENANT_CLAIM", "the tenant", false),
+            ("OWNPOST_KMS_KEY", "arn:aws:kms:eu-west-1:111122223333:key/1234", true),
+            ("OWNPOST_KMS_KEY", "alias/ownpost", false),
             ("OWNPOST_PLATFORM_SECRET", "arn:aws:s3:::bucket", false),
             ("OWNPOST_SECRET_PREFIX", "arn:aws:secretsmanager:eu-west-1:1:secret:p", false),
             ("OWNPOST_TABLE", "own post", false),

@@ -1,6 +1,7 @@
 //! The functions of Ownpost. `sender-lambda` (the Lambda) and `ownpost` (one machine) are thin shells over them. Data
 //! flows one way: [`wire`] → `ownpost-domain` → [`effects`], and only [`functions`] sees all three.
 
+pub mod access;
 pub mod config;
 pub mod effects;
 pub mod functions;

@@ -76,7 +76,7 @@ async fn until_sent(store: &Store, tenant: &Tenant, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_relay_delays_its_own_tenant_only_and_gets_four_batches_at_most() {
+async fn a_slow_relay_delays_its_own_tenant_only_and_gets_three_connections_at_most() {
     let store = Arc::new(Store::in_memory(Arc::new(Timestamp::now)).expect("a store"));
     let (batches, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let relays = Arc::new(Slow { batches, most, door: Semaphore::new(0) });
@@ -104,16 +104,16 @@ async fn a_slow_relay_delays_its_own_tenant_only_and_gets_four_batches_at_most()
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::spawn(worker::run(app, store.clone(), stopped));
     until_sent(&store, &tenants[0], 20).await;
-    let four = async {
-        while relays.batches.load(Ordering::SeqCst) < 4 {
+    let three = async {
+        while relays.batches.load(Ordering::SeqCst) < 3 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_mins(1), four).await.expect("four batches of the slow one's mail");
+    tokio::time::timeout(Duration::from_mins(1), three).await.expect("three batches of the slow one's mail");
     until_sent(&store, &tenants[1], 0).await;
     relays.door.add_permits(1);
     until_sent(&store, &tenants[1], 100).await;
-    assert_eq!(relays.most.load(Ordering::SeqCst), 4);
+    assert_eq!(relays.most.load(Ordering::SeqCst), 3);
     stop.send(true).expect("the worker listens");
     worker.await.expect("it ends");
 }

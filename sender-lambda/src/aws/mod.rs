@@ -55,6 +55,7 @@ pub fn effects(
             lazy(&sdk, aws_sdk_secretsmanager::Client::new),
             resources.secret_prefix.clone(),
             resources.platform_secret.clone(),
+            resources.kms_key.clone(),
         )),
         ledger: Arc::new(ledger::DynamoDb::new(lazy(&sdk, aws_sdk_dynamodb::Client::new), table, retain)),
         queue: Arc::new(queue::Sqs::new(lazy(&sdk, aws_sdk_sqs::Client::new), queue_url)),

@@ -25,6 +25,8 @@ pub(super) struct SecretsManager {
     client: Lazy<Client>,
     prefix: String,
     platform: Option<String>,
+    /// The key over new secrets; none for AWS's own.
+    key: Option<String>,
 }
 
 /// Which version to read.
@@ -34,8 +36,13 @@ enum Which<'a> {
 }
 
 impl SecretsManager {
-    pub(super) fn new(client: Lazy<Client>, prefix: String, platform: Option<String>) -> Self {
-        Self { client, prefix, platform }
+    pub(super) fn new(
+        client: Lazy<Client>,
+        prefix: String,
+        platform: Option<String>,
+        key: Option<String>,
+    ) -> Self {
+        Self { client, prefix, platform, key }
     }
 
     fn name(&self, tenant: &Tenant) -> String {
@@ -82,6 +89,7 @@ impl SecretsManager {
             .create_secret()
             .name(name)
             .description("SMTP settings of one tenant, kept by Ownpost")
+            .set_kms_key_id(self.key.clone())
             .secret_string(PLACEHOLDER);
         match call.send().await {
             Ok(_) => Ok(()),

@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt as _;
+use ownpost_core::access::Access;
 use ownpost_core::functions::App;
 use ownpost_core::functions::api::{self, Claims, Request, Response};
 use ownpost_core::wire::history::By;
@@ -58,16 +59,27 @@ pub(super) struct Answer {
 /// Answers one request of the HTTP API.
 pub(super) async fn answer(app: &App, mut event: HttpEvent) -> Answer {
     let body = body(&mut event);
-    let Some(claims) = claims(&event.request_context.authorizer) else {
+    let token = token(&event.request_context.authorizer);
+    let access = &app.config.access;
+    let Some(claims) = claims(access, token) else {
         return Answer::problem(403, "tenant.missing", "The token names no tenant.");
     };
+    let method = &event.request_context.http.method;
+    let below = path(&event.raw_path, event.request_context.stage.as_deref());
+    match access.role(token) {
+        Some(role) if role.may(method, below) => {}
+        Some(_) => return Answer::problem(403, "role.reader", "The token allows to read, not to change."),
+        None => {
+            return Answer::problem(403, "role.missing", "The token is neither an admin's nor a reader's.");
+        }
+    }
     let Some(body) = body else {
         let detail = "The body is marked as base64 and is not.";
         return Answer::problem(400, "request.not_base64", detail);
     };
     let request = Request {
-        method: &event.request_context.http.method,
-        path: path(&event.raw_path, event.request_context.stage.as_deref()),
+        method,
+        path: below,
         query: form_urlencoded::parse(event.raw_query_string.as_bytes()).into_owned().collect(),
         claims,
         accept_language: event.headers.get("accept-language").map(String::as_str),
@@ -78,18 +90,22 @@ pub(super) async fn answer(app: &App, mut event: HttpEvent) -> Answer {
     answered.map_or_else(|_| Answer::internal(), Answer::from)
 }
 
+/// The claims of the token, or the context of a Lambda authoriser.
+fn token(authorizer: &Value) -> &Value {
+    match &authorizer["jwt"]["claims"] {
+        Value::Null => &authorizer["lambda"],
+        claims => claims,
+    }
+}
+
 /// Who asks. API Gateway writes `authorizer` itself, after the authoriser has accepted the token; nothing that
 /// the client sends ends up in there unchecked.
 ///
-/// The tenant is the claim `tenant`, or Cognito's `custom:tenant`. The address is the claim `email`, unless the
+/// The operator names the tenant's claim. The address is the claim `email`, unless the
 /// identity provider says that it is not verified: the test mail must not go to an address somebody just typed.
-fn claims(authorizer: &Value) -> Option<Claims> {
-    let claims = match &authorizer["jwt"]["claims"] {
-        Value::Null => &authorizer["lambda"],
-        claims => claims,
-    };
+fn claims(access: &Access, claims: &Value) -> Option<Claims> {
     let text = |name: &str| claims[name].as_str().filter(|text| !text.is_empty());
-    let tenant = text("tenant").or_else(|| text("custom:tenant"))?;
+    let tenant = access.tenant(claims)?;
     let verified = match claims.get("email_verified") {
         // Not every identity provider says it.
         None | Some(Value::Null) => true,
@@ -147,6 +163,10 @@ impl From<Response> for Answer {
 mod tests {
     use super::*;
 
+    fn of(authorizer: &Value) -> Option<Claims> {
+        claims(&Access::default(), token(authorizer))
+    }
+
     fn sample(name: &str) -> HttpEvent {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/events").join(name);
         serde_json::from_slice(&std::fs::read(path).expect("a sample event")).expect("an HTTP API event")
@@ -155,7 +175,7 @@ mod tests {
     #[test]
     fn a_sample_event_is_read() {
         let mut event = sample("http-put-smtp.json");
-        let claims = claims(&event.request_context.authorizer).expect("claims");
+        let claims = of(&event.request_context.authorizer).expect("claims");
         assert_eq!((claims.tenant.as_str(), claims.email.as_deref()), ("acme", Some("admin@acme.test")));
         assert_eq!(path(&event.raw_path, event.request_context.stage.as_deref()), "/smtp");
         assert!(body(&mut event).is_some_and(|body| serde_json::from_slice::<Value>(&body).is_ok()));
@@ -177,7 +197,7 @@ mod tests {
             (json!({"iam": {"userId": "acme"}}), None),
             (json!(null), None),
         ] {
-            let found = claims(&authorizer);
+            let found = of(&authorizer);
             let found = found.as_ref().map(|claims| (claims.tenant.as_str(), claims.email.is_some()));
             assert_eq!(found, expected, "{authorizer}");
         }
@@ -185,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_history_names_the_person_and_the_session_of_the_token() {
-        let claims = claims(&json!({"jwt": {"claims": {
+        let claims = of(&json!({"jwt": {"claims": {
             "tenant": "a", "email": "x@y.z", "email_verified": 0, "sub": "user-1", "jti": "token-1",
         }}}));
         let by = claims.expect("claims").by;
@@ -212,7 +232,7 @@ mod tests {
         ] {
             let authorizer =
                 json!({"jwt": {"claims": {"tenant": "a", "email": "x@y.z", "email_verified": verified}}});
-            assert_eq!(claims(&authorizer).is_some_and(|claims| claims.email.is_some()), kept, "{verified}");
+            assert_eq!(of(&authorizer).is_some_and(|claims| claims.email.is_some()), kept, "{verified}");
         }
     }
 

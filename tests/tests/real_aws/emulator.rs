@@ -54,6 +54,9 @@ impl Emulator {
                     .env("BIND_HOST", "127.0.0.1")
                     .env("GATEWAY_PORT", port.to_string())
                     .env("AWS_ENDPOINT_URL", &endpoint)
+                    // Each function may do only what its role allows.
+                    .env("AUTH", "true")
+                    .env("LAMBDA_EXECUTOR", "local")
                     .env("IOT_MTLS_ENABLED", "0");
                 command
             }

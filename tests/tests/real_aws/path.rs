@@ -23,7 +23,9 @@ use super::emulator::{Emulator, Kind};
 
 /// The longest wait for the mail of an event, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
-const PLATFORM_SECRET: &str = "ownpost-platform";
+/// The secrets of the stack `ownpost`, by the defaults of the template.
+const PLATFORM_SECRET: &str = "ownpost/platform";
+const TENANTS: &str = "ownpost/tenants/";
 
 /// The emulator, the deployed stack and the relays.
 struct Cloud {
@@ -49,7 +51,6 @@ impl Cloud {
             "AllowNetworks": "127.0.0.0/8",
             "AllowPorts": ports.join(","),
             "EhloName": "ownpost.example.org",
-            "PlatformSecretName": PLATFORM_SECRET,
             "LogLevel": "trace",
         });
         let claims = json!({
@@ -112,7 +113,10 @@ impl Cloud {
     fn invoke(&self, output: &str, event: &Value) -> Value {
         let name = self.outputs[output].as_str().expect("a function");
         let uri = format!("{}/2015-03-31/functions/{name}/invocations", self.emulator.endpoint);
-        let request = ureq::http::Request::builder().method("POST").uri(uri);
+        // The emulator names the caller by the key; the signature of this key it does not check.
+        let caller = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, \
+                      Signature=0";
+        let request = ureq::http::Request::builder().method("POST").uri(uri).header("authorization", caller);
         send(request.body(event.to_string()).expect("a request")).1
     }
 
@@ -121,10 +125,10 @@ impl Cloud {
     async fn stages(&self, tenant: &str) -> Vec<(String, Vec<String>)> {
         let client = aws_sdk_secretsmanager::Client::new(&self.emulator.sdk());
         let answer =
-            client.describe_secret().secret_id(format!("ownpost/{tenant}")).send().await.expect("it");
+            client.describe_secret().secret_id(format!("{TENANTS}{tenant}")).send().await.expect("it");
         let mut all = Vec::new();
         for (id, stages) in answer.version_ids_to_stages.unwrap_or_default() {
-            let call = client.get_secret_value().secret_id(format!("ownpost/{tenant}")).version_id(&id);
+            let call = client.get_secret_value().secret_id(format!("{TENANTS}{tenant}")).version_id(&id);
             let document = call.send().await.expect("a version").secret_string.unwrap_or_default();
             if document.starts_with('{') && !stages.is_empty() {
                 let mut stages = stages;
@@ -203,8 +207,9 @@ async fn from_the_form_to_the_mailbox() {
     refusal(&cloud, &revision).await;
     mail_by_event(&cloud).await;
     one_bad_record(&cloud).await;
-    monitoring(&cloud);
+    monitoring(&cloud).await;
     platform_after_delete(&cloud).await;
+    forgetting(&cloud).await;
     no_secret_in_any_log(&cloud);
 }
 
@@ -329,10 +334,33 @@ async fn one_bad_record(cloud: &Cloud) {
     assert_eq!(cloud.mail_to("pia@example.org").await, "customer");
 }
 
-/// `monitor` finds the tenant. The time of the relay's first test is random.
-fn monitoring(cloud: &Cloud) {
-    let report = cloud.invoke("MonitorFunctionName", &json!({"source": "aws.events", "detail": {}}));
-    assert_eq!(report["tenants"], 1, "{report:#}\n{}", cloud.story());
+/// `monitor` puts a relay that is due on the queue, once.
+async fn monitoring(cloud: &Cloud) {
+    let effects = super::effects::effects(&cloud.emulator, &cloud.outputs);
+    let tenant = Tenant::new("acme").expect("a tenant");
+    effects.ledger.watch(&tenant, Timestamp::now()).await.expect("a relay that is due");
+    for relays in [1, 0] {
+        let report = cloud.invoke("MonitorFunctionName", &json!({"source": "aws.events", "detail": {}}));
+        let expected = json!({"mails": 0, "relays": relays, "failed": 0});
+        assert_eq!(report, expected, "{report:#}\n{}", cloud.story());
+    }
+}
+
+/// An operator has a tenant forgotten: the sender deletes its rows.
+async fn forgetting(cloud: &Cloud) {
+    let (_, list) = cloud.call(Some("acme"), "GET", "/deliveries", "");
+    assert_ne!(list["deliveries"], json!([]), "{list:#}");
+    let answer = cloud.invoke("SettingsFunctionName", &json!({"forgetTenant": "acme"}));
+    assert_eq!(answer, json!({"forgetting": "acme"}), "{answer:#}\n{}", cloud.story());
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (_, list) = cloud.call(Some("acme"), "GET", "/deliveries", "");
+        if list["deliveries"] == json!([]) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{list:#}\n{}", cloud.story());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// After `DELETE /smtp` mail is sent by the platform's own server. The event comes by a direct invocation.

@@ -1,0 +1,177 @@
+"""Reads infra/template.yaml as SAM and CloudFormation do: expanded, and with every parameter and condition resolved."""
+
+import contextlib
+import copy
+import io
+import os
+import pathlib
+import re
+
+os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+
+from samtranslator.translator.transform import transform  # noqa: E402
+from samtranslator.yaml_helper import yaml_parse  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "infra" / "template.yaml"
+ARTEFACT = "../target/package/ownpost-lambda.zip"
+
+ACCOUNT = "111122223333"
+PSEUDO = {
+    "AWS::StackName": "shop",
+    "AWS::Region": "us-east-1",
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Partition": "aws",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+REQUIRED = {"JwtIssuer": "https://id.example.com/", "JwtAudience": "shop"}
+KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234"
+
+# The sets of parameters that, together, take every branch of every condition.
+SETS = {
+    "plain": {},
+    "everything": {
+        "AllowedOrigins": "https://app.example.com",
+        "SubnetIds": "subnet-1,subnet-2",
+        "SecurityGroupIds": "sg-1",
+        "AlertEmail": "ops@example.com",
+        "KmsKey": "create",
+        "SettingsConcurrency": "20",
+        "Tracing": "Active",
+        "FilesLayer": f"arn:aws:lambda:us-east-1:{ACCOUNT}:layer:files:1",
+        "Protect": "false",
+    },
+    "again": {
+        "ExistingTable": "shop-Table-OLD",
+        "KmsKey": KEY,
+        "SecretPrefix": "old/",
+        "PlatformSecretName": "mail-of-the-platform",
+    },
+}
+
+# What GetAtt ..., Arn gives for each type.
+ARNS = {
+    "AWS::SQS::Queue": "arn:aws:sqs:us-east-1:{account}:{name}",
+    "AWS::DynamoDB::Table": "arn:aws:dynamodb:us-east-1:{account}:table/{name}",
+    "AWS::Events::EventBus": "arn:aws:events:us-east-1:{account}:event-bus/{name}",
+    "AWS::Events::Rule": "arn:aws:events:us-east-1:{account}:rule/{name}",
+    "AWS::Lambda::Function": "arn:aws:lambda:us-east-1:{account}:function:{name}",
+    "AWS::Logs::LogGroup": "arn:aws:logs:us-east-1:{account}:log-group:{name}:*",
+    "AWS::IAM::Role": "arn:aws:iam::{account}:role/{name}",
+    "AWS::IAM::ManagedPolicy": "arn:aws:iam::{account}:policy/{name}",
+    "AWS::KMS::Key": "arn:aws:kms:us-east-1:{account}:key/{name}",
+}
+# The types whose Ref is an ARN.
+REF_IS_ARN = {"AWS::IAM::ManagedPolicy", "AWS::SNS::Topic"}
+
+
+def source():
+    return SOURCE.read_text()
+
+
+def expand(text):
+    """The template as SAM expands it, on AWS before every deployment."""
+
+    class NoPolicies:
+        def load(self):
+            return {}
+
+    assert text.count(ARTEFACT) == 1, "the template names the artefact once"
+    parsed = yaml_parse(text.replace(ARTEFACT, "s3://artefacts/ownpost-lambda.zip"))
+    with contextlib.redirect_stderr(io.StringIO()):
+        return transform(parsed, {}, NoPolicies())
+
+
+class Gone:
+    """What `AWS::NoValue` leaves."""
+
+
+def resolve(expanded, parameters):
+    """The expanded template with these parameters: no intrinsic function is left, and no resource of a false condition."""
+    values = {name: str(given.get("Default", "")) for name, given in expanded["Parameters"].items()}
+    values |= REQUIRED | parameters
+    lists = {n for n, given in expanded["Parameters"].items() if given["Type"] == "CommaDelimitedList"}
+    resources = expanded["Resources"]
+    known = {}
+
+    def holds(name):
+        if name not in known:
+            known[name] = bool(value(expanded["Conditions"][name]))
+        return known[name]
+
+    def name_of(logical):
+        given = resources[logical].get("Properties", {})
+        for key in ("QueueName", "Name", "DashboardName"):
+            if key in given and resources[logical]["Type"] != "AWS::ApiGatewayV2::Api":
+                return value(given[key])
+        return f"shop-{logical}"
+
+    def arn(logical):
+        pattern = ARNS.get(resources[logical]["Type"], "arn:aws:other:us-east-1:{account}:{name}")
+        return pattern.format(account=ACCOUNT, name=name_of(logical))
+
+    def ref(name):
+        if name == "AWS::NoValue":
+            return Gone
+        if name in PSEUDO:
+            return PSEUDO[name]
+        if name in values:
+            return values[name].split(",") if name in lists else values[name]
+        if name not in resources:
+            raise KeyError(f"Ref to {name}, which is not there")
+        return arn(name) if resources[name]["Type"] in REF_IS_ARN else name_of(name)
+
+    def attribute(target):
+        logical, _, what = target.partition(".")
+        return arn(logical) if what == "Arn" else name_of(logical)
+
+    def substitute(given):
+        text, own = (given, {}) if isinstance(given, str) else (given[0], {k: value(v) for k, v in given[1].items()})
+
+        def one(match):
+            name = match.group(1)
+            if name in own:
+                return str(own[name])
+            return str(attribute(name) if "." in name else ref(name))
+
+        return re.sub(r"\$\{([A-Za-z0-9:._]+)\}", one, text)
+
+    def value(node):
+        if isinstance(node, list):
+            return [v for v in (value(item) for item in node) if v is not Gone]
+        if not isinstance(node, dict):
+            return node
+        if len(node) == 1:
+            ((function, given),) = node.items()
+            if function == "Ref":
+                return ref(given)
+            if function == "Condition" and isinstance(given, str):
+                return holds(given)
+            if function == "Fn::GetAtt":
+                return attribute(".".join(given) if isinstance(given, list) else given)
+            if function == "Fn::Sub":
+                return substitute(given)
+            if function == "Fn::If":
+                return value(given[1] if holds(given[0]) else given[2])
+            if function == "Fn::Join":
+                return given[0].join(map(str, value(given[1])))
+            if function == "Fn::Equals":
+                one, other = value(given)
+                return str(one) == str(other)
+            if function == "Fn::Not":
+                return not value(given[0])
+        return {k: v for k, v in ((k, value(v)) for k, v in node.items()) if v is not Gone}
+
+    done = {}
+    for logical, resource in resources.items():
+        if "Condition" in resource and not holds(resource["Condition"]):
+            continue
+        kept = copy.copy(resource)
+        kept.pop("Condition", None)
+        done[logical] = {k: value(v) if k == "Properties" else v for k, v in kept.items()}
+    return {"Resources": done, "Parameters": values}
+
+
+def of_type(resolved, kind):
+    """Name and properties of each resource of this type."""
+    return {n: r["Properties"] for n, r in resolved["Resources"].items() if r["Type"] == kind}
