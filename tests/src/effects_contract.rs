@@ -217,7 +217,8 @@ async fn events_of_rows(ledger: &dyn Ledger, run: &str) {
     let document = ledger.get_event(&acme, "e1").await.expect("get").expect("there");
     assert_eq!(ledger.replace_event(&acme, "e1", b"another", b"x").await, Ok(false), "it is another one");
     assert_eq!(ledger.get_event(&acme, "e1").await, Ok(Some(document.clone())));
-    let shorter = &document[..500_000];
+    // Two parts of three; the second keeps little, because moto counts an attribute's old and new value together.
+    let shorter = &document[..395_000];
     assert_eq!(ledger.replace_event(&acme, "e1", &document, shorter).await, Ok(true));
     assert_eq!(ledger.get_event(&acme, "e1").await, Ok(Some(shorter.to_vec())));
     assert_eq!(ledger.replace_event(&acme, "e1", shorter, b"short").await, Ok(true));

@@ -1,12 +1,21 @@
 //! `cargo xtask test supply`: the licences, sources and bans of every dependency by cargo-deny (deny.toml), and known
 //! vulnerabilities where the network has the database of advisories.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use crate::process::{ask, command, find_program, root, run};
+use crate::process::{command, find_program, root, run};
+
+/// The time that the database of advisories has to arrive, a few megabytes. A network that drops packets, instead of
+/// refusing connections, would take minutes to say so.
+const FETCH: Duration = Duration::from_mins(1);
+/// How often the end of the fetch is looked for.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Checks the dependencies of the workspace.
 pub(crate) fn verify() -> Result<()> {
@@ -17,7 +26,7 @@ pub(crate) fn verify() -> Result<()> {
         .with_context(|| format!("there is no cargo-deny: {by_hand}"))?;
     let check = ["check", "--hide-inclusion-graph"];
     run(deny(&program).args(check).args(["licenses", "bans", "sources"]))?;
-    if ask(deny(&program).args(["fetch", "db"])).is_none() {
+    if !ends_well(deny(&program).args(["fetch", "db"]), FETCH) {
         println!("xtask: advisories not checked: the network does not have their database");
         return Ok(());
     }
@@ -29,4 +38,49 @@ fn deny(program: &Path) -> Command {
     let mut deny = command(program);
     deny.arg("--locked");
     deny
+}
+
+/// Whether the command succeeds in this time. It says nothing and asks nobody for a password; one that takes longer is
+/// ended together with the programs that it started.
+fn ends_well(command: &mut Command, limit: Duration) -> bool {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).env("GIT_TERMINAL_PROMPT", "0").process_group(0);
+    let Ok(mut child) = command.spawn() else { return false };
+    let end = Instant::now() + limit;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return status.success(),
+            Ok(None) if Instant::now() < end => sleep(LOOK),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    let _ = self::command("kill").args(["-KILL", "--", &format!("-{}", child.id())]).status();
+    let _ = child.wait();
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn a_fetch_that_hangs_is_ended_with_its_programs() {
+        let sh = |script: &str| {
+            let mut sh = command("sh");
+            sh.args(["-c", script]);
+            sh
+        };
+        assert!(ends_well(&mut sh("true"), FETCH));
+        assert!(!ends_well(&mut sh("false"), FETCH));
+        let (mut said, say) = std::io::pipe().unwrap();
+        // A program of the program, which speaks if it outlives the limit.
+        let mut hangs = sh("(sleep 20; echo alive >&0); true");
+        hangs.stdin(say);
+        assert!(!ends_well(&mut hangs, Duration::from_secs(1)));
+        drop(hangs);
+        let mut heard = String::new();
+        said.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, "");
+    }
 }

@@ -249,36 +249,45 @@ impl Ledger for DynamoDb {
     }
 
     async fn replace_event(&self, tenant: &Tenant, event: &str, before: &[u8], after: &[u8]) -> Result<bool> {
+        // No document is stored without a byte, and DynamoDB takes no transaction without a write.
+        if before.is_empty() {
+            return Ok(false);
+        }
         let pk = keys::event(tenant, event);
         let (before, after): (Vec<_>, Vec<_>) = (before.chunks(PART).collect(), after.chunks(PART).collect());
         let failed = |_| permanent("the event's document could not be written");
         let mut writes = Vec::with_capacity(before.len());
         // A document that something is erased from has no more parts than before.
         for (index, old) in before.iter().enumerate() {
-            let (sk, old) = (format!("{index:03}"), AttributeValue::B(Blob::new(*old)));
+            let (sk, bytes) = (format!("{index:03}"), |part: &[u8]| AttributeValue::B(Blob::new(part)));
             let item = TransactWriteItem::builder();
             writes.push(
                 match after.get(index) {
-                    Some(new) => item.update(
-                        Update::builder()
+                    Some(new) => {
+                        let update = Update::builder()
                             .table_name(&self.table)
                             .key("pk", s(&pk))
                             .key("sk", s(&sk))
-                            .update_expression("SET body = :new, parts = :parts")
                             .condition_expression("body = :old")
-                            .expression_attribute_values(":old", old)
-                            .expression_attribute_values(":new", AttributeValue::B(Blob::new(*new)))
-                            .expression_attribute_values(":parts", n(after.len() as i128))
-                            .build()
-                            .map_err(failed)?,
-                    ),
+                            .expression_attribute_values(":old", bytes(old))
+                            .expression_attribute_values(":parts", n(after.len() as i128));
+                        // A part that stays as it is is not sent a second time.
+                        let update = if new == old {
+                            update.update_expression("SET parts = :parts")
+                        } else {
+                            update
+                                .update_expression("SET body = :new, parts = :parts")
+                                .expression_attribute_values(":new", bytes(new))
+                        };
+                        item.update(update.build().map_err(failed)?)
+                    }
                     None => item.delete(
                         Delete::builder()
                             .table_name(&self.table)
                             .key("pk", s(&pk))
                             .key("sk", s(&sk))
                             .condition_expression("body = :old")
-                            .expression_attribute_values(":old", old)
+                            .expression_attribute_values(":old", bytes(old))
                             .build()
                             .map_err(failed)?,
                     ),
