@@ -84,6 +84,9 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
 
     setup::step(start, "set-up");
     if needs_all { setup::for_tests() } else { setup::for_package() }?;
+    if suites.iter().any(|suite| suite.name == "infra") {
+        setup::python()?;
+    }
     let mut outcomes = Vec::new();
     for suite in suites {
         setup::step(start, &format!("suite {}", suite.name));
@@ -133,12 +136,13 @@ fn all() -> Result<Vec<Suite>> {
         suite("clippy", false, Work::Check(clippy)),
         suite("unit", false, Work::Tests(unit)),
     ];
+    // It reads the template, so it needs Python and no build.
+    suites.push(suite("infra", false, Work::Tests(vec![infra(&[])])));
     for (name, files) in node_suites(&root().join("tests"))? {
         suites.push(suite(&name, true, Work::Tests(vec![node_tests(&files)])));
     }
     // The tests are selected by name, so that no other test runs twice; and with the default members, so that nothing
     // is compiled twice with other features.
-    suites.push(suite("infra", true, Work::Tests(vec![infra(&[])])));
     if sorted(&root().join("tests/tests"))?.iter().any(|file| file.to_string_lossy().contains("/real_")) {
         suites.push(suite("real", true, Work::Tests(vec![run(&[&["test", "--no-fail-fast"], &REAL])])));
     }
