@@ -6,7 +6,7 @@ use smtp_rules::address::is_forbidden;
 use crate::header::Header;
 use crate::hops::Trace;
 use crate::names::organisation;
-use crate::report::{Finding as Said, Severity, ViaRelay};
+use crate::report::{Finding as Said, InspectReport, Severity, ViaRelay};
 use crate::results::{MethodResult, Results};
 use crate::{Expected, given};
 
@@ -205,5 +205,29 @@ pub(crate) fn say(finding: Finding, locale: Locale, params: Params<'_>) -> Said 
         params: params.iter().cloned().collect(),
         message: fill(&text.message, params),
         remedy: fill(&text.remedy, params),
+    }
+}
+
+impl InspectReport {
+    /// The report of input that is no mail.
+    pub(crate) fn unread(finding: Finding, locale: Locale) -> Self {
+        Self {
+            message_id: None,
+            matches: None,
+            from: None,
+            sender_matches: None,
+            return_path: None,
+            hops: Vec::new(),
+            via_relay: ViaRelay::Unknown,
+            relay_hop: None,
+            authentication: None,
+            findings: vec![say(finding, locale, &[])],
+        }
+    }
+
+    /// Whether the input was no mail at all.
+    pub fn is_unread(&self) -> bool {
+        let codes = [Finding::TooLarge, Finding::NotAMail];
+        self.findings.iter().any(|finding| codes.iter().any(|code| code.code() == finding.code))
     }
 }

@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ownpost_i18n::Locale;
 use schemars::JsonSchema;
 use serde::Serialize;
-
-use crate::findings;
 
 /// What a received mail's header says of its way and of its sender.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -36,31 +33,9 @@ pub struct InspectReport {
 }
 
 impl InspectReport {
-    /// The report of input that is no mail.
-    pub(crate) fn unread(finding: findings::Finding, locale: Locale) -> Self {
-        Self {
-            message_id: None,
-            matches: None,
-            from: None,
-            sender_matches: None,
-            return_path: None,
-            hops: Vec::new(),
-            via_relay: ViaRelay::Unknown,
-            relay_hop: None,
-            authentication: None,
-            findings: vec![findings::say(finding, locale, &[])],
-        }
-    }
-
     /// Whether none of the findings is an error.
     pub fn is_good(&self) -> bool {
         self.findings.iter().all(|finding| finding.severity != Severity::Error)
-    }
-
-    /// Whether the input was no mail at all.
-    pub fn is_unread(&self) -> bool {
-        let codes = [findings::Finding::TooLarge, findings::Finding::NotAMail];
-        self.findings.iter().any(|finding| codes.iter().any(|code| code.code() == finding.code))
     }
 }
 
