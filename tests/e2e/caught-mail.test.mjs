@@ -25,7 +25,7 @@ test('caught mail is pushed, comes in pages, and is not fetched while nothing ha
     if (request.url().includes('/dev/mail?')) fetched += 1;
   });
   await signIn(page, local.url, { tenant: 'acme', email: 'admin@acme.test' });
-  await page.getByText('No mail yet.').waitFor();
+  await page.locator('#mail').getByText('No mail yet.').waitFor();
 
   const call = await local.as('acme');
   const events = Array.from({ length: 120 }, (_, number) => event(number));
