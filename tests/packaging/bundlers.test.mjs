@@ -8,7 +8,7 @@ import * as esbuild from 'esbuild';
 import * as vite from 'vite';
 import webpack from 'webpack';
 import { launch, newPage } from '../harness/browser.mjs';
-import { DUTCH, filesIn, folder, project, serve, unpacked } from './support.mjs';
+import { DUTCH, filesIn, folder, noSettings, project, serve, unpacked } from './support.mjs';
 
 const PACKAGE = '@ownpost/validator';
 let browser;
@@ -77,6 +77,7 @@ test('Vite serves the package during development', async () => {
     configFile: false,
     logLevel: 'error',
     server: { host: '127.0.0.1', port: 0, strictPort: false, watch: null },
+    plugins: [{ name: 'api', configureServer: ({ middlewares }) => void middlewares.use('/api', noSettings) }],
   });
   try {
     await server.listen();
@@ -162,16 +163,23 @@ test('a folder of a CDN on another origin, without any bundler', async () => {
 test('the tarball holds only the files that are used', async () => {
   const files = await filesIn(await unpacked(await folder()));
   assert.deepEqual(
-    files.filter((file) => !/^(form|locales)\//.test(file)),
+    files.filter((file) => !/^(deliveries|form|locales|src)\//.test(file)),
     [
       'LICENSE-APACHE',
       'LICENSE-MIT',
       'README.md',
+      'custom-elements.json',
       'index.d.ts',
       'index.js',
+      'index.js.map',
+      'objects/index.d.ts',
+      'objects/index.js',
+      'objects/index.js.map',
+      'objects/objects.wasm',
       'package.json',
       'types.d.ts',
       'validator.wasm',
+      'validator.wasm.d.ts',
     ],
   );
   assert.deepEqual(

@@ -91,6 +91,10 @@ const TYPES = {
   '.json': 'application/json',
 };
 
+/** Answers as the API does for a tenant without settings. */
+export const noSettings = (_request, response) =>
+  response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"status":"platform","previous":false}');
+
 /**
  * Serves a folder on a port of the system's choice. `api` is the address of an `ownpost local` that answers /api and
  * /dev; without one they answer as the API does for a tenant without settings.
@@ -99,10 +103,7 @@ export async function serve(path, { api, headers = {} } = {}) {
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, 'http://127.0.0.1');
     if (/^\/(api|dev)\//.test(pathname)) {
-      if (!api)
-        return response
-          .writeHead(200, { 'Content-Type': 'application/json' })
-          .end('{"status":"platform","previous":false}');
+      if (!api) return noSettings(request, response);
       // The API refuses requests from pages of another origin.
       const headers = { ...request.headers, host: new URL(api).host, origin: api };
       const forward = ask(api + request.url, { method: request.method, headers }, (answer) => {
