@@ -111,7 +111,18 @@ async function sh(code) {
   };
   const files = { 'settings.json': settings, 'event.json': event };
   for (const [name, document] of Object.entries(files)) await writeFile(join(path, name), JSON.stringify(document));
-  const env = { OWNPOST_ALLOW_NETWORKS: '127.0.0.0/8', OWNPOST_ALLOW_PORTS: String(customer.ports.starttls) };
+  await writeFile(join(path, 'ca.pem'), customer.caPem);
+  // What the reader replaces by an own value.
+  const own = {
+    'smtp.example.com:587': [`${customer.host}:${customer.ports.starttls}`, '--ca', join(path, 'ca.pem')],
+    jan: [customer.username],
+    'noreply@example.com': [customer.senderAddress],
+  };
+  const env = {
+    OWNPOST_ALLOW_NETWORKS: '127.0.0.0/8',
+    OWNPOST_ALLOW_PORTS: String(customer.ports.starttls),
+    OWNPOST_PASSWORD: customer.password,
+  };
   const { stdout: tasks } = await run('cargo', ['xtask', 'help'], { cwd: root });
   for (const line of code
     .split('\n')
@@ -129,7 +140,7 @@ async function sh(code) {
         stdout,
         stderr,
       } = await ownpost(
-        options.map((option) => (option in files ? join(path, option) : option)),
+        options.flatMap((option) => (option in files ? join(path, option) : (own[option] ?? option))),
         { env },
       );
       assert.equal(status, 0, `${line}\n${stdout}${stderr}`);
