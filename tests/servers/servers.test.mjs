@@ -196,7 +196,7 @@ function suite(name) {
     assert.deepEqual([read.from.address, read.to[0].address, read.to[0].name], [SENDER, RECIPIENT, 'Jan Wiśniewski']);
     assert.equal(read.text.trimEnd(), event.content.text.trimEnd());
     // A page is made around the content.
-    assert.equal(/<body>\s*([^]*?)\s*<\/body>/.exec(read.html)?.[1], event.content.html);
+    assert.equal(/<body>\s*(.*?)\s*<\/body>/s.exec(read.html)?.[1], event.content.html);
     assert.deepEqual(
       read.attachments.map(({ filename, content }) => [filename, Buffer.from(content)]),
       [['Übersicht.pdf', attachment]],
