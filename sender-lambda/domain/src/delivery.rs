@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -11,6 +11,7 @@ use super::category::{Category, Via};
 use super::failure::{Reply, Stage};
 use super::line::Ticket;
 use super::tenant::Tenant;
+use super::time::later;
 
 /// Where a mail stands (docs/reference/events.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -162,10 +163,7 @@ impl Delivery {
         } else {
             self.updated_at.max(self.retry_until).max(self.hold_until)
         };
-        SignedDuration::try_from(retain)
-            .ok()
-            .and_then(|retain| last.checked_add(retain).ok())
-            .unwrap_or(Timestamp::MAX)
+        later(last, retain)
     }
 }
 

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::delivery::{Delivery, Status};
+use super::time::later;
 
 /// The parts of the index: rows and tenants are spread over them by name, so that no part has more than its share.
 pub const SHARDS: u16 = 16;
@@ -53,10 +54,6 @@ pub fn shard(name: &str) -> u16 {
 fn held_for(row: &Delivery) -> Duration {
     let age = Duration::try_from(row.updated_at.duration_since(row.queued_at)).unwrap_or_default();
     (age / 4).clamp(HELD_SOONEST, HELD_LATEST)
-}
-
-fn later(at: Timestamp, by: Duration) -> Timestamp {
-    SignedDuration::try_from(by).ok().and_then(|by| at.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }
 
 fn round_up(at: Timestamp) -> Timestamp {

@@ -20,4 +20,5 @@ pub mod secret;
 pub mod settings;
 pub mod shown;
 pub mod tenant;
+pub mod time;
 pub mod timeline;

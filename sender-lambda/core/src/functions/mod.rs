@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ownpost_domain::report::StageResult;
 use ownpost_domain::settings::Settings;
+use ownpost_domain::time::later;
 use ownpost_smtp::probe::{Probe, probe};
 use ownpost_smtp::{BeforeCommit, Mail, MailResult, Network, Pool, ProbeOptions, RelayKey};
 
 use crate::config::{Config, ConfigError};
-use crate::effects::{Effects, Emitted};
+use crate::effects::{self, Effects, Emitted, QueueMessage};
 use crate::mail::templates::Templates;
 
 mod active_settings;
@@ -154,9 +155,12 @@ impl Relays for Smtp {
     }
 }
 
-/// The time so much later; the end of time when there is none.
-fn later(at: Timestamp, by: Duration) -> Timestamp {
-    at.checked_add(by).unwrap_or(Timestamp::MAX)
+/// Puts messages on the queue.
+///
+/// # Errors
+/// One of them is not on the queue; others may be.
+async fn put_on_queue(app: &App, messages: &[QueueMessage]) -> effects::Result<()> {
+    app.effects.queue.send(messages).await.into_iter().collect()
 }
 
 /// Emits events. One that cannot be emitted is logged: the ledger has its facts.

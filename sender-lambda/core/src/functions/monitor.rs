@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use ownpost_domain::due;
 use serde::Serialize;
 
-use super::{App, later, random_unit, router, task_queue};
+use super::{App, later, put_on_queue, random_unit, router, task_queue};
 use crate::effects::{Due, DueKind, QueueMessage, Result};
 
 /// How often a healthy relay is looked at: once a day at the least, up to a quarter sooner, so that the looks at many
@@ -83,25 +83,20 @@ async fn sweep(app: &App, shard: u16, until: Timestamp) -> Result<(usize, usize)
         let mut messages = Vec::with_capacity(page.len());
         for due in &page {
             // Moved first, so that of two runs one has it. Should this run end here, it is due again at that time.
-            let again = match due.what {
-                DueKind::Row(..) => later(now, AGAIN),
-                DueKind::Relay(_) => next_look(now),
+            let (again, count) = match due.what {
+                DueKind::Row(..) => (later(now, AGAIN), &mut mails),
+                DueKind::Relay(_) => (next_look(now), &mut relays),
             };
             if app.effects.ledger.postpone(due, again).await? {
                 messages.push(message(due));
-                match due.what {
-                    DueKind::Row(..) => mails += 1,
-                    DueKind::Relay(_) => relays += 1,
-                }
+                *count += 1;
             }
         }
         // An index that lags behind shows the same page again.
         if messages.is_empty() {
             break;
         }
-        for sent in app.effects.queue.send(&messages).await {
-            sent?;
-        }
+        put_on_queue(app, &messages).await?;
     }
     Ok((mails, relays))
 }

@@ -13,7 +13,7 @@ use ownpost_domain::tenant::Tenant;
 use serde_json::json;
 
 use super::shared_state::{self, Change};
-use super::{App, alert, emit, later, router, task_queue};
+use super::{App, alert, emit, later, put_on_queue, router, task_queue};
 use crate::effects::{Emitted, Filter, Order, Result, Versioned};
 
 /// The state's key in the ledger.
@@ -66,9 +66,7 @@ pub(super) async fn try_again(
     let Some(held) = held else {
         return Ok(if mail.is_some() { Try::ThisMail } else { Try::Test });
     };
-    for sent in app.effects.queue.send(&[router::message(&held)]).await {
-        sent?;
-    }
+    put_on_queue(app, &[router::message(&held)]).await?;
     Ok(Try::HeldMail)
 }
 
@@ -85,7 +83,8 @@ pub(super) enum Try {
     Nobody,
 }
 
-async fn oldest_held(app: &App, tenant: &Tenant) -> Result<Option<Delivery>> {
+/// The oldest mail that is held for the relay.
+pub(super) async fn oldest_held(app: &App, tenant: &Tenant) -> Result<Option<Delivery>> {
     let filter = Filter { status: Some(Status::Held), ..Filter::default() };
     let page = app.effects.ledger.list(tenant, &filter, Order::OldestFirst, None, 1).await?;
     // One that waits for the platform's server tells nothing of the relay.
@@ -183,13 +182,13 @@ async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, failu
             }
         }
     }
-    let told = shared_state::update(app, tenant, HEALTH, |stored: Option<Health>, _| match stored {
+    let marked = shared_state::update(app, tenant, HEALTH, |stored: Option<Health>, _| match stored {
         Some(stored) if stored.since == health.since && stored.unannounced => {
             Change::Write(Some(Health { unannounced: false, ..stored }), None, ())
         }
         _ => Change::Keep(()),
     });
-    if let Err(error) = told.await {
+    if let Err(error) = marked.await {
         tracing::warn!(%tenant, %error, "monitor announces the relay's change again");
     }
 }

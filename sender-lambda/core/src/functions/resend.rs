@@ -6,7 +6,7 @@ use ownpost_domain::due;
 use ownpost_domain::tenant::Tenant;
 
 use super::router::KEEP_FROM_START;
-use super::{App, later, router};
+use super::{App, later, put_on_queue, router};
 use crate::effects::{Filter, Order, Page, Result, Versioned};
 use crate::wire::sqs::Choice;
 
@@ -61,9 +61,7 @@ pub(super) async fn resend(app: &App, stored: Versioned<Delivery>) -> Result<Res
         }
         _ => return Ok(Resent::NotResendable),
     };
-    for sent in app.effects.queue.send(&[router::message(&row)]).await {
-        sent?;
-    }
+    put_on_queue(app, &[router::message(&row)]).await?;
     Ok(Resent::Queued(Box::new(row)))
 }
 

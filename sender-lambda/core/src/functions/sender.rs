@@ -131,7 +131,7 @@ pub async fn handle_messages(app: &App, messages: &[Message<'_>]) -> Vec<String>
 
 /// Sends the mails of a batch.
 async fn send(app: &App, messages: &[Message<'_>], dispositions: &mut [Disposition]) {
-    let until = (app.now)().checked_add(BEGIN_FOR).unwrap_or(Timestamp::MAX);
+    let until = later((app.now)(), BEGIN_FOR);
     let mut pending_mails = load(app, messages, dispositions).await;
     let mut tenants = load_tenants(app, &pending_mails).await;
     for _ in 0..ROUNDS {
@@ -340,8 +340,7 @@ fn end(row: &Delivery, now: Timestamp) -> Option<&'static str> {
 /// A row that another sender has, or had when it was killed; in the second case it is not known whether the mail was
 /// taken.
 async fn interrupted(app: &App, row: Delivery, version: u64, now: Timestamp) -> Disposition {
-    let lease = app.config.sending_lease();
-    let over = row.updated_at.checked_add(lease).unwrap_or(Timestamp::MAX);
+    let over = later(row.updated_at, app.config.sending_lease());
     let orphaned = app.config.overrides.senders_since.is_some_and(|since| row.updated_at < since);
     if over > now && !orphaned {
         return Disposition::Keep(Some(until(now, over)));

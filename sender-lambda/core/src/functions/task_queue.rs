@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ownpost_domain::tenant::Tenant;
 
-use super::App;
+use super::{App, put_on_queue};
 use crate::effects::{QueueMessage, Result};
 use crate::wire::sqs::{Job, Task, TaskJob};
 
@@ -16,7 +16,7 @@ pub(super) const FIRST_STEP: usize = 20;
 /// # Errors
 /// The queue is out of reach.
 pub(super) async fn enqueue(app: &App, tenant: &Tenant, task: Task, delay: Duration) -> Result<()> {
-    app.effects.queue.send(&[message(tenant, task, delay)]).await.into_iter().collect()
+    put_on_queue(app, &[message(tenant, task, delay)]).await
 }
 
 fn message(tenant: &Tenant, task: Task, delay: Duration) -> QueueMessage {

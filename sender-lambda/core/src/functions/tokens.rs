@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ownpost_domain::secret::Secret;
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::token_store::{GrantTokens, LEASE, TokenStore, Unavailable};
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::Clock;
+use super::{Clock, later};
 use crate::effects::{Effects, Result};
 
 /// The ledger's key of the lock.
@@ -81,7 +81,7 @@ fn tenant_of(owner: Option<&str>) -> std::result::Result<Tenant, Unavailable> {
 }
 
 /// Logs why the store cannot be reached.
-fn told<T>(tenant: &Tenant, result: Result<T>) -> std::result::Result<T, Unavailable> {
+fn logged<T>(tenant: &Tenant, result: Result<T>) -> std::result::Result<T, Unavailable> {
     result.map_err(|error| {
         tracing::warn!(%tenant, %error, "the store of tokens cannot be reached");
         Unavailable
@@ -96,7 +96,7 @@ impl TokenStore for SharedTokens {
         grant: &str,
     ) -> std::result::Result<Option<GrantTokens>, Unavailable> {
         let tenant = tenant_of(owner)?;
-        let document = told(&tenant, self.document(&tenant).await)?;
+        let document = logged(&tenant, self.document(&tenant).await)?;
         let entry = document.grants.into_iter().find(|entry| entry.grant == grant);
         Ok(entry.map(|Entry { grant, refresh, access, until, draft }| GrantTokens {
             grant,
@@ -109,14 +109,12 @@ impl TokenStore for SharedTokens {
 
     async fn lock(&self, owner: Option<&str>) -> std::result::Result<bool, Unavailable> {
         let tenant = tenant_of(owner)?;
-        let lease = SignedDuration::try_from(LEASE).unwrap_or_default();
-        let until = (self.now)().checked_add(lease).unwrap_or(Timestamp::MAX);
-        told(&tenant, self.set_lock(&tenant, Some(until)).await)
+        logged(&tenant, self.set_lock(&tenant, Some(later((self.now)(), LEASE))).await)
     }
 
     async fn store(&self, owner: Option<&str>, tokens: &GrantTokens) -> std::result::Result<(), Unavailable> {
         let tenant = tenant_of(owner)?;
-        let before = told(&tenant, self.document(&tenant).await)?;
+        let before = logged(&tenant, self.document(&tenant).await)?;
         // The newest first; of active settings and of drafts the oldest go, each for itself: however often somebody tests
         // drafts, the tokens of the active settings stay.
         let (mut active, mut drafts) = if tokens.draft { (0, 1) } else { (1, 0) };
@@ -136,12 +134,12 @@ impl TokenStore for SharedTokens {
             })
         }));
         let document = Zeroizing::new(json!({"grants": grants}).to_string());
-        told(&tenant, self.effects.secrets.put_tokens(&tenant, &document).await)
+        logged(&tenant, self.effects.secrets.put_tokens(&tenant, &document).await)
     }
 
     async fn unlock(&self, owner: Option<&str>) {
         let Ok(tenant) = tenant_of(owner) else { return };
-        let _ = told(&tenant, self.set_lock(&tenant, None).await);
+        let _ = logged(&tenant, self.set_lock(&tenant, None).await);
     }
 }
 

@@ -107,7 +107,7 @@ fn report(attempted: &[Attempted], took: Duration) -> Report {
 }
 
 /// The wait after so many tries.
-fn later(app: &App, tries: usize) -> Duration {
+fn wait_after(app: &App, tries: usize) -> Duration {
     outcome::wait(tries, app.config.retry_wait(), random_unit())
 }
 
@@ -176,7 +176,7 @@ impl Group {
                 // Nothing is wrong with the mail: the next function may have it at once.
                 Disposition::Keep(None) if deadline_passed => Disposition::Keep(Some(Duration::ZERO)),
                 // The relay takes nothing more just now.
-                Disposition::Keep(None) if stopped => Disposition::Keep(Some(later(app, 1))),
+                Disposition::Keep(None) if stopped => Disposition::Keep(Some(wait_after(app, 1))),
                 disposition => disposition,
             };
             dispositions.push((index, disposition));
@@ -319,7 +319,7 @@ async fn conclude(app: &App, attempted: &Attempted) -> Disposition {
             // "Too many" is not the mail's fault, so its waits do not grow without end.
             let tries =
                 row.attempts.len().min(if attempted.too_many() { TRIES_OF_TOO_MANY } else { usize::MAX });
-            let wait = later(app, tries);
+            let wait = wait_after(app, tries);
             defer(app, row, version, wait, reason).await
         }
         // A reply is `Sent` by the table.

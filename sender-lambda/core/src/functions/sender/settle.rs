@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Disposition, until};
 use crate::config::Config;
 use crate::effects::{Emitted, QueueMessage};
-use crate::functions::{App, emit, later, router};
+use crate::functions::{App, emit, later, put_on_queue, router};
 use crate::wire::http::DeliveryRow;
 
 /// The end of a mail that the event itself limits.
@@ -86,7 +86,7 @@ async fn version_to_overwrite(app: &App, row: &Delivery, version: u64) -> Option
         // The sender that wrote the guess has deleted the message.
         Status::Deferred if guessed_unknown => {
             let message = QueueMessage { delay: SOON, ..router::message(row) };
-            app.effects.queue.send(&[message]).await.iter().all(Result::is_ok)
+            put_on_queue(app, &[message]).await.is_ok()
         }
         _ => false,
     };

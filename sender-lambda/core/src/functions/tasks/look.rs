@@ -18,7 +18,9 @@ use ownpost_smtp::token_store::TokenOwner;
 
 use crate::effects::{Filter, Order, Result};
 use crate::functions::relay_health::{Seen, Try};
-use crate::functions::{App, active_settings, alert, certificate, later, random_bits, relay_health, router};
+use crate::functions::{
+    App, active_settings, alert, certificate, later, put_on_queue, random_bits, relay_health, router,
+};
 use crate::mail::test_message::{self, TestRun};
 
 /// A relay that no mail has passed for so long is idle.
@@ -53,13 +55,9 @@ pub(super) async fn at_relay(app: &App, tenant: &Tenant) -> Result<()> {
 
 /// Puts the oldest held mail on the queue, if there is one: what becomes of it tells more than a test without a message.
 async fn tried_by_a_mail(app: &App, tenant: &Tenant) -> Result<bool> {
-    let filter = Filter { status: Some(Status::Held), ..Filter::default() };
-    let held = app.effects.ledger.list(tenant, &filter, Order::OldestFirst, None, 1).await?.deliveries;
-    let messages: Vec<_> = held.iter().map(router::message).collect();
-    for sent in app.effects.queue.send(&messages).await {
-        sent?;
-    }
-    Ok(!messages.is_empty())
+    let Some(held) = relay_health::oldest_held(app, tenant).await? else { return Ok(false) };
+    put_on_queue(app, &[router::message(&held)]).await?;
+    Ok(true)
 }
 
 /// Whether no mail has passed the relay for a day, as far as the newest mails tell.

@@ -11,7 +11,7 @@ use ownpost_domain::tenant::Tenant;
 
 use crate::effects::{Filter, Order, Page, Result};
 use crate::functions::task_queue::enqueue;
-use crate::functions::{App, relay_health, router};
+use crate::functions::{App, put_on_queue, relay_health, router};
 use crate::wire::sqs::Task;
 
 /// Rows of one page.
@@ -46,9 +46,7 @@ pub(super) async fn step(
     let Page { deliveries, cursor } = held(app, tenant, after, left.min(PAGE)).await?;
     let messages: Vec<_> =
         deliveries.iter().map(|row| router::message_for(tenant, &row.id, decided)).collect();
-    for sent in app.effects.queue.send(&messages).await {
-        sent?;
-    }
+    put_on_queue(app, &messages).await?;
     if cursor.is_none() {
         return Ok(());
     }
