@@ -40,6 +40,32 @@ pub struct Event {
 }
 
 impl Event {
+    /// An event with nothing but its recipients.
+    pub fn new(
+        id: String,
+        tenant: Tenant,
+        category: Category,
+        kind: String,
+        recipients: Vec<Recipient>,
+    ) -> Self {
+        Self {
+            id,
+            tenant,
+            category,
+            kind,
+            recipients,
+            unusable: Vec::new(),
+            not_after: None,
+            reply_to: None,
+            thread: None,
+            data: serde_json::Map::new(),
+            content: None,
+            attachments: Vec::new(),
+            unsubscribe: None,
+            brand: None,
+        }
+    }
+
     /// Whether a recipient can refuse such mails: notifications alone. An answer to a request or an invitation comes once.
     pub fn may_unsubscribe(&self) -> bool {
         self.category == Category::Notification

@@ -23,7 +23,7 @@ use super::session::{NoObserver, Secure, TlsSetup, open};
 use super::token_store::TokenOwner;
 use super::{BeforeCommit, Mail, MailResult, Network, RelayKey};
 
-/// The most connections of one process to one relay at a time, whoever asks: how many a relay gets from all processes
+/// The most connections of one process to one relay at a time, for all tenants: how many a relay gets from all processes
 /// together is the caller's decision.
 const CONNECTIONS: usize = 20;
 /// How long an idle connection counts as alive. An older one gets RSET first, which shows whether it is.

@@ -82,21 +82,11 @@ pub fn preview(
     let category = MailType::find(kind).map_or(Category::Notification, |known| known.category);
     let person = Person { address: "jan@example.org".to_owned(), name: Some("Jan de Vries".to_owned()) };
     let recipient = Recipient { person, locale: Some(locale.to_owned()) };
+    let (id, recipients) = ("preview".to_owned(), vec![recipient.clone()]);
     let event = Event {
-        id: "preview".to_owned(),
-        tenant: Tenant::platform(),
-        category,
-        kind: kind.to_owned(),
-        recipients: vec![recipient.clone()],
-        unusable: Vec::new(),
-        not_after: None,
-        reply_to: None,
-        thread: None,
         data,
-        content: None,
-        attachments: Vec::new(),
         unsubscribe: Some("https://app.example.com/unsubscribe/42".to_owned()),
-        brand: None,
+        ..Event::new(id, Tenant::platform(), category, kind.to_owned(), recipients)
     };
     let settings = Settings {
         host: "smtp.acme.example".to_owned(),

@@ -46,21 +46,10 @@ pub fn build(run: &TestRun<'_>, templates: &Templates) -> Option<TestMail> {
     });
     let address = run.recipient.unwrap_or(&settings.sender_address).to_owned();
     let recipient = Recipient { person: Person { address, name: None }, locale: Some(run.locale.to_owned()) };
+    let (kind, recipients) = ("ownpost.test".to_owned(), vec![recipient.clone()]);
     let event = Event {
-        id: String::new(),
-        tenant: Tenant::platform(),
-        category: Category::Notification,
-        kind: "ownpost.test".to_owned(),
-        recipients: vec![recipient.clone()],
-        unusable: Vec::new(),
-        not_after: None,
-        reply_to: None,
-        thread: None,
         data: data.as_object().cloned().unwrap_or_default(),
-        content: None,
-        attachments: Vec::new(),
-        unsubscribe: None,
-        brand: None,
+        ..Event::new(String::new(), Tenant::platform(), Category::Notification, kind, recipients)
     };
     let message_id = format!("ownpost-test.{:032x}@{}", run.unique, ids::domain(&settings.sender_address));
     let parts = Parts {

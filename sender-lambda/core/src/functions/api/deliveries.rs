@@ -146,7 +146,8 @@ fn changed() -> crate::functions::api::Response {
 }
 
 /// `POST /held/release`: tests the active settings with a test mail to the admin who asks, and sends what was held when it
-/// is accepted: a test that ends at MAIL proves nothing of the later stages. The release goes on after the answer. Without settings of its own a tenant's held mail goes by the platform's server; calling this is the decision.
+/// is accepted: a test that ends at MAIL proves nothing of the later stages. The release goes on after the
+/// answer. Without settings of its own a tenant's held mail goes by the platform's server; calling this is the decision.
 pub(super) async fn release_held(call: &Call<'_>) -> Answered {
     let app = call.app;
     let active = active_settings::read(app, call.tenant).await?;

@@ -65,14 +65,16 @@ pub(super) async fn remove(call: &Call<'_>, query: &[(String, String)]) -> Answe
 /// lost ones and let mail wait.
 async fn erase(call: &Call<'_>) -> Answered<()> {
     let Call { app, tenant, .. } = call;
-    if !relay_health::reset(app, tenant, &Revision(FORGOTTEN.to_owned())).await {
+    let not_yet = || {
         let detail = "The settings are not active any more, and are not erased yet. Try again.";
-        return Err(problem_for(503, "store.unavailable", detail, Duration::from_secs(4)));
+        problem_for(503, "store.unavailable", detail, Duration::from_secs(4))
+    };
+    if !relay_health::reset(app, tenant, &Revision(FORGOTTEN.to_owned())).await {
+        return Err(not_yet());
     }
     app.effects.secrets.forget(tenant).await.map_err(|error| {
         tracing::error!(%tenant, %error, "settings not erased");
-        let detail = "The settings are not active any more, and are not erased yet. Try again.";
-        problem_for(503, "store.unavailable", detail, Duration::from_secs(4))
+        not_yet()
     })?;
     active_settings::forget(app, tenant);
     Ok(())
