@@ -5,7 +5,7 @@
 
 import * as glue from './validator_wasm_bg.js';
 import { decodeIssues, decodeSuggestion } from './decode.js';
-import { instantiate } from './load.js';
+import { instantiate, once } from './load.js';
 import { loadLocale, templatesFor } from './locales.js';
 import { readText, useMemory } from './memory.js';
 import { packDocument, packPlain, preparePacker, writeOptions } from './pack.js';
@@ -15,24 +15,17 @@ import { codes as allCodes, keys, loaders, needs } from './tables.js';
 const tops = new Map(keys.slice(0, needs.length).map((key, number) => [key, number]));
 
 let ready = false;
-/** @type {Promise<void> | undefined} */
-let loading;
 
 /**
- * Loads the module and the messages, once. A failed load is forgotten, so that the next call tries again.
+ * Loads the module and the messages, once.
  * @type {typeof import('./index.js').default}
  */
 export default function init(options) {
-  loading ??= load(options?.wasm).catch((error) => {
-    loading = undefined;
-    throw error;
-  });
   const locales = options?.locales ?? Object.keys(loaders);
-  return Promise.all([loading, ...locales.map(loadLocale)]).then(() => undefined);
+  return Promise.all([load(options?.wasm), ...locales.map(loadLocale)]).then(() => undefined);
 }
 
-/** @param {InitOptions['wasm']} source */
-async function load(source = new URL('./validator.wasm', import.meta.url)) {
+const load = once(async (/** @type {InitOptions['wasm']} */ source = new URL('./validator.wasm', import.meta.url)) => {
   const imports = { './validator_wasm_bg.js': glue };
   const { exports } = await instantiate(await source, imports);
   glue.__wbg_set_wasm(exports);
@@ -40,7 +33,7 @@ async function load(source = new URL('./validator.wasm', import.meta.url)) {
   useMemory(/** @type {WebAssembly.Memory} */ (exports.memory));
   preparePacker(glue.input);
   ready = true;
-}
+});
 
 function needReady() {
   if (!ready) throw new Error('@ownpost/validator: await init() first');

@@ -3,6 +3,21 @@
 /** @import { InitOptions } from './index.js' */
 
 /**
+ * Calls `load` once. A failed call is forgotten, so that the next one tries again.
+ * @template T
+ * @param {(source?: T) => Promise<void>} load
+ */
+export function once(load) {
+  /** @type {Promise<void> | undefined} */
+  let loading;
+  return (/** @type {T | undefined} */ source) =>
+    (loading ??= load(source).catch((error) => {
+      loading = undefined;
+      throw error;
+    }));
+}
+
+/**
  * Instantiates a module, given as itself, as bytes, as a response, or as an address to fetch it from.
  * @param {Awaited<NonNullable<InitOptions['wasm']>>} source
  * @param {WebAssembly.Imports} imports

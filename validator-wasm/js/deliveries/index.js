@@ -8,6 +8,7 @@
 
 import { ApiError } from '../form/api.js';
 import { button, confirm, fill, h } from '../form/dom.js';
+import { languageOf, takeOver } from '../form/element.js';
 import { loadMessages, pickLocale } from '../form/messages.js';
 import { problemView } from '../form/problem.js';
 import { Session } from '../form/session.js';
@@ -81,12 +82,7 @@ export class SmtpDeliveries extends Element {
   #place = h('div', { class: 'slot' });
 
   connectedCallback() {
-    for (const name of ['getToken', 'filters']) {
-      const own = Object.getOwnPropertyDescriptor(this, name);
-      if (!own) continue;
-      Reflect.deleteProperty(this, name);
-      Reflect.set(this, name, own.value);
-    }
+    takeOver(this, ['getToken', 'filters']);
     this.#root.adoptedStyleSheets = styles(this, css);
     if (this.#messages?.locale !== pickLocale(this.locale, LOADERS)) this.#start();
   }
@@ -109,8 +105,7 @@ export class SmtpDeliveries extends Element {
     this.setAttribute('api', value);
   }
   get locale() {
-    const inherited = /** @type {HTMLElement | null} */ (this.closest('[lang]'));
-    return this.getAttribute('locale') ?? inherited?.lang ?? navigator.language;
+    return languageOf(this);
   }
   set locale(value) {
     this.setAttribute('locale', value);

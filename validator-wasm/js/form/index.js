@@ -11,6 +11,7 @@ import * as validator from '../index.js';
 import { Actions } from './actions.js';
 import { Controls } from './controls.js';
 import { fill, h } from './dom.js';
+import { languageOf, takeOver } from './element.js';
 import { SECRETS, emptyDraft, getPath, mergePatch, setPath, toDraft, toSettings, withoutSecrets } from './draft.js';
 import { issueLine } from './fields.js';
 import { patchedPaths } from './fixes.js';
@@ -160,13 +161,7 @@ export class SmtpSettingsForm extends Element {
   }
 
   connectedCallback() {
-    for (const name of ['getToken', 'value', 'options']) {
-      // A property that was set before the element was defined is an own one and hides the accessor.
-      const own = Object.getOwnPropertyDescriptor(this, name);
-      if (!own) continue;
-      Reflect.deleteProperty(this, name);
-      Reflect.set(this, name, own.value);
-    }
+    takeOver(this, ['getToken', 'value', 'options']);
     this.#root.adoptedStyleSheets = styles(this, css);
     addEventListener('pointerup', this.#pointerUp);
     addEventListener('pointercancel', this.#pointerUp);
@@ -208,8 +203,7 @@ export class SmtpSettingsForm extends Element {
     this.setAttribute('api', value);
   }
   get locale() {
-    const inherited = /** @type {HTMLElement | null} */ (this.closest('[lang]'));
-    return this.getAttribute('locale') ?? inherited?.lang ?? navigator.language;
+    return languageOf(this);
   }
   set locale(value) {
     this.setAttribute('locale', value);

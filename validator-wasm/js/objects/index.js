@@ -1,35 +1,32 @@
 // The façade of the object API: loads its module, and hands over values that it has looked at. Nothing throws once `init` is
 // done, whatever comes in.
 
-import { instantiate } from '../load.js';
+import { instantiate, once } from '../load.js';
 import * as glue from './ownpost_objects_bg.js';
 
 /** The largest mail that is read, in bytes; one more shows that it is larger. */
 const LARGEST_MAIL = 1 << 20;
 
 let ready = false;
-/** @type {Promise<void> | undefined} */
-let loading;
 
 /**
- * Loads the module, once. A failed load is forgotten, so that the next call tries again.
+ * Loads the module, once.
  * @type {typeof import('./index.js').default}
  */
 export default function init(options) {
-  loading ??= load(options?.wasm).catch((error) => {
-    loading = undefined;
-    throw error;
-  });
-  return loading;
+  return load(options?.wasm);
 }
 
-/** @param {import('./index.js').ObjectsOptions['wasm']} source */
-async function load(source = new URL('./objects.wasm', import.meta.url)) {
-  const { exports } = await instantiate(await source, { './ownpost_objects_bg.js': glue });
-  glue.__wbg_set_wasm(exports);
-  /** @type {(() => void) | undefined} */ (exports.__wbindgen_start)?.();
-  ready = true;
-}
+const load = once(
+  async (
+    /** @type {import('./index.js').ObjectsOptions['wasm']} */ source = new URL('./objects.wasm', import.meta.url),
+  ) => {
+    const { exports } = await instantiate(await source, { './ownpost_objects_bg.js': glue });
+    glue.__wbg_set_wasm(exports);
+    /** @type {(() => void) | undefined} */ (exports.__wbindgen_start)?.();
+    ready = true;
+  },
+);
 
 function needReady() {
   if (!ready) throw new Error('@ownpost/validator/objects: await init() first');
