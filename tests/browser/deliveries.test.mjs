@@ -187,7 +187,7 @@ test('read-only: nothing can be chosen, sent or stopped', () =>
     );
   }));
 
-test('the end of the session is told, and it goes on after the next sign-in', () => {
+test('the end of the session is said, and it goes on after the next sign-in', () => {
   const script = { ...ledger(), 'GET /deliveries': { status: 401, json: { code: 'unauthenticated', status: 401 } } };
   return withList({ script, ready: '[role=alert]' }, async ({ page, list, server, shown }) => {
     await becomes(() => list.locator('[role=alert]').innerText(), /session has ended/);

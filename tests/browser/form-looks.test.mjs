@@ -1,20 +1,13 @@
 // Every state of the form in light and dark, on a desktop and at 360 px (a phone, or 400 % zoom): axe finds nothing
 // and no element is out of place, also when zoomed, with larger text, from right to left and in forced colours. With
 // PICTURES=1 the test writes the pictures in docs/screenshots again (pngquant makes them small enough to keep).
-import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { launch, newPage } from '../harness/browser.mjs';
-import { becomes } from '../harness/wait.mjs';
-import { misplaced } from './geometry.mjs';
+import { launch } from '../harness/browser.mjs';
 import { ACTIVE, HISTORY, MISMATCH, PASSED, REFUSED } from './form-samples.mjs';
 import { start } from './form-server.mjs';
+import { LOOKS, PICTURES, assertAccessible, assertInPlace, assertInPlaceOtherwise, open } from './looks.mjs';
 
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-const PICTURES = fileURLToPath(new URL('../../docs/screenshots/', import.meta.url));
-const WIDTHS = { desktop: 1000, phone: 360 };
 let browser;
 
 before(async () => {
@@ -163,72 +156,30 @@ const STATES = {
   },
 };
 
-// Other ways to view a page; each begins in the state after the one before.
-const OTHERWISE = {
-  'from right to left': (page) => page.evaluate(() => (document.documentElement.dir = 'rtl')),
-  'in forced colours': (page) => page.emulateMedia({ forcedColors: 'active' }),
-  'from left to right again': (page) => page.evaluate(() => (document.documentElement.dir = 'ltr')),
-  'with text of twice the size': (page) => page.addStyleTag({ content: ':root { font-size: 30px !important; }' }),
-  'at half the width, which is 200 % zoom': (page, width) =>
-    page.setViewportSize({ width: Math.max(320, width / 2), height: 400 }),
-};
-
-async function assertInPlace(page, form, how) {
-  await becomes(() => misplaced(form), [], how);
-  const [content, visible] = await page.evaluate(() => [
-    document.documentElement.scrollWidth,
-    document.documentElement.clientWidth,
-  ]);
-  assert.ok(content <= visible, `${how}, nothing is wider than the page: ${content} > ${visible}`);
-}
-
 for (const [name, { reach, active, shot }] of Object.entries(STATES)) {
-  for (const scheme of ['light', 'dark']) {
-    for (const [device, width] of Object.entries(WIDTHS)) {
-      test(`${name}, ${scheme}, ${device}`, async () => {
-        const server = await start();
-        const page = await newPage(browser, {
-          viewport: { width, height: 800 },
-          colorScheme: scheme,
-          reducedMotion: 'reduce',
-          bypassCSP: true,
-        });
-        page.setDefaultTimeout(60_000);
-        try {
-          if (active) server.script['GET /smtp'] = { json: active === true ? ACTIVE : active };
-          await page.goto(server.origin);
-          const form = page.locator('smtp-settings-form');
-          await form.locator('.status').waitFor();
-          await reach?.({ form, server, page });
-          await page.addScriptTag({ path: AXE });
-          const { violations } = await page.evaluate(() =>
-            window.axe.run(document, {
-              runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-            }),
-          );
-          assert.deepEqual(
-            violations.map(({ id, nodes }) => [
-              id,
-              ...nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`),
-            ]),
-            [],
-          );
-          await assertInPlace(page, form, 'as it is');
-          if (process.env.PICTURES) {
-            await form.evaluate((element) => element.shadowRoot.activeElement?.blur());
-            const place = shot === 'page' ? page : shot ? form.locator(shot) : page.locator('main');
-            await place.screenshot({ path: `${PICTURES}form-${name}-${device}-${scheme}.png` });
-          }
-          // The places of elements are the same in the dark.
-          for (const [how, look] of scheme === 'light' ? Object.entries(OTHERWISE) : []) {
-            await look(page, width);
-            await assertInPlace(page, form, how);
-          }
-        } finally {
-          await page.context().close();
-          await server.close();
+  for (const look of LOOKS) {
+    const { scheme, device } = look;
+    test(`${name}, ${scheme}, ${device}`, async () => {
+      const server = await start();
+      const page = await open(browser, look);
+      try {
+        if (active) server.script['GET /smtp'] = { json: active === true ? ACTIVE : active };
+        await page.goto(server.origin);
+        const form = page.locator('smtp-settings-form');
+        await form.locator('.status').waitFor();
+        await reach?.({ form, server, page });
+        await assertAccessible(page);
+        await assertInPlace(page, form);
+        if (process.env.PICTURES) {
+          await form.evaluate((element) => element.shadowRoot.activeElement?.blur());
+          const place = shot === 'page' ? page : shot ? form.locator(shot) : page.locator('main');
+          await place.screenshot({ path: `${PICTURES}form-${name}-${device}-${scheme}.png` });
         }
-      });
-    }
+        await assertInPlaceOtherwise(page, form, look);
+      } finally {
+        await page.context().close();
+        await server.close();
+      }
+    });
   }
 }
