@@ -195,7 +195,7 @@ fn accepting(pipelining: bool) -> Vec<u8> {
 }
 
 /// The script of a server that may do anything: fitting replies, unexpected replies, and stage directions. The first
-/// byte selects batches, gate and window.
+/// byte selects batches, gate and the length of a message.
 fn server() -> impl Strategy<Value = Vec<u8>> {
     const HELLO: &str = "220 mx\r\n|250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n|";
     let word = prop::sample::select(vec![

@@ -522,7 +522,7 @@ export type Stage =
   | "sender"
   /** RCPT TO. */
   | "recipient"
-  /** DATA or BDAT, and the reply after the final dot. */
+  /** DATA, and the reply after the final dot. */
   | "message";
 
 /** How a stage ended. */
