@@ -97,6 +97,7 @@ impl Dialogue {
             },
             ca_pem: (self.get("trust") != Some("none")).then(|| certificates.ca_pem().to_owned()),
             routing: Routing::default(),
+            contacts: Vec::new(),
         }
     }
 

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use ownpost_domain::delivery::{Delivery, Revision};
-use ownpost_domain::failure::Failure;
+use ownpost_domain::failure::{Failure, Reply};
 use ownpost_domain::tenant::Tenant;
 
-use super::group::{Attempted, Group};
 use super::settle::defer;
 use super::{AT_A_TIME, Disposition, Pending, SPREAD, until};
 use crate::functions::{App, random_unit, relay_health};
@@ -19,50 +18,38 @@ pub(super) const TURN: Duration = Duration::from_mins(1);
 const REFUSED_ALIKE: &str = "The server has refused ten recipients alike and taken no mail since, so its refusals may be \
                              about the server and not about the recipients. One mail at a time tries it.";
 
-impl Group {
-    /// Leaves the oldest mail in the group if it is its turn to try the relay, and defers the others.
-    pub(super) async fn leave_one(&mut self, app: &App) -> Vec<(usize, Disposition)> {
-        let mut pending = std::mem::take(&mut self.pending_mails).into_iter();
-        let Some(first) = pending.next() else { return Vec::new() };
-        let (relay, revision) = self.relay_of(&first.row);
-        let (now, mut waiting) = ((app.now)(), Vec::new());
-        let wait = match relay_health::take_turn(app, &relay, &revision).await {
-            Ok(None) => {
-                self.pending_mails.push(first);
-                TURN
-            }
-            Ok(Some(next_at)) => {
-                waiting.push(first);
-                until(now, next_at)
-            }
-            Err(error) => {
-                tracing::warn!(tenant = %relay, %error, "the relay is not tried now");
-                return std::iter::once(first)
-                    .chain(pending)
-                    .map(|mail| (mail.index, Disposition::Keep(None)))
-                    .collect();
-            }
-        };
-        waiting.extend(pending);
-        let defer_one = |mail: Pending| async move {
-            (mail.index, defer_doubted(app, mail.row, mail.version, wait).await)
-        };
-        stream::iter(waiting).map(defer_one).buffered(AT_A_TIME).collect().await
-    }
+/// Keeps the oldest mail if it is its turn to try the relay, and defers the others: the mails that go, and what became of
+/// those that wait.
+pub(super) async fn leave_one(
+    app: &App,
+    (relay, revision): (&Tenant, &Revision),
+    mut mails: Vec<Pending>,
+) -> (Vec<Pending>, Vec<(usize, Disposition)>) {
+    let (waiting, wait) = match relay_health::take_turn(app, relay, revision).await {
+        Ok(None) => (mails.split_off(1.min(mails.len())), TURN),
+        Ok(Some(next_at)) => (std::mem::take(&mut mails), until((app.now)(), next_at)),
+        Err(error) => {
+            tracing::warn!(tenant = %relay, %error, "the relay is not tried now");
+            return (
+                Vec::new(),
+                mails.into_iter().map(|mail| (mail.index, Disposition::Keep(None))).collect(),
+            );
+        }
+    };
+    let defer_one =
+        |mail: Pending| async move { (mail.index, defer_doubted(app, mail.row, mail.version, wait).await) };
+    (mails, stream::iter(waiting).map(defer_one).buffered(AT_A_TIME).collect().await)
+}
 
-    /// Whether a refusal for good is about this mail.
-    pub(super) async fn believes(&self, app: &App, attempted: &Attempted) -> bool {
-        let Err(Failure { reply: Some(reply), .. }) = &attempted.result else { return true };
-        let row = &attempted.pending.row;
-        let (relay, revision) = self.relay_of(row);
-        relay_health::refused(app, &relay, &revision, reply, &row.recipient).await
-    }
-
-    /// The relay's tenant, and the revision of its settings.
-    fn relay_of(&self, row: &Delivery) -> (Tenant, Revision) {
-        let tenant = self.key.tenant.as_ref().map_or_else(Tenant::platform, |_| row.tenant.clone());
-        (tenant, Revision(self.key.revision.clone()))
-    }
+/// Whether a refusal for good is about this mail.
+pub(super) async fn believes(
+    app: &App,
+    (relay, revision): (&Tenant, &Revision),
+    row: &Delivery,
+    result: &Result<Reply, Failure>,
+) -> bool {
+    let Err(Failure { reply: Some(reply), .. }) = result else { return true };
+    relay_health::refused(app, relay, revision, reply, &row.recipient).await
 }
 
 /// Defers a mail whose refusal is not believed, or that waits for the mail whose turn it is.
@@ -116,7 +103,7 @@ mod tests {
         // It takes one: then all.
         world.relays.acts.lock().unwrap().clear();
         for _ in 0..120 {
-            world.memory.pass(Duration::from_secs(60));
+            world.memory.pass(Duration::from_mins(1));
             world.work().await;
         }
         assert_eq!((count(&world, Status::Failed), count(&world, Status::Sent)), (10, 20));

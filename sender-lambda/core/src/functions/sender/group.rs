@@ -56,9 +56,9 @@ pub(super) struct GroupResult {
 }
 
 /// A mail and the result of its attempt; the row has the attempt already.
-pub(super) struct Attempted {
-    pub(super) pending: Pending,
-    pub(super) result: Result<Reply, Failure>,
+struct Attempted {
+    pending: Pending,
+    result: Result<Reply, Failure>,
     /// Set once the result is recorded. A fault of the relay is not recorded as long as the mail may be re-routed.
     disposition: Option<Disposition>,
 }
@@ -116,8 +116,15 @@ impl Group {
     /// Sends the mails that may go now over one connection, under a seat for it, finds out who is at fault, and re-routes or
     /// records each mail. Begins none after `until`.
     pub(super) async fn run(mut self, app: &App, until: Timestamp) -> GroupResult {
-        let mut waiting = if self.doubted { self.leave_one(app).await } else { Vec::new() };
-        let asked = seats::ask(app, &self.key, &self.settings, std::mem::take(&mut self.pending_mails)).await;
+        let mut mails = std::mem::take(&mut self.pending_mails);
+        let mut waiting = Vec::new();
+        if self.doubted
+            && let Some(first) = mails.first()
+        {
+            let (relay, revision) = self.relay_of(&first.row);
+            (mails, waiting) = doubt::leave_one(app, (&relay, &revision), mails).await;
+        }
+        let asked = seats::ask(app, &self.key, &self.settings, mails).await;
         waiting.extend(asked.dispositions);
         let mut result = GroupResult { dispositions: waiting, ..GroupResult::default() };
         let Some(mut seat) = asked.seat else { return result };
@@ -240,6 +247,18 @@ impl Group {
             _ => attempted.disposition = Some(conclude(app, &attempted).await),
         }
         attempted
+    }
+
+    /// Whether a refusal for good is about this mail.
+    async fn believes(&self, app: &App, attempted: &Attempted) -> bool {
+        let (relay, revision) = self.relay_of(&attempted.pending.row);
+        doubt::believes(app, (&relay, &revision), &attempted.pending.row, &attempted.result).await
+    }
+
+    /// The relay's tenant, and the revision of its settings.
+    fn relay_of(&self, row: &Delivery) -> (Tenant, Revision) {
+        let tenant = self.key.tenant.as_ref().map_or_else(Tenant::platform, |_| row.tenant.clone());
+        (tenant, Revision(self.key.revision.clone()))
     }
 
     /// Reports one observation for all mails of the group, because they shared a connection: the most telling one.

@@ -166,6 +166,7 @@ async fn ours_over_tls(task: &Task) -> Result<()> {
         ehlo_name: None,
         ca_pem: task.ca.clone(),
         routing: Routing::default(),
+        contacts: Vec::new(),
     };
     let options = NetworkOptions {
         allow_networks: ["127.0.0.0/8", "10.0.0.0/8"].into_iter().filter_map(Cidr::parse).collect(),
