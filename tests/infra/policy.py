@@ -37,7 +37,7 @@ def probes(name):
     bus = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/shop"
     key = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/shop-Key" if name == "everything" else KEY
     platform = secret(platform)
-    dead = queue("shop-DeadLetters")
+    dead = queue("shop-EventsDeadLetters")
     asked = {
         "read current": (READ, tenant, stage("AWSCURRENT")),
         "read previous": (READ, tenant, stage("AWSPREVIOUS")),

@@ -85,6 +85,8 @@ pub struct AwsResources {
     pub table: Option<String>,
     /// `OWNPOST_QUEUE_URL`: the SQS queue between router and sender.
     pub queue_url: Option<String>,
+    /// `OWNPOST_REFUSED_QUEUE_URL`: the SQS queue in which `router` keeps refused events with the reason.
+    pub refused_queue_url: Option<String>,
     /// `OWNPOST_EVENT_BUS`: the EventBridge bus of the emitted events.
     pub event_bus: Option<String>,
     /// `OWNPOST_KMS_KEY`: the key over the tenants' secrets, instead of AWS's own.
@@ -181,6 +183,11 @@ impl Config {
         ),
         function("OWNPOST_TABLE", "required", "DynamoDB table of the ledger"),
         function("OWNPOST_QUEUE_URL", "required", "URL of the SQS queue between router and sender"),
+        function(
+            "OWNPOST_REFUSED_QUEUE_URL",
+            "none: a refused event stays on its queue",
+            "URL of the SQS queue in which router keeps refused events with the reason",
+        ),
         function(
             "OWNPOST_EVENT_BUS",
             "the bus `default`",
@@ -317,6 +324,7 @@ impl AwsResources {
                 .unwrap_or_else(|| Config::SECRET_PREFIX.to_owned()),
             table: one(&get, "OWNPOST_TABLE", table)?,
             queue_url: one(&get, "OWNPOST_QUEUE_URL", queue_url)?,
+            refused_queue_url: one(&get, "OWNPOST_REFUSED_QUEUE_URL", queue_url)?,
             event_bus: one(&get, "OWNPOST_EVENT_BUS", event_bus)?,
             kms_key: one(&get, "OWNPOST_KMS_KEY", key_arn)?,
         };

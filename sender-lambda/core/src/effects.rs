@@ -228,6 +228,11 @@ pub trait Queue: Send + Sync {
     async fn send(&self, messages: &[QueueMessage]) -> Vec<Result<()>>;
     /// Hides a received message for so long (`ChangeMessageVisibility`, at most 12 hours).
     async fn hide(&self, receipt: &str, during: Duration) -> Result<()>;
+    /// Keeps an event that is refused for good where an operator finds it, with the code and the reason. `false` where there
+    /// is no such place.
+    async fn keep_refused(&self, _document: &str, _code: &str, _reason: &str) -> Result<bool> {
+        Ok(false)
+    }
 }
 
 /// An event that Ownpost emits (EventBridge, source `ownpost`).
