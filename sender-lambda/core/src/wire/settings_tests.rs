@@ -1,7 +1,7 @@
 use ownpost_domain::settings::Settings;
 use serde_json::{Value, json};
 
-use super::{CheckedDraft, changed_fields, check, from_document, public, schema, to_document};
+use super::settings::{CheckedDraft, changed_fields, check, from_document, public, schema, to_document};
 use crate::config::Config;
 
 /// 2027-01-01.

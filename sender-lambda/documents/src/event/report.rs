@@ -1,0 +1,82 @@
+//! What an event source is told of its event before it sends it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::address::ToAscii;
+use super::check::check;
+use super::code::{EventCode, EventError};
+use super::read::{read_text, read_value};
+use super::{EventDocument, QUEUE_LIMIT, RESERVED_PREFIX};
+use crate::validation::Severity;
+
+/// Whether the router accepts an event, and why not.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct EventReport {
+    /// Whether the router accepts it. False as soon as one issue is an error.
+    pub valid: bool,
+    /// All issues; of a wrong shape the first alone.
+    pub issues: Vec<EventIssue>,
+    /// The event as the router reads it: domains in lower case and A-labels, no empty names. A recipient whose address
+    /// cannot be used is left as it came, because the router records it as failed. Null when the event is not accepted.
+    pub event: Option<EventDocument>,
+}
+
+/// One problem of an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct EventIssue {
+    /// Where in the document: `recipients[0].address`; empty for the whole.
+    pub field: String,
+    /// The stable code.
+    pub code: EventCode,
+    /// A warning concerns a recipient whose address cannot be used; the others get their mail.
+    pub severity: Severity,
+    /// The problem, for the developer of the event source.
+    pub message: String,
+}
+
+impl EventIssue {
+    pub(super) fn new(error: EventError, severity: Severity) -> Self {
+        let EventError { code, path: field, problem: message } = error;
+        Self { field, code, severity, message }
+    }
+}
+
+impl EventReport {
+    /// Reads an event from JSON text.
+    pub fn of_text(text: &str, to_ascii: ToAscii) -> Self {
+        Self::of(read_text(text.as_bytes(), QUEUE_LIMIT), to_ascii)
+    }
+
+    /// Reads an event from a value.
+    pub fn of_value(value: Value, to_ascii: ToAscii) -> Self {
+        Self::of(read_value(value, QUEUE_LIMIT), to_ascii)
+    }
+
+    /// The report of an event that cannot be read.
+    pub fn unreadable(error: EventError) -> Self {
+        Self { valid: false, issues: vec![EventIssue::new(error, Severity::Error)], event: None }
+    }
+
+    fn of(read: Result<EventDocument, EventError>, to_ascii: ToAscii) -> Self {
+        let mut document = match read {
+            Ok(document) => document,
+            Err(error) => return Self::unreadable(error),
+        };
+        let checked = check(&mut document, to_ascii);
+        let mut issues: Vec<_> =
+            checked.issues.into_iter().map(|(severity, error)| EventIssue::new(error, severity)).collect();
+        if let Some(error) = reserved(&document.kind) {
+            issues.push(EventIssue::new(error, Severity::Error));
+        }
+        let valid = issues.iter().all(|issue| issue.severity != Severity::Error);
+        Self { valid, issues, event: valid.then_some(document) }
+    }
+}
+
+/// The refusal of a type that an event source cannot use.
+pub fn reserved(kind: &str) -> Option<EventError> {
+    let problem = || format!("names beginning with `{RESERVED_PREFIX}` are for our own mails");
+    kind.starts_with(RESERVED_PREFIX).then(|| EventError::new(EventCode::TypeInvalid, "type", problem()))
+}
