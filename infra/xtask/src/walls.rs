@@ -26,7 +26,15 @@ const WALLS: [Wall; 11] = [
         ..Wall::of("ownpost-inspect")
     },
     Wall {
-        only: Some(&["ownpost-inspect", "serde", "serde-wasm-bindgen", "wasm-bindgen"]),
+        only: Some(&[
+            "ownpost-documents",
+            "ownpost-inspect",
+            "serde",
+            "serde-wasm-bindgen",
+            "serde_json",
+            "smtp-rules",
+            "wasm-bindgen",
+        ]),
         ..Wall::of("ownpost-objects")
     },
     // Only decisions: no waiting, logging or network.

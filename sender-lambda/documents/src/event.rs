@@ -14,10 +14,13 @@ mod check;
 mod code;
 mod read;
 mod report;
+mod time;
 
 pub use address::{ToAscii, canonical_address};
 pub use code::{EventCode, EventError};
-pub use read::{MAX_DEPTH, TOO_DEEP, parse};
+#[cfg(test)]
+use read::TOO_DEEP;
+pub use read::{MAX_DEPTH, parse};
 pub use report::{EventIssue, EventReport, reserved};
 
 /// The beginning of the types of Ownpost's own events; an event source cannot use it.

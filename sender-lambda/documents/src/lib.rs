@@ -6,9 +6,11 @@
 
 mod document;
 pub mod event;
+mod given;
 mod object;
 mod rules;
 pub mod settings;
+pub mod stored;
 pub mod validation;
 
 pub use object::Object;

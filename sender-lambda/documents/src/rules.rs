@@ -156,9 +156,18 @@ pub(super) fn check(
     platform: &impl Platform,
     locale: &str,
 ) -> ValidationReport {
-    let packed = pack(value);
+    check_packed(&pack(value), options, platform, locale)
+}
+
+/// Checks a packed document and decodes the report.
+pub(super) fn check_packed(
+    packed: &[u8],
+    options: &Options<'_>,
+    platform: &impl Platform,
+    locale: &str,
+) -> ValidationReport {
     let mut report = Report::new();
-    smtp_rules::check(&packed, options, platform, &mut report);
+    smtp_rules::check(packed, options, platform, &mut report);
     let issues = report.issues().map(|issue| decode(&issue, locale)).collect();
     ValidationReport { valid: report.is_valid(), issues }
 }

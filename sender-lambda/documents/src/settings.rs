@@ -7,9 +7,11 @@ use ownpost_domain::settings::{Auth, Grant, OAuth2, Security, Settings};
 use serde_json::{Value, json};
 use smtp_rules::catalogue::Code;
 use smtp_rules::{Account, Destination, Options, Platform, Spaces, normal_address, normal_host};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::document::{self, SecretInput, SmtpSettings};
+pub use super::given::Given;
+use super::given::wipe;
 use super::rules;
 use super::validation::ValidationReport;
 
@@ -42,26 +44,27 @@ pub struct CheckedDraft {
 
 /// Checks a document of any bytes with the rules, in the operator's options. `locale` is a BCP 47 tag.
 pub fn check(document: &[u8], options: &Options<'_>, platform: &impl Platform, locale: &str) -> CheckedDraft {
-    let mut value = match rules::parse(document) {
+    let value = match rules::parse(document) {
         Ok(value) => value,
         Err(reason) => {
             return CheckedDraft { report: rules::unreadable(reason, locale), draft: None, unreadable: true };
         }
     };
-    let report = rules::check(&value, options, platform, locale);
+    check_given(Given { packed: rules::pack(&value), value }, options, platform, locale)
+}
+
+/// [`check`] for a document that was read from another form than text.
+pub fn check_given(
+    given: Given,
+    options: &Options<'_>,
+    platform: &impl Platform,
+    locale: &str,
+) -> CheckedDraft {
+    let Given { packed, mut value } = given;
+    let report = rules::check_packed(&packed, options, platform, locale);
     let draft = if report.valid { draft(value.take(), platform) } else { None };
     wipe(&mut value);
     CheckedDraft { report, draft, unreadable: false }
-}
-
-/// Overwrites every text, for any may be a secret.
-fn wipe(value: &mut Value) {
-    match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(values) => values.iter_mut().for_each(wipe),
-        Value::Object(members) => members.values_mut().for_each(wipe),
-        _ => {}
-    }
 }
 
 /// What the rules have accepted, as types. `None` would be a disagreement with the rules.
@@ -151,6 +154,11 @@ fn secret(input: SecretInput) -> Option<(Secret, bool)> {
 }
 
 impl Draft {
+    /// What the API would show of it; see [`public`].
+    pub fn public(&self) -> Value {
+        public(&self.settings)
+    }
+
     /// Fills in the secrets to keep from the stored settings.
     ///
     /// # Errors

@@ -7,13 +7,13 @@ pub mod sqs;
 pub mod stored_event;
 pub mod test_report;
 
-pub use ownpost_documents::validation;
+pub use ownpost_documents::{stored, validation};
 
 /// The event document, with the server's A-labels.
 pub mod event {
     pub use ownpost_documents::event::*;
 
-    pub use super::server::{canonical_address, parse};
+    pub use super::server::{canonical_address, parse, read};
 }
 
 /// The SmtpSettings, with the server's A-labels, clock and options.

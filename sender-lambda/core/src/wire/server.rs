@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
-use ownpost_documents::event::{self, EventError};
+use ownpost_documents::event::{self, EventError, EventReport};
 use ownpost_documents::settings::{self, CheckedDraft};
 use ownpost_domain::event::Event;
 use ownpost_domain::settings::Settings;
@@ -38,6 +38,11 @@ pub fn from_document(document: &str) -> Result<Settings, String> {
 /// The first thing that makes it unusable.
 pub fn parse(document: &[u8], most: usize) -> Result<Event, EventError> {
     event::parse(document, most, to_ascii)
+}
+
+/// Reads an event from JSON text and finds everything that is wrong with it, as the npm package does.
+pub fn read(document: &str) -> EventReport {
+    EventReport::of_text(document, to_ascii)
 }
 
 /// The address as it is kept and compared; see [`ownpost_documents::event::canonical_address`].

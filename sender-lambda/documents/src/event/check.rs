@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::address::{ToAscii, canonical_address};
 use super::code::{EventCode, EventError};
+use super::time::time;
 use super::{
     ATTACHMENTS_LIMIT, AttachmentDocument, ContentDocument, EventDocument, PersonDocument, RECIPIENTS_LIMIT,
     RecipientDocument,
@@ -86,7 +87,10 @@ pub(super) fn check(document: &mut EventDocument, to_ascii: ToAscii) -> Checked 
         problems.refuse(EventCode::TypeInvalid, "type", rule);
     }
     let unusable = check_recipients(&mut document.recipients, to_ascii, &mut problems);
-    let not_after = document.not_after.as_deref().and_then(|text| problems.take(time(text)));
+    let not_after = document.not_after.as_deref().and_then(|text| {
+        let rule = "a time such as 2026-12-01T12:00:00Z";
+        problems.take(time(text).ok_or_else(|| EventError::new(EventCode::TimeInvalid, "notAfter", rule)))
+    });
     if let Some(person) = &mut document.reply_to {
         let checked = check_person(person, "replyTo", to_ascii);
         problems.take(checked);
@@ -206,11 +210,6 @@ fn check_recipients(
     }
     problems.found.truncate(MOST_ISSUES);
     unusable
-}
-
-fn time(text: &str) -> Result<Timestamp, EventError> {
-    let rule = "a time such as 2026-12-01T12:00:00Z";
-    text.parse().map_err(|_| EventError::new(EventCode::TimeInvalid, "notAfter", rule))
 }
 
 fn is_type(text: &str) -> bool {

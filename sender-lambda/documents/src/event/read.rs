@@ -16,7 +16,7 @@ use crate::rules::repair_surrogates;
 /// The most levels of objects and lists in an event: the limit of serde_json, which keeps the stack from overflowing.
 pub const MAX_DEPTH: usize = 127;
 /// The problem of an event with more levels than [`MAX_DEPTH`].
-pub const TOO_DEEP: &str = "nested deeper than 127 levels";
+pub(super) const TOO_DEEP: &str = "nested deeper than 127 levels";
 
 /// Reads an event document of at most `most` bytes. Escapes of half a surrogate pair count as U+FFFD: programs that cut a
 /// text within an emoji write them.
@@ -68,7 +68,7 @@ where
     })
 }
 
-fn too_large(most: usize) -> EventError {
+pub(super) fn too_large(most: usize) -> EventError {
     EventError::new(EventCode::TooLarge, "", format!("an event has at most {most} bytes"))
 }
 

@@ -1,13 +1,13 @@
 //! What an event source is told of its event before it sends it.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserializer, Serialize};
 use serde_json::Value;
 
 use super::address::ToAscii;
 use super::check::check;
 use super::code::{EventCode, EventError};
-use super::read::{read_text, read_value};
+use super::read::{TOO_DEEP, read_text, read_value, too_large};
 use super::{EventDocument, QUEUE_LIMIT, RESERVED_PREFIX};
 use crate::validation::Severity;
 
@@ -46,20 +46,38 @@ impl EventIssue {
 impl EventReport {
     /// Reads an event from JSON text.
     pub fn of_text(text: &str, to_ascii: ToAscii) -> Self {
-        Self::of(read_text(text.as_bytes(), QUEUE_LIMIT), to_ascii)
+        Self::checked(read_text(text.as_bytes(), QUEUE_LIMIT), to_ascii)
     }
 
-    /// Reads an event from a value.
-    pub fn of_value(value: Value, to_ascii: ToAscii) -> Self {
-        Self::of(read_value(value, QUEUE_LIMIT), to_ascii)
+    /// Reads an event from another form than text, of at most [`MAX_DEPTH`](super::MAX_DEPTH) levels. Values that JSON does
+    /// not have come as bytes and are refused.
+    pub fn of<'de, D: Deserializer<'de>>(document: D, to_ascii: ToAscii) -> Self {
+        let value = serde_path_to_error::deserialize::<_, Value>(document).map_err(|error| {
+            let path = error.path().to_string();
+            EventError::new(
+                EventCode::WrongShape,
+                if path == "." { "" } else { &path },
+                "no value that JSON has",
+            )
+        });
+        Self::checked(value.and_then(|value| read_value(value, QUEUE_LIMIT)), to_ascii)
     }
 
-    /// The report of an event that cannot be read.
-    pub fn unreadable(error: EventError) -> Self {
+    /// The report of an event that is larger than the queue takes.
+    pub fn too_large() -> Self {
+        Self::unreadable(too_large(QUEUE_LIMIT))
+    }
+
+    /// The report of an event with too many levels.
+    pub fn too_deep() -> Self {
+        Self::unreadable(EventError::new(EventCode::WrongShape, "", TOO_DEEP))
+    }
+
+    fn unreadable(error: EventError) -> Self {
         Self { valid: false, issues: vec![EventIssue::new(error, Severity::Error)], event: None }
     }
 
-    fn of(read: Result<EventDocument, EventError>, to_ascii: ToAscii) -> Self {
+    fn checked(read: Result<EventDocument, EventError>, to_ascii: ToAscii) -> Self {
         let mut document = match read {
             Ok(document) => document,
             Err(error) => return Self::unreadable(error),

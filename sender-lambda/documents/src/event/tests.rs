@@ -201,7 +201,7 @@ fn text_and_value_have_the_same_report() {
     }
     for case in cases {
         let of_text = EventReport::of_text(&case.to_string(), to_ascii);
-        let of_value = EventReport::of_value(case, to_ascii);
+        let of_value = EventReport::of(case, to_ascii);
         assert_eq!(serde_json::to_string(&of_text).unwrap(), serde_json::to_string(&of_value).unwrap());
     }
     // Two levels are the document and `data`.
@@ -222,7 +222,7 @@ fn all_problems_are_reported_in_the_order_of_the_members() {
         "recipients": [{"address": "jan"}, {"address": "Ann@Example.org", "name": "a\nb"}],
         "thread": "", "data": {"a": "\0"}, "content": {"subject": ""},
     });
-    let report = EventReport::of_value(document, to_ascii);
+    let report = EventReport::of(document, to_ascii);
     let issues: Vec<_> =
         report.issues.iter().map(|issue| (issue.field.as_str(), issue.code.code(), issue.severity)).collect();
     let error = Severity::Error;
