@@ -120,7 +120,7 @@ async fn learn(
     };
     // The test ends after MAIL FROM.
     let passed = report.failure.is_none().then_some(Stage::Sender);
-    let observed = Seen { observation: seen, passed, failure: report.failure.as_ref() };
+    let observed = Seen { observation: seen, passed, failure: report.failure.as_ref(), took: false };
     relay_health::observe(app, tenant, &settings.host, revision, &observed).await;
     match report.tls.as_ref().and_then(|tls| tls.certificate.as_ref()) {
         Some(seen) => certificate::note(app, tenant, &settings.host, seen).await,
