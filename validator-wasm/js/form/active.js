@@ -22,6 +22,7 @@ export function readActive(body) {
     health: health.status === 'healthy' || health.status === 'unhealthy' ? health.status : 'unknown',
     since: health.since ?? null,
     message: health.message ?? null,
+    alerted: body.alerted?.addresses ?? [],
   };
 }
 

@@ -47,8 +47,10 @@ pub(super) async fn show(call: &Call<'_>, query: &[(String, String)]) -> Answere
     let mut body = public(&settings);
     body["status"] = json!("active");
     body["revision"] = json!(revision);
-    body["health"] = json!(Health::about(health, &revision, (app.now)()));
+    body["health"] = json!(Health::about(health, &revision, (app.now)()).shown());
     body["previous"] = json!(previous);
+    let (addresses, saved_last) = alert::alerted(app, tenant, &settings.contacts).await?;
+    body["alerted"] = json!({"addresses": addresses, "savedLast": saved_last});
     Ok(json(200, &body))
 }
 
@@ -86,7 +88,7 @@ pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
         promote(call, &revision, &change, before.revision()).await?;
     }
     alert::remember_admin(call.app, call.tenant, email, call.locale).await;
-    Ok(activated(call, &revision, change, Some(report)).await)
+    Ok(activated(call, &revision, change, &before, Some(report)).await)
 }
 
 /// `POST /smtp/rollback`: tests the settings before the active ones and activates them.
@@ -103,13 +105,13 @@ pub(super) async fn roll_back(call: &Call<'_>, progress: Progress<'_>) -> Answer
             }
             promote(call, &revision, &change, now.revision()).await?;
             alert::remember_admin(call.app, call.tenant, email, call.locale).await;
-            Ok(activated(call, &revision, change, Some(report)).await)
+            Ok(activated(call, &revision, change, &now, Some(report)).await)
         }
         // Before these settings there was the platform's server: nothing to test.
         Active::None(Some(revision)) => {
             let change = begun(call, Action::Rollback, Some(&revision), &now, None);
             promote(call, &revision, &change, now.revision()).await?;
-            Ok(activated(call, &revision, change, None).await)
+            Ok(activated(call, &revision, change, &now, None).await)
         }
         Active::None(None) => {
             let detail = "There are no earlier settings to go back to.";
@@ -198,6 +200,7 @@ async fn activated(
     call: &Call<'_>,
     revision: &Revision,
     change: Change,
+    before: &Active,
     report: Option<TestReport>,
 ) -> Response {
     let Call { app, tenant, .. } = call;
@@ -210,7 +213,7 @@ async fn activated(
         events.push(Emitted { detail_type: "Settings Rolled Back", detail });
     }
     emit(app, &events).await;
-    alert::settings_changed(app, tenant, &change, call.email).await;
+    alert::settings_changed(app, tenant, &change, before, call.email).await;
     let seen = report.as_ref().and_then(|report| report.tls.as_ref()?.certificate.as_ref());
     if let (Some(host), Some(seen)) = (&change.host, seen)
         && let Err(error) = certificate::note(app, tenant, host, seen).await
