@@ -6,13 +6,14 @@ use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Auth, Grant, OAuth2, Security, Settings};
 use serde_json::{Value, json};
 use smtp_rules::catalogue::Code;
-use smtp_rules::{Account, Destination, Options, Spaces, normal_address, normal_host};
-use zeroize::{Zeroize, Zeroizing};
+use smtp_rules::{Account, Destination, Options, Platform, Spaces, normal_address, normal_host};
+use zeroize::Zeroizing;
 
 use super::document::{self, SecretInput, SmtpSettings};
-use super::rules::{self, OperatorOptions, Server};
+pub use super::given::Given;
+use super::given::wipe;
+use super::rules;
 use super::validation::ValidationReport;
-use crate::config::Config;
 
 /// A draft as the rules have accepted it: complete but for the secrets it wants to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,34 +43,32 @@ pub struct CheckedDraft {
 }
 
 /// Checks a document of any bytes with the rules, in the operator's options. `locale` is a BCP 47 tag.
-/// `now_unix` in seconds: certificates in `caPem` expire.
-pub fn check(document: &[u8], config: &Config, locale: &str, now_unix: i64) -> CheckedDraft {
-    let mut value = match rules::parse(document) {
+pub fn check(document: &[u8], options: &Options<'_>, platform: &impl Platform, locale: &str) -> CheckedDraft {
+    let value = match rules::parse(document) {
         Ok(value) => value,
         Err(reason) => {
             return CheckedDraft { report: rules::unreadable(reason, locale), draft: None, unreadable: true };
         }
     };
-    let options = OperatorOptions::new(config);
-    let server = Server { now: Some(now_unix), endpoints: &config.overrides.allow_endpoints };
-    let report = rules::check(&value, &options.options(), server, locale);
-    let draft = if report.valid { draft(value.take(), server) } else { None };
+    check_given(Given { packed: rules::pack(&value), value }, options, platform, locale)
+}
+
+/// [`check`] for a document that was read from another form than text.
+pub fn check_given(
+    given: Given,
+    options: &Options<'_>,
+    platform: &impl Platform,
+    locale: &str,
+) -> CheckedDraft {
+    let Given { packed, mut value } = given;
+    let report = rules::check_packed(&packed, options, platform, locale);
+    let draft = if report.valid { draft(value.take(), platform) } else { None };
     wipe(&mut value);
     CheckedDraft { report, draft, unreadable: false }
 }
 
-/// Overwrites every text, for any may be a secret.
-fn wipe(value: &mut Value) {
-    match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(values) => values.iter_mut().for_each(wipe),
-        Value::Object(members) => members.values_mut().for_each(wipe),
-        _ => {}
-    }
-}
-
 /// What the rules have accepted, as types. `None` would be a disagreement with the rules.
-fn draft(mut value: Value, server: Server<'_>) -> Option<Draft> {
+fn draft(mut value: Value, platform: &impl Platform) -> Option<Draft> {
     // The rules only report that an oauth2 is unused; its members need not have the right shape.
     if value.get("authMethod").and_then(Value::as_str) != Some("oauth2")
         && let Some(mut unused) = value.as_object_mut().and_then(|members| members.shift_remove("oauth2"))
@@ -109,7 +108,7 @@ fn draft(mut value: Value, server: Server<'_>) -> Option<Draft> {
         }
     };
     let filled = |text: Option<String>| text.filter(|text| !smtp_rules::trim(text).is_empty());
-    let address = |text: &str| normal_address(text, &server);
+    let address = |text: &str| normal_address(text, platform);
     let reply_to = match filled(input.reply_to) {
         Some(text) => Some(address(&text)?),
         None => None,
@@ -122,7 +121,7 @@ fn draft(mut value: Value, server: Server<'_>) -> Option<Draft> {
         }
     }
     let settings = Settings {
-        host: normal_host(&input.host, &server)?,
+        host: normal_host(&input.host, platform)?,
         port: document::port(input.port)?,
         security: match input.security.unwrap_or_default() {
             document::Security::StartTls => Security::StartTls,
@@ -155,6 +154,11 @@ fn secret(input: SecretInput) -> Option<(Secret, bool)> {
 }
 
 impl Draft {
+    /// What the API would show of it; see [`public`].
+    pub fn public(&self) -> Value {
+        public(&self.settings)
+    }
+
     /// Fills in the secrets to keep from the stored settings.
     ///
     /// # Errors
@@ -235,14 +239,13 @@ pub fn to_document(settings: &Settings) -> Zeroizing<String> {
 ///
 /// # Errors
 /// The document is no settings, or a secret is missing; the message names no secret.
-pub fn from_document(document: &str) -> Result<Settings, String> {
+pub fn from_document(document: &str, platform: &impl Platform) -> Result<Settings, String> {
     let mut value =
         rules::parse(document.as_bytes()).map_err(|reason| format!("not settings: {reason:?}"))?;
     let port = value.get("port").map(ToString::to_string).unwrap_or_default();
     let options =
         Options { allow_ports: port.as_bytes(), allow_networks: b"0.0.0.0/0,::/0", ..Options::default() };
-    let server = Server { now: None, endpoints: &[] };
-    let report = rules::check(&value, &options, server, "en");
+    let report = rules::check(&value, &options, platform, "en");
     if !report.valid {
         let errors =
             report.issues.iter().filter(|issue| issue.severity == super::validation::Severity::Error);
@@ -250,7 +253,7 @@ pub fn from_document(document: &str) -> Result<Settings, String> {
         wipe(&mut value);
         return Err(format!("not usable as settings: {}", codes.join(", ")));
     }
-    match draft(value, server) {
+    match draft(value, platform) {
         Some(Draft { settings, keep }) if keep == Keep::default() => Ok(settings),
         _ => Err("not usable as settings: a secret is missing".to_owned()),
     }
@@ -344,7 +347,3 @@ fn secrets(settings: &Settings) -> Vec<(&'static str, &Secret)> {
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(SmtpSettings)
 }
-
-#[cfg(test)]
-#[path = "settings_tests.rs"]
-mod tests;
