@@ -188,6 +188,8 @@ def names(resolved):
         prefix, platform = variables["OWNPOST_SECRET_PREFIX"], variables["OWNPOST_PLATFORM_SECRET"]
         if platform.startswith(prefix):
             yield f"{name}: a tenant could own the platform's secret"
+        if variables["OWNPOST_DKIM"].startswith(prefix):
+            yield f"{name}: a tenant could own the DKIM keys"
         if not resolved["Parameters"]["SecretPrefix"] and not (prefix.startswith("shop/") and platform.startswith("shop/")):
             yield f"{name}: two stacks share secrets"
 

@@ -227,7 +227,7 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<C
         unique: 1,
     };
     let templates = Templates::new(None, Brand::default()).unwrap();
-    let test_mail = test_message::build(&run, &templates);
+    let test_mail = test_message::build(&run, &templates, None, None);
     let options = ProbeOptions {
         recipient,
         test_mail,

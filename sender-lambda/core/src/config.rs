@@ -40,6 +40,8 @@ pub struct Config {
     pub templates: Option<PathBuf>,
     /// `OWNPOST_PRODUCT`: how mails name and brand the product.
     pub product: Brand,
+    /// `OWNPOST_DKIM`: where the keys are that sign mails.
+    pub dkim: Option<DkimSource>,
     /// `OWNPOST_DNS_SERVER`: host:port, for tests.
     pub dns_server: Option<SocketAddr>,
     /// `OWNPOST_RELAY_CONNECTIONS`: the connections of all senders together that each relay gets to begin with.
@@ -56,6 +58,15 @@ pub struct Config {
     pub access: Access,
     /// Values that the environment does not set.
     pub overrides: Overrides,
+}
+
+/// Where the operator keeps the DKIM keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DkimSource {
+    /// A file, read at start.
+    File(PathBuf),
+    /// A secret of this name or ARN, read when the first mail leaves and every few minutes. `ownpost` has none.
+    Secret(String),
 }
 
 /// Values that a program sets and the environment does not: for `ownpost local`, tests and simulations. `None` and empty
@@ -118,6 +129,8 @@ pub struct ConfigError {
 
 /// How long final rows are kept, in days.
 const RETAIN_DAYS: &str = "OWNPOST_RETAIN_DAYS";
+/// Where the DKIM keys are.
+const DKIM: &str = "OWNPOST_DKIM";
 
 impl Config {
     /// The default of [`AwsResources::secret_prefix`].
@@ -152,6 +165,12 @@ impl Config {
             "no name",
             "name and look of the product in mails: a file's path, or JSON with `name`, `url`, `settingsUrl`, `logoUrl`, \
              `accentColor`, `supportUrl`, `postalAddress`, `footer`",
+        ),
+        shared(
+            DKIM,
+            "no signature",
+            "keys that sign mails by DKIM: a file's path (read at start), for the functions also a secret's name or ARN, with \
+             `[{\"domain\", \"selector\", \"privateKeyPem\", \"tenants\"?}]`",
         ),
         shared("OWNPOST_DNS_SERVER", "the system's", "address:port of the DNS server to ask"),
         shared(
@@ -217,6 +236,7 @@ impl Config {
             ehlo_name: one(&get, "OWNPOST_EHLO_NAME", ehlo_name)?,
             templates: one(&get, "OWNPOST_TEMPLATES", folder)?,
             product: one(&get, "OWNPOST_PRODUCT", product)?.unwrap_or_default(),
+            dkim: one(&get, DKIM, dkim)?,
             dns_server: one(&get, "OWNPOST_DNS_SERVER", socket)?,
             relay_connections: one(&get, "OWNPOST_RELAY_CONNECTIONS", count)?,
             senders: one(&get, "OWNPOST_SENDERS", count)?,
@@ -328,27 +348,34 @@ impl AwsResources {
             event_bus: one(&get, "OWNPOST_EVENT_BUS", event_bus)?,
             kms_key: one(&get, "OWNPOST_KMS_KEY", key_arn)?,
         };
-        let resources = resources.consistent()?;
+        let dkim = match one(&get, DKIM, dkim)? {
+            Some(DkimSource::Secret(name)) => Some(name),
+            _ => None,
+        };
+        let resources = resources.consistent(dkim.as_deref())?;
         // Without an endpoint of its own (an emulator's) a call goes to the region's.
         if get("AWS_ENDPOINT_URL").is_none()
             && let Some(region) = get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION"))
         {
-            resources.in_region(&region)?;
+            resources.in_region(&region, dkim.as_deref())?;
         }
         Ok(resources)
     }
 
     /// Refuses a queue or a secret of another region than the one that is called.
-    fn in_region(&self, region: &str) -> Result<(), ConfigError> {
+    fn in_region(&self, region: &str, dkim: Option<&str>) -> Result<(), ConfigError> {
         let queue = self.queue_url.as_deref().and_then(|url| {
             let host = url.strip_prefix("https://sqs.")?.split('/').next()?;
             host.contains(".amazonaws.com").then(|| host.split('.').next().unwrap_or_default())
         });
         let secret = self.platform_secret.as_deref().and_then(arn_region);
         let bus = self.event_bus.as_deref().and_then(arn_region);
-        for (variable, theirs) in
-            [("OWNPOST_QUEUE_URL", queue), ("OWNPOST_PLATFORM_SECRET", secret), ("OWNPOST_EVENT_BUS", bus)]
-        {
+        for (variable, theirs) in [
+            ("OWNPOST_QUEUE_URL", queue),
+            ("OWNPOST_PLATFORM_SECRET", secret),
+            ("OWNPOST_EVENT_BUS", bus),
+            (DKIM, dkim.and_then(arn_region)),
+        ] {
             if let Some(theirs) = theirs.filter(|theirs| *theirs != region) {
                 let problem = format!("is in the region {theirs}, and AWS_REGION is {region}");
                 return Err(ConfigError { variable, problem });
@@ -357,17 +384,20 @@ impl AwsResources {
         Ok(())
     }
 
-    /// Refuses a platform secret below the tenants' prefix: a tenant of that name would own the platform's relay.
-    fn consistent(self) -> Result<Self, ConfigError> {
-        let secret = self.platform_secret.as_deref().unwrap_or_default();
-        // An ARN has the name behind `:secret:`.
-        let name = secret.split_once(":secret:").map_or(secret, |(_, name)| name);
-        if !name.is_empty() && name.starts_with(&self.secret_prefix) {
-            let problem = format!(
-                "`{name}` begins with OWNPOST_SECRET_PREFIX, `{}`, so a tenant could own it; give it another name",
-                self.secret_prefix
-            );
-            return Err(ConfigError { variable: "OWNPOST_PLATFORM_SECRET", problem });
+    /// Refuses a secret of the operator below the tenants' prefix: a tenant of that name would own it.
+    fn consistent(self, dkim: Option<&str>) -> Result<Self, ConfigError> {
+        for (variable, secret) in [("OWNPOST_PLATFORM_SECRET", self.platform_secret.as_deref()), (DKIM, dkim)]
+        {
+            let secret = secret.unwrap_or_default();
+            // An ARN has the name behind `:secret:`.
+            let name = secret.split_once(":secret:").map_or(secret, |(_, name)| name);
+            if !name.is_empty() && name.starts_with(&self.secret_prefix) {
+                let problem = format!(
+                    "`{name}` begins with OWNPOST_SECRET_PREFIX, `{}`, so a tenant could own it; give it another name",
+                    self.secret_prefix
+                );
+                return Err(ConfigError { variable, problem });
+            }
         }
         Ok(self)
     }
@@ -467,6 +497,21 @@ fn file(text: &str) -> Parsed<PathBuf> {
 fn folder(text: &str) -> Parsed<PathBuf> {
     let path = PathBuf::from(text);
     if path.is_dir() { Ok(path) } else { Err(format!("there is no folder `{text}`")) }
+}
+
+/// A file that is there, or else a secret's name. Keys have no place in the environment, which consoles show.
+fn dkim(text: &str) -> Parsed<DkimSource> {
+    if text.starts_with(['[', '{']) {
+        return Err("takes a file's path or a secret's name, not the keys themselves".to_owned());
+    }
+    let path = PathBuf::from(text);
+    if path.is_file() {
+        return Ok(DkimSource::File(path));
+    }
+    if text.starts_with(['/', '.', '~']) {
+        return Err(format!("there is no file `{text}`"));
+    }
+    secret_name(text).map(DkimSource::Secret)
 }
 
 /// The brand, as JSON or in a file.
@@ -613,6 +658,8 @@ mod tests {
         // Those of AWS are not ours to list.
         asked.retain(|name| !name.starts_with("AWS_"));
         asked.sort();
+        // Some are read by both.
+        asked.dedup();
         let mut listed: Vec<_> = Config::VARIABLES.iter().map(|variable| variable.name).collect();
         listed.sort_unstable();
         assert_eq!(asked, listed);
@@ -667,6 +714,11 @@ mod tests {
             ("OWNPOST_QUEUE_URL", "arn:aws:sqs:eu-west-1:1:mail", false),
             ("OWNPOST_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com", false),
             ("OWNPOST_EVENT_BUS", "a bus", false),
+            ("OWNPOST_DKIM", "shop/dkim", true),
+            ("OWNPOST_DKIM", "/nonexistent.json", false),
+            ("OWNPOST_DKIM", "[{}]", false),
+            ("OWNPOST_DKIM", "ownpost/dkim", false),
+            ("OWNPOST_DKIM", "arn:aws:secretsmanager:eu-west-1:1:secret:ownpost/dkim-AbCdEf", false),
             ("OWNPOST_DNS_SERVER", "127.0.0.1:5353", true),
             ("OWNPOST_DNS_SERVER", "localhost:5353", true),
             ("OWNPOST_DNS_SERVER", "[::1]:53", true),
@@ -725,6 +777,7 @@ mod tests {
             ("OWNPOST_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/1/mail"),
             ("OWNPOST_PLATFORM_SECRET", "arn:aws:secretsmanager:eu-west-1:1:secret:p-AbCdEf"),
             ("OWNPOST_EVENT_BUS", "arn:aws:events:eu-west-1:1:event-bus/mail"),
+            ("OWNPOST_DKIM", "arn:aws:secretsmanager:eu-west-1:1:secret:dkim-AbCdEf"),
         ] {
             assert!(read("eu-west-1", "", variable, value).is_ok(), "{variable}");
             assert!(read("us-east-1", "http://127.0.0.1:4566", variable, value).is_ok(), "{variable}");

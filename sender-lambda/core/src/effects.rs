@@ -87,6 +87,8 @@ pub trait Secrets: Send + Sync {
     async fn put_tokens(&self, tenant: &Tenant, document: &str) -> Result<()>;
     /// The platform's own document, by the operator's secret name; `None` when none is set.
     async fn platform(&self) -> Result<Option<StoredVersion>>;
+    /// Another document of the operator, by the secret's name or ARN; `None` when there is none.
+    async fn operator(&self, name: &str) -> Result<Option<Zeroizing<String>>>;
 }
 
 /// A value with the number that a conditional write compares.

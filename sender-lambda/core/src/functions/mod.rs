@@ -28,6 +28,7 @@ mod resend;
 pub mod router;
 pub mod sender;
 mod shared_state;
+pub mod signing;
 mod task_queue;
 mod tasks;
 mod tokens;
@@ -52,6 +53,7 @@ pub struct App {
     /// A random name of this process, under which it holds seats at relays.
     process: String,
     idle_seats: sender::Idle,
+    signing: signing::Signing,
     cache: active_settings::Cache,
 }
 
@@ -59,7 +61,7 @@ impl App {
     /// Prepares a function's world: the real network and the real clock over these effects.
     ///
     /// # Errors
-    /// A file that the configuration names cannot be read (CA file, templates).
+    /// A file that the configuration names cannot be read (CA file, templates, DKIM keys).
     pub fn new(config: Config, effects: Effects) -> Result<Self, ConfigError> {
         let store = tokens::shared(&effects, Arc::new(Timestamp::now), &process_name());
         let network = Arc::new(config.network()?.with_token_store(store));
@@ -70,13 +72,14 @@ impl App {
     /// The same over other relays: simulations and unit tests speak no SMTP.
     ///
     /// # Errors
-    /// A file that the configuration names cannot be read (templates).
+    /// A file that the configuration names cannot be read (templates, DKIM keys).
     pub fn with_relays(
         config: Config,
         effects: Effects,
         relays: Arc<dyn Relays>,
     ) -> Result<Self, ConfigError> {
         let templates = Templates::new(config.templates.as_deref(), config.product.clone())?;
+        let signing = signing::Signing::of(config.dkim.as_ref())?;
         Ok(Self {
             config,
             relays,
@@ -86,6 +89,7 @@ impl App {
             stopping: AtomicBool::new(false),
             process: process_name(),
             idle_seats: sender::Idle::default(),
+            signing,
             cache: active_settings::Cache::default(),
         })
     }

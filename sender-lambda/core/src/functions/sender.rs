@@ -44,6 +44,8 @@ pub(super) use self::seats::Idle;
 const UNREADABLE_WAIT: Duration = Duration::from_mins(5);
 /// The ledger's key of the last report of settings that cannot be read.
 const UNREADABLE: &str = "unreadable";
+/// The ledger's key of the last report of DKIM keys that cannot be read.
+const UNREADABLE_KEYS: &str = "unreadable dkim";
 /// When they are reported again.
 const UNREADABLE_AGAIN: Duration = Duration::from_hours(1);
 /// How many rows are read at a time.
@@ -470,7 +472,7 @@ async fn route_all(
         }
         match route {
             Route::Defer { reason } => {
-                let wait = UNREADABLE_WAIT.mul_f64(0.5 + random_unit());
+                let wait = unreadable_wait();
                 let (index, version) = (pending.index, pending.version);
                 if matches!(tenant.active, Active::Missing) {
                     report_unreadable(app, &pending.row.tenant).await;
@@ -573,17 +575,31 @@ impl Platform {
     }
 }
 
-/// Emits `Secret Unreadable` for a tenant or the platform, once an hour at most.
+/// How long a mail waits for a secret that cannot be read.
+fn unreadable_wait() -> Duration {
+    UNREADABLE_WAIT.mul_f64(0.5 + random_unit())
+}
+
+/// Emits `Secret Unreadable` for the settings of a tenant or the platform, once an hour at most.
 async fn report_unreadable(app: &App, tenant: &Tenant) {
-    let first =
-        shared_state::update(app, tenant, UNREADABLE, |reported: Option<Timestamp>, now| match reported {
-            Some(_) => Change::Keep(false),
-            None => Change::Write(Some(now), now.checked_add(UNREADABLE_AGAIN).ok(), true),
-        });
+    let detail = json!({"tenant": (*tenant != Tenant::platform()).then_some(tenant), "secret": "settings"});
+    report_secret(app, tenant, UNREADABLE, detail).await;
+}
+
+/// The same for the operator's DKIM keys.
+async fn report_unreadable_keys(app: &App) {
+    let detail = json!({"tenant": null, "secret": "dkim"});
+    report_secret(app, &Tenant::platform(), UNREADABLE_KEYS, detail).await;
+}
+
+async fn report_secret(app: &App, tenant: &Tenant, key: &str, detail: serde_json::Value) {
+    let first = shared_state::update(app, tenant, key, |reported: Option<Timestamp>, now| match reported {
+        Some(_) => Change::Keep(false),
+        None => Change::Write(Some(now), now.checked_add(UNREADABLE_AGAIN).ok(), true),
+    });
     // When the ledger cannot say, one event too many is better than none.
     if first.await.ok().flatten().unwrap_or(true) {
-        tracing::error!(%tenant, "settings that should be there cannot be read; their mail is deferred");
-        let detail = json!({"tenant": (*tenant != Tenant::platform()).then_some(tenant)});
+        tracing::error!(%tenant, key, "a secret that should be there cannot be read; its mail is deferred");
         emit(app, &[Emitted { detail_type: "Secret Unreadable", detail }]).await;
     }
 }

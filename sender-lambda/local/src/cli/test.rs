@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ownpost_core::config::Config;
 use ownpost_core::functions::api::explain::explain;
-use ownpost_core::functions::random_bits;
+use ownpost_core::functions::{random_bits, signing};
 use ownpost_core::mail::templates::Templates;
 use ownpost_core::mail::test_message::{self, TestRun};
 use ownpost_core::wire::settings;
@@ -68,7 +68,11 @@ pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
         now: Timestamp::now(),
         unique: random_bits(),
     };
-    let test_mail = test_message::build(&run, &templates);
+    let keys = match signing::of_file(config.dkim.as_ref()) {
+        Ok(keys) => keys,
+        Err(error) => return complain(UNUSABLE, &error.to_string()),
+    };
+    let test_mail = test_message::build(&run, &templates, keys.as_ref(), None);
     let options = ProbeOptions {
         recipient,
         test_mail,

@@ -10,7 +10,7 @@ use ownpost_domain::settings::Settings;
 use serde_json::json;
 
 use super::answer::{Answered, Response, json, problem, problem_for, problem_with};
-use super::connectivity_test::{admin, count_test, draft, probe};
+use super::connectivity_test::{admin, count_test, draft, keys, probe};
 use super::{Call, Progress, given};
 use crate::effects::Emitted;
 use crate::functions::active_settings::{self, Active};
@@ -65,6 +65,7 @@ pub(super) async fn history(call: &Call<'_>) -> Answered {
 pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     let (before, settings) = draft(call).await?;
     let email = admin(call)?;
+    let keys = keys(call).await?;
     count_test(call).await?;
     let unchanged = before.settings().filter(|(_, active)| **active == settings);
     let (revision, new) = match unchanged {
@@ -77,7 +78,7 @@ pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     if new {
         secrets.put_pending(call.tenant, &revision, &to_document(&settings)).await?;
     }
-    let report = probe(call, &settings, Some(email), progress).await;
+    let report = probe(call, &settings, Some(email), keys.as_deref(), progress).await;
     if !report.ok || report.test_message.is_none() {
         if new {
             discard(call, &revision).await;
@@ -97,9 +98,10 @@ pub(super) async fn roll_back(call: &Call<'_>, progress: Progress<'_>) -> Answer
     match active_settings::read_previous(call.app, call.tenant).await? {
         Active::Settings(revision, settings) => {
             let email = admin(call)?;
+            let keys = keys(call).await?;
             count_test(call).await?;
             let change = begun(call, Action::Rollback, Some(&revision), &now, Some(&settings));
-            let report = probe(call, &settings, Some(email), progress).await;
+            let report = probe(call, &settings, Some(email), keys.as_deref(), progress).await;
             if !report.ok || report.test_message.is_none() {
                 return Ok(test_failed(call, change, &report).await);
             }

@@ -19,7 +19,8 @@ use super::explain::explain;
 use super::{Call, Progress};
 use crate::functions::active_settings::{self, Active};
 use crate::functions::shared_state::{self, Token};
-use crate::functions::{App, random_bits, random_unit};
+use crate::functions::{App, random_bits, random_unit, signing};
+use crate::mail::dkim::Keys;
 use crate::mail::test_message::{self, TestRun};
 use crate::wire::settings::{CheckedDraft, check};
 use crate::wire::test_report::TestReport;
@@ -30,6 +31,8 @@ const DEADLINE: Duration = Duration::from_secs(25);
 const TESTS: &str = "tests";
 /// How often a token is asked for while others ask.
 const TRIES: usize = 20;
+/// When a test is worth another try that found no DKIM keys.
+const KEYS_AGAIN: Duration = Duration::from_secs(30);
 /// The longest wait between two of these.
 const RETRY: Duration = Duration::from_millis(250);
 /// How much a test is slowed at most. Together with the tenants' own limits it keeps a server's load low, and leaves time
@@ -44,8 +47,9 @@ pub(super) fn validate(call: &Call<'_>) -> Response {
 /// `POST /smtp/test`: the connectivity test of a draft, with a test mail when the token names an address.
 pub(super) async fn test(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     let (_, settings) = draft(call).await?;
+    let keys = keys(call).await?;
     count_test(call).await?;
-    Ok(json(200, &probe(call, &settings, call.email, progress).await))
+    Ok(json(200, &probe(call, &settings, call.email, keys.as_deref(), progress).await))
 }
 
 fn checked(call: &Call<'_>) -> CheckedDraft {
@@ -63,11 +67,21 @@ pub(super) async fn draft(call: &Call<'_>) -> Answered<(Active, Arc<Settings>)> 
     Ok((active, Arc::new(resolved)))
 }
 
+/// The keys that sign the test mail: the one that proves a relay is signed like all others.
+pub(super) async fn keys(call: &Call<'_>) -> Answered<Option<Arc<Keys>>> {
+    signing::keys(call.app).await.map_err(|_| {
+        let detail = "The operator's DKIM keys cannot be read just now, and no mail leaves without its signature. \
+                      Nothing was tested or changed.";
+        problem_for(503, "dkim.unreadable", detail, KEYS_AGAIN)
+    })
+}
+
 /// Runs the connectivity test, to a recipient or up to MAIL FROM.
 pub(super) async fn probe(
     call: &Call<'_>,
     settings: &Settings,
     recipient: Option<&str>,
+    keys: Option<&Keys>,
     progress: Progress<'_>,
 ) -> TestReport {
     let now = (call.app.now)();
@@ -79,7 +93,7 @@ pub(super) async fn probe(
         now,
         unique: random_bits(),
     };
-    let test_mail = test_message::build(&run, &call.app.templates);
+    let test_mail = test_message::build(&run, &call.app.templates, keys, Some(call.tenant));
     // Whether they are active already is not asked: a draft's tokens are taken over when a mail needs them.
     let owner = TokenOwner { tenant: Some(call.tenant.as_str()), draft: true };
     let options = ProbeOptions {

@@ -17,11 +17,14 @@ use ownpost_smtp::{BeforeCommit, Mail, RelayKey};
 
 use super::in_flight::MarkSending;
 use super::settle::{defer, fail, settle};
-use super::{AT_A_TIME, Disposition, Pending, TenantView, doubt, seats};
+use super::{
+    AT_A_TIME, Disposition, Pending, TenantView, doubt, report_unreadable_keys, seats, unreadable_wait,
+};
 use crate::functions::active_settings::{self, Active};
 use crate::functions::relay_health::{self, Seen};
-use crate::functions::{App, random_unit};
+use crate::functions::{App, random_unit, signing};
 use crate::mail::build::{Built, Parts, build};
+use crate::mail::dkim::Keys;
 use crate::mail::ids;
 use crate::mail::templates::TemplateError;
 
@@ -116,6 +119,7 @@ impl Group {
     /// Sends the mails that may go now over one connection, under a seat for it, finds out who is at fault, and re-routes or
     /// records each mail. Begins none after `until`.
     pub(super) async fn run(mut self, app: &App, until: Timestamp) -> GroupResult {
+        let Ok(keys) = signing::keys(app).await else { return self.unsigned(app).await };
         let mut mails = std::mem::take(&mut self.pending_mails);
         let mut waiting = Vec::new();
         if self.doubted
@@ -128,9 +132,11 @@ impl Group {
         waiting.extend(asked.dispositions);
         let mut result = GroupResult { dispositions: waiting, ..GroupResult::default() };
         let Some(mut seat) = asked.seat else { return result };
+        let signer = Signer { keys, tenant: self.tenant(&asked.mails) };
         let began = (app.now)();
         let until = began.checked_add(BEGIN_GROUP_FOR).unwrap_or(until).min(until);
-        let (pending, mails) = build_all(app, &self.settings, asked.mails, &mut result.dispositions).await;
+        let (pending, mails) =
+            build_all(app, &self.settings, &signer, asked.mails, &mut result.dispositions).await;
         let tenant = pending.first().map(|pending| pending.row.tenant.clone());
         let keeps = seat.keeps_connection(app);
         let transmit = self.transmit(app, (until, keeps), pending, &mails, &mut result.dispositions);
@@ -150,6 +156,25 @@ impl Group {
         result.reroute = reroute.into_iter().map(|attempted| attempted.pending).collect();
         result.dispositions.extend(conclude_all(app, ended).await);
         result.tenant = view.map(|view| (tenant, view));
+        result
+    }
+
+    /// The tenant whose relay it is; `None` for the platform's.
+    fn tenant(&self, mails: &[Pending]) -> Option<Tenant> {
+        self.key.tenant.as_ref().and_then(|_| mails.first()).map(|mail| mail.row.tenant.clone())
+    }
+
+    /// Defers all mails, since the keys to sign them with cannot be read.
+    async fn unsigned(self, app: &App) -> GroupResult {
+        report_unreadable_keys(app).await;
+        let mut result = GroupResult::default();
+        for Pending { index, row, version, .. } in self.pending_mails {
+            let reason = format!(
+                "{} It waits: the operator's DKIM keys cannot be read, and no mail leaves without its signature.",
+                row.reason
+            );
+            result.dispositions.push((index, defer(app, row, version, unreadable_wait(), reason).await));
+        }
         result
     }
 
@@ -374,10 +399,25 @@ fn add_attempt(row: &mut Delivery, at: Timestamp, ms: u64, result: &Result<Reply
     }
 }
 
+/// The operator's DKIM keys, and whose mails they are to sign.
+struct Signer {
+    keys: Option<Arc<Keys>>,
+    /// `None` for the platform.
+    tenant: Option<Tenant>,
+}
+
+impl Signer {
+    fn sign(&self, message: Vec<u8>, sender: &str, now: Timestamp) -> Result<Vec<u8>, String> {
+        let Some(keys) = &self.keys else { return Ok(message) };
+        keys.sign(message, sender, self.tenant.as_ref(), now).map_err(|error| format!("{error}."))
+    }
+}
+
 /// Builds the messages. One that cannot be built fails, and the others are sent.
 async fn build_all(
     app: &App,
     settings: &Settings,
+    signer: &Signer,
     pending_mails: Vec<Pending>,
     dispositions: &mut Vec<(usize, Disposition)>,
 ) -> (Vec<Pending>, Vec<Mail>) {
@@ -385,10 +425,12 @@ async fn build_all(
     let mut mails = Vec::new();
     for mut pending in pending_mails {
         pending.row.message_id = ids::named(&pending.row.message_id, &settings.sender_address);
-        match build_one(app, settings, &pending) {
-            Ok(built) => {
-                note_fallback(&mut pending.row, built.fallback.as_ref());
-                let message = built.message;
+        let built = build_one(app, settings, &pending).and_then(|Built { message, fallback, .. }| {
+            Ok((signer.sign(message, &settings.sender_address, (app.now)())?, fallback))
+        });
+        match built {
+            Ok((message, fallback)) => {
+                note_fallback(&mut pending.row, fallback.as_ref());
                 let from = settings.sender_address.clone();
                 mails.push(Mail { from, to: pending.row.recipient.clone(), message: message.into() });
                 kept.push(pending);

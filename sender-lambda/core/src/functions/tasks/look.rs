@@ -93,7 +93,7 @@ async fn test(app: &App, tenant: &Tenant) -> Result<()> {
     let now = (app.now)();
     let run =
         TestRun { settings, recipient: None, started_by: None, locale: "en", now, unique: random_bits() };
-    let test_mail = test_message::build(&run, &app.templates);
+    let test_mail = test_message::build(&run, &app.templates, None, None);
     let owner = TokenOwner { tenant: Some(tenant.as_str()), draft: false };
     let options = ProbeOptions {
         recipient: None,
