@@ -258,6 +258,7 @@ async fn the_api_answers_the_same_report() {
             path: "/smtp/validate",
             query: Vec::new(),
             claims: Claims { tenant: Tenant::new("acme").expect("a tenant"), email: None, by: By::default() },
+            origin: None,
             accept_language: Some("en"),
             body: body.as_bytes(),
         };

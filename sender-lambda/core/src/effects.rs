@@ -85,6 +85,10 @@ pub trait Secrets: Send + Sync {
     async fn tokens(&self, tenant: &Tenant) -> Result<Option<Zeroizing<String>>>;
     /// Stores that document in place of the one before.
     async fn put_tokens(&self, tenant: &Tenant, document: &str) -> Result<()>;
+    /// A secret of the operator's, by its name; `None` when there is none. A store without such secrets has none.
+    async fn named(&self, _name: &str) -> Result<Option<Zeroizing<String>>> {
+        Ok(None)
+    }
     /// The platform's own document, by the operator's secret name; `None` when none is set.
     async fn platform(&self) -> Result<Option<StoredVersion>>;
 }

@@ -276,6 +276,11 @@ impl Secrets for SecretsManager {
         }
     }
 
+    async fn named(&self, name: &str) -> Result<Option<Zeroizing<String>>> {
+        let version = self.read(name, Which::Stage(SecretStage::Current)).await?;
+        Ok(version.map(|version| version.document))
+    }
+
     async fn platform(&self) -> Result<Option<StoredVersion>> {
         let Some(name) = &self.platform else { return Ok(None) };
         match self.read(name, Which::Stage(SecretStage::Current)).await? {

@@ -9,6 +9,7 @@ use futures_util::FutureExt as _;
 use ownpost_core::access::Access;
 use ownpost_core::functions::App;
 use ownpost_core::functions::api::{self, Claims, Request, Response};
+use ownpost_core::functions::connect::{self, Page};
 use ownpost_core::wire::history::By;
 use ownpost_core::wire::http::Problem;
 use ownpost_domain::tenant::Tenant;
@@ -59,13 +60,21 @@ pub(super) struct Answer {
 /// Answers one request of the HTTP API.
 pub(super) async fn answer(app: &App, mut event: HttpEvent) -> Answer {
     let body = body(&mut event);
+    let method = event.request_context.http.method.clone();
+    let below = path(&event.raw_path, event.request_context.stage.as_deref()).to_owned();
+    let (method, below) = (method.as_str(), below.as_str());
+    let query: Vec<_> = form_urlencoded::parse(event.raw_query_string.as_bytes()).into_owned().collect();
+    let accept_language = event.headers.get("accept-language").map(String::as_str);
+    // The one route without an authoriser.
+    if (method, below) == ("GET", connect::PATH) {
+        let answered = AssertUnwindSafe(connect::callback(app, &query, accept_language)).catch_unwind().await;
+        return answered.map_or_else(|_| Answer::internal(), Answer::from);
+    }
     let token = token(&event.request_context.authorizer);
     let access = &app.config.access;
     let Some(claims) = claims(access, token) else {
         return Answer::problem(403, "tenant.missing", "The token names no tenant.");
     };
-    let method = &event.request_context.http.method;
-    let below = path(&event.raw_path, event.request_context.stage.as_deref());
     match access.role(token) {
         Some(role) if role.may(method, below) => {}
         Some(_) => return Answer::problem(403, "role.reader", "The token allows to read, not to change."),
@@ -80,9 +89,10 @@ pub(super) async fn answer(app: &App, mut event: HttpEvent) -> Answer {
     let request = Request {
         method,
         path: below,
-        query: form_urlencoded::parse(event.raw_query_string.as_bytes()).into_owned().collect(),
+        query,
         claims,
-        accept_language: event.headers.get("accept-language").map(String::as_str),
+        origin: event.headers.get("origin").map(String::as_str),
+        accept_language,
         body: &body,
     };
     // Without this, API Gateway would answer a panic with an error of its own.
@@ -149,6 +159,12 @@ impl Answer {
             headers.insert("retry-after", seconds.to_string());
         }
         Self { status_code: status, headers, body }
+    }
+}
+
+impl From<Page> for Answer {
+    fn from(page: Page) -> Self {
+        Self { status_code: page.status, headers: page.headers().into_iter().collect(), body: page.body }
     }
 }
 

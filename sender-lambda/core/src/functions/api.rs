@@ -11,6 +11,7 @@ use crate::wire::history::By;
 
 mod activation;
 mod answer;
+mod connection;
 mod connectivity_test;
 mod deliveries;
 pub mod explain;
@@ -30,6 +31,8 @@ pub struct Request<'a> {
     pub query: Vec<(String, String)>,
     /// The caller, by nothing but the token.
     pub claims: Claims,
+    /// `Origin`, as it came.
+    pub origin: Option<&'a str>,
     /// `Accept-Language`, as it came.
     pub accept_language: Option<&'a str>,
     /// The body's bytes.
@@ -63,6 +66,7 @@ pub async fn handle(
         email: request.claims.email.as_deref().filter(|email| !email.is_empty()),
         by: &request.claims.by,
         locale: Locale::preferred(request.accept_language).tag(),
+        origin: request.origin,
         body: request.body,
     };
     let answered = match (request.method, path.as_slice()) {
@@ -73,6 +77,7 @@ pub async fn handle(
         ("POST", ["smtp", "validate"]) => Ok(connectivity_test::validate(&call)),
         ("POST", ["smtp", "test"]) => connectivity_test::test(&call, progress).await,
         ("POST", ["smtp", "rollback"]) => activation::roll_back(&call, progress).await,
+        ("POST", ["smtp", "oauth", "start"]) => connection::start(&call).await,
         ("GET", ["deliveries"]) => deliveries::list(&call, &request.query).await,
         ("DELETE", ["deliveries"]) => deliveries::erase(&call, &request.query).await,
         ("POST", ["deliveries", "resend"]) => deliveries::resend_many(&call).await,
@@ -84,6 +89,7 @@ pub async fn handle(
             _,
             ["smtp"]
             | ["smtp", "validate" | "test" | "rollback" | "history"]
+            | ["smtp", "oauth", "start"]
             | ["deliveries", ..]
             | ["held", "release"],
         ) => Err(problem(405, "method.not_allowed", "This path does not take this method.")),
@@ -106,5 +112,6 @@ struct Call<'a> {
     email: Option<&'a str>,
     by: &'a By,
     locale: &'static str,
+    origin: Option<&'a str>,
     body: &'a [u8],
 }

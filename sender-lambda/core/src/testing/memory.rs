@@ -37,6 +37,7 @@ struct State {
     failing: HashMap<&'static str, u32>,
     calls: HashMap<&'static str, u64>,
     platform: Option<StoredVersion>,
+    named: HashMap<String, String>,
     secrets: HashMap<Tenant, Versions>,
     tokens: HashMap<Tenant, Zeroizing<String>>,
     events: HashMap<(Tenant, String), Vec<u8>>,
@@ -111,6 +112,11 @@ impl Memory {
         let document = Zeroizing::new(document.to_owned());
         state.platform =
             Some(StoredVersion { revision: Revision(revision.to_owned()), document, created_at });
+    }
+
+    /// Sets a secret of the operator's.
+    pub fn set_named(&self, name: &str, text: &str) {
+        self.lock().named.insert(name.to_owned(), text.to_owned());
     }
 
     /// Takes the platform's own document away.
@@ -272,6 +278,10 @@ impl Secrets for Memory {
     async fn put_tokens(&self, tenant: &Tenant, document: &str) -> Result<()> {
         self.enter("secrets.put_tokens")?.tokens.insert(tenant.clone(), Zeroizing::new(document.to_owned()));
         Ok(())
+    }
+
+    async fn named(&self, name: &str) -> Result<Option<Zeroizing<String>>> {
+        Ok(self.enter("secrets.named")?.named.get(name).cloned().map(Zeroizing::new))
     }
 
     async fn platform(&self) -> Result<Option<StoredVersion>> {

@@ -26,6 +26,7 @@ async fn call_as(world: &World, claims: Claims, method: &str, path: &str, body: 
         path,
         query: query.split('&').filter_map(pair).collect(),
         claims,
+        origin: None,
         accept_language: None,
         body: body.as_bytes(),
     };
@@ -281,6 +282,7 @@ async fn stages_are_streamed_as_they_pass() {
         path: "/smtp/test",
         query: Vec::new(),
         claims: claims("acme"),
+        origin: None,
         accept_language: None,
         body: body.as_bytes(),
     };
