@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use jiff::Timestamp;
 use ownpost_core::config::Config;
 use ownpost_core::functions::App;
-use ownpost_core::functions::api::{Claims, Request, handle};
+use ownpost_core::functions::api::{Caller, Claims, Request, handle};
 use ownpost_core::testing::memory::Memory;
 use ownpost_core::wire::history::By;
 use ownpost_core::wire::settings::{CheckedDraft, check};
@@ -257,10 +257,15 @@ async fn the_api_answers_the_same_report() {
             method: "POST",
             path: "/smtp/validate",
             query: Vec::new(),
-            claims: Claims { tenant: Tenant::new("acme").expect("a tenant"), email: None, by: By::default() },
+            caller: Caller::admin(Claims {
+                tenant: Tenant::new("acme").expect("a tenant"),
+                email: None,
+                by: By::default(),
+            }),
             origin: None,
             accept_language: Some("en"),
             body: body.as_bytes(),
+            time: None,
         };
         let response = handle(&app, request, None).await;
         assert_eq!(response.status, 200, "{body}");

@@ -13,13 +13,11 @@
 //! - `listen`: `no` (nothing listens on the port), `full` (connections are not taken), `elsewhere` (the script is
 //!   on another port, `ELSEWHERE` in `fix`). `loose: yes` does not mind where the client leaves the script.
 //! - `shows`, `hides` what the report contains and what it does not.
-//! - `mode: send` sends `mails` mails (1) through the pool; `expect` is then their results in order. `window` is how
-//!   many may be in flight (1); after `over-after` mails it is too late to begin another. `calls` is in how many calls
+//! - `mode: send` sends `mails` mails (1) through the pool; `expect` is then their results in order. After `over-after` mails it is too late to begin another. `calls` is in how many calls
 //!   (1); `revisions: each` gives each call a revision of its own. At the end the pool is closed, which takes a QUIT.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -100,6 +98,7 @@ impl Dialogue {
             },
             ca_pem: (self.get("trust") != Some("none")).then(|| certificates.ca_pem().to_owned()),
             routing: Routing::default(),
+            contacts: Vec::new(),
         }
     }
 
@@ -328,8 +327,7 @@ impl BeforeCommit for Over {
 async fn check_send(dialogue: &Dialogue, server: &Scripted, certificates: &Certificates) {
     let settings = dialogue.settings(server.address.port(), 1, certificates);
     let network = Arc::new(dialogue.network(&[server.address.port()], None, certificates));
-    let window = dialogue.get("window").map_or(NonZeroUsize::MIN, |n| n.parse().unwrap());
-    let pool = Pool::new(network).with_window(window);
+    let pool = Pool::new(network);
     let count = dialogue.get("mails").map_or(1, |n| n.parse().unwrap());
     let mails: Vec<_> = (0..count)
         .map(|n| Mail {

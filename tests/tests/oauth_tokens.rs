@@ -197,6 +197,7 @@ impl World {
             ehlo_name: None,
             ca_pem: None,
             routing: Routing::default(),
+            contacts: Vec::new(),
         };
         Self { state, memory: Memory::new(), config, settings, _ca: ca }
     }

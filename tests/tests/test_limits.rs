@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ownpost::store::Store;
 use ownpost_core::config::Config;
-use ownpost_core::functions::api::{Claims, Request, handle};
+use ownpost_core::functions::api::{Caller, Claims, Request, handle};
 use ownpost_core::functions::{App, Relays};
 use ownpost_core::wire::history::By;
 use ownpost_domain::failure::{Failure, FailureCode, Stage};
@@ -66,10 +66,11 @@ async fn that_others_test_at_the_same_moment_is_no_refusal() {
                 method: "POST",
                 path: "/smtp/test",
                 query: Vec::new(),
-                claims: Claims { tenant, email: None, by: By::default() },
+                caller: Caller::admin(Claims { tenant, email: None, by: By::default() }),
                 origin: None,
                 accept_language: None,
                 body: body.as_bytes(),
+                time: None,
             };
             handle(&app, request, None).await.status
         });

@@ -28,6 +28,8 @@ export interface SmtpSettings {
   caPem?: string | null;
   /** Per category: through which server, and what to do when the relay fails. */
   routing?: Routing | null;
+  /** The addresses that hear of a broken relay; else those who saved last. */
+  contacts?: string[] | null;
 }
 
 /** How the connection is encrypted. There is no "none". */
@@ -397,6 +399,8 @@ export type IssueCode =
   | "senderName.too_long"
   /** White space around the name. */
   | "senderName.whitespace"
+  /** A character in the name that nobody sees, or that turns its direction around. */
+  | "senderName.invisible_characters"
   /** U+FFFD in the name: bytes that were no UTF-8. */
   | "senderName.replacement_character"
   /** The reply address is no string. */
@@ -459,6 +463,34 @@ export type IssueCode =
   | "routing.unknown_key"
   /** A category that nobody knows. */
   | "routing.unknown_category"
+  /** No list of strings. */
+  | "contacts.wrong_type"
+  /** More than five addresses. */
+  | "contacts.too_many"
+  /** White space around an address. */
+  | "contacts.whitespace"
+  /** A control character in an address. */
+  | "contacts.control_characters"
+  /** A character in an address that nobody sees. */
+  | "contacts.invisible_characters"
+  /** A hyphen or dash of typesetting (U+2010 to U+2013) in a domain. */
+  | "contacts.typographic_hyphen"
+  /** A name stands before an address. */
+  | "contacts.display_name"
+  /** Not usable as an address: no dot-atom or quoted local part, or no domain of two labels. */
+  | "contacts.invalid"
+  /** A local part longer than 64 octets, or an address longer than 254. */
+  | "contacts.too_long"
+  /** A domain is not a name by the strict form of UTS 46. */
+  | "contacts.idn_refused"
+  /** A label that mixes scripts. */
+  | "contacts.mixed_script"
+  /** A local part that needs SMTPUTF8. */
+  | "contacts.non_ascii_local"
+  /** Close to a well-known mail domain. */
+  | "contacts.typo"
+  /** An address that stands twice. */
+  | "contacts.duplicate"
   /** An unknown key. */
   | "settings.unknown_key";
 
@@ -524,7 +556,7 @@ export type Stage =
   | "sender"
   /** RCPT TO. */
   | "recipient"
-  /** DATA or BDAT, and the reply after the final dot. */
+  /** DATA, and the reply after the final dot. */
   | "message";
 
 /** How a stage ended. */

@@ -20,7 +20,7 @@ const HEAD: &str = "\
 
 /// The members of a schema that do not change its TypeScript type: descriptions, and limits that TypeScript cannot
 /// express.
-const NO_TYPE: [&str; 5] = ["description", "format", "minimum", "maximum", "default"];
+const NO_TYPE: [&str; 6] = ["description", "format", "minimum", "maximum", "maxItems", "default"];
 
 /// Writes the file, for `cargo xtask types`.
 pub(crate) fn write() -> Result<()> {

@@ -80,6 +80,15 @@ impl Access {
         }
     }
 
+    /// Whether the token has the scope `events:write`, by which a product sends the events of all its tenants. Scopes are
+    /// in `scope` (RFC 8693) or, at some identity providers, in `scp`.
+    pub fn publishes(claims: &Value) -> bool {
+        ["scope", "scp"].into_iter().any(|name| {
+            let scope = Claim { name: name.to_owned(), value: "events:write".to_owned() };
+            scope.is_in(claims)
+        })
+    }
+
     /// The caller's part; `None` for a token that names neither.
     pub fn role(&self, claims: &Value) -> Option<Role> {
         let has = |claim: &Option<Claim>| claim.as_ref().is_some_and(|claim| claim.is_in(claims));
@@ -124,6 +133,26 @@ mod tests {
             (&access("admin=true", ""), json!({"admin": false}), None),
         ] {
             assert_eq!(access.role(&claims), role, "{access:?} {claims}");
+        }
+    }
+
+    #[test]
+    fn a_scope_makes_a_publisher() {
+        for (claims, publishes) in [
+            (json!({"scope": "openid events:write"}), true),
+            (json!({"scope": "events:write"}), true),
+            (json!({"scope": ["events:write"]}), true),
+            (json!({"scope": "[openid events:write]"}), true),
+            (json!({"scp": "events:write"}), true),
+            (json!({"scp": ["a", "events:write"]}), true),
+            (json!({"scope": "events:writer events:read xevents:write"}), false),
+            (json!({"scope": "events:write:none"}), false),
+            (json!({"role": "events:write"}), false),
+            (json!({"scope": {"events:write": true}}), false),
+            (json!({}), false),
+            (json!(null), false),
+        ] {
+            assert_eq!(Access::publishes(&claims), publishes, "{claims}");
         }
     }
 

@@ -27,6 +27,8 @@ pub struct Settings {
     pub ca_pem: Option<String>,
     /// Through which server each category leaves.
     pub routing: Routing,
+    /// The addresses that hear of a broken relay, at most five; none: those who saved last.
+    pub contacts: Vec<String>,
 }
 
 /// How a connection is encrypted.

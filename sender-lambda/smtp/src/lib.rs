@@ -37,7 +37,6 @@ pub mod token_store;
 mod tokens;
 mod transaction;
 mod transcript;
-mod window;
 mod wording;
 
 pub use limits::Timeouts;

@@ -2,20 +2,21 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt as _;
-use ownpost_core::access::Access;
 use ownpost_core::functions::App;
-use ownpost_core::functions::api::{self, Claims, Request, Response};
+use ownpost_core::functions::api::{self, Caller, Request, Response};
 use ownpost_core::functions::connect::{self, Page};
-use ownpost_core::wire::history::By;
 use ownpost_core::wire::http::Problem;
-use ownpost_domain::tenant::Tenant;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
+
+/// How long events of one call are begun: API Gateway ends a request after 30 s, and the last event has some to end in.
+const TIME: Duration = Duration::from_secs(15);
 
 /// The parts of an API Gateway event that are read.
 #[derive(Clone, Deserialize)]
@@ -70,18 +71,7 @@ pub(super) async fn answer(app: &App, mut event: HttpEvent) -> Answer {
         let answered = AssertUnwindSafe(connect::callback(app, &query, accept_language)).catch_unwind().await;
         return answered.map_or_else(|_| Answer::internal(), Answer::from);
     }
-    let token = token(&event.request_context.authorizer);
-    let access = &app.config.access;
-    let Some(claims) = claims(access, token) else {
-        return Answer::problem(403, "tenant.missing", "The token names no tenant.");
-    };
-    match access.role(token) {
-        Some(role) if role.may(method, below) => {}
-        Some(_) => return Answer::problem(403, "role.reader", "The token allows to read, not to change."),
-        None => {
-            return Answer::problem(403, "role.missing", "The token is neither an admin's nor a reader's.");
-        }
-    }
+    let caller = Caller::of(&app.config.access, token(&event.request_context.authorizer));
     let Some(body) = body else {
         let detail = "The body is marked as base64 and is not.";
         return Answer::problem(400, "request.not_base64", detail);
@@ -90,40 +80,24 @@ pub(super) async fn answer(app: &App, mut event: HttpEvent) -> Answer {
         method,
         path: below,
         query,
-        claims,
+        caller,
         origin: event.headers.get("origin").map(String::as_str),
         accept_language,
         body: &body,
+        time: Some(TIME),
     };
     // Without this, API Gateway would answer a panic with an error of its own.
     let answered = AssertUnwindSafe(api::handle(app, request, None)).catch_unwind().await;
     answered.map_or_else(|_| Answer::internal(), Answer::from)
 }
 
-/// The claims of the token, or the context of a Lambda authoriser.
+/// The claims of the token, or the context of a Lambda authoriser. API Gateway writes `authorizer` itself, after the
+/// authoriser has accepted the token; nothing that the client sends ends up in there unchecked.
 fn token(authorizer: &Value) -> &Value {
     match &authorizer["jwt"]["claims"] {
         Value::Null => &authorizer["lambda"],
         claims => claims,
     }
-}
-
-/// Who asks. API Gateway writes `authorizer` itself, after the authoriser has accepted the token; nothing that
-/// the client sends ends up in there unchecked.
-///
-/// The operator names the tenant's claim. The address is the claim `email`, unless the
-/// identity provider says that it is not verified: the test mail must not go to an address somebody just typed.
-fn claims(access: &Access, claims: &Value) -> Option<Claims> {
-    let text = |name: &str| claims[name].as_str().filter(|text| !text.is_empty());
-    let tenant = access.tenant(claims)?;
-    let verified = match claims.get("email_verified") {
-        // Not every identity provider says it.
-        None | Some(Value::Null) => true,
-        Some(said) => *said == json!(true) || *said == json!("true"),
-    };
-    let email = text("email").filter(|_| verified);
-    let by = By::new(text("sub"), email, text("sid"), text("jti"));
-    Some(Claims { tenant: Tenant::new(tenant).ok()?, email: email.map(ToOwned::to_owned), by })
 }
 
 /// The path below the API's base. A stage other than `$default` is part of what API Gateway calls the raw path.
@@ -171,16 +145,20 @@ impl From<Page> for Answer {
 impl From<Response> for Answer {
     fn from(response: Response) -> Self {
         let body = String::from_utf8_lossy(&response.body).into_owned();
-        Self::new(response.status, response.content_type, body, response.retry_after)
+        let mut answer = Self::new(response.status, response.content_type, body, response.retry_after);
+        answer.headers.extend(response.allow.map(|methods| ("allow", methods)));
+        answer
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ownpost_core::access::Access;
+    use ownpost_core::functions::api::Claims;
 
     fn of(authorizer: &Value) -> Option<Claims> {
-        claims(&Access::default(), token(authorizer))
+        Caller::of(&Access::default(), token(authorizer)).claims
     }
 
     fn sample(name: &str) -> HttpEvent {

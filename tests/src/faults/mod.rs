@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use ownpost::store::Store;
-use ownpost_core::functions::api::{self, Claims, Request};
+use ownpost_core::functions::api::{self, Caller, Claims, Request};
 use ownpost_core::functions::{App, monitor, router};
 use ownpost_core::wire::history::By;
 use ownpost_domain::tenant::Tenant;
@@ -301,14 +301,15 @@ impl Run {
                 method: "PUT",
                 path: "/smtp",
                 query: Vec::new(),
-                claims: Claims {
+                caller: Caller::admin(Claims {
                     tenant: Tenant::new(&name).map_err(|error| error.to_string())?,
                     email: Some(format!("admin@{name}.example")),
                     by: By::default(),
-                },
+                }),
                 origin: None,
                 accept_language: None,
                 body: body.as_bytes(),
+                time: None,
             };
             let answer = api::handle(&self.app, request, None).await;
             if answer.status == 200 {

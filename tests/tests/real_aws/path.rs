@@ -57,6 +57,7 @@ impl Cloud {
             "acme": {"tenant": "acme", "email": "admin@acme.test", "email_verified": true},
             "other": {"tenant": "other", "email": "admin@other.test"},
             "no-tenant": {"email": "admin@acme.test"},
+            "product": {"sub": "product", "scope": "openid events:write"},
         });
         let emulator = Emulator::start(Kind::Ministack);
         let binary = binary();
@@ -206,6 +207,7 @@ async fn from_the_form_to_the_mailbox() {
     let revision = activation(&cloud).await;
     refusal(&cloud, &revision).await;
     mail_by_event(&cloud).await;
+    mail_by_post(&cloud).await;
     one_bad_record(&cloud).await;
     monitoring(&cloud).await;
     platform_after_delete(&cloud).await;
@@ -276,6 +278,34 @@ async fn mail_by_event(cloud: &Cloud) {
     }
     let (_, others) = cloud.call(Some("other"), "GET", "/deliveries?recipient=jan%40example.org", "");
     assert_eq!(others["deliveries"], json!([]));
+}
+
+/// `POST /events` with the rights of `settings`: for the token's tenant, or for every one by the scope.
+async fn mail_by_post(cloud: &Cloud) {
+    let events = |id: &str, to: &str| event(id, "notification", to).to_string();
+    let (status, answer) =
+        cloud.call(Some("acme"), "POST", "/events", &events("evt-post", "mia@example.org"));
+    assert_eq!(status, 202, "{answer:#}\n{}", cloud.story());
+    assert_eq!(answer["accepted"][0]["deliveries"].as_array().map(Vec::len), Some(1), "{answer:#}");
+    assert_eq!(cloud.mail_to("mia@example.org").await, "customer");
+    let batch = format!("[{}, 7]", events("evt-scope", "leo@example.org"));
+    let (status, answer) = cloud.call(Some("product"), "POST", "/events", &batch);
+    assert_eq!((status, &answer["refused"][0]["code"]), (202, &json!("event.wrong_shape")), "{answer:#}");
+    assert_eq!(cloud.mail_to("leo@example.org").await, "customer");
+    for (who, status, code) in [
+        (Some("other"), 403, Some("event.tenant_foreign")),
+        (Some("no-tenant"), 403, Some("tenant.missing")),
+        (None, 401, None),
+    ] {
+        let (answered, problem) = cloud.call(who, "POST", "/events", &events("evt-no", "eve@example.org"));
+        assert_eq!((answered, problem["code"].as_str()), (status, code), "{who:?} {problem:#}");
+    }
+    let (status, problem) = cloud.call(Some("product"), "GET", "/smtp", "");
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (403, Some("tenant.missing")),
+        "the scope is for events alone"
+    );
 }
 
 /// Only an unreadable record fails; the mail beside it is sent.

@@ -27,6 +27,7 @@ export function readActive(body) {
     health: health.status === 'healthy' || health.status === 'unhealthy' ? health.status : 'unknown',
     since: health.since ?? null,
     message: health.message ?? null,
+    alerted: body.alerted?.addresses ?? [],
   };
 }
 
@@ -105,6 +106,7 @@ function summary(form, active, settings, rollback) {
         t('section.sender'),
         h('span', { dir: 'auto' }, senderName ? `${senderName} <${senderAddress}>` : senderAddress),
       ),
+      fact(t('contacts.label'), active.alerted.length ? h('span', { dir: 'ltr' }, active.alerted.join(', ')) : null),
       fact(t('status.health'), [health, active.since ? ` · ${t('status.since')} ${t.dateTime(active.since)}` : null]),
       CATEGORIES.map((category) => {
         const { via, onFailure } = routes[category];

@@ -217,6 +217,7 @@ codes! {
     SenderNameControlCharacters = "senderName.control_characters" Error Both [] "A control character in the name.",
     SenderNameTooLong = "senderName.too_long" Error Both [Max] "The name is longer than 256 characters.",
     SenderNameWhitespace = "senderName.whitespace" Warning Both [] "White space around the name.",
+    SenderNameInvisibleCharacters = "senderName.invisible_characters" Error Both [] "A character in the name that nobody sees, or that turns its direction around.",
     SenderNameReplacementCharacter = "senderName.replacement_character" Warning Both [] "U+FFFD in the name: bytes that were no UTF-8.",
 
     ReplyToWrongType = "replyTo.wrong_type" Error Both [] "The reply address is no string.",
@@ -252,6 +253,21 @@ codes! {
     RoutingOnFailureInvalid = "routing.on_failure_invalid" Error Both [] "Neither hold nor platform.",
     RoutingUnknownKey = "routing.unknown_key" Error Both [Key] "An unknown key in a category.",
     RoutingUnknownCategory = "routing.unknown_category" Error Both [Key] "A category that nobody knows.",
+
+    ContactsWrongType = "contacts.wrong_type" Error Both [] "No list of strings.",
+    ContactsTooMany = "contacts.too_many" Error Both [Max] "More than five addresses.",
+    ContactsWhitespace = "contacts.whitespace" Error Both [Suggestion] "White space around an address.",
+    ContactsControlCharacters = "contacts.control_characters" Error Both [] "A control character in an address.",
+    ContactsInvisibleCharacters = "contacts.invisible_characters" Error Both [Suggestion] "A character in an address that nobody sees.",
+    ContactsTypographicHyphen = "contacts.typographic_hyphen" Error Both [Suggestion] "A hyphen or dash of typesetting (U+2010 to U+2013) in a domain.",
+    ContactsDisplayName = "contacts.display_name" Error Both [Suggestion] "A name stands before an address.",
+    ContactsInvalid = "contacts.invalid" Error Both [] "Not usable as an address: no dot-atom or quoted local part, or no domain of two labels.",
+    ContactsTooLong = "contacts.too_long" Error Both [Max] "A local part longer than 64 octets, or an address longer than 254.",
+    ContactsIdnRefused = "contacts.idn_refused" Error Server [] "A domain is not a name by the strict form of UTS 46.",
+    ContactsMixedScript = "contacts.mixed_script" Warning Both [Label] "A label that mixes scripts.",
+    ContactsNonAsciiLocal = "contacts.non_ascii_local" Warning Both [] "A local part that needs SMTPUTF8.",
+    ContactsTypo = "contacts.typo" Warning Both [Suggestion] "Close to a well-known mail domain.",
+    ContactsDuplicate = "contacts.duplicate" Warning Both [Address] "An address that stands twice.",
 
     SettingsUnknownKey = "settings.unknown_key" Error Both [Key] "An unknown key.",
 }

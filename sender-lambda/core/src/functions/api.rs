@@ -1,25 +1,33 @@
 //! Function `settings`: the HTTP API of docs/reference/api.md. Every call acts for the tenant of the token and for no
 //! other: the tenant is nowhere else in a request.
 
+use std::time::Duration;
+
 use ownpost_domain::tenant::Tenant;
 use ownpost_i18n::Locale;
 use serde_json::Value;
 
-use self::answer::problem;
+use self::answer::{Answered, not_allowed, problem};
+use self::routes::Lost;
 use super::App;
 use crate::wire::history::By;
 
 mod activation;
 mod answer;
+mod caller;
 mod connection;
 mod connectivity_test;
 mod deliveries;
+mod events;
 pub mod explain;
 mod removal;
+mod routes;
 #[cfg(test)]
 mod tests;
 
 pub use self::answer::Response;
+pub use self::caller::{Caller, Claims};
+pub use self::routes::Route;
 
 /// A request as every transport hands it over, behind the operator's authoriser.
 pub struct Request<'a> {
@@ -30,24 +38,15 @@ pub struct Request<'a> {
     /// The query's pairs, decoded.
     pub query: Vec<(String, String)>,
     /// The caller, by nothing but the token.
-    pub claims: Claims,
+    pub caller: Caller,
     /// `Origin`, as it came.
     pub origin: Option<&'a str>,
     /// `Accept-Language`, as it came.
     pub accept_language: Option<&'a str>,
     /// The body's bytes.
     pub body: &'a [u8],
-}
-
-/// The claims of the caller's token.
-#[derive(Clone, Debug)]
-pub struct Claims {
-    /// The tenant of the caller.
-    pub tenant: Tenant,
-    /// The signed-in admin's address: where the test mail goes.
-    pub email: Option<String>,
-    /// The caller as the history of the settings names them.
-    pub by: By,
+    /// How long the call may take, where somebody ends it then; further events of an array are not begun after that.
+    pub time: Option<Duration>,
 }
 
 /// Gets each stage of a test as it passes.
@@ -59,44 +58,48 @@ pub async fn handle(
     request: Request<'_>,
     progress: Option<&mut (dyn FnMut(Value) + Send)>,
 ) -> Response {
-    let path: Vec<&str> = request.path.trim_matches('/').split('/').collect();
+    // A problem is an answer too; as an `Err` it can be returned early with `?`.
+    dispatch(app, &request, progress).await.unwrap_or_else(|problem| problem)
+}
+
+async fn dispatch(app: &App, request: &Request<'_>, progress: Progress<'_>) -> Answered {
+    let Request { method, path, caller, query, .. } = request;
+    let (route, id) = routes::find(method, path).map_err(|lost| match lost {
+        Lost::Path => problem(404, "not_found", "There is nothing at this path."),
+        Lost::Method(others) => not_allowed(others),
+    })?;
+    if route == Route::PostEvents {
+        let only = caller.may_publish(method, path)?;
+        return events::post(app, request.body, only, request.time).await;
+    }
+    let claims = caller.may(method, path)?;
     let call = Call {
         app,
-        tenant: &request.claims.tenant,
-        email: request.claims.email.as_deref().filter(|email| !email.is_empty()),
-        by: &request.claims.by,
+        tenant: &claims.tenant,
+        email: claims.email.as_deref().filter(|email| !email.is_empty()),
+        by: &claims.by,
         locale: Locale::preferred(request.accept_language).tag(),
         origin: request.origin,
         body: request.body,
     };
-    let answered = match (request.method, path.as_slice()) {
-        ("GET", ["smtp"]) => activation::show(&call, &request.query).await,
-        ("GET", ["smtp", "history"]) => activation::history(&call).await,
-        ("PUT", ["smtp"]) => activation::save(&call, progress).await,
-        ("DELETE", ["smtp"]) => removal::remove(&call, &request.query).await,
-        ("POST", ["smtp", "validate"]) => Ok(connectivity_test::validate(&call)),
-        ("POST", ["smtp", "test"]) => connectivity_test::test(&call, progress).await,
-        ("POST", ["smtp", "rollback"]) => activation::roll_back(&call, progress).await,
-        ("POST", ["smtp", "oauth", "start"]) => connection::start(&call).await,
-        ("GET", ["deliveries"]) => deliveries::list(&call, &request.query).await,
-        ("DELETE", ["deliveries"]) => deliveries::erase(&call, &request.query).await,
-        ("POST", ["deliveries", "resend"]) => deliveries::resend_many(&call).await,
-        ("GET", ["deliveries", id]) => deliveries::show(&call, id).await,
-        ("POST", ["deliveries", id, "cancel"]) => deliveries::cancel(&call, id).await,
-        ("POST", ["deliveries", id, "resend"]) => deliveries::resend(&call, id).await,
-        ("POST", ["held", "release"]) => deliveries::release_held(&call).await,
-        (
-            _,
-            ["smtp"]
-            | ["smtp", "validate" | "test" | "rollback" | "history"]
-            | ["smtp", "oauth", "start"]
-            | ["deliveries", ..]
-            | ["held", "release"],
-        ) => Err(problem(405, "method.not_allowed", "This path does not take this method.")),
-        _ => Err(problem(404, "not_found", "There is nothing at this path.")),
-    };
-    // A problem is an answer too; as an `Err` it can be returned early with `?`.
-    answered.unwrap_or_else(|problem| problem)
+    match route {
+        Route::ShowSettings => activation::show(&call, query).await,
+        Route::History => activation::history(&call).await,
+        Route::Save => activation::save(&call, progress).await,
+        Route::Remove => removal::remove(&call, query).await,
+        Route::Validate => Ok(connectivity_test::validate(&call)),
+        Route::Test => connectivity_test::test(&call, progress).await,
+        Route::RollBack => activation::roll_back(&call, progress).await,
+        Route::ConnectStart => connection::start(&call).await,
+        Route::ListDeliveries => deliveries::list(&call, query).await,
+        Route::Erase => deliveries::erase(&call, query).await,
+        Route::ResendMany => deliveries::resend_many(&call).await,
+        Route::ShowDelivery => deliveries::show(&call, id).await,
+        Route::Cancel => deliveries::cancel(&call, id).await,
+        Route::Resend => deliveries::resend(&call, id).await,
+        Route::ReleaseHeld => deliveries::release_held(&call).await,
+        Route::PostEvents => unreachable!("it was answered above"),
+    }
 }
 
 /// The value of a pair of the query; `None` when it is not there or empty.

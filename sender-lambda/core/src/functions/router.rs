@@ -25,13 +25,14 @@ const AT_A_TIME: usize = 16;
 pub(super) const RESERVED_PREFIX: &str = "ownpost.";
 
 /// An event that was accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Accepted {
     /// A row for each recipient, in their order; an address named twice gets one mail.
     pub deliveries: Vec<DeliveryId>,
     /// Whether the event had been accepted before.
     pub repeated: bool,
     /// The recipients whose address cannot be used. Their rows are among the others, as failed ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<RefusedRecipient>,
 }
 
@@ -63,6 +64,11 @@ pub struct Refused {
 impl Refused {
     fn new(code: EventCode, message: impl Into<String>) -> Self {
         Self { code: code.code(), message: message.into(), transient: code == EventCode::Unavailable }
+    }
+
+    /// An event that was not begun, because the call has no time left.
+    pub(super) fn late() -> Self {
+        Self::new(EventCode::Unavailable, "the call had no time left for this event; send it again")
     }
 }
 

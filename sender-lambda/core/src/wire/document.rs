@@ -42,6 +42,9 @@ pub(super) struct SmtpSettings {
     pub(super) ca_pem: Option<String>,
     /// Per category: through which server, and what to do when the relay fails.
     pub(super) routing: Option<RoutingInput>,
+    /// The addresses that hear of a broken relay; else those who saved last.
+    #[schemars(length(max = 5))]
+    pub(super) contacts: Option<Vec<String>>,
 }
 
 /// How the connection is encrypted. There is no "none".
@@ -274,6 +277,11 @@ pub(super) fn grant_name(grant: &settings::Grant) -> &'static str {
     }
 }
 
+/// The contacts in JSON, where none is null.
+pub(super) fn contacts(settings: &Settings) -> Option<&[String]> {
+    (!settings.contacts.is_empty()).then_some(&settings.contacts)
+}
+
 /// The settings as they are stored: SmtpSettings with all secrets set. The only serialisation of a secret.
 pub(super) struct Stored<'a>(pub(super) &'a Settings);
 
@@ -342,6 +350,7 @@ impl Serialize for Stored<'_> {
         map.serialize_entry("ehloName", &settings.ehlo_name)?;
         map.serialize_entry("caPem", &settings.ca_pem)?;
         map.serialize_entry("routing", &settings.routing)?;
+        map.serialize_entry("contacts", &contacts(settings))?;
         map.end()
     }
 }

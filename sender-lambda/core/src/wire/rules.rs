@@ -287,7 +287,7 @@ fn values(params: &[(Param, Scalar<'_>)]) -> Vec<(&'static str, String)> {
     let text = |value: &Scalar<'_>| match value {
         Scalar::Text(text) => Some((*text).to_owned()),
         Scalar::Number(number) => Some(number.to_string()),
-        Scalar::Null | Scalar::True => None,
+        Scalar::Null | Scalar::True | Scalar::List(_) => None,
     };
     params.iter().filter_map(|(param, value)| Some((param.name(), text(value)?))).collect()
 }
@@ -310,6 +310,7 @@ fn json(value: Scalar<'_>) -> Value {
         Scalar::True => Value::Bool(true),
         Scalar::Text(text) => Value::String(text.to_owned()),
         Scalar::Number(number) => Value::Number(Number::from(number)),
+        Scalar::List(list) => list.texts().collect(),
     }
 }
 

@@ -149,6 +149,13 @@ fn draft(mut value: Value, server: Server<'_>) -> Option<Draft> {
         Some(text) => Some(address(&text)?),
         None => None,
     };
+    let mut contacts: Vec<String> = Vec::new();
+    for contact in input.contacts.unwrap_or_default() {
+        let contact = address(&contact)?;
+        if !contacts.iter().any(|other| other.eq_ignore_ascii_case(&contact)) {
+            contacts.push(contact);
+        }
+    }
     let settings = Settings {
         host: normal_host(&input.host, &server)?,
         port: document::port(input.port)?,
@@ -163,6 +170,7 @@ fn draft(mut value: Value, server: Server<'_>) -> Option<Draft> {
         ehlo_name: filled(input.ehlo_name),
         ca_pem: filled(input.ca_pem),
         routing: input.routing.unwrap_or_default().complete(),
+        contacts,
     };
     Some(Draft { settings, keep, granted })
 }
@@ -373,6 +381,7 @@ pub fn public(settings: &Settings) -> Value {
         "ehloName": settings.ehlo_name,
         "caPem": settings.ca_pem,
         "routing": settings.routing,
+        "contacts": document::contacts(settings),
     })
 }
 

@@ -7,7 +7,7 @@ use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt as _};
-use ownpost_core::functions::api::{self, Claims};
+use ownpost_core::functions::api::{self, Caller};
 use ownpost_core::functions::connect;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -18,6 +18,8 @@ use super::{Server, token};
 
 /// Bytes of a body: the limit of a Lambda's payload.
 const LARGEST_BODY: usize = 6 * 1024 * 1024;
+/// Bytes of events: a few of the largest, or thousands of usual ones.
+const LARGEST_EVENTS: usize = 16 * 1024 * 1024;
 const NDJSON: &str = "application/x-ndjson";
 
 /// A request without borrows: its answer is made even when the client has gone.
@@ -25,7 +27,7 @@ struct Call {
     method: String,
     path: String,
     query: Vec<(String, String)>,
-    claims: Claims,
+    caller: Caller,
     origin: Option<String>,
     accept_language: Option<String>,
     body: Whole,
@@ -39,13 +41,14 @@ pub(super) async fn call(State(server): State<Server>, request: Request) -> Resu
     })?;
     let path = parts.uri.path().strip_prefix("/api").unwrap_or_default().to_owned();
     let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let limit = if path == "/events" { LARGEST_EVENTS } else { LARGEST_BODY };
     let call = Call {
         method: parts.method.to_string(),
-        claims,
+        caller: Caller::admin(claims),
         query,
         origin: text(header::ORIGIN).map(str::to_owned),
         accept_language: text(header::ACCEPT_LANGUAGE).map(str::to_owned),
-        body: body::read(&parts, body, LARGEST_BODY).await?,
+        body: body::read(&parts, body, limit).await?,
         path,
     };
     let streamable =
@@ -53,7 +56,7 @@ pub(super) async fn call(State(server): State<Server>, request: Request) -> Resu
     if streamable && wants_ndjson(&parts.headers) {
         streamed(server, call).await
     } else {
-        // A task of its own: a change of settings is not broken off because a browser's window was closed.
+        // A task of its own: neither a change of settings nor an array of events is broken off because the client has gone.
         let answer = tokio::spawn(async move { answer(&server, &call, None).await });
         answer.await.map(respond).map_err(|_| Problem::internal())
     }
@@ -97,10 +100,11 @@ async fn answer(
         method: &call.method,
         path: &call.path,
         query: call.query.clone(),
-        claims: call.claims.clone(),
+        caller: call.caller.clone(),
         origin: call.origin.as_deref(),
         accept_language: call.accept_language.as_deref(),
         body: &call.body.bytes,
+        time: None,
     };
     api::handle(&server.app, request, progress).await
 }
@@ -113,6 +117,9 @@ fn respond(answer: api::Response) -> Response {
     let mut response = (status, [(header::CONTENT_TYPE, answer.content_type)], answer.body).into_response();
     if let Some(seconds) = answer.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    if let Some(methods) = answer.allow.and_then(|methods| HeaderValue::try_from(methods).ok()) {
+        response.headers_mut().insert(header::ALLOW, methods);
     }
     response
 }

@@ -18,7 +18,6 @@ mod assets;
 mod body;
 mod connections;
 mod dev;
-mod events;
 mod guard;
 mod problem;
 mod token;
@@ -45,7 +44,7 @@ pub fn router(server: Server) -> Router {
         .route("/", get(assets::index))
         .route("/page/{*path}", get(assets::file))
         .route("/validator/{*path}", get(assets::file))
-        .route("/api/events", post(events::accept))
+        .route("/api/events", post(api::call))
         .route("/api/smtp/oauth/callback", get(api::callback))
         .route("/api/{*path}", any(api::call))
         .route("/dev/token", post(dev::token))

@@ -257,6 +257,7 @@ fn settings(case: &Case) -> Settings {
         ehlo_name: None,
         ca_pem: None,
         routing,
+        contacts: Vec::new(),
     }
 }
 

@@ -51,6 +51,8 @@ pub(super) async fn show(call: &Call<'_>, query: &[(String, String)]) -> Answere
     body["revision"] = json!(revision);
     body["health"] = json!(Health::about(health, &revision, (app.now)()));
     body["previous"] = json!(previous);
+    let (addresses, saved_last) = alert::alerted(app, tenant, &settings.contacts).await?;
+    body["alerted"] = json!({"addresses": addresses, "savedLast": saved_last});
     offer(call, &mut body);
     Ok(json(200, &body))
 }
@@ -103,7 +105,7 @@ pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
         connect::used(call.app, call.tenant, id.expose()).await;
     }
     alert::remember_admin(call.app, call.tenant, email, call.locale).await;
-    Ok(activated(call, &revision, change, Some(report)).await)
+    Ok(activated(call, &revision, change, &before, Some(report)).await)
 }
 
 /// `POST /smtp/rollback`: tests the settings before the active ones and activates them.
@@ -120,13 +122,13 @@ pub(super) async fn roll_back(call: &Call<'_>, progress: Progress<'_>) -> Answer
             }
             promote(call, &revision, &change, now.revision()).await?;
             alert::remember_admin(call.app, call.tenant, email, call.locale).await;
-            Ok(activated(call, &revision, change, Some(report)).await)
+            Ok(activated(call, &revision, change, &now, Some(report)).await)
         }
         // Before these settings there was the platform's server: nothing to test.
         Active::None(Some(revision)) => {
             let change = begun(call, Action::Rollback, Some(&revision), &now, None);
             promote(call, &revision, &change, now.revision()).await?;
-            Ok(activated(call, &revision, change, None).await)
+            Ok(activated(call, &revision, change, &now, None).await)
         }
         Active::None(None) => {
             let detail = "There are no earlier settings to go back to.";
@@ -215,6 +217,7 @@ async fn activated(
     call: &Call<'_>,
     revision: &Revision,
     change: Change,
+    before: &Active,
     report: Option<TestReport>,
 ) -> Response {
     let Call { app, tenant, .. } = call;
@@ -227,7 +230,7 @@ async fn activated(
         events.push(Emitted { detail_type: "Settings Rolled Back", detail });
     }
     emit(app, &events).await;
-    alert::settings_changed(app, tenant, &change, call.email).await;
+    alert::settings_changed(app, tenant, &change, before, call.email).await;
     let seen = report.as_ref().and_then(|report| report.tls.as_ref()?.certificate.as_ref());
     if let (Some(host), Some(seen)) = (&change.host, seen)
         && let Err(error) = certificate::note(app, tenant, host, seen).await

@@ -19,6 +19,8 @@ pub struct Response {
     pub body: Vec<u8>,
     /// The header `Retry-After` in seconds, with 429 and 503.
     pub retry_after: Option<u32>,
+    /// The header `Allow` with 405: the methods that the path takes.
+    pub allow: Option<String>,
 }
 
 /// An answer, or a problem to answer with.
@@ -27,17 +29,23 @@ pub(super) type Answered<T = Response> = Result<T, Response>;
 /// An answer with a JSON body.
 pub(super) fn json<T: Serialize>(status: u16, body: &T) -> Response {
     let body = serde_json::to_vec(body).unwrap_or_default();
-    Response { status, content_type: "application/json", body, retry_after: None }
+    Response { status, content_type: "application/json", body, retry_after: None, allow: None }
 }
 
 /// The answer 204 without a body.
 pub(super) fn nothing() -> Response {
-    Response { status: 204, content_type: "", body: Vec::new(), retry_after: None }
+    Response { status: 204, content_type: "", body: Vec::new(), retry_after: None, allow: None }
 }
 
 /// A problem with a stable code and a sentence for the caller.
 pub(super) fn problem(status: u16, code: &str, detail: &str) -> Response {
     problem_with(status, code, detail, None, json!({}))
+}
+
+/// The problem of a path that takes other methods (RFC 9110, 15.5.6).
+pub(super) fn not_allowed(methods: String) -> Response {
+    let problem = problem(405, "method.not_allowed", "This path does not take this method.");
+    Response { allow: Some(methods), ..problem }
 }
 
 /// A problem that goes away by waiting.
@@ -60,7 +68,7 @@ pub(super) fn problem_with(
         body.extend(members);
     }
     let body = body.to_string().into_bytes();
-    Response { status, content_type: "application/problem+json", body, retry_after }
+    Response { status, content_type: "application/problem+json", body, retry_after, allow: None }
 }
 
 impl From<EffectError> for Response {

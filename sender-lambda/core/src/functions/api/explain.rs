@@ -202,6 +202,7 @@ mod tests {
             ehlo_name: None,
             ca_pem: None,
             routing: ownpost_domain::category::Routing::default(),
+            contacts: Vec::new(),
         }
     }
 

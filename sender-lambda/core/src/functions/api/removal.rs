@@ -56,7 +56,7 @@ pub(super) async fn remove(call: &Call<'_>, query: &[(String, String)]) -> Answe
             "tenant": tenant, "revision": change.revision, "forgotten": erased.is_ok() && forget, "by": change.by,
         });
         emit(app, &[Emitted { detail_type: "Settings Removed", detail }]).await;
-        alert::settings_changed(app, tenant, &change, call.email).await;
+        alert::settings_changed(app, tenant, &change, &before, call.email).await;
     }
     erased.map(|()| nothing())
 }

@@ -9,6 +9,7 @@ use crate::effects::SecretStage;
 use crate::testing::world::{Act, VISIBILITY, World, acme, settings as stored};
 use crate::wire::settings::to_document;
 
+mod events;
 mod history;
 
 fn claims(tenant: &str) -> Claims {
@@ -17,7 +18,7 @@ fn claims(tenant: &str) -> Claims {
     Claims { tenant: Tenant::new(tenant).unwrap(), email: Some(email), by }
 }
 
-async fn call_as(world: &World, claims: Claims, method: &str, path: &str, body: &Value) -> (u16, Value) {
+async fn call_by(world: &World, caller: Caller, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let pair = |pair: &str| pair.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
     let body = body.to_string();
@@ -25,10 +26,11 @@ async fn call_as(world: &World, claims: Claims, method: &str, path: &str, body: 
         method,
         path,
         query: query.split('&').filter_map(pair).collect(),
-        claims,
+        caller,
         origin: None,
         accept_language: None,
         body: body.as_bytes(),
+        time: None,
     };
     world.memory.pass(std::time::Duration::from_millis(1));
     let response = handle(&world.app, request, None).await;
@@ -39,6 +41,10 @@ async fn call_as(world: &World, claims: Claims, method: &str, path: &str, body: 
     }
     assert!(!String::from_utf8_lossy(&response.body).contains("s3cret"), "{body}");
     (response.status, body)
+}
+
+async fn call_as(world: &World, claims: Claims, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    call_by(world, Caller::admin(claims), method, path, body).await
 }
 
 async fn call(world: &World, method: &str, path: &str, body: &Value) -> (u16, Value) {
@@ -281,10 +287,11 @@ async fn stages_are_streamed_as_they_pass() {
         method: "POST",
         path: "/smtp/test",
         query: Vec::new(),
-        claims: claims("acme"),
+        caller: Caller::admin(claims("acme")),
         origin: None,
         accept_language: None,
         body: body.as_bytes(),
+        time: None,
     };
     handle(&world.app, request, Some(&mut |stage| told.push(stage))).await;
     assert_eq!(told[0]["stage"], "auth");

@@ -14,7 +14,7 @@ use super::*;
 use crate::config::Config;
 use crate::effects::SecretStage;
 use crate::functions::Relays;
-use crate::functions::api::{Claims, Request, Response, handle};
+use crate::functions::api::{Caller, Claims, Request, Response, handle};
 use crate::oauth_providers::OAuthProviders;
 use crate::testing::world::World;
 use crate::wire::settings::to_document;
@@ -80,11 +80,12 @@ async fn call(world: &World, who: (&str, &str), method: &str, path: &str, body: 
         method,
         path,
         query: Vec::new(),
-        claims: Claims {
+        caller: Caller::admin(Claims {
             tenant: Tenant::new(tenant).unwrap(),
             email: Some(email.to_owned()),
             by: By::new(None, Some(email), None, None),
-        },
+        }),
+        time: None,
         origin: Some(ORIGIN),
         accept_language: Some("nl"),
         body: &serde_json::to_vec(body).unwrap(),
