@@ -26,10 +26,10 @@ async fn serve() -> Result<(), Error> {
     let function: Function = env("_HANDLER").unwrap_or_default().parse()?;
     let config = Config::read(env)?;
     let effects = aws::effects(&AwsResources::read(env)?, env)?;
-    // The router works with no tenant's settings, and so with no provider.
     let config = match function {
-        Function::Router => Config { oauth_providers_secret: None, ..config },
-        _ => config.with_secrets(&*effects.secrets).await?,
+        Function::Settings | Function::Sender => config.with_secrets(&*effects.secrets).await?,
+        // They work with no tenant's settings, and so with no provider.
+        Function::Router | Function::Monitor => Config { oauth_providers_secret: None, ..config },
     };
     let app = App::new(config, effects)?;
     function.serve(&app).await
