@@ -192,7 +192,11 @@ impl Config {
         ),
         shared("OWNPOST_RETRY_FOR", "48", "hours for which a mail is tried before it fails"),
         shared("OWNPOST_HOLD_FOR", "120", "hours for which a mail is held before it fails"),
-        shared(RETAIN_DAYS, "90", "days for which final mails stay in the ledger"),
+        shared(
+            RETAIN_DAYS,
+            "90",
+            "days for which final mails stay in the ledger, and credentials of removed settings for a rollback",
+        ),
         function(
             "OWNPOST_PLATFORM_SECRET",
             "none",

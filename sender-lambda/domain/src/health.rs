@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::delivery::{DeliveryId, Revision};
 use super::failure::{Failure, FailureCode, Stage};
 use super::outcome::Observation;
+use super::refusals::Refusals;
 
 /// How often a relay may stumble in a row before it counts as unhealthy. One that is broken for good counts at
 /// once: every further AUTH with a wrong password brings an account nearer to being locked.
@@ -55,6 +56,10 @@ pub struct Health {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(skip)]
     pub unannounced: bool,
+    /// The recipients that it has refused alike since it has taken a mail. Not for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub refusals: Option<Refusals>,
 }
 
 /// Whether mail goes through a relay.
@@ -101,7 +106,19 @@ impl Health {
             stage: None,
             probe: None,
             unannounced: false,
+            refusals: None,
         }
+    }
+
+    /// The state as a person sees it: without what senders note for each other.
+    #[must_use]
+    pub fn shown(self) -> Self {
+        Self { probe: None, unannounced: false, refusals: None, ..self }
+    }
+
+    /// Whether its refusals of recipients are not believed, so that one mail at a time tries it.
+    pub fn doubts_refusals(&self) -> bool {
+        self.refusals.as_ref().is_some_and(Refusals::are_doubted)
     }
 
     /// The stored state if it is about this revision; otherwise the state of a fresh one.
@@ -152,13 +169,15 @@ impl Health {
             (HealthStatus::Healthy, Observation::Works) if self.failures == 0 => (self.clone(), None),
             (HealthStatus::Healthy, Observation::Works) => {
                 let fresh = Self::fresh(self.revision.clone(), now);
-                (Self { since: self.since, unannounced: self.unannounced, ..fresh }, None)
+                let (unannounced, refusals) = (self.unannounced, self.refusals.clone());
+                (Self { since: self.since, unannounced, refusals, ..fresh }, None)
             }
             (_, Observation::Stumbles | Observation::Broken) => self.fail(seen, failure, message, now),
             (HealthStatus::Unhealthy, Observation::Works | Observation::Nothing) => {
                 if passed.is_some_and(|passed| self.stage.is_none_or(|stage| passed >= stage)) {
                     let fresh = Self::fresh(self.revision.clone(), now);
-                    return (Self { unannounced: true, ..fresh }, Some(StatusChange::Recovered));
+                    let recovered = Self { unannounced: true, refusals: self.refusals.clone(), ..fresh };
+                    return (recovered, Some(StatusChange::Recovered));
                 }
                 // It did not come as far as the failure: that proves nothing, and the next one tries after the same pause.
                 (self.clone(), None)

@@ -192,7 +192,8 @@ impl<S: Platform> Rules<'_, S> {
 
     /// A name or an address with nothing around it, but perhaps a dot behind it.
     fn host_bare(&mut self, host: &[u8]) {
-        let host = match name::strip_dot(host) {
+        // White space before the dot goes along: the fix would leave it at the end.
+        let host = match name::strip_dot(host).map(trim_bytes) {
             Some(rest) if !rest.is_empty() && name::strip_dot(rest).is_none() => {
                 self.report.suggest(Code::HostTrailingDot, rest);
                 rest

@@ -32,6 +32,7 @@ use crate::effects::{Emitted, Record, Result};
 use crate::wire::sqs::{Job, MailJob, TaskJob};
 use crate::wire::stored_event::{self, StoredEvent};
 
+mod doubt;
 mod group;
 mod in_flight;
 mod seats;
@@ -434,6 +435,7 @@ async fn route_all(
     let mut groups: HashMap<RelayKey, Group> = HashMap::new();
     let mut platform: Option<Platform> = None;
     let mut closed: Option<Option<Closed>> = None;
+    let mut doubted = false;
     // The tenants whose relay was asked for in this batch: it is one mail that tries it.
     let mut tried: HashSet<Tenant> = HashSet::new();
     pending_mails.sort_by_key(|pending| pending.row.queued_at);
@@ -504,7 +506,10 @@ async fn route_all(
                                 tries_platform = true;
                                 closed = Some(Some(others));
                             }
-                            Ok(Standing::Open) => closed = Some(None),
+                            Ok(Standing::Open { doubted: is }) => {
+                                doubted = is;
+                                closed = Some(None);
+                            }
                             Ok(Standing::Closed(found)) => closed = Some(Some(found)),
                             Err(error) => {
                                 tracing::warn!(%error, "health of the platform's server not read");
@@ -528,6 +533,11 @@ async fn route_all(
                     settings: settings.clone(),
                     reread: own && tenant.reread,
                     tries: false,
+                    doubted: if own {
+                        tenant.health.as_ref().is_some_and(Health::doubts_refusals)
+                    } else {
+                        doubted
+                    },
                     pending_mails: Vec::new(),
                 });
                 group.tries |= tries || tries_platform;
@@ -586,7 +596,10 @@ struct Closed {
 
 /// Whether the platform's server may be used.
 enum Standing {
-    Open,
+    Open {
+        /// Whether its refusals are not believed.
+        doubted: bool,
+    },
     Closed(Closed),
     /// By this mail; the others wait.
     Tries(Closed),
@@ -599,7 +612,7 @@ async fn platform_closed(app: &App, revision: &Revision, mail: &Delivery) -> Res
     let health = relay_health::about(app, revision, loaded);
     let now = (app.now)();
     let tries = match health.admit(now) {
-        Admission::Open => return Ok(Standing::Open),
+        Admission::Open => return Ok(Standing::Open { doubted: health.doubts_refusals() }),
         Admission::Closed => health.is_tried_by(&mail.id),
         Admission::Due => {
             let tried = relay_health::try_again(app, &Tenant::platform(), revision, Some(mail)).await?;

@@ -49,7 +49,7 @@ pub(super) async fn show(call: &Call<'_>, query: &[(String, String)]) -> Answere
     let mut body = public(&settings);
     body["status"] = json!("active");
     body["revision"] = json!(revision);
-    body["health"] = json!(Health::about(health, &revision, (app.now)()));
+    body["health"] = json!(Health::about(health, &revision, (app.now)()).shown());
     body["previous"] = json!(previous);
     let (addresses, saved_last) = alert::alerted(app, tenant, &settings.contacts).await?;
     body["alerted"] = json!({"addresses": addresses, "savedLast": saved_last});

@@ -17,7 +17,7 @@ use ownpost_smtp::{BeforeCommit, Mail, RelayKey};
 
 use super::in_flight::MarkSending;
 use super::settle::{defer, fail, settle};
-use super::{AT_A_TIME, Disposition, Pending, TenantView, seats};
+use super::{AT_A_TIME, Disposition, Pending, TenantView, doubt, seats};
 use crate::functions::active_settings::{self, Active};
 use crate::functions::relay_health::{self, Seen};
 use crate::functions::{App, random_unit};
@@ -31,7 +31,6 @@ const ATTEMPTS_KEPT: usize = 30;
 const BEGIN_GROUP_FOR: Duration = Duration::from_secs(20);
 /// The waits of a mail after "too many" grow up to this try.
 const TRIES_OF_TOO_MANY: usize = 2;
-
 /// The mails of a batch for one relay.
 pub(super) struct Group {
     pub(super) key: RelayKey,
@@ -40,6 +39,8 @@ pub(super) struct Group {
     pub(super) reread: bool,
     /// Whether its mail tries a relay that is unhealthy.
     pub(super) tries: bool,
+    /// Whether the relay's refusals of recipients are not believed.
+    pub(super) doubted: bool,
     pub(super) pending_mails: Vec<Pending>,
 }
 
@@ -115,8 +116,17 @@ impl Group {
     /// Sends the mails that may go now over one connection, under a seat for it, finds out who is at fault, and re-routes or
     /// records each mail. Begins none after `until`.
     pub(super) async fn run(mut self, app: &App, until: Timestamp) -> GroupResult {
-        let asked = seats::ask(app, &self.key, &self.settings, std::mem::take(&mut self.pending_mails)).await;
-        let mut result = GroupResult { dispositions: asked.dispositions, ..GroupResult::default() };
+        let mut mails = std::mem::take(&mut self.pending_mails);
+        let mut waiting = Vec::new();
+        if self.doubted
+            && let Some(first) = mails.first()
+        {
+            let (relay, revision) = self.relay_of(&first.row);
+            (mails, waiting) = doubt::leave_one(app, (&relay, &revision), mails).await;
+        }
+        let asked = seats::ask(app, &self.key, &self.settings, mails).await;
+        waiting.extend(asked.dispositions);
+        let mut result = GroupResult { dispositions: waiting, ..GroupResult::default() };
         let Some(mut seat) = asked.seat else { return result };
         let began = (app.now)();
         let until = began.checked_add(BEGIN_GROUP_FOR).unwrap_or(until).min(until);
@@ -162,7 +172,7 @@ impl Group {
             results
         };
         let record = stream::poll_fn(|context| finished.poll_recv(context))
-            .map(|(index, result)| record(app, &mark, began, index, result))
+            .map(|(index, result)| self.record(app, &mark, began, index, result))
             .buffer_unordered(AT_A_TIME)
             .collect::<Vec<_>>();
         let (results, mut attempted) = future::join(send, record).await;
@@ -214,6 +224,43 @@ impl Group {
         self.report(app, &Tenant::platform(), attempted, others).await;
     }
 
+    /// Adds the result of a mail to its row, and records it unless it is a fault of the relay.
+    async fn record(
+        &self,
+        app: &App,
+        mark: &MarkSending<'_>,
+        began: Timestamp,
+        index: usize,
+        result: Result<Reply, Failure>,
+    ) -> Attempted {
+        let mut pending = mark.pending(index).await;
+        let ms = u64::try_from((app.now)().duration_since(began).as_millis()).unwrap_or_default();
+        add_attempt(&mut pending.row, began, ms, &result);
+        let mut attempted = Attempted { pending, result, disposition: None };
+        match attempted.verdict() {
+            Verdict::RelayFault => {}
+            Verdict::Failed if !self.believes(app, &attempted).await => {
+                let Pending { row, version, .. } = &attempted.pending;
+                attempted.disposition =
+                    Some(doubt::defer_doubted(app, row.clone(), *version, doubt::TURN).await);
+            }
+            _ => attempted.disposition = Some(conclude(app, &attempted).await),
+        }
+        attempted
+    }
+
+    /// Whether a refusal for good is about this mail.
+    async fn believes(&self, app: &App, attempted: &Attempted) -> bool {
+        let (relay, revision) = self.relay_of(&attempted.pending.row);
+        doubt::believes(app, (&relay, &revision), &attempted.pending.row, &attempted.result).await
+    }
+
+    /// The relay's tenant, and the revision of its settings.
+    fn relay_of(&self, row: &Delivery) -> (Tenant, Revision) {
+        let tenant = self.key.tenant.as_ref().map_or_else(Tenant::platform, |_| row.tenant.clone());
+        (tenant, Revision(self.key.revision.clone()))
+    }
+
     /// Reports one observation for all mails of the group, because they shared a connection: the most telling one.
     async fn report(&self, app: &App, tenant: &Tenant, attempted: &[Attempted], others: bool) {
         let order = [Observation::Works, Observation::Broken, Observation::Stumbles, Observation::Nothing];
@@ -227,7 +274,8 @@ impl Group {
         }
         let revision = Revision(self.key.revision.clone());
         let passed = attempted.iter().filter_map(|attempted| outcome::passed(&attempted.result)).max();
-        let seen = Seen { observation, passed, failure: first.result.as_ref().err() };
+        let took = attempted.iter().any(|attempted| attempted.result.is_ok());
+        let seen = Seen { observation, passed, failure: first.result.as_ref().err(), took };
         relay_health::observe(app, tenant, &self.settings.host, &revision, &seen).await;
     }
 }
@@ -255,24 +303,6 @@ async fn faulty(app: &App, tenant: &Tenant, failure: &Failure) -> Option<TenantV
 async fn reread(app: &App, tenant: &Tenant) -> Option<Active> {
     let read = active_settings::read(app, tenant).await;
     read.inspect_err(|error| tracing::warn!(%tenant, %error, "settings not read again")).ok()
-}
-
-/// Adds the result of a mail to its row, and records it unless it is a fault of the relay.
-async fn record(
-    app: &App,
-    mark: &MarkSending<'_>,
-    began: Timestamp,
-    index: usize,
-    result: Result<Reply, Failure>,
-) -> Attempted {
-    let mut pending = mark.pending(index).await;
-    let ms = u64::try_from((app.now)().duration_since(began).as_millis()).unwrap_or_default();
-    add_attempt(&mut pending.row, began, ms, &result);
-    let mut attempted = Attempted { pending, result, disposition: None };
-    if attempted.verdict() != Verdict::RelayFault {
-        attempted.disposition = Some(conclude(app, &attempted).await);
-    }
-    attempted
 }
 
 /// Records the mails that are not recorded yet, at the same time: one after the other they would cost a batch the time of
