@@ -132,7 +132,12 @@ impl Health {
     pub fn admit(&self, now: Timestamp) -> Admission {
         match (self.status, self.probe_at) {
             (HealthStatus::Healthy, _) => Admission::Open,
-            (HealthStatus::Unhealthy, Some(at)) if at > now => Admission::Closed,
+            // A pause that is longer than the longest was begun by a clock that has gone back since.
+            (HealthStatus::Unhealthy, Some(at))
+                if at > now && Some(at) <= later(now, LONGEST_PAUSE_UNKNOWN) =>
+            {
+                Admission::Closed
+            }
             (HealthStatus::Unhealthy, _) => Admission::Due,
         }
     }
@@ -265,6 +270,18 @@ mod tests {
             health = next;
         }
         (health, changes)
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_closes_no_relay_for_longer_than_the_longest_pause() {
+        let unhealthy = Health {
+            status: HealthStatus::Unhealthy,
+            probe_at: Some(at(400 * 86_400)),
+            ..Health::fresh(Revision("r1".into()), at(0))
+        };
+        assert_eq!(unhealthy.admit(at(0)), Admission::Due);
+        assert_eq!(unhealthy.admit(at(400 * 86_400 - 3_600)), Admission::Closed);
+        assert_eq!(unhealthy.admit(at(400 * 86_400)), Admission::Due);
     }
 
     #[test]

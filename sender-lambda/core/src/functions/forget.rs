@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use ownpost_domain::delivery::Revision;
 use ownpost_domain::tenant::Tenant;
 use serde_json::json;
@@ -57,7 +58,7 @@ pub(super) async fn removed_long_ago(app: &App, tenant: &Tenant) -> Result<()> {
     let now = (app.now)();
     let removal = app.effects.secrets.get(tenant, SecretStage::Current).await?;
     let Some(removal) = removal.filter(|version| *version.document == REMOVED) else { return Ok(()) };
-    if now.duration_since(removal.created_at).unsigned_abs() < app.config.retain() {
+    if !is_over(removal.created_at, now, app.config.retain()) {
         return Ok(());
     }
     let change = Change {
@@ -78,4 +79,23 @@ pub(super) async fn removed_long_ago(app: &App, tenant: &Tenant) -> Result<()> {
     let detail = json!({"tenant": tenant, "revision": null, "forgotten": true, "by": change.by});
     emit(app, &[Emitted { detail_type: "Settings Removed", detail }]).await;
     Ok(())
+}
+
+/// Whether the settings were removed as long ago as that. A removal in the future is one of a clock that was wrong.
+fn is_over(removed: Timestamp, now: Timestamp, retain: Duration) -> bool {
+    Duration::try_from(now.duration_since(removed)).is_ok_and(|age| age >= retain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_goes_back_ends_nothing() {
+        let day = |day: i64| Timestamp::from_second(1_790_000_000 + day * 86_400).unwrap();
+        let retain = Duration::from_hours(90 * 24);
+        for (now, over) in [(0, false), (89, false), (90, true), (400, true), (-1, false), (-400, false)] {
+            assert_eq!(is_over(day(0), day(now), retain), over, "{now}");
+        }
+    }
 }

@@ -413,7 +413,7 @@ impl Ledger for Store {
                 connection.execute(&format!("DELETE FROM {table} WHERE {column} = ?1"), params![tenant])?;
             }
             connection.execute(
-                "DELETE FROM emitted WHERE json_extract(detail, '$.tenant') = ?1",
+                "DELETE FROM emitted WHERE iif(json_valid(detail), json_extract(detail, '$.tenant'), NULL) = ?1",
                 params![tenant],
             )?;
             Ok(false)

@@ -48,7 +48,7 @@ pub(super) struct SmtpSettings {
 }
 
 /// How the connection is encrypted. There is no "none".
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, DeriveSerialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Security {
     /// STARTTLS, required, never opportunistic.
@@ -59,7 +59,7 @@ pub(super) enum Security {
 }
 
 /// How the session authenticates.
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, DeriveSerialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum AuthMethod {
     /// SASL PLAIN or LOGIN.
@@ -181,7 +181,7 @@ pub(super) struct OAuth2 {
 }
 
 /// The two OAuth 2 grants that work without a person.
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, DeriveSerialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Grant {
     /// The client's own credentials (RFC 6749 §4.4).

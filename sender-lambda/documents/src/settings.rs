@@ -6,14 +6,14 @@ use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Auth, Grant, OAuth2, Security, Settings};
 use serde_json::{Value, json};
 use smtp_rules::catalogue::Code;
-use smtp_rules::{Account, Destination, Options, Spaces, normal_address, normal_host};
-use zeroize::{Zeroize, Zeroizing};
+use smtp_rules::{Account, Destination, Options, Platform, Spaces, normal_address, normal_host};
+use zeroize::Zeroizing;
 
 use super::document::{self, SecretInput, SmtpSettings};
-use super::rules::{self, OperatorOptions, Server};
+pub use super::given::Given;
+use super::given::wipe;
+use super::rules;
 use super::validation::ValidationReport;
-use crate::config::Config;
-use crate::oauth_providers::OAuthProviders;
 
 /// A draft as the rules have accepted it: complete but for the secrets it wants to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,34 +67,32 @@ pub struct CheckedDraft {
 }
 
 /// Checks a document of any bytes with the rules, in the operator's options. `locale` is a BCP 47 tag.
-/// `now_unix` in seconds: certificates in `caPem` expire.
-pub fn check(document: &[u8], config: &Config, locale: &str, now_unix: i64) -> CheckedDraft {
-    let mut value = match rules::parse(document) {
+pub fn check(document: &[u8], options: &Options<'_>, platform: &impl Platform, locale: &str) -> CheckedDraft {
+    let value = match rules::parse(document) {
         Ok(value) => value,
         Err(reason) => {
             return CheckedDraft { report: rules::unreadable(reason, locale), draft: None, unreadable: true };
         }
     };
-    let options = OperatorOptions::new(config);
-    let server = Server { now: Some(now_unix), endpoints: &config.overrides.allow_endpoints };
-    let report = rules::check(&value, &options.options(), server, locale);
-    let draft = if report.valid { draft(value.take(), server) } else { None };
+    check_given(Given { packed: rules::pack(&value), value }, options, platform, locale)
+}
+
+/// [`check`] for a document that was read from another form than text.
+pub fn check_given(
+    given: Given,
+    options: &Options<'_>,
+    platform: &impl Platform,
+    locale: &str,
+) -> CheckedDraft {
+    let Given { packed, mut value } = given;
+    let report = rules::check_packed(&packed, options, platform, locale);
+    let draft = if report.valid { draft(value.take(), platform) } else { None };
     wipe(&mut value);
     CheckedDraft { report, draft, unreadable: false }
 }
 
-/// Overwrites every text, for any may be a secret.
-fn wipe(value: &mut Value) {
-    match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(values) => values.iter_mut().for_each(wipe),
-        Value::Object(members) => members.values_mut().for_each(wipe),
-        _ => {}
-    }
-}
-
 /// What the rules have accepted, as types. `None` would be a disagreement with the rules.
-fn draft(mut value: Value, server: Server<'_>) -> Option<Draft> {
+fn draft(mut value: Value, platform: &impl Platform) -> Option<Draft> {
     // The rules only report that an oauth2 is unused; its members need not have the right shape.
     if value.get("authMethod").and_then(Value::as_str) != Some("oauth2")
         && let Some(mut unused) = value.as_object_mut().and_then(|members| members.shift_remove("oauth2"))
@@ -144,7 +142,7 @@ fn draft(mut value: Value, server: Server<'_>) -> Option<Draft> {
         }
     };
     let filled = |text: Option<String>| text.filter(|text| !smtp_rules::trim(text).is_empty());
-    let address = |text: &str| normal_address(text, &server);
+    let address = |text: &str| normal_address(text, platform);
     let reply_to = match filled(input.reply_to) {
         Some(text) => Some(address(&text)?),
         None => None,
@@ -157,7 +155,7 @@ fn draft(mut value: Value, server: Server<'_>) -> Option<Draft> {
         }
     }
     let settings = Settings {
-        host: normal_host(&input.host, &server)?,
+        host: normal_host(&input.host, platform)?,
         port: document::port(input.port)?,
         security: match input.security.unwrap_or_default() {
             document::Security::StartTls => Security::StartTls,
@@ -190,6 +188,11 @@ fn secret(input: SecretInput) -> Option<(Secret, bool)> {
 }
 
 impl Draft {
+    /// What the API would show of it; see [`public`].
+    pub fn public(&self) -> Value {
+        public(&self.settings)
+    }
+
     /// The provider and the ID of what a connection has brought, if the draft uses one.
     pub fn granted(&self) -> Option<(&str, &str)> {
         let Auth::OAuth2(oauth2) = &self.settings.auth else { return None };
@@ -260,19 +263,9 @@ impl Draft {
     }
 }
 
-/// Fills the operator's application into settings that name a provider.
-///
-/// # Errors
-/// A report: the operator has no such provider.
-pub fn with_provider(
-    mut settings: Settings,
-    providers: &OAuthProviders,
-    locale: &str,
-) -> Result<Settings, ValidationReport> {
-    match providers.complete(&mut settings) {
-        Ok(()) => Ok(settings),
-        Err(_) => Err(rules::single("oauth2.provider", Code::OAuth2ProviderUnknown, locale)),
-    }
+/// The report of settings that name a provider which the operator has not set up.
+pub fn unknown_provider(locale: &str) -> ValidationReport {
+    rules::single("oauth2.provider", Code::OAuth2ProviderUnknown, locale)
 }
 
 /// Where the secrets of the settings go.
@@ -313,22 +306,20 @@ pub fn to_document(settings: &Settings) -> Zeroizing<String> {
 /// Reads the document of [`to_document`], and the platform's secret, which an operator writes by hand as SmtpSettings
 /// with `{"set": …}` secrets.
 ///
-/// Of settings that name a provider of the operator's the application is still missing:
-/// [`OAuthProviders::complete`](crate::oauth_providers::OAuthProviders::complete) fills it in.
+/// Of settings that name a provider of the operator's the application is still missing: the server fills it in.
 ///
 /// The operator's limits are not asked again: the document was within them when it was stored, and the dialler checks
 /// every address and port anyway.
 ///
 /// # Errors
 /// The document is no settings, or a secret is missing; the message names no secret.
-pub fn from_document(document: &str) -> Result<Settings, String> {
+pub fn from_document(document: &str, platform: &impl Platform) -> Result<Settings, String> {
     let mut value =
         rules::parse(document.as_bytes()).map_err(|reason| format!("not settings: {reason:?}"))?;
     let port = value.get("port").map(ToString::to_string).unwrap_or_default();
     let options =
         Options { allow_ports: port.as_bytes(), allow_networks: b"0.0.0.0/0,::/0", ..Options::default() };
-    let server = Server { now: None, endpoints: &[] };
-    let report = rules::check(&value, &options, server, "en");
+    let report = rules::check(&value, &options, platform, "en");
     if !report.valid {
         let errors =
             report.issues.iter().filter(|issue| issue.severity == super::validation::Severity::Error);
@@ -336,7 +327,7 @@ pub fn from_document(document: &str) -> Result<Settings, String> {
         wipe(&mut value);
         return Err(format!("not usable as settings: {}", codes.join(", ")));
     }
-    match draft(value, server) {
+    match draft(value, platform) {
         Some(Draft { settings, keep, granted: None }) if keep == Keep::default() => Ok(settings),
         _ => Err("not usable as settings: a secret is missing".to_owned()),
     }
@@ -438,7 +429,3 @@ fn secrets(settings: &Settings) -> Vec<(&'static str, &Secret)> {
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(SmtpSettings)
 }
-
-#[cfg(test)]
-#[path = "settings_tests.rs"]
-mod tests;

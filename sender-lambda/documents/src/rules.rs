@@ -1,92 +1,14 @@
-//! The server's shell around `smtp-rules`: packs a document of any bytes, lends the rules what a browser does
-//! not have, and decodes the issues.
+//! The shell around `smtp-rules`: packs a document of any bytes, and decodes the issues.
 
-use std::borrow::Cow;
-use std::net::SocketAddr;
-use std::sync::LazyLock;
-
-use idna::AsciiDenyList;
-use idna::uts46::{DnsLength, Hyphens, Uts46};
 use ownpost_i18n::{Locale, fill};
 use serde_json::{Map, Number, Value};
 use smtp_rules::catalogue::{Code, Param};
 use smtp_rules::packed::{ARRAY, FALSE, MAX_BYTES, MAX_DEPTH, NULL, Name, OBJECT, Packer, TOO_DEEP, TRUE};
-use smtp_rules::pem::Certificate;
 use smtp_rules::report::{Issue as PackedIssue, Report, Scalar};
-use smtp_rules::{CertificateProblem, Directory, Idn, Options, Platform};
+use smtp_rules::{Options, Platform};
 use zeroize::Zeroizing;
 
 use super::validation::{Issue, Severity, ValidationReport};
-use crate::config::Config;
-
-/// UTS 46 as browsers have it for the host of a URL.
-fn lenient(name: &str) -> Result<Cow<'_, str>, idna::Errors> {
-    Uts46::new().to_ascii(name.as_bytes(), AsciiDenyList::URL, Hyphens::Allow, DnsLength::Ignore)
-}
-
-/// The steps that only a server can do.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Server<'a> {
-    /// The time in seconds since 1970; `None` leaves out what depends on it.
-    pub(super) now: Option<i64>,
-    /// The operator's exceptions of networks and ports.
-    pub(super) endpoints: &'a [SocketAddr],
-}
-
-static DIRECTORY: LazyLock<Directory> = LazyLock::new(Directory::new);
-
-impl Platform for Server<'_> {
-    fn directory(&self) -> &Directory {
-        &DIRECTORY
-    }
-
-    fn allowed_endpoints(&self) -> &[SocketAddr] {
-        self.endpoints
-    }
-
-    fn idn(&self, name: &[u8]) -> Idn {
-        let strict = Uts46::new().to_ascii(name, AsciiDenyList::STD3, Hyphens::Check, DnsLength::Verify);
-        if let Ok(ascii) = strict {
-            return Idn::Name(ascii.into_owned().into_bytes());
-        }
-        let Ok(name) = str::from_utf8(name) else { return Idn::Invalid };
-        // What browsers do with a host; of a name in ASCII, some of them do not look at the A-labels at all.
-        match lenient(name) {
-            Ok(ascii) => return Idn::Refused(ascii.into_owned().into_bytes()),
-            Err(_) if name.is_ascii() => return Idn::Refused(name.into()),
-            Err(_) => {}
-        }
-        // A character that no name has, by itself or behind a letter of either direction, stops every browser, and so
-        // does a joiner where it joins nothing; direction does not stop all of them.
-        let beyond_ascii = || name.chars().filter(|c| !c.is_ascii() || *c == '.').collect::<String>();
-        let is_impossible = |c: &char| match c {
-            '\u{200c}' | '\u{200d}' => lenient(&beyond_ascii()).is_err(),
-            _ => ["", "a", "\u{5d0}"].iter().all(|before| lenient(&format!("{before}{c}")).is_err()),
-        };
-        if name.chars().any(|c| is_impossible(&c)) { Idn::Invalid } else { Idn::Unsure }
-    }
-
-    fn certificate(&self, der: &[u8]) -> Option<CertificateProblem> {
-        Certificate::read(der)?.problem(self.now?)
-    }
-}
-
-/// The operator's options as the rules take them.
-pub(super) struct OperatorOptions {
-    ports: String,
-    networks: String,
-}
-
-impl OperatorOptions {
-    pub(super) fn new(config: &Config) -> Self {
-        let ports = config.allow_ports.iter().map(u16::to_string).collect::<Vec<_>>().join(",");
-        Self { ports, networks: config.allow_networks.join(",") }
-    }
-
-    pub(super) fn options(&self) -> Options<'_> {
-        Options { allow_ports: self.ports.as_bytes(), allow_networks: self.networks.as_bytes(), only: None }
-    }
-}
 
 /// Why a document cannot be read as JSON at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +78,10 @@ fn depth(document: &[u8]) -> usize {
 }
 
 /// Escapes of half a surrogate pair become U+FFFD, as in the browser. `None` when there is none.
-fn repair_surrogates(text: &str) -> Option<Zeroizing<String>> {
+pub(crate) fn repair_surrogates(text: &str) -> Option<Zeroizing<String>> {
+    if !text.contains("\\u") {
+        return None;
+    }
     let escape = |at: usize| {
         let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
         u16::from_str_radix(digits, 16).ok()
@@ -228,12 +153,21 @@ fn array_index(name: &str) -> Option<u32> {
 pub(super) fn check(
     value: &Value,
     options: &Options<'_>,
-    shell: Server<'_>,
+    platform: &impl Platform,
     locale: &str,
 ) -> ValidationReport {
-    let packed = pack(value);
+    check_packed(&pack(value), options, platform, locale)
+}
+
+/// Checks a packed document and decodes the report.
+pub(super) fn check_packed(
+    packed: &[u8],
+    options: &Options<'_>,
+    platform: &impl Platform,
+    locale: &str,
+) -> ValidationReport {
     let mut report = Report::new();
-    smtp_rules::check(&packed, options, &shell, &mut report);
+    smtp_rules::check(packed, options, platform, &mut report);
     let issues = report.issues().map(|issue| decode(&issue, locale)).collect();
     ValidationReport { valid: report.is_valid(), issues }
 }
