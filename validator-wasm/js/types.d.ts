@@ -941,10 +941,12 @@ export interface StoredSecret {
 export interface StoredOAuth2 {
   /** How the access token is requested. */
   grant: Grant;
+  /** The operator's provider that the mailbox is connected with; then the client is the operator's. */
+  provider: string | null;
   /** The https token endpoint. */
-  tokenUrl: string;
+  tokenUrl: string | null;
   /** The client registered with the provider. */
-  clientId: string;
+  clientId: string | null;
   /** Whether its secret is stored. */
   clientSecret: StoredSecret | null;
   /** Whether a refresh token is stored. */
