@@ -341,21 +341,15 @@ pub fn public(settings: &Settings) -> Value {
         Auth::Password { username, .. } => (Some(username), Value::Null),
         Auth::OAuth2(oauth2) => (
             Some(&oauth2.username),
-            match &oauth2.provider {
-                Some(provider) => json!({
-                    "grant": document::grant_name(&oauth2.grant),
-                    "provider": provider,
-                    "refreshToken": is_set(matches!(oauth2.grant, Grant::RefreshToken(_))),
-                }),
-                None => json!({
-                    "grant": document::grant_name(&oauth2.grant),
-                    "tokenUrl": oauth2.token_url,
-                    "clientId": oauth2.client_id,
-                    "clientSecret": is_set(oauth2.client_secret.is_some()),
-                    "refreshToken": is_set(matches!(oauth2.grant, Grant::RefreshToken(_))),
-                    "scope": oauth2.scope,
-                }),
-            },
+            json!({
+                "grant": document::grant_name(&oauth2.grant),
+                "provider": oauth2.provider,
+                "tokenUrl": oauth2.provider.is_none().then_some(&oauth2.token_url),
+                "clientId": oauth2.provider.is_none().then_some(&oauth2.client_id),
+                "clientSecret": is_set(oauth2.client_secret.is_some() && oauth2.provider.is_none()),
+                "refreshToken": is_set(matches!(oauth2.grant, Grant::RefreshToken(_))),
+                "scope": oauth2.scope.as_ref().filter(|_| oauth2.provider.is_none()),
+            }),
         ),
     };
     json!({

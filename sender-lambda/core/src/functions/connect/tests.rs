@@ -160,7 +160,10 @@ async fn a_mailbox_is_connected_tested_and_activated_once() {
     let waiting = world.app.effects.secrets.tokens(&tenant).await.unwrap().unwrap();
     assert!(!waiting.contains("refresh-1"), "erased");
     let (_, shown) = call(&world, ADMIN, "GET", "/smtp", &Value::Null).await;
-    let oauth2 = json!({"grant": "refresh_token", "provider": "google", "refreshToken": {"isSet": true}});
+    let oauth2 = json!({
+        "grant": "refresh_token", "provider": "google", "tokenUrl": null, "clientId": null, "clientSecret": null,
+        "refreshToken": {"isSet": true}, "scope": null,
+    });
     assert_eq!(shown["oauth2"], oauth2);
     assert_eq!(shown["connect"], json!([{"provider": "google", "name": "Google", "host": "smtp.gmail.com"}]));
     let again = call(&world, ADMIN, "PUT", "/smtp", &draft(&granted)).await;
