@@ -80,6 +80,7 @@ impl Dialogue {
                 "none" => Auth::None,
                 "oauth2" => Auth::OAuth2(OAuth2 {
                     username: "mailer@example.org".into(),
+                    provider: None,
                     token_url: format!("https://127.0.0.1:{token_port}/token"),
                     client_id: "client".into(),
                     client_secret: None,

@@ -80,14 +80,16 @@ export type Spaces =
 export interface OAuth2 {
   /** How the access token is requested. */
   grant: Grant;
-  /** The https token endpoint. */
-  tokenUrl: string;
-  /** The client registered with the provider. */
-  clientId: string;
+  /** The operator's provider that the mailbox is connected with (`POST /smtp/oauth/start`); client and token endpoint are the operator's then. */
+  provider?: string | null;
+  /** The https token endpoint. Required without a provider. */
+  tokenUrl?: string | null;
+  /** The client registered with the provider. Required without a provider of the operator's. */
+  clientId?: string | null;
   /** Its secret; optional with a refresh token. */
   clientSecret?: SecretInput | null;
   /** Required with grant refresh_token. */
-  refreshToken?: SecretInput | null;
+  refreshToken?: RefreshTokenInput | null;
   /** Required with grant client_credentials. */
   scope?: string | null;
 }
@@ -98,6 +100,30 @@ export type Grant =
   | "client_credentials"
   /** A refresh token (RFC 6749 §6). */
   | "refresh_token";
+
+/** A refresh token: a new one, the stored one, or what "Connect with…" has brought. */
+export type RefreshTokenInput =
+  /** A new secret takes the place of the stored one. */
+  | {
+    /** The new secret, at most 4096 octets. */
+    set: string;
+    /** What becomes of the white space in `set`: keep (default), trim around it, or remove all. */
+    spaces?: Spaces | null;
+    /** Must not be there beside `set`. */
+    keep?: null;
+  }
+  /** The stored secret stays. */
+  | {
+    /** Keeps the stored one, as long as its destination stays the same. */
+    keep: true;
+    /** Must not be there beside `keep`. */
+    set?: null;
+  }
+  /** What a connection with a provider has brought becomes the secret, once. */
+  | {
+    /** The ID that the connection gave the page. */
+    granted: string;
+  };
 
 /** The rules for the four categories. */
 export interface Routing {
@@ -295,6 +321,8 @@ export type IssueCode =
   | "oauth2.grant_invalid"
   /** client_credentials at a provider that has it not for mailboxes. */
   | "oauth2.grant_unsupported"
+  /** A provider that the operator has not set up. */
+  | "oauth2.provider_unknown"
   /** No absolute https URL. */
   | "oauth2.token_url_invalid"
   /** An http URL. */
@@ -325,6 +353,12 @@ export type IssueCode =
   | "oauth2.replacement_character"
   /** Nothing is stored, or for another destination. */
   | "oauth2.reentry_required"
+  /** What a connection has brought was used already. */
+  | "oauth2.granted_used"
+  /** What a connection has brought was not used within an hour. */
+  | "oauth2.granted_expired"
+  /** No connection of this tenant, admin and provider has brought it. */
+  | "oauth2.granted_foreign"
   /** Not used by this authMethod or grant. */
   | "oauth2.unused"
   /** No sender address. */
@@ -907,10 +941,12 @@ export interface StoredSecret {
 export interface StoredOAuth2 {
   /** How the access token is requested. */
   grant: Grant;
+  /** The operator's provider that the mailbox is connected with; then the client is the operator's. */
+  provider: string | null;
   /** The https token endpoint. */
-  tokenUrl: string;
+  tokenUrl: string | null;
   /** The client registered with the provider. */
-  clientId: string;
+  clientId: string | null;
   /** Whether its secret is stored. */
   clientSecret: StoredSecret | null;
   /** Whether a refresh token is stored. */

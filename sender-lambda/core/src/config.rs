@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ownpost_domain::brand::{Brand, UnusableBrand};
+use ownpost_domain::brand::{Brand, UnusableBrand, is_url};
 use ownpost_domain::outcome;
 use ownpost_domain::seats::Bounds;
 use ownpost_smtp::{Network, NetworkOptions};
@@ -13,6 +13,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use crate::access::{Access, Claim};
+use crate::effects::Secrets;
+use crate::oauth_providers::OAuthProviders;
 
 /// The operator's configuration of the Lambda functions and of `ownpost`, read once at start. An unusable value is an
 /// error at start, not a surprise later.
@@ -56,6 +58,14 @@ pub struct Config {
     pub retain: Option<Duration>,
     /// `OWNPOST_TENANT_CLAIM`, `OWNPOST_ADMIN_CLAIM`, `OWNPOST_READER_CLAIM`: who may do what at the API.
     pub access: Access,
+    /// `OWNPOST_OAUTH_PROVIDERS`: the operator's applications at providers of mailboxes.
+    pub oauth_providers: OAuthProviders,
+    /// The same as the name of a secret, until [`Config::with_secrets`] has read it.
+    pub oauth_providers_secret: Option<String>,
+    /// `OWNPOST_ALLOW_ORIGINS`: the origins of the pages that may call the API.
+    pub allow_origins: Vec<String>,
+    /// `OWNPOST_PUBLIC_URL`: the address of the API as browsers reach it, without a slash at the end.
+    pub public_url: Option<String>,
     /// Values that the environment does not set.
     pub overrides: Overrides,
 }
@@ -127,6 +137,8 @@ pub struct ConfigError {
     pub problem: String,
 }
 
+/// The operator's applications at providers of mailboxes.
+const OAUTH_PROVIDERS: &str = "OWNPOST_OAUTH_PROVIDERS";
 /// How long final rows are kept, in days.
 const RETAIN_DAYS: &str = "OWNPOST_RETAIN_DAYS";
 /// Where the DKIM keys are.
@@ -171,6 +183,22 @@ impl Config {
             "no signature",
             "keys that sign mails by DKIM: a file's path (read at start), for the functions also a secret's name or ARN, with \
              `[{\"domain\", \"selector\", \"privateKeyPem\", \"tenants\"?}]`",
+        ),
+        shared(
+            OAUTH_PROVIDERS,
+            "none",
+            "applications with which tenants connect mailboxes: a secret's name, a file's path, or JSON as \
+             `{\"microsoft\": {\"clientId\": …, \"clientSecret\": …}}`",
+        ),
+        shared(
+            "OWNPOST_ALLOW_ORIGINS",
+            "none",
+            "origins of the pages with the form: https://app.example.com",
+        ),
+        shared(
+            "OWNPOST_PUBLIC_URL",
+            "`ownpost local`: its own address",
+            "address of the API as browsers reach it; providers send the browser back to it",
         ),
         shared("OWNPOST_DNS_SERVER", "the system's", "address:port of the DNS server to ask"),
         shared(
@@ -229,6 +257,8 @@ impl Config {
     /// The first variable that cannot be used, and what it takes.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let get = not_empty(get);
+        let (oauth_providers, oauth_providers_secret) =
+            one(&get, OAUTH_PROVIDERS, oauth_providers)?.unwrap_or_default();
         Ok(Self {
             allow_networks: list(&get, "OWNPOST_ALLOW_NETWORKS", network)?,
             allow_ports: list(&get, "OWNPOST_ALLOW_PORTS", port)?,
@@ -244,8 +274,60 @@ impl Config {
             hold_for: one(&get, "OWNPOST_HOLD_FOR", hours)?,
             retain: one(&get, RETAIN_DAYS, days)?,
             access: access(&get)?,
+            oauth_providers,
+            oauth_providers_secret,
+            allow_origins: list(&get, "OWNPOST_ALLOW_ORIGINS", origin)?,
+            public_url: one(&get, "OWNPOST_PUBLIC_URL", public_url)?,
             overrides: Overrides::default(),
         })
+    }
+
+    /// The same with what it names as secrets.
+    ///
+    /// # Errors
+    /// The secret is not there, cannot be read, or holds something else.
+    pub async fn with_secrets(mut self, secrets: &dyn Secrets) -> Result<Self, ConfigError> {
+        let problem = |problem| ConfigError { variable: OAUTH_PROVIDERS, problem };
+        if let Some(name) = self.oauth_providers_secret.take() {
+            let read = secrets.operator(&name).await;
+            let json =
+                read.map_err(|error| problem(format!("the secret `{name}` cannot be read: {error}")))?;
+            let json = json.ok_or_else(|| problem(format!("there is no secret `{name}`")))?;
+            self.oauth_providers = OAuthProviders::parse(&json)
+                .map_err(|error| problem(format!("the secret `{name}`: {error}")))?;
+        }
+        Ok(self)
+    }
+
+    /// Checks that an account can be connected with the operator's providers, if there are any.
+    ///
+    /// # Errors
+    /// The variable that is missing, or contradicts the providers.
+    pub fn can_connect(&self) -> Result<(), ConfigError> {
+        let problem = |variable, problem: String| Err(ConfigError { variable, problem });
+        if let Some(name) = &self.oauth_providers_secret {
+            return problem(OAUTH_PROVIDERS, format!("`{name}` is neither JSON nor a file that can be read"));
+        }
+        if self.oauth_providers.is_empty() {
+            return Ok(());
+        }
+        if self.public_url.is_none() {
+            let needed = format!("is needed with {OAUTH_PROVIDERS}: providers send the browser back to it");
+            return problem("OWNPOST_PUBLIC_URL", needed);
+        }
+        if self.exact_origins().next().is_none() && self.product.settings_url.is_none() {
+            let needed = format!(
+                "names no origin, and OWNPOST_PRODUCT no settingsUrl: with {OAUTH_PROVIDERS} one of them says where \
+                 a connected admin goes on"
+            );
+            return problem("OWNPOST_ALLOW_ORIGINS", needed);
+        }
+        Ok(())
+    }
+
+    /// The origins that are one page's and no pattern.
+    pub fn exact_origins(&self) -> impl Iterator<Item = &str> {
+        self.allow_origins.iter().map(String::as_str).filter(|origin| !origin.contains('*'))
     }
 
     /// The network that this configuration allows. Reads the CA file; opens no socket.
@@ -523,6 +605,47 @@ fn product(text: &str) -> Parsed<Brand> {
     Ok(brand)
 }
 
+/// The providers, or the name of the secret with them.
+fn oauth_providers(text: &str) -> Parsed<(OAuthProviders, Option<String>)> {
+    let is_json = text.starts_with(['{', '[']);
+    if !is_json && !std::path::Path::new(text).is_file() {
+        let name =
+            secret_name(text).map_err(|_| "is neither JSON, nor a file, nor a secret's name".to_owned())?;
+        return Ok((OAuthProviders::default(), Some(name)));
+    }
+    Ok((OAuthProviders::parse(&json_or_file(text)?)?, None))
+}
+
+/// An origin (RFC 6454 §6.1), or a pattern of API Gateway's: `*`, `https://*`.
+fn origin(text: &str) -> Parsed<String> {
+    let text = text.trim_end_matches('/');
+    let authority = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let plain = |authority: &str| {
+        !authority.is_empty()
+            && authority.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]*".contains(&b))
+    };
+    if text == "*" || authority.is_some_and(plain) {
+        // Browsers write scheme and host in lower case.
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(format!("`{text}` is no origin; write https://app.example.com"))
+    }
+}
+
+/// The API's address. Providers send a code there, so it is https, but for this machine's own.
+fn public_url(text: &str) -> Parsed<String> {
+    let url = text.trim_end_matches('/');
+    let is_local = ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|local| {
+        url.strip_prefix(local).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
+    });
+    let usable = is_url(url, &["https://"]) || (is_local && is_url(url, &["http://"]));
+    if usable && !url.contains(['?', '#', '@']) {
+        Ok(url.to_owned())
+    } else {
+        Err(format!("`{text}` is no address such as https://mail.example.com/api"))
+    }
+}
+
 /// A value that is JSON itself, or the path of a file with it.
 fn json_or_file(text: &str) -> Parsed<String> {
     if text.starts_with(['{', '[']) {
@@ -785,6 +908,62 @@ mod tests {
             assert_eq!(error.variable, variable);
             assert!(error.problem.contains("AWS_REGION"), "{error}");
         }
+    }
+
+    #[test]
+    fn providers_need_an_address_to_come_back_to_and_a_place_to_go_on() {
+        const PROVIDERS: &str = r#"{"google": {"clientId": "a", "clientSecret": "s"}}"#;
+        let problem = |set: &[(&str, &str)]| {
+            let get = |name: &str| {
+                set.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
+            };
+            Config::read(get).and_then(|config| config.can_connect()).map_err(|error| error.to_string()).err()
+        };
+        let (providers, url) =
+            ((OAUTH_PROVIDERS, PROVIDERS), ("OWNPOST_PUBLIC_URL", "https://mail.acme.test/"));
+        let origin = ("OWNPOST_ALLOW_ORIGINS", "https://app.acme.test");
+        let product = ("OWNPOST_PRODUCT", r#"{"settingsUrl": "https://app.acme.test/mail"}"#);
+        for set in [&[][..], &[providers, url, origin], &[providers, url, product], &[url, origin]] {
+            assert_eq!(problem(set), None, "{set:?}");
+        }
+        for (set, expected) in [
+            (&[providers, origin][..], "OWNPOST_PUBLIC_URL: is needed with"),
+            (&[providers, url][..], "OWNPOST_ALLOW_ORIGINS: names no origin"),
+            (&[providers, url, ("OWNPOST_ALLOW_ORIGINS", "*")][..], "OWNPOST_ALLOW_ORIGINS: names no origin"),
+            (&[("OWNPOST_PUBLIC_URL", "http://mail.acme.test")][..], "OWNPOST_PUBLIC_URL: `http://mail"),
+            (&[("OWNPOST_PUBLIC_URL", "http://127.0.0.1.acme.test")][..], "OWNPOST_PUBLIC_URL: `http://127"),
+            (&[("OWNPOST_ALLOW_ORIGINS", "app.acme.test")][..], "OWNPOST_ALLOW_ORIGINS: `app.acme.test`"),
+            (
+                &[("OWNPOST_ALLOW_ORIGINS", "https://a.test/x")][..],
+                "OWNPOST_ALLOW_ORIGINS: `https://a.test/x`",
+            ),
+            (&[(OAUTH_PROVIDERS, "{}x")][..], "OWNPOST_OAUTH_PROVIDERS: is no JSON"),
+            (&[(OAUTH_PROVIDERS, "no such file")][..], "is neither JSON, nor a file, nor a secret's name"),
+            (&[(OAUTH_PROVIDERS, "mail/oauth")][..], "`mail/oauth` is neither JSON nor a file"),
+        ] {
+            let problem = problem(set).unwrap_or_default();
+            assert!(problem.contains(expected), "{set:?}: {problem}");
+            assert!(!problem.contains('\n'));
+        }
+    }
+
+    #[tokio::test]
+    async fn providers_can_be_in_a_secret() {
+        let memory = crate::testing::memory::Memory::new();
+        let read =
+            || Config::read(|name| (name == OAUTH_PROVIDERS).then(|| "mail/oauth".to_owned())).unwrap();
+        let secrets = memory.effects().secrets;
+        let error = read().with_secrets(&*secrets).await.unwrap_err();
+        assert_eq!(error.to_string(), "OWNPOST_OAUTH_PROVIDERS: there is no secret `mail/oauth`");
+        memory.set_operator("mail/oauth", "hunter2");
+        let error = read().with_secrets(&*secrets).await.unwrap_err().to_string();
+        assert!(
+            error.contains("the secret `mail/oauth`: is no JSON") && !error.contains("hunter2"),
+            "{error}"
+        );
+        memory.set_operator("mail/oauth", r#"{"google": {"clientId": "a", "clientSecret": "s"}}"#);
+        let config = read().with_secrets(&*secrets).await.unwrap();
+        assert!(config.oauth_providers.get("google").is_some() && config.oauth_providers_secret.is_none());
     }
 
     #[test]

@@ -78,6 +78,8 @@ pub(super) struct SecretInput {
     pub(super) set: Option<String>,
     pub(super) keep: Option<bool>,
     pub(super) spaces: Option<Spaces>,
+    /// What a connection has brought; the rules take it in a refresh token alone.
+    pub(super) granted: Option<String>,
     /// What the API shows. Null here; to keep the secret is said by `keep`.
     #[serde(rename = "isSet")]
     #[expect(dead_code, reason = "only null passes the rules")]
@@ -112,6 +114,36 @@ enum SecretChoice {
     },
 }
 
+/// A refresh token: a new one, the stored one, or what "Connect with…" has brought.
+#[derive(JsonSchema)]
+#[serde(untagged, deny_unknown_fields)]
+#[schemars(rename = "RefreshTokenInput")]
+#[expect(dead_code, reason = "the schema of a refresh token, which serde reads into SecretInput")]
+enum RefreshTokenChoice {
+    /// A new secret takes the place of the stored one.
+    Set {
+        /// The new secret, at most 4096 octets.
+        set: String,
+        /// What becomes of the white space in `set`: keep (default), trim around it, or remove all.
+        spaces: Option<Spaces>,
+        /// Must not be there beside `set`.
+        keep: Option<()>,
+    },
+    /// The stored secret stays.
+    Keep {
+        /// Keeps the stored one, as long as its destination stays the same.
+        #[schemars(extend("const" = true))]
+        keep: bool,
+        /// Must not be there beside `keep`.
+        set: Option<()>,
+    },
+    /// What a connection with a provider has brought becomes the secret, once.
+    Granted {
+        /// The ID that the connection gave the page.
+        granted: String,
+    },
+}
+
 /// What becomes of the white space in a secret.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -131,15 +163,18 @@ pub(super) enum Spaces {
 pub(super) struct OAuth2 {
     /// How the access token is requested.
     pub(super) grant: Grant,
-    /// The https token endpoint.
-    pub(super) token_url: String,
-    /// The client registered with the provider.
-    pub(super) client_id: String,
+    /// The operator's provider that the mailbox is connected with (`POST /smtp/oauth/start`); client and token endpoint are
+    /// the operator's then.
+    pub(super) provider: Option<String>,
+    /// The https token endpoint. Required without a provider.
+    pub(super) token_url: Option<String>,
+    /// The client registered with the provider. Required without a provider of the operator's.
+    pub(super) client_id: Option<String>,
     /// Its secret; optional with a refresh token.
     #[schemars(with = "Option<SecretChoice>")]
     pub(super) client_secret: Option<SecretInput>,
     /// Required with grant refresh_token.
-    #[schemars(with = "Option<SecretChoice>")]
+    #[schemars(with = "Option<RefreshTokenChoice>")]
     pub(super) refresh_token: Option<SecretInput>,
     /// Required with grant client_credentials.
     pub(super) scope: Option<String>,
@@ -259,8 +294,12 @@ struct Set<'a> {
 #[serde(rename_all = "camelCase")]
 struct StoredOAuth2<'a> {
     grant: &'a str,
-    token_url: &'a str,
-    client_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<Set<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -287,19 +326,20 @@ impl Serialize for Stored<'_> {
                     settings::Grant::ClientCredentials => None,
                     settings::Grant::RefreshToken(token) => Some(Set { set: token.expose() }),
                 };
+                // The operator's application is not a tenant's: it is filled in when the settings are read.
+                let own = oauth2.provider.is_none();
+                let secret = oauth2.client_secret.as_ref().filter(|_| own);
                 map.serialize_entry("username", &oauth2.username)?;
                 map.serialize_entry(
                     "oauth2",
                     &StoredOAuth2 {
                         grant: grant_name(&oauth2.grant),
-                        token_url: &oauth2.token_url,
-                        client_id: &oauth2.client_id,
-                        client_secret: oauth2
-                            .client_secret
-                            .as_ref()
-                            .map(|secret| Set { set: secret.expose() }),
+                        provider: oauth2.provider.as_deref(),
+                        token_url: own.then_some(&oauth2.token_url),
+                        client_id: own.then_some(&oauth2.client_id),
+                        client_secret: secret.map(|secret| Set { set: secret.expose() }),
                         refresh_token,
-                        scope: oauth2.scope.as_deref(),
+                        scope: oauth2.scope.as_deref().filter(|_| own),
                     },
                 )?;
             }

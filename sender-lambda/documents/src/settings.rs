@@ -18,9 +18,33 @@ use super::validation::ValidationReport;
 /// A draft as the rules have accepted it: complete but for the secrets it wants to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
-    /// The settings. A secret that the draft keeps is empty in here until [`Draft::resolve`] fills it in.
+    /// The settings. A secret that the draft keeps is empty in here until [`Draft::resolve`] fills it in, and one that a
+    /// connection has brought until [`Draft::bring`] does.
     settings: Settings,
     keep: Keep,
+    /// The ID of what a connection has brought.
+    granted: Option<Secret>,
+}
+
+/// Why what a connection has brought cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotGranted {
+    /// It became active already.
+    Used,
+    /// It was not used in time.
+    Expired,
+    /// No connection of this tenant, admin and provider has brought it.
+    Foreign,
+}
+
+impl NotGranted {
+    fn code(self) -> Code {
+        match self {
+            Self::Used => Code::OAuth2GrantedUsed,
+            Self::Expired => Code::OAuth2GrantedExpired,
+            Self::Foreign => Code::OAuth2GrantedForeign,
+        }
+    }
 }
 
 /// Which secrets the draft keeps.
@@ -77,6 +101,7 @@ fn draft(mut value: Value, platform: &impl Platform) -> Option<Draft> {
     }
     let input: SmtpSettings = serde_json::from_value(value).ok()?;
     let mut keep = Keep::default();
+    let mut granted = None;
     let auth = match input.auth_method.unwrap_or_default() {
         document::AuthMethod::None => Auth::None,
         document::AuthMethod::Password => {
@@ -85,25 +110,34 @@ fn draft(mut value: Value, platform: &impl Platform) -> Option<Draft> {
             Auth::Password { username: input.username?, password }
         }
         document::AuthMethod::OAuth2 => {
-            let oauth2 = input.oauth2?;
+            let mut oauth2 = input.oauth2?;
+            let provider = oauth2.provider.filter(|provider| !provider.trim().is_empty());
+            granted = oauth2.refresh_token.as_mut().and_then(|token| token.granted.take()).map(Secret::new);
+            let (token_url, client_id) = if provider.is_some() {
+                (String::new(), String::new())
+            } else {
+                (oauth2.token_url?, oauth2.client_id?)
+            };
             let optional = |input: Option<SecretInput>| input.and_then(secret).unzip();
-            let (client_secret, client_kept) = optional(oauth2.client_secret);
+            let (client_secret, client_kept) = optional(oauth2.client_secret.filter(|_| provider.is_none()));
             let (refresh_token, refresh_kept) = optional(oauth2.refresh_token);
             keep.client_secret = client_kept.unwrap_or_default();
             let grant = match oauth2.grant {
                 document::Grant::ClientCredentials => Grant::ClientCredentials,
                 document::Grant::RefreshToken => {
                     keep.refresh_token = refresh_kept.unwrap_or_default();
-                    Grant::RefreshToken(refresh_token?)
+                    let brought = granted.as_ref().map(|_| Secret::new(String::new()));
+                    Grant::RefreshToken(refresh_token.or(brought)?)
                 }
             };
             Auth::OAuth2(OAuth2 {
                 username: input.username?,
-                token_url: oauth2.token_url,
-                client_id: oauth2.client_id,
+                scope: oauth2.scope.filter(|scope| !scope.is_empty() && provider.is_none()),
+                provider,
+                token_url,
+                client_id,
                 client_secret,
                 grant,
-                scope: oauth2.scope.filter(|scope| !scope.is_empty()),
             })
         }
     };
@@ -136,7 +170,7 @@ fn draft(mut value: Value, platform: &impl Platform) -> Option<Draft> {
         routing: input.routing.unwrap_or_default().complete(),
         contacts,
     };
-    Some(Draft { settings, keep })
+    Some(Draft { settings, keep, granted })
 }
 
 /// The secret, and whether it is one to keep; `None` when none is given.
@@ -159,14 +193,44 @@ impl Draft {
         public(&self.settings)
     }
 
+    /// The provider and the ID of what a connection has brought, if the draft uses one.
+    pub fn granted(&self) -> Option<(&str, &str)> {
+        let Auth::OAuth2(oauth2) = &self.settings.auth else { return None };
+        Some((oauth2.provider.as_deref()?, self.granted.as_ref()?.expose()))
+    }
+
+    /// Fills in the refresh token that a connection has brought.
+    ///
+    /// # Errors
+    /// A report with the reason why it cannot be used.
+    pub fn bring(
+        mut self,
+        brought: Result<Secret, NotGranted>,
+        locale: &str,
+    ) -> Result<Self, ValidationReport> {
+        match brought {
+            Err(problem) => Err(rules::single("oauth2.refreshToken", problem.code(), locale)),
+            Ok(token) => {
+                self.granted = None;
+                if let Auth::OAuth2(oauth2) = &mut self.settings.auth {
+                    oauth2.grant = Grant::RefreshToken(token);
+                }
+                Ok(self)
+            }
+        }
+    }
+
     /// Fills in the secrets to keep from the stored settings.
     ///
     /// # Errors
     /// A report with the secret's own `….reentry_required` when nothing
     /// is stored, or when the destination is not the one the secret was stored for (docs/reference/settings.md).
     pub fn resolve(self, stored: Option<&Settings>, locale: &str) -> Result<Settings, ValidationReport> {
-        let Self { mut settings, keep } = self;
+        let Self { mut settings, keep, granted } = self;
         let refuse = |field, code| Err(rules::single(field, code, locale));
+        if granted.is_some() {
+            return refuse("oauth2.refreshToken", NotGranted::Foreign.code());
+        }
         let stored = stored
             .filter(|stored| destination(stored).is_same(&destination(&settings)))
             .map(|stored| &stored.auth);
@@ -199,14 +263,22 @@ impl Draft {
     }
 }
 
+/// The report of settings that name a provider which the operator has not set up.
+pub fn unknown_provider(locale: &str) -> ValidationReport {
+    rules::single("oauth2.provider", Code::OAuth2ProviderUnknown, locale)
+}
+
 /// Where the secrets of the settings go.
 fn destination(settings: &Settings) -> Destination<'_> {
     let account = match &settings.auth {
         Auth::None => Account::None,
         Auth::Password { username, .. } => Account::Password { username: username.as_bytes() },
-        Auth::OAuth2(OAuth2 { username, token_url, .. }) => {
-            Account::OAuth2 { username: username.as_bytes(), token_url: token_url.as_bytes() }
-        }
+        Auth::OAuth2(OAuth2 { username, provider, token_url, .. }) => Account::OAuth2 {
+            username: username.as_bytes(),
+            provider: provider.as_deref().unwrap_or_default().as_bytes(),
+            // The operator may move it, and with it goes its own secret.
+            token_url: if provider.is_none() { token_url.as_bytes() } else { b"" },
+        },
     };
     Destination {
         host: settings.host.as_bytes().into(),
@@ -234,6 +306,8 @@ pub fn to_document(settings: &Settings) -> Zeroizing<String> {
 /// Reads the document of [`to_document`], and the platform's secret, which an operator writes by hand as SmtpSettings
 /// with `{"set": …}` secrets.
 ///
+/// Of settings that name a provider of the operator's the application is still missing: the server fills it in.
+///
 /// The operator's limits are not asked again: the document was within them when it was stored, and the dialler checks
 /// every address and port anyway.
 ///
@@ -254,7 +328,7 @@ pub fn from_document(document: &str, platform: &impl Platform) -> Result<Setting
         return Err(format!("not usable as settings: {}", codes.join(", ")));
     }
     match draft(value, platform) {
-        Some(Draft { settings, keep }) if keep == Keep::default() => Ok(settings),
+        Some(Draft { settings, keep, granted: None }) if keep == Keep::default() => Ok(settings),
         _ => Err("not usable as settings: a secret is missing".to_owned()),
     }
 }
@@ -269,11 +343,12 @@ pub fn public(settings: &Settings) -> Value {
             Some(&oauth2.username),
             json!({
                 "grant": document::grant_name(&oauth2.grant),
-                "tokenUrl": oauth2.token_url,
-                "clientId": oauth2.client_id,
-                "clientSecret": is_set(oauth2.client_secret.is_some()),
+                "provider": oauth2.provider,
+                "tokenUrl": oauth2.provider.is_none().then_some(&oauth2.token_url),
+                "clientId": oauth2.provider.is_none().then_some(&oauth2.client_id),
+                "clientSecret": is_set(oauth2.client_secret.is_some() && oauth2.provider.is_none()),
                 "refreshToken": is_set(matches!(oauth2.grant, Grant::RefreshToken(_))),
-                "scope": oauth2.scope,
+                "scope": oauth2.scope.as_ref().filter(|_| oauth2.provider.is_none()),
             }),
         ),
     };
@@ -333,7 +408,8 @@ fn secrets(settings: &Settings) -> Vec<(&'static str, &Secret)> {
         Auth::None => Vec::new(),
         Auth::Password { password, .. } => vec![("password", password)],
         Auth::OAuth2(oauth2) => {
-            let client = oauth2.client_secret.as_ref().map(|secret| ("oauth2.clientSecret", secret));
+            let own = oauth2.client_secret.as_ref().filter(|_| oauth2.provider.is_none());
+            let client = own.map(|secret| ("oauth2.clientSecret", secret));
             let refresh = match &oauth2.grant {
                 Grant::RefreshToken(secret) => Some(("oauth2.refreshToken", secret)),
                 Grant::ClientCredentials => None,

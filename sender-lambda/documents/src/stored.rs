@@ -56,10 +56,12 @@ pub struct StoredSecret {
 pub struct StoredOAuth2 {
     /// How the access token is requested.
     pub(crate) grant: Grant,
+    /// The operator's provider that the mailbox is connected with; then the client is the operator's.
+    pub provider: Option<String>,
     /// The https token endpoint.
-    pub token_url: String,
+    pub token_url: Option<String>,
     /// The client registered with the provider.
-    pub client_id: String,
+    pub client_id: Option<String>,
     /// Whether its secret is stored.
     pub client_secret: Option<StoredSecret>,
     /// Whether a refresh token is stored.

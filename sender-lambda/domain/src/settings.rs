@@ -61,6 +61,9 @@ pub enum Auth {
 pub struct OAuth2 {
     /// The mailbox that the token is for.
     pub username: String,
+    /// The operator's provider that the mailbox was connected with; client and token endpoint are the operator's then. `None`
+    /// for an application of the tenant's own.
+    pub provider: Option<String>,
     /// The https token endpoint.
     pub token_url: String,
     /// The client registered with the provider.

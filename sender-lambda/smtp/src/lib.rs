@@ -16,6 +16,7 @@ pub mod capabilities;
 mod certificate;
 mod classify;
 pub mod client;
+pub mod code_exchange;
 mod connection;
 pub mod deliverability;
 mod dial;

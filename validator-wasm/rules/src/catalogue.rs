@@ -176,6 +176,7 @@ codes! {
     OAuth2UnknownKey = "oauth2.unknown_key" Error Both [Key] "An unknown key in oauth2.",
     OAuth2GrantInvalid = "oauth2.grant_invalid" Error Both [] "Neither client_credentials nor refresh_token.",
     OAuth2GrantUnsupported = "oauth2.grant_unsupported" Warning Both [Provider] "client_credentials at a provider that has it not for mailboxes.",
+    OAuth2ProviderUnknown = "oauth2.provider_unknown" Error Server [] "A provider that the operator has not set up.",
     OAuth2TokenUrlInvalid = "oauth2.token_url_invalid" Error Both [] "No absolute https URL.",
     OAuth2TokenUrlNotHttps = "oauth2.token_url_not_https" Error Both [] "An http URL.",
     OAuth2TenantNeeded = "oauth2.tenant_needed" Warning Both [Label] "client_credentials at Microsoft's endpoint of no tenant.",
@@ -191,6 +192,9 @@ codes! {
     OAuth2InvisibleCharacters = "oauth2.invisible_characters" Warning Both [] "A character that nobody sees.",
     OAuth2ReplacementCharacter = "oauth2.replacement_character" Warning Both [] "U+FFFD: bytes that were no UTF-8.",
     OAuth2ReentryRequired = "oauth2.reentry_required" Error Server [] "Nothing is stored, or for another destination.",
+    OAuth2GrantedUsed = "oauth2.granted_used" Error Server [] "What a connection has brought was used already.",
+    OAuth2GrantedExpired = "oauth2.granted_expired" Error Server [] "What a connection has brought was not used within an hour.",
+    OAuth2GrantedForeign = "oauth2.granted_foreign" Error Server [] "No connection of this tenant, admin and provider has brought it.",
     OAuth2Unused = "oauth2.unused" Warning Both [] "Not used by this authMethod or grant.",
 
     SenderAddressRequired = "senderAddress.required" Error Both [] "No sender address.",

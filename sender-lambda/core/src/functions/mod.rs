@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use ownpost_domain::report::StageResult;
 use ownpost_domain::settings::Settings;
 use ownpost_domain::time::later;
+use ownpost_smtp::code_exchange::{self, CodeExchange, Granted, NotGranted};
 use ownpost_smtp::probe::{Probe, probe};
 use ownpost_smtp::{BeforeCommit, Mail, MailResult, Network, Pool, ProbeOptions, RelayKey};
 
@@ -20,6 +21,7 @@ mod active_settings;
 mod alert;
 pub mod api;
 mod certificate;
+pub mod connect;
 pub mod forget;
 mod history;
 pub mod monitor;
@@ -72,12 +74,13 @@ impl App {
     /// The same over other relays: simulations and unit tests speak no SMTP.
     ///
     /// # Errors
-    /// A file that the configuration names cannot be read (templates, DKIM keys).
+    /// A file that the configuration names cannot be read (templates, DKIM keys), or the configuration contradicts itself.
     pub fn with_relays(
         config: Config,
         effects: Effects,
         relays: Arc<dyn Relays>,
     ) -> Result<Self, ConfigError> {
+        config.can_connect()?;
         let templates = Templates::new(config.templates.as_deref(), config.product.clone())?;
         let signing = signing::Signing::of(config.dkim.as_ref())?;
         Ok(Self {
@@ -123,6 +126,10 @@ pub trait Relays: Send + Sync {
         options: &ProbeOptions<'_>,
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> Probe;
+    /// Exchanges the code of an authorisation; see [`code_exchange::exchange`]. Relays without sockets reach no provider.
+    async fn exchange(&self, _code: &CodeExchange<'_>) -> Result<Granted, NotGranted> {
+        Err(NotGranted::LATER)
+    }
     /// Ends the connections that no mail uses, before the process ends; see [`Pool::close`].
     async fn close(&self) {}
 }
@@ -152,6 +159,10 @@ impl Relays for Smtp {
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> Probe {
         probe(&self.network, settings, options, on_stage).await
+    }
+
+    async fn exchange(&self, code: &CodeExchange<'_>) -> Result<Granted, NotGranted> {
+        code_exchange::exchange(&self.network, code).await
     }
 
     async fn close(&self) {

@@ -20,7 +20,7 @@ pub mod event {
 pub mod settings {
     pub use ownpost_documents::settings::*;
 
-    pub use super::server::{check, from_document};
+    pub use super::server::{check, from_document, with_provider};
 }
 
 #[cfg(test)]

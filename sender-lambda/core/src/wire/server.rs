@@ -9,12 +9,14 @@ use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 use ownpost_documents::event::{self, EventError, EventReport};
 use ownpost_documents::settings::{self, CheckedDraft};
+use ownpost_documents::validation::ValidationReport;
 use ownpost_domain::event::Event;
 use ownpost_domain::settings::Settings;
 use smtp_rules::pem::Certificate;
 use smtp_rules::{CertificateProblem, Directory, Idn, Options, Platform};
 
 use crate::config::Config;
+use crate::oauth_providers::OAuthProviders;
 
 /// Checks a settings document of any bytes with the rules, in the operator's options. `locale` is a BCP 47 tag.
 /// `now_unix` in seconds: certificates in `caPem` expire.
@@ -22,6 +24,21 @@ pub fn check(document: &[u8], config: &Config, locale: &str, now_unix: i64) -> C
     let options = OperatorOptions::new(config);
     let server = Server { now: Some(now_unix), endpoints: &config.overrides.allow_endpoints };
     settings::check(document, &options.options(), &server, locale)
+}
+
+/// Fills the operator's application into settings that name a provider.
+///
+/// # Errors
+/// A report: the operator has no such provider.
+pub fn with_provider(
+    mut settings: Settings,
+    providers: &OAuthProviders,
+    locale: &str,
+) -> Result<Settings, ValidationReport> {
+    match providers.complete(&mut settings) {
+        Ok(()) => Ok(settings),
+        Err(_) => Err(settings::unknown_provider(locale)),
+    }
 }
 
 /// Reads stored settings; see [`ownpost_documents::settings::from_document`].

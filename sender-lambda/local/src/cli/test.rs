@@ -37,7 +37,9 @@ pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
         validate::print(&checked.report, &args.output);
         return ExitCode::from(UNUSABLE);
     };
-    let settings = match draft.resolve(None, locale) {
+    let resolved = draft.resolve(None, locale);
+    let settings = match resolved.and_then(|it| settings::with_provider(it, &config.oauth_providers, locale))
+    {
         Ok(settings) => settings,
         Err(report) => {
             validate::print(&report, &args.output);

@@ -10,11 +10,11 @@ use ownpost_domain::settings::Settings;
 use serde_json::json;
 
 use super::answer::{Answered, Response, json, problem, problem_for, problem_with};
-use super::connectivity_test::{admin, count_test, draft, keys, probe};
+use super::connectivity_test::{Complete, admin, count_test, draft, keys, probe};
 use super::{Call, Progress, given};
 use crate::effects::Emitted;
 use crate::functions::active_settings::{self, Active};
-use crate::functions::{alert, certificate, emit, history, monitor, relay_health, task_queue};
+use crate::functions::{alert, certificate, connect, emit, history, monitor, relay_health, task_queue};
 use crate::wire::history::{Action, Change, Ended, History};
 use crate::wire::http::Activation;
 use crate::wire::settings::{changed_fields, public, to_document};
@@ -32,7 +32,9 @@ pub(super) async fn show(call: &Call<'_>, query: &[(String, String)]) -> Answere
     let (revision, settings) = match active {
         Active::Settings(revision, settings) => (revision, settings),
         Active::None(_) if given(query, "default") == Some("1") => {
-            return Ok(json(200, &json!({"status": "platform", "previous": previous})));
+            let mut body = json!({"status": "platform", "previous": previous});
+            offer(call, &mut body);
+            return Ok(json(200, &body));
         }
         Active::None(_) => {
             let detail = "No mail server of your own is set up: mail leaves by the platform's server.";
@@ -51,7 +53,19 @@ pub(super) async fn show(call: &Call<'_>, query: &[(String, String)]) -> Answere
     body["previous"] = json!(previous);
     let (addresses, saved_last) = alert::alerted(app, tenant, &settings.contacts).await?;
     body["alerted"] = json!({"addresses": addresses, "savedLast": saved_last});
+    offer(call, &mut body);
     Ok(json(200, &body))
+}
+
+/// Names the providers that a mailbox can be connected with, where the operator has some.
+fn offer(call: &Call<'_>, body: &mut serde_json::Value) {
+    let providers: Vec<_> = call.app.config.oauth_providers.iter().collect();
+    if !providers.is_empty() {
+        let offers = providers
+            .iter()
+            .map(|(id, provider)| json!({"provider": id, "name": provider.name, "host": provider.host}));
+        body["connect"] = offers.collect();
+    }
 }
 
 /// `GET /smtp/history`: who changed the settings, when, and how it ended.
@@ -63,7 +77,7 @@ pub(super) async fn history(call: &Call<'_>) -> Answered {
 
 /// `PUT /smtp`: tests a draft and activates it when the test passes.
 pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
-    let (before, settings) = draft(call).await?;
+    let Complete { before, settings, granted } = draft(call).await?;
     let email = admin(call)?;
     let keys = keys(call).await?;
     count_test(call).await?;
@@ -87,6 +101,9 @@ pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     }
     if new {
         promote(call, &revision, &change, before.revision()).await?;
+    }
+    if let Some(id) = granted {
+        connect::used(call.app, call.tenant, id.expose()).await;
     }
     alert::remember_admin(call.app, call.tenant, email, call.locale).await;
     Ok(activated(call, &revision, change, &before, Some(report)).await)

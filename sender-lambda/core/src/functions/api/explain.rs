@@ -236,6 +236,7 @@ mod tests {
         let token = || {
             Auth::OAuth2(OAuth2 {
                 username: "mailer@acme.test".into(),
+                provider: None,
                 token_url: "https://id.test/token".into(),
                 client_id: "client".into(),
                 client_secret: None,

@@ -19,7 +19,8 @@ use ownpost_smtp::token_store::TokenOwner;
 use crate::effects::{Filter, Order, Result};
 use crate::functions::relay_health::{Seen, Try};
 use crate::functions::{
-    App, active_settings, alert, certificate, forget, later, put_on_queue, random_bits, relay_health, router,
+    App, active_settings, alert, certificate, connect, forget, later, put_on_queue, random_bits,
+    relay_health, router,
 };
 use crate::mail::test_message::{self, TestRun};
 
@@ -35,6 +36,7 @@ const AFTER_A_MAIL: Duration = Duration::from_mins(1);
 /// Looks at the relay, and says when it is to be looked at again if that is before the next day.
 pub(super) async fn at_relay(app: &App, tenant: &Tenant) -> Result<()> {
     alert::complete(app, tenant).await?;
+    connect::erase_late(app, tenant).await?;
     let now = (app.now)();
     let health = relay_health::load(app, tenant).await?.value;
     if let Some(health) = health.as_ref().filter(|health| health.unannounced)
