@@ -19,7 +19,6 @@ use ownpost_domain::outcome;
 use ownpost_domain::route::{self, PlatformServer, Relay, Route};
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::RelayKey;
-use serde_json::json;
 
 use self::group::Group;
 use self::settle::{defer, settle};
@@ -28,7 +27,8 @@ use super::alert;
 use super::relay_health::Try;
 use super::shared_state::{self, Change};
 use super::{App, active_settings, emit, later, random_unit, relay_health, tasks};
-use crate::effects::{Emitted, Record, Result};
+use crate::effects::{Record, Result};
+use crate::wire::emitted::{Announcement, SecretUnreadable};
 use crate::wire::sqs::{Job, MailJob, TaskJob};
 use crate::wire::stored_event::{self, StoredEvent};
 
@@ -573,8 +573,8 @@ async fn report_unreadable(app: &App, tenant: &Tenant) {
     // When the ledger cannot say, one event too many is better than none.
     if first.await.ok().flatten().unwrap_or(true) {
         tracing::error!(%tenant, "settings that should be there cannot be read; their mail is deferred");
-        let detail = json!({"tenant": (*tenant != Tenant::platform()).then_some(tenant)});
-        emit(app, &[Emitted { detail_type: "Secret Unreadable", detail }]).await;
+        let unreadable = SecretUnreadable { tenant: (*tenant != Tenant::platform()).then(|| tenant.clone()) };
+        emit(app, &[Announcement::SecretUnreadable(unreadable).into()]).await;
     }
 }
 

@@ -48,7 +48,7 @@ pub struct EventDocument {
     #[schemars(length(min = 1, max = 1000))]
     pub recipients: Vec<RecipientDocument>,
     /// A time (RFC 3339): what has not left by then is `failed`, too late.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub not_after: Option<String>,
     /// The mailbox that recipients answer to.
     pub reply_to: Option<PersonDocument>,
@@ -141,6 +141,16 @@ macro_rules! event_codes {
             /// The stable code.
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$variant => $code,)+ }
+            }
+            /// The HTTP status of a call whose events are all refused, the first by this code.
+            pub const fn status(self) -> u16 {
+                match self {
+                    Self::Unavailable => 503,
+                    Self::NotJson => 400,
+                    Self::TooLarge => 413,
+                    Self::TenantForeign => 403,
+                    _ => 422,
+                }
             }
             /// What it means, for the developer of an event source.
             pub const fn meaning(self) -> &'static str {

@@ -1,6 +1,8 @@
 //! JSON in and out: HTTP API, events, SQS batches, settings, reports.
 
+pub mod answers;
 mod document;
+pub mod emitted;
 pub mod event;
 pub mod history;
 pub mod http;

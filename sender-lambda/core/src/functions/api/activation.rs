@@ -7,14 +7,16 @@ use std::time::Duration;
 use ownpost_domain::delivery::{Revision, hex};
 use ownpost_domain::health::Health;
 use ownpost_domain::settings::Settings;
+use ownpost_domain::tenant::Tenant;
 use serde_json::json;
 
 use super::answer::{Answered, Response, json, problem, problem_for, problem_with};
 use super::connectivity_test::{admin, count_test, draft, probe};
 use super::{Call, Progress, given};
-use crate::effects::Emitted;
 use crate::functions::active_settings::{self, Active};
 use crate::functions::{alert, certificate, emit, history, monitor, relay_health, task_queue};
+use crate::wire::answers::{PlatformInUse, PlatformStatus};
+use crate::wire::emitted::{Announcement, SettingsChanged};
 use crate::wire::history::{Action, Change, Ended, History};
 use crate::wire::http::Activation;
 use crate::wire::settings::{changed_fields, public, to_document};
@@ -32,7 +34,7 @@ pub(super) async fn show(call: &Call<'_>, query: &[(String, String)]) -> Answere
     let (revision, settings) = match active {
         Active::Settings(revision, settings) => (revision, settings),
         Active::None(_) if given(query, "default") == Some("1") => {
-            return Ok(json(200, &json!({"status": "platform", "previous": previous})));
+            return Ok(json(200, &PlatformInUse { status: PlatformStatus::Platform, previous }));
         }
         Active::None(_) => {
             let detail = "No mail server of your own is set up: mail leaves by the platform's server.";
@@ -204,10 +206,15 @@ async fn activated(
     relay_health::reset(app, tenant, revision).await;
     active_settings::forget(app, tenant);
     ended(call, &change, Ended::Done).await;
-    let detail = json!({"tenant": tenant, "revision": revision, "host": change.host, "by": change.by});
-    let mut events = vec![Emitted { detail_type: "Settings Activated", detail: detail.clone() }];
+    let changed = SettingsChanged {
+        tenant: Tenant::clone(tenant),
+        revision: revision.clone(),
+        host: change.host.clone(),
+        by: change.by.clone(),
+    };
+    let mut events = vec![Announcement::SettingsActivated(changed.clone()).into()];
     if change.action == Action::Rollback {
-        events.push(Emitted { detail_type: "Settings Rolled Back", detail });
+        events.push(Announcement::SettingsRolledBack(changed).into());
     }
     emit(app, &events).await;
     alert::settings_changed(app, tenant, &change, call.email).await;

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use ownpost_domain::delivery::Revision;
-use serde_json::json;
+use ownpost_domain::tenant::Tenant;
 
 use super::activation::{begun, ended, new_revision, promote};
 use super::answer::{Answered, nothing, problem, problem_for};
 use super::{Call, given};
-use crate::effects::Emitted;
 use crate::functions::active_settings::{self, Active, FORGOTTEN, REMOVED};
 use crate::functions::{alert, emit, history, relay_health, task_queue};
+use crate::wire::emitted::{Announcement, SettingsRemoved};
 use crate::wire::history::{Action, Change, Ended};
 
 /// `DELETE /smtp`. Held mail stays held until somebody releases it: that it then leaves by the platform's server
@@ -52,10 +52,13 @@ pub(super) async fn remove(call: &Call<'_>, query: &[(String, String)]) -> Answe
     let end = if erased.is_ok() || active { Ended::Done } else { Ended::StoreFailed };
     ended(call, &change, end).await;
     if end == Ended::Done {
-        let detail = json!({
-            "tenant": tenant, "revision": change.revision, "forgotten": erased.is_ok() && forget, "by": change.by,
-        });
-        emit(app, &[Emitted { detail_type: "Settings Removed", detail }]).await;
+        let removed = SettingsRemoved {
+            tenant: Tenant::clone(tenant),
+            revision: change.revision.clone(),
+            forgotten: erased.is_ok() && forget,
+            by: change.by.clone(),
+        };
+        emit(app, &[Announcement::SettingsRemoved(removed).into()]).await;
         alert::settings_changed(app, tenant, &change, call.email).await;
     }
     erased.map(|()| nothing())
