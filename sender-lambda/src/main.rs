@@ -26,6 +26,11 @@ async fn serve() -> Result<(), Error> {
     let function: Function = env("_HANDLER").unwrap_or_default().parse()?;
     let config = Config::read(env)?;
     let effects = aws::effects(&AwsResources::read(env)?, env)?;
+    let config = match function {
+        Function::Settings | Function::Sender => config.with_secrets(&*effects.secrets).await?,
+        // They work with no tenant's settings, and so with no provider.
+        Function::Router | Function::Monitor => Config { oauth_providers_secret: None, ..config },
+    };
     let app = App::new(config, effects)?;
     function.serve(&app).await
 }

@@ -42,7 +42,10 @@ test('every reference of both documents leads somewhere', () => {
   const walk = (value, root) => {
     if (value === null || typeof value !== 'object') return;
     if (typeof value.$ref === 'string') {
-      const found = value.$ref.slice(2).split('/').reduce((at, key) => at?.[key.replaceAll('~1', '/')], root);
+      const found = value.$ref
+        .slice(2)
+        .split('/')
+        .reduce((at, key) => at?.[key.replaceAll('~1', '/')], root);
       assert.ok(found, value.$ref);
     }
     for (const member of Object.values(value)) walk(member, root);
@@ -173,5 +176,9 @@ test('what the server answers is in the document', async () => {
   const all = Object.entries(openapi.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  assert.deepEqual(all.filter((route) => !seen.has(route)), [], 'calls that were not made');
+  assert.deepEqual(
+    all.filter((route) => !seen.has(route)),
+    [],
+    'calls that were not made',
+  );
 });

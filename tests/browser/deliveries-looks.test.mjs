@@ -2,8 +2,10 @@
 // from right to left, in forced colours, with larger text and zoomed. With PICTURES=1 the test writes its pictures.
 import { after, before, test } from 'node:test';
 import { launch } from '../harness/browser.mjs';
-import { ledger } from './deliveries-samples.mjs';
+import { ROWS, ledger } from './deliveries-samples.mjs';
+import { ACTIVE } from './form-samples.mjs';
 import { start } from './form-server.mjs';
+import { BAD } from './inspect-samples.mjs';
 import { LOOKS, PICTURES, assertAccessible, assertInPlace, assertInPlaceOtherwise, open } from './looks.mjs';
 
 let browser;
@@ -17,8 +19,15 @@ const STATES = {
     await list.locator('.mail[data-status=failed] summary').click();
     await list.getByLabel('Choose all that are shown').check();
   },
+  inspected: async (list) => {
+    const mail = list.locator('.mail[data-status=sent]');
+    await mail.locator('summary').first().click();
+    await mail.getByText('Did it come by your server?', { exact: true }).click();
+    await mail.locator('textarea').fill(BAD);
+    await mail.locator('.banner').waitFor();
+  },
   question: async (list) => {
-    await list.locator('.mail[data-status=unknown] summary').click();
+    await list.locator('.mail[data-status=unknown] > summary').click();
     await list.locator('.mail[data-status=unknown]').getByRole('button', { name: 'Send again' }).click();
   },
 };
@@ -28,7 +37,7 @@ for (const [name, reach] of Object.entries(STATES)) {
     const { scheme, device } = look;
     test(`${name}, ${scheme}, ${device}`, async () => {
       const server = await start();
-      Object.assign(server.script, ledger());
+      Object.assign(server.script, ledger(), { 'GET /smtp': { json: { ...ACTIVE, revision: ROWS[0].revision } } });
       const page = await open(browser, look);
       try {
         await page.goto(`${server.origin}/deliveries`);

@@ -109,7 +109,7 @@ test('a failed mail is sent again, one whose end is unknown only after a warning
     await until('it is queued', async () => (await shown()).filter((status) => status === 'queued').length === 2);
     assert.equal(asked('POST /deliveries/dlv_3/resend').length, 1);
     await until('the page hears', () => page.evaluate(() => window.heard.includes('smtp-deliveries-change')));
-    await row('unknown').locator('summary').click();
+    await row('unknown').locator(':scope > summary').click();
     await row('unknown').getByRole('button', { name: 'Send again' }).click();
     await becomes(() => list.locator('dialog').innerText(), /twice/);
     await page.keyboard.press('Escape');

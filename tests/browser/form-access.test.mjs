@@ -60,12 +60,16 @@ test('the keyboard is enough to fill in, activate, look for the mail, and go bac
       PASSED.testMessage.reply,
     ])
       assert.ok(arrival.includes(part), part);
-    await tabTo(at, 'In Gmail');
+    await tabTo(at, 'Did it come by your server?');
     await page.keyboard.press('Enter');
-    await form.getByText(`rfc822msgid:${PASSED.testMessage.messageId}`).waitFor();
-    await tabTo(at, 'In Outlook');
+    await form.locator('.ways').waitFor();
+    await tabTo(at, 'Where to find the source');
     await page.keyboard.press(' ');
+    await form.getByText(`rfc822msgid:${PASSED.testMessage.messageId}`).waitFor();
     await form.getByText('View message details').waitFor();
+    await tabTo(at, 'It has not arrived');
+    await page.keyboard.press('Enter');
+    await form.getByText('Wait five minutes').waitFor();
 
     await form.locator('#status-title').focus();
     await tabTo(at, 'Back to the platform’s server');

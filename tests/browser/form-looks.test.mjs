@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { launch } from '../harness/browser.mjs';
 import { ACTIVE, HISTORY, MISMATCH, PASSED, REFUSED } from './form-samples.mjs';
 import { start } from './form-server.mjs';
+import { BAD, GOOD } from './inspect-samples.mjs';
 import { LOOKS, PICTURES, assertAccessible, assertInPlace, assertInPlaceOtherwise, open } from './looks.mjs';
 
 let browser;
@@ -37,6 +38,11 @@ const run =
     await form.locator(`[part~="${part}-button"]`).click();
   };
 const settled = ({ form }) => form.locator('.banner').waitFor();
+const inspect = async ({ form }, source) => {
+  await form.getByText('Did it come by your server?', { exact: true }).click();
+  await form.locator('.inspector textarea').fill(source);
+  await form.locator('.inspector .banner').waitFor();
+};
 
 // `reach` leads to the state; `shot` is the part that its picture shows, if not the whole page.
 const STATES = {
@@ -79,8 +85,22 @@ const STATES = {
     reach: async (at) => {
       await run('POST /smtp/test', { json: PASSED })(at);
       await settled(at);
-      for (const name of ['In Gmail', 'Encryption and certificate'])
-        await at.form.getByText(name, { exact: true }).click();
+      await at.form.getByText('Encryption and certificate', { exact: true }).click();
+    },
+  },
+  inspected: {
+    shot: '.arrival',
+    reach: async (at) => {
+      await run('POST /smtp/test', { json: PASSED })(at);
+      await inspect(at, GOOD);
+      await at.form.getByText('Where to find the source').click();
+    },
+  },
+  'inspected-bad': {
+    shot: '.arrival',
+    reach: async (at) => {
+      await run('POST /smtp/test', { json: PASSED })(at);
+      await inspect(at, BAD);
     },
   },
   activated: {

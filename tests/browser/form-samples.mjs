@@ -11,6 +11,7 @@ export const SETTINGS = {
   senderName: 'Your Service',
   replyTo: null,
   ehloName: null,
+  contacts: null,
   caPem: null,
   routing: {
     notification: { via: 'relay', onFailure: 'hold' },

@@ -788,3 +788,31 @@ test('another language keeps the typed text', async () => {
   await becomes(() => input('host').inputValue(), 'smtp.yourservice.com');
   await becomes(async () => (await value()).password.set, SECRET);
 });
+
+test('contacts are a list between commas or lines, whose issues and fixes are at the field', async () => {
+  await open();
+  await fillIn();
+  await form.getByText('Which mail goes through your server').click();
+  await input('contacts').fill('ops@example.org,\n"a, b"@example.org; oncall@gmial.com\n');
+  await page.keyboard.press('Tab');
+  await becomes(() => codes('contacts'), ['contacts.typo']);
+  await field('contacts').locator('.issue button').click();
+  const list = ['ops@example.org', '"a, b"@example.org', 'oncall@gmail.com'];
+  await becomes(async () => (await value()).contacts, list);
+  assert.equal(await input('contacts').inputValue(), list.join(', '));
+  await input('contacts').fill(' ');
+  await page.keyboard.press('Tab');
+  await becomes(async () => (await value()).contacts, null);
+});
+
+test('the status says who hears of a broken server, and stored contacts are shown', async () => {
+  const alerted = { addresses: ['ops@example.org'], savedLast: false };
+  server.script['GET /smtp'] = {
+    json: { ...ACTIVE, settings: { ...ACTIVE.settings, contacts: alerted.addresses }, alerted },
+  };
+  await page.goto(`${server.origin}/`);
+  await form.locator('.status-facts').getByText('ops@example.org').waitFor();
+  await button('change').click();
+  await becomes(() => input('contacts').isVisible(), true);
+  assert.equal(await input('contacts').inputValue(), 'ops@example.org');
+});

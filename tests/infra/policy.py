@@ -37,7 +37,8 @@ def probes(name):
     bus = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/shop"
     key = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/shop-Key" if name == "everything" else KEY
     platform = secret(platform)
-    dead = queue("shop-DeadLetters")
+    dkim = secret("keys-of-dkim" if again else "shop/dkim")
+    dead = queue("shop-EventsDeadLetters")
     asked = {
         "read current": (READ, tenant, stage("AWSCURRENT")),
         "read previous": (READ, tenant, stage("AWSPREVIOUS")),
@@ -45,6 +46,9 @@ def probes(name):
         "read by version": (READ, tenant, {}),
         "read platform": (READ, platform, stage("AWSCURRENT")),
         "read platform's pending": (READ, platform, stage("AWSPENDING")),
+        "read DKIM keys": (READ, dkim, stage("AWSCURRENT")),
+        "read DKIM keys that are pending": (READ, dkim, stage("AWSPENDING")),
+        "put DKIM keys": ("secretsmanager:PutSecretValue", dkim, {}),
         "read another stack's": (READ, other, stage("AWSCURRENT")),
         "read any secret": (READ, secret("database"), stage("AWSCURRENT")),
         "create secret": ("secretsmanager:CreateSecret", tenant, {}),
@@ -116,12 +120,12 @@ MAY = {
     | {"forget tokens"}
     | {"read current", "read previous", "read pending", "read by version"}
     | {"create secret", "put secret", "move label", "describe secret", "forget secret"}
-    | {"send mail", "emit", "log of settings"},
+    | {"read DKIM keys", "send mail", "emit", "log of settings"},
     "RouterRole": {"get row", "put row", "send mail", "give up", "log of router"}
     | {"take events", "finish events", "count events"},
     "SenderRole": ROWS
     | TOKENS
-    | {"read current", "read platform", "send mail", "emit", "log of sender"}
+    | {"read current", "read platform", "read DKIM keys", "forget secret", "forget tokens", "send mail", "emit", "log of sender"}
     | {"take mail", "finish mail", "hide mail", "count mail"}
     | {"delete row", "query table"},
     "MonitorRole": {"query what is due", "update row", "send mail", "log of monitor"},

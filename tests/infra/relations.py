@@ -18,6 +18,7 @@ METRICS = {
 # What must be watched.
 WATCHED = {
     ("ApproximateNumberOfMessagesVisible", "shop-DeadLetters"),
+    ("ApproximateNumberOfMessagesVisible", "shop-EventsDeadLetters"),
     ("ApproximateAgeOfOldestMessage", "shop-events"),
     ("ApproximateAgeOfOldestMessage", "shop-mail"),
     ("Invocations", "shop-MonitorFunction"),
@@ -91,10 +92,16 @@ def queues(resolved):
                 yield f"a queue's policy allows {statement['Action']}"
 
 
+def takes(policy, queue, rule):
+    allowed = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Allow" and s["Resource"] == queue]
+    return any(s["Condition"]["ArnEquals"]["aws:SourceArn"].endswith(rule) for s in allowed)
+
+
 def rules(resolved):
     functions = of_type(resolved, "AWS::Lambda::Function")
     arns = {f"arn:aws:lambda:us-east-1:111122223333:function:shop-{name}": f for name, f in functions.items()}
     heard, scheduled, routed = set(), set(), False
+    taking = of_type(resolved, "AWS::SQS::QueuePolicy").values()
     for name, rule in of_type(resolved, "AWS::Events::Rule").items():
         pattern = rule.get("EventPattern", {})
         for target in rule.get("Targets", []):
@@ -102,9 +109,10 @@ def rules(resolved):
             if "ScheduleExpression" in rule:
                 scheduled.add((handler, rule["ScheduleExpression"]))
             elif pattern.get("source") == ["product"]:
-                routed = handler == "router" or "shop-events" in target["Arn"]
-                if "DeadLetterConfig" not in target:
-                    yield f"{name}: an event that cannot be delivered is lost"
+                routed = target["Arn"].endswith(":shop-events") and target.get("InputPath") == "$.detail"
+                for queue in (target["Arn"], target.get("DeadLetterConfig", {}).get("Arn")):
+                    if not any(takes(policy, queue, f"shop-{name}") for policy in taking):
+                        yield f"{name}: an event that cannot be delivered is lost: {queue} takes none of it"
             elif pattern.get("source") == ["ownpost"] and "shop-Alerts" in target["Arn"]:
                 heard |= set(pattern["detail-type"])
                 used = set(re.findall(r"<(\w+)>", target.get("InputTransformer", {}).get("InputTemplate", "")))
@@ -113,7 +121,7 @@ def rules(resolved):
         if "EventPattern" in rule and rule.get("EventBusName") != "shop":
             yield f"{name} is on another bus"
     if not routed:
-        yield "no rule leads the product's events to the router"
+        yield "no rule leads the product's events, without their wrapping, to the events queue"
     if scheduled != {("monitor", "rate(5 minutes)")}:
         yield f"the schedule is {scheduled}"
     yield from (f"nobody hears of {detail_type}" for detail_type in sorted(ALERTED - heard))
@@ -180,6 +188,8 @@ def names(resolved):
         prefix, platform = variables["OWNPOST_SECRET_PREFIX"], variables["OWNPOST_PLATFORM_SECRET"]
         if platform.startswith(prefix):
             yield f"{name}: a tenant could own the platform's secret"
+        if variables["OWNPOST_DKIM"].startswith(prefix):
+            yield f"{name}: a tenant could own the DKIM keys"
         if not resolved["Parameters"]["SecretPrefix"] and not (prefix.startswith("shop/") and platform.startswith("shop/")):
             yield f"{name}: two stacks share secrets"
 

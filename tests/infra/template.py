@@ -46,6 +46,7 @@ SETS = {
         "KmsKey": KEY,
         "SecretPrefix": "old/",
         "PlatformSecretName": "mail-of-the-platform",
+        "DkimSecretName": "keys-of-dkim",
     },
 }
 

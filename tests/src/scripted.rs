@@ -4,8 +4,7 @@
 //! - `S: text` the server writes the text and CRLF; `S! text` writes it without CRLF, with `\r`, `\n`, `\0`,
 //!   `\\` and `\xNN` for octets.
 //! - `C: pattern` the client's next line must match, `*` being any text; `C: <message>` is everything up to the
-//!   final dot, which must be well formed; `C: <chunk>` is a BDAT LAST with its octets, and
-//!   `C: <refused-chunk>` one that is not taken; `C: <request>` a whole HTTP request.
+//!   final dot, which must be well formed; `C: <request>` a whole HTTP request.
 //! - `TLS [kind]` a handshake with a certificate of this kind ([`Certificates::server`]); it may fail.
 //! - `HELLO` the server waits for the client's first octets and drops them, as what cannot speak TLS would.
 //! - `CLOSE` it closes. `SILENCE` it says no more and waits for the client to go.
@@ -229,13 +228,6 @@ async fn play(
                 let message = peer.message().await.map_err(|e| format!("wanted a message: {e}"))?;
                 seen.lock().expect("unpoisoned").messages.push(message);
             }
-            Step::Expect(pattern) if pattern == "<chunk>" => {
-                let message = peer.chunk().await.map_err(|e| format!("wanted a chunk: {e}"))?;
-                seen.lock().expect("unpoisoned").messages.push(message);
-            }
-            Step::Expect(pattern) if pattern == "<refused-chunk>" => {
-                peer.chunk().await.map_err(|e| format!("wanted a chunk: {e}"))?;
-            }
             Step::Expect(pattern) if pattern == "<request>" => {
                 peer.request().await.map_err(|e| format!("wanted a request: {e}"))?;
             }
@@ -331,22 +323,6 @@ impl Peer {
         }
         self.input.drain(..length);
         Ok(())
-    }
-
-    /// Reads a BDAT LAST and the octets that it announces. What may not leave is an error.
-    async fn chunk(&mut self) -> io::Result<Vec<u8>> {
-        let line = self.line().await?;
-        let size = line.strip_prefix("BDAT ").and_then(|rest| rest.strip_suffix(" LAST"));
-        let size: usize = size.and_then(|n| n.parse().ok()).ok_or_else(|| io::Error::other(line.clone()))?;
-        while self.input.len() < size {
-            self.read().await?;
-        }
-        let message: Vec<u8> = self.input.drain(..size).collect();
-        let well_formed = message.split_inclusive(|&b| b == b'\n').all(|line| {
-            let text = line.strip_suffix(b"\r\n");
-            text.is_some_and(|text| text.len() <= 998 && !text.iter().any(|b| matches!(b, b'\r' | b'\n')))
-        });
-        if well_formed { Ok(message) } else { Err(io::Error::other("a bare CR or LF, or a line too long")) }
     }
 
     /// Reads up to the final dot and undoes the doubling of dots. What may not leave is an error.

@@ -136,3 +136,45 @@ async fn a_mail_that_was_committed_and_lost_before_its_end_has_a_failure() {
     assert!(results[1].is_none(), "the deadline has passed");
     assert_eq!(*gate.events.lock().unwrap(), ["commit 0", "finished 0 protocol.disconnected"]);
 }
+
+#[tokio::test]
+async fn a_refusal_in_the_middle_of_a_body_ends_that_mail_alone() {
+    let (first, mut theirs) = tokio::io::duplex(1024);
+    let (second, mut later) = tokio::io::duplex(1024);
+    let refusing = tokio::spawn(async move {
+        let mut buffer = [0; 4096];
+        theirs.write_all(b"220 relay.test\r\n").await.unwrap();
+        for answer in ["250-relay.test\r\n250 PIPELINING", "250 a\r\n250 b\r\n354 c"] {
+            let _ = theirs.read(&mut buffer).await.unwrap();
+            theirs.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+        }
+        let mut heard = Vec::new();
+        let read = theirs.read(&mut buffer).await.unwrap();
+        heard.extend_from_slice(&buffer[..read]);
+        // It refuses and reads on, and would refuse once more after the dot.
+        theirs.write_all(b"552 5.3.4 too big\r\n").await.unwrap();
+        theirs.read_to_end(&mut heard).await.unwrap();
+        heard
+    });
+    let taking = tokio::spawn(async move {
+        let mut buffer = [0; 4096];
+        later.write_all(b"220 relay.test\r\n").await.unwrap();
+        for answer in ["250 relay.test", "250 a", "250 b", "354 c", "250 taken"] {
+            let _ = later.read(&mut buffer).await.unwrap();
+            later.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+        }
+    });
+    let mut streams = vec![second, first];
+    let connect =
+        || std::future::ready(streams.pop().ok_or_else(|| std::io::ErrorKind::ConnectionRefused.into()));
+    let mut client = Client::new(connect, "client.test", Timeouts::SEND);
+    let long = Mail { message: vec![b'x'; 256 * 1024].into(), ..mail("one@example.net") };
+    let results = client.send(&[long, mail("two@example.net")], &Open).await;
+    taking.await.unwrap();
+    drop(client);
+    let failure = results[0].as_ref().expect("a result").as_ref().unwrap_err();
+    assert_eq!((failure.code, failure.reply.as_ref().unwrap().code), (FailureCode::MessageRejected, 552));
+    assert_eq!(results[1].as_ref().expect("a result").as_ref().unwrap().text, "taken");
+    let heard = String::from_utf8(refusing.await.unwrap()).unwrap();
+    assert!(!heard.contains("\r\n.\r\n"), "the dot does not leave");
+}

@@ -262,6 +262,7 @@ async fn the_api_answers_the_same_report() {
                 email: None,
                 by: By::default(),
             }),
+            origin: None,
             accept_language: Some("en"),
             body: body.as_bytes(),
             time: None,

@@ -13,13 +13,11 @@
 //! - `listen`: `no` (nothing listens on the port), `full` (connections are not taken), `elsewhere` (the script is
 //!   on another port, `ELSEWHERE` in `fix`). `loose: yes` does not mind where the client leaves the script.
 //! - `shows`, `hides` what the report contains and what it does not.
-//! - `mode: send` sends `mails` mails (1) through the pool; `expect` is then their results in order. `window` is how
-//!   many may be in flight (1); after `over-after` mails it is too late to begin another. `calls` is in how many calls
+//! - `mode: send` sends `mails` mails (1) through the pool; `expect` is then their results in order. After `over-after` mails it is too late to begin another. `calls` is in how many calls
 //!   (1); `revisions: each` gives each call a revision of its own. At the end the pool is closed, which takes a QUIT.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -82,6 +80,7 @@ impl Dialogue {
                 "none" => Auth::None,
                 "oauth2" => Auth::OAuth2(OAuth2 {
                     username: "mailer@example.org".into(),
+                    provider: None,
                     token_url: format!("https://127.0.0.1:{token_port}/token"),
                     client_id: "client".into(),
                     client_secret: None,
@@ -99,6 +98,7 @@ impl Dialogue {
             },
             ca_pem: (self.get("trust") != Some("none")).then(|| certificates.ca_pem().to_owned()),
             routing: Routing::default(),
+            contacts: Vec::new(),
         }
     }
 
@@ -228,7 +228,7 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<C
         unique: 1,
     };
     let templates = Templates::new(None, Brand::default()).unwrap();
-    let test_mail = test_message::build(&run, &templates);
+    let test_mail = test_message::build(&run, &templates, None, None);
     let options = ProbeOptions {
         recipient,
         test_mail,
@@ -327,8 +327,7 @@ impl BeforeCommit for Over {
 async fn check_send(dialogue: &Dialogue, server: &Scripted, certificates: &Certificates) {
     let settings = dialogue.settings(server.address.port(), 1, certificates);
     let network = Arc::new(dialogue.network(&[server.address.port()], None, certificates));
-    let window = dialogue.get("window").map_or(NonZeroUsize::MIN, |n| n.parse().unwrap());
-    let pool = Pool::new(network).with_window(window);
+    let pool = Pool::new(network);
     let count = dialogue.get("mails").map_or(1, |n| n.parse().unwrap());
     let mails: Vec<_> = (0..count)
         .map(|n| Mail {

@@ -184,6 +184,7 @@ impl World {
             security: Security::Tls,
             auth: Auth::OAuth2(OAuth2 {
                 username: "noreply@acme.example".into(),
+                provider: None,
                 token_url: format!("https://127.0.0.1:{}/token", token.port()),
                 client_id: "client".into(),
                 client_secret: None,
@@ -196,6 +197,7 @@ impl World {
             ehlo_name: None,
             ca_pem: None,
             routing: Routing::default(),
+            contacts: Vec::new(),
         };
         Self { state, memory: Memory::new(), config, settings, _ca: ca }
     }

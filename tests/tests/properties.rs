@@ -150,14 +150,15 @@ fn document() -> impl Strategy<Value = Value> {
     let field = prop_oneof![
         19 => prop::sample::select(vec![
             "host", "port", "security", "authMethod", "username", "password", "oauth2", "senderAddress", "senderName",
-            "replyTo", "ehloName", "caPem", "routing",
+            "replyTo", "ehloName", "caPem", "routing", "contacts",
         ])
         .prop_map(str::to_owned),
         1 => typed(),
     ];
     let secret = typed().prop_map(|text| json!({"set": text}));
     let changes = vec((field, prop_oneof![3 => value(), 1 => secret]), 0..5);
-    (changes, any::<bool>()).prop_map(|(changes, oauth2)| {
+    let contacts = prop::option::weighted(0.2, vec(typed(), 0..7));
+    (changes, contacts, any::<bool>()).prop_map(|(changes, contacts, oauth2)| {
         let mut document = json!({
             "host": "smtp.example.org",
             "port": 587,
@@ -171,6 +172,7 @@ fn document() -> impl Strategy<Value = Value> {
             document["oauth2"] = json!({"grant": "refresh_token", "tokenUrl": "https://login.example.org/token",
                 "clientId": "ownpost", "refreshToken": {"set": "hunter3"}});
         }
+        document["contacts"] = json!(contacts);
         document.as_object_mut().expect("an object").extend(changes);
         document
     })
@@ -193,7 +195,7 @@ fn accepting(pipelining: bool) -> Vec<u8> {
 }
 
 /// The script of a server that may do anything: fitting replies, unexpected replies, and stage directions. The first
-/// byte selects batches, gate and window.
+/// byte selects batches, gate and the length of a message.
 fn server() -> impl Strategy<Value = Vec<u8>> {
     const HELLO: &str = "220 mx\r\n|250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n|";
     let word = prop::sample::select(vec![

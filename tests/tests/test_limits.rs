@@ -67,6 +67,7 @@ async fn that_others_test_at_the_same_moment_is_no_refusal() {
                 path: "/smtp/test",
                 query: Vec::new(),
                 caller: Caller::admin(Claims { tenant, email: None, by: By::default() }),
+                origin: None,
                 accept_language: None,
                 body: body.as_bytes(),
                 time: None,

@@ -63,6 +63,8 @@ test('validateField gives the issues that validate gives for the field', () => {
     'caPem',
     'routing',
     'routing.notification.via',
+    'contacts',
+    'contacts.1',
     'hostname',
     '0',
     'zzz',
@@ -184,6 +186,7 @@ test('thousands of documents made of pieces that users and attackers type', () =
     'ehloName',
     'caPem',
     'routing',
+    'contacts',
   ];
   const inner = [
     'set',
@@ -218,6 +221,7 @@ test('thousands of documents made of pieces that users and attackers type', () =
       settings[pick(next() < 0.9 ? fields : [...inner, text()])] = next() < 0.25 ? object(inner, 3) : scalar();
     }
     if (next() < 0.6) settings[pick(['host', 'senderAddress', 'replyTo', 'ehloName'])] = text();
+    if (next() < 0.2) settings.contacts = Array.from({ length: Math.floor(next() * 7) }, text);
     cases.push({ settings, options: { locale: pick(locales) } });
   }
   const compared = compare(cases);

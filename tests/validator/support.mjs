@@ -41,6 +41,10 @@ export function serverReports(requests) {
   return reports([], `${input.join('\n')}\n`);
 }
 
+/** The server's EventReport on each event, given as JSON text, as JSON text. */
+export const serverEventReports = (events) =>
+  reports([], `${events.map((event) => JSON.stringify({ event })).join('\n')}\n`);
+
 /** `{name, document, report}` for each vector of the outside corpora: the server's report on it, in English. */
 export const corporaReports = () => reports(['corpora'], '').map((line) => JSON.parse(line));
 

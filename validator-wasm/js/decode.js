@@ -7,6 +7,7 @@
 
 import { bytes, readText as readBytes, refreshView } from './memory.js';
 import {
+  ARRAY,
   CHANGE,
   codes,
   fields,
@@ -125,7 +126,7 @@ function change(fix, path, value) {
   return fix;
 }
 
-/** @returns {string | number | boolean | null} */
+/** @returns {string | number | boolean | null | string[]} */
 function readScalar() {
   switch (bytes[at++]) {
     case TEXT:
@@ -136,6 +137,8 @@ function readScalar() {
       return true;
     case KEY_NAME:
       return keys[bytes[at++]];
+    case ARRAY:
+      return Array.from({ length: bytes[at++] }, readText);
     default:
       return null;
   }

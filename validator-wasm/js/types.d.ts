@@ -28,6 +28,8 @@ export interface SmtpSettings {
   caPem?: string | null;
   /** Per category: through which server, and what to do when the relay fails. */
   routing?: Routing | null;
+  /** The addresses that hear of a broken relay; else those who saved last. */
+  contacts?: string[] | null;
 }
 
 /** How the connection is encrypted. There is no "none". */
@@ -78,14 +80,16 @@ export type Spaces =
 export interface OAuth2 {
   /** How the access token is requested. */
   grant: Grant;
-  /** The https token endpoint. */
-  tokenUrl: string;
-  /** The client registered with the provider. */
-  clientId: string;
+  /** The operator's provider that the mailbox is connected with (`POST /smtp/oauth/start`); client and token endpoint are the operator's then. */
+  provider?: string | null;
+  /** The https token endpoint. Required without a provider. */
+  tokenUrl?: string | null;
+  /** The client registered with the provider. Required without a provider of the operator's. */
+  clientId?: string | null;
   /** Its secret; optional with a refresh token. */
   clientSecret?: SecretInput | null;
   /** Required with grant refresh_token. */
-  refreshToken?: SecretInput | null;
+  refreshToken?: RefreshTokenInput | null;
   /** Required with grant client_credentials. */
   scope?: string | null;
 }
@@ -96,6 +100,30 @@ export type Grant =
   | "client_credentials"
   /** A refresh token (RFC 6749 §6). */
   | "refresh_token";
+
+/** A refresh token: a new one, the stored one, or what "Connect with…" has brought. */
+export type RefreshTokenInput =
+  /** A new secret takes the place of the stored one. */
+  | {
+    /** The new secret, at most 4096 octets. */
+    set: string;
+    /** What becomes of the white space in `set`: keep (default), trim around it, or remove all. */
+    spaces?: Spaces | null;
+    /** Must not be there beside `set`. */
+    keep?: null;
+  }
+  /** The stored secret stays. */
+  | {
+    /** Keeps the stored one, as long as its destination stays the same. */
+    keep: true;
+    /** Must not be there beside `keep`. */
+    set?: null;
+  }
+  /** What a connection with a provider has brought becomes the secret, once. */
+  | {
+    /** The ID that the connection gave the page. */
+    granted: string;
+  };
 
 /** The rules for the four categories. */
 export interface Routing {
@@ -293,6 +321,8 @@ export type IssueCode =
   | "oauth2.grant_invalid"
   /** client_credentials at a provider that has it not for mailboxes. */
   | "oauth2.grant_unsupported"
+  /** A provider that the operator has not set up. */
+  | "oauth2.provider_unknown"
   /** No absolute https URL. */
   | "oauth2.token_url_invalid"
   /** An http URL. */
@@ -323,6 +353,12 @@ export type IssueCode =
   | "oauth2.replacement_character"
   /** Nothing is stored, or for another destination. */
   | "oauth2.reentry_required"
+  /** What a connection has brought was used already. */
+  | "oauth2.granted_used"
+  /** What a connection has brought was not used within an hour. */
+  | "oauth2.granted_expired"
+  /** No connection of this tenant, admin and provider has brought it. */
+  | "oauth2.granted_foreign"
   /** Not used by this authMethod or grant. */
   | "oauth2.unused"
   /** No sender address. */
@@ -363,6 +399,8 @@ export type IssueCode =
   | "senderName.too_long"
   /** White space around the name. */
   | "senderName.whitespace"
+  /** A character in the name that nobody sees, or that turns its direction around. */
+  | "senderName.invisible_characters"
   /** U+FFFD in the name: bytes that were no UTF-8. */
   | "senderName.replacement_character"
   /** The reply address is no string. */
@@ -425,6 +463,34 @@ export type IssueCode =
   | "routing.unknown_key"
   /** A category that nobody knows. */
   | "routing.unknown_category"
+  /** No list of strings. */
+  | "contacts.wrong_type"
+  /** More than five addresses. */
+  | "contacts.too_many"
+  /** White space around an address. */
+  | "contacts.whitespace"
+  /** A control character in an address. */
+  | "contacts.control_characters"
+  /** A character in an address that nobody sees. */
+  | "contacts.invisible_characters"
+  /** A hyphen or dash of typesetting (U+2010 to U+2013) in a domain. */
+  | "contacts.typographic_hyphen"
+  /** A name stands before an address. */
+  | "contacts.display_name"
+  /** Not usable as an address: no dot-atom or quoted local part, or no domain of two labels. */
+  | "contacts.invalid"
+  /** A local part longer than 64 octets, or an address longer than 254. */
+  | "contacts.too_long"
+  /** A domain is not a name by the strict form of UTS 46. */
+  | "contacts.idn_refused"
+  /** A label that mixes scripts. */
+  | "contacts.mixed_script"
+  /** A local part that needs SMTPUTF8. */
+  | "contacts.non_ascii_local"
+  /** Close to a well-known mail domain. */
+  | "contacts.typo"
+  /** An address that stands twice. */
+  | "contacts.duplicate"
   /** An unknown key. */
   | "settings.unknown_key";
 
@@ -490,7 +556,7 @@ export type Stage =
   | "sender"
   /** RCPT TO. */
   | "recipient"
-  /** DATA or BDAT, and the reply after the final dot. */
+  /** DATA, and the reply after the final dot. */
   | "message";
 
 /** How a stage ended. */
@@ -822,6 +888,385 @@ export type FindingSeverity =
   | "error"
   /** It may be as it should be. */
   | "warning";
+
+/** What the rules say of settings, and how they would be stored. */
+export interface SettingsReport {
+  /** False as soon as one issue is an error. */
+  valid: boolean;
+  /** All issues, in the order of the fields. */
+  issues: Issue[];
+  /** The settings as they would be stored, without their secrets; null when they are not valid. */
+  settings: StoredSettings | null;
+}
+
+/** Settings as they are stored, without their secrets. Every member is there, null where it has no value. Only the type: [`public`](crate::settings::public) writes it, and a test compares the two. */
+export interface StoredSettings {
+  /** The server's name in A-labels, or its IP address. */
+  host: string;
+  /** The port. */
+  port: number;
+  /** How the connection is encrypted. */
+  security: Security;
+  /** How the session authenticates. */
+  authMethod: AuthMethod;
+  /** The account. */
+  username: string | null;
+  /** Whether a password is stored. */
+  password: StoredSecret | null;
+  /** Where and with what access tokens are fetched. */
+  oauth2: StoredOAuth2 | null;
+  /** MAIL FROM and From: of every mail, its domain in A-labels. */
+  senderAddress: string;
+  /** Display name in From:. */
+  senderName: string | null;
+  /** The address that recipients answer to. */
+  replyTo: string | null;
+  /** The name for EHLO; null is the operator's. */
+  ehloName: string | null;
+  /** Private CA of the relay, PEM. */
+  caPem: string | null;
+  /** The rules of all four categories. */
+  routing: StoredRouting;
+  /** The addresses that hear of a broken relay; null: those who saved last. */
+  contacts: string[] | null;
+}
+
+/** A secret that is never shown. */
+export interface StoredSecret {
+  /** Whether one is stored; always true. */
+  isSet: boolean;
+}
+
+/** Where and with what access tokens are fetched. */
+export interface StoredOAuth2 {
+  /** How the access token is requested. */
+  grant: Grant;
+  /** The operator's provider that the mailbox is connected with; then the client is the operator's. */
+  provider: string | null;
+  /** The https token endpoint. */
+  tokenUrl: string | null;
+  /** The client registered with the provider. */
+  clientId: string | null;
+  /** Whether its secret is stored. */
+  clientSecret: StoredSecret | null;
+  /** Whether a refresh token is stored. */
+  refreshToken: StoredSecret | null;
+  /** The scope. */
+  scope: string | null;
+}
+
+/** The rules of all four categories. */
+export interface StoredRouting {
+  /** Real-time notifications. */
+  notification: StoredRoute;
+  /** Exchanges about a data-subject rights request. */
+  "rights-request": StoredRoute;
+  /** The invitation of a respondent to an audit. */
+  "audit-invitation": StoredRoute;
+  /** The invitation of a new user. */
+  "user-invitation": StoredRoute;
+}
+
+/** The rule for one category. */
+export interface StoredRoute {
+  /** The server that carries the category. */
+  via: Via;
+  /** What happens while the relay fails. */
+  onFailure: OnFailure;
+}
+
+/** An event as the product sends it. */
+export interface Event {
+  /** The idempotency key, unique per tenant: 1 to 128 printable ASCII characters without spaces. */
+  id: string;
+  /** The tenant: 1 to 64 letters, digits, hyphens, underscores or dots. */
+  tenant: string;
+  /** Which of the four kinds; chooses the route. */
+  category: Category;
+  /** The event's type, such as `comment.created`; chooses the template. */
+  type: string;
+  /** One mail for each. */
+  recipients: EventRecipient[];
+  /** A time (RFC 3339): what has not left by then is `failed`, too late. */
+  notAfter?: string | null;
+  /** The mailbox that recipients answer to. */
+  replyTo?: EventPerson | null;
+  /** Mails of the same thread are chained by References. */
+  thread?: string | null;
+  /** What the template may say. */
+  data?: Record<string, unknown> | null;
+  /** Ready content instead of a template. */
+  content?: EventContent | null;
+  /** Files that go along. */
+  attachments?: EventAttachment[] | null;
+  /** How the recipient stops such mails (RFC 8058); used for the category `notification`. */
+  unsubscribe?: EventUnsubscribe | null;
+  /** The product's name and look in this mail, over `OWNPOST_PRODUCT`. */
+  brand?: Brand | null;
+}
+
+/** The kind of a notification. */
+export type Category =
+  /** Real-time notifications: new comments, tasks. */
+  | "notification"
+  /** Exchanges about a data-subject rights request. */
+  | "rights-request"
+  /** The invitation of a respondent to an audit. */
+  | "audit-invitation"
+  /** The invitation of a new user. */
+  | "user-invitation";
+
+/** Who receives a mail. */
+export interface EventRecipient {
+  /** The mailbox address. */
+  address: string;
+  /** The display name. */
+  name?: string | null;
+  /** BCP 47 tag of the language to write in. */
+  locale?: string | null;
+}
+
+/** An address with a name. */
+export interface EventPerson {
+  /** The mailbox address. */
+  address: string;
+  /** The display name. */
+  name?: string | null;
+}
+
+/** Content that bypasses the templates. */
+export interface EventContent {
+  /** The subject, one line. */
+  subject: string;
+  /** The plain text; without one it is made from `html`. */
+  text?: string | null;
+  /** The HTML alternative. Scripts, forms, frames and redirects are taken out. */
+  html?: string | null;
+}
+
+/** A file that goes along. */
+export interface EventAttachment {
+  /** The file's name. */
+  filename: string;
+  /** Its MIME type; not `multipart`. */
+  contentType: string;
+  /** The file's bytes in base64. */
+  base64: string;
+}
+
+/** How the recipient stops such mails by one click (RFC 8058). */
+export interface EventUnsubscribe {
+  /** The https address that takes a POST from the recipient's mail provider, without a login. */
+  url: string;
+}
+
+/** How mails name and brand the product, and where an alert links to. Every member is optional. */
+export interface Brand {
+  /** The product's name. */
+  name: string | null;
+  /** The product's home page. */
+  url: string | null;
+  /** The page with the settings of the mail server; alerts and test mails link to it. */
+  settingsUrl: string | null;
+  /** The logo, https, shown at most 40 pixels high. */
+  logoUrl: string | null;
+  /** The colour of buttons, `#rrggbb`. */
+  accentColor: string | null;
+  /** Where the recipient gets help: a page or a `mailto:` address. */
+  supportUrl: string | null;
+  /** The postal address at the foot. */
+  postalAddress: string | null;
+  /** More text at the foot. */
+  footer: string | null;
+}
+
+/** Whether the router accepts an event, and why not. */
+export interface EventReport {
+  /** Whether the router accepts it. False as soon as one issue is an error. */
+  valid: boolean;
+  /** All issues; of a wrong shape the first alone. */
+  issues: EventIssue[];
+  /** The event as the router reads it: domains in lower case and A-labels, no empty names. A recipient whose address cannot be used is left as it came, because the router records it as failed. Null when the event is not accepted. */
+  event: Event | null;
+}
+
+/** One problem of an event. */
+export interface EventIssue {
+  /** Where in the document: `recipients[0].address`; empty for the whole. */
+  field: string;
+  /** The stable code. */
+  code: EventCode;
+  /** A warning concerns a recipient whose address cannot be used; the others get their mail. */
+  severity: Severity;
+  /** The problem, for the developer of the event source. */
+  message: string;
+}
+
+/** Why an event is not accepted. */
+export type EventCode =
+  /** Larger than 1 MiB; with `ownpost send`, than 25 MiB. */
+  | "event.too_large"
+  /** No JSON. */
+  | "event.not_json"
+  /** A wrong type, a missing member or an unknown one. */
+  | "event.wrong_shape"
+  /** `id` is not 1 to 128 printable ASCII characters without spaces. */
+  | "event.id_invalid"
+  /** `tenant` is not 1 to 64 letters, digits, hyphens, underscores or dots that begin with a letter or digit. */
+  | "event.tenant_invalid"
+  /** `category` is none of the four. */
+  | "event.category_unknown"
+  /** `type` is not 1 to 64 of `A-Z a-z 0-9 . _ -` that begin with a letter or digit, or it begins with `ownpost.`, which is reserved. */
+  | "event.type_invalid"
+  /** No recipient. */
+  | "event.recipients_empty"
+  /** More than 1000 recipients; send more events. */
+  | "event.recipients_too_many"
+  /** No mailbox address, or one of more than 254 octets. A recipient's is refused alone; only when none can be used, the event is. */
+  | "event.address_invalid"
+  /** `notAfter` is no time such as 2026-12-01T12:00:00Z. */
+  | "event.time_invalid"
+  /** A line break or another control character in a one-line member, or NUL anywhere. */
+  | "event.control_character"
+  /** A text that is too long, or empty where it must not be. */
+  | "event.length_invalid"
+  /** More than 50 attachments. */
+  | "event.attachments_too_many"
+  /** No MIME type of a file. */
+  | "event.content_type_invalid"
+  /** The bytes of an attachment are no base64. */
+  | "event.base64_invalid"
+  /** `content` has neither `text` nor `html`. */
+  | "event.content_empty"
+  /** `unsubscribe.url` is no https address. */
+  | "event.unsubscribe_invalid"
+  /** A member of `brand` that a mail cannot carry. */
+  | "event.brand_invalid"
+  /** The event is of another tenant than the caller's. */
+  | "event.tenant_foreign"
+  /** The id was used for an event with another content; nothing of this one is kept. */
+  | "event.id_reused"
+  /** The store or the queue is out of reach; send the same event again. */
+  | "event.unavailable";
+
+/** `GET /deliveries`, and what `ownpost send` prints. */
+export interface Deliveries {
+  /** The rows, newest first. */
+  deliveries: Delivery[];
+  /** The parameter `cursor` for the next page; null on the last page. */
+  cursor: string | null;
+}
+
+/** A row of the ledger as the API shows it. */
+export interface Delivery {
+  /** Computed from tenant, event id and recipient: the same for a repeated event. */
+  id: DeliveryId;
+  /** The id of the event that triggered it. */
+  event: string;
+  /** The event's category. */
+  category: Category;
+  /** The event's `type`. */
+  type: string;
+  /** The recipient's address, its domain in A-labels. */
+  recipient: string;
+  /** The state of the mail. */
+  status: Status;
+  /** The server chosen; null while none was: `queued`, or `held` without an attempt. */
+  route: Via | null;
+  /** Why it has this status and takes this route; in English. */
+  reason: string;
+  /** The revision of the settings used, when it went through the tenant's relay. */
+  revision: Revision | null;
+  /** The Message-ID without angle brackets. */
+  messageId: string;
+  /** When the event was accepted. */
+  queuedAt: string;
+  /** When the row changed last. */
+  updatedAt: string;
+  /** When it is tried again; only while deferred. */
+  nextAttemptAt: string | null;
+  /** What was tried, oldest first. */
+  attempts: Attempt[];
+}
+
+/** A row's id: a pure function of tenant, event and recipient, so that the same event leads to the same rows. */
+export type DeliveryId = string;
+
+/** Where a mail stands (docs/reference/events.md). */
+export type Status =
+  /** Recorded and put on the queue. */
+  | "queued"
+  /** A sender is sending it; written before the final dot is sent. */
+  | "sending"
+  /** Accepted by the server. Final. */
+  | "sent"
+  /** Will be tried again at `nextAttemptAt`. */
+  | "deferred"
+  /** The relay is broken and the policy says to wait. */
+  | "held"
+  /** Refused for good. Final until a person resends it. */
+  | "failed"
+  /** No reply came after the final dot: the server may have the mail. Final until a person resends it. */
+  | "unknown";
+
+/** A version of a tenant's settings: the Secrets Manager version id. */
+export type Revision = string;
+
+/** One try to hand a mail to a server. */
+export interface Attempt {
+  /** When the attempt began. */
+  at: string;
+  /** How long it took, in milliseconds. */
+  ms: number;
+  /** The stage it reached. */
+  stage: Stage;
+  /** `accepted`, or the failure code. */
+  outcome: string;
+  /** The server's reply, when it gave one. */
+  smtp: Reply | null;
+}
+
+/** `GET /deliveries/{id}`: the row, and what happened as a story. */
+export interface DeliveryDetail {
+  /** Computed from tenant, event id and recipient: the same for a repeated event. */
+  id: DeliveryId;
+  /** The id of the event that triggered it. */
+  event: string;
+  /** The event's category. */
+  category: Category;
+  /** The event's `type`. */
+  type: string;
+  /** The recipient's address, its domain in A-labels. */
+  recipient: string;
+  /** The state of the mail. */
+  status: Status;
+  /** The server chosen; null while none was: `queued`, or `held` without an attempt. */
+  route: Via | null;
+  /** Why it has this status and takes this route; in English. */
+  reason: string;
+  /** The revision of the settings used, when it went through the tenant's relay. */
+  revision: Revision | null;
+  /** The Message-ID without angle brackets. */
+  messageId: string;
+  /** When the event was accepted. */
+  queuedAt: string;
+  /** When the row changed last. */
+  updatedAt: string;
+  /** When it is tried again; only while deferred. */
+  nextAttemptAt: string | null;
+  /** What was tried, oldest first. */
+  attempts: Attempt[];
+  /** What happened, in order, in sentences. */
+  story: Chapter[];
+}
+
+/** One thing that happened. */
+export interface Chapter {
+  /** The time of it. */
+  at: string;
+  /** One sentence or more, in English. */
+  text: string;
+}
 
 /** The languages that all messages are in. */
 export type Locale = "en" | "fr" | "nl" | "de" | "es";

@@ -1,6 +1,7 @@
 // The seams between the modules of <smtp-deliveries>, for the type check. Nothing of this is published.
 
 import type { Reply } from '../js/index.js';
+import type { Expectation, InspectAbout } from './inspect.js';
 
 /** A row of the ledger, as the API gives it. */
 export interface Delivery {
@@ -25,6 +26,13 @@ export interface RowActs {
   resend(rows: Delivery[]): void;
   cancel(rows: Delivery[]): void;
   release(): void;
+}
+
+/** What a row needs for a look into the received mail. */
+export interface Looks {
+  announce(text: string): void;
+  kept(row: Delivery): InspectAbout['kept'];
+  expected(row: Delivery, again: () => void): Promise<Expectation>;
 }
 
 /** What the list is narrowed to; an empty text is no filter. The times are days, as a date field gives them. */

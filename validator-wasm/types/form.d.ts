@@ -55,6 +55,7 @@ export interface Draft {
   ehloName: string;
   caPem: string;
   routing: Record<Category, { via: Via; onFailure: OnFailure }>;
+  contacts: string[];
 }
 
 /** The settings as `GET /smtp` gives them: instead of a secret it says that there is one. */
@@ -73,6 +74,8 @@ export interface Active {
   health: 'healthy' | 'unhealthy' | 'unknown';
   since: string | null;
   message: string | null;
+  /** The addresses that hear of a broken relay. */
+  alerted: string[];
 }
 
 /** An element with a `disabled` of its own. */

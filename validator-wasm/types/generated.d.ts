@@ -45,15 +45,20 @@ declare module '*/validator_wasm_bg.js' {
 }
 
 declare module '*/ownpost_objects_bg.js' {
-  type InspectReport = import('../js/types.js').InspectReport;
   export function __wbg_set_wasm(exports: WebAssembly.Exports): void;
-  export function inspect(
-    message: Uint8Array,
-    sender: string,
-    host: string,
-    messageId: string,
+  // Each answer is JSON text; the limit is the tag of the one that stopped the copy, or 0.
+  export function validate(document: unknown, limit: number, ports: string, networks: string, locale: string): string;
+  export function read_settings(
+    document: unknown,
+    limit: number,
+    ports: string,
+    networks: string,
     locale: string,
-  ): InspectReport;
+  ): string;
+  export function parse_settings(document: string, ports: string, networks: string, locale: string): string;
+  export function read_event(document: unknown, limit: number): string;
+  export function parse_event(document: string): string;
+  export function inspect(message: Uint8Array, sender: string, host: string, messageId: string, locale: string): string;
 }
 
 /** The messages of the codes, in the codes' order. */

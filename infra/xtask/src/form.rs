@@ -2,7 +2,7 @@
 //! lists that they share with the server.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use ownpost_i18n::Locale;
@@ -12,18 +12,26 @@ use smtp_rules::providers::{FormEntry, PROVIDERS};
 use crate::process::command;
 
 /// The messages of the form that the list of deliveries has too, by the beginnings of their keys.
-const SHARED: [&str; 6] = ["form.", "category.", "routing.via.", "stage.", "stages.", "problem."];
+const SHARED: [&str; 7] = ["form.", "category.", "routing.via.", "stage.", "stages.", "problem.", "inspect."];
 
-/// Writes the modules of both elements that are made from tables and messages into `sources`.
+/// Writes the modules of the elements and of the inspector that are made from tables and messages into `sources`.
 pub(crate) fn generate(package: &Path, sources: &Path) -> Result<()> {
     let form = sources.join("form");
     let deliveries = sources.join("deliveries");
+    let inspect = sources.join("inspect");
     fs::write(form.join("lists.js"), format!("{}{}", providers(), loaders()))?;
-    fs::write(deliveries.join("lists.js"), loaders())?;
-    let sheet = |name: &str| package.join("js").join(name).join("style.css");
-    fs::write(form.join("css.js"), styles(package, &[sheet("form")])?)?;
-    fs::write(deliveries.join("css.js"), styles(package, &[sheet("form"), sheet("deliveries")])?)?;
-    for folder in [&form, &deliveries] {
+    let sheets = [
+        (&form, &["form/style.css"][..]),
+        (&deliveries, &["form/style.css", "deliveries/style.css", "form/timeline.css"]),
+        (&inspect, &["form/timeline.css", "inspect/style.css"]),
+    ];
+    for (folder, names) in sheets {
+        fs::write(folder.join("css.js"), styles(package, names)?)?;
+    }
+    for folder in [&deliveries, &inspect] {
+        fs::write(folder.join("lists.js"), loaders())?;
+    }
+    for folder in [&form, &deliveries, &inspect] {
         fs::create_dir_all(folder.join("messages"))?;
     }
     for locale in Locale::ALL.iter().map(|locale| locale.tag()) {
@@ -32,7 +40,8 @@ pub(crate) fn generate(package: &Path, sources: &Path) -> Result<()> {
         let mut own = read(&folder.join("deliveries.json"))?;
         let shared = messages.iter().filter(|(key, _)| SHARED.iter().any(|start| key.starts_with(start)));
         own.extend(shared.map(|(key, text)| (key.clone(), text.clone())));
-        for (folder, messages) in [(&form, messages), (&deliveries, own)] {
+        let inspector = read(&folder.join("inspector.json"))?;
+        for (folder, messages) in [(&form, messages), (&deliveries, own), (&inspect, inspector)] {
             let module = format!("export default {};\n", serde_json::to_string_pretty(&messages)?);
             fs::write(folder.join(format!("messages/{locale}.js")), module)?;
         }
@@ -50,11 +59,11 @@ pub(crate) fn copy_types(package: &Path, dist: &Path) -> Result<()> {
 }
 
 /// The module of these style sheets together, minified.
-fn styles(package: &Path, sheets: &[PathBuf]) -> Result<String> {
+fn styles(package: &Path, sheets: &[&str]) -> Result<String> {
     let mut css = String::new();
     for sheet in sheets {
         let mut esbuild = command("node");
-        esbuild.arg(package.join("node_modules/esbuild/bin/esbuild")).arg(sheet);
+        esbuild.arg(package.join("node_modules/esbuild/bin/esbuild")).arg(package.join("js").join(sheet));
         let output = esbuild.args(["--minify", "--charset=utf8", "--log-level=warning"]).output()?;
         ensure!(output.status.success(), "esbuild: {}", String::from_utf8_lossy(&output.stderr));
         css += String::from_utf8(output.stdout)?.trim();

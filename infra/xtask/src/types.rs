@@ -12,7 +12,17 @@ use serde_json::{Map, Value};
 use crate::process::{cargo, root, show};
 
 /// The documents that the package and the form use, in the order of the file. Their parts follow them.
-const DOCUMENTS: [&str; 4] = ["SmtpSettings", "ValidationReport", "TestReport", "InspectReport"];
+const DOCUMENTS: [&str; 9] = [
+    "SmtpSettings",
+    "ValidationReport",
+    "TestReport",
+    "InspectReport",
+    "SettingsReport",
+    "Event",
+    "EventReport",
+    "Deliveries",
+    "DeliveryDetail",
+];
 
 const HEAD: &str = "\
 // Made by `cargo xtask types` from the JSON Schemas of the Rust types. Change those, not this file.
@@ -20,7 +30,18 @@ const HEAD: &str = "\
 
 /// The members of a schema that do not change its TypeScript type: descriptions, and limits that TypeScript cannot
 /// express.
-const NO_TYPE: [&str; 5] = ["description", "format", "minimum", "maximum", "default"];
+const NO_TYPE: [&str; 10] = [
+    "description",
+    "format",
+    "minimum",
+    "maximum",
+    "default",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "pattern",
+];
 
 /// Writes the file, for `cargo xtask types`.
 pub(crate) fn write() -> Result<()> {
@@ -248,7 +269,7 @@ export type State =
     #[test]
     fn an_unknown_part_of_a_schema_is_refused() {
         for unknown in [
-            json!({"type": "string", "pattern": "a"}),
+            json!({"type": "string", "contentEncoding": "a"}),
             json!({"type": "strange"}),
             json!({"$ref": "#/$defs/B"}),
         ] {

@@ -39,7 +39,7 @@ pub(crate) fn build() -> Result<()> {
         bundle.make(&package, &dist)?;
     }
     languages(&package, &dist, "locales", loaded_locales())?;
-    for folder in ["form/messages", "deliveries/messages"] {
+    for folder in ["form/messages", "deliveries/messages", "inspect/messages"] {
         languages(&package, &dist, folder, Locale::ALL.iter().map(|locale| locale.tag()))?;
     }
     let beside = [
@@ -229,15 +229,16 @@ struct Bundle {
 }
 
 /// The modules of the package.
-const BUNDLES: [Bundle; 5] = [
+const BUNDLES: [Bundle; 6] = [
     Bundle {
         entry: "index.js",
         external: &["./locales/fr.js", "./locales/nl.js", "./locales/de.js", "./locales/es.js"],
     },
     Bundle { entry: "form/index.js", external: &["../index.js", "./results.js", "./messages/*"] },
-    Bundle { entry: "form/results.js", external: &[] },
+    Bundle { entry: "form/results.js", external: &["../inspect/index.js"] },
     Bundle { entry: "objects/index.js", external: &[] },
-    Bundle { entry: "deliveries/index.js", external: &["./messages/*"] },
+    Bundle { entry: "deliveries/index.js", external: &["../inspect/index.js", "./messages/*"] },
+    Bundle { entry: "inspect/index.js", external: &["../objects/index.js", "./messages/*"] },
 ];
 
 impl Bundle {

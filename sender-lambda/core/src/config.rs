@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ownpost_domain::brand::{Brand, UnusableBrand};
+use ownpost_domain::brand::{Brand, UnusableBrand, is_url};
 use ownpost_domain::outcome;
 use ownpost_domain::seats::Bounds;
 use ownpost_smtp::{Network, NetworkOptions};
@@ -13,6 +13,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use crate::access::{Access, Claim};
+use crate::effects::Secrets;
+use crate::oauth_providers::OAuthProviders;
 
 /// The operator's configuration of the Lambda functions and of `ownpost`, read once at start. An unusable value is an
 /// error at start, not a surprise later.
@@ -40,6 +42,8 @@ pub struct Config {
     pub templates: Option<PathBuf>,
     /// `OWNPOST_PRODUCT`: how mails name and brand the product.
     pub product: Brand,
+    /// `OWNPOST_DKIM`: where the keys are that sign mails.
+    pub dkim: Option<DkimSource>,
     /// `OWNPOST_DNS_SERVER`: host:port, for tests.
     pub dns_server: Option<SocketAddr>,
     /// `OWNPOST_RELAY_CONNECTIONS`: the connections of all senders together that each relay gets to begin with.
@@ -54,8 +58,25 @@ pub struct Config {
     pub retain: Option<Duration>,
     /// `OWNPOST_TENANT_CLAIM`, `OWNPOST_ADMIN_CLAIM`, `OWNPOST_READER_CLAIM`: who may do what at the API.
     pub access: Access,
+    /// `OWNPOST_OAUTH_PROVIDERS`: the operator's applications at providers of mailboxes.
+    pub oauth_providers: OAuthProviders,
+    /// The same as the name of a secret, until [`Config::with_secrets`] has read it.
+    pub oauth_providers_secret: Option<String>,
+    /// `OWNPOST_ALLOW_ORIGINS`: the origins of the pages that may call the API.
+    pub allow_origins: Vec<String>,
+    /// `OWNPOST_PUBLIC_URL`: the address of the API as browsers reach it, without a slash at the end.
+    pub public_url: Option<String>,
     /// Values that the environment does not set.
     pub overrides: Overrides,
+}
+
+/// Where the operator keeps the DKIM keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DkimSource {
+    /// A file, read at start.
+    File(PathBuf),
+    /// A secret of this name or ARN, read when the first mail leaves and every few minutes. `ownpost` has none.
+    Secret(String),
 }
 
 /// Values that a program sets and the environment does not: for `ownpost local`, tests and simulations. `None` and empty
@@ -85,6 +106,8 @@ pub struct AwsResources {
     pub table: Option<String>,
     /// `OWNPOST_QUEUE_URL`: the SQS queue between router and sender.
     pub queue_url: Option<String>,
+    /// `OWNPOST_REFUSED_QUEUE_URL`: the SQS queue in which `router` keeps refused events with the reason.
+    pub refused_queue_url: Option<String>,
     /// `OWNPOST_EVENT_BUS`: the EventBridge bus of the emitted events.
     pub event_bus: Option<String>,
     /// `OWNPOST_KMS_KEY`: the key over the tenants' secrets, instead of AWS's own.
@@ -114,8 +137,12 @@ pub struct ConfigError {
     pub problem: String,
 }
 
+/// The operator's applications at providers of mailboxes.
+const OAUTH_PROVIDERS: &str = "OWNPOST_OAUTH_PROVIDERS";
 /// How long final rows are kept, in days.
 const RETAIN_DAYS: &str = "OWNPOST_RETAIN_DAYS";
+/// Where the DKIM keys are.
+const DKIM: &str = "OWNPOST_DKIM";
 
 impl Config {
     /// The default of [`AwsResources::secret_prefix`].
@@ -151,6 +178,28 @@ impl Config {
             "name and look of the product in mails: a file's path, or JSON with `name`, `url`, `settingsUrl`, `logoUrl`, \
              `accentColor`, `supportUrl`, `postalAddress`, `footer`",
         ),
+        shared(
+            DKIM,
+            "no signature",
+            "keys that sign mails by DKIM: a file's path (read at start), for the functions also a secret's name or ARN, with \
+             `[{\"domain\", \"selector\", \"privateKeyPem\", \"tenants\"?}]`",
+        ),
+        shared(
+            OAUTH_PROVIDERS,
+            "none",
+            "applications with which tenants connect mailboxes: a secret's name, a file's path, or JSON as \
+             `{\"microsoft\": {\"clientId\": …, \"clientSecret\": …}}`",
+        ),
+        shared(
+            "OWNPOST_ALLOW_ORIGINS",
+            "none",
+            "origins of the pages with the form: https://app.example.com",
+        ),
+        shared(
+            "OWNPOST_PUBLIC_URL",
+            "`ownpost local`: its own address",
+            "address of the API as browsers reach it; providers send the browser back to it",
+        ),
         shared("OWNPOST_DNS_SERVER", "the system's", "address:port of the DNS server to ask"),
         shared(
             "OWNPOST_RELAY_CONNECTIONS",
@@ -164,7 +213,11 @@ impl Config {
         ),
         shared("OWNPOST_RETRY_FOR", "48", "hours for which a mail is tried before it fails"),
         shared("OWNPOST_HOLD_FOR", "120", "hours for which a mail is held before it fails"),
-        shared(RETAIN_DAYS, "90", "days for which final mails stay in the ledger"),
+        shared(
+            RETAIN_DAYS,
+            "90",
+            "days for which final mails stay in the ledger, and credentials of removed settings for a rollback",
+        ),
         function(
             "OWNPOST_PLATFORM_SECRET",
             "none",
@@ -177,6 +230,11 @@ impl Config {
         ),
         function("OWNPOST_TABLE", "required", "DynamoDB table of the ledger"),
         function("OWNPOST_QUEUE_URL", "required", "URL of the SQS queue between router and sender"),
+        function(
+            "OWNPOST_REFUSED_QUEUE_URL",
+            "none: a refused event stays on its queue",
+            "URL of the SQS queue in which router keeps refused events with the reason",
+        ),
         function(
             "OWNPOST_EVENT_BUS",
             "the bus `default`",
@@ -199,6 +257,8 @@ impl Config {
     /// The first variable that cannot be used, and what it takes.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let get = not_empty(get);
+        let (oauth_providers, oauth_providers_secret) =
+            one(&get, OAUTH_PROVIDERS, oauth_providers)?.unwrap_or_default();
         Ok(Self {
             allow_networks: list(&get, "OWNPOST_ALLOW_NETWORKS", network)?,
             allow_ports: list(&get, "OWNPOST_ALLOW_PORTS", port)?,
@@ -206,6 +266,7 @@ impl Config {
             ehlo_name: one(&get, "OWNPOST_EHLO_NAME", ehlo_name)?,
             templates: one(&get, "OWNPOST_TEMPLATES", folder)?,
             product: one(&get, "OWNPOST_PRODUCT", product)?.unwrap_or_default(),
+            dkim: one(&get, DKIM, dkim)?,
             dns_server: one(&get, "OWNPOST_DNS_SERVER", socket)?,
             relay_connections: one(&get, "OWNPOST_RELAY_CONNECTIONS", count)?,
             senders: one(&get, "OWNPOST_SENDERS", count)?,
@@ -213,8 +274,60 @@ impl Config {
             hold_for: one(&get, "OWNPOST_HOLD_FOR", hours)?,
             retain: one(&get, RETAIN_DAYS, days)?,
             access: access(&get)?,
+            oauth_providers,
+            oauth_providers_secret,
+            allow_origins: list(&get, "OWNPOST_ALLOW_ORIGINS", origin)?,
+            public_url: one(&get, "OWNPOST_PUBLIC_URL", public_url)?,
             overrides: Overrides::default(),
         })
+    }
+
+    /// The same with what it names as secrets.
+    ///
+    /// # Errors
+    /// The secret is not there, cannot be read, or holds something else.
+    pub async fn with_secrets(mut self, secrets: &dyn Secrets) -> Result<Self, ConfigError> {
+        let problem = |problem| ConfigError { variable: OAUTH_PROVIDERS, problem };
+        if let Some(name) = self.oauth_providers_secret.take() {
+            let read = secrets.operator(&name).await;
+            let json =
+                read.map_err(|error| problem(format!("the secret `{name}` cannot be read: {error}")))?;
+            let json = json.ok_or_else(|| problem(format!("there is no secret `{name}`")))?;
+            self.oauth_providers = OAuthProviders::parse(&json)
+                .map_err(|error| problem(format!("the secret `{name}`: {error}")))?;
+        }
+        Ok(self)
+    }
+
+    /// Checks that an account can be connected with the operator's providers, if there are any.
+    ///
+    /// # Errors
+    /// The variable that is missing, or contradicts the providers.
+    pub fn can_connect(&self) -> Result<(), ConfigError> {
+        let problem = |variable, problem: String| Err(ConfigError { variable, problem });
+        if let Some(name) = &self.oauth_providers_secret {
+            return problem(OAUTH_PROVIDERS, format!("`{name}` is neither JSON nor a file that can be read"));
+        }
+        if self.oauth_providers.is_empty() {
+            return Ok(());
+        }
+        if self.public_url.is_none() {
+            let needed = format!("is needed with {OAUTH_PROVIDERS}: providers send the browser back to it");
+            return problem("OWNPOST_PUBLIC_URL", needed);
+        }
+        if self.exact_origins().next().is_none() && self.product.settings_url.is_none() {
+            let needed = format!(
+                "names no origin, and OWNPOST_PRODUCT no settingsUrl: with {OAUTH_PROVIDERS} one of them says where \
+                 a connected admin goes on"
+            );
+            return problem("OWNPOST_ALLOW_ORIGINS", needed);
+        }
+        Ok(())
+    }
+
+    /// The origins that are one page's and no pattern.
+    pub fn exact_origins(&self) -> impl Iterator<Item = &str> {
+        self.allow_origins.iter().map(String::as_str).filter(|origin| !origin.contains('*'))
     }
 
     /// The network that this configuration allows. Reads the CA file; opens no socket.
@@ -313,30 +426,38 @@ impl AwsResources {
                 .unwrap_or_else(|| Config::SECRET_PREFIX.to_owned()),
             table: one(&get, "OWNPOST_TABLE", table)?,
             queue_url: one(&get, "OWNPOST_QUEUE_URL", queue_url)?,
+            refused_queue_url: one(&get, "OWNPOST_REFUSED_QUEUE_URL", queue_url)?,
             event_bus: one(&get, "OWNPOST_EVENT_BUS", event_bus)?,
             kms_key: one(&get, "OWNPOST_KMS_KEY", key_arn)?,
         };
-        let resources = resources.consistent()?;
+        let dkim = match one(&get, DKIM, dkim)? {
+            Some(DkimSource::Secret(name)) => Some(name),
+            _ => None,
+        };
+        let resources = resources.consistent(dkim.as_deref())?;
         // Without an endpoint of its own (an emulator's) a call goes to the region's.
         if get("AWS_ENDPOINT_URL").is_none()
             && let Some(region) = get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION"))
         {
-            resources.in_region(&region)?;
+            resources.in_region(&region, dkim.as_deref())?;
         }
         Ok(resources)
     }
 
     /// Refuses a queue or a secret of another region than the one that is called.
-    fn in_region(&self, region: &str) -> Result<(), ConfigError> {
+    fn in_region(&self, region: &str, dkim: Option<&str>) -> Result<(), ConfigError> {
         let queue = self.queue_url.as_deref().and_then(|url| {
             let host = url.strip_prefix("https://sqs.")?.split('/').next()?;
             host.contains(".amazonaws.com").then(|| host.split('.').next().unwrap_or_default())
         });
         let secret = self.platform_secret.as_deref().and_then(arn_region);
         let bus = self.event_bus.as_deref().and_then(arn_region);
-        for (variable, theirs) in
-            [("OWNPOST_QUEUE_URL", queue), ("OWNPOST_PLATFORM_SECRET", secret), ("OWNPOST_EVENT_BUS", bus)]
-        {
+        for (variable, theirs) in [
+            ("OWNPOST_QUEUE_URL", queue),
+            ("OWNPOST_PLATFORM_SECRET", secret),
+            ("OWNPOST_EVENT_BUS", bus),
+            (DKIM, dkim.and_then(arn_region)),
+        ] {
             if let Some(theirs) = theirs.filter(|theirs| *theirs != region) {
                 let problem = format!("is in the region {theirs}, and AWS_REGION is {region}");
                 return Err(ConfigError { variable, problem });
@@ -345,17 +466,20 @@ impl AwsResources {
         Ok(())
     }
 
-    /// Refuses a platform secret below the tenants' prefix: a tenant of that name would own the platform's relay.
-    fn consistent(self) -> Result<Self, ConfigError> {
-        let secret = self.platform_secret.as_deref().unwrap_or_default();
-        // An ARN has the name behind `:secret:`.
-        let name = secret.split_once(":secret:").map_or(secret, |(_, name)| name);
-        if !name.is_empty() && name.starts_with(&self.secret_prefix) {
-            let problem = format!(
-                "`{name}` begins with OWNPOST_SECRET_PREFIX, `{}`, so a tenant could own it; give it another name",
-                self.secret_prefix
-            );
-            return Err(ConfigError { variable: "OWNPOST_PLATFORM_SECRET", problem });
+    /// Refuses a secret of the operator below the tenants' prefix: a tenant of that name would own it.
+    fn consistent(self, dkim: Option<&str>) -> Result<Self, ConfigError> {
+        for (variable, secret) in [("OWNPOST_PLATFORM_SECRET", self.platform_secret.as_deref()), (DKIM, dkim)]
+        {
+            let secret = secret.unwrap_or_default();
+            // An ARN has the name behind `:secret:`.
+            let name = secret.split_once(":secret:").map_or(secret, |(_, name)| name);
+            if !name.is_empty() && name.starts_with(&self.secret_prefix) {
+                let problem = format!(
+                    "`{name}` begins with OWNPOST_SECRET_PREFIX, `{}`, so a tenant could own it; give it another name",
+                    self.secret_prefix
+                );
+                return Err(ConfigError { variable, problem });
+            }
         }
         Ok(self)
     }
@@ -457,6 +581,21 @@ fn folder(text: &str) -> Parsed<PathBuf> {
     if path.is_dir() { Ok(path) } else { Err(format!("there is no folder `{text}`")) }
 }
 
+/// A file that is there, or else a secret's name. Keys have no place in the environment, which consoles show.
+fn dkim(text: &str) -> Parsed<DkimSource> {
+    if text.starts_with(['[', '{']) {
+        return Err("takes a file's path or a secret's name, not the keys themselves".to_owned());
+    }
+    let path = PathBuf::from(text);
+    if path.is_file() {
+        return Ok(DkimSource::File(path));
+    }
+    if text.starts_with(['/', '.', '~']) {
+        return Err(format!("there is no file `{text}`"));
+    }
+    secret_name(text).map(DkimSource::Secret)
+}
+
 /// The brand, as JSON or in a file.
 fn product(text: &str) -> Parsed<Brand> {
     let json = json_or_file(text)?;
@@ -464,6 +603,47 @@ fn product(text: &str) -> Parsed<Brand> {
     let unusable = |found: UnusableBrand| format!("{}: {}", found.member, found.problem);
     brand.check().map_err(unusable)?;
     Ok(brand)
+}
+
+/// The providers, or the name of the secret with them.
+fn oauth_providers(text: &str) -> Parsed<(OAuthProviders, Option<String>)> {
+    let is_json = text.starts_with(['{', '[']);
+    if !is_json && !std::path::Path::new(text).is_file() {
+        let name =
+            secret_name(text).map_err(|_| "is neither JSON, nor a file, nor a secret's name".to_owned())?;
+        return Ok((OAuthProviders::default(), Some(name)));
+    }
+    Ok((OAuthProviders::parse(&json_or_file(text)?)?, None))
+}
+
+/// An origin (RFC 6454 §6.1), or a pattern of API Gateway's: `*`, `https://*`.
+fn origin(text: &str) -> Parsed<String> {
+    let text = text.trim_end_matches('/');
+    let authority = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let plain = |authority: &str| {
+        !authority.is_empty()
+            && authority.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]*".contains(&b))
+    };
+    if text == "*" || authority.is_some_and(plain) {
+        // Browsers write scheme and host in lower case.
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(format!("`{text}` is no origin; write https://app.example.com"))
+    }
+}
+
+/// The API's address. Providers send a code there, so it is https, but for this machine's own.
+fn public_url(text: &str) -> Parsed<String> {
+    let url = text.trim_end_matches('/');
+    let is_local = ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|local| {
+        url.strip_prefix(local).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
+    });
+    let usable = is_url(url, &["https://"]) || (is_local && is_url(url, &["http://"]));
+    if usable && !url.contains(['?', '#', '@']) {
+        Ok(url.to_owned())
+    } else {
+        Err(format!("`{text}` is no address such as https://mail.example.com/api"))
+    }
 }
 
 /// A value that is JSON itself, or the path of a file with it.
@@ -601,6 +781,8 @@ mod tests {
         // Those of AWS are not ours to list.
         asked.retain(|name| !name.starts_with("AWS_"));
         asked.sort();
+        // Some are read by both.
+        asked.dedup();
         let mut listed: Vec<_> = Config::VARIABLES.iter().map(|variable| variable.name).collect();
         listed.sort_unstable();
         assert_eq!(asked, listed);
@@ -655,6 +837,11 @@ mod tests {
             ("OWNPOST_QUEUE_URL", "arn:aws:sqs:eu-west-1:1:mail", false),
             ("OWNPOST_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com", false),
             ("OWNPOST_EVENT_BUS", "a bus", false),
+            ("OWNPOST_DKIM", "shop/dkim", true),
+            ("OWNPOST_DKIM", "/nonexistent.json", false),
+            ("OWNPOST_DKIM", "[{}]", false),
+            ("OWNPOST_DKIM", "ownpost/dkim", false),
+            ("OWNPOST_DKIM", "arn:aws:secretsmanager:eu-west-1:1:secret:ownpost/dkim-AbCdEf", false),
             ("OWNPOST_DNS_SERVER", "127.0.0.1:5353", true),
             ("OWNPOST_DNS_SERVER", "localhost:5353", true),
             ("OWNPOST_DNS_SERVER", "[::1]:53", true),
@@ -713,6 +900,7 @@ mod tests {
             ("OWNPOST_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/1/mail"),
             ("OWNPOST_PLATFORM_SECRET", "arn:aws:secretsmanager:eu-west-1:1:secret:p-AbCdEf"),
             ("OWNPOST_EVENT_BUS", "arn:aws:events:eu-west-1:1:event-bus/mail"),
+            ("OWNPOST_DKIM", "arn:aws:secretsmanager:eu-west-1:1:secret:dkim-AbCdEf"),
         ] {
             assert!(read("eu-west-1", "", variable, value).is_ok(), "{variable}");
             assert!(read("us-east-1", "http://127.0.0.1:4566", variable, value).is_ok(), "{variable}");
@@ -720,6 +908,62 @@ mod tests {
             assert_eq!(error.variable, variable);
             assert!(error.problem.contains("AWS_REGION"), "{error}");
         }
+    }
+
+    #[test]
+    fn providers_need_an_address_to_come_back_to_and_a_place_to_go_on() {
+        const PROVIDERS: &str = r#"{"google": {"clientId": "a", "clientSecret": "s"}}"#;
+        let problem = |set: &[(&str, &str)]| {
+            let get = |name: &str| {
+                set.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
+            };
+            Config::read(get).and_then(|config| config.can_connect()).map_err(|error| error.to_string()).err()
+        };
+        let (providers, url) =
+            ((OAUTH_PROVIDERS, PROVIDERS), ("OWNPOST_PUBLIC_URL", "https://mail.acme.test/"));
+        let origin = ("OWNPOST_ALLOW_ORIGINS", "https://app.acme.test");
+        let product = ("OWNPOST_PRODUCT", r#"{"settingsUrl": "https://app.acme.test/mail"}"#);
+        for set in [&[][..], &[providers, url, origin], &[providers, url, product], &[url, origin]] {
+            assert_eq!(problem(set), None, "{set:?}");
+        }
+        for (set, expected) in [
+            (&[providers, origin][..], "OWNPOST_PUBLIC_URL: is needed with"),
+            (&[providers, url][..], "OWNPOST_ALLOW_ORIGINS: names no origin"),
+            (&[providers, url, ("OWNPOST_ALLOW_ORIGINS", "*")][..], "OWNPOST_ALLOW_ORIGINS: names no origin"),
+            (&[("OWNPOST_PUBLIC_URL", "http://mail.acme.test")][..], "OWNPOST_PUBLIC_URL: `http://mail"),
+            (&[("OWNPOST_PUBLIC_URL", "http://127.0.0.1.acme.test")][..], "OWNPOST_PUBLIC_URL: `http://127"),
+            (&[("OWNPOST_ALLOW_ORIGINS", "app.acme.test")][..], "OWNPOST_ALLOW_ORIGINS: `app.acme.test`"),
+            (
+                &[("OWNPOST_ALLOW_ORIGINS", "https://a.test/x")][..],
+                "OWNPOST_ALLOW_ORIGINS: `https://a.test/x`",
+            ),
+            (&[(OAUTH_PROVIDERS, "{}x")][..], "OWNPOST_OAUTH_PROVIDERS: is no JSON"),
+            (&[(OAUTH_PROVIDERS, "no such file")][..], "is neither JSON, nor a file, nor a secret's name"),
+            (&[(OAUTH_PROVIDERS, "mail/oauth")][..], "`mail/oauth` is neither JSON nor a file"),
+        ] {
+            let problem = problem(set).unwrap_or_default();
+            assert!(problem.contains(expected), "{set:?}: {problem}");
+            assert!(!problem.contains('\n'));
+        }
+    }
+
+    #[tokio::test]
+    async fn providers_can_be_in_a_secret() {
+        let memory = crate::testing::memory::Memory::new();
+        let read =
+            || Config::read(|name| (name == OAUTH_PROVIDERS).then(|| "mail/oauth".to_owned())).unwrap();
+        let secrets = memory.effects().secrets;
+        let error = read().with_secrets(&*secrets).await.unwrap_err();
+        assert_eq!(error.to_string(), "OWNPOST_OAUTH_PROVIDERS: there is no secret `mail/oauth`");
+        memory.set_operator("mail/oauth", "hunter2");
+        let error = read().with_secrets(&*secrets).await.unwrap_err().to_string();
+        assert!(
+            error.contains("the secret `mail/oauth`: is no JSON") && !error.contains("hunter2"),
+            "{error}"
+        );
+        memory.set_operator("mail/oauth", r#"{"google": {"clientId": "a", "clientSecret": "s"}}"#);
+        let config = read().with_secrets(&*secrets).await.unwrap();
+        assert!(config.oauth_providers.get("google").is_some() && config.oauth_providers_secret.is_none());
     }
 
     #[test]

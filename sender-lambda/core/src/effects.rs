@@ -87,6 +87,8 @@ pub trait Secrets: Send + Sync {
     async fn put_tokens(&self, tenant: &Tenant, document: &str) -> Result<()>;
     /// The platform's own document, by the operator's secret name; `None` when none is set.
     async fn platform(&self) -> Result<Option<StoredVersion>>;
+    /// Another document of the operator, by the secret's name or ARN; `None` when there is none.
+    async fn operator(&self, name: &str) -> Result<Option<Zeroizing<String>>>;
 }
 
 /// A value with the number that a conditional write compares.
@@ -228,6 +230,11 @@ pub trait Queue: Send + Sync {
     async fn send(&self, messages: &[QueueMessage]) -> Vec<Result<()>>;
     /// Hides a received message for so long (`ChangeMessageVisibility`, at most 12 hours).
     async fn hide(&self, receipt: &str, during: Duration) -> Result<()>;
+    /// Keeps an event that is refused for good where an operator finds it, with the code and the reason. `false` where there
+    /// is no such place.
+    async fn keep_refused(&self, _document: &str, _code: &str, _reason: &str) -> Result<bool> {
+        Ok(false)
+    }
 }
 
 /// An event that Ownpost emits (EventBridge, source `ownpost`).

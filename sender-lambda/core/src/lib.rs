@@ -6,6 +6,7 @@ pub mod config;
 pub mod effects;
 pub mod functions;
 pub mod mail;
+pub mod oauth_providers;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod wire;

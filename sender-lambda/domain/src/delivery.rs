@@ -136,9 +136,47 @@ pub enum Closed {
     Erased,
     /// Its recipient's address cannot be used.
     Unusable,
+    /// The stored row cannot be read, and this is all that is known of it. Never written.
+    Unreadable,
 }
 
 impl Delivery {
+    /// The row in place of one that cannot be read, with what its keys say. Its status is the one that promises nothing,
+    /// and nobody sends it again.
+    pub fn unreadable(
+        tenant: &Tenant,
+        id: DeliveryId,
+        event: String,
+        recipient: String,
+        queued_at: Timestamp,
+    ) -> Self {
+        let reason =
+            "This row cannot be read, so it does not say whether the mail was sent. The log says why.";
+        Self {
+            id,
+            tenant: tenant.clone(),
+            event,
+            category: Category::Notification,
+            kind: "ownpost.unreadable".to_owned(),
+            recipient,
+            status: Status::Unknown,
+            route: None,
+            reason: reason.to_owned(),
+            revision: None,
+            message_id: String::new(),
+            queued_at,
+            updated_at: queued_at,
+            next_attempt_at: None,
+            retry_until: queued_at,
+            ticket: None,
+            hold_until: queued_at,
+            waits_for: None,
+            closed: Some(Closed::Unreadable),
+            not_after: None,
+            attempts: Vec::new(),
+        }
+    }
+
     /// The row without anything about its recipient.
     #[must_use]
     pub fn erased(self, now: Timestamp) -> Self {

@@ -27,7 +27,7 @@ pub enum Stage {
     Sender,
     /// RCPT TO.
     Recipient,
-    /// DATA or BDAT, and the reply after the final dot.
+    /// DATA, and the reply after the final dot.
     Message,
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::delivery::{DeliveryId, Revision};
 use super::failure::{Failure, FailureCode, Stage};
 use super::outcome::Observation;
+use super::refusals::Refusals;
 
 /// How often a relay may stumble in a row before it counts as unhealthy. One that is broken for good counts at
 /// once: every further AUTH with a wrong password brings an account nearer to being locked.
@@ -55,6 +56,10 @@ pub struct Health {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(skip)]
     pub unannounced: bool,
+    /// The recipients that it has refused alike since it has taken a mail. Not for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub refusals: Option<Refusals>,
 }
 
 /// Whether mail goes through a relay.
@@ -101,7 +106,19 @@ impl Health {
             stage: None,
             probe: None,
             unannounced: false,
+            refusals: None,
         }
+    }
+
+    /// The state as a person sees it: without what senders note for each other.
+    #[must_use]
+    pub fn shown(self) -> Self {
+        Self { probe: None, unannounced: false, refusals: None, ..self }
+    }
+
+    /// Whether its refusals of recipients are not believed, so that one mail at a time tries it.
+    pub fn doubts_refusals(&self) -> bool {
+        self.refusals.as_ref().is_some_and(Refusals::are_doubted)
     }
 
     /// The stored state if it is about this revision; otherwise the state of a fresh one.
@@ -115,7 +132,12 @@ impl Health {
     pub fn admit(&self, now: Timestamp) -> Admission {
         match (self.status, self.probe_at) {
             (HealthStatus::Healthy, _) => Admission::Open,
-            (HealthStatus::Unhealthy, Some(at)) if at > now => Admission::Closed,
+            // A pause that is longer than the longest was begun by a clock that has gone back since.
+            (HealthStatus::Unhealthy, Some(at))
+                if at > now && Some(at) <= later(now, LONGEST_PAUSE_UNKNOWN) =>
+            {
+                Admission::Closed
+            }
             (HealthStatus::Unhealthy, _) => Admission::Due,
         }
     }
@@ -152,13 +174,15 @@ impl Health {
             (HealthStatus::Healthy, Observation::Works) if self.failures == 0 => (self.clone(), None),
             (HealthStatus::Healthy, Observation::Works) => {
                 let fresh = Self::fresh(self.revision.clone(), now);
-                (Self { since: self.since, unannounced: self.unannounced, ..fresh }, None)
+                let (unannounced, refusals) = (self.unannounced, self.refusals.clone());
+                (Self { since: self.since, unannounced, refusals, ..fresh }, None)
             }
             (_, Observation::Stumbles | Observation::Broken) => self.fail(seen, failure, message, now),
             (HealthStatus::Unhealthy, Observation::Works | Observation::Nothing) => {
                 if passed.is_some_and(|passed| self.stage.is_none_or(|stage| passed >= stage)) {
                     let fresh = Self::fresh(self.revision.clone(), now);
-                    return (Self { unannounced: true, ..fresh }, Some(StatusChange::Recovered));
+                    let recovered = Self { unannounced: true, refusals: self.refusals.clone(), ..fresh };
+                    return (recovered, Some(StatusChange::Recovered));
                 }
                 // It did not come as far as the failure: that proves nothing, and the next one tries after the same pause.
                 (self.clone(), None)
@@ -246,6 +270,18 @@ mod tests {
             health = next;
         }
         (health, changes)
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_closes_no_relay_for_longer_than_the_longest_pause() {
+        let unhealthy = Health {
+            status: HealthStatus::Unhealthy,
+            probe_at: Some(at(400 * 86_400)),
+            ..Health::fresh(Revision("r1".into()), at(0))
+        };
+        assert_eq!(unhealthy.admit(at(0)), Admission::Due);
+        assert_eq!(unhealthy.admit(at(400 * 86_400 - 3_600)), Admission::Closed);
+        assert_eq!(unhealthy.admit(at(400 * 86_400)), Admission::Due);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Settings {
     pub ca_pem: Option<String>,
     /// Through which server each category leaves.
     pub routing: Routing,
+    /// The addresses that hear of a broken relay, at most five; none: those who saved last.
+    pub contacts: Vec<String>,
 }
 
 /// How a connection is encrypted.
@@ -59,6 +61,9 @@ pub enum Auth {
 pub struct OAuth2 {
     /// The mailbox that the token is for.
     pub username: String,
+    /// The operator's provider that the mailbox was connected with; client and token endpoint are the operator's then. `None`
+    /// for an application of the tenant's own.
+    pub provider: Option<String>,
     /// The https token endpoint.
     pub token_url: String,
     /// The client registered with the provider.

@@ -6,6 +6,9 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
+/// The beginning of a draft's name.
+const DRAFT: &str = ".ownpost-draft-";
+
 /// Opens a file that only its owner reads and writes; makes it when it is not there.
 pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -29,10 +32,21 @@ pub(crate) fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// The file under another name in the same folder, with mode 0600.
 fn draft(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
-    let mut file = NamedTempFile::new_in(parent(path))?;
+    let mut file = tempfile::Builder::new().prefix(DRAFT).tempfile_in(parent(path))?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
     Ok(file)
+}
+
+/// Removes the drafts of a process that was killed before it gave them their name. Nobody else may be writing here.
+pub(crate) fn remove_drafts(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(DRAFT.as_bytes()) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The folder of a file's path.

@@ -338,12 +338,28 @@ fn a_damaged_row_or_version_takes_nothing_else_with_it() {
         assert_eq!(row["status"], if readable { "sent" } else { "unknown" }, "{row}");
         assert_eq!(row["reason"].as_str().expect("a reason").contains("cannot be read"), !readable, "{row}");
         assert!(row["recipient"].as_str().expect("an address").ends_with("@example.org"), "{row}");
+        let path = format!("/api/deliveries/{}", row["id"].as_str().expect("an id"));
+        let one = local.call(&token, "GET", &path, &Value::Null);
+        assert_eq!((one.status, &one.json()["reason"]), (200, &row["reason"]), "{}", one.json());
+        if !readable {
+            for (action, code) in
+                [("resend", "delivery.not_resendable"), ("cancel", "delivery.not_cancellable")]
+            {
+                let refused = local.call(&token, "POST", &format!("{path}/{action}"), &Value::Null);
+                assert_eq!((refused.status, &refused.json()["code"]), (409, &json!(code)));
+            }
+        }
     }
     let shown = local.call(&token, "GET", "/api/smtp", &Value::Null);
     assert_eq!((shown.status, &shown.json()["code"]), (500, &json!("settings.unreadable")));
+    let history = local.call(&token, "GET", "/api/smtp/history", &Value::Null);
+    assert_eq!((history.status, &history.json()["history"][0]["ended"]), (200, &json!("done")));
     let put = local.call(&token, "PUT", "/api/smtp", &settings);
     assert_eq!(put.status, 200, "{}", put.json());
-    assert_eq!(local.call(&token, "GET", "/api/smtp", &Value::Null).status, 200);
+    let shown = local.call(&token, "GET", "/api/smtp", &Value::Null);
+    assert_eq!((shown.status, &shown.json()["previous"]), (200, &json!(false)), "nothing to go back to");
+    let back = local.call(&token, "POST", "/api/smtp/rollback", &Value::Null);
+    assert_eq!((back.status, &back.json()["code"]), (409, &json!("rollback.unreadable")));
     send_one(&local, &token, "e4");
 }
 

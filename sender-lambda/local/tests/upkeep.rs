@@ -153,3 +153,35 @@ async fn a_clock_that_went_back_between_two_runs_leaves_no_message_behind() {
     let store = Store::open(folder.path(), at(1_790_000_000 - 400 * DAY)).expect("open");
     assert_eq!(store.ready_groups().await, Ok(vec![acme]));
 }
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_holds_up_no_upkeep() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |seconds: i64| Arc::new(move || Timestamp::from_second(seconds).expect("in range"));
+    let acme = Tenant::new("acme").expect("a name");
+    let store = Arc::new(Store::open(folder.path(), at(1_790_000_000)).expect("open"));
+    let mut app = App::new(Config::default(), store.effects()).expect("an app");
+    app.now = at(1_790_000_000);
+    for id in ["text", "bytes", "whole"] {
+        let event = json!({
+            "id": id, "tenant": "acme", "category": "notification", "type": "comment.created",
+            "recipients": [{"address": "jan@example.org"}], "data": {},
+        });
+        let accepted = router::accept(&app, event.to_string().as_bytes(), None).await.expect("accepted");
+        let stored = store.get(&acme, &accepted.deliveries[0]).await.expect("get").expect("a row");
+        let row = Delivery { status: Status::Sent, ..stored.value };
+        assert!(store.update(&row, stored.version).await.expect("update"));
+    }
+    drop((app, store));
+    let database = rusqlite::Connection::open(folder.path().join("ownpost.db")).expect("the database");
+    for (id, document) in [("text", "'{\"id\": 7'"), ("bytes", "x'ff00'")] {
+        let sql = format!("UPDATE delivery SET document = {document} WHERE event = '{id}'");
+        assert_eq!(database.execute(&sql, []).expect("executed"), 1);
+    }
+    database.close().expect("closed");
+    let store = Store::open(folder.path(), at(1_790_000_000 + 8 * DAY)).expect("open");
+    store.prune(Config::RETAIN).await.expect("prune");
+    for id in ["text", "bytes", "whole"] {
+        assert_eq!(store.get_event(&acme, id).await, Ok(None), "{id}");
+    }
+}

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ownpost_domain::failure::{Failure, FailureCode, Reply, Stage};
 
-use super::connection::BodyWriteError;
+use super::connection::{BodyWriteError, ReadError};
 use super::encode::Encoder;
-use super::envelope::Body;
 use super::envelope::Envelope;
 use super::session::{Carrier, Session};
 use super::transaction::{EnvelopeResult, PIECE, is_closing, unknown};
@@ -29,9 +28,6 @@ pub(crate) trait SessionSource {
 
     /// Keeps the quirks for later batches.
     fn learn(&mut self, quirks: Quirks);
-
-    /// The most mails in flight at a time where the server takes BDAT.
-    fn window(&self) -> usize;
 }
 
 /// A session to send over.
@@ -46,16 +42,14 @@ pub(crate) struct OpenSession<S> {
 pub(crate) struct Quirks {
     /// PIPELINING fails: every command waits for its reply.
     pub(crate) no_pipelining: bool,
-    /// CHUNKING fails: bodies go by DATA.
-    pub(crate) no_bdat: bool,
 }
 
 /// The mails of a batch, and the results so far.
 pub(crate) struct Batch<'a> {
-    pub(super) mails: &'a [Mail],
-    pub(super) gate: &'a dyn BeforeCommit,
+    mails: &'a [Mail],
+    gate: &'a dyn BeforeCommit,
     /// The mails that have no result yet and are not under way, in the order in which they leave.
-    pub(super) queue: VecDeque<usize>,
+    queue: VecDeque<usize>,
     results: Vec<MailResult>,
     /// The mails that the gate has let through and that have no result yet. Each of them gets one: its caller counts it as
     /// under way.
@@ -64,7 +58,7 @@ pub(crate) struct Batch<'a> {
     lost: BTreeMap<usize, Failure>,
     /// The relay takes no more mails now, on whatever connection: it has answered nothing to a last octet, or 421 to the
     /// first mail of a connection. The mails left get no result: what is true of the relay is said once.
-    pub(super) stopped: bool,
+    stopped: bool,
 }
 
 impl<'a> Batch<'a> {
@@ -81,7 +75,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Asks the gate whether the mail may be committed.
-    pub(super) async fn commit(&mut self, index: usize) -> bool {
+    async fn commit(&mut self, index: usize) -> bool {
         let may = self.gate.commit(index).await;
         if may {
             self.committed.insert(index);
@@ -92,7 +86,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Keeps the mail's result, and reports it to the gate at once.
-    pub(super) fn finish(&mut self, index: usize, result: Result<Reply, Failure>) {
+    fn finish(&mut self, index: usize, result: Result<Reply, Failure>) {
         // Each further mail that meets the same silence is one more that a person has to decide about.
         self.stopped |= result.as_ref().is_err_and(|failure| failure.code == FailureCode::MessageUnknown);
         self.gate.finished(index, &result);
@@ -133,7 +127,7 @@ pub(crate) struct BatchEnd<S> {
 }
 
 /// Why a batch leaves a connection.
-pub(super) enum End {
+enum End {
     /// No mail is left, or none may begin any more. The session is kept.
     Idle,
     /// The server takes no more mails on this connection (RFC 9422). The others take another one.
@@ -144,12 +138,12 @@ pub(super) enum End {
 
 impl End {
     /// A broken connection that loses this mail.
-    pub(super) fn lost(index: usize, failure: Failure) -> Self {
+    fn lost(index: usize, failure: Failure) -> Self {
         Self::Broken(Some(Lost { index, failure }))
     }
 
     /// Keeps, quits or drops the session, as this end requires.
-    pub(super) async fn leave<S: Carrier>(self, session: Session<S>, answered: usize) -> BatchEnd<S> {
+    async fn leave<S: Carrier>(self, session: Session<S>, answered: usize) -> BatchEnd<S> {
         match self {
             Self::Idle => BatchEnd { session: Some(session), lost: None, answered },
             Self::Full => {
@@ -191,7 +185,7 @@ pub(crate) async fn deliver<C: SessionSource>(
                 break;
             }
         };
-        let end = session.send(&mut batch, &mut quirks, source.window()).await;
+        let end = session.send(&mut batch, quirks).await;
         if let Some(session) = end.session {
             if gate.keeps_connection() {
                 source.put(session);
@@ -243,8 +237,6 @@ enum Step {
     Body(usize),
     /// Read the reply to the body.
     Reply(usize),
-    /// Send the others with several in flight.
-    Window,
     /// Leave the connection for this reason.
     End(End),
 }
@@ -253,16 +245,11 @@ enum Step {
 struct BatchRun<'a, 'b, S> {
     session: &'a mut Session<S>,
     batch: &'a mut Batch<'b>,
-    quirks: &'a mut Quirks,
-    /// The most mails in flight at a time where the server takes BDAT.
-    window: usize,
     /// Whether an envelope is written as one group (RFC 2920).
     pipelines: bool,
-    /// How the next body goes.
-    body: Body,
     /// The mail whose envelope has left with the body before it.
     ahead: Option<usize>,
-    /// Whether the server has refused the body before, which went by BDAT.
+    /// Whether the server has refused the body before.
     after_refusal: bool,
     /// How many mails were accepted or refused by the server.
     answered: usize,
@@ -271,42 +258,23 @@ struct BatchRun<'a, 'b, S> {
 impl<S: Carrier> Session<S> {
     /// Sends the mails of the batch until none is left or the connection is of no further use. The mails that are
     /// neither answered nor lost stay in the batch's queue.
-    pub(crate) async fn send(
-        mut self,
-        batch: &mut Batch<'_>,
-        quirks: &mut Quirks,
-        window: usize,
-    ) -> BatchEnd<S> {
+    pub(crate) async fn send(mut self, batch: &mut Batch<'_>, quirks: Quirks) -> BatchEnd<S> {
         let pipelines = !quirks.no_pipelining && self.offer.pipelining;
-        let body = self.body_for(batch, *quirks);
-        let mut run = BatchRun {
-            session: &mut self,
-            batch,
-            quirks,
-            window,
-            pipelines,
-            body,
-            ahead: None,
-            after_refusal: false,
-            answered: 0,
-        };
+        let mut run =
+            BatchRun { session: &mut self, batch, pipelines, ahead: None, after_refusal: false, answered: 0 };
         let mut step = Step::Take;
         let end = loop {
             step = match step {
                 Step::Take => run.take(),
-                Step::Envelope(index, envelope) => run.envelope(index, &envelope).await,
+                Step::Envelope(index, envelope) => run.envelope(index, envelope).await,
                 Step::EnvelopeAhead(index) => run.envelope_ahead(index).await,
                 Step::Gate(index) => run.gate(index).await,
                 Step::Body(index) => run.body(index).await,
                 Step::Reply(index) => run.reply(index).await,
-                Step::Window => break None,
-                Step::End(end) => break Some(end),
+                Step::End(end) => break end,
             };
         };
         let (ahead, answered) = (run.ahead, run.answered);
-        let Some(end) = end else {
-            return self.send_window(batch, quirks, window, answered).await;
-        };
         if let Some(index) = ahead {
             // Its envelope is lost without consequences.
             batch.queue.push_front(index);
@@ -314,39 +282,25 @@ impl<S: Carrier> Session<S> {
         end.leave(self, answered).await
     }
 
-    /// How the bodies of this batch go. A single mail goes by DATA, which the test of the settings has proven.
-    fn body_for(&self, batch: &Batch<'_>, quirks: Quirks) -> Body {
-        let offers_bdat = self.offer.chunking && self.offer.pipelining;
-        if offers_bdat && quirks == Quirks::default() && batch.mails.len() > 1 {
-            Body::BdatProbe
-        } else {
-            Body::Data
-        }
-    }
-
     /// Writes a message piece by piece, and `tail`, the next envelope, along with its last piece.
-    async fn write_body(&mut self, mail: &Mail, body: Body, tail: &[u8]) -> Result<(), BodyWriteError> {
+    ///
+    /// A server that speaks before the last piece has refused the message, or is out of step. The dot does not leave then,
+    /// so that the server has no whole mail and no second reply of it can count for the next mail.
+    async fn write_body(&mut self, mail: &Mail, tail: &[u8]) -> Result<(), BodyWriteError> {
         let until = self.limits.until(self.limits.timeouts.data);
         let mut out = std::mem::take(&mut self.out);
         out.clear();
-        let mut encoder = if body == Body::Bdat {
-            let encoder = Encoder::for_chunk(&mail.message);
-            out.extend_from_slice(format!("BDAT {} LAST\r\n", encoder.len()).as_bytes());
-            encoder
-        } else {
-            Encoder::for_data(&mail.message)
-        };
+        let mut encoder = Encoder::new(&mail.message);
         while encoder.fill(&mut out, PIECE) {
             self.connection.write(&out, until).await.map_err(BodyWriteError::Incomplete)?;
             out.clear();
+            if !self.connection.is_quiet_now().await {
+                return Err(BodyWriteError::Interrupted);
+            }
         }
-        if body != Body::Bdat {
-            out.push(b'.');
-        }
-        let last = out.len().saturating_sub(1);
-        if body != Body::Bdat {
-            out.extend_from_slice(b"\r\n");
-        }
+        out.push(b'.');
+        let last = out.len() - 1;
+        out.extend_from_slice(b"\r\n");
         out.extend_from_slice(tail);
         let written = self.connection.write_with_end(&out, last, until).await;
         self.out = out;
@@ -354,7 +308,7 @@ impl<S: Carrier> Session<S> {
     }
 
     /// The next mail of the queue that has an envelope for this server. A mail without one gets its failure.
-    pub(super) fn next_envelope(&self, batch: &mut Batch<'_>) -> Option<(usize, Envelope)> {
+    fn next_envelope(&self, batch: &mut Batch<'_>) -> Option<(usize, Envelope)> {
         while let Some(index) = batch.queue.pop_front() {
             match Envelope::new(&batch.mails[index], &self.offer) {
                 Ok(envelope) => return Some((index, envelope)),
@@ -368,9 +322,6 @@ impl<S: Carrier> Session<S> {
 impl<S: Carrier> BatchRun<'_, '_, S> {
     /// Takes the next mail: the one whose envelope has left already, or the first of the queue.
     fn take(&mut self) -> Step {
-        if self.body == Body::Bdat && self.window > 1 {
-            return Step::Window;
-        }
         if let Some(index) = self.ahead.take() {
             return Step::EnvelopeAhead(index);
         }
@@ -391,7 +342,7 @@ impl<S: Carrier> BatchRun<'_, '_, S> {
         }
     }
 
-    async fn envelope(&mut self, index: usize, envelope: &Envelope) -> Step {
+    async fn envelope(&mut self, index: usize, envelope: Envelope) -> Step {
         self.session.remaining = self.session.remaining.saturating_sub(1);
         // An unsolicited reply in the buffer would count for this mail's first command, and every later reply for the
         // command before its own. A kept connection that the server has closed shows here too.
@@ -400,9 +351,9 @@ impl<S: Carrier> BatchRun<'_, '_, S> {
             return Step::End(End::lost(index, failure));
         }
         let result = if self.pipelines {
-            self.session.open_grouped(envelope, self.body).await
+            self.session.open_grouped(envelope).await
         } else {
-            self.session.open_stepwise(envelope).await
+            self.session.open_stepwise(&envelope).await
         };
         self.after_envelope(index, result)
     }
@@ -410,19 +361,22 @@ impl<S: Carrier> BatchRun<'_, '_, S> {
     async fn envelope_ahead(&mut self, index: usize) -> Step {
         self.session.remaining = self.session.remaining.saturating_sub(1);
         let until = self.session.limits.until(self.session.limits.timeouts.command);
-        match self.session.envelope_replies(self.body, until).await {
-            // 503 to an envelope that went ahead means "not after the body before", so this mail goes again by itself.
-            // Behind a refused chunk a strict server wants RSET first (RFC 3030 §2). Otherwise the server runs no
-            // command that it got before it had answered the body, as Haraka does (GHSA-rp4q-8m6x-c43c), whatever RFC
-            // 2920 says.
+        match self.session.envelope_replies(until).await {
+            // 503 to an envelope that went ahead means "not after the body before", so this mail goes again by itself. The
+            // server runs no command that it got before it had answered the body, as Haraka does (GHSA-rp4q-8m6x-c43c),
+            // whatever RFC 2920 says.
             Ok(EnvelopeResult::Refused(failure)) if is_bad_sequence(&failure) => {
-                if std::mem::take(&mut self.after_refusal) {
-                    self.session.needs_rset = true;
-                } else {
-                    self.session.pipelines_envelope = false;
-                }
+                self.session.pipelines_envelope = false;
                 self.put_back(index);
                 Step::Take
+            }
+            // Behind a refused body this may be that refusal once more: some servers refuse in the middle of the body, and
+            // again after the dot. It is no verdict about this mail, which goes over another connection.
+            Ok(EnvelopeResult::Refused(failure) | EnvelopeResult::RefusedAndBroken(failure))
+                if self.after_refusal && failure.stage == Stage::Sender =>
+            {
+                self.put_back(index);
+                Step::End(End::Broken(None))
             }
             result => self.after_envelope(index, result),
         }
@@ -450,28 +404,13 @@ impl<S: Carrier> BatchRun<'_, '_, S> {
                 self.answered += 1;
                 Step::End(End::Broken(None))
             }
-            Ok(EnvelopeResult::NoBdat) => {
-                (self.body, self.quirks.no_bdat) = (Body::Data, true);
-                self.put_back(index);
-                self.session.needs_rset = true;
-                Step::Take
-            }
-            Ok(EnvelopeResult::Ready) => {
-                if self.body == Body::BdatProbe {
-                    self.body = Body::Bdat;
-                }
-                Step::Gate(index)
-            }
+            Ok(EnvelopeResult::Ready) => Step::Gate(index),
         }
     }
 
     /// Asks the gate as late as possible: a mail that counts as committed leaves at once.
     async fn gate(&mut self, index: usize) -> Step {
         if self.batch.gate.deadline_passed() || !self.batch.commit(index).await {
-            if self.body == Body::Bdat {
-                self.session.needs_rset = true;
-                return Step::Take;
-            }
             // After DATA the server waits for a message: to leave this one out, the connection must go.
             return Step::End(End::Broken(None));
         }
@@ -485,8 +424,22 @@ impl<S: Carrier> BatchRun<'_, '_, S> {
 
     async fn body(&mut self, index: usize) -> Step {
         let tail = self.next_group();
-        match self.session.write_body(&self.batch.mails[index], self.body, &tail).await {
+        match self.session.write_body(&self.batch.mails[index], &tail).await {
             Ok(()) => Step::Reply(index),
+            Err(BodyWriteError::Interrupted | BodyWriteError::Incomplete(ReadError::Closed)) => {
+                let failure = self.session.unsolicited(Stage::Message).await;
+                if is_closing(&failure)
+                    || !failure
+                        .reply
+                        .as_ref()
+                        .is_some_and(|reply| reply.is_transient() || reply.is_permanent())
+                {
+                    return Step::End(End::lost(index, failure));
+                }
+                self.batch.finish(index, Err(failure));
+                self.answered += 1;
+                Step::End(End::Broken(None))
+            }
             Err(BodyWriteError::Incomplete(error)) => {
                 Step::End(End::lost(index, classify::read_error(Stage::Message, error)))
             }
@@ -503,29 +456,19 @@ impl<S: Carrier> BatchRun<'_, '_, S> {
             && self.session.pipelines_envelope
             && self.session.remaining > 0
             && !self.batch.gate.deadline_passed()
-            && (self.body == Body::Data || self.window == 1)
             && let Some((next, envelope)) = self.session.next_envelope(self.batch)
         {
             self.ahead = Some(next);
-            return envelope.group(self.body);
+            return envelope.group();
         }
         Vec::new()
     }
 
     async fn reply(&mut self, index: usize) -> Step {
         let result = self.session.final_reply().await;
-        if self.body == Body::Bdat
-            && let Err(failure) = &result
-            && is_unsupported_command(failure)
-        {
-            // The server may have read the body as commands. It has not taken the mail, and it gets no more to misread.
-            self.quirks.no_bdat = true;
-            return Step::End(End::lost(index, failure.clone()));
-        }
         let in_doubt = matches!(&result, Err(failure) if failure.code == FailureCode::MessageUnknown);
-        self.after_refusal = self.body == Body::Bdat && result.is_err();
-        // Behind a refused chunk a strict server wants RSET (RFC 3030 §2). An envelope that has left with the chunk is
-        // answered first, and its 503 asks for RSET then.
+        self.after_refusal = result.is_err();
+        // The reply to RSET shows whether the refusal came a second time.
         self.session.needs_rset |= self.after_refusal && self.ahead.is_none();
         self.batch.finish(index, result);
         self.answered += 1;
@@ -540,11 +483,6 @@ impl<S: Carrier> BatchRun<'_, '_, S> {
 }
 
 /// Whether an envelope was refused for its place among the commands: 503, "bad sequence of commands".
-pub(super) fn is_bad_sequence(failure: &Failure) -> bool {
+fn is_bad_sequence(failure: &Failure) -> bool {
     failure.reply.as_ref().is_some_and(|reply| reply.code == 503)
-}
-
-/// Whether BDAT itself was refused and not the mail: the server does not know or expect the command (500 to 504).
-pub(super) fn is_unsupported_command(failure: &Failure) -> bool {
-    failure.reply.as_ref().is_some_and(|reply| (500..=504).contains(&reply.code))
 }

@@ -42,8 +42,6 @@ pub struct Offer {
     pub starttls: bool,
     /// PIPELINING (RFC 2920).
     pub pipelining: bool,
-    /// CHUNKING, which is BDAT (RFC 3030).
-    pub chunking: bool,
     /// 8BITMIME (RFC 6152).
     pub eight_bit: bool,
     /// SMTPUTF8 (RFC 6531).
@@ -70,7 +68,6 @@ impl Offer {
             match keyword.to_ascii_uppercase().as_str() {
                 "STARTTLS" => offer.starttls = true,
                 "PIPELINING" => offer.pipelining = true,
-                "CHUNKING" => offer.chunking = true,
                 "8BITMIME" => offer.eight_bit = true,
                 "SMTPUTF8" => offer.smtputf8 = true,
                 "SIZE" => offer.size = Some(words.next().and_then(|n| n.parse().ok()).unwrap_or(0)),
@@ -123,7 +120,7 @@ mod tests {
             "AUTH plain LOGIN",
             "Chunking",
         ]);
-        assert!(seen.pipelining && seen.starttls && seen.eight_bit && seen.smtputf8 && seen.chunking);
+        assert!(seen.pipelining && seen.starttls && seen.eight_bit && seen.smtputf8);
         assert_eq!(seen.size, Some(1000));
         assert_eq!(
             seen.mechanisms(&[Mechanism::Plain, Mechanism::Login]),

@@ -3,7 +3,6 @@
 
 use std::future::Future;
 use std::io;
-use std::num::NonZeroUsize;
 
 use ownpost_domain::failure::{Failure, FailureCode, Stage};
 use tokio::time::Instant;
@@ -24,7 +23,6 @@ pub struct Client<S, F> {
     timeouts: Timeouts,
     idle: Option<Session<S>>,
     quirks: Quirks,
-    window: NonZeroUsize,
 }
 
 impl<S, F, Connecting> Client<S, F>
@@ -35,21 +33,7 @@ where
 {
     /// Makes a client. It connects on the first [`Client::send`].
     pub fn new(connect: F, ehlo_name: &str, timeouts: Timeouts) -> Self {
-        Self {
-            connect,
-            ehlo_name: ehlo_name.to_owned(),
-            timeouts,
-            idle: None,
-            quirks: Quirks::default(),
-            window: NonZeroUsize::MIN,
-        }
-    }
-
-    /// Lets up to `window` mails be in flight, as [`super::Pool::with_window`] does.
-    #[must_use]
-    pub fn with_window(mut self, window: NonZeroUsize) -> Self {
-        self.window = window;
-        self
+        Self { connect, ehlo_name: ehlo_name.to_owned(), timeouts, idle: None, quirks: Quirks::default() }
     }
 
     /// Sends a batch, as [`super::Pool::send`] does.
@@ -99,9 +83,5 @@ where
 
     fn learn(&mut self, quirks: Quirks) {
         self.quirks = quirks;
-    }
-
-    fn window(&self) -> usize {
-        self.window.get()
     }
 }

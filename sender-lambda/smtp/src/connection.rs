@@ -37,6 +37,8 @@ pub(crate) enum ReadError {
 pub(crate) enum BodyWriteError {
     /// The message's last octet has not left: the server cannot have the mail.
     Incomplete(ReadError),
+    /// The server has spoken or closed before the last octet left: it cannot have the mail.
+    Interrupted,
     /// The message's last octet may have left.
     InDoubt,
 }
@@ -141,7 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Writes a group that holds a message's last octet (its final dot, or the end of its last chunk) at `last`.
+    /// Writes a group that holds a message's last octet (its final dot) at `last`.
     pub(crate) async fn write_with_end(
         &mut self,
         bytes: &[u8],
@@ -165,16 +167,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Whether the server has sent nothing and not closed so far. Does not wait.
     pub(crate) async fn is_quiet_now(&mut self) -> bool {
         !is_ready_now(self.unsolicited()).await
-    }
-
-    /// Whether more than this many replies have arrived so far, so that the last of them is unsolicited. Does not wait.
-    /// To be called between replies.
-    pub(crate) async fn has_more_replies_than(&mut self, replies: usize) -> bool {
-        if self.input.len() - self.taken <= MAX_LINE + 2 {
-            is_ready_now(self.fill()).await;
-        }
-        let lines = self.input[self.taken..].split_inclusive(|&byte| byte == b'\n');
-        lines.filter(|line| line.ends_with(b"\n") && line.get(3) != Some(&b'-')).count() > replies
     }
 
     /// Ends when the server sends something or closes.

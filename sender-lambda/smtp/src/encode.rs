@@ -14,7 +14,7 @@ const MAX_LINE: usize = 998;
 /// assert_eq!(out, b"Hi\r\n..dot\r\n");
 /// ```
 pub fn encode(message: &[u8], out: &mut Vec<u8>) {
-    Encoder::for_data(message).fill(out, usize::MAX);
+    Encoder::new(message).fill(out, usize::MAX);
 }
 
 /// Encodes a message piece by piece, so that no more of it is held than is being written.
@@ -23,8 +23,6 @@ pub(crate) struct Encoder<'a> {
     rest: &'a [u8],
     /// Whether `rest` begins in the middle of a line that was too long.
     folded: bool,
-    /// Whether a dot that begins a line is doubled.
-    dots: bool,
 }
 
 /// A line, or as much of one as fits.
@@ -35,14 +33,9 @@ struct Piece<'a> {
 }
 
 impl<'a> Encoder<'a> {
-    /// Encodes for DATA: a dot that begins a line is doubled.
-    pub(crate) fn for_data(message: &'a [u8]) -> Self {
-        Self { rest: message, folded: false, dots: true }
-    }
-
-    /// Encodes for BDAT (RFC 3030). Its octets are counted, so no dot is doubled.
-    pub(crate) fn for_chunk(message: &'a [u8]) -> Self {
-        Self { rest: message, folded: false, dots: false }
+    /// Begins at the message's first octet.
+    pub(crate) fn new(message: &'a [u8]) -> Self {
+        Self { rest: message, folded: false }
     }
 
     /// How many octets are still to come.
@@ -75,7 +68,7 @@ impl<'a> Encoder<'a> {
         // The space that continues a line counts.
         let room = MAX_LINE - usize::from(self.folded);
         let look = &self.rest[..self.rest.len().min(room + 1)];
-        let dot = self.dots && !self.folded && look[0] == b'.';
+        let dot = !self.folded && look[0] == b'.';
         if let Some(end) = memchr::memchr2(b'\r', b'\n', look) {
             let (text, after) = self.rest.split_at(end);
             self.rest = after.strip_prefix(b"\r\n").unwrap_or(&after[1..]);
@@ -124,24 +117,10 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_has_its_length_and_no_dots() {
-        let long = format!(".{}", "x".repeat(2500));
-        for (message, want) in [("", ""), (".\n..b\rc", ".\r\n..b\r\nc\r\n"), ("a\r\n", "a\r\n"), (&long, "")]
-        {
-            let mut out = Vec::new();
-            let mut encoder = Encoder::for_chunk(message.as_bytes());
-            let length = encoder.len();
-            assert!(!encoder.fill(&mut out, usize::MAX));
-            assert_eq!(out.len(), length, "{message:?}");
-            assert!(want.is_empty() || out == want.as_bytes(), "{message:?}");
-        }
-    }
-
-    #[test]
     fn piece_by_piece_is_the_same() {
         let message = format!("a\n.b\r\n\r\n{}\n..{}", "x".repeat(3000), "\u{e9}".repeat(999));
         for limit in [1, 2, 700, 1000, 5000] {
-            let mut encoder = Encoder::for_data(message.as_bytes());
+            let mut encoder = Encoder::new(message.as_bytes());
             let (mut out, mut piece, mut more) = (Vec::new(), Vec::new(), true);
             while more {
                 piece.clear();

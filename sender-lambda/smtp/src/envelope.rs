@@ -77,38 +77,10 @@ impl Envelope {
         self.lines[self.second..].trim_end()
     }
 
-    /// The whole group, with the command that follows RCPT.
-    pub(crate) fn group(mut self, body: Body) -> Vec<u8> {
-        self.lines.push_str(body.command());
+    /// MAIL FROM, RCPT TO and DATA as one group (RFC 2920), each with CRLF.
+    pub(crate) fn group(mut self) -> Vec<u8> {
+        self.lines.push_str("DATA\r\n");
         self.lines.into_bytes()
-    }
-
-    /// MAIL FROM and RCPT TO, each with CRLF.
-    pub(crate) fn lines(&self) -> &[u8] {
-        self.lines.as_bytes()
-    }
-}
-
-/// How the bodies of a batch go over a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Body {
-    /// After DATA, up to a dot.
-    Data,
-    /// By BDAT, if the server takes an empty chunk first. A server that offers CHUNKING and does not know BDAT would run
-    /// the body's lines as commands, so no body leaves before the reply.
-    BdatProbe,
-    /// By BDAT. The envelope ends with RCPT, and nothing in the body can end it.
-    Bdat,
-}
-
-impl Body {
-    /// The command that ends an envelope's group.
-    pub(crate) fn command(self) -> &'static str {
-        match self {
-            Self::Data => "DATA\r\n",
-            Self::BdatProbe => "BDAT 0\r\n",
-            Self::Bdat => "",
-        }
     }
 }
 

@@ -16,6 +16,7 @@ pub mod capabilities;
 mod certificate;
 mod classify;
 pub mod client;
+pub mod code_exchange;
 mod connection;
 pub mod deliverability;
 mod dial;
@@ -36,7 +37,6 @@ pub mod token_store;
 mod tokens;
 mod transaction;
 mod transcript;
-mod window;
 mod wording;
 
 pub use limits::Timeouts;

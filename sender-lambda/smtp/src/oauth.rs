@@ -210,9 +210,21 @@ async fn fetch(
     refresh: Option<&Secret>,
     limits: Limits,
 ) -> Result<Answer, Refused> {
-    let url: Uri = settings.token_url.parse().map_err(|_| refused(Cause::OauthNotFound))?;
+    let form = form(settings, refresh);
+    let body = post(network, &settings.token_url, &form, limits).await?;
+    read_answer(&body).ok_or_else(|| refused(Cause::OauthNotJson))
+}
+
+/// Posts a form to a token endpoint: the body of its answer, or what its refusal means.
+pub(crate) async fn post(
+    network: &Network,
+    token_url: &str,
+    form: &str,
+    limits: Limits,
+) -> Result<Bytes, Refused> {
+    let url: Uri = token_url.parse().map_err(|_| refused(Cause::OauthNotFound))?;
     let stream = connect(network, &url, limits).await?;
-    let request = request(settings, refresh, &url)?;
+    let request = request(form, &url)?;
     let (mut sender, connection) = http1::handshake(Io(stream)).await.map_err(|_| LATER)?;
     let exchange = async {
         let response = sender.send_request(request).await.map_err(|_| LATER)?;
@@ -230,11 +242,7 @@ async fn fetch(
             if too_long { refused(Cause::OauthNotJson) } else { LATER }
         })?;
         let body = body.to_bytes();
-        if status.is_success() {
-            read_answer(&body).ok_or_else(|| refused(Cause::OauthNotJson))
-        } else {
-            Err(refusal(status.as_u16(), &body))
-        }
+        if status.is_success() { Ok(body) } else { Err(refusal(status.as_u16(), &body)) }
     };
     // hyper's connection makes progress only while it is polled. Where the endpoint closes behind its answer it ends first,
     // and the answer is there all the same.
@@ -255,12 +263,16 @@ fn refusal(status: u16, body: &[u8]) -> Refused {
             Cause::OauthNotJson
         });
     };
+    of_error(&answer.error, answer.error_description.as_deref().unwrap_or_default())
+}
+
+/// The meaning of an error of OAuth 2, whichever endpoint gives it.
+pub(crate) fn of_error(error: &str, described: &str) -> Refused {
     let error: String =
-        answer.error.chars().filter(|c| c.is_ascii_alphanumeric() || "_.-".contains(*c)).take(64).collect();
+        error.chars().filter(|c| c.is_ascii_alphanumeric() || "_.-".contains(*c)).take(64).collect();
     if matches!(error.as_str(), "temporarily_unavailable" | "server_error") {
         return LATER;
     }
-    let described = answer.error_description.unwrap_or_default();
     let number: Option<u32> = described
         .split_once("AADSTS")
         .and_then(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok());
@@ -338,14 +350,14 @@ async fn connect(network: &Network, url: &Uri, limits: Limits) -> Result<TlsStre
 }
 
 /// The POST of the grant.
-fn request(settings: &OAuth2, refresh: Option<&Secret>, url: &Uri) -> Result<Request<Full<Bytes>>, Refused> {
+fn request(form: &str, url: &Uri) -> Result<Request<Full<Bytes>>, Refused> {
     let authority = url.authority().map(ToString::to_string).unwrap_or_default();
     let path = url.path_and_query().map_or("/", |path| path.as_str());
     Request::post(path)
         .header(HOST, authority.rsplit_once('@').map_or(authority.as_str(), |(_, host)| host))
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(ACCEPT, "application/json")
-        .body(Full::new(Bytes::from(form(settings, refresh).as_bytes().to_vec())))
+        .body(Full::new(Bytes::copy_from_slice(form.as_bytes())))
         .map_err(|_| refused(Cause::OauthNotFound))
 }
 
@@ -396,14 +408,7 @@ fn seconds(value: &serde_json::Value) -> u64 {
 /// and Microsoft accept.
 fn form(settings: &OAuth2, refresh: Option<&Secret>) -> Zeroizing<String> {
     let mut form = Zeroizing::new(String::new());
-    let mut add = |name: &str, value: &str| {
-        if !form.is_empty() {
-            form.push('&');
-        }
-        form.push_str(name);
-        form.push('=');
-        percent_encode(value, &mut form);
-    };
+    let mut add = |name: &str, value: &str| add_pair(&mut form, name, value);
     match &settings.grant {
         Grant::ClientCredentials => add("grant_type", "client_credentials"),
         Grant::RefreshToken(token) => {
@@ -419,6 +424,16 @@ fn form(settings: &OAuth2, refresh: Option<&Secret>) -> Zeroizing<String> {
         add("scope", scope);
     }
     form
+}
+
+/// Adds a pair to a form or a query.
+pub(crate) fn add_pair(form: &mut String, name: &str, value: &str) {
+    if !form.is_empty() {
+        form.push('&');
+    }
+    form.push_str(name);
+    form.push('=');
+    percent_encode(value, form);
 }
 
 fn percent_encode(value: &str, out: &mut String) {
@@ -558,6 +573,7 @@ mod tests {
     fn the_form_is_encoded() {
         let settings = OAuth2 {
             username: "jan@example.org".into(),
+            provider: None,
             token_url: "https://id.test/token".into(),
             client_id: "a&b".into(),
             client_secret: Some(Secret::new("s=ü +".into())),

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::mem;
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -72,7 +71,6 @@ const RELAYS: usize = 512;
 pub struct Pool {
     network: Arc<Network>,
     relays: Mutex<HashMap<RelayKey, Arc<Relay>>>,
-    window: NonZeroUsize,
 }
 
 struct Relay {
@@ -115,15 +113,7 @@ impl Idle {
 impl Pool {
     /// Makes a pool without connections.
     pub fn new(network: Arc<Network>) -> Self {
-        Self { network, relays: Mutex::default(), window: NonZeroUsize::MIN }
-    }
-
-    /// Lets up to `window` mails of a batch be in flight on a connection where the server takes BDAT (RFC 3030). The
-    /// default is 1, because every mail in flight when a connection breaks is `message.unknown`.
-    #[must_use]
-    pub fn with_window(mut self, window: NonZeroUsize) -> Self {
-        self.window = window;
-        self
+        Self { network, relays: Mutex::default() }
     }
 
     /// Sends a batch through one relay, pipelined on one connection as far as the server allows. Gives one result for
@@ -217,10 +207,6 @@ impl SessionSource for ToRelay<'_> {
 
     fn learn(&mut self, quirks: Quirks) {
         *self.relay.quirks.lock().unwrap_or_else(PoisonError::into_inner) = quirks;
-    }
-
-    fn window(&self) -> usize {
-        self.pool.window.get()
     }
 }
 

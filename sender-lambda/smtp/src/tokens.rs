@@ -101,20 +101,24 @@ pub(crate) fn name(key: &Key) -> String {
     hex(&key[..16])
 }
 
+/// The key of a grant. Of an account that was connected with a provider of the operator's only the account counts: the
+/// operator changes the application's secret, and a refresh token that the provider has rotated since stays the one to use.
 pub(crate) fn key(settings: &OAuth2) -> Key {
     let mut hash = Sha256::new();
     let (grant, refresh) = match &settings.grant {
         Grant::ClientCredentials => ("client_credentials", ""),
         Grant::RefreshToken(token) => ("refresh_token", token.expose()),
     };
-    for part in [
-        settings.token_url.as_str(),
-        &settings.client_id,
-        settings.client_secret.as_ref().map_or("", Secret::expose),
-        settings.scope.as_deref().unwrap_or_default(),
-        grant,
-        refresh,
-    ] {
+    let (token_url, client_id, client_secret, scope) = match &settings.provider {
+        Some(provider) => (provider.as_str(), "", "", ""),
+        None => (
+            settings.token_url.as_str(),
+            settings.client_id.as_str(),
+            settings.client_secret.as_ref().map_or("", Secret::expose),
+            settings.scope.as_deref().unwrap_or_default(),
+        ),
+    };
+    for part in [token_url, client_id, client_secret, scope, grant, refresh] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
@@ -124,6 +128,25 @@ pub(crate) fn key(settings: &OAuth2) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_new_secret_of_the_operators_application_keeps_the_tokens_of_its_grants() {
+        let of = |provider: Option<&str>, secret: &str, refresh: &str| {
+            key(&OAuth2 {
+                username: "jan@example.org".into(),
+                provider: provider.map(str::to_owned),
+                token_url: "https://id.test/token".into(),
+                client_id: "app".into(),
+                client_secret: Some(Secret::new(secret.into())),
+                grant: Grant::RefreshToken(Secret::new(refresh.into())),
+                scope: None,
+            })
+        };
+        assert_eq!(of(Some("acme"), "old", "r"), of(Some("acme"), "new", "r"));
+        assert_ne!(of(Some("acme"), "s", "r"), of(Some("acme"), "s", "other"));
+        assert_ne!(of(Some("acme"), "s", "r"), of(Some("other"), "s", "r"));
+        assert_ne!(of(None, "old", "r"), of(None, "new", "r"), "the tenant's own application");
+    }
 
     #[test]
     fn a_token_is_used_for_its_life_less_a_margin() {

@@ -1,5 +1,5 @@
 //! The commands of a mail transaction: one at a time for a test or a server without PIPELINING, otherwise MAIL, RCPT and
-//! DATA (or BDAT) as one group (RFC 2920).
+//! DATA as one group (RFC 2920).
 
 use std::ops::RangeInclusive;
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::connection::ReadError;
 use super::encode::Encoder;
-use super::envelope::{Body, Envelope};
+use super::envelope::Envelope;
 use super::session::{Carrier, Session};
 use super::{Mail, classify};
 
@@ -23,8 +23,6 @@ const GO_ON: RangeInclusive<u16> = 354..=354;
 pub(crate) enum EnvelopeResult {
     /// The body is due.
     Ready,
-    /// The server takes the mail but not BDAT. The envelope is to be sent again, for DATA.
-    NoBdat,
     /// Refused. The replies are in step with the commands.
     Refused(Failure),
     /// Refused, and the connection is of no further use.
@@ -56,7 +54,7 @@ impl<S: Carrier> Session<S> {
     pub(crate) async fn body(&mut self, mail: &Mail, quiet: Instant) -> Result<Reply, Failure> {
         let failure = |error| classify::read_error(Stage::Message, error);
         self.in_body = true;
-        let mut encoder = Encoder::for_data(&mail.message);
+        let mut encoder = Encoder::new(&mail.message);
         if self.connection.is_recording() {
             self.connection.record(&format!("<message, {} octets>", encoder.len()));
         }
@@ -118,31 +116,23 @@ impl<S: Carrier> Session<S> {
     }
 
     /// Sends an envelope as one group (RFC 2920), behind RSET where that is due. `Err` when the connection failed.
-    pub(crate) async fn open_grouped(
-        &mut self,
-        envelope: &Envelope,
-        body: Body,
-    ) -> Result<EnvelopeResult, Failure> {
+    pub(crate) async fn open_grouped(&mut self, envelope: Envelope) -> Result<EnvelopeResult, Failure> {
         let failed = |error| classify::read_error(Stage::Sender, error);
         let until = self.limits.until(self.limits.timeouts.command);
         let needs_rset = std::mem::take(&mut self.needs_rset);
         let reset: &[u8] = if needs_rset { b"RSET\r\n" } else { b"" };
-        let group = [reset, envelope.lines(), body.command().as_bytes()].concat();
+        let group = [reset, &envelope.group()].concat();
         self.connection.write(&group, until).await.map_err(failed)?;
         if needs_rset {
             let reply = self.connection.reply(until).await.map_err(failed)?;
             accept(Stage::Sender, reply)?;
         }
-        self.envelope_replies(body, until).await
+        self.envelope_replies(until).await
     }
 
     /// Reads the replies to an envelope's group. All of them are read before any of them counts, so that the replies stay
     /// in step with the commands whatever the server makes of the group.
-    pub(crate) async fn envelope_replies(
-        &mut self,
-        body: Body,
-        until: Instant,
-    ) -> Result<EnvelopeResult, Failure> {
+    pub(crate) async fn envelope_replies(&mut self, until: Instant) -> Result<EnvelopeResult, Failure> {
         let failed = |stage| move |error: ReadError| classify::read_error(stage, error);
         let refusal = |stage| move |reply: Reply| classify::refusal(stage, reply);
         let mail = self.connection.expect(&POSITIVE, until).await.map_err(failed(Stage::Sender))?;
@@ -156,24 +146,17 @@ impl<S: Carrier> Session<S> {
         let rcpt = self.connection.expect(&POSITIVE, until).await.map_err(failed(Stage::Recipient))?;
         let rcpt = rcpt.map_err(refusal(Stage::Recipient));
         let closing = rcpt.as_ref().is_err_and(is_closing);
-        let refused_by = mail.and(rcpt).err();
-        let last = match body {
-            _ if closing => None,
-            Body::Bdat => None,
-            Body::Data => Some(self.connection.expect(&GO_ON, until).await),
-            Body::BdatProbe => Some(self.connection.expect(&POSITIVE, until).await),
+        let refused_by = match mail.and(rcpt).err() {
+            Some(failure) if closing => return Ok(EnvelopeResult::RefusedAndBroken(failure)),
+            refused_by => refused_by,
         };
-        let last = last.transpose().map_err(failed(Stage::Message))?;
-        Ok(match (refused_by, last) {
-            (Some(failure), _) if closing => EnvelopeResult::RefusedAndBroken(failure),
-            (None, None | Some(Ok(_))) => EnvelopeResult::Ready,
-            (None, Some(Err(reply))) if body == Body::BdatProbe && reply.code != 421 => {
-                EnvelopeResult::NoBdat
-            }
-            (None, Some(Err(reply))) => refused(classify::refusal(Stage::Message, reply)),
+        let data = self.connection.expect(&GO_ON, until).await.map_err(failed(Stage::Message))?;
+        Ok(match (refused_by, data) {
+            (None, Ok(_)) => EnvelopeResult::Ready,
+            (None, Err(reply)) => refused(classify::refusal(Stage::Message, reply)),
             // Without a recipient there is nothing to deliver: a single dot ends the message that the server has asked
             // for (RFC 2920 §3.1), whatever the reply to it.
-            (Some(failure), Some(Ok(_))) if body == Body::Data && failure.stage == Stage::Recipient => {
+            (Some(failure), Ok(_)) if failure.stage == Stage::Recipient => {
                 self.connection.write(b".\r\n", until).await.map_err(failed(Stage::Message))?;
                 match self.connection.reply(until).await {
                     Ok(_) => refused(failure),
@@ -181,8 +164,8 @@ impl<S: Carrier> Session<S> {
                 }
             }
             // A server that refuses the sender and still asks for the body is out of step.
-            (Some(failure), Some(Ok(_))) if body == Body::Data => EnvelopeResult::RefusedAndBroken(failure),
-            (Some(failure), _) => refused(failure),
+            (Some(failure), Ok(_)) => EnvelopeResult::RefusedAndBroken(failure),
+            (Some(failure), Err(_)) => refused(failure),
         })
     }
 }

@@ -82,6 +82,11 @@ pub(super) fn at(row: &Delivery) -> String {
     format!("{:020}#{}", row.queued_at.as_nanosecond().max(0), row.id.as_str())
 }
 
+/// The time in a sort key.
+pub(super) fn time_of(at: &str) -> Option<Timestamp> {
+    Timestamp::from_nanosecond(at.get(..20)?.parse().ok()?).ok()
+}
+
 /// The id in a sort key.
 pub(super) fn id_of(at: &str) -> Option<&str> {
     at.get(20..)?.strip_prefix('#')

@@ -23,7 +23,7 @@ use aws_sdk_dynamodb::types::{
 };
 use jiff::Timestamp;
 use ownpost_core::effects::{Due, DueKind, EffectError, Filter, Ledger, Order, Page, Result, Versioned};
-use ownpost_domain::delivery::{Delivery, DeliveryId};
+use ownpost_domain::delivery::{Closed, Delivery, DeliveryId};
 use ownpost_domain::due;
 use ownpost_domain::tenant::Tenant;
 
@@ -151,7 +151,7 @@ impl DynamoDb {
                     return Err(transient("overloaded"));
                 }
                 for item in items {
-                    let row = read_row(&item)?.value;
+                    let row = read_row(tenant, &item).value;
                     found.insert(row.id.clone(), row);
                 }
             }
@@ -309,7 +309,7 @@ impl Ledger for DynamoDb {
 
     async fn get(&self, tenant: &Tenant, id: &DeliveryId) -> Result<Option<Versioned<Delivery>>> {
         let item = self.get_item(keys::row(tenant, id), keys::SINGLE).await?;
-        item.as_ref().map(read_row).transpose()
+        Ok(item.as_ref().map(|item| read_row(tenant, item)))
     }
 
     async fn update(&self, row: &Delivery, version: u64) -> Result<bool> {
@@ -367,7 +367,9 @@ impl Ledger for DynamoDb {
                 ats.iter().filter_map(|at| keys::id_of(at)).map(DeliveryId::from_external).collect();
             // The index lags behind the table, so the row itself has the last word.
             let rows = self.rows(tenant, &ids).await?;
-            deliveries.extend(rows.into_iter().filter(|row| matches(row, filter)));
+            let shown =
+                |row: &Delivery| order == Order::NewestFirst || row.closed != Some(Closed::Unreadable);
+            deliveries.extend(rows.into_iter().filter(|row| shown(row) && matches(row, filter)));
             sifted += items.len();
             if deliveries.len() > limit {
                 deliveries.truncate(limit);
@@ -559,6 +561,10 @@ fn is_own(refusal: &ConditionalCheckFailedException, token: &str) -> bool {
 }
 
 fn matches(row: &Delivery, filter: &Filter) -> bool {
+    // Of a row that cannot be read only the index knows whether it matches.
+    if row.closed == Some(Closed::Unreadable) {
+        return filter.status.is_none_or(|status| status == row.status);
+    }
     filter.event.as_ref().is_none_or(|event| *event == row.event)
         && filter.recipient.as_ref().is_none_or(|to| keys::address(to) == keys::address(&row.recipient))
         && filter.status.is_none_or(|status| status == row.status)
@@ -577,10 +583,23 @@ fn write_row(row: &Delivery, version: u64) -> Result<Item> {
     Ok(item)
 }
 
-fn read_row(item: &Item) -> Result<Versioned<Delivery>> {
-    let row = text(item, "row").and_then(|row| serde_json::from_str(row).ok());
-    let value = row.ok_or_else(|| permanent("a row cannot be read"))?;
-    Ok(Versioned { value, version: number(item, "v")? })
+/// The row, or the one that says that it cannot be read: it must not take the others of a page with it.
+fn read_row(tenant: &Tenant, item: &Item) -> Versioned<Delivery> {
+    let version = number(item, "v");
+    let row = text(item, "row").ok_or_else(|| "no text".to_owned());
+    let row = row.and_then(|row| serde_json::from_str(row).map_err(|error| error.to_string()));
+    let value = match (row, &version) {
+        (Ok(row), Ok(_)) => row,
+        (row, _) => {
+            let error = row.err().unwrap_or_default();
+            let pk = text(item, "pk").unwrap_or_default();
+            tracing::error!(%tenant, row = pk, error, "a row cannot be read");
+            let id = DeliveryId::from_external(pk.rsplit('#').next().unwrap_or_default());
+            let queued_at = text(item, "at").and_then(keys::time_of).unwrap_or_default();
+            Delivery::unreadable(tenant, id, String::new(), String::new(), queued_at)
+        }
+    };
+    Versioned { value, version: version.unwrap_or(0) }
 }
 
 fn s(text: &str) -> AttributeValue {

@@ -58,7 +58,11 @@ pub fn effects(
             resources.kms_key.clone(),
         )),
         ledger: Arc::new(ledger::DynamoDb::new(lazy(&sdk, aws_sdk_dynamodb::Client::new), table, retain)),
-        queue: Arc::new(queue::Sqs::new(lazy(&sdk, aws_sdk_sqs::Client::new), queue_url)),
+        queue: Arc::new(queue::Sqs::new(
+            lazy(&sdk, aws_sdk_sqs::Client::new),
+            queue_url,
+            resources.refused_queue_url.clone(),
+        )),
         events: Arc::new(events::EventBridge::new(
             lazy(&sdk, aws_sdk_eventbridge::Client::new),
             resources.event_bus.clone(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use ownpost_core::effects::{EffectError, Queue, QueueMessage, Result};
 
 use super::{Lazy, error};
@@ -19,14 +19,19 @@ const BYTES: usize = 1_048_576;
 const LONGEST_DELAY: Duration = Duration::from_mins(15);
 const LONGEST_HIDE: Duration = Duration::from_hours(12);
 
+/// The longest reason that is kept with a refused event, in characters.
+const LONGEST_REASON: usize = 500;
+
 pub(super) struct Sqs {
     client: Lazy<Client>,
     url: String,
+    /// The queue of refused events, if there is one.
+    refused: Option<String>,
 }
 
 impl Sqs {
-    pub(super) fn new(client: Lazy<Client>, url: String) -> Self {
-        Self { client, url }
+    pub(super) fn new(client: Lazy<Client>, url: String, refused: Option<String>) -> Self {
+        Self { client, url, refused }
     }
 
     /// Sends the messages with these indexes in one call, and says what became of each.
@@ -110,6 +115,21 @@ impl Queue for Sqs {
             .map(|_| ())
             .map_err(|error| error::of_call(SERVICE, &error))
     }
+
+    async fn keep_refused(&self, document: &str, code: &str, reason: &str) -> Result<bool> {
+        let Some(url) = &self.refused else { return Ok(false) };
+        let call = self.client.send_message().queue_url(url).message_body(document);
+        let call = call.message_attributes("code", attribute(code)?);
+        let call = call.message_attributes("reason", attribute(reason)?);
+        call.send().await.map(|_| true).map_err(|error| error::of_call(SERVICE, &error))
+    }
+}
+
+/// A text as an attribute of a message. SQS takes no other control characters in it than line ends and tabs.
+fn attribute(text: &str) -> Result<MessageAttributeValue> {
+    let text: String = text.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect();
+    let built = MessageAttributeValue::builder().data_type("String").string_value(text).build();
+    built.map_err(|_| permanent("the attribute could not be made"))
 }
 
 /// Groups the indexes of messages into calls of so many entries and bytes, in order. A message that is empty or fits into

@@ -283,6 +283,11 @@ impl Secrets for SecretsManager {
             None => Err(permanent("the secret that OWNPOST_PLATFORM_SECRET names has no current version")),
         }
     }
+
+    async fn operator(&self, name: &str) -> Result<Option<Zeroizing<String>>> {
+        let version = self.read(name, Which::Stage(SecretStage::Current)).await?;
+        Ok(version.map(|version| version.document))
+    }
 }
 
 fn label(stage: SecretStage) -> &'static str {

@@ -1,5 +1,7 @@
 //! Batches from SQS and single events, as Lambda hands them over.
 
+use std::borrow::Cow;
+
 use lambda_runtime::Diagnostic;
 use ownpost_core::effects::Record;
 use serde::Deserialize;
@@ -58,6 +60,21 @@ impl Trigger {
     }
 }
 
+/// The event document in a message of the events queue. A dead letter that was moved back may have Lambda's wrapping around it
+/// (a direct call that failed), or EventBridge's.
+pub(super) fn document(body: &str) -> Cow<'_, str> {
+    let Ok(mut wrapped) = serde_json::from_str::<Value>(body) else { return Cow::Borrowed(body) };
+    if wrapped["requestContext"].is_object() && wrapped["requestPayload"].is_object() {
+        wrapped = wrapped["requestPayload"].take();
+    } else if !wrapped["detail-type"].is_string() {
+        return Cow::Borrowed(body);
+    }
+    if wrapped["detail-type"].is_string() && wrapped["detail"].is_object() {
+        wrapped = wrapped["detail"].take();
+    }
+    Cow::Owned(wrapped.to_string())
+}
+
 /// An invocation that no function can take.
 pub(super) fn unusable(message: &str) -> Diagnostic {
     Diagnostic { error_type: "event.unusable".to_owned(), error_message: message.to_owned() }
@@ -99,6 +116,25 @@ mod tests {
         let Ok(Trigger::Batch(records)) = Trigger::of(sample("sqs-batch.json")) else { panic!("a batch") };
         assert_eq!(records.len(), 2);
         assert_eq!(records[1].body, "not a job", "a bad body is its own record's problem");
+    }
+
+    #[test]
+    fn a_dead_letter_that_was_moved_back_is_read_without_its_wrapping() {
+        let event = json!({"id": "evt_1", "tenant": "acme"});
+        let from_bus = json!({"version": "0", "detail-type": "event", "source": "shop", "detail": event});
+        let call = |payload: &Value| {
+            json!({"version": "1.0", "requestContext": {"condition": "RetriesExhausted"}, "requestPayload": payload,
+                   "responsePayload": {"errorType": "event.invalid"}})
+        };
+        for body in [&event, &from_bus, &call(&event), &call(&from_bus)] {
+            let read: Value = serde_json::from_str(&document(&body.to_string())).expect("JSON");
+            assert_eq!(read, event, "{body}");
+        }
+        for other in
+            ["", "not JSON", "[1]", "7", r#"{"detail-type":7,"detail":{}}"#, r#"{"requestPayload":{}}"#]
+        {
+            assert_eq!(document(other), other);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt as _;
 use ownpost_core::functions::App;
 use ownpost_core::functions::api::{self, Caller, Request, Response};
+use ownpost_core::functions::connect::{self, Page};
 use ownpost_core::wire::http::Problem;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -60,17 +61,28 @@ pub(super) struct Answer {
 /// Answers one request of the HTTP API.
 pub(super) async fn answer(app: &App, mut event: HttpEvent) -> Answer {
     let body = body(&mut event);
+    let method = event.request_context.http.method.clone();
+    let below = path(&event.raw_path, event.request_context.stage.as_deref()).to_owned();
+    let (method, below) = (method.as_str(), below.as_str());
+    let query: Vec<_> = form_urlencoded::parse(event.raw_query_string.as_bytes()).into_owned().collect();
+    let accept_language = event.headers.get("accept-language").map(String::as_str);
+    // The one route without an authoriser.
+    if (method, below) == ("GET", connect::PATH) {
+        let answered = AssertUnwindSafe(connect::callback(app, &query, accept_language)).catch_unwind().await;
+        return answered.map_or_else(|_| Answer::internal(), Answer::from);
+    }
     let caller = Caller::of(&app.config.access, token(&event.request_context.authorizer));
     let Some(body) = body else {
         let detail = "The body is marked as base64 and is not.";
         return Answer::problem(400, "request.not_base64", detail);
     };
     let request = Request {
-        method: &event.request_context.http.method,
-        path: path(&event.raw_path, event.request_context.stage.as_deref()),
-        query: form_urlencoded::parse(event.raw_query_string.as_bytes()).into_owned().collect(),
+        method,
+        path: below,
+        query,
         caller,
-        accept_language: event.headers.get("accept-language").map(String::as_str),
+        origin: event.headers.get("origin").map(String::as_str),
+        accept_language,
         body: &body,
         time: Some(TIME),
     };
@@ -121,6 +133,12 @@ impl Answer {
             headers.insert("retry-after", seconds.to_string());
         }
         Self { status_code: status, headers, body }
+    }
+}
+
+impl From<Page> for Answer {
+    fn from(page: Page) -> Self {
+        Self { status_code: page.status, headers: page.headers().into_iter().collect(), body: page.body }
     }
 }
 

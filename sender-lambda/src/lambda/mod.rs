@@ -5,8 +5,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use ownpost_core::functions::router::{self, Refused};
 use ownpost_core::functions::sender::{self, Message};
-use ownpost_core::functions::{App, forget, monitor, router};
+use ownpost_core::functions::{App, forget, monitor};
 use ownpost_core::wire::sqs::Job;
 use ownpost_domain::tenant::Tenant;
 use serde_json::Value;
@@ -99,16 +100,19 @@ async fn settings(app: &App, event: Value) -> Result<Value, Diagnostic> {
     Ok(serde_json::json!(http::answer(app, request).await))
 }
 
-/// Accepts one event, or a batch of them. A refused event of a batch fails by itself; a single one fails the invocation,
-/// whose error goes with the event to the failure destination of the template.
+/// Accepts one event, or a batch of them. A refused event of a batch goes to the dead letters by itself; a single one fails the
+/// invocation, whose error goes with the event to the failure destination of the template.
 async fn route(app: &App, event: Value) -> Result<Value, Diagnostic> {
     let document = match Trigger::of(event)? {
         Trigger::Event(document) => document,
         Trigger::Batch(records) => {
             let mut failures = Failures::default();
             for record in records {
-                if let Err(refused) = router::accept(app, record.body.as_bytes(), None).await {
-                    tracing::warn!(code = refused.code, message = record.message_id, "event refused");
+                let document = batch::document(&record.body);
+                let Err(refused) = router::accept(app, document.as_bytes(), None).await else { continue };
+                let Refused { code, message, transient } = &refused;
+                tracing::warn!(code, reason = message, message = record.message_id, "event refused");
+                if *transient || !keep(app, &document, &refused).await {
                     failures.add(record.message_id);
                 }
             }
@@ -122,6 +126,18 @@ async fn route(app: &App, event: Value) -> Result<Value, Diagnostic> {
         Err(refused) => {
             tracing::warn!(code = refused.code, "event refused");
             Err(Diagnostic { error_type: refused.code.to_owned(), error_message: refused.message })
+        }
+    }
+}
+
+/// Keeps an event that is refused for good among the dead letters, with the reason. Whether it is there; otherwise it stays on
+/// its queue, and SQS moves it there after some tries, without the reason.
+async fn keep(app: &App, document: &str, refused: &Refused) -> bool {
+    match app.effects.queue.keep_refused(document, refused.code, &refused.message).await {
+        Ok(kept) => kept,
+        Err(error) => {
+            tracing::warn!(code = refused.code, %error, "the refused event stays on its queue");
+            false
         }
     }
 }

@@ -1,12 +1,13 @@
 //! The server's validation reports, for the suites that compare the browser's reports with them.
 //!
 //! Reads `{"document": text, "allowPorts": text, "allowNetworks": text, "locale": tag}` from each line and writes its
-//! report on one line. With the argument `corpora` it writes `{"name": text, "document": text, "report": text}` for
+//! report on one line; of a line `{"event": text}` the event's. With the argument `corpora` it writes `{"name": text, "document": text, "report": text}` for
 //! each vector of the outside corpora instead.
 
 use std::io::{self, BufRead as _, Write as _};
 
 use ownpost_core::config::Config;
+use ownpost_core::wire::event;
 use ownpost_core::wire::settings::check;
 use ownpost_tests::corpora;
 use serde_json::{Value, json};
@@ -27,6 +28,11 @@ fn main() -> io::Result<()> {
 fn reports_of_input(output: &mut impl io::Write) -> io::Result<()> {
     for line in io::stdin().lock().lines() {
         let request: Value = serde_json::from_str(&line?)?;
+        if let Some(document) = request["event"].as_str() {
+            serde_json::to_writer(&mut *output, &event::read(document))?;
+            output.write_all(b"\n")?;
+            continue;
+        }
         let text = |name: &str| request[name].as_str().unwrap_or_default();
         let config = Config {
             allow_networks: vec![text("allowNetworks").to_owned()],

@@ -306,6 +306,7 @@ impl Run {
                     email: Some(format!("admin@{name}.example")),
                     by: By::default(),
                 }),
+                origin: None,
                 accept_language: None,
                 body: body.as_bytes(),
                 time: None,

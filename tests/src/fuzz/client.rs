@@ -4,7 +4,6 @@
 
 use std::cell::RefCell;
 use std::future;
-use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use ownpost_smtp::{BeforeCommit, Mail, MailResult, Timeouts};
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 
-use self::observer::Heard;
+use self::observer::{Heard, Verdict};
 pub use self::stage::{NEXT, SPLIT, STALL, TURN};
 use self::stage::{Stage, Stream};
 
@@ -45,19 +44,19 @@ pub fn run(data: &[u8]) {
 /// Runs the client against the input, and returns the results.
 pub fn play(data: &[u8]) -> Run {
     let (choice, script) = data.split_first().map_or((0, data), |(first, rest)| (*first, rest));
-    let mails = mails();
+    // A long message leaves in two writes, and the server may speak between them.
+    let mails = mails(if choice & 16 == 0 { 700 } else { 2600 });
     let (first, second) = mails.split_at(1 + usize::from(choice & 3));
     // In each batch, the gate may refuse one mail.
     let refuse = (choice & 4 != 0).then_some(1);
     let (gate, other_gate) = (Door::new(refuse), Door::new(refuse));
     let stage = Rc::new(RefCell::new(Stage::new(script, choice & 8 != 0)));
-    let window = NonZeroUsize::new(1 + usize::from(choice >> 4 & 3)).expect("not zero");
 
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
     let (mut outcomes, took) = runtime.block_on(async {
         let start = Instant::now();
         let connect = || future::ready(Stream::open(&stage, CONNECTIONS));
-        let mut client = Client::new(connect, EHLO_NAME, Timeouts::SEND).with_window(window);
+        let mut client = Client::new(connect, EHLO_NAME, Timeouts::SEND);
         let mut outcomes = client.send(first, &gate).await;
         outcomes.extend(client.send(second, &other_gate).await);
         client.quit().await;
@@ -71,11 +70,14 @@ pub fn play(data: &[u8]) -> Run {
     assert!(took <= most, "{took:?}");
 
     let mut heard: Vec<Option<Heard>> = vec![None; mails.len()];
+    let mut verdicts = Vec::new();
     for connection in &stage.connections {
-        for (index, new) in observer::listen(connection, &mails, window.get()) {
-            assert!(heard[index].as_ref().is_none_or(Heard::in_vain), "mail {index} was sent twice");
+        let listened = observer::listen(connection, &mails);
+        for (index, new) in listened.left {
+            assert!(heard[index].is_none(), "mail {index} was sent twice");
             heard[index] = Some(new);
         }
+        verdicts.extend(listened.verdicts);
     }
     let committed =
         [gate.committed(), other_gate.committed().iter().map(|index| index + first.len()).collect()].concat();
@@ -88,6 +90,7 @@ pub fn play(data: &[u8]) -> Run {
         let batch = if index < first.len() { &outcomes[..first.len()] } else { &outcomes[first.len()..] };
         let may_be_left = refuse == Some(in_batch) || batch.iter().flatten().any(ends_the_batch);
         judge(index, outcome.as_ref(), heard[index].as_ref(), may_be_left);
+        is_its_own(index, outcome.as_ref(), &verdicts);
     }
     let written = stage.connections.iter().map(stage::Connection::written).collect();
     Run { outcomes: std::mem::take(&mut outcomes), written }
@@ -140,8 +143,6 @@ fn judge(index: usize, outcome: Option<&Result<Reply, Failure>>, heard: Option<&
         }
         (Some(Ok(_)), None) => panic!("mail {index} was never sent"),
         (Some(Err(failure)), Some(heard)) => match heard.reply {
-            // The mail had to be sent in another way, which may have failed for any reason.
-            _ if heard.in_vain() => {}
             // No reply to a mail in flight after a 421 is believed.
             _ if heard.closing => assert_eq!(failure.code, FailureCode::MessageUnknown, "mail {index}"),
             Some(200..=299) => panic!("mail {index} was accepted: {failure:?}"),
@@ -154,9 +155,27 @@ fn judge(index: usize, outcome: Option<&Result<Reply, Failure>>, heard: Option<&
     }
 }
 
+/// Checks that the reply in a mail's outcome is a reply to that mail and not to another.
+fn is_its_own(index: usize, outcome: Option<&Result<Reply, Failure>>, verdicts: &[Verdict]) {
+    let reply = match outcome {
+        Some(Ok(reply)) => reply,
+        Some(Err(Failure { reply: Some(reply), code, .. })) if *code != FailureCode::ProtocolMalformed => {
+            reply
+        }
+        _ => return,
+    };
+    let mut same =
+        verdicts.iter().filter(|verdict| verdict.mail == index && verdict.code == reply.code).peekable();
+    // Without one the reply was to the connection: to its greeting, to EHLO, or to nothing.
+    assert!(
+        same.peek().is_none() || same.any(|verdict| verdict.in_step),
+        "mail {index} has a reply to another: {reply:?}"
+    );
+}
+
 /// Mails of every kind: dots and bare line ends, octets above ASCII, more than one TLS record, an invalid recipient.
 /// Each begins with its number.
-fn mails() -> Vec<Mail> {
+fn mails(lines: usize) -> Vec<Mail> {
     let mail = |number: usize, to: &str, text: &str| Mail {
         from: FROM.to_owned(),
         to: to.to_owned(),
@@ -166,7 +185,7 @@ fn mails() -> Vec<Mail> {
         mail(0, "zero@example.net", "Subject: none\r\n\r\nHello\r\n"),
         mail(1, "one@example.net", "\n.\n..\r\n.\r.\rMAIL FROM:<evil@example.org>\r\n.\r\nQUIT"),
         mail(2, "two@xn--mnchen-3ya.example", "Subject: \u{fc}\r\n\r\n\u{1f980}\r\n"),
-        mail(3, "three@example.net", &format!("\r\n{}", "A line of a long message.\r\n".repeat(700))),
+        mail(3, "three@example.net", &format!("\r\n{}", "A line of a long message.\r\n".repeat(lines))),
         mail(4, "four@example.net>\r\nRCPT TO:<five@example.net", "Subject: injected\r\n\r\n"),
         mail(5, "five@example.net", "Subject: last\r\n\r\nBye"),
     ]

@@ -18,7 +18,9 @@ pub fn parse(data: &[u8]) -> Vec<Result<RawReply, Unreadable>> {
     for line in data.split_inclusive(|&byte| byte == b'\n') {
         // Bytes without a line end are not a line.
         let Some(line) = line.strip_suffix(b"\n") else { break };
-        match parser.push(line.strip_suffix(b"\r").unwrap_or(line)) {
+        // Some servers write CRCRLF: every CR before the LF belongs to the line end.
+        let text = line.iter().rposition(|&byte| byte != b'\r').map_or(0, |last| last + 1);
+        match parser.push(&line[..text]) {
             Ok(None) => {}
             Ok(Some(reply)) => replies.push(Ok(reply)),
             Err(unreadable) => {

@@ -207,6 +207,7 @@ async fn from_the_form_to_the_mailbox() {
     let revision = activation(&cloud).await;
     refusal(&cloud, &revision).await;
     mail_by_event(&cloud).await;
+    refused_event(&cloud).await;
     mail_by_post(&cloud).await;
     one_bad_record(&cloud).await;
     monitoring(&cloud).await;
@@ -278,6 +279,40 @@ async fn mail_by_event(cloud: &Cloud) {
     }
     let (_, others) = cloud.call(Some("other"), "GET", "/deliveries?recipient=jan%40example.org", "");
     assert_eq!(others["deliveries"], json!([]));
+}
+
+/// An event that the router refuses lies in the events' dead letters, with the reason.
+async fn refused_event(cloud: &Cloud) {
+    let sdk = cloud.emulator.sdk();
+    let mut poisoned = event("evt-poisoned", "notification", "jan@example.org");
+    poisoned["category"] = json!("newsletter");
+    let entry = aws_sdk_eventbridge::types::PutEventsRequestEntry::builder()
+        .event_bus_name(cloud.outputs["BusName"].as_str().expect("a bus"))
+        .source("product")
+        .detail_type("notification")
+        .detail(poisoned.to_string())
+        .build();
+    let answer =
+        aws_sdk_eventbridge::Client::new(&sdk).put_events().entries(entry).send().await.expect("put");
+    assert_eq!(answer.failed_entry_count(), 0);
+    let dead = cloud.outputs["EventsDeadLettersUrl"].as_str().expect("a queue");
+    let client = aws_sdk_sqs::Client::new(&sdk);
+    let deadline = Instant::now() + PATIENCE;
+    let message = loop {
+        let call =
+            client.receive_message().queue_url(dead).message_attribute_names("All").wait_time_seconds(1);
+        let found = call.send().await.expect("received").messages.unwrap_or_default();
+        if let Some(message) = found.into_iter().next() {
+            break message;
+        }
+        assert!(Instant::now() < deadline, "{}", cloud.story());
+    };
+    let body: Value = serde_json::from_str(message.body().expect("a body")).expect("the document");
+    assert_eq!(body, poisoned, "without its wrapping, to be moved back as it is");
+    let attributes = message.message_attributes().expect("attributes");
+    let of = |name: &str| attributes.get(name).and_then(|value| value.string_value()).unwrap_or_default();
+    assert_eq!(of("code"), "event.wrong_shape");
+    assert!(of("reason").contains("category"), "{}", of("reason"));
 }
 
 /// `POST /events` with the rights of `settings`: for the token's tenant, or for every one by the scope.

@@ -23,10 +23,12 @@ macro_rules! with_locales {
 }
 
 mod catalogue;
+mod connections;
 mod inspections;
 mod issues;
 
 pub use catalogue::{Catalogue, FailureText, catalogue};
+pub use connections::connection;
 pub use inspections::inspection;
 pub use issues::issue;
 

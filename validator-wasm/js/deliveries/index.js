@@ -3,20 +3,22 @@
 /**
  * @import * as published from './index.js'
  * @import { Messages, Problem } from '../../types/form.js'
- * @import { Delivery, Filters, RowActs } from '../../types/deliveries.js'
+ * @import { Delivery, Filters, Looks, RowActs } from '../../types/deliveries.js'
+ * @import { InspectAbout } from '../../types/inspect.js'
  */
 
+import { askActive } from '../form/active.js';
 import { ApiError } from '../form/api.js';
 import { button, confirm, fill, h } from '../form/dom.js';
 import { languageOf, takeOver } from '../form/element.js';
 import { loadMessages, pickLocale } from '../form/messages.js';
 import { problemView } from '../form/problem.js';
 import { Session } from '../form/session.js';
-import { styles } from '../form/style.js';
+import { dress } from '../form/style.js';
 import css from './css.js';
 import { areEmpty, asked, filterBar, matches, noFilters } from './filters.js';
 import { LOADERS } from './lists.js';
-import { canCancel, canResend, marker, summaryLine, timeline } from './row.js';
+import { canCancel, canResend, mailView, marker, summaryLine } from './row.js';
 
 // The API's pages may be short where it does not know a filter: so many are read for one page here.
 const MOST_PAGES = 10;
@@ -45,6 +47,7 @@ const Element = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (/**
  * @csspart note - Below the list.
  * @csspart button - A button; also `resend-button`, `cancel-button`, `release-button`, `resend-many-button`, `cancel-many-button`, `resend-all-button`, `more-button`, `clear-button`.
  * @csspart banner - A problem; also `banner-bad`.
+ * @csspart inspect - The disclosure for a look into the received mail; `inspector` is its content, `inspect-report` the report with its `findings` (each a `finding`, also `finding-error` or `finding-warning`) and `hops` (each a `hop`).
  * @csspart dialog - A question.
  */
 export class SmtpDeliveries extends Element {
@@ -83,7 +86,7 @@ export class SmtpDeliveries extends Element {
 
   connectedCallback() {
     takeOver(this, ['getToken', 'filters']);
-    this.#root.adoptedStyleSheets = styles(this, css);
+    dress(this.#root, css);
     if (this.#messages?.locale !== pickLocale(this.locale, LOADERS)) this.#start();
   }
 
@@ -282,7 +285,7 @@ export class SmtpDeliveries extends Element {
         'details',
         { class: 'mail', part: 'row', open, 'data-id': row.id, 'data-status': row.status },
         h('summary', {}, marker(), h('span', { class: 'line' }, summaryLine(t, row))),
-        timeline(t, row, this.readonly ? null : this.#acts),
+        mailView(t, row, this.readonly ? null : this.#acts, this.#looks),
       ),
     );
     this.#items.set(row.id, { item, text });
@@ -398,6 +401,30 @@ export class SmtpDeliveries extends Element {
           ? this.#t('release.done', { count: body.released })
           : this.#t('resend.all.done');
       }),
+  };
+
+  /** The received mails that a person looks into, by the ids of their rows. @type {Map<string, InspectAbout['kept']>} */
+  #kept = new Map();
+  /** @type {Looks} */
+  #looks = {
+    announce: (text) => this.#announce(text),
+    kept: ({ id }) => {
+      const kept = this.#kept.get(id) ?? {};
+      this.#kept.set(id, kept);
+      return kept;
+    },
+    expected: async ({ route, revision }, again) => {
+      if (route === 'platform') return { note: 'platform' };
+      try {
+        const active = await askActive((method, path) => this.#call(method, path, again));
+        const { settings } = active;
+        // The mail went by the settings of its own revision.
+        if (!settings || (revision && active.revision && revision !== active.revision)) return { note: 'changed' };
+        return { sender: settings.senderAddress, host: settings.host };
+      } catch {
+        return { note: 'unloaded' };
+      }
+    },
   };
 
   async #resendAll() {

@@ -2,10 +2,12 @@
 
 /**
  * @import { Child, Messages } from '../../types/form.js'
- * @import { Delivery, RowActs } from '../../types/deliveries.js'
+ * @import { Delivery, Looks, RowActs } from '../../types/deliveries.js'
+ * @import { InspectAbout } from '../../types/inspect.js'
  */
 
 import { button, h, icon } from '../form/dom.js';
+import { inspectDisclosure } from '../inspect/disclosure.js';
 
 /** @type {Record<string, string>} */
 const TONES = { sent: 'good', failed: 'bad', deferred: 'warn', held: 'warn', unknown: 'warn' };
@@ -16,6 +18,28 @@ const CANCELLABLE = ['queued', 'deferred', 'held'];
 export const canResend = ({ status }) => RESENDABLE.includes(status);
 /** @param {Delivery} row */
 export const canCancel = ({ status }) => CANCELLABLE.includes(status);
+
+/**
+ * Whether its recipient may have got it, and so has its source.
+ * @param {Delivery} row
+ */
+const mayHaveArrived = ({ status, attempts }) =>
+  status === 'sent' || status === 'unknown' || (attempts ?? []).some(({ outcome }) => outcome === 'accepted');
+
+/**
+ * All that a row opens to: its timeline, and a look into the received mail.
+ * @param {Messages} t
+ * @param {Delivery} row
+ * @param {RowActs | null} act what a person may do; null where nothing may be changed
+ * @param {Looks} looks
+ */
+export function mailView(t, row, act, { announce, kept, expected }) {
+  const { messageId } = row;
+  if (!mayHaveArrived(row)) return timeline(t, row, act);
+  /** @type {InspectAbout} */
+  const about = { t, announce, level: 3, messageId, kept: kept(row), expected: (again) => expected(row, again) };
+  return [timeline(t, row, act), inspectDisclosure(about)];
+}
 
 /**
  * A name of the API in the reader's language; one that is unknown stays as it is.
@@ -51,9 +75,9 @@ export function summaryLine(t, row) {
  * The timeline of a row. Texts that only the server has are English, and are marked as that.
  * @param {Messages} t
  * @param {Delivery} row
- * @param {RowActs | null} act what a person may do; null where nothing may be changed
+ * @param {RowActs | null} act
  */
-export function timeline(t, row, act) {
+function timeline(t, row, act) {
   const { status } = row;
   return h(
     'ol',

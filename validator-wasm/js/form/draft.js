@@ -33,6 +33,7 @@ export function emptyDraft() {
       'audit-invitation': { via: 'relay', onFailure: 'hold' },
       'user-invitation': { via: 'relay', onFailure: 'hold' },
     },
+    contacts: [],
   };
 }
 
@@ -71,7 +72,7 @@ export function setPath(object, path, value) {
  * @param {unknown} value
  * @returns {value is Record<string, unknown>}
  */
-function isObject(value) {
+export function isObject(value) {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -158,7 +159,7 @@ export function toSettings(draft) {
     const { via, onFailure } = draft.routing[category];
     routing[category] = via === 'platform' ? { via } : { via, onFailure };
   }
-  const { senderAddress, senderName, replyTo, ehloName, caPem } = draft;
+  const { senderAddress, senderName, replyTo, ehloName, caPem, contacts } = draft;
   return {
     ...settings,
     senderAddress,
@@ -167,6 +168,7 @@ export function toSettings(draft) {
     ehloName: ehloName === '' ? null : ehloName,
     caPem: caPem === '' ? null : caPem,
     routing,
+    contacts: contacts?.length ? contacts : null,
   };
 }
 
@@ -180,6 +182,14 @@ export function withoutSecrets(draft) {
     if (getPath(copy, path)?.set !== undefined) setPath(copy, path, null);
   }
   return copy;
+}
+
+/**
+ * Reads a typed list of addresses, separated by commas or lines. A quoted local part may have both.
+ * @param {string} text
+ */
+export function readList(text) {
+  return (text.match(/("[^"]*"|[^,;\n])+/g) ?? []).map((part) => part.trim()).filter(Boolean);
 }
 
 /**

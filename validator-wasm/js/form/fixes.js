@@ -5,7 +5,7 @@
  * @import { Messages, Patch } from '../../types/form.js'
  */
 
-import { SECRETS, getPath } from './draft.js';
+import { SECRETS, getPath, isObject } from './draft.js';
 
 /**
  * The label of the button that applies the fix of an issue.
@@ -62,6 +62,6 @@ export function describePatch(t, patch) {
 export function patchedPaths(patch, prefix = '') {
   return Object.entries(patch).flatMap(([key, value]) => {
     const path = prefix === '' ? key : `${prefix}.${key}`;
-    return typeof value === 'object' && value !== null ? patchedPaths(value, path) : [path];
+    return isObject(value) ? patchedPaths(value, path) : [path];
   });
 }

@@ -9,6 +9,7 @@
 
 import * as validator from '../index.js';
 import { Actions } from './actions.js';
+import { PLATFORM, askActive } from './active.js';
 import { Controls } from './controls.js';
 import { fill, h } from './dom.js';
 import { languageOf, takeOver } from './element.js';
@@ -20,9 +21,9 @@ import { buildLayout, buildLoadError, openUsed, saveFocus, presetText, showPrese
 import { coupled } from './pairs.js';
 import { problemView } from './problem.js';
 import { Session } from './session.js';
-import { readActive, results, statusView } from './status.js';
+import { results, statusView } from './status.js';
 import css from './css.js';
-import { styles } from './style.js';
+import { dress } from './style.js';
 import { loadMessages, pickLocale } from './messages.js';
 
 // A change of the first can cause an issue of the others: theirs show as soon as both were changed.
@@ -37,12 +38,6 @@ const Element = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (/**
  * @param {HTMLElement} element
  */
 const internals = (element) => /** @type {ElementInternals} */ (element.attachInternals?.() ?? {});
-
-/**
- * The platform's server is in use, and nothing was before.
- * @type {Active}
- */
-const PLATFORM = readActive({ status: 'platform' });
 
 /**
  * The form for the SMTP settings of a customer.
@@ -91,6 +86,7 @@ const PLATFORM = readActive({ status: 'platform' });
  * @csspart footer - The buttons below the fields.
  * @csspart button - A button; also `activate-button`, `test-button`, `stop-button`, `discard-button`, `change-button`, `retest-button`, `rollback-button`, `remove-button`, and by its looks `primary-button`, `plain-button`, `quiet-button`, `danger-button`, `link-button`, `fix-button`, `inset-button`, `small-button`.
  * @csspart outcome - The result of the last action; `test` is the test with its `stages` (each a `stage`), `banner` (`banner-good`, `banner-bad`) the sentence, `reply` the server's reply, `proven` the fix that was tried, `arrival` the check that it arrived.
+ * @csspart inspect - The disclosure for a look into the received mail; `inspector` is its content, `inspect-report` the report with its `findings` (each a `finding`, also `finding-error` or `finding-warning`) and `hops` (each a `hop`).
  * @csspart dialog - A question.
  */
 export class SmtpSettingsForm extends Element {
@@ -162,7 +158,7 @@ export class SmtpSettingsForm extends Element {
 
   connectedCallback() {
     takeOver(this, ['getToken', 'value', 'options']);
-    this.#root.adoptedStyleSheets = styles(this, css);
+    dress(this.#root, css);
     addEventListener('pointerup', this.#pointerUp);
     addEventListener('pointercancel', this.#pointerUp);
     // An element that was only moved is not rebuilt.
@@ -309,14 +305,7 @@ export class SmtpSettingsForm extends Element {
   async #load() {
     const load = ++this.#loads;
     try {
-      // Without `default` the API answers 404 for the platform's server, which the browser logs as an error.
-      const active = await this.#call('GET', '/smtp?default=1', {}, () => this.#load()).then(
-        ({ body }) => readActive(body),
-        (error) => {
-          if (error.status !== 404) throw error;
-          return PLATFORM;
-        },
-      );
+      const active = await askActive((method, path) => this.#call(method, path, {}, () => this.#load()));
       if (load !== this.#loads) return;
       const known = active.settings ?? this.#active?.settings;
       this.#active = active;

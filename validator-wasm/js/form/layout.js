@@ -94,13 +94,14 @@ export function buildLoadError(retry) {
  * @param {ParentNode} root
  * @param {Draft} draft
  */
-export function openUsed(root, { ehloName, caPem, routing }) {
+export function openUsed(root, { ehloName, caPem, routing, contacts }) {
   const open = (/** @type {string} */ section) => {
     const details = root.querySelector(`details[data-section="${section}"]`);
     if (details) /** @type {HTMLDetailsElement} */ (details).open = true;
   };
   if (ehloName || caPem) open('advanced');
-  if (Object.values(routing).some(({ via, onFailure }) => via !== 'relay' || onFailure !== 'hold')) open('routing');
+  if (contacts?.length || Object.values(routing).some(({ via, onFailure }) => via !== 'relay' || onFailure !== 'hold'))
+    open('routing');
 }
 
 /**

@@ -4,9 +4,11 @@
 
 import { button, h, icon } from './dom.js';
 
+const MARKS = /** @type {const} */ ({ good: 'check', bad: 'cross', warn: 'bang' });
+
 /**
  * A banner: the result in a line and a sentence.
- * @param {'good' | 'bad'} kind
+ * @param {keyof typeof MARKS} kind
  * @param {Child} title
  * @param {...Child} content
  */
@@ -14,7 +16,7 @@ export function banner(kind, title, ...content) {
   return h(
     'div',
     { class: `banner ${kind}`, part: `banner banner-${kind}` },
-    h('span', { class: 'mark' }, icon(kind === 'good' ? 'check' : 'cross')),
+    h('span', { class: 'mark' }, icon(MARKS[kind])),
     h('div', {}, h('h4', { tabindex: '-1' }, title), content),
   );
 }
@@ -64,4 +66,13 @@ export function problemView(t, error, { title, retry } = {}) {
   );
   view.setAttribute('role', 'alert');
   return view;
+}
+
+/**
+ * Gives the headings of a part that stands in different places the level that it has there.
+ * @param {ParentNode} part
+ * @param {number} level
+ */
+export function setLevel(part, level) {
+  for (const heading of part.querySelectorAll('h4, h5')) heading.setAttribute('aria-level', String(level));
 }

@@ -4,33 +4,14 @@
 /**
  * @import { Deliverability, Speaker, TestFailure, TestMessage, TestReport, TranscriptLine } from '../index.js'
  * @import { Child, FormContext } from '../../types/form.js'
+ * @import { InspectAbout } from '../../types/inspect.js'
  */
 
+import { inspectDisclosure } from '../inspect/disclosure.js';
 import { button, disclosure, h, icon } from './dom.js';
 import { describePatch } from './fixes.js';
+import { copyButton, copyable, facts } from './parts.js';
 import { banner } from './problem.js';
-
-/**
- * A line with a button that copies it.
- * @param {FormContext} form
- * @param {string} text
- */
-function copyable(form, text) {
-  return h('span', { class: 'copyable' }, h('code', { dir: 'ltr' }, text), copyButton(form, text));
-}
-
-/** @param {[name: string, value: Child][]} rows */
-function facts(rows) {
-  return h(
-    'dl',
-    { class: 'facts-list' },
-    rows
-      .filter(([, value]) => value !== null && value !== undefined && value !== '')
-      .map(([name, value]) =>
-        h('div', {}, h('dt', {}, name), h('dd', { dir: typeof value === 'string' ? 'auto' : null }, value)),
-      ),
-  );
-}
 
 /**
  * The failure: the stage, the server's reply, the remedy, and the fix that the server has proven. `lang` is the
@@ -87,14 +68,15 @@ export function failureView(form, failure, note, lang) {
 }
 
 /**
- * The test mail: its sender, and how to check that it arrived.
+ * The test mail, and how to check that it arrived as it should: by the server and as the sender of the settings that
+ * were tested.
  * @param {FormContext} form
  * @param {TestMessage} message
- * @param {string} sender
+ * @param {{ sender: string, host: string, kept: InspectAbout['kept'] }} tested
  */
-export function arrivalView(form, message, sender) {
-  const { t } = form;
-  const id = message.messageId.replace(/^<|>$/g, '');
+export function arrivalView(form, message, { sender, host, kept }) {
+  const { t, announce } = form;
+  const messageId = message.messageId.replace(/^<|>$/g, '');
   return h(
     'section',
     { class: 'card arrival', part: 'arrival', 'aria-labelledby': 'arrival-title' },
@@ -103,17 +85,11 @@ export function arrivalView(form, message, sender) {
     facts([
       [t('arrival.to'), h('span', { dir: 'ltr' }, message.recipient)],
       [t('arrival.from'), h('span', { dir: 'ltr' }, sender)],
-      [t('arrival.id'), copyable(form, id)],
+      [t('arrival.id'), copyable(form, messageId)],
       [t('arrival.reply'), message.reply ? h('code', { dir: 'ltr' }, message.reply) : null],
     ]),
-    disclosure(
-      t('arrival.gmail'),
-      {},
-      h('p', {}, t('arrival.gmail.text')),
-      h('p', {}, copyable(form, `rfc822msgid:${id}`)),
-    ),
-    disclosure(t('arrival.outlook'), {}, h('p', {}, t('arrival.outlook.text'))),
-    disclosure(t('arrival.missing'), {}, h('p', {}, t('arrival.missing.text'))),
+    inspectDisclosure({ t, announce, level: 5, messageId, kept, expected: async () => ({ sender, host }) }),
+    disclosure(t('arrival.missing'), { class: 'missing' }, h('p', {}, t('arrival.missing.text'))),
   );
 }
 
@@ -252,22 +228,4 @@ export function transcriptView(form, transcript) {
       ),
     ),
   );
-}
-
-/**
- * @param {FormContext} form
- * @param {string} text
- */
-function copyButton(form, text) {
-  const { t } = form;
-  /** @type {HTMLButtonElement} */
-  const copy = button(t('form.copy'), {
-    look: 'quiet small',
-    click: async () => {
-      await navigator.clipboard.writeText(text).catch(() => undefined);
-      copy.textContent = t('form.copied');
-      form.announce(t('form.copied'));
-    },
-  });
-  return copy;
 }

@@ -3,6 +3,7 @@
 /**
  * @import { StageResult, TestReport } from '../index.js'
  * @import { Active, FormContext, RunAbout } from '../../types/form.js'
+ * @import { InspectAbout } from '../../types/inspect.js'
  * @import { ApiError } from './api.js'
  */
 
@@ -17,6 +18,11 @@ export class Run {
   #passed = [];
   /** @type {(() => void) | null} */
   #end = null;
+  /**
+   * The received mail that the admin looks into.
+   * @type {InspectAbout['kept']}
+   */
+  #inspected = {};
   // The parts of the drawing. A change of the language draws them again.
   /** @type {FormContext} */
   #form;
@@ -159,7 +165,14 @@ export class Run {
           h('p', { class: 'lead' }, activated ? t('result.activated.text', { host }) : t('result.passed.text')),
         ),
       );
-      if (report?.testMessage) parts.push(arrivalView(form, report.testMessage, sender ?? own?.senderAddress ?? ''));
+      if (report?.testMessage)
+        parts.push(
+          arrivalView(form, report.testMessage, {
+            sender: sender ?? own?.senderAddress ?? '',
+            host,
+            kept: this.#inspected,
+          }),
+        );
     }
     if (report)
       parts.push(

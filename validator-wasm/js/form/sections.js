@@ -5,7 +5,7 @@
  * @import { AuthMethod } from '../index.js'
  */
 
-import { CATEGORIES, readPort } from './draft.js';
+import { CATEGORIES, readList, readPort } from './draft.js';
 import { button, disclosure, h } from './dom.js';
 import { choiceField, secretField, selectField, textField } from './fields.js';
 import { PROVIDERS } from './lists.js';
@@ -162,7 +162,12 @@ export function buildSections(form) {
     server,
     signin,
     sender,
-    optionalSection(form, 'routing', routingTable(form)),
+    optionalSection(
+      form,
+      'routing',
+      routingTable(form),
+      text('contacts', { ltr: true, inputmode: 'email', multiline: true, optional: true, read: readList }),
+    ),
     optionalSection(
       form,
       'advanced',

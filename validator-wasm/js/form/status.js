@@ -10,27 +10,6 @@ import { CATEGORIES, toDraft } from './draft.js';
 import { problemView } from './problem.js';
 
 /**
- * Reads the answer to `GET /smtp`. An answer without settings that does not name the platform is not of this API.
- * @param {any} body
- * @returns {Active}
- */
-export function readActive(body) {
-  const own = body?.settings ?? body;
-  const platform = body?.status === 'platform';
-  if (!platform && typeof own?.host !== 'string') throw new ApiError(502, null);
-  const health = body.health ?? {};
-  return {
-    settings: platform ? null : own,
-    // An API that does not say it answers a rollback itself.
-    previous: body.previous ?? !platform,
-    revision: body.revision ?? null,
-    health: health.status === 'healthy' || health.status === 'unhealthy' ? health.status : 'unknown',
-    since: health.since ?? null,
-    message: health.message ?? null,
-  };
-}
-
-/**
  * The card on top of the form; `open` says that the settings are being changed below it.
  * @param {FormContext} form
  * @param {Active} active
@@ -105,6 +84,7 @@ function summary(form, active, settings, rollback) {
         t('section.sender'),
         h('span', { dir: 'auto' }, senderName ? `${senderName} <${senderAddress}>` : senderAddress),
       ),
+      fact(t('contacts.label'), active.alerted.length ? h('span', { dir: 'ltr' }, active.alerted.join(', ')) : null),
       fact(t('status.health'), [health, active.since ? ` · ${t('status.since')} ${t.dateTime(active.since)}` : null]),
       CATEGORIES.map((category) => {
         const { via, onFailure } = routes[category];

@@ -1,5 +1,5 @@
-import type { InitOptions } from '../index.js';
-import type { InspectReport, Locale } from '../types.js';
+import type { InitOptions, Options } from '../index.js';
+import type { EventReport, InspectReport, Locale, SettingsReport, ValidationReport } from '../types.js';
 
 export type * from '../types.js';
 
@@ -10,6 +10,18 @@ export interface ObjectsOptions {
 
 /** Loads the module, once; await it before anything else. A failed load can be tried again. */
 export default function init(options?: ObjectsOptions): Promise<void>;
+
+/** Checks settings of any shape. Never throws once `init` is done, and never changes its input. */
+export function validate(settings: unknown, options?: string | Options): ValidationReport;
+
+/** Reads settings, JSON text or an object: the report, and the settings as they would be stored, without their secrets. */
+export function readSettings(document: unknown, options?: string | Options): SettingsReport;
+
+/**
+ * Reads an event, JSON text or an object as `JSON.stringify` writes it: whether the router accepts it, why not, and the
+ * event as it reads it, to be sent.
+ */
+export function readEvent(document: unknown): EventReport;
 
 export interface Expected {
   /** `senderAddress` of the active settings. */

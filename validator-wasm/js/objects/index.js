@@ -3,9 +3,7 @@
 
 import { instantiate, once } from '../load.js';
 import * as glue from './ownpost_objects_bg.js';
-
-/** The largest mail that is read, in bytes; one more shows that it is larger. */
-const LARGEST_MAIL = 1 << 20;
+import { LARGEST, plain, TOO_LARGE } from './plain.js';
 
 let ready = false;
 
@@ -41,28 +39,72 @@ const text = (/** @type {unknown} */ value, most = 1000) => (typeof value === 's
  */
 function member(object, name) {
   try {
-    return text(object?.[name]);
+    return object?.[name];
+  } catch {}
+}
+
+/**
+ * A list, given as an array or as text with commas, as text.
+ * @param {unknown} options
+ * @param {string} name
+ */
+function list(options, name) {
+  try {
+    return String(member(options, name) ?? '');
   } catch {
     return '';
   }
 }
 
+/**
+ * Ports, networks and locale, as the module takes them.
+ * @param {unknown} options
+ * @returns {[string, string, string]}
+ */
+function operator(options) {
+  const locale = typeof options === 'string' ? options : member(options, 'locale');
+  return [list(options, 'allowPorts'), list(options, 'allowNetworks'), text(locale)];
+}
+
+/** @type {typeof import('./index.js').validate} */
+export function validate(settings, options) {
+  needReady();
+  return JSON.parse(glue.validate(...plain(settings, false), ...operator(options)));
+}
+
+/** @type {typeof import('./index.js').readSettings} */
+export function readSettings(document, options) {
+  needReady();
+  const asked = operator(options);
+  if (typeof document !== 'string') return JSON.parse(glue.read_settings(...plain(document, false), ...asked));
+  return JSON.parse(
+    document.length > LARGEST ? glue.read_settings(null, TOO_LARGE, ...asked) : glue.parse_settings(document, ...asked),
+  );
+}
+
+/** @type {typeof import('./index.js').readEvent} */
+export function readEvent(document) {
+  needReady();
+  if (typeof document !== 'string') return JSON.parse(glue.read_event(...plain(document, true)));
+  return JSON.parse(document.length > LARGEST ? glue.read_event(null, TOO_LARGE) : glue.parse_event(document));
+}
+
 /** @param {unknown} message */
 function octets(message) {
   try {
-    if (message instanceof Uint8Array) return message.subarray(0, LARGEST_MAIL + 1);
+    if (message instanceof Uint8Array) return message.subarray(0, LARGEST + 1);
   } catch {
     // A proxy that refuses, or bytes that went to another thread.
     return new Uint8Array();
   }
-  return new TextEncoder().encode(text(message, LARGEST_MAIL + 1));
+  return new TextEncoder().encode(text(message, LARGEST + 1));
 }
 
 /** @type {typeof import('./index.js').inspect} */
 export function inspect(message, expected) {
   needReady();
   const [sender, host, messageId, locale] = ['sender', 'host', 'messageId', 'locale'].map((name) =>
-    member(expected, name),
+    text(member(expected, name)),
   );
-  return glue.inspect(octets(message), sender, host, messageId, locale);
+  return JSON.parse(glue.inspect(octets(message), sender, host, messageId, locale));
 }

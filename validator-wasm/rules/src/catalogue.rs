@@ -176,6 +176,7 @@ codes! {
     OAuth2UnknownKey = "oauth2.unknown_key" Error Both [Key] "An unknown key in oauth2.",
     OAuth2GrantInvalid = "oauth2.grant_invalid" Error Both [] "Neither client_credentials nor refresh_token.",
     OAuth2GrantUnsupported = "oauth2.grant_unsupported" Warning Both [Provider] "client_credentials at a provider that has it not for mailboxes.",
+    OAuth2ProviderUnknown = "oauth2.provider_unknown" Error Server [] "A provider that the operator has not set up.",
     OAuth2TokenUrlInvalid = "oauth2.token_url_invalid" Error Both [] "No absolute https URL.",
     OAuth2TokenUrlNotHttps = "oauth2.token_url_not_https" Error Both [] "An http URL.",
     OAuth2TenantNeeded = "oauth2.tenant_needed" Warning Both [Label] "client_credentials at Microsoft's endpoint of no tenant.",
@@ -191,6 +192,9 @@ codes! {
     OAuth2InvisibleCharacters = "oauth2.invisible_characters" Warning Both [] "A character that nobody sees.",
     OAuth2ReplacementCharacter = "oauth2.replacement_character" Warning Both [] "U+FFFD: bytes that were no UTF-8.",
     OAuth2ReentryRequired = "oauth2.reentry_required" Error Server [] "Nothing is stored, or for another destination.",
+    OAuth2GrantedUsed = "oauth2.granted_used" Error Server [] "What a connection has brought was used already.",
+    OAuth2GrantedExpired = "oauth2.granted_expired" Error Server [] "What a connection has brought was not used within an hour.",
+    OAuth2GrantedForeign = "oauth2.granted_foreign" Error Server [] "No connection of this tenant, admin and provider has brought it.",
     OAuth2Unused = "oauth2.unused" Warning Both [] "Not used by this authMethod or grant.",
 
     SenderAddressRequired = "senderAddress.required" Error Both [] "No sender address.",
@@ -213,6 +217,7 @@ codes! {
     SenderNameControlCharacters = "senderName.control_characters" Error Both [] "A control character in the name.",
     SenderNameTooLong = "senderName.too_long" Error Both [Max] "The name is longer than 256 characters.",
     SenderNameWhitespace = "senderName.whitespace" Warning Both [] "White space around the name.",
+    SenderNameInvisibleCharacters = "senderName.invisible_characters" Error Both [] "A character in the name that nobody sees, or that turns its direction around.",
     SenderNameReplacementCharacter = "senderName.replacement_character" Warning Both [] "U+FFFD in the name: bytes that were no UTF-8.",
 
     ReplyToWrongType = "replyTo.wrong_type" Error Both [] "The reply address is no string.",
@@ -248,6 +253,21 @@ codes! {
     RoutingOnFailureInvalid = "routing.on_failure_invalid" Error Both [] "Neither hold nor platform.",
     RoutingUnknownKey = "routing.unknown_key" Error Both [Key] "An unknown key in a category.",
     RoutingUnknownCategory = "routing.unknown_category" Error Both [Key] "A category that nobody knows.",
+
+    ContactsWrongType = "contacts.wrong_type" Error Both [] "No list of strings.",
+    ContactsTooMany = "contacts.too_many" Error Both [Max] "More than five addresses.",
+    ContactsWhitespace = "contacts.whitespace" Error Both [Suggestion] "White space around an address.",
+    ContactsControlCharacters = "contacts.control_characters" Error Both [] "A control character in an address.",
+    ContactsInvisibleCharacters = "contacts.invisible_characters" Error Both [Suggestion] "A character in an address that nobody sees.",
+    ContactsTypographicHyphen = "contacts.typographic_hyphen" Error Both [Suggestion] "A hyphen or dash of typesetting (U+2010 to U+2013) in a domain.",
+    ContactsDisplayName = "contacts.display_name" Error Both [Suggestion] "A name stands before an address.",
+    ContactsInvalid = "contacts.invalid" Error Both [] "Not usable as an address: no dot-atom or quoted local part, or no domain of two labels.",
+    ContactsTooLong = "contacts.too_long" Error Both [Max] "A local part longer than 64 octets, or an address longer than 254.",
+    ContactsIdnRefused = "contacts.idn_refused" Error Server [] "A domain is not a name by the strict form of UTS 46.",
+    ContactsMixedScript = "contacts.mixed_script" Warning Both [Label] "A label that mixes scripts.",
+    ContactsNonAsciiLocal = "contacts.non_ascii_local" Warning Both [] "A local part that needs SMTPUTF8.",
+    ContactsTypo = "contacts.typo" Warning Both [Suggestion] "Close to a well-known mail domain.",
+    ContactsDuplicate = "contacts.duplicate" Warning Both [Address] "An address that stands twice.",
 
     SettingsUnknownKey = "settings.unknown_key" Error Both [Key] "An unknown key.",
 }

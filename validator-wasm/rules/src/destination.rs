@@ -39,7 +39,9 @@ pub enum Account<'a> {
     OAuth2 {
         /// Its name.
         username: &'a [u8],
-        /// The address of the token endpoint.
+        /// The operator's provider that it was connected with; empty for an application of the tenant's own.
+        provider: &'a [u8],
+        /// The address of the token endpoint; empty with a provider, whose address is the operator's.
         token_url: &'a [u8],
     },
 }
@@ -54,7 +56,9 @@ impl<'a> Destination<'a> {
             Method::Password => Account::Password { username },
             Method::OAuth2 => {
                 let Value::Object(oauth2) = fields.get(Key::OAuth2) else { return None };
-                Account::OAuth2 { username, token_url: text(oauth2.get(Key::TokenUrl)) }
+                let provider = text(oauth2.get(Key::Provider));
+                let token_url = if provider.is_empty() { text(oauth2.get(Key::TokenUrl)) } else { b"" };
+                Account::OAuth2 { username, provider, token_url }
             }
         };
         Some(Self {

@@ -11,7 +11,7 @@ use crate::report::Report;
 use crate::rules::{CleanCodes, METHODS, Method, Rules, meant_method, method, whole_port};
 use crate::text::{
     chars, find, has_control, plain_hyphens, push_number, put, trim_bytes, trim_visible, visible,
-    whole_number,
+    visible_name, whole_number,
 };
 
 const USERNAME: CleanCodes = CleanCodes {
@@ -38,7 +38,17 @@ pub fn check<S: Platform>(document: &[u8], options: &Options<'_>, platform: &S, 
         _ if too_large => Code::SettingsTooLarge,
         Value::Object(object) => {
             let fields = [0; Key::FIELDS];
-            return Rules { object, fields, options, platform, report, host: None }.document();
+            return Rules {
+                object,
+                fields,
+                options,
+                platform,
+                report,
+                host: None,
+                contacts: Vec::new(),
+                contact: None,
+            }
+            .document();
         }
         Value::TooLarge => Code::SettingsTooLarge,
         Value::TooDeep => Code::SettingsTooDeep,
@@ -106,6 +116,7 @@ impl<S: Platform> Rules<'_, S> {
             Key::EhloName => self.ehlo_name(),
             Key::CaPem => self.ca_pem(),
             Key::Routing => self.routing(),
+            Key::Contacts => self.contacts(),
             _ => {}
         }
     }
@@ -213,6 +224,11 @@ impl<S: Platform> Rules<'_, S> {
     fn sender_name(&mut self) {
         let Some(text) = self.text(Key::SenderName, Code::SenderNameWrongType) else { return };
         self.clean(&SENDER_NAME, &[], text);
+        let seen = visible_name(text);
+        if seen.len() != text.len() {
+            self.report.add(Code::SenderNameInvisibleCharacters);
+            self.report.set(&[], &seen);
+        }
         if text.len() > 256 && chars(text).count() > 256 {
             self.too_long(Code::SenderNameTooLong, &[], 256);
         }

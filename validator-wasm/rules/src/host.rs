@@ -73,20 +73,22 @@ impl<S: Platform> Rules<'_, S> {
             let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\'));
             let authority = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
             let authority = rsplit_once(authority, b'@').map_or(authority, |(_, host)| host);
-            let (inner, port) = split_port(authority).unwrap_or((authority, None));
+            let (inner, port) = self.split_any_port(authority).unwrap_or((authority, None));
             return self.host_peeled(Code::HostUrl, inner, port);
         }
         if let Some((local, domain)) = rsplit_once(host, b'@') {
             return self.host_email(local, domain);
         }
-        match split_port(host) {
+        match self.split_any_port(host) {
             Some((inner, Some(port))) => self.host_peeled(Code::HostHasPort, inner, Some(port)),
             Some((inner, None)) => self.host_peeled(Code::HostBrackets, inner, None),
-            None => match self.split_loose_port(host) {
-                Some((inner, port)) => self.host_peeled(Code::HostHasPort, inner, Some(port)),
-                None => self.host_bare(host),
-            },
+            None => self.host_bare(host),
         }
+    }
+
+    /// Splits a port off, whatever is between it and the name; or the brackets around an address without a port.
+    fn split_any_port<'t>(&self, host: &'t [u8]) -> Option<(&'t [u8], Option<u16>)> {
+        split_port(host).or_else(|| self.split_loose_port(host).map(|(name, port)| (name, Some(port))))
     }
 
     /// Splits `name 587`, `name;587`, `name: 587`: a port behind anything else than a colon alone.
@@ -163,7 +165,7 @@ impl<S: Platform> Rules<'_, S> {
     fn host_peeled(&mut self, code: Code, host: &[u8], port: Option<u16>) {
         let host = trim_bytes(host);
         // The rest holds one more port: which of the two is meant cannot be known.
-        if host.is_empty() || split_port(host).is_some() {
+        if host.is_empty() || self.split_any_port(host).is_some() {
             return self.report.add(Code::HostInvalid);
         }
         self.report.suggest(code, host);
@@ -192,10 +194,13 @@ impl<S: Platform> Rules<'_, S> {
 
     /// A name or an address with nothing around it, but perhaps a dot behind it.
     fn host_bare(&mut self, host: &[u8]) {
-        let host = match name::strip_dot(host) {
-            Some(rest) if !rest.is_empty() && name::strip_dot(rest).is_none() => {
-                self.report.suggest(Code::HostTrailingDot, rest);
-                rest
+        let host = match name::strip_dot(host).map(|rest| (rest, trim_bytes(rest))) {
+            Some((rest, name)) if !name.is_empty() && name::strip_dot(name).is_none() => {
+                // White space in front of the dot goes along with it, and no name has any.
+                let is_name = name.len() == rest.len();
+                let code = if is_name { Code::HostTrailingDot } else { Code::HostWhitespace };
+                self.report.suggest(code, name);
+                name
             }
             _ => host,
         };

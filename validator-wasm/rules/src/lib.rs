@@ -12,6 +12,7 @@ extern crate alloc;
 
 pub mod address;
 pub mod catalogue;
+mod contacts;
 mod destination;
 mod directory;
 mod document;

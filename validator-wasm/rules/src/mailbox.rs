@@ -22,19 +22,19 @@ const MAX_LOCAL: usize = 64;
 const MAX_ADDRESS: usize = 254;
 
 /// The codes of a field that holds an address.
-struct Codes {
-    wrong_type: Code,
-    whitespace: Code,
-    control_characters: Code,
-    invisible: Code,
-    hyphen: Code,
-    display_name: Code,
-    invalid: Code,
-    too_long: Code,
-    idn_refused: Code,
-    mixed_script: Code,
-    non_ascii_local: Code,
-    typo: Code,
+pub(crate) struct Codes {
+    pub(crate) wrong_type: Code,
+    pub(crate) whitespace: Code,
+    pub(crate) control_characters: Code,
+    pub(crate) invisible: Code,
+    pub(crate) hyphen: Code,
+    pub(crate) display_name: Code,
+    pub(crate) invalid: Code,
+    pub(crate) too_long: Code,
+    pub(crate) idn_refused: Code,
+    pub(crate) mixed_script: Code,
+    pub(crate) non_ascii_local: Code,
+    pub(crate) typo: Code,
 }
 
 const SENDER: Codes = Codes {
@@ -99,7 +99,7 @@ impl<'a, S: Platform> Rules<'a, S> {
 
     /// Checks an address; its domain as A-labels in lower case, when it can be used, and the provider of that. `plain` is
     /// room for the address as it should be written.
-    fn address<'t>(
+    pub(crate) fn address<'t>(
         &mut self,
         codes: &Codes,
         text: &'t [u8],
@@ -107,14 +107,14 @@ impl<'a, S: Platform> Rules<'a, S> {
     ) -> Option<(Cow<'t, [u8]>, Option<&'a Preset>)> {
         let address = trim_bytes(text);
         if address.len() > MAX_TEXT {
-            self.too_long(codes.too_long, &[], MAX_ADDRESS);
+            self.address_too_long(codes, MAX_ADDRESS);
             return None;
         }
         if address.len() != text.len() && !address.is_empty() {
-            self.report.suggest(codes.whitespace, address);
+            self.suggest_address(codes.whitespace, address);
         }
         if has_control(address) {
-            self.report.add(codes.control_characters);
+            self.add_address(codes.control_characters);
             return None;
         }
         let address = if name::is_ascii(address) {
@@ -125,43 +125,74 @@ impl<'a, S: Platform> Rules<'a, S> {
         };
         let inner = without_display_name(address);
         if let Some(inner) = inner {
-            self.report.suggest(codes.display_name, inner);
+            self.suggest_address(codes.display_name, inner);
         }
         let address = inner.unwrap_or(address);
         let Parts { local, domain, ascii, is_plain } = match self.parts(address) {
             Ok(parts) => parts,
             Err(NameError::IdnRefused) => {
-                self.report.add(codes.idn_refused);
+                self.add_address(codes.idn_refused);
                 return None;
             }
             Err(_) => {
-                self.report.add(codes.invalid);
+                self.add_address(codes.invalid);
                 self.dotted_address(address);
                 return None;
             }
         };
         let too_long = if local.len() > MAX_LOCAL { Some(MAX_LOCAL) } else { None };
         if let Some(max) = too_long.or((local.len() + 1 + ascii.len() > MAX_ADDRESS).then_some(MAX_ADDRESS)) {
-            self.too_long(codes.too_long, &[], max);
+            self.address_too_long(codes, max);
             return None;
         }
         if !is_plain && let Some(label) = name::mixed_label(domain) {
-            self.report.add(codes.mixed_script);
+            self.add_address(codes.mixed_script);
             self.report.param(Param::Label, label);
         }
         if !name::is_ascii(local) {
-            self.report.add(codes.non_ascii_local);
+            self.add_address(codes.non_ascii_local);
         }
         let home = match self.platform.directory().mail_domain(&ascii) {
             DomainMatch::Known(home) => home,
             DomainMatch::Unknown(nearest) => {
                 if let Some(nearest) = nearest {
-                    self.report.suggest(codes.typo, &joined(&[local, b"@", nearest]));
+                    self.suggest_address(codes.typo, &joined(&[local, b"@", nearest]));
                 }
                 None
             }
         };
         Some((ascii, home))
+    }
+
+    // The issues of a field that is an address, and of one of the contacts.
+
+    #[inline(never)]
+    fn add_address(&mut self, code: Code) {
+        match self.contact {
+            None => self.report.add(code),
+            Some(at) => self.report.add_item(code, Key::Contacts, at as u8),
+        }
+    }
+
+    #[inline(never)]
+    fn suggest_address(&mut self, code: Code, better: &[u8]) {
+        self.add_address(code);
+        self.report.param(Param::Suggestion, better);
+        self.set_address(better);
+    }
+
+    #[inline(never)]
+    fn set_address(&mut self, better: &[u8]) {
+        match self.contact {
+            None => self.report.set(&[], better),
+            Some(at) => self.set_contact(at, better),
+        }
+    }
+
+    #[inline(never)]
+    fn address_too_long(&mut self, codes: &Codes, max: usize) {
+        self.add_address(codes.too_long);
+        self.report.param_number(Param::Max, max as u32);
     }
 
     /// The address without invisible characters and with plain hyphens in its domain.
@@ -173,12 +204,12 @@ impl<'a, S: Platform> Rules<'a, S> {
         let all = joined(&[&local, &domain]);
         let all = trim_bytes(&all);
         if all.len() != address.len() && !all.is_empty() {
-            self.report.suggest(codes.invisible, all);
+            self.suggest_address(codes.invisible, all);
         }
         let plain = joined(&[&local, &plain_hyphens(&domain)]);
         let plain = trim_bytes(&plain);
         if plain.len() != all.len() {
-            self.report.suggest(codes.hyphen, plain);
+            self.suggest_address(codes.hyphen, plain);
         }
         plain.to_vec()
     }
@@ -194,7 +225,7 @@ impl<'a, S: Platform> Rules<'a, S> {
                 local.len() <= MAX_LOCAL && local.len() + 1 + parts.ascii.len() <= MAX_ADDRESS
             };
             if self.parts(&address).is_ok_and(|parts| is_short(&parts)) {
-                self.report.set(&[], &address);
+                self.set_address(&address);
             }
         }
     }

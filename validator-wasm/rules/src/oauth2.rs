@@ -76,6 +76,15 @@ impl<'a> Endpoint<'a> {
     }
 }
 
+/// The refresh token's object and its member `granted`, where it has one.
+fn granted_id(refresh_token: Value<'_>) -> Option<(Object<'_>, Value<'_>)> {
+    let Value::Object(secret) = refresh_token else { return None };
+    match secret.get(Key::Granted) {
+        Value::Null => None,
+        id => Some((secret, id)),
+    }
+}
+
 const TOKEN_URL: &[Key] = &[Key::OAuth2, Key::TokenUrl];
 
 impl<S: Platform> Rules<'_, S> {
@@ -96,8 +105,19 @@ impl<S: Platform> Rules<'_, S> {
     }
 
     fn oauth2_members(&mut self, object: Object<'_>) {
-        const MEMBERS: [Key; 6] =
-            [Key::Grant, Key::TokenUrl, Key::ClientId, Key::ClientSecret, Key::RefreshToken, Key::Scope];
+        const MEMBERS: [Key; 7] = [
+            Key::Grant,
+            Key::Provider,
+            Key::TokenUrl,
+            Key::ClientId,
+            Key::ClientSecret,
+            Key::RefreshToken,
+            Key::Scope,
+        ];
+        if self.connected(object) {
+            return self
+                .unknown(Code::OAuth2UnknownKey, &[Key::OAuth2], object, |key| MEMBERS.contains(&key));
+        }
         let grant = self.grant(object.get(Key::Grant));
         let endpoint = match object.get(Key::TokenUrl) {
             // Only these two providers, and only of an application that signs in by itself.
@@ -149,6 +169,53 @@ impl<S: Platform> Rules<'_, S> {
             );
         }
         self.unknown(Code::OAuth2UnknownKey, &[Key::OAuth2], object, |key| MEMBERS.contains(&key));
+    }
+
+    /// Checks the members of an account that was connected with a provider of the operator's; `false` when no provider is
+    /// named. Client and token endpoint are the operator's then.
+    fn connected(&mut self, object: Object<'_>) -> bool {
+        let refresh_token = object.get(Key::RefreshToken);
+        let named = match object.get(Key::Provider) {
+            Value::Null => false,
+            Value::Text(name) => !trim_visible(name).is_empty(),
+            _ => true,
+        };
+        if !named && granted_id(refresh_token).is_none() {
+            return false;
+        }
+        if self.grant(object.get(Key::Grant)) == Some(Grant::ClientCredentials) {
+            self.report.add_at(Code::OAuth2GrantInvalid, &[Key::OAuth2, Key::Grant]);
+            self.report.set(&[], b"refresh_token");
+        }
+        self.plain_text(Key::Provider, object, true);
+        for key in [Key::TokenUrl, Key::ClientId, Key::ClientSecret, Key::RefreshToken, Key::Scope] {
+            if key == Key::RefreshToken {
+                match granted_id(refresh_token) {
+                    Some((secret, id)) => self.granted(secret, id),
+                    None => self.oauth2_secret(key, object, true),
+                }
+            } else if !matches!(object.get(key), Value::Null) {
+                self.oauth2_unused(&[Key::OAuth2, key]);
+            }
+        }
+        true
+    }
+
+    /// Checks what a connection has brought: `{"granted": id}` in place of a refresh token.
+    fn granted(&mut self, secret: Object<'_>, id: Value<'_>) {
+        const PATH: &[Key] = &[Key::OAuth2, Key::RefreshToken];
+        match id {
+            Value::Text(id) if trim_visible(id).is_empty() => self.report.add_at(Code::OAuth2Required, PATH),
+            Value::Text(id) if id.len() > MAX_TEXT => self.too_long(Code::OAuth2TooLong, PATH, MAX_TEXT),
+            Value::Text(_) => {}
+            _ => self.report.add_at(Code::OAuth2WrongType, PATH),
+        }
+        if [Key::Set, Key::Keep].iter().any(|key| !matches!(secret.get(*key), Value::Null)) {
+            self.report.add_at(Code::OAuth2Ambiguous, PATH);
+        }
+        self.unknown(Code::OAuth2UnknownKey, PATH, secret, |key| {
+            matches!(key, Key::Granted | Key::Set | Key::Keep)
+        });
     }
 
     /// Reads the grant; a value that is none is reported.

@@ -69,7 +69,9 @@ keys! {
     EhloName = "ehloName",
     CaPem = "caPem",
     Routing = "routing",
+    Contacts = "contacts",
     Grant = "grant",
+    Provider = "provider",
     TokenUrl = "tokenUrl",
     ClientId = "clientId",
     ClientSecret = "clientSecret",
@@ -79,6 +81,7 @@ keys! {
     Keep = "keep",
     Spaces = "spaces",
     IsSet = "isSet",
+    Granted = "granted",
     Via = "via",
     OnFailure = "onFailure",
     Notification = "notification",
@@ -89,7 +92,7 @@ keys! {
 
 impl Key {
     /// How many of the keys are fields of the document itself; they come first.
-    pub const FIELDS: usize = 13;
+    pub const FIELDS: usize = 14;
 
     /// The categories of mail, each a member of `routing`.
     pub const CATEGORIES: [Self; 4] =
@@ -138,8 +141,8 @@ pub enum Value<'a> {
     Text(&'a [u8]),
     /// An object.
     Object(Object<'a>),
-    /// An array; no field of the settings is one.
-    Array,
+    /// An array; of the settings, `contacts` alone is one.
+    Array(Items<'a>),
     /// No JSON value.
     Other,
     /// Beyond the limit of size.
@@ -151,6 +154,19 @@ pub enum Value<'a> {
 /// The members of an object.
 #[derive(Clone, Copy, Debug)]
 pub struct Object<'a>(pub(crate) &'a [u8]);
+
+/// The values of an array.
+#[derive(Clone, Copy, Debug)]
+pub struct Items<'a>(&'a [u8]);
+
+impl<'a> Items<'a> {
+    /// Takes the next value. `None` at the end, which is also the first byte that no packer writes.
+    pub(crate) fn next_value(&mut self) -> Option<Value<'a>> {
+        let (value, rest) = split_value(self.0)?;
+        self.0 = rest;
+        Some(value)
+    }
+}
 
 /// Walks packed bytes.
 pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
@@ -240,7 +256,7 @@ fn split_value(bytes: &[u8]) -> Option<(Value<'_>, &[u8])> {
         NUMBER => Value::Number(f64::from_le_bytes(*content.first_chunk()?)),
         TEXT => Value::Text(split_text(content)?.0),
         OBJECT => Value::Object(Object(content.get(4..)?)),
-        ARRAY => Value::Array,
+        ARRAY => Value::Array(Items(content.get(4..)?)),
         TOO_LARGE => Value::TooLarge,
         TOO_DEEP => Value::TooDeep,
         _ => Value::Other,

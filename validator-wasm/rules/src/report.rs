@@ -3,14 +3,14 @@
 //! An issue is its code's number, its path, and its further parts, each after a mark: a param (its number and a value),
 //! a change of its fix (a path and a value), or a suggestion, which is both: the param of that name and the new value of
 //! the issue's own field. A path is a count and that many names as in [`crate::packed`]; of no names, it is the field
-//! that the code is named after. A value is a tag of [`crate::packed`] and its content: null, true, text, or a number in
-//! four bytes. Settings that are suggested are changes without an issue.
+//! that the code is named after. A value is a tag of [`crate::packed`] and its content: null, true, text, a number in
+//! four bytes, or a list: a count and that many texts. Settings that are suggested are changes without an issue.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::catalogue::{Code, Param, Severity};
-use crate::packed::{KEY_NAME, Key, NULL, NUMBER, Name, Reader, TEXT, TRUE, write_text};
+use crate::packed::{ARRAY, KEY_NAME, Key, NULL, NUMBER, Name, Reader, TEXT, TRUE, write_text};
 use crate::text::{put, split_char};
 
 /// The mark of a param. No code has the number of a mark.
@@ -41,6 +41,20 @@ pub enum Scalar<'a> {
     Text(&'a str),
     /// A whole number.
     Number(u32),
+    /// A list of strings.
+    List(List<'a>),
+}
+
+/// The strings of a list, packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct List<'a>(&'a [u8]);
+
+impl<'a> List<'a> {
+    /// The strings in their order.
+    pub fn texts(self) -> impl Iterator<Item = &'a str> {
+        let mut reader = Reader(self.0);
+        core::iter::from_fn(move || reader.text().map(text_of))
+    }
 }
 
 impl Report {
@@ -106,6 +120,22 @@ impl Report {
         self.add(code);
         self.byte(SUGGESTION);
         self.number(better);
+    }
+
+    /// An issue of an item of a list, by its number.
+    pub(crate) fn add_item(&mut self, code: Code, list: Key, item: u8) {
+        self.byte(code as u8);
+        self.path_to(&[list], Name::Other(&[b'0' + item]));
+    }
+
+    /// A change to a list of at most 255 texts.
+    pub(crate) fn set_list(&mut self, list: Key, texts: &[&[u8]]) {
+        self.change(&[list]);
+        self.byte(ARRAY);
+        self.byte(texts.len() as u8);
+        for text in texts {
+            write_text(&mut self.bytes, text);
+        }
     }
 
     /// An issue about an unknown member, with its removal as the fix.
@@ -337,9 +367,21 @@ fn read_scalar<'a>(reader: &mut Reader<'a>) -> Option<Scalar<'a>> {
     Some(match reader.byte()? {
         NULL => Scalar::Null,
         TRUE => Scalar::True,
-        TEXT => Scalar::Text(str::from_utf8(reader.text()?).unwrap_or("\u{fffd}")),
+        TEXT => Scalar::Text(text_of(reader.text()?)),
         NUMBER => Scalar::Number(u32::try_from(reader.word()?).ok()?),
         KEY_NAME => Scalar::Text(Key::ALL.get(usize::from(reader.byte()?))?.name()),
+        ARRAY => {
+            let count = reader.byte()?;
+            let all = reader.0;
+            for _ in 0..count {
+                reader.text()?;
+            }
+            Scalar::List(List(all.get(..all.len() - reader.0.len())?))
+        }
         _ => return None,
     })
+}
+
+fn text_of(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).unwrap_or("\u{fffd}")
 }

@@ -2,6 +2,7 @@
 //! rules themselves are in the files of the fields, and [`crate::document`] calls them in order.
 
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use crate::address::Ip;
@@ -36,6 +37,9 @@ pub(crate) struct Rules<'a, S> {
     pub(crate) report: &'a mut Report,
     /// The result of looking up the host, once somebody has asked for it.
     pub(crate) host: Option<HostMatch<'a>>,
+    /// The contacts, and the number of the one that is checked.
+    pub(crate) contacts: Vec<&'a [u8]>,
+    pub(crate) contact: Option<usize>,
 }
 
 impl<'a, S: Platform> Rules<'a, S> {

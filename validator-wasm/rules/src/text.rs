@@ -222,10 +222,18 @@ fn is_hidden(before: u32, c: u32, after: &[u8]) -> bool {
     is_invisible(c)
 }
 
+/// Whether the character means something in a name: behind a sign, joiners, variation selectors and tags make an emoji, and
+/// marks of direction mend what two scripts do to each other, but turn nothing around.
+fn is_of_name(before: u32, c: u32) -> bool {
+    matches!(c, 0x61c | 0x200e | 0x200f)
+        || (before > 0x17ff && matches!(c, 0x180b..=0x180f | 0x200d | 0xfe0e | 0xfe0f | 0xe0020..=0xe007f))
+}
+
 /// The characters of a text that are seen, each with its bytes.
 pub(crate) struct Seen<'a> {
     rest: &'a [u8],
     before: u32,
+    is_name: bool,
 }
 
 impl<'a> Iterator for Seen<'a> {
@@ -238,7 +246,7 @@ impl<'a> Iterator for Seen<'a> {
             let (c, after) = split_char(rest)?;
             let before = core::mem::replace(&mut self.before, c);
             self.rest = after;
-            if !is_hidden(before, c, after) {
+            if !is_hidden(before, c, after) || (self.is_name && is_of_name(before, c)) {
                 return Some((c, rest.get(..rest.len() - after.len())?));
             }
         }
@@ -247,14 +255,23 @@ impl<'a> Iterator for Seen<'a> {
 
 /// The characters of a text that are seen.
 pub(crate) fn seen(text: &[u8]) -> Seen<'_> {
-    Seen { rest: text, before: 0 }
+    Seen { rest: text, before: 0, is_name: false }
 }
 
 /// The text without the characters that nobody sees.
-#[inline(never)]
 pub(crate) fn visible(text: &[u8]) -> Vec<u8> {
+    all_of(seen(text))
+}
+
+/// The same of a name that people read.
+pub(crate) fn visible_name(name: &[u8]) -> Vec<u8> {
+    all_of(Seen { is_name: true, ..seen(name) })
+}
+
+#[inline(never)]
+fn all_of(seen: Seen<'_>) -> Vec<u8> {
     let mut all = Vec::new();
-    for (_, bytes) in seen(text) {
+    for (_, bytes) in seen {
         put(&mut all, bytes);
     }
     all

@@ -10,6 +10,7 @@ use ownpost_domain::tenant::Tenant;
 
 use super::App;
 use crate::effects::{Result, SecretStage, StoredVersion};
+use crate::oauth_providers::OAuthProviders;
 use crate::wire::settings::from_document;
 
 /// The document that is stored when an admin goes back to the platform's default: a version like any other, so that the
@@ -38,13 +39,17 @@ pub(super) enum Active {
 }
 
 impl Active {
-    /// Reads a stored version.
-    pub(super) fn read(version: Option<StoredVersion>) -> Self {
+    /// Reads a stored version, with the operator's application where it was connected with one.
+    fn read(version: Option<StoredVersion>, providers: &OAuthProviders) -> Self {
         let Some(version) = version else { return Self::None(None) };
         if *version.document == REMOVED {
             return Self::None(Some(version.revision));
         }
-        match from_document(&version.document) {
+        let settings = from_document(&version.document).and_then(|mut settings| {
+            providers.complete(&mut settings).map_err(|error| error.to_string())?;
+            Ok(settings)
+        });
+        match settings {
             Ok(settings) => Self::Settings(version.revision, Arc::new(settings)),
             Err(problem) => {
                 tracing::error!(revision = version.revision.0, problem, "stored settings cannot be read");
@@ -90,12 +95,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The active version, straight from the store.
 pub(super) async fn read(app: &App, tenant: &Tenant) -> Result<Active> {
-    Ok(Active::read(app.effects.secrets.get(tenant, SecretStage::Current).await?))
+    Ok(Active::read(
+        app.effects.secrets.get(tenant, SecretStage::Current).await?,
+        &app.config.oauth_providers,
+    ))
 }
 
 /// The version that was active before, which a rollback activates.
 pub(super) async fn read_previous(app: &App, tenant: &Tenant) -> Result<Active> {
-    Ok(Active::read(app.effects.secrets.get(tenant, SecretStage::Previous).await?))
+    Ok(Active::read(
+        app.effects.secrets.get(tenant, SecretStage::Previous).await?,
+        &app.config.oauth_providers,
+    ))
 }
 
 /// The active version, from memory as long as `marker` (the revision that the relay's health is about) is the one that
@@ -139,7 +150,7 @@ pub(super) async fn platform(app: &App) -> Result<Active> {
     {
         return Ok(active.clone());
     }
-    let active = Active::read(app.effects.secrets.platform().await?);
+    let active = Active::read(app.effects.secrets.platform().await?, &app.config.oauth_providers);
     // Settings that cannot be read are read again by the next batch: the operator may have mended them.
     if !matches!(active, Active::Unreadable(_)) {
         *lock(&app.cache.platform) = Some((now, active.clone()));

@@ -8,11 +8,13 @@ use ownpost_domain::failure::Failure;
 use ownpost_domain::health::Health;
 use ownpost_domain::settings::Auth;
 use ownpost_domain::tenant::Tenant;
+use ownpost_i18n::Locale;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::active_settings::{self, Active};
 use super::shared_state::{change, read};
-use super::{App, active_settings, router};
+use super::{App, router};
 use crate::effects::{Filter, Order, Result};
 use crate::mail::values::AlertFailure;
 use crate::wire::event;
@@ -42,6 +44,15 @@ struct Admin {
     locale: String,
 }
 
+/// The addresses that hear of a broken relay, for `GET /smtp`, and whether they are there because they saved last.
+pub(super) async fn alerted(app: &App, tenant: &Tenant, contacts: &[String]) -> Result<(Vec<String>, bool)> {
+    if !contacts.is_empty() {
+        return Ok((contacts.to_vec(), false));
+    }
+    let admins: Vec<Admin> = read(app, tenant, ADMINS).await?.value;
+    Ok((admins.into_iter().map(|admin| admin.address).collect(), true))
+}
+
 /// Puts an admin who has saved settings at the head of the list of admins to alert.
 pub(super) async fn remember_admin(app: &App, tenant: &Tenant, address: &str, locale: &str) {
     let written = change(app, tenant, ADMINS, |admins: Vec<Admin>| {
@@ -69,7 +80,7 @@ pub(super) async fn raise(
 ) {
     // One alert for each time it fails, however many senders see it.
     let id = format!("{}unhealthy-{}", router::RESERVED_PREFIX, health.since);
-    let admins = known_admins(app, tenant).await;
+    let admins = responsible(app, tenant).await;
     if admins.is_empty() {
         return;
     }
@@ -84,7 +95,7 @@ pub(super) async fn raise(
 /// Tells the admins that their server works again.
 pub(super) async fn recovered(app: &App, tenant: &Tenant, host: &str, health: &Health) {
     let id = format!("{}recovered-{}", router::RESERVED_PREFIX, health.since);
-    let admins = known_admins(app, tenant).await;
+    let admins = responsible(app, tenant).await;
     if admins.is_empty() {
         return;
     }
@@ -103,7 +114,7 @@ pub(super) async fn certificate_expiring(
 ) {
     let id = format!("{}certificate-{not_after}-{days}", router::RESERVED_PREFIX);
     let data = json!({"host": host, "due": not_after, "url": settings_url(app)});
-    post(app, tenant, &id, CERTIFICATE, known_admins(app, tenant).await, &data).await;
+    post(app, tenant, &id, CERTIFICATE, responsible(app, tenant).await, &data).await;
 }
 
 /// The page with the settings, for a mail's button.
@@ -157,21 +168,63 @@ async fn described(
     Some(AlertFailure { code, cause: reason.map(|reason| reason.cause.key().to_owned()), values })
 }
 
-/// Tells the known admins, but for the one who did it, that the settings were changed: by a stolen session, it may be.
-pub(super) async fn settings_changed(app: &App, tenant: &Tenant, change: &Change, by: Option<&str>) {
+/// Tells the known admins and the contacts, but for the one who did it, that the settings were changed: by a stolen
+/// session, it may be, so the contacts of the settings before hear of it, too.
+pub(super) async fn settings_changed(
+    app: &App,
+    tenant: &Tenant,
+    change: &Change,
+    before: &Active,
+    by: Option<&str>,
+) {
     // Saved again as they were.
     if change.action == Action::Save && change.changed.is_empty() {
         return;
     }
     let admins = known_admins(app, tenant).await;
-    let others = admins.into_iter().filter(|admin| Some(admin.address.as_str()) != by).collect();
+    let after = active_settings::read(app, tenant).await.ok();
+    let contacts = [Some(before), after.as_ref()].into_iter().flatten().flat_map(contacts_of);
+    let mut others = admins.clone();
+    others.extend(contacts.map(|address| contact(address, &admins)));
+    let mut told: Vec<Admin> = Vec::new();
+    for other in others {
+        let is_new = told.iter().all(|known| !is_same(&known.address, &other.address));
+        if is_new && by.is_none_or(|by| !is_same(by, &other.address)) {
+            told.push(other);
+        }
+    }
     let id = format!("{}changed-{}", router::RESERVED_PREFIX, change.at);
     let data = json!({
         "action": change.action, "host": change.host, "url": settings_url(app),
         "actor": change.by.email.as_ref().or(change.by.sub.as_ref()),
         "fields": change.changed.join(", "), "when": change.at,
     });
-    post(app, tenant, &id, CHANGED, others, &data).await;
+    post(app, tenant, &id, CHANGED, told, &data).await;
+}
+
+/// Those who hear of a broken relay: the contacts of the settings, or else those who saved them last.
+async fn responsible(app: &App, tenant: &Tenant) -> Vec<Admin> {
+    let admins = known_admins(app, tenant).await;
+    // Settings that cannot be read name nobody.
+    let active = active_settings::read(app, tenant).await.ok();
+    let contacts: Vec<Admin> =
+        active.iter().flat_map(contacts_of).map(|address| contact(address, &admins)).collect();
+    if contacts.is_empty() { admins } else { contacts }
+}
+
+fn contacts_of(active: &Active) -> &[String] {
+    active.settings().map_or(&[], |(_, settings)| &settings.contacts)
+}
+
+/// A contact, in the language of the admin of this address; of an unknown one, in that of who saved last.
+fn contact(address: &str, admins: &[Admin]) -> Admin {
+    let known = admins.iter().find(|admin| is_same(&admin.address, address)).or(admins.first());
+    let locale = known.map_or_else(|| Locale::English.tag().to_owned(), |admin| admin.locale.clone());
+    Admin { address: address.to_owned(), locale }
+}
+
+fn is_same(address: &str, other: &str) -> bool {
+    address.eq_ignore_ascii_case(other)
 }
 
 /// The admins who saved settings last.
@@ -250,8 +303,10 @@ async fn record(app: &App, tenant: &Tenant, document: &Value) -> bool {
 mod tests {
     use super::*;
     use crate::testing::world::{Act, World, acme, settings};
+    use crate::wire::history::{By, Ended};
     use ownpost_domain::category::{OnFailure, Via};
     use ownpost_domain::failure::{FailureCode, Stage};
+    use ownpost_domain::settings::Settings;
 
     async fn break_relay(world: &World) {
         world.activate("r1", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
@@ -277,6 +332,58 @@ mod tests {
         let subjects = world.relays.subjects.lock().unwrap().clone();
         assert!(subjects.iter().any(|subject| subject.contains("mailserver")), "{subjects:?}");
         assert!(subjects.iter().any(|subject| subject.contains("serveur")), "{subjects:?}");
+    }
+
+    fn with_contacts(host: &str, contacts: &[&str]) -> Settings {
+        let contacts = contacts.iter().map(|&contact| contact.to_owned()).collect();
+        Settings { contacts, ..settings(host, Via::Relay, OnFailure::Hold) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn contacts_are_alerted_in_place_of_those_who_saved_last() {
+        let world = World::new();
+        remember_admin(&world.app, &acme(), "admin@acme.example", "de").await;
+        remember_admin(&world.app, &acme(), "ops@acme.example", "nl").await;
+        let contacts = ["ops@acme.example", "oncall@acme.example"];
+        world.activate("r1", &with_contacts("smtp.acme.example", &contacts)).await;
+        world.accept("e1", &["jan@example.org"]).await;
+        world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
+        world.work().await;
+        world.work().await;
+        let mut taken: Vec<_> = world.relays.taken().into_iter().map(|taken| taken.to).collect();
+        taken.sort();
+        assert_eq!(taken, ["oncall@acme.example", "ops@acme.example"]);
+        let alerted = alerted(&world.app, &acme(), &[]).await.unwrap();
+        assert_eq!(alerted, (vec!["ops@acme.example".to_owned(), "admin@acme.example".to_owned()], true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_is_told_to_admins_and_to_the_contacts_before_and_after() {
+        let world = World::new();
+        for admin in ["thief@acme.example", "admin@acme.example"] {
+            remember_admin(&world.app, &acme(), admin, "en").await;
+        }
+        world
+            .activate("r1", &with_contacts("smtp.acme.example", &["Admin@acme.example", "old@acme.example"]))
+            .await;
+        let before = active_settings::read(&world.app, &acme()).await.unwrap();
+        let after = with_contacts("smtp.evil.example", &["thief@acme.example", "new@evil.example"]);
+        world.activate("r2", &after).await;
+        let change = Change {
+            at: (world.app.now)(),
+            by: By::default(),
+            action: Action::Save,
+            ended: Ended::Done,
+            code: None,
+            revision: None,
+            host: Some(after.host),
+            changed: vec!["host".to_owned(), "contacts".to_owned()],
+        };
+        settings_changed(&world.app, &acme(), &change, &before, Some("thief@acme.example")).await;
+        world.work().await;
+        let mut told: Vec<_> = world.relays.taken().into_iter().map(|taken| taken.to).collect();
+        told.sort();
+        assert_eq!(told, ["admin@acme.example", "new@evil.example", "old@acme.example"]);
     }
 
     #[tokio::test(start_paused = true)]

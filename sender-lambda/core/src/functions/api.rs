@@ -15,6 +15,7 @@ use crate::wire::history::By;
 mod activation;
 mod answer;
 mod caller;
+mod connection;
 mod connectivity_test;
 mod deliveries;
 mod events;
@@ -38,6 +39,8 @@ pub struct Request<'a> {
     pub query: Vec<(String, String)>,
     /// The caller, by nothing but the token.
     pub caller: Caller,
+    /// `Origin`, as it came.
+    pub origin: Option<&'a str>,
     /// `Accept-Language`, as it came.
     pub accept_language: Option<&'a str>,
     /// The body's bytes.
@@ -76,6 +79,7 @@ async fn dispatch(app: &App, request: &Request<'_>, progress: Progress<'_>) -> A
         email: claims.email.as_deref().filter(|email| !email.is_empty()),
         by: &claims.by,
         locale: Locale::preferred(request.accept_language).tag(),
+        origin: request.origin,
         body: request.body,
     };
     match route {
@@ -86,6 +90,7 @@ async fn dispatch(app: &App, request: &Request<'_>, progress: Progress<'_>) -> A
         Route::Validate => Ok(connectivity_test::validate(&call)),
         Route::Test => connectivity_test::test(&call, progress).await,
         Route::RollBack => activation::roll_back(&call, progress).await,
+        Route::ConnectStart => connection::start(&call).await,
         Route::ListDeliveries => deliveries::list(&call, query).await,
         Route::Erase => deliveries::erase(&call, query).await,
         Route::ResendMany => deliveries::resend_many(&call).await,
@@ -110,5 +115,6 @@ struct Call<'a> {
     email: Option<&'a str>,
     by: &'a By,
     locale: &'static str,
+    origin: Option<&'a str>,
     body: &'a [u8],
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use ownpost_domain::report::StageResult;
 use ownpost_domain::settings::Settings;
 use ownpost_domain::time::later;
+use ownpost_smtp::code_exchange::{self, CodeExchange, Granted, NotGranted};
 use ownpost_smtp::probe::{Probe, probe};
 use ownpost_smtp::{BeforeCommit, Mail, MailResult, Network, Pool, ProbeOptions, RelayKey};
 
@@ -21,6 +22,7 @@ mod active_settings;
 mod alert;
 pub mod api;
 mod certificate;
+pub mod connect;
 pub mod forget;
 mod history;
 pub mod monitor;
@@ -29,6 +31,7 @@ mod resend;
 pub mod router;
 pub mod sender;
 mod shared_state;
+pub mod signing;
 mod task_queue;
 mod tasks;
 mod tokens;
@@ -53,6 +56,7 @@ pub struct App {
     /// A random name of this process, under which it holds seats at relays.
     process: String,
     idle_seats: sender::Idle,
+    signing: signing::Signing,
     cache: active_settings::Cache,
 }
 
@@ -60,7 +64,7 @@ impl App {
     /// Prepares a function's world: the real network and the real clock over these effects.
     ///
     /// # Errors
-    /// A file that the configuration names cannot be read (CA file, templates).
+    /// A file that the configuration names cannot be read (CA file, templates, DKIM keys).
     pub fn new(config: Config, effects: Effects) -> Result<Self, ConfigError> {
         let store = tokens::shared(&effects, Arc::new(Timestamp::now), &process_name());
         let network = Arc::new(config.network()?.with_token_store(store));
@@ -71,13 +75,15 @@ impl App {
     /// The same over other relays: simulations and unit tests speak no SMTP.
     ///
     /// # Errors
-    /// A file that the configuration names cannot be read (templates).
+    /// A file that the configuration names cannot be read (templates, DKIM keys), or the configuration contradicts itself.
     pub fn with_relays(
         config: Config,
         effects: Effects,
         relays: Arc<dyn Relays>,
     ) -> Result<Self, ConfigError> {
+        config.can_connect()?;
         let templates = Templates::new(config.templates.as_deref(), config.product.clone())?;
+        let signing = signing::Signing::of(config.dkim.as_ref())?;
         Ok(Self {
             config,
             relays,
@@ -87,6 +93,7 @@ impl App {
             stopping: AtomicBool::new(false),
             process: process_name(),
             idle_seats: sender::Idle::default(),
+            signing,
             cache: active_settings::Cache::default(),
         })
     }
@@ -120,6 +127,10 @@ pub trait Relays: Send + Sync {
         options: &ProbeOptions<'_>,
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> Probe;
+    /// Exchanges the code of an authorisation; see [`code_exchange::exchange`]. Relays without sockets reach no provider.
+    async fn exchange(&self, _code: &CodeExchange<'_>) -> Result<Granted, NotGranted> {
+        Err(NotGranted::LATER)
+    }
     /// Ends the connections that no mail uses, before the process ends; see [`Pool::close`].
     async fn close(&self) {}
 }
@@ -149,6 +160,10 @@ impl Relays for Smtp {
         on_stage: &mut (dyn for<'s> FnMut(&'s StageResult) + Send),
     ) -> Probe {
         probe(&self.network, settings, options, on_stage).await
+    }
+
+    async fn exchange(&self, code: &CodeExchange<'_>) -> Result<Granted, NotGranted> {
+        code_exchange::exchange(&self.network, code).await
     }
 
     async fn close(&self) {

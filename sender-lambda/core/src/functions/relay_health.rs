@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use ownpost_domain::category::Via;
 use ownpost_domain::delivery::{Delivery, Revision, Status};
 use ownpost_domain::describe;
-use ownpost_domain::failure::{Failure, Stage};
+use ownpost_domain::failure::{Failure, Reply, Stage};
 use ownpost_domain::health::{Admission, Health, HealthStatus};
 use ownpost_domain::outcome::Observation;
+use ownpost_domain::refusals::Refusals;
 use ownpost_domain::tenant::Tenant;
 
 use super::shared_state::{self, Change};
@@ -99,6 +100,8 @@ pub(super) struct Seen<'a> {
     pub(super) passed: Option<Stage>,
     /// The failure, if it was one.
     pub(super) failure: Option<&'a Failure>,
+    /// Whether it has taken a mail.
+    pub(super) took: bool,
 }
 
 /// Records an observation of a relay, and emits an event when that changes the relay's status. An observation that
@@ -122,8 +125,11 @@ pub(super) async fn observe(app: &App, tenant: &Tenant, host: &str, revision: &R
             return Change::Keep(None);
         }
         let before = Health::about(stored.clone(), revision, now);
-        let (after, change) =
+        let (mut after, change) =
             before.observe(seen.observation, seen.passed, seen.failure, message.as_deref(), now);
+        if seen.took {
+            after.refusals = None;
+        }
         if stored.as_ref() == Some(&after) || (stored.is_none() && before == after) {
             return Change::Keep(None);
         }
@@ -136,6 +142,51 @@ pub(super) async fn observe(app: &App, tenant: &Tenant, host: &str, revision: &R
         Ok(None) => tracing::warn!(%tenant, "relay health not written: others write it all the time"),
         Err(error) => tracing::warn!(%tenant, %error, "relay health not written"),
     }
+}
+
+/// Notes that the relay has refused this recipient for good. Whether the refusal is believed; where that cannot be noted, it
+/// is.
+pub(super) async fn refused(
+    app: &App,
+    tenant: &Tenant,
+    revision: &Revision,
+    reply: &Reply,
+    recipient: &str,
+) -> bool {
+    let noted = shared_state::update(app, tenant, HEALTH, |stored: Option<Health>, now| {
+        let health = Health::about(stored, revision, now);
+        let (after, is_believed) = Refusals::refused(health.refusals.as_ref(), reply, recipient);
+        if health.refusals.as_ref() == Some(&after) {
+            return Change::Keep(is_believed);
+        }
+        Change::Write(Some(Health { refusals: Some(after), ..health }), None, is_believed)
+    });
+    match noted.await {
+        Ok(is_believed) => is_believed.unwrap_or(true),
+        Err(error) => {
+            tracing::warn!(%tenant, %error, "a refusal is not noted");
+            true
+        }
+    }
+}
+
+/// Takes the turn of one mail to try a relay whose refusals are not believed. `None` when it is this mail's turn; otherwise
+/// when the next turn is.
+///
+/// # Errors
+/// The ledger is out of reach.
+pub(super) async fn take_turn(app: &App, tenant: &Tenant, revision: &Revision) -> Result<Option<Timestamp>> {
+    let taken = shared_state::update(app, tenant, HEALTH, |stored: Option<Health>, now| {
+        let health = Health::about(stored, revision, now);
+        match health.refusals.as_ref().filter(|refusals| refusals.are_doubted()).map(|r| r.take_turn(now)) {
+            // It has taken a mail meanwhile.
+            None => Change::Keep(None),
+            Some(Err(next_at)) => Change::Keep(Some(next_at)),
+            Some(Ok(after)) => Change::Write(Some(Health { refusals: Some(after), ..health }), None, None),
+        }
+    });
+    // Others change the state all the time: the mail waits for one of them.
+    Ok(taken.await?.unwrap_or_else(|| Some(later((app.now)(), LOOK_AGAIN))))
 }
 
 /// Settings have just passed their test and are active, or were taken away: whatever was known of a relay is

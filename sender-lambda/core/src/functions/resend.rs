@@ -36,7 +36,7 @@ pub(super) async fn resend(app: &App, stored: Versioned<Delivery>) -> Result<Res
         Status::Queued => row,
         Status::Sending | Status::Deferred | Status::Held if is_late(&row, now) => row,
         Status::Unknown | Status::Failed
-            if !matches!(row.closed, Some(Closed::Erased | Closed::Unusable)) =>
+            if !matches!(row.closed, Some(Closed::Erased | Closed::Unusable | Closed::Unreadable)) =>
         {
             if app.effects.ledger.get_event(&row.tenant, &row.event).await?.is_none() {
                 return Ok(Resent::DocumentGone);

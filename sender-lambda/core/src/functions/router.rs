@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::effects::{EffectError, QueueMessage};
 use crate::mail::ids;
 pub use crate::wire::answers::{AcceptedEvent as Accepted, RefusedRecipient};
+pub(super) use crate::wire::event::RESERVED_PREFIX;
 use crate::wire::event::{self, EventCode, EventError, QUEUE_LIMIT};
 use crate::wire::sqs::{Job, MailJob};
 use crate::wire::stored_event::{self, StoredEvent};
@@ -21,8 +22,6 @@ use crate::wire::stored_event::{self, StoredEvent};
 pub(super) const KEEP_FROM_START: Duration = Config::KEEP_DOCUMENT.saturating_add(Duration::from_hours(24));
 /// How many rows are written at a time: an event of 1000 recipients takes seconds, not minutes.
 const AT_A_TIME: usize = 16;
-/// The beginning of the types of Ownpost's own events; an event source cannot use it.
-pub(super) const RESERVED_PREFIX: &str = "ownpost.";
 
 /// An event that was not accepted, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,9 +94,8 @@ pub async fn accept_up_to(
             "tenant: the event is of another tenant than the caller",
         ));
     }
-    if event.kind.starts_with(RESERVED_PREFIX) {
-        let message = format!("type: names beginning with `{RESERVED_PREFIX}` are for our own mails");
-        return Err(Refused::new(EventCode::TypeInvalid, message));
+    if let Some(error) = event::reserved(&event.kind) {
+        return Err(error.into());
     }
     record(app, &event, document).await
 }

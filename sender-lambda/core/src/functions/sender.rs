@@ -28,10 +28,11 @@ use super::relay_health::Try;
 use super::shared_state::{self, Change};
 use super::{App, active_settings, emit, later, random_unit, relay_health, tasks};
 use crate::effects::{Record, Result};
-use crate::wire::emitted::{Announcement, SecretUnreadable};
+use crate::wire::emitted::{Announcement, SecretUnreadable, UnreadableSecret};
 use crate::wire::sqs::{Job, MailJob, TaskJob};
 use crate::wire::stored_event::{self, StoredEvent};
 
+mod doubt;
 mod group;
 mod in_flight;
 mod seats;
@@ -43,6 +44,8 @@ pub(super) use self::seats::Idle;
 const UNREADABLE_WAIT: Duration = Duration::from_mins(5);
 /// The ledger's key of the last report of settings that cannot be read.
 const UNREADABLE: &str = "unreadable";
+/// The ledger's key of the last report of DKIM keys that cannot be read.
+const UNREADABLE_KEYS: &str = "unreadable dkim";
 /// When they are reported again.
 const UNREADABLE_AGAIN: Duration = Duration::from_hours(1);
 /// How many rows are read at a time.
@@ -434,6 +437,7 @@ async fn route_all(
     let mut groups: HashMap<RelayKey, Group> = HashMap::new();
     let mut platform: Option<Platform> = None;
     let mut closed: Option<Option<Closed>> = None;
+    let mut doubted = false;
     // The tenants whose relay was asked for in this batch: it is one mail that tries it.
     let mut tried: HashSet<Tenant> = HashSet::new();
     pending_mails.sort_by_key(|pending| pending.row.queued_at);
@@ -468,7 +472,7 @@ async fn route_all(
         }
         match route {
             Route::Defer { reason } => {
-                let wait = UNREADABLE_WAIT.mul_f64(0.5 + random_unit());
+                let wait = unreadable_wait();
                 let (index, version) = (pending.index, pending.version);
                 if matches!(tenant.active, Active::Missing) {
                     report_unreadable(app, &pending.row.tenant).await;
@@ -504,7 +508,10 @@ async fn route_all(
                                 tries_platform = true;
                                 closed = Some(Some(others));
                             }
-                            Ok(Standing::Open) => closed = Some(None),
+                            Ok(Standing::Open { doubted: is }) => {
+                                doubted = is;
+                                closed = Some(None);
+                            }
                             Ok(Standing::Closed(found)) => closed = Some(Some(found)),
                             Err(error) => {
                                 tracing::warn!(%error, "health of the platform's server not read");
@@ -528,6 +535,11 @@ async fn route_all(
                     settings: settings.clone(),
                     reread: own && tenant.reread,
                     tries: false,
+                    doubted: if own {
+                        tenant.health.as_ref().is_some_and(Health::doubts_refusals)
+                    } else {
+                        doubted
+                    },
                     pending_mails: Vec::new(),
                 });
                 group.tries |= tries || tries_platform;
@@ -563,17 +575,32 @@ impl Platform {
     }
 }
 
-/// Emits `Secret Unreadable` for a tenant or the platform, once an hour at most.
+/// How long a mail waits for a secret that cannot be read.
+fn unreadable_wait() -> Duration {
+    UNREADABLE_WAIT.mul_f64(0.5 + random_unit())
+}
+
+/// Emits `Secret Unreadable` for the settings of a tenant or the platform, once an hour at most.
 async fn report_unreadable(app: &App, tenant: &Tenant) {
-    let first =
-        shared_state::update(app, tenant, UNREADABLE, |reported: Option<Timestamp>, now| match reported {
-            Some(_) => Change::Keep(false),
-            None => Change::Write(Some(now), now.checked_add(UNREADABLE_AGAIN).ok(), true),
-        });
+    let of = (*tenant != Tenant::platform()).then(|| tenant.clone());
+    let unreadable = SecretUnreadable { tenant: of, secret: UnreadableSecret::Settings };
+    report_secret(app, tenant, UNREADABLE, unreadable).await;
+}
+
+/// The same for the operator's DKIM keys.
+async fn report_unreadable_keys(app: &App) {
+    let unreadable = SecretUnreadable { tenant: None, secret: UnreadableSecret::Dkim };
+    report_secret(app, &Tenant::platform(), UNREADABLE_KEYS, unreadable).await;
+}
+
+async fn report_secret(app: &App, tenant: &Tenant, key: &str, unreadable: SecretUnreadable) {
+    let first = shared_state::update(app, tenant, key, |reported: Option<Timestamp>, now| match reported {
+        Some(_) => Change::Keep(false),
+        None => Change::Write(Some(now), now.checked_add(UNREADABLE_AGAIN).ok(), true),
+    });
     // When the ledger cannot say, one event too many is better than none.
     if first.await.ok().flatten().unwrap_or(true) {
-        tracing::error!(%tenant, "settings that should be there cannot be read; their mail is deferred");
-        let unreadable = SecretUnreadable { tenant: (*tenant != Tenant::platform()).then(|| tenant.clone()) };
+        tracing::error!(%tenant, key, "a secret that should be there cannot be read; its mail is deferred");
         emit(app, &[Announcement::SecretUnreadable(unreadable).into()]).await;
     }
 }
@@ -586,7 +613,10 @@ struct Closed {
 
 /// Whether the platform's server may be used.
 enum Standing {
-    Open,
+    Open {
+        /// Whether its refusals are not believed.
+        doubted: bool,
+    },
     Closed(Closed),
     /// By this mail; the others wait.
     Tries(Closed),
@@ -599,7 +629,7 @@ async fn platform_closed(app: &App, revision: &Revision, mail: &Delivery) -> Res
     let health = relay_health::about(app, revision, loaded);
     let now = (app.now)();
     let tries = match health.admit(now) {
-        Admission::Open => return Ok(Standing::Open),
+        Admission::Open => return Ok(Standing::Open { doubted: health.doubts_refusals() }),
         Admission::Closed => health.is_tried_by(&mail.id),
         Admission::Due => {
             let tried = relay_health::try_again(app, &Tenant::platform(), revision, Some(mail)).await?;

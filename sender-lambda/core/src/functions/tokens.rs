@@ -2,18 +2,19 @@
 //! revision, its history and its rollback never change by it. The lock is in the ledger and holds no secret.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ownpost_domain::secret::Secret;
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::token_store::{GrantTokens, LEASE, TokenStore, Unavailable};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{Clock, later};
-use crate::effects::{Effects, Result};
+use super::{App, Clock, later};
+use crate::effects::{EffectError, Effects, Result};
 
 /// The ledger's key of the lock.
 const LOCK: &str = "oauth-lock";
@@ -34,6 +35,18 @@ pub(super) struct SharedTokens {
 #[derive(Default, Deserialize)]
 struct Document {
     grants: Vec<Entry>,
+    #[serde(default)]
+    waiting: Vec<Waiting>,
+}
+
+/// A refresh token that a connection has brought and no settings have yet.
+#[derive(Deserialize, Serialize)]
+struct Waiting {
+    /// The digest of the ID that the page has got for it.
+    id: String,
+    refresh: String,
+    /// In seconds since 1970.
+    until: i64,
 }
 
 /// The tokens of one grant.
@@ -133,7 +146,9 @@ impl TokenStore for SharedTokens {
                 "draft": entry.draft,
             })
         }));
-        let document = Zeroizing::new(json!({"grants": grants}).to_string());
+        let now = (self.now)().as_second();
+        let waiting: Vec<_> = before.waiting.iter().filter(|waiting| now < waiting.until).collect();
+        let document = Zeroizing::new(json!({"grants": grants, "waiting": waiting}).to_string());
         logged(&tenant, self.effects.secrets.put_tokens(&tenant, &document).await)
     }
 
@@ -141,6 +156,87 @@ impl TokenStore for SharedTokens {
         let Ok(tenant) = tenant_of(owner) else { return };
         let _ = logged(&tenant, self.set_lock(&tenant, None).await);
     }
+}
+
+/// How often the lock is tried for by a connection, and how long it waits in between.
+const TRIES: u32 = 20;
+const RETRY: Duration = Duration::from_millis(100);
+
+impl SharedTokens {
+    /// Changes what waits to be used, under the lock; what has waited long enough goes.
+    async fn change_waiting(
+        &self,
+        tenant: &Tenant,
+        change: impl FnOnce(&mut Vec<Waiting>) + Send,
+    ) -> Result<()> {
+        let until = || Some(later((self.now)(), LEASE));
+        let mut tries = 0;
+        while !self.set_lock(tenant, until()).await? {
+            tries += 1;
+            if tries == TRIES {
+                let message = "others write this tenant's tokens all the time".to_owned();
+                return Err(EffectError::Transient { service: "tokens", message });
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+        let written = self.write_waiting(tenant, change).await;
+        self.unlock(Some(tenant.as_str())).await;
+        written
+    }
+
+    async fn write_waiting(
+        &self,
+        tenant: &Tenant,
+        change: impl FnOnce(&mut Vec<Waiting>) + Send,
+    ) -> Result<()> {
+        // The document as it is: what cannot be read is left alone, and so is what another version has added.
+        let stored = self.effects.secrets.tokens(tenant).await?;
+        let text = stored.as_ref().map_or(r#"{"grants": []}"#, |text| text.as_str());
+        let unreadable = |error: serde_json::Error| EffectError::Permanent {
+            service: "tokens",
+            message: format!("the tokens cannot be read: line {}", error.line()),
+        };
+        let mut document: serde_json::Value = serde_json::from_str(text).map_err(unreadable)?;
+        let mut waiting: Vec<Waiting> =
+            serde_json::from_value(document["waiting"].take()).unwrap_or_default();
+        let now = (self.now)().as_second();
+        waiting.retain(|waiting| now < waiting.until);
+        change(&mut waiting);
+        document["waiting"] = json!(waiting);
+        let document = Zeroizing::new(document.to_string());
+        self.effects.secrets.put_tokens(tenant, &document).await
+    }
+}
+
+fn of_app(app: &App) -> SharedTokens {
+    SharedTokens { effects: app.effects.clone(), now: app.now.clone(), process: app.process.clone() }
+}
+
+/// Keeps a refresh token until settings use it, or until that time.
+pub(super) async fn wait(
+    app: &App,
+    tenant: &Tenant,
+    id: &str,
+    refresh: &Secret,
+    until: Timestamp,
+) -> Result<()> {
+    let waiting =
+        Waiting { id: id.to_owned(), refresh: refresh.expose().to_owned(), until: until.as_second() };
+    of_app(app).change_waiting(tenant, |all| all.push(waiting)).await
+}
+
+/// The refresh token that waits under this digest.
+pub(super) async fn waiting(app: &App, tenant: &Tenant, id: &str) -> Result<Option<Secret>> {
+    let now = (app.now)().as_second();
+    let document = of_app(app).document(tenant).await?;
+    let mut waiting = document.waiting.into_iter();
+    let found = waiting.find(|waiting| waiting.id == id && now < waiting.until);
+    Ok(found.map(|waiting| Secret::new(waiting.refresh)))
+}
+
+/// Erases the refresh token under this digest, and those that have waited long enough.
+pub(super) async fn erase_waiting(app: &App, tenant: &Tenant, id: &str) -> Result<()> {
+    of_app(app).change_waiting(tenant, |all| all.retain(|waiting| waiting.id != id)).await
 }
 
 /// The store of tokens over these effects, for the SMTP client.

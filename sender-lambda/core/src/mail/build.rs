@@ -157,6 +157,7 @@ mod tests {
             ehlo_name: None,
             ca_pem: None,
             routing: Routing::default(),
+            contacts: Vec::new(),
         }
     }
 

@@ -6,6 +6,8 @@ pub mod catalogue;
 pub mod check;
 mod compose;
 mod dates;
+pub mod dkim;
+mod dkim_keys;
 mod header_text;
 mod html;
 pub mod ids;

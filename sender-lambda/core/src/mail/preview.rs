@@ -99,6 +99,7 @@ pub fn preview(
         ehlo_name: None,
         ca_pem: None,
         routing: Routing::default(),
+        contacts: Vec::new(),
     };
     let rendering = Rendering {
         event: &event,

@@ -9,6 +9,7 @@ use ownpost_smtp::TestMail;
 use serde_json::json;
 
 use super::build::{Parts, build as build_mail};
+use super::dkim::Keys;
 use super::ids;
 use super::templates::Templates;
 
@@ -29,8 +30,14 @@ pub struct TestRun<'a> {
     pub unique: u128,
 }
 
-/// Builds it. `None` when an address is not one that a message can carry.
-pub fn build(run: &TestRun<'_>, templates: &Templates) -> Option<TestMail> {
+/// Builds it, signed like every mail of this tenant (`None` for the platform). `None` when an address is not one that a
+/// message can carry, or a key cannot sign.
+pub fn build(
+    run: &TestRun<'_>,
+    templates: &Templates,
+    keys: Option<&Keys>,
+    tenant: Option<&Tenant>,
+) -> Option<TestMail> {
     let settings = run.settings;
     let security = match settings.security {
         Security::StartTls => "STARTTLS",
@@ -60,6 +67,10 @@ pub fn build(run: &TestRun<'_>, templates: &Templates) -> Option<TestMail> {
         thread_id: None,
         now: run.now,
     };
-    let built = build_mail(&parts, templates).ok()?;
-    Some(TestMail { message: built.message.into(), message_id })
+    let mut message = build_mail(&parts, templates).ok()?.message;
+    if let Some(keys) = keys {
+        let signed = keys.sign(message, &settings.sender_address, tenant, run.now);
+        message = signed.inspect_err(|error| tracing::error!(%error, "no test mail")).ok()?;
+    }
+    Some(TestMail { message: message.into(), message_id })
 }

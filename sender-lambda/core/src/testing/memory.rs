@@ -37,6 +37,7 @@ struct State {
     failing: HashMap<&'static str, u32>,
     calls: HashMap<&'static str, u64>,
     platform: Option<StoredVersion>,
+    operator: HashMap<String, String>,
     secrets: HashMap<Tenant, Versions>,
     tokens: HashMap<Tenant, Zeroizing<String>>,
     events: HashMap<(Tenant, String), Vec<u8>>,
@@ -111,6 +112,11 @@ impl Memory {
         let document = Zeroizing::new(document.to_owned());
         state.platform =
             Some(StoredVersion { revision: Revision(revision.to_owned()), document, created_at });
+    }
+
+    /// Sets another document of the operator, by the name of its secret.
+    pub fn set_operator(&self, name: &str, document: &str) {
+        self.lock().operator.insert(name.to_owned(), document.to_owned());
     }
 
     /// Takes the platform's own document away.
@@ -276,6 +282,10 @@ impl Secrets for Memory {
 
     async fn platform(&self) -> Result<Option<StoredVersion>> {
         Ok(self.enter("secrets.platform")?.platform.clone())
+    }
+
+    async fn operator(&self, name: &str) -> Result<Option<Zeroizing<String>>> {
+        Ok(self.enter("secrets.operator")?.operator.get(name).cloned().map(Zeroizing::new))
     }
 }
 

@@ -107,6 +107,7 @@ pub(crate) fn settings(host: &str, via: Via, on_failure: OnFailure) -> Settings 
         ehlo_name: None,
         ca_pem: None,
         routing,
+        contacts: Vec::new(),
     }
 }
 

@@ -23,12 +23,26 @@ pub struct ResentMany {
 pub struct Erasing {}
 
 /// `GET /smtp?default=1` of a tenant without settings.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PlatformInUse {
     /// Always `platform`.
     pub status: PlatformStatus,
     /// Whether there is something to roll back to.
     pub previous: bool,
+    /// The providers that a mailbox can be connected with; absent without any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect: Option<Vec<ProviderOffer>>,
+}
+
+/// A provider that a mailbox can be connected with.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ProviderOffer {
+    /// Its id, for `POST /smtp/oauth/start`.
+    pub provider: String,
+    /// Its name, for a person.
+    pub name: String,
+    /// The host of its SMTP server, if it is known.
+    pub host: Option<String>,
 }
 
 /// That the platform's server is in use.

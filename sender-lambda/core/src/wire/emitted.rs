@@ -40,7 +40,7 @@ announcements! {
     SettingsActivated(SettingsChanged) = "Settings Activated" "`PUT /smtp` or a rollback succeeded.",
     SettingsRolledBack(SettingsChanged) = "Settings Rolled Back" "A rollback succeeded; beside `Settings Activated`.",
     SettingsRemoved(SettingsRemoved) = "Settings Removed" "`DELETE /smtp` succeeded.",
-    SecretUnreadable(SecretUnreadable) = "Secret Unreadable" "Settings that should be there cannot be read; once an hour at most.",
+    SecretUnreadable(SecretUnreadable) = "Secret Unreadable" "Settings that should be there, or the keys that sign mails, cannot be read; once an hour at most.",
     CertificateExpiring(CertificateExpiring) = "Certificate Expiring" "30, 7 and 1 days before a relay's certificate ends.",
 }
 
@@ -101,12 +101,24 @@ pub struct SettingsRemoved {
     pub by: By,
 }
 
-/// Settings that should be there and cannot be read.
+/// A secret that should be there and cannot be read.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SecretUnreadable {
-    /// The tenant of the settings; null for the platform's.
+    /// The tenant of the settings; null for the platform's and for the keys.
     #[schemars(with = "Option<String>")]
     pub tenant: Option<Tenant>,
+    /// Which secret it is.
+    pub secret: UnreadableSecret,
+}
+
+/// A secret that cannot be read.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UnreadableSecret {
+    /// The settings of the tenant or the platform.
+    Settings,
+    /// The operator's DKIM keys.
+    Dkim,
 }
 
 /// A certificate that ends soon.

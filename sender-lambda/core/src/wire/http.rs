@@ -182,7 +182,11 @@ impl Problem {
             "delivery.document_gone",
             "the event's document is not kept any more, a week after its last mail",
         ),
-        of(400, "request.invalid", "the body of `POST /deliveries/resend` is not what it takes"),
+        of(
+            400,
+            "request.invalid",
+            "the body of `POST /deliveries/resend` or `POST /smtp/oauth/start` is not what it takes",
+        ),
         of(409, "delivery.changed", "the row changed at this moment"),
         of(
             429,
@@ -191,6 +195,8 @@ impl Problem {
         ),
         of(503, "store.unavailable", "a service behind the API is out of reach"),
         of(500, "store.failed", "a service behind the API refused; the operator's log says why"),
+        of(404, "oauth.provider_unknown", "the operator has not set up this provider"),
+        of(429, "oauth.rate_limited", "30 connections begun in 10 minutes for a tenant"),
         of(500, "randomness.missing", "the system has no source of randomness"),
         of(500, "internal", "a bug; the operator's log says more"),
     ];

@@ -1,14 +1,29 @@
 //! JSON in and out: HTTP API, events, SQS batches, settings, reports.
 
 pub mod answers;
-mod document;
 pub mod emitted;
-pub mod event;
 pub mod history;
 pub mod http;
-mod rules;
-pub mod settings;
+mod server;
 pub mod sqs;
 pub mod stored_event;
 pub mod test_report;
-pub mod validation;
+
+pub use ownpost_documents::{stored, validation};
+
+/// The event document, with the server's A-labels.
+pub mod event {
+    pub use ownpost_documents::event::*;
+
+    pub use super::server::{canonical_address, parse, read};
+}
+
+/// The SmtpSettings, with the server's A-labels, clock and options.
+pub mod settings {
+    pub use ownpost_documents::settings::*;
+
+    pub use super::server::{check, from_document, with_provider};
+}
+
+#[cfg(test)]
+mod settings_tests;

@@ -1,7 +1,8 @@
 use ownpost_domain::settings::Settings;
 use serde_json::{Value, json};
 
-use super::{CheckedDraft, changed_fields, check, from_document, public, schema, to_document};
+use super::settings::{CheckedDraft, changed_fields, check, from_document, public, schema, to_document};
+use super::stored::StoredSettings;
 use crate::config::Config;
 
 /// 2027-01-01.
@@ -237,4 +238,23 @@ fn changed_fields_are_named_and_never_shown() {
     }
     assert!(changed_fields(Some(&before), None).is_empty());
     assert!(changed_fields(None, Some(&before)).contains(&"password".to_owned()));
+}
+
+/// The type that the schemas and the npm package have of it.
+#[test]
+fn what_is_shown_has_the_type_of_stored_settings() {
+    let oauth2 = with(&json!({
+        "authMethod": "oauth2", "password": null,
+        "oauth2": {
+            "grant": "refresh_token", "tokenUrl": "https://login.example.org/token", "clientId": "c",
+            "clientSecret": {"set": "s"}, "refreshToken": {"set": "r"},
+        },
+    }));
+    for document in
+        [valid(), oauth2, with(&json!({"authMethod": "none", "username": null, "password": null}))]
+    {
+        let shown = public(&settings(&document));
+        let typed: StoredSettings = serde_json::from_value(shown.clone()).unwrap();
+        assert_eq!(serde_json::to_string(&typed).unwrap(), shown.to_string());
+    }
 }

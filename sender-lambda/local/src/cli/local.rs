@@ -110,6 +110,10 @@ async fn serve_from(
     config.overrides.senders_since = Some(Timestamp::now());
     config.overrides.allow_endpoints.clone_from(&relays.endpoints);
     config.extra_ca_file = Some(trusted(&config, data, &relays.infos[0].ca_pem)?);
+    // The page of this server, and what the operator serves it under.
+    config.public_url.get_or_insert_with(|| format!("http://127.0.0.1:{port}/api"));
+    let own = ["127.0.0.1", "localhost"].map(|host| format!("http://{host}:{port}"));
+    config.allow_origins.extend(own);
     store.set_platform(&platform(data, &relays)?);
     let app = App::new(config, store.effects()).map_err(|error| error.to_string())?;
     let app = Arc::new(app);

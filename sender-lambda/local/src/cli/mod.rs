@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use ownpost_core::config::Config;
+use ownpost_core::functions::signing;
 use ownpost_domain::tenant::Tenant;
 use ownpost_i18n::Locale;
 
@@ -307,6 +308,9 @@ pub fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return terminal::complain(UNUSABLE, &error.to_string()),
     };
+    if let Err(error) = signing::of_file(config.dkim.as_ref()) {
+        return terminal::complain(UNUSABLE, &error.to_string());
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return terminal::complain(NO, &format!("no runtime: {error}")),

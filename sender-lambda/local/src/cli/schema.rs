@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 
 use ownpost_core::wire::answers::{Erasing, EventsAnswer, PlatformInUse, Released, ResentMany};
-use ownpost_core::wire::event::EventDocument;
+use ownpost_core::wire::event::{EventDocument, EventReport};
 use ownpost_core::wire::history::History;
 use ownpost_core::wire::http::{Activation, DeliveryDetail, DeliveryList, Problem};
 use ownpost_core::wire::sqs::Choice;
+use ownpost_core::wire::stored::SettingsReport;
 use ownpost_core::wire::test_report::TestReport;
 use ownpost_core::wire::validation::ValidationReport;
 use ownpost_domain::health::Health;
@@ -47,7 +48,9 @@ const DOCUMENTS: &[(&str, Make)] = &[
     ("InspectReport", written::<InspectReport>),
     ("Activation", written::<Activation>),
     ("SettingsHistory", written::<History>),
+    ("SettingsReport", written::<SettingsReport>),
     ("Event", read::<EventDocument>),
+    ("EventReport", written::<EventReport>),
     ("Deliveries", written::<DeliveryList>),
     ("DeliveryDetail", written::<DeliveryDetail>),
     ("Problem", written::<Problem>),

@@ -12,7 +12,7 @@ use ownpost_core::functions::sender;
 use ownpost_core::functions::{App, router};
 use ownpost_core::wire::event::{self, SEND_LIMIT};
 use ownpost_core::wire::http::{DeliveryList, DeliveryRow};
-use ownpost_core::wire::settings::to_document;
+use ownpost_core::wire::settings::{to_document, with_provider};
 use ownpost_domain::category::Routing;
 use ownpost_domain::delivery::{Delivery, Revision, Status};
 use ownpost_domain::settings::Settings;
@@ -29,7 +29,10 @@ const VISIBILITY: Duration = Duration::from_hours(12);
 pub(super) async fn run(config: Config, args: &SendArgs) -> ExitCode {
     let output = Output { json: args.json, locale: "en".into() };
     let settings = match validate::read(&config, &args.settings, &output.locale) {
-        Ok(checked) => match checked.draft.map(|draft| draft.resolve(None, &output.locale)) {
+        Ok(checked) => match checked.draft.map(|draft| {
+            let settings = draft.resolve(None, &output.locale)?;
+            with_provider(settings, &config.oauth_providers, &output.locale)
+        }) {
             Some(Ok(settings)) => settings,
             Some(Err(report)) => {
                 validate::print(&report, &output);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ownpost_core::config::Config;
 use ownpost_core::functions::api::explain::explain;
-use ownpost_core::functions::random_bits;
+use ownpost_core::functions::{random_bits, signing};
 use ownpost_core::mail::templates::Templates;
 use ownpost_core::mail::test_message::{self, TestRun};
 use ownpost_core::wire::settings;
@@ -37,7 +37,9 @@ pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
         validate::print(&checked.report, &args.output);
         return ExitCode::from(UNUSABLE);
     };
-    let settings = match draft.resolve(None, locale) {
+    let resolved = draft.resolve(None, locale);
+    let settings = match resolved.and_then(|it| settings::with_provider(it, &config.oauth_providers, locale))
+    {
         Ok(settings) => settings,
         Err(report) => {
             validate::print(&report, &args.output);
@@ -68,7 +70,11 @@ pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
         now: Timestamp::now(),
         unique: random_bits(),
     };
-    let test_mail = test_message::build(&run, &templates);
+    let keys = match signing::of_file(config.dkim.as_ref()) {
+        Ok(keys) => keys,
+        Err(error) => return complain(UNUSABLE, &error.to_string()),
+    };
+    let test_mail = test_message::build(&run, &templates, keys.as_ref(), None);
     let options = ProbeOptions {
         recipient,
         test_mail,

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt as _};
 use ownpost_core::functions::api::{self, Caller};
+use ownpost_core::functions::connect;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -27,6 +28,7 @@ struct Call {
     path: String,
     query: Vec<(String, String)>,
     caller: Caller,
+    origin: Option<String>,
     accept_language: Option<String>,
     body: Whole,
 }
@@ -44,6 +46,7 @@ pub(super) async fn call(State(server): State<Server>, request: Request) -> Resu
         method: parts.method.to_string(),
         caller: Caller::admin(claims),
         query,
+        origin: text(header::ORIGIN).map(str::to_owned),
         accept_language: text(header::ACCEPT_LANGUAGE).map(str::to_owned),
         body: body::read(&parts, body, limit).await?,
         path,
@@ -57,6 +60,26 @@ pub(super) async fn call(State(server): State<Server>, request: Request) -> Resu
         let answer = tokio::spawn(async move { answer(&server, &call, None).await });
         answer.await.map(respond).map_err(|_| Problem::internal())
     }
+}
+
+/// `GET /smtp/oauth/callback`: where a provider sends the browser back to, without a token.
+pub(super) async fn callback(State(server): State<Server>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map_err(|_| {
+        Problem::new(StatusCode::BAD_REQUEST, "request.query_invalid", "The query cannot be read.")
+    })?;
+    let language = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let language = language.map(str::to_owned);
+    // A task of its own: a code is exchanged once, whether or not the browser waits.
+    let page = tokio::spawn(async move { connect::callback(&server.app, &query, language.as_deref()).await });
+    let page = page.await.map_err(|_| Problem::internal())?;
+    let headers: Vec<_> = page.headers();
+    let mut response = (StatusCode::from_u16(page.status).unwrap_or_default(), page.body).into_response();
+    for (name, value) in headers {
+        let value = HeaderValue::try_from(value).map_err(|_| Problem::internal())?;
+        response.headers_mut().insert(name, value);
+    }
+    Ok(response)
 }
 
 fn wants_ndjson(headers: &HeaderMap) -> bool {
@@ -78,6 +101,7 @@ async fn answer(
         path: &call.path,
         query: call.query.clone(),
         caller: call.caller.clone(),
+        origin: call.origin.as_deref(),
         accept_language: call.accept_language.as_deref(),
         body: &call.body.bytes,
         time: None,

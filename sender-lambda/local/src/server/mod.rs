@@ -45,6 +45,7 @@ pub fn router(server: Server) -> Router {
         .route("/page/{*path}", get(assets::file))
         .route("/validator/{*path}", get(assets::file))
         .route("/api/events", post(api::call))
+        .route("/api/smtp/oauth/callback", get(api::callback))
         .route("/api/{*path}", any(api::call))
         .route("/dev/token", post(dev::token))
         .route("/dev/mail", get(dev::mail))

@@ -17,8 +17,8 @@ use super::{effect_error, transient};
 /// Jobs in one transaction: enough to share an fsync, few enough that none waits long for it.
 const JOBS_PER_COMMIT: usize = 256;
 
-/// Answers the caller of a job; the argument says whether the job's transaction was committed.
-type Settle = Box<dyn FnOnce(bool) + Send>;
+/// Answers the caller of a job; the argument says why the job's transaction was not committed, if it was not.
+type Settle = Box<dyn FnOnce(Option<&rusqlite::Error>) + Send>;
 type Job = Box<dyn FnOnce(&Connection) -> Settle + Send>;
 
 enum Message {
@@ -67,11 +67,11 @@ impl ConnectionThread {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
             let result = atomically(connection, job);
-            Box::new(move |committed| {
-                let result = match result {
-                    Ok(_) if !committed => Err(transient("the transaction was not committed")),
-                    Ok(value) => Ok(value),
-                    Err(error) => Err(effect_error(&error)),
+            Box::new(move |failure: Option<&rusqlite::Error>| {
+                let result = match (result, failure) {
+                    (Ok(value), None) => Ok(value),
+                    (Ok(_), Some(error)) => Err(transient(&format!("not written: {error}"))),
+                    (Err(error), _) => Err(effect_error(&error)),
                 };
                 // The caller may have been cancelled; the write stands.
                 let _ = answer.send(result);
@@ -119,14 +119,14 @@ fn write(connection: &Connection, inbox: &mpsc::Receiver<Message>) {
                 Err(_) => break,
             }
         }
-        let committed = execute(connection, "COMMIT")
-            .inspect_err(|error| {
-                tracing::error!(%error, "store");
-                let _ = execute(connection, "ROLLBACK");
-            })
-            .is_ok();
+        let failure = execute(connection, "COMMIT").err();
+        if let Some(error) = &failure {
+            let file = connection.path().unwrap_or_default();
+            tracing::error!(%error, file, "nothing can be written; is the disk full?");
+            let _ = execute(connection, "ROLLBACK");
+        }
         for settle in settles.drain(..) {
-            settle(committed);
+            settle(failure.as_ref());
         }
     }
 }
@@ -143,7 +143,7 @@ fn checkpoint(connection: &Connection) {
 /// Each job in a transaction of its own: one that was begun earlier would show an earlier state.
 fn read(connection: &Connection, inbox: &mpsc::Receiver<Message>) {
     while let Ok(Message::Run(job)) = inbox.recv() {
-        job(connection)(true);
+        job(connection)(None);
     }
 }
 

@@ -6,12 +6,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use ownpost_core::config::Config;
 use ownpost_core::effects::{Due, DueKind, Filter, Ledger, Order, Page, Result, Versioned};
-use ownpost_domain::category::Category;
 use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
 use ownpost_domain::due;
 use ownpost_domain::tenant::Tenant;
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension as _, params, params_from_iter};
+use rusqlite::{OptionalExtension as _, Row, params, params_from_iter};
 
 use super::{Store, duration_micros, micros, permanent};
 
@@ -46,36 +45,30 @@ struct Listed {
 }
 
 impl Listed {
-    /// A row that says that it cannot be read. Its status is the one that promises nothing.
-    fn unreadable(self, tenant: &Tenant) -> Delivery {
-        let queued_at = Timestamp::from_microsecond(self.queued_at).unwrap_or_default();
-        Delivery {
-            id: DeliveryId::from_external(&self.id),
-            tenant: tenant.clone(),
-            event: self.event,
-            category: Category::Notification,
-            kind: "unreadable".to_owned(),
-            recipient: self.recipient,
-            status: Status::Unknown,
-            route: None,
-            reason:
-                "This row cannot be read, so it does not say whether the mail was sent. The log on standard \
-                     error says why."
-                    .to_owned(),
-            revision: None,
-            message_id: String::new(),
-            queued_at,
-            updated_at: queued_at,
-            next_attempt_at: None,
-            retry_until: queued_at,
-            ticket: None,
-            hold_until: queued_at,
-            waits_for: None,
-            closed: None,
-            not_after: None,
-            attempts: Vec::new(),
-        }
+    /// The row, or the one that says that it cannot be read.
+    fn read(self, tenant: &Tenant) -> std::result::Result<Delivery, Box<Delivery>> {
+        decode(&self.document).map_err(|error| {
+            tracing::error!(%tenant, row = self.id, %error, "ledger");
+            let queued_at = Timestamp::from_microsecond(self.queued_at).unwrap_or_default();
+            let id = DeliveryId::from_external(&self.id);
+            Box::new(Delivery::unreadable(tenant, id, self.event, self.recipient, queued_at))
+        })
     }
+}
+
+/// The columns of [`Listed`].
+const LISTED: &str = "document, queued_at, seq, id, event, recipient";
+
+fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
+    Ok(Listed {
+        // A document that is no text is kept apart from an error of the store.
+        document: row.get_ref(0)?.as_str().map(str::to_owned).unwrap_or_default(),
+        queued_at: row.get(1)?,
+        seq: row.get(2)?,
+        id: row.get(3)?,
+        event: row.get(4)?,
+        recipient: row.get(5)?,
+    })
 }
 
 /// A place in the list: the time and number of the last row given.
@@ -166,19 +159,19 @@ impl Ledger for Store {
     }
 
     async fn get(&self, tenant: &Tenant, id: &DeliveryId) -> Result<Option<Versioned<Delivery>>> {
-        let (tenant, id) = (tenant.to_string(), id.as_str().to_owned());
+        let (name, id) = (tenant.to_string(), id.as_str().to_owned());
         let found = self
             .read(move |connection| {
+                let sql = format!("SELECT {LISTED}, version FROM delivery WHERE tenant = ?1 AND id = ?2");
                 connection
-                    .prepare_cached("SELECT document, version FROM delivery WHERE tenant = ?1 AND id = ?2")?
-                    .query_row(params![tenant, id], |row| {
-                        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
-                    })
+                    .prepare_cached(&sql)?
+                    .query_row(params![name, id], |row| Ok((listed(row)?, row.get::<_, i64>(6)?)))
                     .optional()
             })
             .await?;
-        let Some((document, version)) = found else { return Ok(None) };
-        Ok(Some(Versioned { value: decode(&document)?, version: version.unsigned_abs() }))
+        let Some((row, version)) = found else { return Ok(None) };
+        let value = row.read(tenant).unwrap_or_else(|unreadable| *unreadable);
+        Ok(Some(Versioned { value, version: version.unsigned_abs() }))
     }
 
     async fn update(&self, row: &Delivery, version: u64) -> Result<bool> {
@@ -254,7 +247,7 @@ impl Ledger for Store {
         }
         let wanted = limit.clamp(1, 1000);
         let sql = format!(
-            "SELECT document, queued_at, seq, id, event, recipient FROM delivery INDEXED BY {index} WHERE tenant = ?{conditions}
+            "SELECT {LISTED} FROM delivery INDEXED BY {index} WHERE tenant = ?{conditions}
              ORDER BY queued_at {direction}, seq {direction} LIMIT {}",
             // One more tells whether there is a next page.
             wanted + 1
@@ -263,17 +256,7 @@ impl Ledger for Store {
             .read(move |connection| {
                 connection
                     .prepare_cached(&sql)?
-                    .query_map(params_from_iter(values), |row| {
-                        Ok(Listed {
-                            // A document that is no text is kept apart from an error of the store.
-                            document: row.get_ref(0)?.as_str().map(str::to_owned).unwrap_or_default(),
-                            queued_at: row.get(1)?,
-                            seq: row.get(2)?,
-                            id: row.get(3)?,
-                            event: row.get(4)?,
-                            recipient: row.get(5)?,
-                        })
-                    })?
+                    .query_map(params_from_iter(values), listed)?
                     .collect::<rusqlite::Result<Vec<_>>>()
             })
             .await?;
@@ -283,15 +266,12 @@ impl Ledger for Store {
         let cursor = last.map(|row| encode_cursor(row.queued_at, row.seq));
         let mut deliveries = Vec::with_capacity(found.len());
         for row in found {
-            match (decode(&row.document), order) {
+            match (row.read(tenant), order) {
                 (Ok(delivery), _) => deliveries.push(delivery),
                 // For a person, a row that says so; the others of the page are as good as ever.
-                (Err(error), Order::NewestFirst) => {
-                    tracing::error!(%tenant, row = row.id, %error, "ledger");
-                    deliveries.push(row.unreadable(tenant));
-                }
-                // For a function that works on the rows, which it reads one by one: this one it could not.
-                (Err(error), Order::OldestFirst) => tracing::error!(%tenant, row = row.id, %error, "ledger"),
+                (Err(unreadable), Order::NewestFirst) => deliveries.push(*unreadable),
+                // A function works on the rows: with this one it could do nothing.
+                (Err(_), Order::OldestFirst) => {}
             }
         }
         Ok(Page { deliveries, cursor })
@@ -433,7 +413,7 @@ impl Ledger for Store {
                 connection.execute(&format!("DELETE FROM {table} WHERE {column} = ?1"), params![tenant])?;
             }
             connection.execute(
-                "DELETE FROM emitted WHERE json_extract(detail, '$.tenant') = ?1",
+                "DELETE FROM emitted WHERE iif(json_valid(detail), json_extract(detail, '$.tenant'), NULL) = ?1",
                 params![tenant],
             )?;
             Ok(false)

@@ -16,7 +16,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::{Notify, watch};
 
 use crate::keys::Keys;
-use crate::private_file::open_private;
+use crate::private_file::{open_private, remove_drafts};
 
 mod backup;
 mod connection_thread;
@@ -106,6 +106,9 @@ impl Store {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(folder.to_owned())),
             Err(TryLockError::Error(error)) => return Err(at(&lock_path)(error)),
+        }
+        if alone {
+            remove_drafts(folder).map_err(at(folder))?;
         }
         let path = folder.join(folder::DATABASE);
         let database = |error: rusqlite::Error| OpenError::Database(path.clone(), error.to_string());

@@ -63,8 +63,9 @@ fn prune_documents(connection: &Connection, now: i64) -> rusqlite::Result<bool> 
     for (rowid, tenant, event) in &found {
         let rows = connection
             .prepare_cached(
-                "SELECT due IS NOT NULL, json_extract(document, '$.updatedAt') FROM delivery
-                 WHERE tenant = ?1 AND event = ?2",
+                // A row that cannot be read ends as one that ended long ago.
+                "SELECT due IS NOT NULL, iif(json_valid(document), json_extract(document, '$.updatedAt'), NULL)
+                 FROM delivery WHERE tenant = ?1 AND event = ?2",
             )?
             .query_map(params![tenant, event], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<rusqlite::Result<Vec<(bool, Option<String>)>>>()?;

@@ -11,10 +11,8 @@ use crate::servers::Servers;
 /// A client of the benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Client {
-    /// Ownpost's sender with DATA.
+    /// Ownpost's sender.
     Ours,
-    /// Ownpost's sender with BDAT and this many mails in flight.
-    OursBdat(usize),
     /// Postfix' own load generator, which has no TLS.
     SmtpSource,
     /// The connection pool of nodemailer.
@@ -31,16 +29,15 @@ pub(crate) enum Client {
 
 impl Client {
     /// The client's name in the table.
-    pub(crate) fn name(self) -> String {
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Ours => "Ownpost".into(),
-            Self::OursBdat(window) => format!("Ownpost, BDAT, window {window}"),
-            Self::SmtpSource => "smtp-source".into(),
-            Self::Nodemailer => "nodemailer pool".into(),
-            Self::Smtplib => "Python smtplib".into(),
-            Self::Aiosmtplib => "aiosmtplib".into(),
-            Self::Lettre => "lettre async pool".into(),
-            Self::MailSend => "mail-send".into(),
+            Self::Ours => "Ownpost",
+            Self::SmtpSource => "smtp-source",
+            Self::Nodemailer => "nodemailer pool",
+            Self::Smtplib => "Python smtplib",
+            Self::Aiosmtplib => "aiosmtplib",
+            Self::Lettre => "lettre async pool",
+            Self::MailSend => "mail-send",
         }
     }
 }
@@ -52,7 +49,7 @@ pub(crate) struct Cell {
     pub(crate) rtt: u32,
     pub(crate) connections: usize,
     pub(crate) tls: bool,
-    /// Whether the mails go to this benchmark's own sink, by BDAT and by DATA.
+    /// Whether the mails go to this benchmark's own sink.
     pub(crate) own_sink: bool,
 }
 
@@ -64,7 +61,7 @@ impl fmt::Display for Cell {
         }
         let s = if self.connections == 1 { "" } else { "s" };
         write!(f, ", {} connection{s}, {}", self.connections, if self.tls { "TLS" } else { "plain" })?;
-        if self.own_sink { f.write_str(", BDAT and DATA into our own sink") } else { Ok(()) }
+        if self.own_sink { f.write_str(", into our own sink") } else { Ok(()) }
     }
 }
 
@@ -93,7 +90,7 @@ impl Cell {
     /// The clients that are compared in this cell.
     pub(crate) fn clients(self) -> Vec<Client> {
         if self.own_sink {
-            return vec![Client::Ours, Client::SmtpSource, Client::OursBdat(1), Client::OursBdat(4)];
+            return vec![Client::Ours, Client::SmtpSource];
         }
         let mut clients = vec![Client::Ours];
         if !self.tls {
@@ -113,8 +110,7 @@ impl Cell {
     /// few enough for clients that wait for every reply.
     fn far_count(client: Client, quick: bool) -> usize {
         let count = match client {
-            Client::Ours | Client::OursBdat(1) => 90,
-            Client::OursBdat(_) => 240,
+            Client::Ours => 90,
             Client::Nodemailer => 45,
             _ => 24,
         };

@@ -57,7 +57,7 @@ impl Report<'_> {
              Rates are mails a second from the first connect to the last reply, and hold for this machine alone; what \
              carries over is the ratio, in bold for us. Processor time is the client's own, kernel included. On \
              loopback each figure is the median of interleaved rounds. Without TLS everybody sends into Postfix' \
-             `smtp-sink`, with TLS (and for BDAT) into a sink of our own, which takes more than `smtp-sink` can. The round trip is made between two network \
+             `smtp-sink`, with TLS into a sink of our own, which takes more than `smtp-sink` can. The round trip is made between two network \
              namespaces, without a limit to the bandwidth.\n",
             if self.quick { " --quick" } else { "" },
             ask(&["date", "-u", "+%F"]),

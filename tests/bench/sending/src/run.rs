@@ -156,7 +156,6 @@ impl Machine {
         let path = |path: PathBuf| path.display().to_string();
         let port = match task.cell {
             Cell { tls: true, .. } => servers.tls,
-            Cell { own_sink: true, .. } if matches!(client, Client::OursBdat(_)) => servers.bdat,
             Cell { own_sink: true, .. } => servers.data,
             _ => servers.plain,
         };
@@ -176,7 +175,7 @@ impl Machine {
         };
         let python = self.python.display().to_string();
         let mut command = match client {
-            Client::Ours | Client::OursBdat(_) | Client::SmtpSource => rust("ours"),
+            Client::Ours | Client::SmtpSource => rust("ours"),
             Client::Lettre => rust("lettre"),
             Client::MailSend => rust("mail-send"),
             Client::Nodemailer => script("node", "nodemailer.mjs"),
@@ -186,9 +185,6 @@ impl Machine {
         command.extend([servers.host.to_owned(), port.to_string(), message, count, connections]);
         if task.cell.tls {
             command.extend(["--tls".to_owned(), path(self.work.join("ca.pem"))]);
-        }
-        if let Client::OursBdat(window) = client {
-            command.extend(["--window".to_owned(), window.to_string()]);
         }
         command
     }

@@ -1,4 +1,4 @@
-//! The servers: Postfix' `smtp-sink`, and this benchmark's own sink for TLS and BDAT. With a round trip they run in
+//! The servers: Postfix' `smtp-sink`, and this benchmark's own sink, which has TLS. With a round trip they run in
 //! their own network namespace. The system chooses each port.
 
 use std::io::{BufRead as _, BufReader};
@@ -16,9 +16,8 @@ pub(crate) struct Servers {
     pub(crate) host: &'static str,
     pub(crate) plain: u16,
     pub(crate) tls: u16,
-    /// The port of the sink that does not offer BDAT.
+    /// The port of the own sink without TLS.
     pub(crate) data: u16,
-    pub(crate) bdat: u16,
     children: Vec<Child>,
     /// Closing it removes the namespaces, which must be empty then.
     round_trip: Option<(Child, ChildStdin)>,
@@ -45,7 +44,6 @@ pub(crate) fn start(machine: &Machine, rtt: u32) -> Result<Option<Servers>> {
         plain: 0,
         tls: 0,
         data: 0,
-        bdat: 0,
         children: Vec::new(),
         round_trip: None,
     };
@@ -78,10 +76,8 @@ pub(crate) fn start(machine: &Machine, rtt: u32) -> Result<Option<Servers>> {
     };
     let (certificate, key) = (machine.work.join("cert.pem"), machine.work.join("key.pem"));
     let tls = sink(&["--tls", &certificate.display().to_string(), &key.display().to_string()]);
-    let bdat = sink(&["--chunking"]);
     let data = sink(&[]);
-    let own_sinks = [(tls, &mut servers.tls), (data, &mut servers.data), (bdat, &mut servers.bdat)];
-    for (command, port) in own_sinks {
+    for (command, port) in [(tls, &mut servers.tls), (data, &mut servers.data)] {
         let mut child = spawn(&command)?;
         let line = first_line(&mut child);
         servers.children.push(child);

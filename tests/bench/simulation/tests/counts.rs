@@ -80,6 +80,9 @@ impl Secrets for Counting {
     async fn platform(&self) -> Result<Option<StoredVersion>> {
         self.count(O::PlatformGet, 1).platform().await
     }
+    async fn operator(&self, name: &str) -> Result<Option<zeroize::Zeroizing<String>>> {
+        self.memory.operator(name).await
+    }
 }
 
 #[async_trait]
@@ -257,6 +260,7 @@ fn settings(case: &Case) -> Settings {
         ehlo_name: None,
         ca_pem: None,
         routing,
+        contacts: Vec::new(),
     }
 }
 

@@ -13,20 +13,25 @@ use super::{EHLO_NAME, FROM};
 pub(super) struct Heard {
     /// The code of the reply to its last octet, if a readable one came.
     pub(super) reply: Option<u16>,
-    /// Whether it was sent with BDAT.
-    pub(super) chunk: bool,
-    /// Whether its sender or recipient was refused after the mail had been written: only with a window.
-    pub(super) refused: bool,
     /// Whether the server had announced the end of the connection, so that the client ignores later replies.
     pub(super) closing: bool,
 }
 
-impl Heard {
-    /// Whether the server cannot have taken the mail: it does not know BDAT, or has refused the envelope. Then the
-    /// mail may be sent again.
-    pub(super) fn in_vain(&self) -> bool {
-        self.refused || (self.chunk && matches!(self.reply, Some(500..=504)))
-    }
+/// A reply to a command or to the end of a mail.
+pub(super) struct Verdict {
+    pub(super) mail: usize,
+    pub(super) code: u16,
+    /// Whether it is the reply to what it answers by its place: no reply before it came earlier than its command. After
+    /// an early one every reply may be of the command before its own.
+    pub(super) in_step: bool,
+}
+
+/// What was written on a connection, and the replies to it.
+pub(super) struct Listened {
+    /// The mails whose last octet was written, by their number.
+    pub(super) left: Vec<(usize, Heard)>,
+    /// The replies about a mail.
+    pub(super) verdicts: Vec<Verdict>,
 }
 
 /// A command or message that the server answers once.
@@ -34,22 +39,22 @@ impl Heard {
 enum Asked {
     Hello,
     Mail,
-    Rcpt,
+    /// The recipient of the mail with this number.
+    Rcpt(usize),
     Data,
     Reset,
     Quit,
     /// A dot without a message, which ends a transaction without a recipient.
     LoneDot,
-    /// An empty chunk, which tests whether the server knows BDAT.
-    NoChunk,
-    /// The end of the mail with this number, and whether it was sent with BDAT.
-    End(usize, bool),
+    /// The end of the mail with this number.
+    End(usize),
 }
 
-/// Reads a connection. Returns the mails that were written on it, by their number.
-pub(super) fn listen(connection: &Connection, mails: &[Mail], window: usize) -> Vec<(usize, Heard)> {
+/// Reads a connection.
+pub(super) fn listen(connection: &Connection, mails: &[Mail]) -> Listened {
     let asked = read(&connection.written(), mails);
-    stays_in_step(connection, mails, window);
+    stays_in_step(connection, mails);
+    let early = first_early(connection, mails);
     let said: Vec<u8> = connection
         .events
         .iter()
@@ -63,27 +68,55 @@ pub(super) fn listen(connection: &Connection, mails: &[Mail], window: usize) -> 
     // The greeting is no answer to a command.
     let answers = replies.iter().skip(1).map(|reply| reply.as_ref().ok()).chain(std::iter::repeat(None));
     let (mut refused, mut closing) = (false, false);
-    let mut left = Vec::new();
-    for (asked, answer) in asked.iter().zip(answers) {
+    let mut listened = Listened { left: Vec::new(), verdicts: Vec::new() };
+    let mut data_of = None;
+    for (at, (command, answer)) in asked.iter().zip(answers).enumerate() {
         let is_refusal = answer.is_some_and(|reply| !(200..300).contains(&reply.code));
-        match asked {
+        let mail = match (command, asked.get(at + 1)) {
+            (Asked::Mail, Some(Asked::Rcpt(mail))) | (Asked::Rcpt(mail) | Asked::End(mail), _) => Some(*mail),
+            (Asked::Data, _) => data_of,
+            _ => None,
+        };
+        match command {
             Asked::Mail => refused = is_refusal,
-            Asked::Rcpt => refused |= is_refusal,
-            Asked::End(number, chunk) => {
-                assert!(window > 1 || !refused, "mail {number} was sent after a refusal");
-                let reply = answer.map(|reply| reply.code);
-                left.push((*number, Heard { reply, chunk: *chunk, refused, closing }));
+            Asked::Rcpt(mail) => {
+                refused |= is_refusal;
+                data_of = Some(*mail);
+            }
+            Asked::End(number) => {
+                assert!(!refused, "mail {number} was sent after a refusal");
+                listened.left.push((*number, Heard { reply: answer.map(|reply| reply.code), closing }));
             }
             _ => {}
         }
+        if let (Some(mail), Some(reply)) = (mail, answer) {
+            let in_step = early.is_none_or(|early| at < early || (at == early && reply.code >= 400));
+            listened.verdicts.push(Verdict { mail, code: reply.code, in_step });
+        }
         closing |= answer.is_some_and(|reply| reply.code == 421);
     }
-    left
+    listened
+}
+
+/// The place of the first answer that came before what it answers was written to its end.
+fn first_early(connection: &Connection, mails: &[Mail]) -> Option<usize> {
+    let (mut said, mut wrote) = (Vec::new(), Vec::new());
+    connection.events.iter().find_map(|event| match event {
+        Event::Wrote(bytes) => {
+            wrote.extend_from_slice(bytes);
+            None
+        }
+        Event::Said(bytes) => {
+            said.extend_from_slice(bytes);
+            let (asked, answers) = (read(&wrote, mails).len(), parse(&said).len().saturating_sub(1));
+            (answers > asked).then_some(asked)
+        }
+    })
 }
 
 /// Checks that the client writes nothing that could deliver a mail after the server has sent more replies than it was
 /// asked for.
-fn stays_in_step(connection: &Connection, mails: &[Mail], window: usize) {
+fn stays_in_step(connection: &Connection, mails: &[Mail]) {
     let (mut said, mut wrote) = (Vec::new(), Vec::new());
     for event in &connection.events {
         match event {
@@ -94,9 +127,7 @@ fn stays_in_step(connection: &Connection, mails: &[Mail], window: usize) {
                     [b"QUIT".as_slice(), b"EHLO", b".\r\n"].iter().any(|start| bytes.starts_with(start));
                 if !harmless {
                     let replies = parse(&said).len();
-                    // With more than one mail in flight, the reply to one may arrive while the next is written.
-                    let whole = said.is_empty() || said.ends_with(b"\n");
-                    assert!(window > 1 || whole, "written after half a reply");
+                    assert!(said.is_empty() || said.ends_with(b"\n"), "written after half a reply");
                     assert!(replies <= before + 1, "{replies} replies to {before} commands and a greeting");
                 }
                 wrote.extend_from_slice(bytes);
@@ -119,7 +150,7 @@ fn read(mut wire: &[u8], mails: &[Mail]) -> Vec<Asked> {
                 return asked;
             };
             assert_eq!(decode(&wire[..end + 2]), normal(&mails[number].message), "the message is unchanged");
-            asked.push(Asked::End(number, false));
+            asked.push(Asked::End(number));
             open = None;
             wire = &wire[end + 5..];
             continue;
@@ -129,17 +160,6 @@ fn read(mut wire: &[u8], mails: &[Mail]) -> Vec<Asked> {
         let line = line.strip_suffix('\r').expect("a command ends in CRLF");
         assert!(!line.contains(char::is_control), "{line:?}");
         wire = &wire[end + 1..];
-        if let Some(size) = line.strip_prefix("BDAT ").and_then(|rest| rest.strip_suffix(" LAST")) {
-            assert!(matches!(asked.last(), Some(Asked::Rcpt | Asked::NoChunk)), "a message has a recipient");
-            let number = open.take().expect("a recipient");
-            let size: usize = size.parse().expect("a size");
-            let Some((chunk, rest)) = wire.split_at_checked(size) else { return asked };
-            let lines = normal(&mails[number].message).into_iter().flat_map(|line| [line, b"\r\n".to_vec()]);
-            assert_eq!(chunk, lines.collect::<Vec<_>>().concat(), "the message is unchanged");
-            asked.push(Asked::End(number, true));
-            wire = rest;
-            continue;
-        }
         asked.push(command(line, asked.last(), mails, &mut open));
     }
     asked
@@ -157,22 +177,17 @@ fn command(line: &str, before: Option<&Asked>, mails: &[Mail], open: &mut Option
     if let Some((to, "")) = path("RCPT TO:<") {
         assert_eq!(before, Some(&Asked::Mail), "one recipient, after the sender");
         *open = mails.iter().position(|mail| mail.to == to);
-        assert!(open.is_some(), "{to} is the recipient of no mail");
-        return Asked::Rcpt;
+        return Asked::Rcpt(open.unwrap_or_else(|| panic!("{to} is the recipient of no mail")));
     }
     match line {
         "DATA" => {
-            assert_eq!(before, Some(&Asked::Rcpt), "a message has a recipient");
+            assert!(matches!(before, Some(Asked::Rcpt(_))), "a message has a recipient");
             Asked::Data
         }
         "." => {
             assert_eq!(before, Some(&Asked::Data), "a dot follows DATA");
             *open = None;
             Asked::LoneDot
-        }
-        "BDAT 0" => {
-            assert_eq!(before, Some(&Asked::Rcpt), "a message has a recipient");
-            Asked::NoChunk
         }
         "RSET" => Asked::Reset,
         "QUIT" => Asked::Quit,

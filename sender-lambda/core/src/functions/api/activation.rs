@@ -11,10 +11,10 @@ use ownpost_domain::tenant::Tenant;
 use serde_json::json;
 
 use super::answer::{Answered, Response, json, problem, problem_for, problem_with};
-use super::connectivity_test::{admin, count_test, draft, probe};
+use super::connectivity_test::{Complete, admin, count_test, draft, keys, probe};
 use super::{Call, Progress, given};
 use crate::functions::active_settings::{self, Active};
-use crate::functions::{alert, certificate, emit, history, monitor, relay_health, task_queue};
+use crate::functions::{alert, certificate, connect, emit, history, monitor, relay_health, task_queue};
 use crate::wire::answers::{PlatformInUse, PlatformStatus};
 use crate::wire::emitted::{Announcement, SettingsChanged};
 use crate::wire::history::{Action, Change, Ended, History};
@@ -34,7 +34,9 @@ pub(super) async fn show(call: &Call<'_>, query: &[(String, String)]) -> Answere
     let (revision, settings) = match active {
         Active::Settings(revision, settings) => (revision, settings),
         Active::None(_) if given(query, "default") == Some("1") => {
-            return Ok(json(200, &PlatformInUse { status: PlatformStatus::Platform, previous }));
+            let mut body = json!(PlatformInUse { status: PlatformStatus::Platform, previous, connect: None });
+            offer(call, &mut body);
+            return Ok(json(200, &body));
         }
         Active::None(_) => {
             let detail = "No mail server of your own is set up: mail leaves by the platform's server.";
@@ -49,9 +51,23 @@ pub(super) async fn show(call: &Call<'_>, query: &[(String, String)]) -> Answere
     let mut body = public(&settings);
     body["status"] = json!("active");
     body["revision"] = json!(revision);
-    body["health"] = json!(Health::about(health, &revision, (app.now)()));
+    body["health"] = json!(Health::about(health, &revision, (app.now)()).shown());
     body["previous"] = json!(previous);
+    let (addresses, saved_last) = alert::alerted(app, tenant, &settings.contacts).await?;
+    body["alerted"] = json!({"addresses": addresses, "savedLast": saved_last});
+    offer(call, &mut body);
     Ok(json(200, &body))
+}
+
+/// Names the providers that a mailbox can be connected with, where the operator has some.
+fn offer(call: &Call<'_>, body: &mut serde_json::Value) {
+    let providers: Vec<_> = call.app.config.oauth_providers.iter().collect();
+    if !providers.is_empty() {
+        let offers = providers
+            .iter()
+            .map(|(id, provider)| json!({"provider": id, "name": provider.name, "host": provider.host}));
+        body["connect"] = offers.collect();
+    }
 }
 
 /// `GET /smtp/history`: who changed the settings, when, and how it ended.
@@ -63,8 +79,9 @@ pub(super) async fn history(call: &Call<'_>) -> Answered {
 
 /// `PUT /smtp`: tests a draft and activates it when the test passes.
 pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
-    let (before, settings) = draft(call).await?;
+    let Complete { before, settings, granted } = draft(call).await?;
     let email = admin(call)?;
+    let keys = keys(call).await?;
     count_test(call).await?;
     let unchanged = before.settings().filter(|(_, active)| **active == settings);
     let (revision, new) = match unchanged {
@@ -77,7 +94,7 @@ pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     if new {
         secrets.put_pending(call.tenant, &revision, &to_document(&settings)).await?;
     }
-    let report = probe(call, &settings, Some(email), progress).await;
+    let report = probe(call, &settings, Some(email), keys.as_deref(), progress).await;
     if !report.ok || report.test_message.is_none() {
         if new {
             discard(call, &revision).await;
@@ -87,8 +104,11 @@ pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     if new {
         promote(call, &revision, &change, before.revision()).await?;
     }
+    if let Some(id) = granted {
+        connect::used(call.app, call.tenant, id.expose()).await;
+    }
     alert::remember_admin(call.app, call.tenant, email, call.locale).await;
-    Ok(activated(call, &revision, change, Some(report)).await)
+    Ok(activated(call, &revision, change, &before, Some(report)).await)
 }
 
 /// `POST /smtp/rollback`: tests the settings before the active ones and activates them.
@@ -97,21 +117,22 @@ pub(super) async fn roll_back(call: &Call<'_>, progress: Progress<'_>) -> Answer
     match active_settings::read_previous(call.app, call.tenant).await? {
         Active::Settings(revision, settings) => {
             let email = admin(call)?;
+            let keys = keys(call).await?;
             count_test(call).await?;
             let change = begun(call, Action::Rollback, Some(&revision), &now, Some(&settings));
-            let report = probe(call, &settings, Some(email), progress).await;
+            let report = probe(call, &settings, Some(email), keys.as_deref(), progress).await;
             if !report.ok || report.test_message.is_none() {
                 return Ok(test_failed(call, change, &report).await);
             }
             promote(call, &revision, &change, now.revision()).await?;
             alert::remember_admin(call.app, call.tenant, email, call.locale).await;
-            Ok(activated(call, &revision, change, Some(report)).await)
+            Ok(activated(call, &revision, change, &now, Some(report)).await)
         }
         // Before these settings there was the platform's server: nothing to test.
         Active::None(Some(revision)) => {
             let change = begun(call, Action::Rollback, Some(&revision), &now, None);
             promote(call, &revision, &change, now.revision()).await?;
-            Ok(activated(call, &revision, change, None).await)
+            Ok(activated(call, &revision, change, &now, None).await)
         }
         Active::None(None) => {
             let detail = "There are no earlier settings to go back to.";
@@ -200,6 +221,7 @@ async fn activated(
     call: &Call<'_>,
     revision: &Revision,
     change: Change,
+    before: &Active,
     report: Option<TestReport>,
 ) -> Response {
     let Call { app, tenant, .. } = call;
@@ -217,7 +239,7 @@ async fn activated(
         events.push(Announcement::SettingsRolledBack(changed).into());
     }
     emit(app, &events).await;
-    alert::settings_changed(app, tenant, &change, call.email).await;
+    alert::settings_changed(app, tenant, &change, before, call.email).await;
     let seen = report.as_ref().and_then(|report| report.tls.as_ref()?.certificate.as_ref());
     if let (Some(host), Some(seen)) = (&change.host, seen)
         && let Err(error) = certificate::note(app, tenant, host, seen).await

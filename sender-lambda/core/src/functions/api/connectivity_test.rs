@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use ownpost_domain::limits::{TESTS_PER_ADDRESS, TESTS_PER_TENANT};
+use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::Settings;
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::token_store::TokenOwner;
@@ -19,9 +20,10 @@ use super::explain::explain;
 use super::{Call, Progress};
 use crate::functions::active_settings::{self, Active};
 use crate::functions::shared_state::{self, Token};
-use crate::functions::{App, random_bits, random_unit};
+use crate::functions::{App, connect, random_bits, random_unit, signing};
+use crate::mail::dkim::Keys;
 use crate::mail::test_message::{self, TestRun};
-use crate::wire::settings::{CheckedDraft, check};
+use crate::wire::settings::{CheckedDraft, check, with_provider};
 use crate::wire::test_report::TestReport;
 
 /// API Gateway ends a call after 30 seconds.
@@ -30,6 +32,8 @@ const DEADLINE: Duration = Duration::from_secs(25);
 const TESTS: &str = "tests";
 /// How often a token is asked for while others ask.
 const TRIES: usize = 20;
+/// When a test is worth another try that found no DKIM keys.
+const KEYS_AGAIN: Duration = Duration::from_secs(30);
 /// The longest wait between two of these.
 const RETRY: Duration = Duration::from_millis(250);
 /// How much a test is slowed at most. Together with the tenants' own limits it keeps a server's load low, and leaves time
@@ -43,24 +47,54 @@ pub(super) fn validate(call: &Call<'_>) -> Response {
 
 /// `POST /smtp/test`: the connectivity test of a draft, with a test mail when the token names an address.
 pub(super) async fn test(call: &Call<'_>, progress: Progress<'_>) -> Answered {
-    let (_, settings) = draft(call).await?;
+    let settings = draft(call).await?.settings;
+    let keys = keys(call).await?;
     count_test(call).await?;
-    Ok(json(200, &probe(call, &settings, call.email, progress).await))
+    Ok(json(200, &probe(call, &settings, call.email, keys.as_deref(), progress).await))
 }
 
 fn checked(call: &Call<'_>) -> CheckedDraft {
     check(call.body, &call.app.config, call.locale, (call.app.now)().as_second())
 }
 
-/// The body as settings, complete with the secrets that it keeps, and the settings that are active now. An invalid draft is
+/// A draft that can be tested.
+pub(super) struct Complete {
+    /// The settings that are active now.
+    pub(super) before: Active,
+    /// The draft with its secrets.
+    pub(super) settings: Arc<Settings>,
+    /// The ID of what a connection has brought, when the draft uses one.
+    pub(super) granted: Option<Secret>,
+}
+
+/// The body as settings, complete with the secrets that it keeps or that a connection has brought. An invalid draft is
 /// answered with 422 and the report.
-pub(super) async fn draft(call: &Call<'_>) -> Answered<(Active, Arc<Settings>)> {
+pub(super) async fn draft(call: &Call<'_>) -> Answered<Complete> {
+    let Call { app, tenant, locale, .. } = *call;
+    let invalid = |report| json(422, &report);
     let checked = checked(call);
-    let Some(draft) = checked.draft else { return Err(json(422, &checked.report)) };
-    let active = active_settings::read(call.app, call.tenant).await?;
-    let stored = active.settings().map(|(_, settings)| settings.as_ref());
-    let resolved = draft.resolve(stored, call.locale).map_err(|report| json(422, &report))?;
-    Ok((active, Arc::new(resolved)))
+    let Some(mut draft) = checked.draft else { return Err(invalid(checked.report)) };
+    let before = active_settings::read(app, tenant).await?;
+    let granted = draft.granted().map(|(provider, id)| (provider.to_owned(), Secret::new(id.to_owned())));
+    if let Some((provider, id)) = &granted {
+        let brought = connect::brought(app, tenant, call.by, provider, id.expose()).await?;
+        draft = draft.bring(brought, locale).map_err(invalid)?;
+    }
+    let stored = before.settings().map(|(_, settings)| settings.as_ref());
+    let resolved = draft.resolve(stored, locale);
+    let settings = resolved
+        .and_then(|settings| with_provider(settings, &app.config.oauth_providers, locale))
+        .map_err(invalid)?;
+    Ok(Complete { before, settings: Arc::new(settings), granted: granted.map(|(_, id)| id) })
+}
+
+/// The keys that sign the test mail: the one that proves a relay is signed like all others.
+pub(super) async fn keys(call: &Call<'_>) -> Answered<Option<Arc<Keys>>> {
+    signing::keys(call.app).await.map_err(|_| {
+        let detail = "The operator's DKIM keys cannot be read just now, and no mail leaves without its signature. \
+                      Nothing was tested or changed.";
+        problem_for(503, "dkim.unreadable", detail, KEYS_AGAIN)
+    })
 }
 
 /// Runs the connectivity test, to a recipient or up to MAIL FROM.
@@ -68,6 +102,7 @@ pub(super) async fn probe(
     call: &Call<'_>,
     settings: &Settings,
     recipient: Option<&str>,
+    keys: Option<&Keys>,
     progress: Progress<'_>,
 ) -> TestReport {
     let now = (call.app.now)();
@@ -79,7 +114,7 @@ pub(super) async fn probe(
         now,
         unique: random_bits(),
     };
-    let test_mail = test_message::build(&run, &call.app.templates);
+    let test_mail = test_message::build(&run, &call.app.templates, keys, Some(call.tenant));
     // Whether they are active already is not asked: a draft's tokens are taken over when a mail needs them.
     let owner = TokenOwner { tenant: Some(call.tenant.as_str()), draft: true };
     let options = ProbeOptions {

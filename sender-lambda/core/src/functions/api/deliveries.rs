@@ -7,7 +7,7 @@ use ownpost_domain::timeline::timeline;
 use serde_json::json;
 
 use super::answer::{Answered, json, problem, problem_with};
-use super::connectivity_test::{admin, count_test, probe};
+use super::connectivity_test::{admin, count_test, keys, probe};
 use super::{Call, given};
 use crate::effects::{EffectError, Filter, Order, Versioned};
 use crate::functions::resend::{self, Resent};
@@ -153,8 +153,9 @@ pub(super) async fn release_held(call: &Call<'_>) -> Answered {
     let app = call.app;
     let active = active_settings::read(app, call.tenant).await?;
     if let Some((revision, settings)) = active.settings() {
+        let keys = keys(call).await?;
         count_test(call).await?;
-        let report = probe(call, settings, Some(admin(call)?), None).await;
+        let report = probe(call, settings, Some(admin(call)?), keys.as_deref(), None).await;
         if !report.ok || report.test_message.is_none() {
             let detail = "The test did not pass, so nothing was released.";
             let members = json!({"released": 0, "report": report});

@@ -202,6 +202,7 @@ mod tests {
             ehlo_name: None,
             ca_pem: None,
             routing: ownpost_domain::category::Routing::default(),
+            contacts: Vec::new(),
         }
     }
 
@@ -235,6 +236,7 @@ mod tests {
         let token = || {
             Auth::OAuth2(OAuth2 {
                 username: "mailer@acme.test".into(),
+                provider: None,
                 token_url: "https://id.test/token".into(),
                 client_id: "client".into(),
                 client_secret: None,

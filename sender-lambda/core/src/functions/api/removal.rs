@@ -2,21 +2,20 @@
 
 use std::time::Duration;
 
-use ownpost_domain::delivery::Revision;
 use ownpost_domain::tenant::Tenant;
 
 use super::activation::{begun, ended, new_revision, promote};
 use super::answer::{Answered, nothing, problem, problem_for};
 use super::{Call, given};
-use crate::functions::active_settings::{self, Active, FORGOTTEN, REMOVED};
-use crate::functions::{alert, emit, history, relay_health, task_queue};
+use crate::functions::active_settings::{self, Active, REMOVED};
+use crate::functions::{alert, emit, forget, history, relay_health, task_queue};
 use crate::wire::emitted::{Announcement, SettingsRemoved};
 use crate::wire::history::{Action, Change, Ended};
 
 /// `DELETE /smtp`. Held mail stays held until somebody releases it: that it then leaves by the platform's server
 /// is for a person to say, and its row says so. With `forget=1` all stored versions are erased, too.
 pub(super) async fn remove(call: &Call<'_>, query: &[(String, String)]) -> Answered {
-    let forget = match given(query, "forget") {
+    let for_ever = match given(query, "forget") {
         None => false,
         Some("1") => true,
         Some(_) => return Err(problem(400, "query.invalid", "forget: 1 erases the settings for ever")),
@@ -24,10 +23,10 @@ pub(super) async fn remove(call: &Call<'_>, query: &[(String, String)]) -> Answe
     let Call { app, tenant, .. } = call;
     let before = active_settings::read(app, tenant).await?;
     let active = !matches!(before, Active::None(_));
-    if !active && !forget {
+    if !active && !for_ever {
         return Ok(nothing());
     }
-    let action = if forget { Action::Forget } else { Action::Remove };
+    let action = if for_ever { Action::Forget } else { Action::Remove };
     let revision = if active { Some(new_revision()?) } else { None };
     let change = begun(call, action, revision.as_ref(), &before, None);
     if let Some(revision) = &revision {
@@ -43,7 +42,7 @@ pub(super) async fn remove(call: &Call<'_>, query: &[(String, String)]) -> Answe
     if let Err(error) = task_queue::release(app, tenant).await {
         tracing::warn!(%tenant, %error, "held mail hears later that the settings are gone");
     }
-    let erased = if forget { erase(call).await } else { Ok(()) };
+    let erased = if for_ever { erase(call).await } else { Ok(()) };
     // Without the erasing it is a removal, or nothing at all.
     let change = match (&erased, active) {
         (Err(_), true) => Change { action: Action::Remove, ..change },
@@ -55,30 +54,19 @@ pub(super) async fn remove(call: &Call<'_>, query: &[(String, String)]) -> Answe
         let removed = SettingsRemoved {
             tenant: Tenant::clone(tenant),
             revision: change.revision.clone(),
-            forgotten: erased.is_ok() && forget,
+            forgotten: erased.is_ok() && for_ever,
             by: change.by.clone(),
         };
         emit(app, &[Announcement::SettingsRemoved(removed).into()]).await;
-        alert::settings_changed(app, tenant, &change, call.email).await;
+        alert::settings_changed(app, tenant, &change, &before, call.email).await;
     }
     erased.map(|()| nothing())
 }
 
-/// Deletes all stored versions. First the marker that says so: with any other, senders would take the absent settings for
-/// lost ones and let mail wait.
 async fn erase(call: &Call<'_>) -> Answered<()> {
-    let Call { app, tenant, .. } = call;
-    let not_yet = || {
+    forget::settings(call.app, call.tenant).await.map_err(|error| {
+        tracing::error!(tenant = %call.tenant, %error, "settings not erased");
         let detail = "The settings are not active any more, and are not erased yet. Try again.";
         problem_for(503, "store.unavailable", detail, Duration::from_secs(4))
-    };
-    if !relay_health::reset(app, tenant, &Revision(FORGOTTEN.to_owned())).await {
-        return Err(not_yet());
-    }
-    app.effects.secrets.forget(tenant).await.map_err(|error| {
-        tracing::error!(%tenant, %error, "settings not erased");
-        not_yet()
-    })?;
-    active_settings::forget(app, tenant);
-    Ok(())
+    })
 }

@@ -33,6 +33,7 @@ routes! {
     Save = "PUT" "/smtp" "Tests a draft with a test mail and makes it active when that passed.",
     RollBack = "POST" "/smtp/rollback" "Goes back to the settings that were active before, after testing them.",
     Remove = "DELETE" "/smtp" "Goes back to the platform's server; with `forget=1` erases the settings.",
+    ConnectStart = "POST" "/smtp/oauth/start" "Begins to connect a mailbox with a provider.",
     ListDeliveries = "GET" "/deliveries" "Lists the ledger, newest first.",
     Erase = "DELETE" "/deliveries" "Erases what is kept of a person.",
     ResendMany = "POST" "/deliveries/resend" "Sends many failed or unknown mails again.",

@@ -17,11 +17,14 @@ use ownpost_smtp::{BeforeCommit, Mail, RelayKey};
 
 use super::in_flight::MarkSending;
 use super::settle::{defer, fail, settle};
-use super::{AT_A_TIME, Disposition, Pending, TenantView, seats};
+use super::{
+    AT_A_TIME, Disposition, Pending, TenantView, doubt, report_unreadable_keys, seats, unreadable_wait,
+};
 use crate::functions::active_settings::{self, Active};
 use crate::functions::relay_health::{self, Seen};
-use crate::functions::{App, random_unit};
+use crate::functions::{App, random_unit, signing};
 use crate::mail::build::{Built, Parts, build};
+use crate::mail::dkim::Keys;
 use crate::mail::ids;
 use crate::mail::templates::TemplateError;
 
@@ -31,7 +34,6 @@ const ATTEMPTS_KEPT: usize = 30;
 const BEGIN_GROUP_FOR: Duration = Duration::from_secs(20);
 /// The waits of a mail after "too many" grow up to this try.
 const TRIES_OF_TOO_MANY: usize = 2;
-
 /// The mails of a batch for one relay.
 pub(super) struct Group {
     pub(super) key: RelayKey,
@@ -40,6 +42,8 @@ pub(super) struct Group {
     pub(super) reread: bool,
     /// Whether its mail tries a relay that is unhealthy.
     pub(super) tries: bool,
+    /// Whether the relay's refusals of recipients are not believed.
+    pub(super) doubted: bool,
     pub(super) pending_mails: Vec<Pending>,
 }
 
@@ -115,12 +119,24 @@ impl Group {
     /// Sends the mails that may go now over one connection, under a seat for it, finds out who is at fault, and re-routes or
     /// records each mail. Begins none after `until`.
     pub(super) async fn run(mut self, app: &App, until: Timestamp) -> GroupResult {
-        let asked = seats::ask(app, &self.key, &self.settings, std::mem::take(&mut self.pending_mails)).await;
-        let mut result = GroupResult { dispositions: asked.dispositions, ..GroupResult::default() };
+        let Ok(keys) = signing::keys(app).await else { return self.unsigned(app).await };
+        let mut mails = std::mem::take(&mut self.pending_mails);
+        let mut waiting = Vec::new();
+        if self.doubted
+            && let Some(first) = mails.first()
+        {
+            let (relay, revision) = self.relay_of(&first.row);
+            (mails, waiting) = doubt::leave_one(app, (&relay, &revision), mails).await;
+        }
+        let asked = seats::ask(app, &self.key, &self.settings, mails).await;
+        waiting.extend(asked.dispositions);
+        let mut result = GroupResult { dispositions: waiting, ..GroupResult::default() };
         let Some(mut seat) = asked.seat else { return result };
+        let signer = Signer { keys, tenant: self.tenant(&asked.mails) };
         let began = (app.now)();
         let until = began.checked_add(BEGIN_GROUP_FOR).unwrap_or(until).min(until);
-        let (pending, mails) = build_all(app, &self.settings, asked.mails, &mut result.dispositions).await;
+        let (pending, mails) =
+            build_all(app, &self.settings, &signer, asked.mails, &mut result.dispositions).await;
         let tenant = pending.first().map(|pending| pending.row.tenant.clone());
         let keeps = seat.keeps_connection(app);
         let transmit = self.transmit(app, (until, keeps), pending, &mails, &mut result.dispositions);
@@ -143,6 +159,25 @@ impl Group {
         result
     }
 
+    /// The tenant whose relay it is; `None` for the platform's.
+    fn tenant(&self, mails: &[Pending]) -> Option<Tenant> {
+        self.key.tenant.as_ref().and_then(|_| mails.first()).map(|mail| mail.row.tenant.clone())
+    }
+
+    /// Defers all mails, since the keys to sign them with cannot be read.
+    async fn unsigned(self, app: &App) -> GroupResult {
+        report_unreadable_keys(app).await;
+        let mut result = GroupResult::default();
+        for Pending { index, row, version, .. } in self.pending_mails {
+            let reason = format!(
+                "{} It waits: the operator's DKIM keys cannot be read, and no mail leaves without its signature.",
+                row.reason
+            );
+            result.dispositions.push((index, defer(app, row, version, unreadable_wait(), reason).await));
+        }
+        result
+    }
+
     /// Sends the mails and adds the attempt to each row. What ends a mail is recorded when its reply is read, beside the
     /// mails that follow: a sender that is killed leaves no row `sending` whose result it knew. A mail that was left out
     /// keeps its message on the queue.
@@ -162,7 +197,7 @@ impl Group {
             results
         };
         let record = stream::poll_fn(|context| finished.poll_recv(context))
-            .map(|(index, result)| record(app, &mark, began, index, result))
+            .map(|(index, result)| self.record(app, &mark, began, index, result))
             .buffer_unordered(AT_A_TIME)
             .collect::<Vec<_>>();
         let (results, mut attempted) = future::join(send, record).await;
@@ -214,6 +249,43 @@ impl Group {
         self.report(app, &Tenant::platform(), attempted, others).await;
     }
 
+    /// Adds the result of a mail to its row, and records it unless it is a fault of the relay.
+    async fn record(
+        &self,
+        app: &App,
+        mark: &MarkSending<'_>,
+        began: Timestamp,
+        index: usize,
+        result: Result<Reply, Failure>,
+    ) -> Attempted {
+        let mut pending = mark.pending(index).await;
+        let ms = u64::try_from((app.now)().duration_since(began).as_millis()).unwrap_or_default();
+        add_attempt(&mut pending.row, began, ms, &result);
+        let mut attempted = Attempted { pending, result, disposition: None };
+        match attempted.verdict() {
+            Verdict::RelayFault => {}
+            Verdict::Failed if !self.believes(app, &attempted).await => {
+                let Pending { row, version, .. } = &attempted.pending;
+                attempted.disposition =
+                    Some(doubt::defer_doubted(app, row.clone(), *version, doubt::TURN).await);
+            }
+            _ => attempted.disposition = Some(conclude(app, &attempted).await),
+        }
+        attempted
+    }
+
+    /// Whether a refusal for good is about this mail.
+    async fn believes(&self, app: &App, attempted: &Attempted) -> bool {
+        let (relay, revision) = self.relay_of(&attempted.pending.row);
+        doubt::believes(app, (&relay, &revision), &attempted.pending.row, &attempted.result).await
+    }
+
+    /// The relay's tenant, and the revision of its settings.
+    fn relay_of(&self, row: &Delivery) -> (Tenant, Revision) {
+        let tenant = self.key.tenant.as_ref().map_or_else(Tenant::platform, |_| row.tenant.clone());
+        (tenant, Revision(self.key.revision.clone()))
+    }
+
     /// Reports one observation for all mails of the group, because they shared a connection: the most telling one.
     async fn report(&self, app: &App, tenant: &Tenant, attempted: &[Attempted], others: bool) {
         let order = [Observation::Works, Observation::Broken, Observation::Stumbles, Observation::Nothing];
@@ -227,7 +299,8 @@ impl Group {
         }
         let revision = Revision(self.key.revision.clone());
         let passed = attempted.iter().filter_map(|attempted| outcome::passed(&attempted.result)).max();
-        let seen = Seen { observation, passed, failure: first.result.as_ref().err() };
+        let took = attempted.iter().any(|attempted| attempted.result.is_ok());
+        let seen = Seen { observation, passed, failure: first.result.as_ref().err(), took };
         relay_health::observe(app, tenant, &self.settings.host, &revision, &seen).await;
     }
 }
@@ -255,24 +328,6 @@ async fn faulty(app: &App, tenant: &Tenant, failure: &Failure) -> Option<TenantV
 async fn reread(app: &App, tenant: &Tenant) -> Option<Active> {
     let read = active_settings::read(app, tenant).await;
     read.inspect_err(|error| tracing::warn!(%tenant, %error, "settings not read again")).ok()
-}
-
-/// Adds the result of a mail to its row, and records it unless it is a fault of the relay.
-async fn record(
-    app: &App,
-    mark: &MarkSending<'_>,
-    began: Timestamp,
-    index: usize,
-    result: Result<Reply, Failure>,
-) -> Attempted {
-    let mut pending = mark.pending(index).await;
-    let ms = u64::try_from((app.now)().duration_since(began).as_millis()).unwrap_or_default();
-    add_attempt(&mut pending.row, began, ms, &result);
-    let mut attempted = Attempted { pending, result, disposition: None };
-    if attempted.verdict() != Verdict::RelayFault {
-        attempted.disposition = Some(conclude(app, &attempted).await);
-    }
-    attempted
 }
 
 /// Records the mails that are not recorded yet, at the same time: one after the other they would cost a batch the time of
@@ -344,10 +399,25 @@ fn add_attempt(row: &mut Delivery, at: Timestamp, ms: u64, result: &Result<Reply
     }
 }
 
+/// The operator's DKIM keys, and whose mails they are to sign.
+struct Signer {
+    keys: Option<Arc<Keys>>,
+    /// `None` for the platform.
+    tenant: Option<Tenant>,
+}
+
+impl Signer {
+    fn sign(&self, message: Vec<u8>, sender: &str, now: Timestamp) -> Result<Vec<u8>, String> {
+        let Some(keys) = &self.keys else { return Ok(message) };
+        keys.sign(message, sender, self.tenant.as_ref(), now).map_err(|error| format!("{error}."))
+    }
+}
+
 /// Builds the messages. One that cannot be built fails, and the others are sent.
 async fn build_all(
     app: &App,
     settings: &Settings,
+    signer: &Signer,
     pending_mails: Vec<Pending>,
     dispositions: &mut Vec<(usize, Disposition)>,
 ) -> (Vec<Pending>, Vec<Mail>) {
@@ -355,10 +425,12 @@ async fn build_all(
     let mut mails = Vec::new();
     for mut pending in pending_mails {
         pending.row.message_id = ids::named(&pending.row.message_id, &settings.sender_address);
-        match build_one(app, settings, &pending) {
-            Ok(built) => {
-                note_fallback(&mut pending.row, built.fallback.as_ref());
-                let message = built.message;
+        let built = build_one(app, settings, &pending).and_then(|Built { message, fallback, .. }| {
+            Ok((signer.sign(message, &settings.sender_address, (app.now)())?, fallback))
+        });
+        match built {
+            Ok((message, fallback)) => {
+                note_fallback(&mut pending.row, fallback.as_ref());
                 let from = settings.sender_address.clone();
                 mails.push(Mail { from, to: pending.row.recipient.clone(), message: message.into() });
                 kept.push(pending);

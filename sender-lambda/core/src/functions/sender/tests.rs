@@ -663,3 +663,39 @@ async fn the_platforms_settings_concern_only_the_mail_that_goes_there() {
     world.work().await;
     assert_eq!(status("ann@example.org"), Some(Status::Sent));
 }
+
+/// Without the keys nothing leaves, unsigned or otherwise; with them every mail is signed.
+#[tokio::test(start_paused = true)]
+async fn a_mail_whose_dkim_key_cannot_be_read_waits_and_is_signed_later() {
+    let mut world = World::new();
+    let source = crate::config::DkimSource::Secret("dkim".to_owned());
+    world.app.signing = crate::functions::signing::Signing::of(Some(&source)).unwrap();
+    world.activate("r1", &own(OnFailure::Platform)).await;
+    world.accept("e1", &["jan@example.org"]).await;
+    for document in [None, Some("no JSON")] {
+        if let Some(document) = document {
+            world.memory.set_operator("dkim", document);
+        }
+        world.work().await;
+        let row = world.row();
+        assert_eq!(row.status, Status::Deferred, "{row:?}");
+        assert!(row.reason.contains("DKIM"), "{}", row.reason);
+        world.memory.pass(Duration::from_mins(10));
+    }
+    assert_eq!(world.relays.taken().len(), 0);
+    let emitted = world.memory.take_emitted();
+    let reported: Vec<_> = emitted.iter().map(|event| (event.detail_type, &event.detail["secret"])).collect();
+    assert_eq!(reported, [("Secret Unreadable", &serde_json::json!("dkim"))], "once");
+    let pem = include_str!("../../mail/dkim_test_rsa.pem");
+    let keys = serde_json::json!([{"domain": "acme.example", "selector": "s1", "privateKeyPem": pem}]);
+    world.memory.set_operator("dkim", &keys.to_string());
+    world.work().await;
+    assert_eq!(world.row().status, Status::Sent, "{}", world.row().reason);
+    // Keys that are known stay in use while the secret cannot be read.
+    world.memory.set_operator("dkim", "no JSON");
+    world.memory.pass(Duration::from_mins(10));
+    world.accept("e2", &["ann@example.org"]).await;
+    world.work().await;
+    let sent = world.relays.taken();
+    assert_eq!(sent.len(), 2);
+}

@@ -19,7 +19,8 @@ use ownpost_smtp::token_store::TokenOwner;
 use crate::effects::{Filter, Order, Result};
 use crate::functions::relay_health::{Seen, Try};
 use crate::functions::{
-    App, active_settings, alert, certificate, later, put_on_queue, random_bits, relay_health, router,
+    App, active_settings, alert, certificate, connect, forget, later, put_on_queue, random_bits,
+    relay_health, router,
 };
 use crate::mail::test_message::{self, TestRun};
 
@@ -35,6 +36,7 @@ const AFTER_A_MAIL: Duration = Duration::from_mins(1);
 /// Looks at the relay, and says when it is to be looked at again if that is before the next day.
 pub(super) async fn at_relay(app: &App, tenant: &Tenant) -> Result<()> {
     alert::complete(app, tenant).await?;
+    connect::erase_late(app, tenant).await?;
     let now = (app.now)();
     let health = relay_health::load(app, tenant).await?.value;
     if let Some(health) = health.as_ref().filter(|health| health.unannounced)
@@ -74,7 +76,9 @@ async fn is_idle(app: &App, tenant: &Tenant, now: Timestamp) -> Result<bool> {
 /// Tests the relay without a message and tells the breaker.
 async fn test(app: &App, tenant: &Tenant) -> Result<()> {
     let active = active_settings::read(app, tenant).await?;
-    let Some((revision, settings)) = active.settings() else { return Ok(()) };
+    let Some((revision, settings)) = active.settings() else {
+        return forget::removed_long_ago(app, tenant).await;
+    };
     let stored = relay_health::load(app, tenant).await?;
     if stored.value.as_ref().is_none_or(|health| health.revision != *revision) {
         // The marker of this revision was lost to a crash between activating and writing it.
@@ -91,7 +95,7 @@ async fn test(app: &App, tenant: &Tenant) -> Result<()> {
     let now = (app.now)();
     let run =
         TestRun { settings, recipient: None, started_by: None, locale: "en", now, unique: random_bits() };
-    let test_mail = test_message::build(&run, &app.templates);
+    let test_mail = test_message::build(&run, &app.templates, None, None);
     let owner = TokenOwner { tenant: Some(tenant.as_str()), draft: false };
     let options = ProbeOptions {
         recipient: None,
@@ -118,7 +122,7 @@ async fn learn(
     };
     // The test ends after MAIL FROM.
     let passed = report.failure.is_none().then_some(Stage::Sender);
-    let observed = Seen { observation: seen, passed, failure: report.failure.as_ref() };
+    let observed = Seen { observation: seen, passed, failure: report.failure.as_ref(), took: false };
     relay_health::observe(app, tenant, &settings.host, revision, &observed).await;
     match report.tls.as_ref().and_then(|tls| tls.certificate.as_ref()) {
         Some(seen) => certificate::note(app, tenant, &settings.host, seen).await,

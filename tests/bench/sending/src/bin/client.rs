@@ -1,7 +1,7 @@
 //! The Rust clients of the benchmark. Each runs in its own process, so that processor time and memory are counted
 //! separately.
 //!
-//! `client ours|lettre|mail-send HOST PORT MESSAGE.eml COUNT CONNECTIONS [--tls CA.pem] [--window N]`
+//! `client ours|lettre|mail-send HOST PORT MESSAGE.eml COUNT CONNECTIONS [--tls CA.pem]`
 //!
 //! Prints a line of JSON: the wall time and the processor time of the sending, in seconds.
 
@@ -37,7 +37,6 @@ struct Task {
     count: usize,
     connections: usize,
     ca: Option<String>,
-    window: Option<std::num::NonZeroUsize>,
 }
 
 fn main() -> Result<()> {
@@ -47,12 +46,11 @@ fn main() -> Result<()> {
     let (host, port, message) = (next()?, next()?.parse()?, std::fs::read(next()?)?);
     let (count, connections): (usize, usize) = (next()?.parse()?, next()?.parse()?);
     let mut task =
-        Task { host, port, message, count: count / connections, connections, ca: None, window: None };
+        Task { host, port, message, count: count / connections, connections, ca: None };
     while let Some(option) = arguments.next() {
         let value = arguments.next().context("a value")?;
         match option.as_str() {
             "--tls" => task.ca = Some(std::fs::read_to_string(value)?),
-            "--window" => task.window = Some(value.parse()?),
             other => bail!("no option {other}"),
         }
     }
@@ -146,9 +144,6 @@ async fn ours(task: &Task) -> Result<()> {
             std::io::Result::Ok(Plain(stream))
         };
         let mut client = Client::new(connect, "client.example.org", Timeouts::SEND);
-        if let Some(window) = task.window {
-            client = client.with_window(window);
-        }
         let results = client.send(&mails, &Open).await;
         client.quit().await;
         all_accepted(&results)
@@ -171,6 +166,7 @@ async fn ours_over_tls(task: &Task) -> Result<()> {
         ehlo_name: None,
         ca_pem: task.ca.clone(),
         routing: Routing::default(),
+        contacts: Vec::new(),
     };
     let options = NetworkOptions {
         allow_networks: ["127.0.0.0/8", "10.0.0.0/8"].into_iter().filter_map(Cidr::parse).collect(),

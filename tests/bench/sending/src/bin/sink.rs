@@ -1,7 +1,7 @@
-//! An SMTP server that accepts every mail and keeps none. It replaces Postfix' `smtp-sink`, which has no TLS and no
-//! BDAT. Prints its port, then serves until it is ended.
+//! An SMTP server that accepts every mail and keeps none. It replaces Postfix' `smtp-sink`, which has no TLS.
+//! Prints its port, then serves until it is ended.
 //!
-//! `sink ADDRESS [--tls CERT.pem KEY.pem] [--chunking]`
+//! `sink ADDRESS [--tls CERT.pem KEY.pem]`
 
 use std::sync::Arc;
 
@@ -17,14 +17,13 @@ use tokio_rustls::TlsAcceptor;
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().context("an address to listen on")?;
-    let (mut tls, mut chunking) = (None, false);
+    let mut tls = None;
     while let Some(option) = arguments.next() {
         match option.as_str() {
             "--tls" => {
                 let mut file = || arguments.next().context("--tls CERT.pem KEY.pem");
                 tls = Some(acceptor(&file()?, &file()?)?);
             }
-            "--chunking" => chunking = true,
             other => bail!("no option {other}"),
         }
     }
@@ -39,9 +38,9 @@ fn main() -> Result<()> {
             tokio::spawn(async move {
                 // A client that closes the connection early is no error here.
                 let _ = match tls {
-                    None => serve(stream, chunking).await,
+                    None => serve(stream).await,
                     Some(acceptor) => match acceptor.accept(stream).await {
-                        Ok(stream) => serve(stream, chunking).await,
+                        Ok(stream) => serve(stream).await,
                         Err(error) => Err(error),
                     },
                 };
@@ -62,12 +61,10 @@ enum Expecting {
     Command,
     /// A message up to its final dot. The CRLF before the dot is part of the search.
     Message,
-    /// A chunk of this many octets.
-    Chunk(usize),
 }
 
 /// Serves one connection: reads all available input, then sends all replies in one write.
-async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, chunking: bool) -> std::io::Result<()> {
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> std::io::Result<()> {
     let mut input: Vec<u8> = Vec::with_capacity(64 * 1024);
     let mut replies: Vec<u8> = b"220 sink.test ESMTP\r\n".to_vec();
     let mut expecting = Expecting::Command;
@@ -91,22 +88,14 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, chunking: bool)
                     let verb = line.split(|&b| b == b' ').next().unwrap_or_default();
                     match verb.to_ascii_uppercase().as_slice() {
                         b"EHLO" => {
-                            replies.extend_from_slice(b"250-sink.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n");
-                            replies.extend_from_slice(if chunking {
-                                b"250 CHUNKING\r\n".as_slice()
-                            } else {
-                                b"250 SMTPUTF8\r\n"
-                            });
+                            replies.extend_from_slice(
+                                b"250-sink.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
+                            );
                         }
                         b"DATA" => {
                             replies.extend_from_slice(b"354 go on\r\n");
                             taken -= 2;
                             expecting = Expecting::Message;
-                        }
-                        b"BDAT" if chunking => {
-                            let size =
-                                line.split(|&b| b == b' ').nth(1).and_then(|n| std::str::from_utf8(n).ok());
-                            expecting = Expecting::Chunk(size.and_then(|n| n.parse().ok()).unwrap_or(0));
                         }
                         b"QUIT" => {
                             stream.write_all(b"221 bye\r\n").await?;
@@ -124,16 +113,6 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, chunking: bool)
                     taken += end + 5;
                     replies.extend_from_slice(b"250 taken\r\n");
                     expecting = Expecting::Command;
-                }
-                Expecting::Chunk(left) if rest.len() >= left => {
-                    taken += left;
-                    replies.extend_from_slice(b"250 taken\r\n");
-                    expecting = Expecting::Command;
-                }
-                Expecting::Chunk(left) => {
-                    taken += rest.len();
-                    expecting = Expecting::Chunk(left - rest.len());
-                    break;
                 }
             }
         }

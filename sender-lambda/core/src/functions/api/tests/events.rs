@@ -99,6 +99,7 @@ async fn an_array_has_its_limits() {
         path: "/events",
         query: Vec::new(),
         caller: caller(&token),
+        origin: None,
         accept_language: None,
         body: batch.as_bytes(),
         time: Some(Duration::ZERO),

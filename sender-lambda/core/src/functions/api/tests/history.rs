@@ -1,6 +1,9 @@
 //! Who did it: history, events, mails to the other admins; and erasing.
 
+use std::time::Duration;
+
 use super::*;
+use crate::functions::monitor;
 
 fn email(address: &str) -> Claims {
     let tenant = Tenant::new("acme").unwrap();
@@ -115,6 +118,50 @@ async fn what_is_forgotten_is_nowhere_and_mail_goes_on_by_the_platform() {
     assert_eq!(body, json!({"status": "platform", "previous": false}));
     assert_eq!(history(&world).await[0]["action"], "forget");
     assert_eq!(call(&world, "PUT", "/smtp", &draft("smtp.three.example")).await.0, 200, "a new beginning");
+    assert_eq!(active_host(&world).await.as_deref(), Some("smtp.three.example"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_of_removed_settings_end_with_retention() {
+    const DAY: Duration = Duration::from_hours(24);
+    let world = World::new();
+    call(&world, "PUT", "/smtp", &draft("smtp.one.example")).await;
+    call(&world, "PUT", "/smtp", &draft("smtp.two.example")).await;
+    assert_eq!(call(&world, "DELETE", "/smtp", &Value::Null).await.0, 204);
+    let stored = async |world: &World| {
+        let secrets = &world.app.effects.secrets;
+        secrets.get(&acme(), SecretStage::Previous).await.unwrap().is_some()
+    };
+    let look = async |world: &World| {
+        monitor::run(&world.app).await.unwrap();
+        while world.work().await > 0 {}
+    };
+    for _ in 0..89 {
+        world.memory.pass(DAY);
+        look(&world).await;
+        assert!(stored(&world).await, "until then a rollback has something to go back to");
+    }
+    world.memory.fail("secrets.forget", 1);
+    for _ in 0..3 {
+        world.memory.pass(DAY);
+        look(&world).await;
+    }
+    for stage in [SecretStage::Current, SecretStage::Previous, SecretStage::Pending] {
+        assert!(world.app.effects.secrets.get(&acme(), stage).await.unwrap().is_none(), "{stage:?}");
+    }
+    let newest = &history(&world).await[0];
+    assert_eq!((&newest["action"], &newest["ended"]), (&json!("forget"), &json!("done")), "{newest}");
+    let said = emitted(&world).into_iter().rfind(|(kind, _)| *kind == "Settings Removed").unwrap().1;
+    assert_eq!((&said["forgotten"], &said["by"]["sub"]), (&json!(true), &json!("OWNPOST_RETAIN_DAYS")));
+    // Mail goes on by the platform's server, and settings that are in use stay.
+    world.accept("after", &["jan@example.org"]).await;
+    world.work().await;
+    assert_eq!(world.relays.taken().pop().unwrap().tenant, None);
+    call(&world, "PUT", "/smtp", &draft("smtp.three.example")).await;
+    for _ in 0..100 {
+        world.memory.pass(DAY);
+        look(&world).await;
+    }
     assert_eq!(active_host(&world).await.as_deref(), Some("smtp.three.example"));
 }
 

@@ -1,0 +1,237 @@
+// "Connect with…" from end to end: `ownpost local`, a real OpenID Connect provider that rotates refresh tokens
+// (oidc-provider), and a real SMTP server that takes its access tokens alone (smtp-server, XOAUTH2).
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import Provider from 'oidc-provider';
+import { SMTPServer } from 'smtp-server';
+import { everythingWritten, startLocal } from '../harness/ownpost.mjs';
+import { until } from '../harness/wait.mjs';
+
+const MAILBOX = 'noreply@acme.test';
+const SECRET = 'secret-of-the-application';
+let folder, provider, id, smtp, local;
+const mails = [];
+const refreshTokens = new Set();
+
+function certificates() {
+  const openssl = (...args) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
+  const key = ['-newkey', 'rsa:2048', '-nodes', '-days', '2'];
+  openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=Test CA');
+  openssl('req', '-new', ...key.slice(0, 3), '-keyout', 'key.pem', '-out', 'leaf.csr', '-subj', '/CN=leaf');
+  writeFileSync(join(folder, 'ext'), 'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n');
+  openssl('x509', '-req', '-in', 'leaf.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'ext', '-out', 'cert.pem');
+  const read = (name) => readFileSync(join(folder, name));
+  return { key: read('key.pem'), cert: read('cert.pem') };
+}
+
+const listening = (server) => new Promise((done) => server.listen(0, '127.0.0.1', () => done(server.address().port)));
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'ownpost-connect-'));
+  const tls = certificates();
+  id = createServer(tls, (request, response) => provider.callback()(request, response));
+  const idPort = await listening(id);
+  const issuer = `https://127.0.0.1:${idPort}`;
+  smtp = new SMTPServer({
+    ...tls,
+    secure: true,
+    authMethods: ['XOAUTH2'],
+    async onAuth({ username, accessToken }, _session, done) {
+      const known = await provider.AccessToken.find(accessToken ?? '');
+      if (username === MAILBOX && known) return done(null, { user: username });
+      done(null, { data: { status: '401', schemes: 'bearer' } });
+    },
+    onData(stream, session, done) {
+      let text = '';
+      stream.on('data', (bytes) => (text += bytes));
+      stream.on('end', () => done(null, `taken ${mails.push({ text, from: session.envelope.mailFrom.address })}`));
+    },
+  });
+  smtp.on('error', () => {});
+  const smtpPort = await listening(smtp.server);
+  smtp.port = smtpPort;
+  const application = { clientId: 'app', clientSecret: SECRET, name: 'Acme ID' };
+  const endpoints = { authorizeUrl: `${issuer}/auth`, tokenUrl: `${issuer}/token`, scope: 'openid email offline_access' };
+  local = await startLocal({
+    env: {
+      OWNPOST_OAUTH_PROVIDERS: JSON.stringify({ acme: { ...application, ...endpoints } }),
+      OWNPOST_EXTRA_CA_FILE: join(folder, 'ca.pem'),
+      OWNPOST_ALLOW_NETWORKS: '127.0.0.1/32',
+      OWNPOST_ALLOW_PORTS: `${smtpPort},${idPort}`,
+    },
+  });
+  provider = new Provider(issuer, {
+    clients: [
+      {
+        client_id: 'app',
+        client_secret: SECRET,
+        redirect_uris: [`${local.url}/api/smtp/oauth/callback`],
+        grant_types: ['authorization_code', 'refresh_token'],
+        token_endpoint_auth_method: 'client_secret_post',
+      },
+    ],
+    claims: { openid: ['sub'], email: ['email'] },
+    conformIdTokenClaims: false,
+    cookies: { keys: ['one'] },
+    findAccount: (_context, sub) => ({ accountId: sub, claims: () => ({ sub, email: MAILBOX }) }),
+    pkce: { required: () => true },
+    rotateRefreshToken: true,
+    ttl: { AccessToken: 3600 },
+  });
+  provider.on('refresh_token.saved', (token) => refreshTokens.add(token.jti));
+});
+
+after(async () => {
+  await local?.stop();
+  id?.closeAllConnections();
+  id?.close();
+  await new Promise((done) => (smtp ? smtp.close(done) : done()));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A browser: follows redirects with its cookies. Ends at the address of `ownpost local`. */
+function browser() {
+  const jar = new Map();
+  return async function go(url, form) {
+    for (let hops = 0; hops < 20; hops += 1) {
+      const ours = url.startsWith(local.url);
+      const answer = await send(url, form, ours ? '' : [...jar].map(([name, value]) => `${name}=${value}`).join('; '));
+      for (const cookie of answer.cookies) {
+        const [, name, value] = /^([^=]+)=([^;]*)/.exec(cookie);
+        if (value === '') jar.delete(name);
+        else jar.set(name, value);
+      }
+      if (answer.status < 300 || answer.status >= 400 || ours) return { ...answer, url };
+      url = new URL(answer.location, url).href;
+      form = undefined;
+    }
+    throw new Error('too many redirects');
+  };
+}
+
+async function send(url, form, cookie) {
+  if (url.startsWith(local.url)) {
+    const answer = await fetch(url, { redirect: 'manual', headers: { 'Accept-Language': 'fr' } });
+    const { status, headers } = answer;
+    return { status, location: headers.get('location'), headers, text: await answer.text(), cookies: [] };
+  }
+  const { request } = await import('node:https');
+  const body = form && new URLSearchParams(form).toString();
+  return new Promise((done, failed) => {
+    const asked = request(
+      url,
+      {
+        method: body ? 'POST' : 'GET',
+        ca: readFileSync(join(folder, 'ca.pem')),
+        headers: { cookie, ...(body ? { 'content-type': 'application/x-www-form-urlencoded' } : {}) },
+      },
+      (answer) => {
+        let text = '';
+        answer.on('data', (bytes) => (text += bytes));
+        answer.on('end', () =>
+          done({
+            status: answer.statusCode,
+            location: answer.headers.location,
+            text,
+            cookies: answer.headers['set-cookie'] ?? [],
+          }),
+        );
+      },
+    );
+    asked.on('error', failed);
+    asked.end(body);
+  });
+}
+
+/** Signs in at the provider and consents, or refuses; the page that the browser ends at. */
+async function signIn(url, { refuse = false } = {}) {
+  const go = browser();
+  let page = await go(url);
+  for (let steps = 0; steps < 5 && !page.url.startsWith(local.url); steps += 1) {
+    const prompt = /name="prompt" value="(\w+)"/.exec(page.text)?.[1];
+    assert.ok(prompt, page.text);
+    if (refuse && prompt === 'consent') {
+      page = await go(new URL(/href="([^"]*abort)"/.exec(page.text)[1], page.url).href);
+      break;
+    }
+    page = await go(page.url, { prompt, login: 'noreply', password: 'any' });
+  }
+  return page;
+}
+
+const message = (page) =>
+  JSON.parse(/data-message="([^"]*)"/.exec(page.text)[1].replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&'));
+
+async function start(tenant, headers = {}) {
+  const call = await local.as(tenant);
+  const { status, body } = await call('POST', '/api/smtp/oauth/start', { provider: 'acme', username: MAILBOX }, headers);
+  assert.equal(status, 200, JSON.stringify(body));
+  return { call, ...body };
+}
+
+const draft = (granted) => ({
+  host: '127.0.0.1',
+  port: smtp.port,
+  security: 'tls',
+  authMethod: 'oauth2',
+  username: MAILBOX,
+  oauth2: { grant: 'refresh_token', provider: 'acme', refreshToken: { granted } },
+  senderAddress: MAILBOX,
+});
+
+test('a mailbox is connected, activated, and sends over rotated tokens', async () => {
+  const { call, id: attempt, url } = await start('acme');
+  assert.match(url, /code_challenge_method=S256/);
+  const page = await signIn(url);
+  // The caller of `start` has no origin, so the browser is sent on.
+  assert.equal(page.status, 302, page.text);
+  const fragment = new URLSearchParams(new URL(page.location).hash.slice(1));
+  assert.equal(fragment.get('username'), MAILBOX);
+  assert.ok(page.location.startsWith(`${local.url}/#`) && attempt);
+  const granted = fragment.get('granted');
+  const tested = await call('POST', '/api/smtp/test', draft(granted));
+  assert.deepEqual([tested.status, tested.body.failure ?? null], [200, null]);
+  const other = await local.as('other');
+  assert.equal((await other('PUT', '/api/smtp', draft(granted))).body.issues[0].code, 'oauth2.granted_foreign');
+  const colleague = await local.as('acme', 'colleague@acme.test');
+  assert.equal((await colleague('PUT', '/api/smtp', draft(granted))).body.issues[0].code, 'oauth2.granted_foreign');
+  const saved = await call('PUT', '/api/smtp', draft(granted));
+  assert.deepEqual([saved.status, saved.body.activated], [200, true], JSON.stringify(saved.body));
+  assert.equal((await call('PUT', '/api/smtp', draft(granted))).body.issues[0].code, 'oauth2.granted_used');
+  const shown = (await call('GET', '/api/smtp')).body;
+  const { provider: connected, clientSecret, refreshToken } = shown.oauth2;
+  assert.deepEqual([connected, clientSecret, refreshToken], ['acme', null, { isSet: true }]);
+  const event = { id: 'e1', tenant: 'acme', category: 'notification', type: 'comment.created', recipients: [{ address: 'jan@example.org' }], data: { title: 'Connected' } };
+  assert.equal((await call('POST', '/api/events', event)).status, 202);
+  await until('the mail arrived', () => mails.some(({ text }) => text.includes('To: jan@example.org')));
+  assert.ok(refreshTokens.size > 1, 'it was rotated');
+});
+
+test('the state is used once, and a refused consent is explained', async () => {
+  const { url } = await start('second');
+  const page = await signIn(url);
+  const again = await send(page.url, undefined, '');
+  assert.deepEqual([again.status, message(again).problem.code], [400, 'used']);
+  const refused = await signIn((await start('third')).url, { refuse: true });
+  assert.deepEqual([refused.status, message(refused).problem.code], [400, 'consent']);
+  for (const [name, value] of [
+    ['referrer-policy', 'no-referrer'],
+    ['cache-control', 'no-store'],
+  ])
+    assert.equal(refused.headers.get(name), value);
+  assert.match(refused.headers.get('content-security-policy'), /default-src 'none'; script-src 'sha256-/);
+  const unknown = await send(`${local.url}/api/smtp/oauth/callback?state=guess&code=x`, undefined, '');
+  assert.equal(unknown.status, 400);
+  assert.match(unknown.text, /<html lang="fr">/);
+});
+
+test('no secret is in the log', () => {
+  const log = everythingWritten();
+  assert.ok(!log.includes(SECRET));
+  for (const token of refreshTokens) assert.ok(!log.includes(token));
+});
