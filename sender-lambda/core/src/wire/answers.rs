@@ -2,7 +2,7 @@
 
 use ownpost_domain::delivery::DeliveryId;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// `POST /held/release`.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
@@ -97,4 +97,23 @@ pub struct RefusedEvent {
     /// Why, for the developer of the event source; absent from the 101st refused event on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+}
+
+/// The body of `POST /smtp/oauth/start`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionStart {
+    /// The provider, by its id in `connect` of `GET /smtp`.
+    pub provider: String,
+    /// The mailbox, for the provider's own form.
+    pub username: Option<String>,
+}
+
+/// `POST /smtp/oauth/start`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ConnectionBegun {
+    /// Names this connection in the message that the page gets when it is over.
+    pub id: String,
+    /// Where to send the browser.
+    pub url: String,
 }

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use ownpost_core::wire::answers::{Erasing, EventsAnswer, PlatformInUse, Released, ResentMany};
+use ownpost_core::wire::answers::{
+    ConnectionBegun, ConnectionStart, Erasing, EventsAnswer, PlatformInUse, Released, ResentMany,
+};
 use ownpost_core::wire::event::{EventDocument, EventReport};
 use ownpost_core::wire::history::History;
 use ownpost_core::wire::http::{Activation, DeliveryDetail, DeliveryList, Problem};
@@ -59,6 +61,8 @@ const DOCUMENTS: &[(&str, Make)] = &[
 /// The bodies of the HTTP API beside them.
 const BODIES: &[(&str, Make)] = &[
     ("Choice", read::<Choice>),
+    ("ConnectionBegun", written::<ConnectionBegun>),
+    ("ConnectionStart", read::<ConnectionStart>),
     ("Erasing", written::<Erasing>),
     ("EventsAnswer", written::<EventsAnswer>),
     ("Health", written::<Health>),

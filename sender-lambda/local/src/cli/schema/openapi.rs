@@ -30,7 +30,8 @@ const EVERYWHERE: &[&str] = &[
     "store.unavailable",
 ];
 /// Problems of a call that tests a server with a test mail.
-const TESTING: &[&str] = &["test.rate_limited", "token.email_missing", "settings.test_failed"];
+const TESTING: &[&str] =
+    &["dkim.unreadable", "test.rate_limited", "token.email_missing", "settings.test_failed"];
 /// Problems of a call that activates settings.
 const ACTIVATING: &[&str] = &["settings.conflict", "randomness.missing"];
 
@@ -109,6 +110,7 @@ fn body(route: Route) -> Option<Value> {
     Some(match route {
         Route::Validate | Route::Test | Route::Save => of("SmtpSettings"),
         Route::ResendMany => of("Choice"),
+        Route::ConnectStart => of("ConnectionStart"),
         Route::PostEvents => {
             json!({"oneOf": [of("Event"), {"type": "array", "items": of("Event"), "maxItems": 10_000}]})
         }
@@ -184,6 +186,7 @@ fn responses(route: Route) -> Map<String, Value> {
         Route::ResendMany => (202, "They are sent again behind the answer.", json(of("ResentMany"))),
         Route::Erase => (202, "It is erased behind the answer.", json(of("Erasing"))),
         Route::ReleaseHeld => (202, "What was held leaves, the oldest first.", json(of("Released"))),
+        Route::ConnectStart => (200, "Where to send the browser.", json(of("ConnectionBegun"))),
         Route::PostEvents => (202, "Each event, accepted or refused.", json(of("EventsAnswer"))),
     };
     let mut good = json!({"description": meaning, "headers": {"Cache-Control": no_store()}});
@@ -217,7 +220,7 @@ fn no_store() -> Value {
 fn codes(route: Route) -> Vec<&'static str> {
     let own: &[&[&str]] = match route {
         Route::ShowSettings => &[&["not_configured", "settings.unreadable"]],
-        Route::Test => &[&["test.rate_limited"]],
+        Route::Test => &[&["test.rate_limited", "dkim.unreadable"]],
         Route::Save => &[TESTING, ACTIVATING],
         Route::RollBack => &[TESTING, ACTIVATING, &["rollback.nothing_before", "rollback.unreadable"]],
         Route::Remove => &[ACTIVATING, &["query.invalid"]],
@@ -230,6 +233,9 @@ fn codes(route: Route) -> Vec<&'static str> {
         Route::Cancel => &[&["never_triggered", "delivery.not_cancellable", "delivery.changed"]],
         Route::ResendMany => &[&["request.invalid"]],
         Route::ReleaseHeld => &[TESTING],
+        Route::ConnectStart => {
+            &[&["request.invalid", "oauth.provider_unknown", "oauth.rate_limited", "randomness.missing"]]
+        }
         Route::PostEvents => &[&["request.too_many_events"]],
         Route::History | Route::Validate => &[],
     };
@@ -293,7 +299,7 @@ fn problem(status: u16, codes: &[(&str, &str)]) -> Value {
     json!({"description": description.join("\n\n"), "headers": headers, "content": content})
 }
 
-/// The active settings as `GET /smtp` shows them: SmtpSettings where each secret only says that it is set, and four members
+/// The active settings as `GET /smtp` shows them: SmtpSettings where each secret only says that it is set, and some members
 /// more.
 fn active_settings(schemas: &Map<String, Value>) -> Value {
     let is_set = json!({"type": "object", "properties": {"isSet": {"const": true}}, "required": ["isSet"]});
@@ -310,8 +316,22 @@ fn active_settings(schemas: &Map<String, Value>) -> Value {
     members["health"] = of("Health");
     members["previous"] =
         json!({"type": "boolean", "description": "Whether there is something to roll back to."});
+    members["alerted"] = json!({
+        "type": "object",
+        "description": "Who hears of a broken relay.",
+        "properties": {
+            "addresses": {"type": "array", "items": {"type": "string"}},
+            "savedLast": {"type": "boolean", "description": "Whether these are the admins who saved last."},
+        },
+        "required": ["addresses", "savedLast"],
+    });
     let names: Vec<_> = members.as_object().into_iter().flat_map(Map::keys).cloned().collect();
     shown["required"] = json!(names);
+    shown["properties"]["connect"] = json!({
+        "type": "array",
+        "items": of("ProviderOffer"),
+        "description": "The providers that a mailbox can be connected with; absent without any.",
+    });
     shown["description"] = json!("The active settings without secrets.");
     shown
 }
