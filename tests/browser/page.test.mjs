@@ -56,9 +56,9 @@ test('each kind of notification leaves by the customer’s server once it is act
   await activate(page);
   const kinds = ['Audit invitation', 'Rights request', 'Notification'];
   for (const kind of kinds) await send(page, kind);
-  await becomes(() => row(page, 'User invitation').locator('summary').innerText(), /The platform’s server/);
-  for (const kind of kinds) await becomes(() => row(page, kind).locator('summary').innerText(), /Your server/);
-  await row(page, 'Notification').locator('summary').click();
+  await becomes(() => row(page, 'User invitation').locator('> summary').innerText(), /The platform’s server/);
+  for (const kind of kinds) await becomes(() => row(page, kind).locator('> summary').innerText(), /Your server/);
+  await row(page, 'Notification').locator('> summary').click();
   const story = await row(page, 'Notification').locator('.story').innerText();
   for (const part of ['Triggered', 'comment.created', 'Settings of revision', 'Accepted', '250 2.0.0'])
     assert.ok(story.includes(part), part);
@@ -121,7 +121,7 @@ for (const scheme of ['light', 'dark']) {
       });
       await activate(page);
       await send(page, 'Notification');
-      await row(page, 'Notification').locator('summary').click();
+      await row(page, 'Notification').locator('> summary').click();
       await page.locator('#mail summary').first().click();
       await page.locator('#mail .opened pre').first().waitFor();
       await page.addScriptTag({ path: AXE });

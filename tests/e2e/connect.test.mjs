@@ -24,7 +24,23 @@ function certificates() {
   openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=Test CA');
   openssl('req', '-new', ...key.slice(0, 3), '-keyout', 'key.pem', '-out', 'leaf.csr', '-subj', '/CN=leaf');
   writeFileSync(join(folder, 'ext'), 'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n');
-  openssl('x509', '-req', '-in', 'leaf.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'ext', '-out', 'cert.pem');
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    'leaf.csr',
+    '-CA',
+    'ca.pem',
+    '-CAkey',
+    'ca.key',
+    '-CAcreateserial',
+    '-days',
+    '2',
+    '-extfile',
+    'ext',
+    '-out',
+    'cert.pem',
+  );
   const read = (name) => readFileSync(join(folder, name));
   return { key: read('key.pem'), cert: read('cert.pem') };
 }
@@ -56,7 +72,11 @@ before(async () => {
   const smtpPort = await listening(smtp.server);
   smtp.port = smtpPort;
   const application = { clientId: 'app', clientSecret: SECRET, name: 'Acme ID' };
-  const endpoints = { authorizeUrl: `${issuer}/auth`, tokenUrl: `${issuer}/token`, scope: 'openid email offline_access' };
+  const endpoints = {
+    authorizeUrl: `${issuer}/auth`,
+    tokenUrl: `${issuer}/token`,
+    scope: 'openid email offline_access',
+  };
   local = await startLocal({
     env: {
       OWNPOST_OAUTH_PROVIDERS: JSON.stringify({ acme: { ...application, ...endpoints } }),
@@ -165,11 +185,22 @@ async function signIn(url, { refuse = false } = {}) {
 }
 
 const message = (page) =>
-  JSON.parse(/data-message="([^"]*)"/.exec(page.text)[1].replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&'));
+  JSON.parse(
+    /data-message="([^"]*)"/
+      .exec(page.text)[1]
+      .replaceAll('&quot;', '"')
+      .replaceAll('&#39;', "'")
+      .replaceAll('&amp;', '&'),
+  );
 
 async function start(tenant, headers = {}) {
   const call = await local.as(tenant);
-  const { status, body } = await call('POST', '/api/smtp/oauth/start', { provider: 'acme', username: MAILBOX }, headers);
+  const { status, body } = await call(
+    'POST',
+    '/api/smtp/oauth/start',
+    { provider: 'acme', username: MAILBOX },
+    headers,
+  );
   assert.equal(status, 200, JSON.stringify(body));
   return { call, ...body };
 }
@@ -206,7 +237,14 @@ test('a mailbox is connected, activated, and sends over rotated tokens', async (
   const shown = (await call('GET', '/api/smtp')).body;
   const { provider: connected, clientSecret, refreshToken } = shown.oauth2;
   assert.deepEqual([connected, clientSecret, refreshToken], ['acme', null, { isSet: true }]);
-  const event = { id: 'e1', tenant: 'acme', category: 'notification', type: 'comment.created', recipients: [{ address: 'jan@example.org' }], data: { title: 'Connected' } };
+  const event = {
+    id: 'e1',
+    tenant: 'acme',
+    category: 'notification',
+    type: 'comment.created',
+    recipients: [{ address: 'jan@example.org' }],
+    data: { title: 'Connected' },
+  };
   assert.equal((await call('POST', '/api/events', event)).status, 202);
   await until('the mail arrived', () => mails.some(({ text }) => text.includes('To: jan@example.org')));
   assert.ok(refreshTokens.size > 1, 'it was rotated');

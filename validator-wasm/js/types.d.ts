@@ -1063,21 +1063,21 @@ export interface EventUnsubscribe {
 /** How mails name and brand the product, and where an alert links to. Every member is optional. */
 export interface Brand {
   /** The product's name. */
-  name: string | null;
+  name?: string | null;
   /** The product's home page. */
-  url: string | null;
+  url?: string | null;
   /** The page with the settings of the mail server; alerts and test mails link to it. */
-  settingsUrl: string | null;
+  settingsUrl?: string | null;
   /** The logo, https, shown at most 40 pixels high. */
-  logoUrl: string | null;
+  logoUrl?: string | null;
   /** The colour of buttons, `#rrggbb`. */
-  accentColor: string | null;
+  accentColor?: string | null;
   /** Where the recipient gets help: a page or a `mailto:` address. */
-  supportUrl: string | null;
+  supportUrl?: string | null;
   /** The postal address at the foot. */
-  postalAddress: string | null;
+  postalAddress?: string | null;
   /** More text at the foot. */
-  footer: string | null;
+  footer?: string | null;
 }
 
 /** Whether the router accepts an event, and why not. */
@@ -1087,7 +1087,7 @@ export interface EventReport {
   /** All issues; of a wrong shape the first alone. */
   issues: EventIssue[];
   /** The event as the router reads it: domains in lower case and A-labels, no empty names. A recipient whose address cannot be used is left as it came, because the router records it as failed. Null when the event is not accepted. */
-  event: Event | null;
+  event?: Event | null;
 }
 
 /** One problem of an event. */

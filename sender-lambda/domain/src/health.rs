@@ -12,6 +12,7 @@ use super::delivery::{DeliveryId, Revision};
 use super::failure::{Failure, FailureCode, Stage};
 use super::outcome::Observation;
 use super::refusals::Refusals;
+use super::time::doubled;
 
 /// How often a relay may stumble in a row before it counts as unhealthy. One that is broken for good counts at
 /// once: every further AUTH with a wrong password brings an account nearer to being locked.
@@ -227,8 +228,7 @@ impl Health {
     fn pause(&self) -> Duration {
         let unknown = self.code.as_deref() == Some(FailureCode::MessageUnknown.code());
         let longest = if unknown { LONGEST_PAUSE_UNKNOWN } else { LONGEST_PAUSE };
-        let doublings = self.failures.saturating_sub(STUMBLES).min(8);
-        (FIRST_PAUSE * 2_u32.pow(doublings)).min(longest)
+        doubled(FIRST_PAUSE, self.failures.saturating_sub(STUMBLES), longest)
     }
 }
 

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::delivery::hex;
 use super::failure::Reply;
-use super::time::later;
+use super::time::{doubled, later};
 
 /// So many recipients refused alike are believed.
 const BELIEVED: usize = 10;
@@ -64,7 +64,7 @@ impl Refusals {
         if let Some(next_at) = self.next_at.filter(|next_at| *next_at > now) {
             return Err(next_at);
         }
-        let wait = (FIRST_WAIT * 2_u32.pow(self.tries.min(8))).min(LONGEST_WAIT);
+        let wait = doubled(FIRST_WAIT, self.tries, LONGEST_WAIT);
         Ok(Self { tries: self.tries.saturating_add(1), next_at: Some(later(now, wait)), ..self.clone() })
     }
 }

@@ -111,9 +111,10 @@ async fn a_slow_relay_delays_its_own_tenant_only_and_gets_three_connections_at_m
     };
     tokio::time::timeout(Duration::from_mins(1), three).await.expect("three batches of the slow one's mail");
     until_sent(&store, &tenants[1], 0).await;
+    // Once it takes mail, it may get more.
+    assert_eq!(relays.most.load(Ordering::SeqCst), 3);
     relays.door.add_permits(1);
     until_sent(&store, &tenants[1], 100).await;
-    assert_eq!(relays.most.load(Ordering::SeqCst), 3);
     stop.send(true).expect("the worker listens");
     worker.await.expect("it ends");
 }

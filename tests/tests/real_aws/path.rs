@@ -311,7 +311,7 @@ async fn refused_event(cloud: &Cloud) {
     assert_eq!(body, poisoned, "without its wrapping, to be moved back as it is");
     let attributes = message.message_attributes().expect("attributes");
     let of = |name: &str| attributes.get(name).and_then(|value| value.string_value()).unwrap_or_default();
-    assert_eq!(of("code"), "event.wrong_shape");
+    assert_eq!(of("code"), "event.category_unknown");
     assert!(of("reason").contains("category"), "{}", of("reason"));
 }
 

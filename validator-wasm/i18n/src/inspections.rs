@@ -1,12 +1,9 @@
 //! The sentences about a mail that is inspected, from `locales/*/inspect.json`.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use crate::remedied::{Texts, find, read};
 use crate::{FailureText, Locale};
-
-/// The sentences of one language, by code.
-type Texts = HashMap<String, FailureText>;
 
 macro_rules! sources {
     ($($variant:ident $tag:literal)+) => {
@@ -14,39 +11,20 @@ macro_rules! sources {
     };
 }
 
-static TEXTS: LazyLock<Vec<Texts>> = LazyLock::new(|| {
-    // A test parses every file, so no file falls back to an empty list here.
-    with_locales!(sources).into_iter().map(|text| serde_json::from_str(text).unwrap_or_default()).collect()
-});
+static TEXTS: LazyLock<Texts> = LazyLock::new(|| read(with_locales!(sources)));
 
 /// The sentences about a finding, for [`crate::fill`]; empty for a code that is unknown.
 pub fn inspection(locale: Locale, code: &str) -> &'static FailureText {
-    static NONE: FailureText = FailureText { message: String::new(), remedy: String::new() };
-    TEXTS.get(locale as usize).and_then(|texts| texts.get(code)).unwrap_or(&NONE)
+    find(&TEXTS, locale, code)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{TEXTS, inspection};
-    use crate::{Locale, placeholders};
+    use super::TEXTS;
 
     #[test]
     fn every_language_has_the_same_findings_with_the_same_params() {
-        let english = &TEXTS[0];
-        assert!(english.len() > 10);
-        for &locale in Locale::ALL {
-            assert_eq!(TEXTS[locale as usize].len(), english.len(), "{locale:?}");
-            for (code, text) in english {
-                let other = inspection(locale, code);
-                for (theirs, ours) in [(&other.message, &text.message), (&other.remedy, &text.remedy)] {
-                    assert!(!theirs.is_empty(), "{locale:?} {code}");
-                    assert_eq!(placeholders(theirs), placeholders(ours), "{locale:?} {code}");
-                    assert!(
-                        locale == Locale::English || theirs != ours,
-                        "{locale:?} {code} is not translated"
-                    );
-                }
-            }
-        }
+        assert!(TEXTS[0].len() > 10);
+        crate::remedied::are_translated(&TEXTS);
     }
 }

@@ -26,6 +26,7 @@ mod catalogue;
 mod connections;
 mod inspections;
 mod issues;
+mod remedied;
 
 pub use catalogue::{Catalogue, FailureText, catalogue};
 pub use connections::connection;

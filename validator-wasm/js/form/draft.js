@@ -189,7 +189,7 @@ export function withoutSecrets(draft) {
  * @param {string} text
  */
 export function readList(text) {
-  return (text.match(/("[^"]*"|[^,;\n])+/g) ?? []).map((part) => part.trim()).filter(Boolean);
+  return (text.match(/("[^"]*"|[^,;\n])+/g) ?? []).flatMap((part) => part.trim() || []);
 }
 
 /**

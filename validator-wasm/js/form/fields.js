@@ -132,7 +132,7 @@ export function textField(form, spec) {
     focus: () => input.focus(),
     get: () => read(input.value),
     set: (/** @type {unknown} */ value) => {
-      const text = Array.isArray(value) ? value.join(', ') : String(value ?? '');
+      const text = [value ?? ''].flat().join(', ');
       if (input.value !== text) input.value = text;
     },
     disable: (/** @type {boolean} */ disabled) => {

@@ -15,8 +15,8 @@ use ring::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 
 use super::ids;
 
-/// The fields that are signed once more than they are there (RFC 6376 §5.4, §8.15): whoever adds another `Subject` or `To`,
-/// or the first `Cc`, breaks the signature.
+/// The fields that are signed once more than they are there (RFC 6376 §5.4, §8.15): a server that adds another
+/// `Subject` or `To`, or the first `Cc`, breaks the signature.
 const OVERSIGNED: &[&str] = &[
     "From",
     "Reply-To",

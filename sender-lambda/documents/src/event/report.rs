@@ -1,4 +1,4 @@
-//! What an event source is told of its event before it sends it.
+//! The report on an event, for its source to read before it sends the event.
 
 use schemars::JsonSchema;
 use serde::{Deserializer, Serialize};

@@ -52,7 +52,7 @@ const DOCUMENTS: &[(&str, Make)] = &[
     ("SettingsHistory", written::<History>),
     ("SettingsReport", written::<SettingsReport>),
     ("Event", read::<EventDocument>),
-    ("EventReport", written::<EventReport>),
+    ("EventReport", read::<EventReport>),
     ("Deliveries", written::<DeliveryList>),
     ("DeliveryDetail", written::<DeliveryDetail>),
     ("Problem", written::<Problem>),

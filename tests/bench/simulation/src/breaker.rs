@@ -102,7 +102,8 @@ impl Simulation {
                 self.results.opened += 1;
                 self.troubled.insert(tenant);
                 self.count(Operation::Emit, 1);
-                // The admins to alert.
+                // The contacts to alert, or the admins who saved last.
+                self.count(Operation::SecretGet, 1);
                 self.count(Operation::StateGet, 1);
             }
             Some(StatusChange::Recovered) => {

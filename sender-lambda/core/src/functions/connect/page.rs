@@ -36,7 +36,7 @@ impl Outcome {
     }
 }
 
-/// Who reads the page, and which page is told.
+/// The person who reads the page, and the page that gets the outcome.
 pub(super) struct Reader<'a> {
     pub(super) locale: Locale,
     pub(super) attempt: Option<&'a Attempt>,
