@@ -51,7 +51,7 @@ pub(super) async fn note(
             days,
             sha256: certificate.sha256.clone(),
         };
-        emit(app, &[Announcement::CertificateExpiring(expiring).into()]).await;
+        emit(app, [Announcement::CertificateExpiring(expiring)]).await;
         alert::certificate_expiring(app, tenant, host, not_after, days).await;
     }
     Ok(())

@@ -225,12 +225,12 @@ async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, failu
     match health.status {
         HealthStatus::Unhealthy => {
             tracing::warn!(%tenant, host, code = health.code, "relay unhealthy");
-            emit(app, &[Announcement::RelayUnhealthy(changed).into()]).await;
+            emit(app, [Announcement::RelayUnhealthy(changed)]).await;
             alert::raise(app, tenant, host, health, failure).await;
         }
         HealthStatus::Healthy => {
             tracing::info!(%tenant, host, "relay recovered");
-            emit(app, &[Announcement::RelayRecovered(changed).into()]).await;
+            emit(app, [Announcement::RelayRecovered(changed)]).await;
             alert::recovered(app, tenant, host, health).await;
             if let Err(error) = task_queue::release(app, tenant).await {
                 return tracing::warn!(%tenant, %error, "held mail not released; monitor will");

@@ -601,7 +601,7 @@ async fn report_secret(app: &App, tenant: &Tenant, key: &str, unreadable: Secret
     // When the ledger cannot say, one event too many is better than none.
     if first.await.ok().flatten().unwrap_or(true) {
         tracing::error!(%tenant, key, "a secret that should be there cannot be read; its mail is deferred");
-        emit(app, &[Announcement::SecretUnreadable(unreadable).into()]).await;
+        emit(app, [Announcement::SecretUnreadable(unreadable)]).await;
     }
 }
 

@@ -65,8 +65,8 @@ pub(super) async fn show(call: &Call<'_>, query: &[(String, String)]) -> Answere
 
 /// The providers that a mailbox can be connected with, where the operator has some.
 fn offers(call: &Call<'_>) -> Option<Vec<ProviderOffer>> {
-    let offer = |(id, provider): (&String, &OAuthProvider)| ProviderOffer {
-        provider: id.clone(),
+    let offer = |(id, provider): (&str, &OAuthProvider)| ProviderOffer {
+        provider: id.to_owned(),
         name: provider.name.clone(),
         host: provider.host.clone(),
     };
@@ -238,11 +238,11 @@ async fn activated(
         host: change.host.clone(),
         by: change.by.clone(),
     };
-    let mut events = vec![Announcement::SettingsActivated(changed.clone()).into()];
+    let mut events = vec![Announcement::SettingsActivated(changed.clone())];
     if change.action == Action::Rollback {
-        events.push(Announcement::SettingsRolledBack(changed).into());
+        events.push(Announcement::SettingsRolledBack(changed));
     }
-    emit(app, &events).await;
+    emit(app, events).await;
     alert::settings_changed(app, tenant, &change, before, call.email).await;
     let seen = report.as_ref().and_then(|report| report.tls.as_ref()?.certificate.as_ref());
     if let (Some(host), Some(seen)) = (&change.host, seen)

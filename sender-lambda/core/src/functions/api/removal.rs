@@ -57,7 +57,7 @@ pub(super) async fn remove(call: &Call<'_>, query: &[(String, String)]) -> Answe
             forgotten: erased.is_ok() && for_ever,
             by: change.by.clone(),
         };
-        emit(app, &[Announcement::SettingsRemoved(removed).into()]).await;
+        emit(app, [Announcement::SettingsRemoved(removed)]).await;
         alert::settings_changed(app, tenant, &change, &before, call.email).await;
     }
     erased.map(|()| nothing())

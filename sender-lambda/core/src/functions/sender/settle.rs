@@ -58,7 +58,7 @@ pub(super) async fn settle(
 /// Emits `Delivery Failed`.
 pub(super) async fn announce(app: &App, row: &Delivery) {
     let failed = DeliveryFailed { tenant: row.tenant.clone(), delivery: DeliveryRow::from(row) };
-    emit(app, &[Announcement::DeliveryFailed(failed).into()]).await;
+    emit(app, [Announcement::DeliveryFailed(failed)]).await;
 }
 
 /// Keeps the event's document for a mail that waits for longer than it was to be kept from the beginning.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ownpost_core::functions::api::Route;
+use ownpost_core::functions::connect;
 use ownpost_core::wire::event::EventCode;
 use ownpost_core::wire::http::Problem;
 use serde_json::{Map, Value, json};
@@ -42,6 +43,7 @@ pub(super) fn document() -> Value {
         let method = route.method().to_lowercase();
         paths.entry(route.path()).or_default().insert(method, operation(*route));
     }
+    paths.insert(connect::PATH, Map::from_iter([("get".to_owned(), callback())]));
     let mut schemas = definitions(DOCUMENTS.iter().chain(BODIES));
     schemas.insert("ActiveSettings".to_owned(), active_settings(&schemas));
     let mut document = json!({
@@ -99,6 +101,38 @@ fn operation(route: Route) -> Value {
             json!({"required": true, "content": {"application/json": {"schema": body}}});
     }
     operation
+}
+
+/// Where a provider sends the browser back to. It is no [`Route`]: a page of the browser's, without a token.
+fn callback() -> Value {
+    let text = |name: &str, meaning: &str| json!({"name": name, "in": "query", "description": meaning, "schema": {"type": "string"}});
+    let page = |meaning: &str| {
+        json!({
+            "description": meaning,
+            "headers": {"Cache-Control": no_store()},
+            "content": {"text/html": {"schema": {"type": "string"}}},
+        })
+    };
+    let location = json!({"description": "The form's page.", "schema": {"type": "string", "format": "uri"}});
+    json!({
+        "operationId": "connectCallback",
+        "summary": "Where a provider sends the browser back to.",
+        "tags": ["settings"],
+        "security": [],
+        "parameters": [
+            text("state", "Names the connection; it works once."),
+            text("code", "The authorisation code (RFC 6749, section 4.1.2)."),
+            text("error", "The provider's refusal (RFC 6749, section 4.1.2.1)."),
+        ],
+        "responses": {
+            "200": page("Connected: a page that says so to the form's window and to the reader."),
+            "302": {
+                "description": "Connected, and the form has no window: back to its page.",
+                "headers": {"Cache-Control": no_store(), "Location": location},
+            },
+            "400": page("Not connected: a page that says the cause and the remedy."),
+        },
+    })
 }
 
 /// A schema of the document.
@@ -385,7 +419,7 @@ mod tests {
         }
         let operations: usize =
             document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len()).sum();
-        assert_eq!(operations, Route::ALL.len());
+        assert_eq!(operations, Route::ALL.len() + 1, "the calls and the callback");
         // A path or method that the document has not.
         let beside = ["not_found", "method.not_allowed"];
         for code in Problem::CODES.iter().filter(|code| !beside.contains(&code.code)) {
