@@ -19,7 +19,11 @@ before(async () => {
   const printed = async (option) => JSON.parse((await ownpost(['schema', option])).stdout);
   [openapi, asyncapi] = await Promise.all([printed('--openapi'), printed('--asyncapi')]);
   const provider = { clientId: 'app', clientSecret: 'of-the-application', name: 'Acme ID' };
-  const endpoints = { authorizeUrl: 'https://id.acme.test/auth', tokenUrl: 'https://id.acme.test/token', scope: 'mail' };
+  const endpoints = {
+    authorizeUrl: 'https://id.acme.test/auth',
+    tokenUrl: 'https://id.acme.test/token',
+    scope: 'mail',
+  };
   local = await startLocal({
     env: { OWNPOST_OAUTH_PROVIDERS: JSON.stringify({ acme: { ...provider, ...endpoints } }) },
   });
