@@ -13,7 +13,7 @@ use ownpost_domain::tenant::Tenant;
 use super::active_settings::{self, FORGOTTEN, REMOVED};
 use super::{App, emit, history, relay_health, task_queue};
 use crate::effects::{EffectError, Effects, Result, SecretStage};
-use crate::wire::emitted::{Announcement, SettingsRemoved};
+use crate::wire::emitted::{Announcement, SettingsExpired, SettingsRemoved};
 use crate::wire::history::{Action, By, Change, Ended};
 use crate::wire::sqs::Task;
 
@@ -52,7 +52,7 @@ pub(super) async fn settings(app: &App, tenant: &Tenant) -> Result<()> {
     Ok(())
 }
 
-/// The event which says that removed settings were kept for as long as `OWNPOST_RETAIN_DAYS` says.
+/// The detail type of the event which says that removed settings were kept for as long as `OWNPOST_RETAIN_DAYS` says.
 pub const EXPIRED: &str = "Settings Expired";
 
 /// Says so if the tenant's settings were removed so long ago that nobody goes back to them.
@@ -61,7 +61,7 @@ pub const EXPIRED: &str = "Settings Expired";
 /// The store is out of reach; the next look says it.
 pub(super) async fn announce_expired(app: &App, tenant: &Tenant) -> Result<()> {
     if have_expired(app, tenant).await? {
-        emit(app, &[Emitted { detail_type: EXPIRED, detail: json!({"tenant": tenant}) }]).await;
+        emit(app, [Announcement::SettingsExpired(SettingsExpired { tenant: tenant.clone() })]).await;
     }
     Ok(())
 }
