@@ -51,7 +51,10 @@ fn two_hundred_clients_beside_three_hundred_half_requests_lose_none_of_twenty_th
     local.stop();
     start().stop();
     let database = rusqlite::Connection::open(folder.path().join("ownpost.db")).expect("the database");
-    let count = |sql: &str| database.query_row(sql, [], |row| row.get::<_, usize>(0)).expect("a count");
+    let count = |sql: &str| {
+        let count = database.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count");
+        usize::try_from(count).expect("not negative")
+    };
     let all = CLIENTS * ARRAYS * EVENTS;
     assert_eq!((all, count("SELECT count(*) FROM event")), (20_000, all));
     assert_eq!(count("SELECT count(DISTINCT event) FROM delivery"), all);
