@@ -56,14 +56,15 @@ const UNSCRIPTED = { 'GET /smtp': { json: { status: 'platform', previous: false 
 
 /**
  * Starts the server on a port of the system's choice.
- * @returns {Promise<{origin: string, script: object, calls: object[], close: () => Promise<void>}>} `script` maps
+ * @returns {Promise<{origin: string, script: object, calls: object[], lost: Set<string>, close: () => Promise<void>}>} `script` maps
  *   `METHOD /path` to an answer `{status, json, headers}`, or to `{lines: [...]}` for a stream: the server waits for
  *   its promises and sends its strings unchanged. `drop` breaks the connection, `wait` delays the answer. `calls` are
- *   the received requests.
+ *   the received requests, `lost` the paths of files whose connection breaks.
  */
 export async function start({ csp = CSP } = {}) {
   const script = {};
   const calls = [];
+  const lost = new Set();
   const server = createServer((request, response) => {
     answer(request, response).catch((error) =>
       response.headersSent ? response.destroy() : response.writeHead(500).end(String(error)),
@@ -94,6 +95,7 @@ export async function start({ csp = CSP } = {}) {
     if (url.pathname === '/page.css') return send('text/css', STYLE);
     if (url.pathname === '/page.js') return send('text/javascript', SCRIPT);
     if (url.pathname === '/favicon.ico') return response.writeHead(204).end();
+    if (lost.has(url.pathname)) return response.destroy();
     if (url.pathname.startsWith('/validator/')) {
       const file = join(DIST, normalize(url.pathname.slice('/validator'.length)));
       return send(TYPES[extname(file)] ?? 'application/octet-stream', await readFile(file));
@@ -134,6 +136,7 @@ export async function start({ csp = CSP } = {}) {
     origin: `http://127.0.0.1:${server.address().port}`,
     script,
     calls,
+    lost,
     close: () =>
       new Promise((resolve) => {
         server.close(resolve);

@@ -101,6 +101,50 @@ test('the form loads the checks again by a button, and keeps the typed text', ()
     await becomes(() => form.getByText('The instant checks could not be loaded').count(), 0);
   }));
 
+for (const file of ['index.js', 'messages/en.js'])
+  test(`what comes after the status is loaded again when it is wanted: results/${file}`, () =>
+    withForm(browser, {}, async ({ page, form, server, button, fillIn }) => {
+      const path = `/validator/results/${file}`;
+      server.lost.add(path);
+      server.script['POST /smtp/test'] = { json: PASSED };
+      await page.reload();
+      await form.locator('.status').waitFor();
+      await fillIn();
+      await button('test').click();
+      await form.locator('.outcome .banner.bad').waitFor();
+      assert.match(await form.locator('.outcome').innerText(), /could not be reached[^]*Nothing has been changed/);
+      assert.equal(await button('test').getAttribute('aria-disabled'), 'false');
+      assert.equal(server.calls.filter(({ key }) => key === 'POST /smtp/test').length, 0);
+      server.lost.clear();
+      await form.locator('.outcome').getByRole('button', { name: 'Try again' }).click();
+      await form.locator('.banner.good').waitFor();
+      assert.equal(await form.locator('.stages li[data-status="passed"]').count(), PASSED.stages.length);
+    }));
+
+test('the history is loaded again by a button', () =>
+  withForm(browser, { active: true }, async ({ page, form, server }) => {
+    server.lost.add('/validator/results/index.js');
+    server.script['GET /smtp/history'] = { json: { history: [] } };
+    await page.reload();
+    await form.getByText('History').click();
+    await form.locator('.history .banner.bad').waitFor();
+    server.lost.clear();
+    await form.locator('.history').getByRole('button', { name: 'Try again' }).click();
+    await form.getByText('Nothing has been changed yet').waitFor();
+  }));
+
+test('a change of the language takes a result along', () =>
+  withForm(browser, {}, async ({ form, server, button, fillIn }) => {
+    server.script['POST /smtp/test'] = { json: PASSED };
+    await fillIn();
+    await button('test').click();
+    await form.locator('.banner.good').waitFor();
+    await form.evaluate((element) => {
+      element.locale = 'nl';
+    });
+    await form.getByText('De test is geslaagd').waitFor();
+  }));
+
 test('the form itself loads again by a button', () =>
   withForm(browser, {}, async ({ page, form }) => {
     await failFirst(page, '**/form/messages/en.js');

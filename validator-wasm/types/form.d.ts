@@ -18,6 +18,8 @@ export interface Messages {
   (key: string, params?: Record<string, unknown>): string;
   locale: string;
   has(key: string): boolean;
+  /** Adds the messages of a part that is loaded later. */
+  add(more: Record<string, string>): void;
   date(value: string | null | undefined): string;
   dateTime(value: string | null | undefined): string;
   duration(ms: number): string;
@@ -178,6 +180,8 @@ export interface FormContext {
   announce(text: string): void;
   /** Calls the API; `again` does it after the session had ended. */
   call(method: string, path: string, again: () => unknown): Promise<Answer>;
+  /** Loads what comes after the status. */
+  results(): Promise<typeof import('../js/results/index.js')>;
   /** Goes on with what the end of the session has interrupted. */
   goOn(): void;
   change(): void;

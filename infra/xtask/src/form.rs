@@ -18,30 +18,36 @@ const SHARED: [&str; 7] = ["form.", "category.", "routing.via.", "stage.", "stag
 pub(crate) fn generate(package: &Path, sources: &Path) -> Result<()> {
     let form = sources.join("form");
     let deliveries = sources.join("deliveries");
+    let results = sources.join("results");
     let inspect = sources.join("inspect");
     fs::write(form.join("lists.js"), format!("{}{}", providers(), loaders()))?;
     let sheets = [
         (&form, &["form/style.css"][..]),
-        (&deliveries, &["form/style.css", "deliveries/style.css", "form/timeline.css"]),
+        (&results, &["results/style.css"]),
+        (&deliveries, &["form/style.css", "results/style.css", "deliveries/style.css", "form/timeline.css"]),
         (&inspect, &["form/timeline.css", "inspect/style.css"]),
     ];
     for (folder, names) in sheets {
         fs::write(folder.join("css.js"), styles(package, names)?)?;
     }
-    for folder in [&deliveries, &inspect] {
+    for folder in [&results, &deliveries, &inspect] {
         fs::write(folder.join("lists.js"), loaders())?;
     }
-    for folder in [&form, &deliveries, &inspect] {
+    for folder in [&form, &results, &deliveries, &inspect] {
         fs::create_dir_all(folder.join("messages"))?;
     }
     for locale in Locale::ALL.iter().map(|locale| locale.tag()) {
         let folder = package.join("locales").join(locale);
-        let messages = messages(&folder)?;
+        let first = read(&folder.join("form.json"))?;
+        let later = later(&folder)?;
         let mut own = read(&folder.join("deliveries.json"))?;
-        let shared = messages.iter().filter(|(key, _)| SHARED.iter().any(|start| key.starts_with(start)));
+        let both = first.iter().chain(&later);
+        let shared = both.filter(|(key, _)| SHARED.iter().any(|start| key.starts_with(start)));
         own.extend(shared.map(|(key, text)| (key.clone(), text.clone())));
         let inspector = read(&folder.join("inspector.json"))?;
-        for (folder, messages) in [(&form, messages), (&deliveries, own), (&inspect, inspector)] {
+        for (folder, messages) in
+            [(&form, first), (&results, later), (&deliveries, own), (&inspect, inspector)]
+        {
             let module = format!("export default {};\n", serde_json::to_string_pretty(&messages)?);
             fs::write(folder.join(format!("messages/{locale}.js")), module)?;
         }
@@ -95,9 +101,10 @@ fn loaders() -> String {
     format!("export const LOADERS = {{\n{}}};\n", loaders.concat())
 }
 
-/// The messages of the form in a language: its own, and the names of the stages, which the server also has.
-fn messages(folder: &Path) -> Result<Map<String, Value>> {
-    let mut messages = read(&folder.join("form.json"))?;
+/// The messages that the form loads after its status: of tests and the history, and the names of the stages, which the
+/// server also has.
+fn later(folder: &Path) -> Result<Map<String, Value>> {
+    let mut messages = read(&folder.join("results.json"))?;
     let stages = read(&folder.join("stages.json"))?;
     let names = stages.get("stages").and_then(Value::as_object);
     let names = names.with_context(|| format!("{}: no stages", folder.display()))?;

@@ -1,5 +1,5 @@
-//! The npm package: the rules compiled to WASM, and a module for each entry point: façade with glue, form, results.
-//! `dist/src` has their sources, which the source maps refer to.
+//! The npm package: the rules compiled to WASM, and a module for each entry point: façade with glue, form, results,
+//! deliveries, inspector, objects. `dist/src` has their sources, which the source maps refer to.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub(crate) fn build() -> Result<()> {
         bundle.make(&package, &dist)?;
     }
     languages(&package, &dist, "locales", loaded_locales())?;
-    for folder in ["form/messages", "deliveries/messages", "inspect/messages"] {
+    for folder in ["form/messages", "results/messages", "deliveries/messages", "inspect/messages"] {
         languages(&package, &dist, folder, Locale::ALL.iter().map(|locale| locale.tag()))?;
     }
     let beside = [
@@ -265,8 +265,8 @@ const BUNDLES: [Bundle; 7] = [
         entry: "index.js",
         external: &["./locales/fr.js", "./locales/nl.js", "./locales/de.js", "./locales/es.js"],
     },
-    Bundle { entry: "form/index.js", external: &["../index.js", "./results.js", "./messages/*"] },
-    Bundle { entry: "form/results.js", external: &["../inspect/index.js"] },
+    Bundle { entry: "form/index.js", external: &["../index.js", "../results/index.js", "./messages/*"] },
+    Bundle { entry: "results/index.js", external: &["../inspect/index.js", "./messages/*"] },
     Bundle {
         entry: "objects/index.js",
         external: &[

@@ -9,7 +9,6 @@ use ownpost_domain::settings::{Auth, Settings};
 use zeroize::Zeroizing;
 
 use super::capabilities::Mechanism;
-use super::classify::Credential;
 use super::session::Secure;
 use super::token_store::TokenOwner;
 use super::{Network, classify, oauth};
@@ -96,12 +95,8 @@ impl Secure {
                 reply if reply.code == 235 => return Ok(mechanism.name()),
                 reply if classify::is_mechanism_refused(&reply) => refused = Some(reply),
                 reply => {
-                    let credential = match credentials {
-                        Credentials::Token { .. } => Credential::Token,
-                        Credentials::Password { .. } => Credential::Password,
-                    };
                     let detail = challenge.unwrap_or_else(|| reply.code.to_string());
-                    let mut failure = classify::auth_refusal(reply, credential);
+                    let mut failure = self.refusal(Stage::Auth, reply);
                     if failure.code == FailureCode::AuthOauthFailed && failure.reason.is_none() {
                         failure.reason = Some(Reason { cause: Cause::OauthTokenRefused, detail });
                     }

@@ -1,4 +1,4 @@
-//! A language is a folder of `validator-wasm/locales` with four files, and an entry of [`Locale::ALL`].
+//! A language is a folder of `validator-wasm/locales` with the same files, and an entry of [`Locale::ALL`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -18,12 +18,18 @@ fn every_folder_is_a_locale_and_every_locale_a_folder() {
     assert_eq!(folders, locales);
 }
 
-/// Only the browser uses the form's sentences; their keys are compared here with those of the other files.
+/// Only the browser uses the elements' sentences; their keys are compared here with those of the other languages.
 #[test]
-fn every_language_has_the_same_sentences_of_the_form() {
+fn every_language_has_the_same_sentences_of_the_elements() {
+    for name in ["form", "results", "deliveries", "inspector"] {
+        same_sentences(name);
+    }
+}
+
+fn same_sentences(name: &str) {
     let read = |locale: &Locale| -> BTreeMap<String, String> {
-        let file = folder().join(locale.tag()).join("form.json");
-        let text = std::fs::read_to_string(file).expect("the sentences of the form");
+        let file = folder().join(locale.tag()).join(format!("{name}.json"));
+        let text = std::fs::read_to_string(file).expect("the sentences");
         serde_json::from_str(&text).expect("an object of texts")
     };
     let placeholders = |text: &str| -> BTreeSet<String> {
@@ -33,13 +39,13 @@ fn every_language_has_the_same_sentences_of_the_form() {
     let english = read(&Locale::English);
     for locale in Locale::ALL {
         let other = read(locale);
-        assert!(other.keys().eq(english.keys()), "{locale:?}: {:?}", {
+        assert!(other.keys().eq(english.keys()), "{locale:?} {name}: {:?}", {
             let (ours, theirs): (BTreeSet<_>, BTreeSet<_>) =
                 (english.keys().collect(), other.keys().collect());
             ours.symmetric_difference(&theirs).copied().cloned().collect::<Vec<_>>()
         });
         for (key, text) in &english {
-            assert_eq!(placeholders(&other[key]), placeholders(text), "{locale:?} {key}");
+            assert_eq!(placeholders(&other[key]), placeholders(text), "{locale:?} {name} {key}");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 /** @import { Answer, CallOptions } from '../../types/form.js' */
 
+const NAME = 'ApiError';
+
 /** A call that did not succeed: the API answered with a problem, or did not answer. */
 export class ApiError extends Error {
   /**
@@ -11,17 +13,20 @@ export class ApiError extends Error {
    */
   constructor(status, body, retryAfter = null) {
     super(body?.code ?? `http_${status}`);
+    this.name = NAME;
     this.status = status;
     this.body = body ?? {};
     this.retryAfter = retryAfter;
   }
 
   /**
-   * An error as a problem to show: one that is none of this API comes of an answer that cannot be used.
+   * An error as a problem to show: one that is none of this API comes of an answer that cannot be used. Modules that are
+   * loaded apart have a class each, so the name decides.
    * @param {unknown} error
    */
   static of(error) {
-    return error instanceof ApiError ? error : new ApiError(502, null);
+    const ours = error instanceof Error && error.name === NAME;
+    return ours ? /** @type {ApiError} */ (error) : new ApiError(502, null);
   }
 }
 

@@ -4,24 +4,26 @@
 /**
  * @import { Issue, SmtpSettings, ValidationReport } from '../index.js'
  * @import * as published from './index.js'
+ * @import { Actions } from '../results/actions.js'
  * @import { Active, CallOptions, Draft, FormContext, Hooks, Messages, Patch, Problem, View } from '../../types/form.js'
  */
 
 import * as validator from '../index.js';
-import { Actions } from './actions.js';
 import { PLATFORM, askActive } from './active.js';
+import { ApiError } from './api.js';
 import { Controls } from './controls.js';
 import { fill, h } from './dom.js';
 import { languageOf, takeOver } from './element.js';
 import { SECRETS, emptyDraft, getPath, mergePatch, setPath, toDraft, toSettings, withoutSecrets } from './draft.js';
 import { issueLine } from './fields.js';
 import { patchedPaths } from './fixes.js';
+import { loadResults } from './later.js';
 import { LOADERS } from './lists.js';
 import { buildLayout, buildLoadError, openUsed, saveFocus, presetText, showPreset, restoreFocus } from './layout.js';
 import { coupled } from './pairs.js';
 import { problemView } from './problem.js';
 import { Session } from './session.js';
-import { results, statusView } from './status.js';
+import { statusView } from './status.js';
 import css from './css.js';
 import { dress } from './style.js';
 import { loadMessages, pickLocale } from './messages.js';
@@ -141,7 +143,13 @@ export class SmtpSettingsForm extends Element {
    */
   #built = null;
   #building = false;
-  #actions = new Actions(this.#hooks());
+  /**
+   * The actions; null until one is wanted, because they are loaded after the status.
+   * @type {Actions | null}
+   */
+  #actions = null;
+  /** Whether an action waits for them. */
+  #waiting = false;
   #pointerDown = false;
   #starts = 0;
   #loads = 0;
@@ -168,7 +176,7 @@ export class SmtpSettingsForm extends Element {
   disconnectedCallback() {
     removeEventListener('pointerup', this.#pointerUp);
     removeEventListener('pointercancel', this.#pointerUp);
-    this.#actions.stop();
+    this.#actions?.stop();
   }
 
   /**
@@ -287,7 +295,7 @@ export class SmtpSettingsForm extends Element {
     const turn = new Promise((resolve) => setTimeout(resolve));
     if (this.#active === undefined && this.api) (this.#getToken ? Promise.resolve() : turn).then(() => this.#load());
     const rules = turn.then(() => validator.default({ locales: locale === 'en' ? [] : [locale] }));
-    const loaded = await Promise.allSettled([loadMessages(locale, LOADERS), rules]);
+    const loaded = await Promise.allSettled([this.#loadMessages(locale), rules]);
     // A test of the page may have ended, and its document with it.
     if (start !== this.#starts || !this.isConnected || !globalThis.document) return;
     const [messages] = loaded;
@@ -300,6 +308,14 @@ export class SmtpSettingsForm extends Element {
     this.#messages = messages.value;
     if (!this.api) this.#active = PLATFORM;
     this.#build();
+  }
+
+  // The messages of a language, with those of what is shown below the status.
+  /** @param {string} locale */
+  async #loadMessages(locale) {
+    const messages = await loadMessages(locale, LOADERS);
+    if (this.#actions) await loadResults(this.#root, messages);
+    return messages;
   }
 
   async #load() {
@@ -317,8 +333,35 @@ export class SmtpSettingsForm extends Element {
       this.#problem = /** @type {Problem} */ (error);
     }
     this.#showActive();
-    // The next that an admin needs comes while the form is read.
-    setTimeout(() => results().catch(() => {}));
+    this.#prefetch();
+  }
+
+  // The next that an admin needs comes while the form is read.
+  #prefetch() {
+    if (!this.#built || (this.#active === undefined && !this.#problem)) return;
+    (globalThis.requestIdleCallback ?? setTimeout)(() => this.#results().catch(() => {}));
+  }
+
+  #results() {
+    return loadResults(this.#root, this.#t);
+  }
+
+  // Does something with the actions, once they are loaded.
+  /** @param {(actions: Actions) => unknown} use */
+  async #act(use) {
+    this.#waiting = true;
+    this.#enable();
+    try {
+      const { Actions } = await this.#results();
+      this.#actions ??= new Actions(this.#hooks());
+    } catch (error) {
+      const view = problemView(this.#t, ApiError.of(error), { retry: () => this.#act(use) });
+      return fill(this.#view.outcome, view);
+    } finally {
+      this.#waiting = false;
+      this.#enable();
+    }
+    await use(this.#actions);
   }
 
   /** Loads the active settings again, and drops the changes in the form. */
@@ -375,11 +418,12 @@ export class SmtpSettingsForm extends Element {
       setValue: (path, value) => this.#setValue(path, value),
       announce: (text) => this.#announce(text),
       call: (method, path, again) => this.#call(method, path, {}, again),
+      results: () => this.#results(),
       goOn: () => this.#session.goOn(),
       change: () => this.#change(),
-      test: () => this.#actions.run('test'),
-      rollback: () => this.#actions.rollback(),
-      remove: () => this.#actions.remove(),
+      test: () => this.#act((actions) => actions.run('test')),
+      rollback: () => this.#act((actions) => actions.rollback()),
+      remove: () => this.#act((actions) => actions.remove()),
     };
   }
 
@@ -420,9 +464,9 @@ export class SmtpSettingsForm extends Element {
     this.#controls = new Controls();
     const context = this.#context();
     const act = {
-      test: () => this.#actions.run('test'),
-      activate: () => this.#actions.run('activate'),
-      stop: () => this.#actions.stop(),
+      test: context.test,
+      activate: () => this.#act((actions) => actions.run('activate')),
+      stop: () => this.#actions?.stop(),
       discard: () => {
         this.#discard();
         this.#view.status.querySelector('button')?.focus();
@@ -439,8 +483,9 @@ export class SmtpSettingsForm extends Element {
     openUsed(this.#root, this.#draft);
     this.#check();
     this.#enable();
-    this.#actions.draw();
+    this.#actions?.draw();
     restoreFocus(this.#root, focus);
+    this.#prefetch();
   }
 
   #showActive() {
@@ -484,9 +529,9 @@ export class SmtpSettingsForm extends Element {
     for (const element of [this.#view.test, this.#view.activate]) {
       element.disabled = this.#disabled;
       // Not `disabled`: a disabled button would lose the focus while a test runs.
-      element.setAttribute('aria-disabled', String(this.#actions.running));
+      element.setAttribute('aria-disabled', String(this.#waiting || this.#actions?.running === true));
     }
-    this.#view.stop.hidden = !this.#actions.running;
+    this.#view.stop.hidden = !this.#actions?.running;
   }
 
   // --- the draft -----------------------------------------------------------------------------------------------------
@@ -712,7 +757,7 @@ export class SmtpSettingsForm extends Element {
   /** @param {Patch} patch */
   #applyProven(patch) {
     this.#patch(patch);
-    this.#actions.again();
+    this.#act((actions) => actions.again());
   }
 
   /** @param {string} path */

@@ -25,7 +25,8 @@ export function pickLocale(tag, loaders) {
  */
 export async function loadMessages(locale, loaders) {
   const { default: messages } = await loaders[locale]();
-  return makeMessages(locale, messages);
+  // A copy: `add` is for this one reader.
+  return makeMessages(locale, { ...messages });
 }
 
 /**
@@ -54,6 +55,7 @@ function makeMessages(locale, messages) {
   return Object.assign(text, {
     locale,
     has: (/** @type {string} */ key) => Object.hasOwn(messages, key),
+    add: (/** @type {Record<string, string>} */ more) => Object.assign(messages, more),
     date: at(date),
     dateTime: at(dateTime),
     duration: (/** @type {number} */ ms) =>

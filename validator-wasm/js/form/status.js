@@ -115,7 +115,7 @@ function history(form) {
     fill(place, h('p', { class: 'muted' }, t('form.loading')));
     try {
       const [{ historyView }, { body }] = await Promise.all([
-        results(),
+        form.results(),
         form.call('GET', '/smtp/history', () => load()),
       ]);
       fill(place, historyView(t, body.history));
@@ -129,11 +129,4 @@ function history(form) {
     if (details.open) load();
   }
   return details;
-}
-
-/** The part of the form that is loaded when it is first needed. A failure is an answer that did not come. */
-export function results() {
-  return import('./results.js').catch(() => {
-    throw new ApiError(0, null);
-  });
 }

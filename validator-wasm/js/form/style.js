@@ -23,7 +23,7 @@ export function adopt(place, text) {
   // A place that was taken away is in no element.
   if (!root.host) return;
   const added = styles(root.host, text).filter((sheet) => !root.adoptedStyleSheets.includes(sheet));
-  root.adoptedStyleSheets = [...root.adoptedStyleSheets, ...added];
+  root.adoptedStyleSheets = [...(root.adoptedStyleSheets ?? []), ...added];
 }
 
 /**

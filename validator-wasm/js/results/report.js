@@ -8,10 +8,10 @@
  */
 
 import { inspectDisclosure } from '../inspect/disclosure.js';
-import { button, disclosure, h, icon } from './dom.js';
-import { describePatch } from './fixes.js';
-import { copyButton, copyable, facts } from './parts.js';
-import { banner } from './problem.js';
+import { button, disclosure, h, icon } from '../form/dom.js';
+import { describePatch } from '../form/fixes.js';
+import { copyButton, copyable, facts } from '../form/parts.js';
+import { banner } from '../form/problem.js';
 
 /**
  * The failure: the stage, the server's reply, the remedy, and the fix that the server has proven. `lang` is the

@@ -7,10 +7,10 @@
  * @import { FormContext, Hooks, RunAbout } from '../../types/form.js'
  */
 
-import { ApiError, isAbort } from './api.js';
-import { confirm, fill } from './dom.js';
-import { banner, problemView } from './problem.js';
-import { results } from './status.js';
+import { ApiError, isAbort } from '../form/api.js';
+import { confirm, fill } from '../form/dom.js';
+import { banner, problemView } from '../form/problem.js';
+import { Run } from './run.js';
 
 export class Actions {
   #form;
@@ -125,24 +125,20 @@ export class Actions {
     const stopper = new AbortController();
     this.#running = stopper;
     form.enable();
-    /** @type {import('./run.js').Run | undefined} */
-    let run;
+    const run = new Run({
+      what,
+      host: body?.host ?? form.active?.settings?.host ?? '',
+      security: form.security,
+      sender: body?.senderAddress,
+      locale: form.t.locale,
+    });
+    this.#show((context, outcome) => run.draw(context, outcome));
+    run.begin();
     try {
-      const { Run } = await results();
-      run = new Run({
-        what,
-        host: body?.host ?? form.active?.settings?.host ?? '',
-        security: form.security,
-        sender: body?.senderAddress,
-        locale: form.t.locale,
-      });
-      const shown = run;
-      this.#show((context, outcome) => shown.draw(context, outcome));
-      shown.begin();
       const { status, body: answer } = await form.call(
         method,
         path,
-        { body, signal: stopper.signal, onStage: (stage) => shown.pass(stage) },
+        { body, signal: stopper.signal, onStage: (stage) => run.pass(stage) },
         again,
       );
       if (status === 422) {
@@ -158,9 +154,7 @@ export class Actions {
       form.emit('smtp-tested', { report });
       if (activated) form.emit('smtp-activated', { report, revision: answer.revision ?? null });
     } catch (error) {
-      const problem = isAbort(error) ? null : ApiError.of(error);
-      if (run) run.stop(problem, () => form.view.context.goOn());
-      else if (problem) this.#showProblem(problem);
+      run.stop(isAbort(error) ? null : ApiError.of(error), () => form.view.context.goOn());
     } finally {
       this.#running = null;
       form.enable();

@@ -4,11 +4,11 @@
  * @import { StageResult, TestReport } from '../index.js'
  * @import { Active, FormContext, RunAbout } from '../../types/form.js'
  * @import { InspectAbout } from '../../types/inspect.js'
- * @import { ApiError } from './api.js'
+ * @import { ApiError } from '../form/api.js'
  */
 
-import { fill, h } from './dom.js';
-import { banner, problemView } from './problem.js';
+import { fill, h } from '../form/dom.js';
+import { banner, problemView } from '../form/problem.js';
 import { arrivalView, deliverabilityView, failureView, tlsView, transcriptView } from './report.js';
 import { StageList, stageOrder } from './stages.js';
 

@@ -5,7 +5,7 @@
  * @import { Messages } from '../../types/form.js'
  */
 
-import { fill, h, icon } from './dom.js';
+import { fill, h, icon } from '../form/dom.js';
 
 /** @typedef {StageResult['status'] | 'running' | 'pending'} Status */
 

@@ -2,7 +2,7 @@
 
 /** @import { Messages } from '../../types/form.js' */
 
-import { h } from './dom.js';
+import { h } from '../form/dom.js';
 
 /**
  * The changes, newest first, as `GET /smtp/history` gives them.
