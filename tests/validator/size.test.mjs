@@ -41,6 +41,9 @@ for (const { part, files, budget } of OBJECTS) {
   test(`${part} as objects, with the façade, stay within the budget`, (t) => {
     const { total, measured } = measure(files, budget);
     t.diagnostic(measured);
-    assert.ok(total <= budget, `${measured}: ${total - budget} too many. See V9 of docs/decisions.md: where the bytes were.`);
+    assert.ok(
+      total <= budget,
+      `${measured}: ${total - budget} too many. See V9 of docs/decisions.md: where the bytes were.`,
+    );
   });
 }

@@ -9,7 +9,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde::{Deserialize, Serialize as DeriveSerialize};
 use smtp_rules::packed::{Key, Value as Packed};
 
-use crate::settings::text;
+use crate::given::text;
 
 /// What the form collects.
 #[derive(JsonSchema)]

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
-use smtp_rules::packed::{ARRAY, FALSE, MAX_DEPTH, NULL, OBJECT, OTHER, Packer, TOO_DEEP, TRUE};
-use zeroize::{Zeroize as _, Zeroizing};
+use smtp_rules::packed::{
+    ARRAY, FALSE, MAX_DEPTH, NULL, OBJECT, OTHER, Packer, TOO_DEEP, TRUE, Value as Packed,
+};
+use zeroize::Zeroizing;
 
 /// A settings document, read with bounded depth and packed for the rules, where values keep that JSON does not have (they
 /// come as bytes).
@@ -124,13 +125,11 @@ impl<'de> Visitor<'de> for Level<'_> {
     }
 }
 
-/// Overwrites every text, for any may be a secret.
-pub(crate) fn wipe(value: &mut Value) {
+/// The text of a packed member that has one.
+pub(crate) fn text(value: Packed<'_>) -> Option<String> {
     match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(values) => values.iter_mut().for_each(wipe),
-        Value::Object(members) => members.values_mut().for_each(wipe),
-        _ => {}
+        Packed::Text(text) => String::from_utf8(text.to_vec()).ok(),
+        _ => None,
     }
 }
 

@@ -12,9 +12,10 @@ use zeroize::Zeroizing;
 
 use super::document::{self, SmtpSettings};
 pub use super::given::Given;
-use super::given::wipe;
+use super::given::text as text_of;
 use super::rules;
 pub use super::rules::Say;
+use super::tree::wipe;
 use super::validation::ValidationReport;
 
 /// A draft as the rules have accepted it: complete but for the secrets it wants to keep.
@@ -106,7 +107,7 @@ pub fn check_given(
 /// What the rules have accepted, as types. `None` would be a disagreement with the rules.
 fn draft(document: &[u8], platform: &impl Platform) -> Option<Draft> {
     let Packed::Object(members) = packed::read(document) else { return None };
-    let text = |key| text(members.get(key));
+    let text = |key| text_of(members.get(key));
     let mut keep = Keep::default();
     let mut granted = None;
     let auth = match text(Key::AuthMethod).as_deref().unwrap_or("password") {
@@ -118,7 +119,7 @@ fn draft(document: &[u8], platform: &impl Platform) -> Option<Draft> {
         }
         "oauth2" => {
             let Packed::Object(oauth2) = members.get(Key::OAuth2) else { return None };
-            let of_oauth2 = |key| self::text(oauth2.get(key));
+            let of_oauth2 = |key| text_of(oauth2.get(key));
             let provider = of_oauth2(Key::Provider).filter(|provider| !provider.trim().is_empty());
             let own = provider.is_none();
             let (token_url, client_id) = if own {
@@ -130,7 +131,7 @@ fn draft(document: &[u8], platform: &impl Platform) -> Option<Draft> {
             let (client_secret, client_kept) = client_secret.unzip();
             keep.client_secret = client_kept.unwrap_or_default();
             if let Packed::Object(refresh_token) = oauth2.get(Key::RefreshToken) {
-                granted = self::text(refresh_token.get(Key::Granted)).map(Secret::new);
+                granted = text_of(refresh_token.get(Key::Granted)).map(Secret::new);
             }
             let grant = match of_oauth2(Key::Grant)?.as_str() {
                 "client_credentials" => Grant::ClientCredentials,
@@ -163,7 +164,7 @@ fn draft(document: &[u8], platform: &impl Platform) -> Option<Draft> {
     let mut contacts: Vec<String> = Vec::new();
     if let Packed::Array(mut given) = members.get(Key::Contacts) {
         while let Some(contact) = given.next_value() {
-            let contact = address(&self::text(contact)?)?;
+            let contact = address(&text_of(contact)?)?;
             if !contacts.iter().any(|other| other.eq_ignore_ascii_case(&contact)) {
                 contacts.push(contact);
             }
@@ -193,22 +194,14 @@ fn draft(document: &[u8], platform: &impl Platform) -> Option<Draft> {
     Some(Draft { settings, keep, granted })
 }
 
-/// The text of a member that has one.
-pub(crate) fn text(value: Packed<'_>) -> Option<String> {
-    match value {
-        Packed::Text(text) => String::from_utf8(text.to_vec()).ok(),
-        _ => None,
-    }
-}
-
 /// The secret, and whether it is one to keep; `None` when none is given.
 fn secret(value: Packed<'_>) -> Option<(Secret, bool)> {
     let Packed::Object(choice) = value else { return None };
     if matches!(choice.get(Key::Keep), Packed::Bool(true)) {
         return Some((Secret::new(String::new()), true));
     }
-    let set = Zeroizing::new(text(choice.get(Key::Set)).filter(|text| !text.is_empty())?);
-    let spaces = match text(choice.get(Key::Spaces)) {
+    let set = Zeroizing::new(text_of(choice.get(Key::Set)).filter(|text| !text.is_empty())?);
+    let spaces = match text_of(choice.get(Key::Spaces)) {
         Some(name) => Spaces::parse(&name)?,
         None => Spaces::Keep,
     };

@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
-
-use crate::given::wipe;
+use zeroize::Zeroize as _;
 
 /// What becomes of a member that an object has twice.
 pub(crate) enum Twice {
@@ -134,5 +133,15 @@ impl<'de> Visitor<'de> for Level<'_> {
             }
         }
         Ok(Value::Object(values))
+    }
+}
+
+/// Overwrites every text, for any may be a secret.
+pub(crate) fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(members) => members.values_mut().for_each(wipe),
+        _ => {}
     }
 }
