@@ -2,6 +2,7 @@
 
 /** @import { Messages } from '../../types/form.js' */
 
+import { loadAgain } from './again.js';
 import { ApiError } from './api.js';
 
 /**
@@ -12,7 +13,7 @@ import { ApiError } from './api.js';
  */
 export async function loadResults(root, t) {
   try {
-    const results = await import('../results/index.js');
+    const results = await loadAgain(() => import('../results/index.js'));
     await results.prepare(root, t);
     return results;
   } catch {

@@ -2,6 +2,7 @@
 
 /** @import { Messages } from '../../types/form.js' */
 
+import { loadAgain } from '../form/again.js';
 import { adopt } from '../form/style.js';
 import css from './css.js';
 import { LOADERS } from './lists.js';
@@ -15,7 +16,7 @@ export { historyView } from './history.js';
  * @param {Messages} t
  */
 export async function prepare(root, t) {
-  const { default: messages } = await LOADERS[t.locale]();
+  const { default: messages } = await loadAgain(LOADERS[t.locale]);
   t.add(messages);
   adopt(root, css);
 }
