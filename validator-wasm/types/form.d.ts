@@ -30,8 +30,9 @@ export type Patch = Record<string, unknown>;
 
 /** A secret as it stands in the form. */
 export type DraftSecret =
-  | { keep: true; set?: undefined; spaces?: undefined }
-  | { set: string; spaces?: Spaces; keep?: undefined }
+  | { keep: true; set?: undefined; spaces?: undefined; granted?: undefined }
+  | { set: string; spaces?: Spaces; keep?: undefined; granted?: undefined }
+  | { granted: string; set?: undefined; spaces?: undefined; keep?: undefined }
   | null;
 
 /** The settings as they stand in the form: every field is there, and what was typed may be wrong. */
@@ -45,6 +46,8 @@ export interface Draft {
   password: DraftSecret;
   oauth2: {
     grant: Grant;
+    /** The operator's provider that the mailbox is connected with. */
+    provider: string;
     tokenUrl: string;
     clientId: string;
     clientSecret: DraftSecret;
@@ -78,6 +81,15 @@ export interface Active {
   message: string | null;
   /** The addresses that hear of a broken relay. */
   alerted: string[];
+  /** The providers that a mailbox can be connected with. */
+  offers: Offer[];
+}
+
+/** A provider that a mailbox can be connected with, and its SMTP server where it is known. */
+export interface Offer {
+  provider: string;
+  name: string;
+  host?: string | null;
 }
 
 /** An element with a `disabled` of its own. */
@@ -179,7 +191,17 @@ export interface FormContext {
   setValue(path: string, value: unknown): void;
   announce(text: string): void;
   /** Calls the API; `again` does it after the session had ended. */
-  call(method: string, path: string, again: () => unknown): Promise<Answer>;
+  call(method: string, path: string, again: () => unknown, more?: CallOptions): Promise<Answer>;
+  /** Changes the settings in the form. */
+  patch(patch: Patch): void;
+  /** The settings as they stand in the form. */
+  draft(): Draft;
+  /** Puts other settings into the form. */
+  replace(settings: unknown): void;
+  /** The providers that a mailbox can be connected with. */
+  offers(): Offer[];
+  /** Connects a mailbox. */
+  connect(offer: Offer): void;
   /** Loads what comes after the status. */
   results(): Promise<typeof import('../js/results/index.js')>;
   /** Goes on with what the end of the session has interrupted. */

@@ -3,7 +3,7 @@
 
 /**
  * @import { Issue, Spaces } from '../index.js'
- * @import { Child, Choice, DraftSecret, Field, FieldSpec, FormContext, SecretField } from '../../types/form.js'
+ * @import { Child, Choice, DraftSecret, Field, FieldSpec, FormContext, Offer, SecretField } from '../../types/form.js'
  */
 
 import { append, button, fill, h, icon } from './dom.js';
@@ -20,6 +20,9 @@ const NO_LOGIN = {
   'data-lpignore': 'true',
   'data-protonpass-ignore': '',
 };
+
+/** The issue of a provider that ends passwords: a connection is its remedy. */
+const ENDING = 'authMethod.password_ending';
 
 /** @param {string} path */
 const idOf = (path) => `f-${path.replaceAll('.', '-')}`;
@@ -79,6 +82,7 @@ export function issueLine(form, issue) {
   const { t } = form;
   const error = issue.severity === 'error';
   const label = issue.fix ? fixLabel(t, { code: issue.code, fix: issue.fix }) : null;
+  const offer = issue.code === ENDING ? form.offers().find(({ host }) => host === form.draft().host) : null;
   return h(
     'div',
     { class: `issue ${error ? 'error' : 'warning'}`, part: `issue ${issue.severity}`, 'data-code': issue.code },
@@ -96,7 +100,49 @@ export function issueLine(form, issue) {
           click: () => form.applyFix(issue),
         })
       : null,
+    offer ? connectButton(form, offer, 'fix') : null,
   );
+}
+
+/**
+ * The button that connects a mailbox with a provider.
+ * @param {FormContext} form
+ * @param {Offer} offer
+ * @param {string} look
+ */
+export function connectButton({ t, connect }, offer, look) {
+  return button([icon('lock'), t('connect.with', { name: offer.name })], {
+    look,
+    part: 'button connect-button',
+    click: () => connect(offer),
+  });
+}
+
+/**
+ * The place of a connection with a provider. What is loaded after the status draws it.
+ * @param {FormContext} form
+ * @returns {Field}
+ */
+export function connectionField(form) {
+  const path = 'oauth2.provider';
+  const place = h('div', { class: 'slot', id: idOf(path) });
+  const issues = h('div', { class: 'issues', part: 'issues' });
+  let provider = '';
+  return {
+    path,
+    label: form.t('connect.title'),
+    root: h('div', { class: 'field connection', part: 'connection', 'data-path': path, hidden: true }, place, issues),
+    issues,
+    targets: () => [],
+    focus: () => place.querySelector('button')?.focus(),
+    get: () => provider,
+    set: (value) => {
+      provider = String(value ?? '');
+    },
+    disable: (disabled) => {
+      for (const element of place.querySelectorAll('button')) element.disabled = disabled;
+    },
+  };
 }
 
 /**
@@ -245,6 +291,11 @@ export function secretField(form, spec) {
   let stored = false;
   let keep = false;
   /**
+   * What a connection with a provider has brought in place of a secret.
+   * @type {string | undefined}
+   */
+  let granted;
+  /**
    * What the server does with the white space in the text; unset by typing.
    * @type {Spaces | undefined}
    */
@@ -263,6 +314,7 @@ export function secretField(form, spec) {
     on: {
       input: () => {
         spaces = undefined;
+        granted = undefined;
         form.changed(path);
       },
     },
@@ -310,6 +362,7 @@ export function secretField(form, spec) {
    */
   function choose(value, byHand) {
     keep = value && stored;
+    if (byHand) granted = undefined;
     if (keep) input.value = '';
     show();
     if (!byHand) return;
@@ -322,11 +375,13 @@ export function secretField(form, spec) {
     focus: () => (keep ? replace : input).focus(),
     get: /** @returns {DraftSecret} */ () => {
       if (keep) return { keep: true };
+      if (granted) return { granted };
       const set = input.value;
       if (set === '') return null;
       return spaces ? { set, spaces } : { set };
     },
     set: (/** @type {DraftSecret} */ value) => {
+      granted = value?.granted;
       choose(value?.keep === true, false);
       if (keep) return;
       input.value = value?.set ?? '';
@@ -338,12 +393,13 @@ export function secretField(form, spec) {
       stored = isStored;
       why.hidden = !elsewhere;
       if (!stored) choose(false, false);
-      else if (!wasStored && input.value === '') choose(true, false);
+      else if (!wasStored && !granted && input.value === '') choose(true, false);
       else show();
     },
     /** Removes the typed secret from the document. */
     forget: () => {
       input.value = '';
+      granted = undefined;
       reveal(false);
     },
     disable: (/** @type {boolean} */ disabled) => {

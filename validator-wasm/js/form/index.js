@@ -4,7 +4,7 @@
 /**
  * @import { Issue, SmtpSettings, ValidationReport } from '../index.js'
  * @import * as published from './index.js'
- * @import { Actions } from '../results/actions.js'
+ * @import { Actions, Connection } from '../results/index.js'
  * @import { Active, CallOptions, Draft, FormContext, Hooks, Messages, Patch, Problem, View } from '../../types/form.js'
  */
 
@@ -82,6 +82,7 @@ const internals = (element) => /** @type {ElementInternals} */ (element.attachIn
  * @csspart input - A text field; `select` is a list, `choices` a group of radio buttons, `choice` one of them.
  * @csspart kept - A stored secret.
  * @csspart issue - An issue; also `error` or `warning`.
+ * @csspart connection - The connection of a mailbox with a provider; `connect-button` begins one, `open-button` opens a window that the browser has blocked.
  * @csspart preset - The offer of a provider's settings.
  * @csspart routing - The table of routes.
  * @csspart disclosure - What unfolds; `transcript` is the transcript's.
@@ -148,6 +149,11 @@ export class SmtpSettingsForm extends Element {
    * @type {Actions | null}
    */
   #actions = null;
+  /**
+   * The connection of a mailbox with a provider, which comes with them.
+   * @type {Connection | null}
+   */
+  #connection = null;
   /** Whether an action waits for them. */
   #waiting = false;
   #pointerDown = false;
@@ -314,7 +320,7 @@ export class SmtpSettingsForm extends Element {
   /** @param {string} locale */
   async #loadMessages(locale) {
     const messages = await loadMessages(locale, LOADERS);
-    if (this.#actions) await loadResults(this.#root, messages);
+    if (this.#connection) await loadResults(this.#root, messages);
     return messages;
   }
 
@@ -342,8 +348,11 @@ export class SmtpSettingsForm extends Element {
     (globalThis.requestIdleCallback ?? setTimeout)(() => this.#results().catch(() => {}));
   }
 
-  #results() {
-    return loadResults(this.#root, this.#t);
+  async #results() {
+    const results = await loadResults(this.#root, this.#t);
+    this.#connection ??= new results.Connection();
+    this.#connection.draw(this.#view.context);
+    return results;
   }
 
   // Does something with the actions, once they are loaded.
@@ -417,7 +426,21 @@ export class SmtpSettingsForm extends Element {
       focusField: (path) => this.#focusField(path),
       setValue: (path, value) => this.#setValue(path, value),
       announce: (text) => this.#announce(text),
-      call: (method, path, again) => this.#call(method, path, {}, again),
+      call: (method, path, again, more = {}) => this.#call(method, path, more, again),
+      patch: (patch) => {
+        this.#patch(patch);
+        this.#showActive();
+      },
+      draft: () => this.#draft,
+      replace: (settings) => {
+        this.value = /** @type {SmtpSettings} */ (settings);
+      },
+      offers: () => this.#active?.offers ?? [],
+      connect: (offer) => {
+        // At once where it can be: a browser opens no window for a click of long ago.
+        if (this.#connection) this.#connection.begin(offer);
+        else this.#results().then(() => this.#connection?.begin(offer));
+      },
       results: () => this.#results(),
       goOn: () => this.#session.goOn(),
       change: () => this.#change(),
@@ -511,6 +534,7 @@ export class SmtpSettingsForm extends Element {
       /** @type {HTMLElement | null} */ (next || status.querySelector('h3, h4'))?.focus();
     }
     this.#offerSecrets();
+    this.#connection?.draw(context);
   }
 
   #retryLoad() {
@@ -620,6 +644,7 @@ export class SmtpSettingsForm extends Element {
     this.#report = this.#rules?.validate(this.value, options) ?? { valid: true, issues: [] };
     this.#setFormValue();
     this.#showReport();
+    this.#connection?.draw(this.#view.context);
   }
 
   #showReport() {

@@ -8,6 +8,7 @@ import css from './css.js';
 import { LOADERS } from './lists.js';
 
 export { Actions } from './actions.js';
+export { Connection } from './connect.js';
 export { historyView } from './history.js';
 
 /**
