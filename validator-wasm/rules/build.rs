@@ -26,7 +26,6 @@ struct Block<'a> {
     spf: Option<&'a str>,
     /// `Always` or `Usually`, and the selectors.
     dkim: Option<(&'static str, Vec<&'a str>)>,
-    refuses_sender: Vec<&'a str>,
     /// The name, and the server where it is another.
     form: Option<(&'a str, Option<&'a str>)>,
 }
@@ -42,9 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for block in blocks.iter().filter(|block| block.server.is_some()) {
         provider(block, &mut providers)?;
     }
-    fs::write(out.join("providers.rs"), providers + "]")?;
-    let refusals: Vec<&str> = blocks.iter().flat_map(|block| block.refuses_sender.clone()).collect();
-    Ok(fs::write(out.join("sender_refusals.rs"), format!("&{refusals:?}"))?)
+    Ok(fs::write(out.join("providers.rs"), providers + "]")?)
 }
 
 /// Reads the table. An error names the line.
@@ -91,7 +88,6 @@ fn read(text: &str) -> Result<Vec<Block<'_>>, String> {
                 Some(("usually", names)) => block.dkim = Some(("Usually", names.split(' ').collect())),
                 _ => return wrong("neither `always` nor `usually`"),
             },
-            "refuses-sender" => block.refuses_sender.push(rest),
             "form" => {
                 block.form =
                     Some(rest.split_once(": ").map_or((rest, None), |(name, host)| (name, Some(host))));

@@ -56,7 +56,7 @@ pub struct EventDocument {
     #[schemars(length(min = 1, max = 1000))]
     pub recipients: Vec<Object<RecipientDocument>>,
     /// A time (RFC 3339): what has not left by then is `failed`, too late.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_after: Option<String>,
     /// The mailbox that recipients answer to.

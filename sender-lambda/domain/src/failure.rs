@@ -222,7 +222,7 @@ failure_codes! {
     /// The message was refused.
     MessageRejected = "message.rejected", "", Failed, "it refused the message";
     /// The final dot may have left, and no readable reply came: nobody knows.
-    MessageUnknown = "message.unknown", "", Unknown, "the connection was lost before it said whether it took the mail";
+    MessageUnknown = "message.unknown", "", Unknown, "it did not say readably whether it took the mail";
     /// The server does not let us send: it relays for others, or from other addresses.
     RelayDenied = "relay.denied", "authMethod", RelayFault, "it does not let us send through it";
     /// Our address is on a block list, or refused by the server's policy.
@@ -301,10 +301,22 @@ causes! {
     PortBlockedHere = "port.blocked_here", "port";
     /// TLS from the first byte is there, and then no greeting.
     GreetingSilentAfterTls = "greeting.silent_after_tls", "host";
-    /// A greeting that began and did not end in time.
+    /// A greeting that began and did not end.
     GreetingUnfinished = "greeting.unfinished", "host";
     /// No mechanism that goes with OAuth 2, which is chosen.
     MechanismOauth2 = "mechanism.oauth2", "authMethod";
+    /// The account may not send by SMTP at all.
+    AccountSmtpOff = "account.smtp_off", "authMethod";
+    /// The organisation forbids this kind of sign-in.
+    AuthPolicy = "auth.policy", "authMethod";
+    /// The account's password has expired.
+    AuthPasswordExpired = "auth.password_expired", "password";
+    /// The account's owner has to sign in on the provider's website.
+    AuthInPerson = "auth.in_person", "username";
+    /// Too many sign-ins have failed, of this account or from our address.
+    AuthTooMany = "auth.too_many", "password";
+    /// The server wants encryption on a connection that is encrypted.
+    EncryptionNotSeen = "encryption.not_seen", "host";
     /// 530 although the settings sign in.
     RequiredSignedIn = "required.signed_in", "authMethod";
     /// The token endpoint refuses the client's secret.
@@ -341,7 +353,7 @@ causes! {
     OauthTokenRefused = "oauth.token_refused", "username";
     /// Another error of the endpoint.
     OauthOther = "oauth.other", "oauth2";
-    /// 503 to EHLO: the server expects another command.
+    /// 503 to EHLO or a later command: the server expects another one.
     EhloOutOfStep = "ehlo.out_of_step", "host";
     /// 500 or 502 to EHLO: the server knows only HELO, and so neither TLS nor AUTH.
     EhloNotKnown = "ehlo.not_known", "host";
@@ -357,6 +369,14 @@ causes! {
     TemporaryQuota = "temporary.quota", "";
     /// The account takes connections only from addresses that its owner has listed.
     DeniedAddress = "denied.address", "host";
+    /// The account is on trial and may send to verified recipients alone.
+    DeniedSandbox = "denied.sandbox", "username";
+    /// The sender's domain or mailbox cannot be found.
+    SenderUnverified = "sender.unverified", "senderAddress";
+    /// The sender's domain is on a block list.
+    SenderListed = "sender.listed", "senderAddress";
+    /// The server takes no more connections from us.
+    QuotaConnections = "quota.connections", "";
     /// `relay.denied` although the settings sign in.
     DeniedSignedIn = "denied.signed_in", "username";
 }

@@ -8,6 +8,7 @@ use ownpost_domain::failure::{Failure, FailureCode, Stage};
 use tokio::time::Instant;
 
 use super::batch::{OpenSession, Quirks, SessionSource, deliver};
+use super::classify::Identity;
 use super::connection::Connection;
 use super::limits::Limits;
 use super::pool::NO_DEADLINE;
@@ -64,7 +65,8 @@ where
         let refused = Failure::new(Stage::Connect, FailureCode::ConnectRefused);
         let stream = (self.connect)().await.map_err(|_| refused)?;
         let limits = Limits { timeouts: self.timeouts, overall: Instant::now() + NO_DEADLINE };
-        let mut session = Session::new(Connection::new(stream, Redactor::default(), None), limits);
+        let mut session =
+            Session::new(Connection::new(stream, Redactor::default(), None), limits, Identity::default());
         session.greeting(&mut NoObserver).await?;
         session.ehlo(Stage::Ehlo, &self.ehlo_name, Channel::Encrypted, &mut NoObserver).await?;
         Ok(OpenSession { session, reused: false })

@@ -178,6 +178,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
+    /// Whether a reply has begun that has not ended: a greeting, by its code.
+    pub(crate) fn has_begun_greeting(&self) -> bool {
+        !self.parser.is_between_replies() || self.input[self.taken..].starts_with(b"220")
+    }
+
     /// Whether the server has sent more than has been read as replies.
     pub(crate) fn has_input(&self) -> bool {
         self.taken < self.input.len()

@@ -190,15 +190,10 @@ fn is_mismatch(security: Security, failure: &Failure) -> bool {
             failure.stage == Stage::Tls
                 && matches!(failure.code, FailureCode::TlsFailed | FailureCode::ProtocolTimeout)
         }
-        // A server that expects a ClientHello is silent, or closes early, or sends a TLS alert.
+        // A server that expects a ClientHello is silent, or closes early.
         Security::StartTls => {
             failure.stage == Stage::Greeting
-                && matches!(
-                    failure.code,
-                    FailureCode::GreetingTimeout
-                        | FailureCode::GreetingNotSmtp
-                        | FailureCode::ProtocolDisconnected
-                )
+                && matches!(failure.code, FailureCode::GreetingTimeout | FailureCode::ProtocolDisconnected)
         }
     }
 }

@@ -30,6 +30,7 @@ mod oauth;
 mod pool;
 pub mod probe;
 pub mod redact;
+mod refusals;
 pub mod reply;
 mod session;
 mod tls;

@@ -44,6 +44,8 @@ pub struct ReplyParser {
     code: Option<u16>,
     lines: Vec<String>,
     octets: usize,
+    /// Whether a reply has been read: the first one on a connection is the greeting.
+    is_past_first: bool,
 }
 
 impl ReplyParser {
@@ -59,6 +61,11 @@ impl ReplyParser {
             return Err(Unreadable::TooLong);
         }
         let (code, more, text) = split(line).ok_or(Unreadable::Malformed)?;
+        // postscreen and others begin to greet, and refuse a client that talks meanwhile or is on a list.
+        if !self.is_past_first && self.code == Some(220) && code >= 400 {
+            self.code = None;
+            self.lines.clear();
+        }
         // All lines of a reply have one code (RFC 5321 §4.2.1). With two of them the server's meaning is not known.
         if *self.code.get_or_insert(code) != code {
             return Err(Unreadable::Malformed);
@@ -69,11 +76,13 @@ impl ReplyParser {
         }
         self.code = None;
         self.octets = 0;
+        self.is_past_first = true;
         Ok(Some(RawReply { code, lines: std::mem::take(&mut self.lines) }))
     }
 }
 
-/// Code, whether more lines follow, text. A line of the bare code is a last line (RFC 5321 §4.2.1).
+/// Code, whether more lines follow, text. A line of the bare code is a last line (RFC 5321 §4.2.1); odd servers write a tab
+/// for the space.
 pub(crate) fn split(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     let (digits, rest) = line.split_at_checked(3)?;
     let [first @ b'2'..=b'5', b'0'..=b'9', b'0'..=b'9'] = digits else { return None };
@@ -84,7 +93,7 @@ pub(crate) fn split(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     let code = u16::from(first - b'0') * 100 + u16::from(digits[1] - b'0') * 10 + u16::from(digits[2] - b'0');
     match rest {
         [] => Some((code, false, rest)),
-        [b' ', text @ ..] => Some((code, false, text)),
+        [b' ' | b'\t', text @ ..] => Some((code, false, text)),
         [b'-', text @ ..] => Some((code, true, text)),
         _ => None,
     }
@@ -111,7 +120,7 @@ impl RawReply {
 }
 
 fn enhanced_code(line: &str, code: u16) -> Option<(EnhancedCode, &str)> {
-    let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let (first, rest) = line.split_once([' ', '\t']).unwrap_or((line, ""));
     let enhanced = EnhancedCode::parse(first)?;
     (u16::from(enhanced.0) == code / 100).then_some((enhanced, rest))
 }
@@ -154,6 +163,19 @@ mod tests {
         check("550 5.1.1\r\n", 550, Some("5.1.1"), "");
         check("250 02.1.5 odd\r\n", 250, None, "02.1.5 odd");
         check("250 \u{1b}[31mred\r\n", 250, None, "[31mred");
+        check("550\t5.1.1\tNo such user\r\n", 550, Some("5.1.1"), "No such user");
+    }
+
+    #[test]
+    fn a_greeting_that_ends_as_a_refusal_is_the_refusal() {
+        let refusal = parse("220-mx.test\r\n220-please wait\r\n550-5.7.1 listed\r\n550 5.7.1 at bl.test\r\n");
+        let refusal = refusal.unwrap().unwrap().into_reply();
+        assert_eq!((refusal.code, refusal.text.as_str()), (550, "listed\nat bl.test"));
+        // Only the first reply is a greeting.
+        let mut parser = ReplyParser::default();
+        parser.push(b"220 mx.test").unwrap().unwrap();
+        assert_eq!(parser.push(b"220-go"), Ok(None));
+        assert_eq!(parser.push(b"554 no"), Err(Unreadable::Malformed));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use ownpost_domain::failure::{Cause, Failure, FailureCode, Reason, Reply, Stage};
+use ownpost_domain::failure::{Cause, Failure, FailureCode, Reply, Stage};
 use ownpost_domain::report::{StageDetail, TlsFacts};
 use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Auth, Security, Settings};
@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
 use super::capabilities::Offer;
+use super::classify::Identity;
 use super::connection::{Connection, ReadError};
 use super::legacy_tls::{self, Hello};
 use super::limits::Limits;
@@ -78,6 +79,8 @@ pub(crate) struct Session<S> {
     pub(crate) connection: Connection<S>,
     pub(crate) offer: Offer,
     pub(crate) limits: Limits,
+    /// The client as the server sees it.
+    pub(crate) identity: Identity,
     /// How many more mails the server takes on this connection (the MAILMAX of RFC 9422).
     pub(crate) remaining: u64,
     /// Whether a transaction may be open, or the connection is old, so that RSET must come before the next MAIL.
@@ -177,7 +180,7 @@ async fn open_on(
     transcript: Option<Transcript>,
     observer: &mut dyn Observer,
 ) -> Result<Secure, Failure> {
-    let redactor = redactor(settings);
+    let (redactor, identity) = (redactor(settings), Identity::of(settings));
     let local = stream.local_addr().ok().map(|address| address.ip());
     let name = network.ehlo_name(settings, local);
     observer.named(&name);
@@ -188,11 +191,11 @@ async fn open_on(
                 .await
                 .map_err(|failure| failure.into_failure(setup))?;
             observer.pass(StageDetail::default());
-            let session = Session::new(Connection::new(stream, redactor, transcript), limits);
+            let session = Session::new(Connection::new(stream, redactor, transcript), limits, identity);
             Box::pin(session.greeted(&name, Channel::Encrypted, observer)).await
         }
         Security::StartTls => {
-            let session = Session::new(Connection::new(stream, redactor, transcript), limits);
+            let session = Session::new(Connection::new(stream, redactor, transcript), limits, identity);
             let session = Box::pin(session.greeted(&name, Channel::Plaintext, observer)).await?;
             observer.begin(Stage::Tls);
             let mut session = Box::pin(session.starttls(setup, settings, observer)).await?;
@@ -246,12 +249,13 @@ impl TlsFailure {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    pub(crate) fn new(connection: Connection<S>, limits: Limits) -> Self {
+    pub(crate) fn new(connection: Connection<S>, limits: Limits, identity: Identity) -> Self {
         let offer = Offer::default();
         Self {
             connection,
             offer,
             limits,
+            identity,
             remaining: u64::MAX,
             needs_rset: false,
             pipelines_envelope: true,
@@ -312,14 +316,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let failure = |error| classify::read_error(Stage::Greeting, error);
         self.connection.wait_for_input(until).await.map_err(failure)?;
         observer.heard();
-        let reply = self.reply(Stage::Greeting, until).await.map_err(|mut failure| {
-            if failure.code == FailureCode::GreetingTimeout {
-                failure.reason = Some(Cause::GreetingUnfinished.into());
-            }
-            failure
+        let reply = self.reply(Stage::Greeting, until).await.map_err(|failure| {
+            // It has been heard and is late, or its greeting has been cut off.
+            let began = match failure.code {
+                FailureCode::GreetingTimeout => true,
+                FailureCode::ProtocolDisconnected => self.connection.has_begun_greeting(),
+                _ => false,
+            };
+            Failure { reason: began.then(|| Cause::GreetingUnfinished.into()), ..failure }
         })?;
         if reply.code != 220 {
-            return Err(classify::refusal(Stage::Greeting, reply));
+            return Err(self.refusal(Stage::Greeting, reply));
         }
         self.connection.greeted();
         observer.pass(StageDetail { banner: Some(reply.text), ..StageDetail::default() });
@@ -355,18 +362,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             *line = self.connection.clean(line);
         }
         if reply.code != 250 {
-            let mut failure = classify::refusal(stage, reply.into_reply());
-            if failure.code == FailureCode::TlsNotOffered {
-                // The handshake has worked. The server refuses the name after it.
-                failure.code = FailureCode::EhloRejected;
-                failure.reason = failure.reply.as_ref().and_then(classify::ehlo_cause).map(Reason::from);
-            }
-            return Err(failure);
+            // It is about EHLO also at stage tls, where it comes once more.
+            return Err(Failure { stage, ..self.refusal(Stage::Ehlo, reply.into_reply()) });
         }
         self.offer = Offer::parse(&reply);
         self.remaining = self.offer.mail_max.unwrap_or(u64::MAX);
         observer.offer(channel, &self.offer);
         Ok(())
+    }
+
+    /// The failure of a stage whose reply is not the expected one.
+    pub(crate) fn refusal(&self, stage: Stage, reply: Reply) -> Failure {
+        self.identity.refusal(stage, reply)
     }
 
     /// Reads one reply. Without a readable one the stage fails.
@@ -381,7 +388,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         let reply = self.reply(stage, until).await?;
         Err(if (400..600).contains(&reply.code) {
-            classify::refusal(stage, reply)
+            self.refusal(stage, reply)
         } else {
             classify::read_error(stage, ReadError::Malformed)
         })
@@ -395,7 +402,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Ok(()) => self.reply(stage, until).await,
             // The server may have sent its reason before it closed.
             Err(ReadError::Closed) => match self.connection.reply(until).await {
-                Ok(reply) if !reply.is_positive() => Err(classify::refusal(stage, reply)),
+                Ok(reply) if !reply.is_positive() => Err(self.refusal(stage, reply)),
                 _ => Err(classify::read_error(stage, ReadError::Closed)),
             },
             Err(error) => Err(classify::read_error(stage, error)),
@@ -421,7 +428,7 @@ impl Session<TcpStream> {
         let agreed = if self.offer.starttls {
             match self.exchange(Stage::Tls, "STARTTLS").await {
                 Ok(reply) if reply.code == 220 => Ok(()),
-                Ok(reply) => Err(classify::refusal(Stage::Tls, reply)),
+                Ok(reply) => Err(self.refusal(Stage::Tls, reply)),
                 Err(failure) => Err(failure),
             }
         } else {
@@ -430,13 +437,13 @@ impl Session<TcpStream> {
         self = self.unless_refused(agreed).await?;
         // Input behind the 220 was sent in plaintext, perhaps by an attacker on the network. To read it as the first
         // reply after the handshake is the STARTTLS injection (RFC 3207 §6, CVE-2011-0411).
-        let limits = self.limits;
+        let (limits, identity) = (self.limits, self.identity);
         let (stream, redactor, transcript) =
             self.connection.into_stream().ok_or_else(|| fail(FailureCode::TlsInjected))?;
         let stream = handshake(setup, settings, stream, limits, observer).await.map_err(|failure| {
             // The same injection a moment later: plaintext in place of the ServerHello.
             if failure.not_tls { fail(FailureCode::TlsInjected) } else { failure.into_failure(setup) }
         })?;
-        Ok(Session::new(Connection::new(stream, redactor, transcript), limits))
+        Ok(Session::new(Connection::new(stream, redactor, transcript), limits, identity))
     }
 }

@@ -393,19 +393,21 @@ fn handshake_failure(error: &io::Error) -> TlsFailure {
         Error::AlertReceived(AlertDescription::CertificateRequired) => {
             TlsFailure::new(FailureCode::TlsClientCertificate)
         }
-        Error::AlertReceived(AlertDescription::ProtocolVersion)
-        | Error::PeerIncompatible(
+        // The server has taken the handshake in an old version.
+        Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
-        )
-        // A legacy server answers with a record of its own version, which rustls does not know.
-        | Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => {
-            TlsFailure::new(FailureCode::TlsLegacy)
+        ) => TlsFailure::new(FailureCode::TlsLegacy),
+        // A record of a version that rustls does not know: another handshake shows whether the server is old.
+        Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => {
+            TlsFailure { refused: true, ..failed }
         }
         Error::AlertReceived(alert) => TlsFailure {
             refused: matches!(
                 alert,
-                AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity
+                AlertDescription::HandshakeFailure
+                    | AlertDescription::InsufficientSecurity
+                    | AlertDescription::ProtocolVersion
             ),
             reason: Some(Reason { cause: Cause::TlsAlert, detail: alert_name(*alert) }),
             ..failed
@@ -415,9 +417,7 @@ fn handshake_failure(error: &io::Error) -> TlsFailure {
             PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme
             | PeerMisbehaved::SignedKxWithWrongAlgorithm,
         ) => TlsFailure::new(FailureCode::TlsUnsupported),
-        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            TlsFailure { not_tls: true, ..failed }
-        }
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => TlsFailure { not_tls: true, ..failed },
         _ => failed,
     }
 }

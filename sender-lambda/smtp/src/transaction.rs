@@ -33,19 +33,19 @@ impl<S: Carrier> Session<S> {
     /// Sends MAIL FROM and reads its reply.
     pub(crate) async fn mail(&mut self, envelope: &Envelope) -> Result<Reply, Failure> {
         let reply = self.exchange(Stage::Sender, envelope.mail()).await?;
-        accept(Stage::Sender, reply)
+        self.accept(Stage::Sender, reply)
     }
 
     /// Sends RCPT TO and reads its reply.
     pub(crate) async fn rcpt(&mut self, envelope: &Envelope) -> Result<Reply, Failure> {
         let reply = self.exchange(Stage::Recipient, envelope.rcpt()).await?;
-        accept(Stage::Recipient, reply)
+        self.accept(Stage::Recipient, reply)
     }
 
     /// Sends DATA and reads the 354.
     pub(crate) async fn data(&mut self) -> Result<(), Failure> {
         let reply = self.exchange(Stage::Message, "DATA").await?;
-        if reply.code == 354 { Ok(()) } else { Err(classify::refusal(Stage::Message, reply)) }
+        if reply.code == 354 { Ok(()) } else { Err(self.refusal(Stage::Message, reply)) }
     }
 
     /// The body and the dot of a single mail, after [`Session::data`]. Between the two it listens until `quiet`: a server
@@ -80,7 +80,7 @@ impl<S: Carrier> Session<S> {
     pub(crate) async fn unsolicited(&mut self, stage: Stage) -> Failure {
         let until = self.limits.until(self.limits.timeouts.command);
         match self.connection.reply(until).await {
-            Ok(reply) => classify::refusal(stage, reply),
+            Ok(reply) => self.refusal(stage, reply),
             Err(error) => classify::read_error(stage, error),
         }
     }
@@ -91,19 +91,24 @@ impl<S: Carrier> Session<S> {
         let reply = self.connection.reply(until).await.map_err(|_| unknown())?;
         match reply.code {
             200..=299 => Ok(reply),
-            400..=599 => Err(classify::refusal(Stage::Message, reply)),
-            _ => Err(unknown()),
+            400..=599 => Err(self.refusal(Stage::Message, reply)),
+            _ => Err(Failure { reply: Some(reply), ..unknown() }),
         }
+    }
+
+    fn accept(&self, stage: Stage, reply: Reply) -> Result<Reply, Failure> {
+        if reply.is_positive() { Ok(reply) } else { Err(self.refusal(stage, reply)) }
     }
 
     /// Sends an envelope one command at a time. `Err` when the connection failed.
     pub(crate) async fn open_stepwise(&mut self, envelope: &Envelope) -> Result<EnvelopeResult, Failure> {
         if std::mem::take(&mut self.needs_rset) {
-            accept(Stage::Sender, self.exchange(Stage::Sender, "RSET").await?)?;
+            let reply = self.exchange(Stage::Sender, "RSET").await?;
+            self.accept(Stage::Sender, reply)?;
         }
         for (stage, line) in [(Stage::Sender, envelope.mail()), (Stage::Recipient, envelope.rcpt())] {
             let reply = self.exchange(stage, line).await?;
-            if let Err(failure) = accept(stage, reply) {
+            if let Err(failure) = self.accept(stage, reply) {
                 return Ok(refused(failure));
             }
         }
@@ -112,7 +117,7 @@ impl<S: Carrier> Session<S> {
         if reply.code == 354 {
             return Ok(EnvelopeResult::Ready);
         }
-        Ok(refused(classify::refusal(Stage::Message, reply)))
+        Ok(refused(self.refusal(Stage::Message, reply)))
     }
 
     /// Sends an envelope as one group (RFC 2920), behind RSET where that is due. `Err` when the connection failed.
@@ -125,7 +130,7 @@ impl<S: Carrier> Session<S> {
         self.connection.write(&group, until).await.map_err(failed)?;
         if needs_rset {
             let reply = self.connection.reply(until).await.map_err(failed)?;
-            accept(Stage::Sender, reply)?;
+            self.accept(Stage::Sender, reply)?;
         }
         self.envelope_replies(until).await
     }
@@ -134,7 +139,8 @@ impl<S: Carrier> Session<S> {
     /// in step with the commands whatever the server makes of the group.
     pub(crate) async fn envelope_replies(&mut self, until: Instant) -> Result<EnvelopeResult, Failure> {
         let failed = |stage| move |error: ReadError| classify::read_error(stage, error);
-        let refusal = |stage| move |reply: Reply| classify::refusal(stage, reply);
+        let identity = &self.identity;
+        let refusal = |stage| move |reply: Reply| identity.refusal(stage, reply);
         let mail = self.connection.expect(&POSITIVE, until).await.map_err(failed(Stage::Sender))?;
         let mail = mail.map_err(refusal(Stage::Sender));
         if let Err(failure) = &mail
@@ -153,7 +159,7 @@ impl<S: Carrier> Session<S> {
         let data = self.connection.expect(&GO_ON, until).await.map_err(failed(Stage::Message))?;
         Ok(match (refused_by, data) {
             (None, Ok(_)) => EnvelopeResult::Ready,
-            (None, Err(reply)) => refused(classify::refusal(Stage::Message, reply)),
+            (None, Err(reply)) => refused(identity.refusal(Stage::Message, reply)),
             // Without a recipient there is nothing to deliver: a single dot ends the message that the server has asked
             // for (RFC 2920 §3.1), whatever the reply to it.
             (Some(failure), Ok(_)) if failure.stage == Stage::Recipient => {
@@ -183,10 +189,6 @@ fn refused(failure: Failure) -> EnvelopeResult {
 /// Whether the server has announced that it closes the connection: 421 (RFC 5321 §3.8).
 pub(crate) fn is_closing(failure: &Failure) -> bool {
     failure.reply.as_ref().is_some_and(|reply| reply.code == 421)
-}
-
-fn accept(stage: Stage, reply: Reply) -> Result<Reply, Failure> {
-    if reply.is_positive() { Ok(reply) } else { Err(classify::refusal(stage, reply)) }
 }
 
 /// The failure of a mail that the server may or may not have.

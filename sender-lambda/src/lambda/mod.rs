@@ -110,7 +110,7 @@ async fn route(app: &App, event: Value) -> Result<Value, Diagnostic> {
             for record in records {
                 let document = batch::document(&record.body);
                 let Err(refused) = router::accept(app, document.as_bytes(), None).await else { continue };
-                let Refused { code, message, transient } = &refused;
+                let Refused { code, message, transient, .. } = &refused;
                 tracing::warn!(code, reason = message, message = record.message_id, "event refused");
                 if *transient || !keep(app, &document, &refused).await {
                     failures.add(record.message_id);

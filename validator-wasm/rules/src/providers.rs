@@ -51,9 +51,6 @@ pub struct FormEntry {
 /// All providers, a server each, in the order of the table.
 pub const PROVIDERS: &[Provider] = include!(concat!(env!("OUT_DIR"), "/providers.rs"));
 
-/// Parts of replies, in lower case, by which providers say that the account may not send as this address.
-pub const SENDER_REFUSALS: &[&str] = include!(concat!(env!("OUT_DIR"), "/sender_refusals.rs"));
-
 /// The providers that a relay belongs to. Neither its case nor a final dot matters.
 pub fn of_relay(host: &str) -> impl Iterator<Item = &'static Provider> {
     let host = host.trim_end_matches('.').to_ascii_lowercase();

@@ -5,11 +5,11 @@ use ownpost_domain::expiry;
 use ownpost_domain::report::CertificateFacts;
 use ownpost_domain::tenant::Tenant;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::shared_state::{self, Change};
 use super::{App, alert, emit};
-use crate::effects::{Emitted, Result};
+use crate::effects::Result;
+use crate::wire::emitted::{Announcement, CertificateExpiring};
 
 /// The ledger's key of [`Seen`].
 const STATE: &str = "certificate";
@@ -44,10 +44,14 @@ pub(super) async fn note(
         if after == seen { Change::Keep(due) } else { Change::Write(after, None, due) }
     });
     if let Some(Some(days)) = due.await? {
-        let sha256 = &certificate.sha256;
-        let detail =
-            json!({"tenant": tenant, "host": host, "notAfter": not_after, "days": days, "sha256": sha256});
-        emit(app, &[Emitted { detail_type: "Certificate Expiring", detail }]).await;
+        let expiring = CertificateExpiring {
+            tenant: tenant.clone(),
+            host: host.to_owned(),
+            not_after,
+            days,
+            sha256: certificate.sha256.clone(),
+        };
+        emit(app, [Announcement::CertificateExpiring(expiring)]).await;
         alert::certificate_expiring(app, tenant, host, not_after, days).await;
     }
     Ok(())

@@ -6,11 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ownpost_domain::delivery::Revision;
 use ownpost_domain::tenant::Tenant;
-use serde_json::json;
 
 use super::active_settings::{self, FORGOTTEN, REMOVED};
 use super::{App, emit, history, relay_health, task_queue};
-use crate::effects::{EffectError, Effects, Emitted, Result, SecretStage};
+use crate::effects::{EffectError, Effects, Result, SecretStage};
+use crate::wire::emitted::{Announcement, SettingsRemoved};
 use crate::wire::history::{Action, By, Change, Ended};
 use crate::wire::sqs::Task;
 
@@ -76,8 +76,8 @@ pub(super) async fn removed_long_ago(app: &App, tenant: &Tenant) -> Result<()> {
     let ended = if erased.is_ok() { Ended::Done } else { Ended::StoreFailed };
     history::finish(app, tenant, &Change { ended, ..change.clone() }).await;
     erased?;
-    let detail = json!({"tenant": tenant, "revision": null, "forgotten": true, "by": change.by});
-    emit(app, &[Emitted { detail_type: "Settings Removed", detail }]).await;
+    let removed = SettingsRemoved { tenant: tenant.clone(), revision: None, forgotten: true, by: change.by };
+    emit(app, [Announcement::SettingsRemoved(removed)]).await;
     Ok(())
 }
 

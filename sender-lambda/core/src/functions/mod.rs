@@ -16,6 +16,7 @@ use ownpost_smtp::{BeforeCommit, Mail, MailResult, Network, Pool, ProbeOptions, 
 use crate::config::{Config, ConfigError};
 use crate::effects::{self, Effects, Emitted, QueueMessage};
 use crate::mail::templates::Templates;
+use crate::wire::emitted::Announcement;
 
 mod active_settings;
 mod alert;
@@ -179,8 +180,9 @@ async fn put_on_queue(app: &App, messages: &[QueueMessage]) -> effects::Result<(
 }
 
 /// Emits events. One that cannot be emitted is logged: the ledger has its facts.
-async fn emit(app: &App, events: &[Emitted]) {
-    for (event, result) in events.iter().zip(app.effects.events.emit(events).await) {
+async fn emit(app: &App, events: impl IntoIterator<Item = Announcement>) {
+    let events: Vec<Emitted> = events.into_iter().map(Emitted::from).collect();
+    for (event, result) in events.iter().zip(app.effects.events.emit(&events).await) {
         if let Err(error) = result {
             tracing::warn!(detail_type = event.detail_type, %error, "event not emitted");
         }

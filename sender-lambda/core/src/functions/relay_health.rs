@@ -11,11 +11,11 @@ use ownpost_domain::health::{Admission, Health, HealthStatus};
 use ownpost_domain::outcome::Observation;
 use ownpost_domain::refusals::Refusals;
 use ownpost_domain::tenant::Tenant;
-use serde_json::json;
 
 use super::shared_state::{self, Change};
 use super::{App, alert, emit, later, put_on_queue, router, task_queue};
-use crate::effects::{Emitted, Filter, Order, Result, Versioned};
+use crate::effects::{Filter, Order, Result, Versioned};
+use crate::wire::emitted::{Announcement, RelayChanged};
 
 /// The state's key in the ledger.
 const HEALTH: &str = "health";
@@ -214,19 +214,23 @@ pub(super) async fn complete(app: &App, tenant: &Tenant, host: &str, health: &He
 }
 
 async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, failure: Option<&Failure>) {
-    let detail = json!({
-        "tenant": tenant, "host": host, "revision": health.revision, "since": health.since,
-        "code": health.code, "message": health.message,
-    });
+    let changed = RelayChanged {
+        tenant: tenant.clone(),
+        host: host.to_owned(),
+        revision: health.revision.clone(),
+        since: health.since,
+        code: health.code.clone(),
+        message: health.message.clone(),
+    };
     match health.status {
         HealthStatus::Unhealthy => {
             tracing::warn!(%tenant, host, code = health.code, "relay unhealthy");
-            emit(app, &[Emitted { detail_type: "Relay Unhealthy", detail }]).await;
+            emit(app, [Announcement::RelayUnhealthy(changed)]).await;
             alert::raise(app, tenant, host, health, failure).await;
         }
         HealthStatus::Healthy => {
             tracing::info!(%tenant, host, "relay recovered");
-            emit(app, &[Emitted { detail_type: "Relay Recovered", detail }]).await;
+            emit(app, [Announcement::RelayRecovered(changed)]).await;
             alert::recovered(app, tenant, host, health).await;
             if let Err(error) = task_queue::release(app, tenant).await {
                 return tracing::warn!(%tenant, %error, "held mail not released; monitor will");

@@ -6,12 +6,12 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ownpost_domain::delivery::{Closed, Delivery, DeliveryId, Status};
 use ownpost_domain::event::{Event, Person, Recipient};
 use ownpost_domain::tenant::Tenant;
-use serde::Serialize;
 
 use super::{App, later};
 use crate::config::Config;
 use crate::effects::{EffectError, QueueMessage};
 use crate::mail::ids;
+pub use crate::wire::answers::{AcceptedEvent as Accepted, RefusedRecipient};
 pub(super) use crate::wire::event::RESERVED_PREFIX;
 use crate::wire::event::{self, EventCode, EventError, QUEUE_LIMIT};
 use crate::wire::sqs::{Job, MailJob};
@@ -23,37 +23,14 @@ pub(super) const KEEP_FROM_START: Duration = Config::KEEP_DOCUMENT.saturating_ad
 /// How many rows are written at a time: an event of 1000 recipients takes seconds, not minutes.
 const AT_A_TIME: usize = 16;
 
-/// An event that was accepted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Accepted {
-    /// A row for each recipient, in their order; an address named twice gets one mail.
-    pub deliveries: Vec<DeliveryId>,
-    /// Whether the event had been accepted before.
-    pub repeated: bool,
-    /// The recipients whose address cannot be used. Their rows are among the others, as failed ones.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub refused: Vec<RefusedRecipient>,
-}
-
-/// A recipient whose address cannot be used, in the answer to a direct call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RefusedRecipient {
-    /// The place in the event's list.
-    pub index: usize,
-    /// The id of its failed row.
-    pub delivery: DeliveryId,
-    /// The stable code.
-    pub code: &'static str,
-    /// For the developer of the event source.
-    pub detail: String,
-}
-
 /// An event that was not accepted, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct Refused {
     /// The stable code, `event.…`.
     pub code: &'static str,
+    /// The status of an HTTP call that is refused for it.
+    pub status: u16,
     /// For the developer of the event source.
     pub message: String,
     /// Whether the same event may be accepted later: the store was out of reach.
@@ -62,7 +39,12 @@ pub struct Refused {
 
 impl Refused {
     fn new(code: EventCode, message: impl Into<String>) -> Self {
-        Self { code: code.code(), message: message.into(), transient: code == EventCode::Unavailable }
+        Self {
+            code: code.code(),
+            status: code.status(),
+            message: message.into(),
+            transient: code == EventCode::Unavailable,
+        }
     }
 
     /// An event that was not begun, because the call has no time left.

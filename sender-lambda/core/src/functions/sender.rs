@@ -19,7 +19,6 @@ use ownpost_domain::outcome;
 use ownpost_domain::route::{self, PlatformServer, Relay, Route};
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::RelayKey;
-use serde_json::json;
 
 use self::group::Group;
 use self::settle::{defer, settle};
@@ -28,7 +27,8 @@ use super::alert;
 use super::relay_health::Try;
 use super::shared_state::{self, Change};
 use super::{App, active_settings, emit, later, random_unit, relay_health, tasks};
-use crate::effects::{Emitted, Record, Result};
+use crate::effects::{Record, Result};
+use crate::wire::emitted::{Announcement, SecretUnreadable, UnreadableSecret};
 use crate::wire::sqs::{Job, MailJob, TaskJob};
 use crate::wire::stored_event::{self, StoredEvent};
 
@@ -582,17 +582,18 @@ fn unreadable_wait() -> Duration {
 
 /// Emits `Secret Unreadable` for the settings of a tenant or the platform, once an hour at most.
 async fn report_unreadable(app: &App, tenant: &Tenant) {
-    let detail = json!({"tenant": (*tenant != Tenant::platform()).then_some(tenant), "secret": "settings"});
-    report_secret(app, tenant, UNREADABLE, detail).await;
+    let of = (*tenant != Tenant::platform()).then(|| tenant.clone());
+    let unreadable = SecretUnreadable { tenant: of, secret: UnreadableSecret::Settings };
+    report_secret(app, tenant, UNREADABLE, unreadable).await;
 }
 
 /// The same for the operator's DKIM keys.
 async fn report_unreadable_keys(app: &App) {
-    let detail = json!({"tenant": null, "secret": "dkim"});
-    report_secret(app, &Tenant::platform(), UNREADABLE_KEYS, detail).await;
+    let unreadable = SecretUnreadable { tenant: None, secret: UnreadableSecret::Dkim };
+    report_secret(app, &Tenant::platform(), UNREADABLE_KEYS, unreadable).await;
 }
 
-async fn report_secret(app: &App, tenant: &Tenant, key: &str, detail: serde_json::Value) {
+async fn report_secret(app: &App, tenant: &Tenant, key: &str, unreadable: SecretUnreadable) {
     let first = shared_state::update(app, tenant, key, |reported: Option<Timestamp>, now| match reported {
         Some(_) => Change::Keep(false),
         None => Change::Write(Some(now), now.checked_add(UNREADABLE_AGAIN).ok(), true),
@@ -600,7 +601,7 @@ async fn report_secret(app: &App, tenant: &Tenant, key: &str, detail: serde_json
     // When the ledger cannot say, one event too many is better than none.
     if first.await.ok().flatten().unwrap_or(true) {
         tracing::error!(%tenant, key, "a secret that should be there cannot be read; its mail is deferred");
-        emit(app, &[Emitted { detail_type: "Secret Unreadable", detail }]).await;
+        emit(app, [Announcement::SecretUnreadable(unreadable)]).await;
     }
 }
 

@@ -195,6 +195,11 @@ impl Problem {
         ),
         of(503, "store.unavailable", "a service behind the API is out of reach"),
         of(500, "store.failed", "a service behind the API refused; the operator's log says why"),
+        of(
+            503,
+            "dkim.unreadable",
+            "the operator's DKIM keys cannot be read just now; nothing was tested or changed",
+        ),
         of(404, "oauth.provider_unknown", "the operator has not set up this provider"),
         of(429, "oauth.rate_limited", "30 connections begun in 10 minutes for a tenant"),
         of(500, "randomness.missing", "the system has no source of randomness"),

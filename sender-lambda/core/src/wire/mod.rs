@@ -1,5 +1,7 @@
 //! JSON in and out: HTTP API, events, SQS batches, settings, reports.
 
+pub mod answers;
+pub mod emitted;
 pub mod history;
 pub mod http;
 mod server;

@@ -87,7 +87,7 @@ pub struct Choice {
     /// `failed` or `unknown`; with any other status, only mail whose next action is an hour late.
     pub status: Status,
     /// Mail of events from this time on.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub since: Timestamp,
     /// Mail of events before this time; all when absent.
     #[serde(default)]

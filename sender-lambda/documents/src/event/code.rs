@@ -19,6 +19,16 @@ macro_rules! event_codes {
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$variant => $code,)+ }
             }
+            /// The HTTP status of a call whose events are all refused, the first by this code.
+            pub const fn status(self) -> u16 {
+                match self {
+                    Self::Unavailable => 503,
+                    Self::NotJson => 400,
+                    Self::TooLarge => 413,
+                    Self::TenantForeign => 403,
+                    _ => 422,
+                }
+            }
             /// What it means, for the developer of an event source.
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => $meaning,)+ }

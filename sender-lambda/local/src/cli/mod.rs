@@ -241,9 +241,20 @@ struct InspectArgs {
 }
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ownpost schema Event > event.schema.json
+  ownpost schema --openapi > openapi.json
+  ownpost schema --asyncapi > asyncapi.json")]
 struct SchemaArgs {
     /// One schema alone; all of them when absent
     name: Option<String>,
+    /// Print the HTTP API as an OpenAPI 3.1 document
+    #[arg(long, conflicts_with_all = ["name", "asyncapi"])]
+    openapi: bool,
+    /// Print the events that come in and go out as an AsyncAPI 3 document
+    #[arg(long, conflicts_with = "name")]
+    asyncapi: bool,
 }
 
 #[derive(Args)]

@@ -2,19 +2,30 @@
 
 use std::process::ExitCode;
 
+use ownpost_core::wire::answers::{
+    ConnectionBegun, ConnectionStart, Erasing, EventsAnswer, PlatformInUse, Released, ResentMany,
+};
 use ownpost_core::wire::event::{EventDocument, EventReport};
 use ownpost_core::wire::history::History;
 use ownpost_core::wire::http::{Activation, DeliveryDetail, DeliveryList, Problem};
+use ownpost_core::wire::sqs::Choice;
 use ownpost_core::wire::stored::SettingsReport;
 use ownpost_core::wire::test_report::TestReport;
 use ownpost_core::wire::validation::ValidationReport;
+use ownpost_domain::health::Health;
 use ownpost_inspect::InspectReport;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+mod asyncapi;
+mod openapi;
+
 use super::terminal::{complain, pretty, say};
 use super::{SchemaArgs, UNUSABLE, YES};
+
+/// The version of the API and of the events in both documents.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A type's schema with whatever it refers to under `$defs`.
 type Make = fn() -> Value;
@@ -47,11 +58,23 @@ const DOCUMENTS: &[(&str, Make)] = &[
     ("Problem", written::<Problem>),
 ];
 
-/// One schema that any of these documents keeps to; the documents and their parts are under `$defs`.
-fn schema(names: &[&str]) -> Value {
+/// The bodies of the HTTP API beside them.
+const BODIES: &[(&str, Make)] = &[
+    ("Choice", read::<Choice>),
+    ("ConnectionBegun", written::<ConnectionBegun>),
+    ("ConnectionStart", read::<ConnectionStart>),
+    ("Erasing", written::<Erasing>),
+    ("EventsAnswer", written::<EventsAnswer>),
+    ("Health", written::<Health>),
+    ("PlatformInUse", written::<PlatformInUse>),
+    ("Released", written::<Released>),
+    ("ResentMany", written::<ResentMany>),
+];
+
+/// The documents and their parts, by their names.
+fn definitions<'d>(documents: impl IntoIterator<Item = &'d (&'static str, Make)>) -> Map<String, Value> {
     let mut definitions = Map::new();
-    let mut any_of = Vec::new();
-    for (name, make) in DOCUMENTS.iter().filter(|(name, _)| names.contains(name)) {
+    for (name, make) in documents {
         let Value::Object(mut root) = make() else { continue };
         if let Some(Value::Object(parts)) = root.shift_remove("$defs") {
             definitions.extend(parts);
@@ -59,8 +82,14 @@ fn schema(names: &[&str]) -> Value {
         root.shift_remove("$schema");
         root.shift_remove("title");
         definitions.insert((*name).to_owned(), root.into());
-        any_of.push(json!({"$ref": format!("#/$defs/{name}")}));
     }
+    definitions
+}
+
+/// One schema that any of these documents keeps to; the documents and their parts are under `$defs`.
+fn schema(names: &[&str]) -> Value {
+    let definitions = definitions(DOCUMENTS.iter().filter(|(name, _)| names.contains(name)));
+    let any_of: Vec<_> = names.iter().map(|name| json!({"$ref": format!("#/$defs/{name}")})).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Ownpost",
@@ -79,6 +108,11 @@ fn names() -> Vec<&'static str> {
 }
 
 pub(super) fn run(args: &SchemaArgs) -> ExitCode {
+    if args.openapi || args.asyncapi {
+        let document = if args.openapi { openapi::document() } else { asyncapi::document() };
+        say(&pretty(&document));
+        return ExitCode::from(YES);
+    }
     let all = names();
     let names = match args.name.as_deref() {
         None => all,

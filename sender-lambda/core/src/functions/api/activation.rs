@@ -7,14 +7,17 @@ use std::time::Duration;
 use ownpost_domain::delivery::{Revision, hex};
 use ownpost_domain::health::Health;
 use ownpost_domain::settings::Settings;
+use ownpost_domain::tenant::Tenant;
 use serde_json::json;
 
 use super::answer::{Answered, Response, json, problem, problem_for, problem_with};
 use super::connectivity_test::{Complete, admin, count_test, draft, keys, probe};
 use super::{Call, Progress, given};
-use crate::effects::Emitted;
 use crate::functions::active_settings::{self, Active};
 use crate::functions::{alert, certificate, connect, emit, history, monitor, relay_health, task_queue};
+use crate::oauth_providers::OAuthProvider;
+use crate::wire::answers::{PlatformInUse, PlatformStatus, ProviderOffer};
+use crate::wire::emitted::{Announcement, SettingsChanged};
 use crate::wire::history::{Action, Change, Ended, History};
 use crate::wire::http::Activation;
 use crate::wire::settings::{changed_fields, public, to_document};
@@ -32,9 +35,10 @@ pub(super) async fn show(call: &Call<'_>, query: &[(String, String)]) -> Answere
     let (revision, settings) = match active {
         Active::Settings(revision, settings) => (revision, settings),
         Active::None(_) if given(query, "default") == Some("1") => {
-            let mut body = json!({"status": "platform", "previous": previous});
-            offer(call, &mut body);
-            return Ok(json(200, &body));
+            return Ok(json(
+                200,
+                &PlatformInUse { status: PlatformStatus::Platform, previous, connect: offers(call) },
+            ));
         }
         Active::None(_) => {
             let detail = "No mail server of your own is set up: mail leaves by the platform's server.";
@@ -53,19 +57,21 @@ pub(super) async fn show(call: &Call<'_>, query: &[(String, String)]) -> Answere
     body["previous"] = json!(previous);
     let (addresses, saved_last) = alert::alerted(app, tenant, &settings.contacts).await?;
     body["alerted"] = json!({"addresses": addresses, "savedLast": saved_last});
-    offer(call, &mut body);
+    if let Some(offers) = offers(call) {
+        body["connect"] = json!(offers);
+    }
     Ok(json(200, &body))
 }
 
-/// Names the providers that a mailbox can be connected with, where the operator has some.
-fn offer(call: &Call<'_>, body: &mut serde_json::Value) {
-    let providers: Vec<_> = call.app.config.oauth_providers.iter().collect();
-    if !providers.is_empty() {
-        let offers = providers
-            .iter()
-            .map(|(id, provider)| json!({"provider": id, "name": provider.name, "host": provider.host}));
-        body["connect"] = offers.collect();
-    }
+/// The providers that a mailbox can be connected with, where the operator has some.
+fn offers(call: &Call<'_>) -> Option<Vec<ProviderOffer>> {
+    let offer = |(id, provider): (&str, &OAuthProvider)| ProviderOffer {
+        provider: id.to_owned(),
+        name: provider.name.clone(),
+        host: provider.host.clone(),
+    };
+    let offers: Vec<_> = call.app.config.oauth_providers.iter().map(offer).collect();
+    (!offers.is_empty()).then_some(offers)
 }
 
 /// `GET /smtp/history`: who changed the settings, when, and how it ended.
@@ -226,12 +232,17 @@ async fn activated(
     relay_health::reset(app, tenant, revision).await;
     active_settings::forget(app, tenant);
     ended(call, &change, Ended::Done).await;
-    let detail = json!({"tenant": tenant, "revision": revision, "host": change.host, "by": change.by});
-    let mut events = vec![Emitted { detail_type: "Settings Activated", detail: detail.clone() }];
+    let changed = SettingsChanged {
+        tenant: Tenant::clone(tenant),
+        revision: revision.clone(),
+        host: change.host.clone(),
+        by: change.by.clone(),
+    };
+    let mut events = vec![Announcement::SettingsActivated(changed.clone())];
     if change.action == Action::Rollback {
-        events.push(Emitted { detail_type: "Settings Rolled Back", detail });
+        events.push(Announcement::SettingsRolledBack(changed));
     }
-    emit(app, &events).await;
+    emit(app, events).await;
     alert::settings_changed(app, tenant, &change, before, call.email).await;
     let seen = report.as_ref().and_then(|report| report.tls.as_ref()?.certificate.as_ref());
     if let (Some(host), Some(seen)) = (&change.host, seen)

@@ -1,31 +1,22 @@
 //! `POST /smtp/oauth/start`: begins "Connect with…".
 
 use ownpost_domain::limits::TESTS_PER_TENANT;
-use serde::Deserialize;
-use serde_json::json;
 
 use super::Call;
 use super::answer::{Answered, json, problem, problem_for};
 use super::connectivity_test::admin;
 use crate::functions::connect::{self, Begin};
 use crate::functions::shared_state::{self, Token};
+use crate::wire::answers::{ConnectionBegun, ConnectionStart};
 
 /// The most octets of the account's name that is handed on to the provider.
 const LONGEST_HINT: usize = 255;
-
-/// The body of the call.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Start {
-    provider: String,
-    username: Option<String>,
-}
 
 pub(super) async fn start(call: &Call<'_>) -> Answered {
     let Call { app, tenant, .. } = *call;
     // Settings are activated only for an admin who gets the test mail, so a connection is of no use to another.
     admin(call)?;
-    let start: Start = serde_json::from_slice(call.body).map_err(|_| {
+    let start: ConnectionStart = serde_json::from_slice(call.body).map_err(|_| {
         let detail = "The body is {\"provider\": …, \"username\": …}, where the username may be left out.";
         problem(400, "request.invalid", detail)
     })?;
@@ -55,5 +46,5 @@ pub(super) async fn start(call: &Call<'_>) -> Answered {
         let detail = "The system has no source of randomness just now.";
         return Err(problem(500, "randomness.missing", detail));
     };
-    Ok(json(200, &json!({"id": begun.id, "url": begun.url})))
+    Ok(json(200, &ConnectionBegun { id: begun.id, url: begun.url }))
 }

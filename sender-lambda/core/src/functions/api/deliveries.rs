@@ -12,6 +12,7 @@ use super::{Call, given};
 use crate::effects::{EffectError, Filter, Order, Versioned};
 use crate::functions::resend::{self, Resent};
 use crate::functions::{active_settings, relay_health, task_queue};
+use crate::wire::answers::{Erasing, Released, ResentMany};
 use crate::wire::event::canonical_address;
 use crate::wire::http::{Chapter, DeliveryDetail, DeliveryList, DeliveryRow};
 use crate::wire::sqs::{Choice, Task};
@@ -104,7 +105,7 @@ pub(super) async fn resend_many(call: &Call<'_>) -> Answered {
         }
     }
     task_queue::enqueue(call.app, call.tenant, Task::Resend { after: None, choice }, Duration::ZERO).await?;
-    Ok(json(202, &json!({"resent": cursor.is_none().then_some(count)})))
+    Ok(json(202, &ResentMany { resent: cursor.is_none().then_some(count) }))
 }
 
 /// `POST /deliveries/{id}/cancel`: what has not left is not sent any more.
@@ -138,7 +139,7 @@ pub(super) async fn erase(call: &Call<'_>, query: &[(String, String)]) -> Answer
             resend::cancel(call.app, stored).await?;
         }
     }
-    Ok(json(202, &json!({})))
+    Ok(json(202, &Erasing {}))
 }
 
 fn changed() -> crate::functions::api::Response {
@@ -164,7 +165,7 @@ pub(super) async fn release_held(call: &Call<'_>) -> Answered {
     }
     let due = count(call, Status::Held).await?;
     task_queue::release_for_a_person(app, call.tenant).await?;
-    Ok(json(202, &json!({"released": due})))
+    Ok(json(202, &Released { released: due }))
 }
 
 /// The number of rows with this status; `None` when there are more than an answer can wait for.

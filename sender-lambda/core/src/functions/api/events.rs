@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::answer::{Answered, Response, json as answer, problem, problem_with};
 use crate::functions::App;
 use crate::functions::router::{self, Accepted, Refused};
+use crate::wire::answers::{EventsAnswer, RefusedEvent};
 use crate::wire::event::EventCode;
 
 /// Events of one array. It bounds the answer, which has an entry for each.
@@ -31,7 +32,7 @@ pub(super) async fn post(app: &App, body: &[u8], only: Option<&Tenant>, time: Op
         return several(app, elements(body)?, only, time).await;
     }
     match router::accept(app, body, only).await {
-        Ok(event) => Ok(accept(&[event], &[])),
+        Ok(event) => Ok(accept(vec![event], Vec::new())),
         Err(refused) => Err(refuse(&refused, json!({}))),
     }
 }
@@ -59,14 +60,15 @@ async fn several(
         match outcome {
             Ok(event) => accepted.push(event),
             Err(reason) => {
-                refused.push(entry(index, &reason, refused.len() < MOST_DETAILS));
+                let detail = (refused.len() < MOST_DETAILS).then(|| reason.message.clone());
+                refused.push(RefusedEvent { index, code: reason.code, detail });
                 first.get_or_insert(reason);
             }
         }
     }
     match first {
         Some(first) if accepted.is_empty() => Err(refuse(&first, json!({"refused": refused}))),
-        _ => Ok(accept(&accepted, &refused)),
+        _ => Ok(accept(accepted, refused)),
     }
 }
 
@@ -113,27 +115,12 @@ impl<'de> Visitor<'de> for Elements<'_, 'de> {
 }
 
 /// 202: the rows are there, and the mails on the queue.
-fn accept(accepted: &[Accepted], refused: &[Value]) -> Response {
-    answer(202, &json!({"accepted": accepted, "refused": refused}))
-}
-
-fn entry(index: usize, reason: &Refused, with_detail: bool) -> Value {
-    if with_detail {
-        json!({"index": index, "code": reason.code, "detail": reason.message})
-    } else {
-        json!({"index": index, "code": reason.code})
-    }
+fn accept(accepted: Vec<Accepted>, refused: Vec<RefusedEvent>) -> Response {
+    answer(202, &EventsAnswer { accepted, refused })
 }
 
 /// The problem of an event that was refused, with `members` of its own.
 fn refuse(refused: &Refused, members: Value) -> Response {
-    let status = match refused.code {
-        _ if refused.transient => 503,
-        "event.not_json" => 400,
-        "event.too_large" => 413,
-        "event.tenant_foreign" => 403,
-        _ => 422,
-    };
     let again = refused.transient.then_some(AGAIN);
-    problem_with(status, refused.code, &refused.message, again, members)
+    problem_with(refused.status, refused.code, &refused.message, again, members)
 }

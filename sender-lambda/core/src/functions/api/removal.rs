@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use ownpost_domain::tenant::Tenant;
 
 use super::activation::{begun, ended, new_revision, promote};
 use super::answer::{Answered, nothing, problem, problem_for};
 use super::{Call, given};
-use crate::effects::Emitted;
 use crate::functions::active_settings::{self, Active, REMOVED};
 use crate::functions::{alert, emit, forget, history, relay_health, task_queue};
+use crate::wire::emitted::{Announcement, SettingsRemoved};
 use crate::wire::history::{Action, Change, Ended};
 
 /// `DELETE /smtp`. Held mail stays held until somebody releases it: that it then leaves by the platform's server
@@ -51,10 +51,13 @@ pub(super) async fn remove(call: &Call<'_>, query: &[(String, String)]) -> Answe
     let end = if erased.is_ok() || active { Ended::Done } else { Ended::StoreFailed };
     ended(call, &change, end).await;
     if end == Ended::Done {
-        let detail = json!({
-            "tenant": tenant, "revision": change.revision, "forgotten": erased.is_ok() && for_ever, "by": change.by,
-        });
-        emit(app, &[Emitted { detail_type: "Settings Removed", detail }]).await;
+        let removed = SettingsRemoved {
+            tenant: Tenant::clone(tenant),
+            revision: change.revision.clone(),
+            forgotten: erased.is_ok() && for_ever,
+            by: change.by.clone(),
+        };
+        emit(app, [Announcement::SettingsRemoved(removed)]).await;
         alert::settings_changed(app, tenant, &change, &before, call.email).await;
     }
     erased.map(|()| nothing())

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use ownpost_domain::delivery::{Delivery, Status};
 use ownpost_domain::{due, outcome};
-use serde_json::json;
 
 use super::{Disposition, until};
 use crate::config::Config;
-use crate::effects::{Emitted, QueueMessage};
+use crate::effects::QueueMessage;
 use crate::functions::{App, emit, later, put_on_queue, router};
+use crate::wire::emitted::{Announcement, DeliveryFailed};
 use crate::wire::http::DeliveryRow;
 
 /// The end of a mail that the event itself limits.
@@ -57,8 +57,8 @@ pub(super) async fn settle(
 
 /// Emits `Delivery Failed`.
 pub(super) async fn announce(app: &App, row: &Delivery) {
-    let detail = json!({"tenant": row.tenant, "delivery": DeliveryRow::from(row)});
-    emit(app, &[Emitted { detail_type: "Delivery Failed", detail }]).await;
+    let failed = DeliveryFailed { tenant: row.tenant.clone(), delivery: DeliveryRow::from(row) };
+    emit(app, [Announcement::DeliveryFailed(failed)]).await;
 }
 
 /// Keeps the event's document for a mail that waits for longer than it was to be kept from the beginning.

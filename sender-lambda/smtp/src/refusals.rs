@@ -1,0 +1,223 @@
+//! The table of refusals, as data: which reply means what, whatever the server. An enhanced code decides before words, which
+//! are in `refusals.txt`, and words count only where the server speaks of us, see [`super::wording`].
+
+use std::ops::RangeInclusive;
+use std::sync::LazyLock;
+
+use ownpost_domain::failure::{Cause, EnhancedCode, FailureCode, Reply, Stage};
+
+use super::wording::says;
+
+use FailureCode::{
+    AuthAppPasswordRequired as AppPassword, AuthBasicDisabled as NoPasswords,
+    AuthMechanismUnsupported as NoMechanism, AuthRejected, AuthRequired as SignIn, EhloRejected as Ehlo,
+    MessageRejected as Message, RecipientRejected as Recipient, RelayBlocked as Blocked,
+    RelayDenied as Denied, RelayQuota as Quota, RelaySuspended as Suspended, SenderRejected as Sender,
+};
+
+/// The meaning of a refusal: its code if it is for good, and a cause that the code leaves open.
+pub(crate) type Meaning = (FailureCode, Option<Cause>);
+
+/// The stages at which a row counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum At {
+    /// At each stage.
+    Any,
+    /// At the greeting. There the server knows nothing but our address.
+    Greeting,
+    /// At the greeting and EHLO, which give the server our address and a name.
+    Early,
+    /// At AUTH.
+    Auth,
+    /// From AUTH on, where the connection is encrypted.
+    Encrypted,
+    /// Up to MAIL. At RCPT the same words are about the recipient's account, at the final dot about the message.
+    Account,
+    /// At each stage but RCPT, where the same words are about the recipient's domain.
+    NotRecipient,
+    /// At RCPT and the final dot.
+    Addressed,
+}
+
+impl At {
+    pub(crate) fn includes(self, stage: Stage) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Greeting => stage == Stage::Greeting,
+            Self::Early => matches!(stage, Stage::Greeting | Stage::Ehlo),
+            Self::Auth => stage == Stage::Auth,
+            Self::Encrypted => stage >= Stage::Auth,
+            Self::Account => stage <= Stage::Sender,
+            Self::NotRecipient => stage != Stage::Recipient,
+            Self::Addressed => matches!(stage, Stage::Recipient | Stage::Message),
+        }
+    }
+}
+
+/// An enhanced code without its class: subject, details, where it counts, its meaning.
+pub(crate) type Code = (u16, RangeInclusive<u16>, At, Meaning);
+
+const fn plain(code: FailureCode) -> Meaning {
+    (code, None)
+}
+
+const fn because(code: FailureCode, cause: Cause) -> Meaning {
+    (code, Some(cause))
+}
+
+/// Enhanced codes that mean one thing, whatever the words.
+pub(crate) const CODES: &[Code] = &[
+    // Google: the daily limit. RFC 3463 has 4.5 for congestion, which passes too.
+    (4, 5..=5, At::Any, plain(Quota)),
+    // Microsoft: recipients a day, for an account and for a tenant.
+    (1, 90..=90, At::Any, plain(Quota)),
+    (7, 232..=233, At::Any, plain(Quota)),
+    (7, 236..=236, At::Any, plain(Quota)),
+    // RFC 3463's registry: mail flood.
+    (7, 28..=28, At::Any, plain(Quota)),
+    // Registry: user account disabled.
+    (7, 13..=13, At::Any, plain(Suspended)),
+    // Registry: reverse DNS. Microsoft: banned addresses.
+    (7, 25..=25, At::Any, plain(Blocked)),
+    (7, 511..=511, At::Any, plain(Blocked)),
+    (7, 606..=649, At::Any, plain(Blocked)),
+    (7, 708..=708, At::Any, plain(Blocked)),
+    // Microsoft: spam from this account or tenant; 7.750 a domain that is not registered.
+    (7, 501..=503, At::Any, plain(Suspended)),
+    (7, 700..=750, At::Any, plain(Suspended)),
+    // Microsoft: a connector for other addresses, unable to relay, relay access denied.
+    (7, 51..=51, At::Any, plain(Denied)),
+    (7, 54..=54, At::Any, plain(Denied)),
+    (7, 64..=64, At::Any, plain(Denied)),
+    // Microsoft: not allowed to send as.
+    (7, 60..=60, At::Any, plain(Sender)),
+    (2, 252..=252, At::Any, plain(Sender)),
+    // Microsoft: nobody has signed in; no passwords any more; the name given in EHLO.
+    (7, 57..=57, At::Any, plain(SignIn)),
+    (7, 30..=30, At::Any, plain(NoPasswords)),
+    (7, 506..=506, At::Any, plain(Ehlo)),
+    // Microsoft: a group or mailbox that takes mail only from some.
+    (7, 124..=136, At::Addressed, plain(Recipient)),
+    // Google: the owner must sign in once more. RFC 4954 §6: a new password has to be set.
+    (7, 14..=14, At::Auth, because(AuthRejected, Cause::AuthInPerson)),
+    (7, 12..=12, At::Auth, because(AuthRejected, Cause::AuthInPerson)),
+    // RFC 4954 §6: the mechanism needs encryption, which the connection has.
+    (7, 11..=11, At::Encrypted, because(NoMechanism, Cause::EncryptionNotSeen)),
+    // RFC 3463: the recipient's address, but for a bad sender (7 and 8), and the recipient's mailbox.
+    (1, 1..=6, At::Addressed, plain(Recipient)),
+    (1, 10..=10, At::Addressed, plain(Recipient)),
+    (2, 1..=2, At::Addressed, plain(Recipient)),
+    (2, 4..=4, At::Addressed, plain(Recipient)),
+];
+
+/// Enhanced codes that count where the words say nothing. Microsoft and Zoho use 1.8 for the account too.
+pub(crate) const OTHER_CODES: &[Code] = &[
+    (1, 7..=7, At::Encrypted, plain(Sender)),
+    (1, 8..=8, At::Encrypted, because(Sender, Cause::SenderUnverified)),
+    // Microsoft has one code for "switched off" and for "wrong password".
+    (7, 139..=139, At::Auth, plain(NoPasswords)),
+    // Google: an application password. RFC 4954 §6 has it for weak mechanisms, which say so.
+    (7, 9..=9, At::Auth, plain(AppPassword)),
+];
+
+/// Reply codes that count where neither an enhanced code nor words say more.
+pub(crate) const REPLIES: &[(u16, At, Meaning)] = &[
+    (530, At::Any, plain(SignIn)),
+    // RFC 5248's registry: user account disabled.
+    (525, At::Any, plain(Suspended)),
+    (538, At::Encrypted, because(NoMechanism, Cause::EncryptionNotSeen)),
+];
+
+/// A section of `refusals.txt`.
+pub(crate) struct Group {
+    pub(crate) means: Meaning,
+    at: At,
+    /// Each phrase as its parts, which follow one another.
+    pub(crate) phrases: Vec<Vec<&'static str>>,
+}
+
+/// The sections of `refusals.txt`, in their order.
+pub(crate) static GROUPS: LazyLock<Vec<Group>> = LazyLock::new(|| read(include_str!("refusals.txt")));
+
+fn read(text: &'static str) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(head) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            groups.extend(section(head));
+        } else if let Some(group) = groups.last_mut() {
+            group.phrases.push(line.split(" … ").collect());
+        }
+    }
+    groups
+}
+
+/// A section's head: code, cause, stages. A test reads every head, so none is left out.
+fn section(head: &str) -> Option<Group> {
+    let mut words = head.split(' ');
+    let (code, cause, at) = (words.next()?, words.next()?, words.next()?);
+    let code = FailureCode::ALL.iter().copied().find(|known| known.code() == code)?;
+    let cause = match cause {
+        "-" => None,
+        key => Some(Cause::ALL.iter().copied().find(|known| known.key() == key)?),
+    };
+    let at = match at {
+        "any" => At::Any,
+        "greeting" => At::Greeting,
+        "early" => At::Early,
+        "auth" => At::Auth,
+        "encrypted" => At::Encrypted,
+        "account" => At::Account,
+        "not-recipient" => At::NotRecipient,
+        "addressed" => At::Addressed,
+        _ => return None,
+    };
+    Some(Group { means: (code, cause), at, phrases: Vec::new() })
+}
+
+/// The first section, and the index of its phrase, that fits the server's own text.
+pub(crate) fn find(stage: Stage, text: &str) -> Option<(&'static Group, usize)> {
+    GROUPS
+        .iter()
+        .filter(|group| group.at.includes(stage))
+        .find_map(|group| Some((group, group.phrases.iter().position(|phrase| says(text, phrase))?)))
+}
+
+/// The meaning of a refusal at this stage; `None` when the table does not know it. `text` is the server's own, see
+/// [`super::wording::own`].
+pub(crate) fn meaning(stage: Stage, reply: &Reply, text: &str) -> Option<Meaning> {
+    let by_code = |codes: &[Code]| {
+        let EnhancedCode(_, subject, detail) = reply.enhanced?;
+        codes
+            .iter()
+            .find(|(s, details, at, _)| *s == subject && details.contains(&detail) && at.includes(stage))
+            .map(|(.., means)| *means)
+    };
+    let by_words = || {
+        // "Gmail requires all senders to authenticate with SPF" speaks of the message.
+        let of_message = MESSAGE_AUTHENTICATION.iter().any(|word| says(text, &[word]));
+        if of_message { None } else { find(stage, text).map(|(group, _)| group.means) }
+    };
+    let by_reply = || {
+        REPLIES
+            .iter()
+            .find(|(code, at, _)| *code == reply.code && at.includes(stage))
+            .map(|(.., means)| *means)
+    };
+    by_code(CODES).or_else(by_words).or_else(|| by_code(OTHER_CODES)).or_else(by_reply)
+}
+
+/// Words about the authentication of the message (RFC 7208, RFC 6376, RFC 7489): no row speaks of it.
+pub(crate) const MESSAGE_AUTHENTICATION: &[&str] = &["spf", "dkim", "dmarc"];
+
+/// The meaning of a refusal that nothing in the table knows, by the command that it answers.
+pub(crate) const fn otherwise(stage: Stage) -> FailureCode {
+    match stage {
+        Stage::Greeting => FailureCode::GreetingRejected,
+        Stage::Ehlo => Ehlo,
+        Stage::Tls => FailureCode::TlsNotOffered,
+        Stage::Auth => AuthRejected,
+        Stage::Sender => Sender,
+        Stage::Recipient => Recipient,
+        Stage::Resolve | Stage::Connect | Stage::Message => Message,
+    }
+}
