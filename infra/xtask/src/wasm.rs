@@ -257,6 +257,8 @@ struct Bundle {
     /// The modules that it leaves to separate requests: those that are loaded when they are needed, and the façade,
     /// whose state a page shares with the form.
     external: &'static [&'static str],
+    /// Whether it loads modules that may fail to load.
+    again: bool,
 }
 
 /// The modules of the package.
@@ -264,9 +266,14 @@ const BUNDLES: [Bundle; 7] = [
     Bundle {
         entry: "index.js",
         external: &["./locales/fr.js", "./locales/nl.js", "./locales/de.js", "./locales/es.js"],
+        again: false,
     },
-    Bundle { entry: "form/index.js", external: &["../index.js", "../results/index.js", "./messages/*"] },
-    Bundle { entry: "results/index.js", external: &["../inspect/index.js", "./messages/*"] },
+    Bundle {
+        entry: "form/index.js",
+        external: &["../index.js", "../results/index.js", "./messages/*"],
+        again: true,
+    },
+    Bundle { entry: "results/index.js", external: &["../inspect/index.js", "./messages/*"], again: true },
     Bundle {
         entry: "objects/index.js",
         external: &[
@@ -276,11 +283,15 @@ const BUNDLES: [Bundle; 7] = [
             "../locales/de.js",
             "../locales/es.js",
         ],
+        again: false,
     },
-    Bundle { entry: "objects/inspect.js", external: &[] },
-    Bundle { entry: "deliveries/index.js", external: &["../inspect/index.js", "./messages/*"] },
-    Bundle { entry: "inspect/index.js", external: &["../objects/inspect.js", "./messages/*"] },
+    Bundle { entry: "objects/inspect.js", external: &[], again: false },
+    Bundle { entry: "deliveries/index.js", external: &["../inspect/index.js", "./messages/*"], again: true },
+    Bundle { entry: "inspect/index.js", external: &["../objects/inspect.js", "./messages/*"], again: true },
 ];
+
+/// An `import` of an address that bundlers leave alone; `js/form/again.js` says what it is for.
+const IMPORT_AGAIN: &str = "const importAgain=u=>import(/* webpackIgnore: true *//* @vite-ignore */u);";
 
 impl Bundle {
     /// Makes one small module of the entry and its imports, with a source map beside it.
@@ -289,6 +300,9 @@ impl Bundle {
         esbuild.arg(dist.join("src").join(self.entry)).arg("--bundle");
         esbuild.args(self.external.iter().map(|path| format!("--external:{path}")));
         esbuild.args(["--sourcemap=linked", "--sources-content=false"]);
+        if self.again {
+            esbuild.arg(format!("--banner:js={IMPORT_AGAIN}"));
+        }
         run(esbuild.arg(format!("--outfile={}", dist.join(self.entry).display())))
     }
 }

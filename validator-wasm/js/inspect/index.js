@@ -2,6 +2,7 @@
 
 /** @import { InspectAbout, Source } from '../../types/inspect.js' */
 
+import { loadAgain } from '../form/again.js';
 import { button, fill, h, icon } from '../form/dom.js';
 import { loadMessages } from '../form/messages.js';
 import { copyable } from '../form/parts.js';
@@ -14,7 +15,7 @@ import { headerOf, ofDrop, readFile } from './source.js';
 
 /** The module that reads a mail; it is loaded when there is one. */
 async function reader() {
-  const module = await import('../objects/inspect.js');
+  const module = await loadAgain(() => import('../objects/inspect.js'));
   await module.default();
   return module;
 }
