@@ -241,18 +241,22 @@ export interface View extends Layout {
   context: FormContext;
 }
 
-/** What the actions need of the form: how it stands at the moment, and how to go on. */
+/** The element, as the modules use it that have its state: its parts, how it stands at the moment, what it can do. */
 export interface Hooks {
+  readonly root: ShadowRoot;
+  readonly session: import('../js/form/session.js').Session;
+  readonly membership: import('../js/form/membership.js').Membership;
+  readonly editing: import('../js/form/editing.js').Editing;
+  readonly current: import('../js/form/current.js').Current;
+  readonly later: import('../js/form/later.js').Later;
+  /** Whether the form is there: without, it has neither `t` nor `view`. */
+  readonly built: boolean;
   readonly t: Messages;
   readonly view: View;
-  readonly value: SmtpSettings;
-  readonly security: Security;
-  readonly active: Active | undefined;
+  readonly options: import('../js/form/index.js').SmtpSettingsForm['options'];
   call(method: string, path: string, more: CallOptions, again: () => unknown): Promise<Answer>;
-  passes(): boolean;
-  take(issues: Issue[]): void;
+  replace(settings: unknown): void;
   activated(): Promise<void>;
-  removed(): Promise<void>;
   enable(): void;
   announce(text: string): void;
   emit(name: string, detail: object): void;

@@ -3,9 +3,10 @@
 
 /**
  * @import { Issue, Spaces } from '../index.js'
- * @import { Child, Choice, DraftSecret, Field, FieldSpec, FormContext, Offer, SecretField } from '../../types/form.js'
+ * @import { Child, Choice, DraftSecret, Field, FieldSpec, FormContext, SecretField } from '../../types/form.js'
  */
 
+import { connectionFor } from './connection.js';
 import { append, button, fill, h, icon } from './dom.js';
 import { fixLabel } from './fixes.js';
 
@@ -20,9 +21,6 @@ const NO_LOGIN = {
   'data-lpignore': 'true',
   'data-protonpass-ignore': '',
 };
-
-/** The issue of a provider that ends passwords: a connection is its remedy. */
-const ENDING = 'authMethod.password_ending';
 
 /** @param {string} path */
 const idOf = (path) => `f-${path.replaceAll('.', '-')}`;
@@ -82,7 +80,6 @@ export function issueLine(form, issue) {
   const { t } = form;
   const error = issue.severity === 'error';
   const label = issue.fix ? fixLabel(t, { code: issue.code, fix: issue.fix }) : null;
-  const offer = issue.code === ENDING ? form.offers().find(({ host }) => host === form.draft().host) : null;
   return h(
     'div',
     { class: `issue ${error ? 'error' : 'warning'}`, part: `issue ${issue.severity}`, 'data-code': issue.code },
@@ -100,49 +97,8 @@ export function issueLine(form, issue) {
           click: () => form.applyFix(issue),
         })
       : null,
-    offer ? connectButton(form, offer, 'fix') : null,
+    connectionFor(form, issue),
   );
-}
-
-/**
- * The button that connects a mailbox with a provider.
- * @param {FormContext} form
- * @param {Offer} offer
- * @param {string} look
- */
-export function connectButton({ t, connect }, offer, look) {
-  return button([icon('lock'), t('connect.with', { name: offer.name })], {
-    look,
-    part: 'button connect-button',
-    click: () => connect(offer),
-  });
-}
-
-/**
- * The place of a connection with a provider. What is loaded after the status draws it.
- * @param {FormContext} form
- * @returns {Field}
- */
-export function connectionField(form) {
-  const path = 'oauth2.provider';
-  const place = h('div', { class: 'slot', id: idOf(path) });
-  const issues = h('div', { class: 'issues', part: 'issues' });
-  let provider = '';
-  return {
-    path,
-    label: form.t('connect.title'),
-    root: h('div', { class: 'field connection', part: 'connection', 'data-path': path, hidden: true }, place, issues),
-    issues,
-    targets: () => [],
-    focus: () => place.querySelector('button')?.focus(),
-    get: () => provider,
-    set: (value) => {
-      provider = String(value ?? '');
-    },
-    disable: (disabled) => {
-      for (const element of place.querySelectorAll('button')) element.disabled = disabled;
-    },
-  };
 }
 
 /**

@@ -6,8 +6,9 @@
  */
 
 import { CATEGORIES, readList, readPort } from './draft.js';
+import { connectionField } from './connection.js';
 import { button, disclosure, h } from './dom.js';
-import { choiceField, connectionField, secretField, selectField, textField } from './fields.js';
+import { choiceField, secretField, selectField, textField } from './fields.js';
 import { PROVIDERS } from './lists.js';
 
 /**

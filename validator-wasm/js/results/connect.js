@@ -6,9 +6,9 @@
  */
 
 import { ApiError } from '../form/api.js';
+import { connectButton } from '../form/connection.js';
 import { button, disclosure, fill, h, icon } from '../form/dom.js';
 import { withoutSecrets } from '../form/draft.js';
-import { connectButton } from '../form/fields.js';
 import { banner, problemView, setLevel } from '../form/problem.js';
 
 /** Where the settings in the form wait while the provider is in the page's place. */
