@@ -51,6 +51,8 @@ pub struct Scenario {
     pub duplicates: f64,
     /// The share of the senders' runs that are killed.
     pub crashes: f64,
+    /// Whether one relay may occupy only its share of the senders. Without, the fair queue alone keeps tenants apart.
+    pub shares: bool,
     /// Whether `sending` is written conditionally. Without the condition mails are doubled, which proves that the
     /// count works.
     pub conditional_writes: bool,
@@ -78,6 +80,7 @@ impl Scenario {
             faults: true,
             duplicates: 1e-5,
             crashes: 1e-5,
+            shares: true,
             conditional_writes: true,
         }
     }
