@@ -147,6 +147,9 @@ fn password(user: &str) -> Result<Zeroizing<String>, String> {
 
 fn text_of(file: &Path, limit: usize) -> Result<String, String> {
     let bytes = input::read(file, limit)?;
+    if bytes.trim_ascii().is_empty() {
+        return Err(format!("{}: holds no certificate", file.display()));
+    }
     String::from_utf8(bytes.to_vec()).map_err(|_| format!("{}: is not PEM, which is text", file.display()))
 }
 
