@@ -23,7 +23,7 @@ use super::{
 use crate::functions::active_settings::{self, Active};
 use crate::functions::relay_health::{self, Seen};
 use crate::functions::{App, random_unit, signing};
-use crate::mail::build::{Built, Parts, build};
+use crate::mail::build::{Bodies, Built, Parts, build};
 use crate::mail::dkim::Keys;
 use crate::mail::ids;
 use crate::mail::templates::TemplateError;
@@ -450,12 +450,12 @@ async fn build_all(
     let mut mails = Vec::new();
     for mut pending in pending_mails {
         pending.row.message_id = ids::named(&pending.row.message_id, &settings.sender_address);
-        let built = build_one(app, settings, &pending).and_then(|Built { message, fallback, .. }| {
-            Ok((signer.sign(message, &settings.sender_address, (app.now)())?, fallback))
+        let built = build_one(app, settings, &pending).and_then(|Built { message, bodies }| {
+            Ok((signer.sign(message, &settings.sender_address, (app.now)())?, bodies))
         });
         match built {
-            Ok((message, fallback)) => {
-                note_fallback(&mut pending.row, fallback.as_ref());
+            Ok((message, bodies)) => {
+                note_bodies(&mut pending.row, &bodies);
                 let from = settings.sender_address.clone();
                 mails.push(Mail { from, to: pending.row.recipient.clone(), message: message.into() });
                 kept.push(pending);
@@ -487,13 +487,23 @@ fn build_one(app: &App, settings: &Settings, pending: &Pending) -> Result<Built,
     build(&parts, &app.templates).map_err(|error| error.to_string())
 }
 
-/// Says in the row and the log that the operator's template failed and the built-in one was taken.
-fn note_fallback(row: &mut Delivery, fallback: Option<&TemplateError>) {
-    let Some(error) = fallback else { return };
-    let TemplateError { name, problem } = error;
-    tracing::error!(tenant = %row.tenant, template = name, problem, "a template fails: the built-in one is used");
-    let note = format!("The operator's template {name} fails, so the built-in text is used.");
-    if !row.reason.contains(&note) {
-        row.reason = format!("{} {note}", row.reason);
+/// Says in the row and the log what the text of the mail lacks: the event's data that it would have named, and the operator's
+/// template when that one failed.
+fn note_bodies(row: &mut Delivery, bodies: &Bodies) {
+    let (tenant, kind) = (&row.tenant, row.kind.as_str());
+    if let Some(TemplateError { name, problem }) = &bodies.fallback {
+        tracing::error!(%tenant, template = name, problem, "a template fails: the built-in one is used");
+        note(row, &format!("The operator's template {name} fails, so the built-in text is used."));
+    } else if !bodies.warnings.is_empty() {
+        let lacks = bodies.warnings.join(", ");
+        tracing::warn!(%tenant, kind, lacks, "a mail says less than it could");
+        note(row, &format!("The text is neutral where it could say more: {lacks}."));
+    }
+}
+
+/// Adds a sentence to the reason of the row, once.
+fn note(row: &mut Delivery, sentence: &str) {
+    if !row.reason.contains(sentence) {
+        row.reason = format!("{} {sentence}", row.reason);
     }
 }
