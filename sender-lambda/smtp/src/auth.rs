@@ -56,12 +56,9 @@ impl Secure {
         let mut refused = None;
         loop {
             let wanted = oauth::Wanted { settings: oauth2, owner, refused: refused.as_ref() };
-            let token = oauth::token(network, &wanted, self.limits).await.map_err(|(code, reason)| {
-                // The endpoint could echo a secret.
-                let reason =
-                    reason.map(|reason| Reason { detail: self.connection.clean(&reason.detail), ..reason });
-                Failure { reason, ..fail(code) }
-            })?;
+            let token = oauth::token(network, &wanted, self.limits)
+                .await
+                .map_err(|(code, reason)| Failure { reason, ..fail(code) })?;
             self.connection.hide(token.secret.expose());
             let credentials = Credentials::Token { username: &oauth2.username, token: token.secret.clone() };
             match self.sign_in(settings, mechanisms.clone(), &credentials).await {
@@ -150,7 +147,7 @@ async fn attempt(
             }
             // The challenge holds the error; an empty answer (XOAUTH2) or ^A (RFC 7628 §3.2.3) asks for the
             // final reply.
-            *challenge = challenge_status(&reply.text);
+            *challenge = challenge_status(&reply.text).map(|status| session.connection.clean(&status));
             answer(session, if mechanism == Mechanism::XOauth2 { "" } else { "AQ==" }).await
         }
         (_, Credentials::Password { .. }) => {
@@ -167,8 +164,8 @@ fn challenge_status(text: &str) -> Option<String> {
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let status: String = status.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(32).collect();
-    (!status.is_empty()).then_some(status)
+    let is_number = status.len() == 3 && status.bytes().all(|b| b.is_ascii_digit());
+    (is_number || oauth::error_name(&status).is_some()).then_some(status)
 }
 
 /// Turns a 235 that comes before the password was sent into a reply that accepts nothing.

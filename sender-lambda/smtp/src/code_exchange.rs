@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use super::Network;
 use super::limits::Limits;
 use super::oauth::{add_pair, of_error, post};
+use super::redact::Redactor;
 
 /// How long the exchange may take in all: a person waits for it.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -114,7 +115,7 @@ impl From<(FailureCode, Option<Reason>)> for NotGranted {
 impl NotGranted {
     /// What an authorisation endpoint means that sends the browser back with an error (RFC 6749 §4.1.2.1).
     pub fn of_error(error: &str, description: &str) -> Self {
-        of_error(error, description).into()
+        of_error(error, description, "-").into()
     }
 
     /// Nothing answers.
@@ -138,7 +139,8 @@ pub async fn exchange(network: &Network, code: &CodeExchange<'_>) -> Result<Gran
         add_pair(&mut form, name, value);
     }
     let limits = Limits { timeouts: network.test_timeouts, overall: Instant::now() + DEADLINE };
-    let posted = post(network, code.token_url, &form, limits);
+    let hidden = Redactor::new([code.code, code.client_secret, code.verifier].map(Secret::expose));
+    let posted = post(network, code.token_url, &form, &hidden, limits);
     let body = timeout_at(limits.overall, posted).await.map_err(|_| NotGranted::LATER)??;
     read(&body).ok_or_else(|| NotGranted { later: false, reason: Some(Cause::OauthNotJson.into()) })
 }

@@ -23,6 +23,7 @@ use tokio_rustls::client::TlsStream;
 use zeroize::Zeroizing;
 
 use super::limits::Limits;
+use super::redact::Redactor;
 use super::token_store::{GrantTokens, TokenOwner, TokenStore};
 use super::tokens::{self, Known, key};
 use super::{Network, dial, tls};
@@ -211,15 +212,23 @@ async fn fetch(
     limits: Limits,
 ) -> Result<Answer, Refused> {
     let form = form(settings, refresh);
-    let body = post(network, &settings.token_url, &form, limits).await?;
+    let of_settings = match &settings.grant {
+        Grant::ClientCredentials => None,
+        Grant::RefreshToken(token) => Some(token),
+    };
+    let secrets = [settings.client_secret.as_ref(), of_settings, refresh].into_iter().flatten();
+    let hidden = Redactor::new(secrets.map(Secret::expose));
+    let body = post(network, &settings.token_url, &form, &hidden, limits).await?;
     read_answer(&body).ok_or_else(|| refused(Cause::OauthNotJson))
 }
 
-/// Posts a form to a token endpoint: the body of its answer, or what its refusal means.
+/// Posts a form to a token endpoint: the body of its answer, or what its refusal means. `hidden` has the form's secrets, which
+/// an endpoint could send back.
 pub(crate) async fn post(
     network: &Network,
     token_url: &str,
     form: &str,
+    hidden: &Redactor,
     limits: Limits,
 ) -> Result<Bytes, Refused> {
     let url: Uri = token_url.parse().map_err(|_| refused(Cause::OauthNotFound))?;
@@ -242,7 +251,7 @@ pub(crate) async fn post(
             if too_long { refused(Cause::OauthNotJson) } else { LATER }
         })?;
         let body = body.to_bytes();
-        if status.is_success() { Ok(body) } else { Err(refusal(status.as_u16(), &body)) }
+        if status.is_success() { Ok(body) } else { Err(refusal(status.as_u16(), &body, hidden)) }
     };
     // hyper's connection makes progress only while it is polled. Where the endpoint closes behind its answer it ends first,
     // and the answer is there all the same.
@@ -255,7 +264,7 @@ pub(crate) async fn post(
 }
 
 /// What an endpoint's refusal means (RFC 6749 §5.2), with its `error` and the number that Microsoft adds as the detail.
-fn refusal(status: u16, body: &[u8]) -> Refused {
+fn refusal(status: u16, body: &[u8], hidden: &Redactor) -> Refused {
     let Ok(answer) = serde_json::from_slice::<Refusal>(body) else {
         return refused(if matches!(status, 404 | 405 | 410) {
             Cause::OauthNotFound
@@ -263,23 +272,30 @@ fn refusal(status: u16, body: &[u8]) -> Refused {
             Cause::OauthNotJson
         });
     };
-    of_error(&answer.error, answer.error_description.as_deref().unwrap_or_default())
+    let described = answer.error_description.unwrap_or_default();
+    of_error(&hidden.clean(&answer.error), &hidden.clean(&described), &format!("HTTP {status}"))
 }
 
-/// The meaning of an error of OAuth 2, whichever endpoint gives it.
-pub(crate) fn of_error(error: &str, described: &str) -> Refused {
-    let error: String =
-        error.chars().filter(|c| c.is_ascii_alphanumeric() || "_.-".contains(*c)).take(64).collect();
-    if matches!(error.as_str(), "temporarily_unavailable" | "server_error") {
+/// A name of an error, as it is: in the letters that all registered ones have. A text that would have to be changed to be
+/// shown is none, for a secret that is changed is found by no redactor.
+pub(crate) fn error_name(text: &str) -> Option<&str> {
+    let fits = (1..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    fits.then_some(text)
+}
+
+/// The meaning of an error of OAuth 2, whichever endpoint gives it. Where `error` is no name, `otherwise` is shown.
+pub(crate) fn of_error(error: &str, described: &str, otherwise: &str) -> Refused {
+    if matches!(error, "temporarily_unavailable" | "server_error") {
         return LATER;
     }
     let number: Option<u32> = described
         .split_once("AADSTS")
         .and_then(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok());
-    let cause = number.and_then(numbered).unwrap_or_else(|| named(&error));
+    let cause = number.and_then(numbered).unwrap_or_else(|| named(error));
+    let shown = error_name(error).unwrap_or(otherwise);
     let detail = match number {
-        Some(number) => format!("{error}, AADSTS{number}"),
-        None => error,
+        Some(number) => format!("{shown}, AADSTS{number}"),
+        None => shown.to_owned(),
     };
     (FailureCode::AuthOauthFailed, Some(Reason { cause, detail }))
 }
@@ -559,14 +575,24 @@ mod tests {
                 "invalid_grant",
             ),
             (400, r#"{"error":"invalid_scope"}"#, Cause::OauthScope, "invalid_scope"),
-            (400, r#"{"error":"odd <b>"}"#, Cause::OauthOther, "oddb"),
+            (400, r#"{"error":"odd <b>"}"#, Cause::OauthOther, "HTTP 400"),
+            (400, r#"{"error":"the_secret"}"#, Cause::OauthOther, "HTTP 400"),
+            (400, r#"{"error":"1//a-B~9$kk!"}"#, Cause::OauthOther, "HTTP 400"),
+            (400, r#"{"error":"invalid_client 1//a-B~9$kk!"}"#, Cause::OauthOther, "HTTP 400"),
+            (400, r#"{"error":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxthe_secret"}"#, Cause::OauthOther, "HTTP 400"),
+            (400, r#"{"error":"the_\u0073ecret"}"#, Cause::OauthOther, "HTTP 400"),
             (404, "<html>", Cause::OauthNotFound, ""),
             (400, "<html>", Cause::OauthNotJson, ""),
         ] {
             let want = Some(Reason { cause, detail: detail.to_owned() });
-            assert_eq!(refusal(status, body.as_bytes()), (FailureCode::AuthOauthFailed, want), "{body}");
+            let hidden = Redactor::new(["the_secret", "1//a-B~9$kk!"]);
+            assert_eq!(
+                refusal(status, body.as_bytes(), &hidden),
+                (FailureCode::AuthOauthFailed, want),
+                "{body}"
+            );
         }
-        assert_eq!(refusal(400, br#"{"error":"temporarily_unavailable"}"#), LATER);
+        assert_eq!(refusal(400, br#"{"error":"temporarily_unavailable"}"#, &Redactor::default()), LATER);
     }
 
     #[test]

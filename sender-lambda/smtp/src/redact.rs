@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose;
+use ownpost_domain::shown::deceives;
 use zeroize::Zeroizing;
 
 mod decode;
@@ -52,6 +53,13 @@ impl Redactor {
 
     /// Adds a secret that was learnt later, such as an access token.
     pub fn add(&mut self, secret: &str) {
+        self.add_form(secret);
+        // A reply is shown without the characters that turn the text around it, so it has the secret without them too.
+        let shown: Zeroizing<String> = Zeroizing::new(secret.chars().filter(|c| !deceives(*c)).collect());
+        self.add_form(&shown);
+    }
+
+    fn add_form(&mut self, secret: &str) {
         if secret.is_empty() || self.secrets.iter().any(|known| known.as_str() == secret) {
             return;
         }
@@ -281,6 +289,13 @@ mod tests {
     fn for_a_short_secret_the_whole_text_is_replaced() {
         assert_eq!(Redactor::new(["a"]).clean("authentication failed"), REDACTED);
         assert_eq!(Redactor::new(["a"]).clean("no"), "no");
+    }
+
+    #[test]
+    fn a_secret_is_replaced_without_its_marks_of_direction_too() {
+        let redactor = Redactor::new(["correct\u{200e}horse"]);
+        assert_eq!(redactor.clean("bad: correcthorse"), format!("bad: {REDACTED}"));
+        assert_eq!(redactor.clean("bad: correct\u{200e}horse"), format!("bad: {REDACTED}"));
     }
 
     #[test]

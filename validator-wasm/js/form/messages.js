@@ -3,6 +3,8 @@
 
 /** @import { Messages } from '../../types/form.js' */
 
+import { loadAgain } from './again.js';
+
 /** @typedef {Record<string, () => Promise<{ default: Record<string, string> }>>} Loaders */
 
 /**
@@ -24,7 +26,7 @@ export function pickLocale(tag, loaders) {
  * @param {Loaders} loaders
  */
 export async function loadMessages(locale, loaders) {
-  const { default: messages } = await loaders[locale]();
+  const { default: messages } = await loadAgain(loaders[locale]);
   // A copy: `add` is for this one reader.
   return makeMessages(locale, { ...messages });
 }

@@ -87,7 +87,7 @@ async fn finish(app: &App, attempt: &Attempt, query: &[(String, String)]) -> Out
     let tenant = &attempt.tenant;
     let code = one(query, "code").filter(|code| !code.is_empty() && code.len() <= LONGEST);
     let (Some(code), None) = (code, one(query, "error")) else {
-        let error = one(query, "error").unwrap_or("no code");
+        let error = one(query, "error").unwrap_or("no_code");
         let refused = NotGranted::of_error(error, one(query, "error_description").unwrap_or_default());
         return not_granted(tenant, &refused);
     };
