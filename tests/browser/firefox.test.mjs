@@ -91,6 +91,18 @@ if (browser) {
       await find('.banner.good');
     }));
 
+  test('Firefox: what comes after the status is loaded again when it is wanted', () =>
+    withPage({ script: { 'GET /smtp': { json: ACTIVE } } }, async ({ page, server, find }) => {
+      server.script['POST /smtp/test'] = { json: PASSED };
+      for (const file of ['index.js', 'messages/en.js']) server.lost.add(`/validator/results/${file}`);
+      await page.reload();
+      await (await find('[part~="retest-button"]')).click();
+      const again = await find('.outcome .banner.bad button');
+      server.lost.clear();
+      await again.click();
+      await find('.banner.good');
+    }));
+
   test('Firefox: the ledger', () =>
     withPage({ path: '/deliveries', tag: 'smtp-deliveries', script: ledger() }, async ({ page, find, text }) => {
       await find('.list > li');

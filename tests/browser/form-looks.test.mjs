@@ -4,7 +4,7 @@
 import { mkdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { launch } from '../harness/browser.mjs';
-import { ACTIVE, HISTORY, MISMATCH, PASSED, REFUSED } from './form-samples.mjs';
+import { ACTIVE, BEGUN, CONNECTED, HISTORY, MISMATCH, NO_CONSENT, OFFERED, PASSED, REFUSED } from './form-samples.mjs';
 import { start } from './form-server.mjs';
 import { BAD, GOOD } from './inspect-samples.mjs';
 import { LOOKS, PICTURES, assertAccessible, assertInPlace, assertInPlaceOtherwise, open } from './looks.mjs';
@@ -38,6 +38,16 @@ const run =
     await form.locator(`[part~="${part}-button"]`).click();
   };
 const settled = ({ form }) => form.locator('.banner').waitFor();
+/** Begins a connection; with a message its window says that, else it is blocked. */
+const connect = async ({ form, page, server }, message) => {
+  server.script['POST /smtp/oauth/start'] = { json: BEGUN };
+  await page.evaluate((said) => {
+    window.open = () => said && { location: {}, close() {} };
+  }, message);
+  await form.getByRole('button', { name: 'Connect with Microsoft' }).click();
+  await form.locator('.connect .wait').waitFor();
+  if (message) await page.evaluate((said) => window.postMessage(said, '*'), message);
+};
 const inspect = async ({ form }, source) => {
   await form.getByText('Did it come by your server?', { exact: true }).click();
   await form.locator('.inspector textarea').fill(source);
@@ -64,6 +74,45 @@ const STATES = {
       await form.locator('.preset').waitFor();
       await form.locator('#f-host').fill('smtp.gmial.com');
       await form.locator('#f-senderName').focus();
+    },
+  },
+  connect: {
+    active: OFFERED,
+    reach: async ({ form }) => {
+      await form.locator('.connect').waitFor();
+      await form.getByText('What happens').click();
+    },
+  },
+  'connect-blocked': {
+    active: OFFERED,
+    shot: '[part~="section-signin"]',
+    reach: async (at) => {
+      await connect(at, null);
+      await at.form.locator('.wait a').waitFor();
+    },
+  },
+  'connect-refused': {
+    active: OFFERED,
+    shot: '[part~="section-signin"]',
+    reach: async (at) => {
+      await connect(at, NO_CONSENT);
+      await at.form.locator('.connect .banner').waitFor();
+    },
+  },
+  'connect-new': {
+    active: OFFERED,
+    shot: '[part~="section-signin"]',
+    reach: async ({ form, page, server }) => {
+      await page.goto(`${server.origin}/#granted=g&provider=microsoft&username=noreply%40acme.test`);
+      await page.reload();
+      await form.locator('.connect .new').waitFor();
+    },
+  },
+  connected: {
+    active: CONNECTED,
+    reach: async ({ form }) => {
+      await form.locator('[part~="change-button"]').click();
+      await form.locator('.connect .stored').waitFor();
     },
   },
   oauth2: { reach: ({ form }) => form.getByRole('radio', { name: 'OAuth 2.0' }).check() },

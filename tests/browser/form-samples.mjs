@@ -29,6 +29,59 @@ export const ACTIVE = {
   health: { status: 'healthy', since: '2026-11-24T09:30:00Z', failures: 0, code: null, message: null, probeAt: null },
 };
 
+/** Nothing is set up; a mailbox can be connected with two providers. */
+export const OFFERED = {
+  status: 'platform',
+  previous: false,
+  connect: [
+    { provider: 'microsoft', name: 'Microsoft', host: 'smtp.office365.com' },
+    { provider: 'google', name: 'Google', host: 'smtp.gmail.com' },
+  ],
+};
+
+/** What is active is a mailbox that was connected. */
+export const CONNECTED = {
+  ...ACTIVE,
+  settings: {
+    ...SETTINGS,
+    host: 'smtp.office365.com',
+    authMethod: 'oauth2',
+    username: 'noreply@acme.test',
+    senderAddress: 'noreply@acme.test',
+    password: null,
+    oauth2: {
+      grant: 'refresh_token',
+      provider: 'microsoft',
+      tokenUrl: null,
+      clientId: null,
+      clientSecret: null,
+      refreshToken: { isSet: true },
+      scope: null,
+    },
+  },
+  connect: OFFERED.connect,
+};
+
+/** The answer to `POST /smtp/oauth/start`, and what the window says at its end. */
+export const BEGUN = { id: 'cn_1', url: 'https://id.test/authorize?state=s' };
+export const BROUGHT = {
+  type: 'ownpost-connect',
+  id: BEGUN.id,
+  granted: 'granted-1',
+  provider: 'microsoft',
+  username: 'noreply@acme.test',
+};
+export const NO_CONSENT = {
+  type: 'ownpost-connect',
+  id: BEGUN.id,
+  problem: {
+    code: 'consent',
+    message: 'Nobody has consented',
+    remedy:
+      'Sign in again and accept the access. If Microsoft asks for an administrator, ask one of your organisation to consent (AADSTS65001).',
+  },
+};
+
 const change = (day, action, ended, more) => ({
   at: `2026-11-${day}T09:30:00Z`,
   by: { email: 'admin@acme.test' },

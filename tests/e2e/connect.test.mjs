@@ -1,118 +1,17 @@
-// "Connect with…" from end to end: `ownpost local`, a real OpenID Connect provider that rotates refresh tokens
-// (oidc-provider), and a real SMTP server that takes its access tokens alone (smtp-server, XOAUTH2).
+// "Connect with…" from end to end, by the API: `ownpost local`, a provider and an SMTP server of ../harness/identity.mjs.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:https';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import Provider from 'oidc-provider';
-import { SMTPServer } from 'smtp-server';
-import { everythingWritten, startLocal } from '../harness/ownpost.mjs';
+import { MAILBOX, SECRET, startIdentity } from '../harness/identity.mjs';
+import { everythingWritten } from '../harness/ownpost.mjs';
 import { until } from '../harness/wait.mjs';
 
-const MAILBOX = 'noreply@acme.test';
-const SECRET = 'secret-of-the-application';
-let folder, provider, id, smtp, local;
-const mails = [];
-const refreshTokens = new Set();
-
-function certificates() {
-  const openssl = (...args) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
-  const key = ['-newkey', 'rsa:2048', '-nodes', '-days', '2'];
-  openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=Test CA');
-  openssl('req', '-new', ...key.slice(0, 3), '-keyout', 'key.pem', '-out', 'leaf.csr', '-subj', '/CN=leaf');
-  writeFileSync(join(folder, 'ext'), 'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n');
-  openssl(
-    'x509',
-    '-req',
-    '-in',
-    'leaf.csr',
-    '-CA',
-    'ca.pem',
-    '-CAkey',
-    'ca.key',
-    '-CAcreateserial',
-    '-days',
-    '2',
-    '-extfile',
-    'ext',
-    '-out',
-    'cert.pem',
-  );
-  const read = (name) => readFileSync(join(folder, name));
-  return { key: read('key.pem'), cert: read('cert.pem') };
-}
-
-const listening = (server) => new Promise((done) => server.listen(0, '127.0.0.1', () => done(server.address().port)));
+let identity, local;
 
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'ownpost-connect-'));
-  const tls = certificates();
-  id = createServer(tls, (request, response) => provider.callback()(request, response));
-  const idPort = await listening(id);
-  const issuer = `https://127.0.0.1:${idPort}`;
-  smtp = new SMTPServer({
-    ...tls,
-    secure: true,
-    authMethods: ['XOAUTH2'],
-    async onAuth({ username, accessToken }, _session, done) {
-      const known = await provider.AccessToken.find(accessToken ?? '');
-      if (username === MAILBOX && known) return done(null, { user: username });
-      done(null, { data: { status: '401', schemes: 'bearer' } });
-    },
-    onData(stream, session, done) {
-      let text = '';
-      stream.on('data', (bytes) => (text += bytes));
-      stream.on('end', () => done(null, `taken ${mails.push({ text, from: session.envelope.mailFrom.address })}`));
-    },
-  });
-  smtp.on('error', () => {});
-  const smtpPort = await listening(smtp.server);
-  smtp.port = smtpPort;
-  const application = { clientId: 'app', clientSecret: SECRET, name: 'Acme ID' };
-  const endpoints = {
-    authorizeUrl: `${issuer}/auth`,
-    tokenUrl: `${issuer}/token`,
-    scope: 'openid email offline_access',
-  };
-  local = await startLocal({
-    env: {
-      OWNPOST_OAUTH_PROVIDERS: JSON.stringify({ acme: { ...application, ...endpoints } }),
-      OWNPOST_EXTRA_CA_FILE: join(folder, 'ca.pem'),
-      OWNPOST_ALLOW_NETWORKS: '127.0.0.1/32',
-      OWNPOST_ALLOW_PORTS: `${smtpPort},${idPort}`,
-    },
-  });
-  provider = new Provider(issuer, {
-    clients: [
-      {
-        client_id: 'app',
-        client_secret: SECRET,
-        redirect_uris: [`${local.url}/api/smtp/oauth/callback`],
-        grant_types: ['authorization_code', 'refresh_token'],
-        token_endpoint_auth_method: 'client_secret_post',
-      },
-    ],
-    claims: { openid: ['sub'], email: ['email'] },
-    conformIdTokenClaims: false,
-    cookies: { keys: ['one'] },
-    findAccount: (_context, sub) => ({ accountId: sub, claims: () => ({ sub, email: MAILBOX }) }),
-    pkce: { required: () => true },
-    rotateRefreshToken: true,
-    ttl: { AccessToken: 3600 },
-  });
-  provider.on('refresh_token.saved', (token) => refreshTokens.add(token.jti));
+  identity = await startIdentity();
+  local = identity.local;
 });
-
-after(async () => {
-  await local?.stop();
-  id?.closeAllConnections();
-  id?.close();
-  await new Promise((done) => (smtp ? smtp.close(done) : done()));
-  rmSync(folder, { recursive: true, force: true });
-});
+after(() => identity?.stop());
 
 /** A browser: follows redirects with its cookies. Ends at the address of `ownpost local`. */
 function browser() {
@@ -147,7 +46,7 @@ async function send(url, form, cookie) {
       url,
       {
         method: body ? 'POST' : 'GET',
-        ca: readFileSync(join(folder, 'ca.pem')),
+        ca: identity.ca,
         headers: { cookie, ...(body ? { 'content-type': 'application/x-www-form-urlencoded' } : {}) },
       },
       (answer) => {
@@ -207,7 +106,7 @@ async function start(tenant, headers = {}) {
 
 const draft = (granted) => ({
   host: '127.0.0.1',
-  port: smtp.port,
+  port: identity.port,
   security: 'tls',
   authMethod: 'oauth2',
   username: MAILBOX,
@@ -246,8 +145,8 @@ test('a mailbox is connected, activated, and sends over rotated tokens', async (
     data: { title: 'Connected' },
   };
   assert.equal((await call('POST', '/api/events', event)).status, 202);
-  await until('the mail arrived', () => mails.some(({ text }) => text.includes('To: jan@example.org')));
-  assert.ok(refreshTokens.size > 1, 'it was rotated');
+  await until('the mail arrived', () => identity.mails.some(({ text }) => text.includes('To: jan@example.org')));
+  assert.ok(identity.refreshTokens.size > 1, 'it was rotated');
 });
 
 test('the state is used once, and a refused consent is explained', async () => {
@@ -271,5 +170,5 @@ test('the state is used once, and a refused consent is explained', async () => {
 test('no secret is in the log', () => {
   const log = everythingWritten();
   assert.ok(!log.includes(SECRET));
-  for (const token of refreshTokens) assert.ok(!log.includes(token));
+  for (const token of identity.refreshTokens) assert.ok(!log.includes(token));
 });

@@ -30,8 +30,9 @@ export type Patch = Record<string, unknown>;
 
 /** A secret as it stands in the form. */
 export type DraftSecret =
-  | { keep: true; set?: undefined; spaces?: undefined }
-  | { set: string; spaces?: Spaces; keep?: undefined }
+  | { keep: true; set?: undefined; spaces?: undefined; granted?: undefined }
+  | { set: string; spaces?: Spaces; keep?: undefined; granted?: undefined }
+  | { granted: string; set?: undefined; spaces?: undefined; keep?: undefined }
   | null;
 
 /** The settings as they stand in the form: every field is there, and what was typed may be wrong. */
@@ -45,6 +46,8 @@ export interface Draft {
   password: DraftSecret;
   oauth2: {
     grant: Grant;
+    /** The operator's provider that the mailbox is connected with. */
+    provider: string;
     tokenUrl: string;
     clientId: string;
     clientSecret: DraftSecret;
@@ -78,6 +81,15 @@ export interface Active {
   message: string | null;
   /** The addresses that hear of a broken relay. */
   alerted: string[];
+  /** The providers that a mailbox can be connected with. */
+  offers: Offer[];
+}
+
+/** A provider that a mailbox can be connected with, and its SMTP server where it is known. */
+export interface Offer {
+  provider: string;
+  name: string;
+  host?: string | null;
 }
 
 /** An element with a `disabled` of its own. */
@@ -179,7 +191,17 @@ export interface FormContext {
   setValue(path: string, value: unknown): void;
   announce(text: string): void;
   /** Calls the API; `again` does it after the session had ended. */
-  call(method: string, path: string, again: () => unknown): Promise<Answer>;
+  call(method: string, path: string, again: () => unknown, more?: CallOptions): Promise<Answer>;
+  /** Changes the settings in the form. */
+  patch(patch: Patch): void;
+  /** The settings as they stand in the form. */
+  draft(): Draft;
+  /** Puts other settings into the form. */
+  replace(settings: unknown): void;
+  /** The providers that a mailbox can be connected with. */
+  offers(): Offer[];
+  /** Connects a mailbox. */
+  connect(offer: Offer): void;
   /** Loads what comes after the status. */
   results(): Promise<typeof import('../js/results/index.js')>;
   /** Goes on with what the end of the session has interrupted. */
@@ -219,18 +241,22 @@ export interface View extends Layout {
   context: FormContext;
 }
 
-/** What the actions need of the form: how it stands at the moment, and how to go on. */
+/** The element, as the modules use it that have its state: its parts, how it stands at the moment, what it can do. */
 export interface Hooks {
+  readonly root: ShadowRoot;
+  readonly session: import('../js/form/session.js').Session;
+  readonly membership: import('../js/form/membership.js').Membership;
+  readonly editing: import('../js/form/editing.js').Editing;
+  readonly current: import('../js/form/current.js').Current;
+  readonly later: import('../js/form/later.js').Later;
+  /** Whether the form is there: without, it has neither `t` nor `view`. */
+  readonly built: boolean;
   readonly t: Messages;
   readonly view: View;
-  readonly value: SmtpSettings;
-  readonly security: Security;
-  readonly active: Active | undefined;
+  readonly options: import('../js/form/index.js').SmtpSettingsForm['options'];
   call(method: string, path: string, more: CallOptions, again: () => unknown): Promise<Answer>;
-  passes(): boolean;
-  take(issues: Issue[]): void;
+  replace(settings: unknown): void;
   activated(): Promise<void>;
-  removed(): Promise<void>;
   enable(): void;
   announce(text: string): void;
   emit(name: string, detail: object): void;

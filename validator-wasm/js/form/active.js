@@ -23,6 +23,7 @@ export function readActive(body) {
     since: health.since ?? null,
     message: health.message ?? null,
     alerted: body.alerted?.addresses ?? [],
+    offers: body.connect ?? [],
   };
 }
 

@@ -62,6 +62,8 @@ export class Controls {
    * @param {string} path
    */
   nearest(path) {
+    // What a connection has filled in has no controls of its own.
+    if (path.startsWith('oauth2.') && this.#fields.get('oauth2.provider')?.get()) return this.get('oauth2.provider');
     for (let at = path; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('.')))) {
       const field = this.#fields.get(at);
       if (field) return field;
@@ -86,7 +88,10 @@ export class Controls {
    */
   showUsed({ authMethod, oauth2, routing, host }) {
     for (const part of this.#parts) part.showIf(authMethod);
-    this.get('oauth2.refreshToken').root.hidden = oauth2.grant !== 'refresh_token';
+    for (const [path, field] of this.#fields) {
+      if (path.startsWith('oauth2.') && path !== 'oauth2.provider') field.root.hidden = oauth2.provider !== '';
+    }
+    this.get('oauth2.refreshToken').root.hidden ||= oauth2.grant !== 'refresh_token';
     for (const [category, { via }] of Object.entries(routing)) {
       this.get(`routing.${category}.onFailure`).root.hidden = via === 'platform';
     }
@@ -115,7 +120,7 @@ export class Controls {
   forgetSecrets(draft) {
     for (const path of SECRETS) {
       this.#secret(path).forget();
-      if (getPath(draft, path)?.set !== undefined) setPath(draft, path, null);
+      if (!getPath(draft, path)?.keep) setPath(draft, path, null);
     }
   }
 

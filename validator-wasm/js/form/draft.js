@@ -2,7 +2,7 @@
 // smtp-rules.
 
 /**
- * @import { Category, SmtpSettings, Spaces } from '../index.js'
+ * @import { Category, SecretInput, SmtpSettings, Spaces } from '../index.js'
  * @import { Draft, DraftSecret } from '../../types/form.js'
  */
 
@@ -21,7 +21,15 @@ export function emptyDraft() {
     authMethod: 'password',
     username: '',
     password: null,
-    oauth2: { grant: 'refresh_token', tokenUrl: '', clientId: '', clientSecret: null, refreshToken: null, scope: '' },
+    oauth2: {
+      grant: 'refresh_token',
+      provider: '',
+      tokenUrl: '',
+      clientId: '',
+      clientSecret: null,
+      refreshToken: null,
+      scope: '',
+    },
     senderAddress: '',
     senderName: '',
     replyTo: '',
@@ -117,11 +125,12 @@ export function toDraft(settings) {
 
 /**
  * Makes a secret of the draft: a stored one is kept.
- * @param {{ isSet?: unknown, keep?: unknown, set?: unknown, spaces?: Spaces | null } | null} secret
+ * @param {{ isSet?: unknown, keep?: unknown, set?: unknown, spaces?: Spaces | null, granted?: string } | null} secret
  * @returns {DraftSecret}
  */
 function toSecret(secret) {
   if (secret?.isSet || secret?.keep) return { keep: true };
+  if (secret?.granted) return { granted: secret.granted };
   if (typeof secret?.set !== 'string') return null;
   return secret.spaces ? { set: secret.set, spaces: secret.spaces } : { set: secret.set };
 }
@@ -145,13 +154,15 @@ export function toSettings(draft) {
   /** @type {Omit<SmtpSettings, 'senderAddress'>} */
   const settings = { host, port, security, authMethod };
   if (draft.authMethod !== 'none') settings.username = draft.username;
-  if (draft.authMethod === 'password' && draft.password) settings.password = draft.password;
+  if (draft.authMethod === 'password' && draft.password)
+    settings.password = /** @type {SmtpSettings['password']} */ (draft.password);
   if (draft.authMethod === 'oauth2') {
-    const { grant, tokenUrl, clientId, clientSecret, refreshToken, scope } = draft.oauth2;
-    settings.oauth2 = { grant, tokenUrl, clientId };
-    if (clientSecret) settings.oauth2.clientSecret = clientSecret;
+    const { grant, provider, tokenUrl, clientId, clientSecret, refreshToken, scope } = draft.oauth2;
+    // The application at a provider is the operator's.
+    settings.oauth2 = provider ? { grant, provider } : { grant, tokenUrl, clientId };
+    if (clientSecret && !provider) settings.oauth2.clientSecret = /** @type {SecretInput} */ (clientSecret);
     if (refreshToken && grant === 'refresh_token') settings.oauth2.refreshToken = refreshToken;
-    if (scope) settings.oauth2.scope = scope;
+    if (scope && !provider) settings.oauth2.scope = scope;
   }
   /** @type {NonNullable<SmtpSettings['routing']>} */
   const routing = {};
@@ -173,13 +184,13 @@ export function toSettings(draft) {
 }
 
 /**
- * The draft without typed secrets: a browser may store it, and it may be shown.
+ * The draft without secrets but those that stay stored: a browser may store it, and it may be shown.
  * @param {Draft} draft
  */
 export function withoutSecrets(draft) {
   const copy = structuredClone(draft);
   for (const path of SECRETS) {
-    if (getPath(copy, path)?.set !== undefined) setPath(copy, path, null);
+    if (!getPath(copy, path)?.keep) setPath(copy, path, null);
   }
   return copy;
 }

@@ -6,6 +6,7 @@
  * @import { Child, Choice, DraftSecret, Field, FieldSpec, FormContext, SecretField } from '../../types/form.js'
  */
 
+import { connectionFor } from './connection.js';
 import { append, button, fill, h, icon } from './dom.js';
 import { fixLabel } from './fixes.js';
 
@@ -96,6 +97,7 @@ export function issueLine(form, issue) {
           click: () => form.applyFix(issue),
         })
       : null,
+    connectionFor(form, issue),
   );
 }
 
@@ -245,6 +247,11 @@ export function secretField(form, spec) {
   let stored = false;
   let keep = false;
   /**
+   * What a connection with a provider has brought in place of a secret.
+   * @type {string | undefined}
+   */
+  let granted;
+  /**
    * What the server does with the white space in the text; unset by typing.
    * @type {Spaces | undefined}
    */
@@ -263,6 +270,7 @@ export function secretField(form, spec) {
     on: {
       input: () => {
         spaces = undefined;
+        granted = undefined;
         form.changed(path);
       },
     },
@@ -310,6 +318,7 @@ export function secretField(form, spec) {
    */
   function choose(value, byHand) {
     keep = value && stored;
+    if (byHand) granted = undefined;
     if (keep) input.value = '';
     show();
     if (!byHand) return;
@@ -322,11 +331,13 @@ export function secretField(form, spec) {
     focus: () => (keep ? replace : input).focus(),
     get: /** @returns {DraftSecret} */ () => {
       if (keep) return { keep: true };
+      if (granted) return { granted };
       const set = input.value;
       if (set === '') return null;
       return spaces ? { set, spaces } : { set };
     },
     set: (/** @type {DraftSecret} */ value) => {
+      granted = value?.granted;
       choose(value?.keep === true, false);
       if (keep) return;
       input.value = value?.set ?? '';
@@ -338,12 +349,13 @@ export function secretField(form, spec) {
       stored = isStored;
       why.hidden = !elsewhere;
       if (!stored) choose(false, false);
-      else if (!wasStored && input.value === '') choose(true, false);
+      else if (!wasStored && !granted && input.value === '') choose(true, false);
       else show();
     },
     /** Removes the typed secret from the document. */
     forget: () => {
       input.value = '';
+      granted = undefined;
       reveal(false);
     },
     disable: (/** @type {boolean} */ disabled) => {

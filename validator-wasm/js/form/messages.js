@@ -3,6 +3,8 @@
 
 /** @import { Messages } from '../../types/form.js' */
 
+import { loadAgain } from './again.js';
+
 /** Characters that nobody sees or that turn the text around them: `shown::deceives` of smtp-rules. */
 const DECEIVES = /[\p{Cc}\p{DI}\u2028\u2029\u2800\ufff9-\ufffb]/gu;
 
@@ -27,7 +29,7 @@ export function pickLocale(tag, loaders) {
  * @param {Loaders} loaders
  */
 export async function loadMessages(locale, loaders) {
-  const { default: messages } = await loaders[locale]();
+  const { default: messages } = await loadAgain(loaders[locale]);
   // A copy: `add` is for this one reader.
   return makeMessages(locale, { ...messages });
 }

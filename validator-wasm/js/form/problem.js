@@ -46,10 +46,11 @@ export function problemView(t, error, { title, retry } = {}) {
   // The server's title has the same meaning in English, so only an unknown problem shows it.
   const said = known ? null : (error.body?.detail ?? (kind === 'server' ? error.body?.title : null));
   // A cause that is known to be the server's own needs no remedy of a broken service.
+  const own = t.has(`problem.${code}.remedy`) ? code : kind;
   const remedy =
     kind === 'busy' && !error.retryAfter
       ? t('problem.busy.remedy.later')
-      : t(`problem.${kind}.remedy`, { seconds: error.retryAfter });
+      : t(`problem.${own}.remedy`, { seconds: error.retryAfter });
   const view = banner(
     'bad',
     title ?? known ?? t(`problem.${kind}`),

@@ -6,6 +6,7 @@
  */
 
 import { CATEGORIES, readList, readPort } from './draft.js';
+import { connectionField } from './connection.js';
 import { button, disclosure, h } from './dom.js';
 import { choiceField, secretField, selectField, textField } from './fields.js';
 import { PROVIDERS } from './lists.js';
@@ -132,6 +133,7 @@ export function buildSections(form) {
   const signin = section(
     form,
     'signin',
+    add(connectionField(form)).root,
     choice('authMethod', ['password', 'oauth2', 'none']),
     part(
       form,

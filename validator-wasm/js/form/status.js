@@ -69,6 +69,7 @@ function summary(form, active, settings, rollback) {
    * @param {Child} value
    */
   const fact = (name, value) => (value ? h('div', {}, h('dt', {}, name), h('dd', {}, value)) : null);
+  const provider = active.offers.find((offer) => offer.provider === settings.oauth2?.provider)?.name;
   const routes = toDraft(settings).routing;
   const health = h('span', { class: `health ${active.health}` }, t(`status.health.${active.health}`));
   return [
@@ -79,7 +80,7 @@ function summary(form, active, settings, rollback) {
         t('section.server'),
         h('span', { dir: 'ltr' }, `${host}:${port ?? 25} · ${t(`security.${security ?? 'starttls'}`)}`),
       ),
-      fact(t('username.label'), username ? h('span', { dir: 'ltr' }, username) : null),
+      fact(t('username.label'), username ? [h('span', { dir: 'ltr' }, username), provider && ` · ${provider}`] : null),
       fact(
         t('section.sender'),
         h('span', { dir: 'auto' }, senderName ? `${senderName} <${senderAddress}>` : senderAddress),

@@ -2,6 +2,7 @@
 
 /** @import { InspectAbout } from '../../types/inspect.js' */
 
+import { loadAgain } from '../form/again.js';
 import { ApiError } from '../form/api.js';
 import { disclosure, fill, h } from '../form/dom.js';
 import { problemView, setLevel } from '../form/problem.js';
@@ -14,7 +15,7 @@ export function inspectDisclosure(about) {
   const load = async () => {
     begun = true;
     try {
-      const { inspector } = await import('../inspect/index.js');
+      const { inspector } = await loadAgain(() => import('../inspect/index.js'));
       fill(place, await inspector(about, place));
     } catch {
       fill(place, problemView(t, new ApiError(0, null), { retry: load }));

@@ -57,9 +57,9 @@ export class Actions {
     const form = this.#form;
     if (this.running) return form.announce(form.t('action.running'));
     this.#lastRun = what;
-    if (!form.passes()) return;
+    if (!form.editing.passes()) return;
     const [method, path] = what === 'activate' ? ['PUT', '/smtp'] : ['POST', '/smtp/test'];
-    await this.#perform(what, method, path, form.value, () => this.run(what));
+    await this.#perform(what, method, path, form.editing.settings, () => this.run(what));
   }
 
   /** Repeats the last test or activation. */
@@ -95,7 +95,7 @@ export class Actions {
     const form = this.#form;
     try {
       await form.call('DELETE', '/smtp', {}, () => this.#delete());
-      await form.removed();
+      await form.activated();
       this.#show(({ t }, outcome) => fill(outcome, banner('good', t('status.removed'))));
       form.announce(form.t('status.removed'));
       form.emit('smtp-activated', { revision: null, report: null });
@@ -127,8 +127,8 @@ export class Actions {
     form.enable();
     const run = new Run({
       what,
-      host: body?.host ?? form.active?.settings?.host ?? '',
-      security: form.security,
+      host: body?.host ?? form.current.active?.settings?.host ?? '',
+      security: form.editing.draft.security,
       sender: body?.senderAddress,
       locale: form.t.locale,
     });
@@ -143,14 +143,14 @@ export class Actions {
       );
       if (status === 422) {
         run.leave();
-        return form.take(answer.issues);
+        return form.editing.take(answer.issues);
       }
       const report = Array.isArray(answer?.stages) ? answer : (answer?.report ?? null);
       const activated = what !== 'test' && status === 200;
       // Only a way back to the platform's server has nothing to test.
       if (!Array.isArray(report?.stages) && !(what === 'rollback' && report === null)) throw new ApiError(502, null);
       if (activated) await form.activated();
-      run.finish(report, activated, form.active);
+      run.finish(report, activated, form.current.active);
       form.emit('smtp-tested', { report });
       if (activated) form.emit('smtp-activated', { report, revision: answer.revision ?? null });
     } catch (error) {

@@ -2,11 +2,13 @@
 
 /** @import { Messages } from '../../types/form.js' */
 
+import { loadAgain } from '../form/again.js';
 import { adopt } from '../form/style.js';
 import css from './css.js';
 import { LOADERS } from './lists.js';
 
 export { Actions } from './actions.js';
+export { Connection } from './connect.js';
 export { historyView } from './history.js';
 
 /**
@@ -15,7 +17,7 @@ export { historyView } from './history.js';
  * @param {Messages} t
  */
 export async function prepare(root, t) {
-  const { default: messages } = await LOADERS[t.locale]();
+  const { default: messages } = await loadAgain(LOADERS[t.locale]);
   t.add(messages);
   adopt(root, css);
 }

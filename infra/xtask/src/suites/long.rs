@@ -19,7 +19,7 @@ struct Step {
     run: fn(seconds: u32) -> Result<()>,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step {
         name: "faults",
         about: "the long fault run; fails when a mail is lost or doubled; writes docs/figures/faults.md",
@@ -34,6 +34,15 @@ const STEPS: [Step; 7] = [
         name: "fuzz-http",
         about: "requests and bodies at a running `ownpost local` for --seconds (600); fails on a find",
         run: fuzz_http,
+    },
+    Step {
+        name: "model",
+        about: "the protocol in every order of steps, with more trouble than in `unit`; minutes and gigabytes",
+        run: |_| {
+            let mut model = cargo();
+            model.args(["test", "--quiet", "--package", "ownpost-model", "--", "--ignored", "--nocapture"]);
+            finish(&mut model)
+        },
     },
     Step { name: "sending", about: "benchmark; writes docs/figures/sending.md", run: |_| measure("sending") },
     Step {

@@ -23,8 +23,7 @@ pub(crate) const FILE: &str = "sbom.cdx.json";
 
 /// Writes the bill of an artefact of this version.
 pub(crate) fn write(artefact: &Artefact, version: &str, tree: &Tree) -> Result<Vec<u8>> {
-    let kind = if artefact.name.starts_with('@') { "npm" } else { "generic" };
-    let root = format!("pkg:{kind}/{}@{version}", artefact.name.replace('@', "%40"));
+    let root = format!("artefact {} {version}", artefact.name);
     let mut whole = Component::new(Classification::Application, artefact.name, version, Some(root.clone()));
     whole.licenses =
         Some(Licenses(vec![LicenseChoice::Expression(SpdxExpression::new("MIT OR Apache-2.0"))]));
