@@ -48,7 +48,7 @@ test('a good mail: verdict, results and way are shown, the module is loaded for 
     const calls = server.calls.length;
     await source.fill(GOOD);
     await becomes(() => result.locator('h4').innerText(), VERDICT.good);
-    assert.deepEqual(names().slice(2), ['objects/index.js', 'objects/objects.wasm']);
+    assert.deepEqual(names().slice(2), ['objects/inspect.js', 'objects/inspect.wasm']);
     const before = asked.length;
     await source.fill(BAD);
     await becomes(() => result.locator('h4').innerText(), VERDICT.bad);
@@ -189,11 +189,11 @@ test('a part that does not load is said, and loads at the next try', () =>
     await page.unroute('**/inspect/index.js');
     await form.locator('.inspect').getByRole('button', { name: 'Try again' }).click();
     await source.waitFor();
-    await page.route('**/objects.wasm', (route) => route.abort());
+    await page.route('**/inspect.wasm', (route) => route.abort());
     await source.fill(GOOD);
     await becomes(() => result.locator('h4').innerText(), 'This check could not be loaded.');
     assert.match(await result.innerText(), /spf=pass/);
-    await page.unroute('**/objects.wasm');
+    await page.unroute('**/inspect.wasm');
     await result.getByRole('button', { name: 'Try again' }).click();
     await becomes(() => result.locator('h4').innerText(), VERDICT.good);
   }));

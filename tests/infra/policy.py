@@ -120,7 +120,7 @@ MAY = {
     | {"forget tokens"}
     | {"read current", "read previous", "read pending", "read by version"}
     | {"create secret", "put secret", "move label", "describe secret", "forget secret"}
-    | {"read DKIM keys", "send mail", "emit", "log of settings"},
+    | {"query table", "read DKIM keys", "send mail", "emit", "log of settings"},
     "RouterRole": {"get row", "put row", "send mail", "give up", "log of router"}
     | {"take events", "finish events", "count events"},
     "SenderRole": ROWS

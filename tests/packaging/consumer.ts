@@ -3,15 +3,22 @@
 import init, { codes, sameDestination, secretText, suggest, validate, validateField } from '@ownpost/validator';
 import type {
   Category,
+  Delivery,
+  Event,
+  EventReport,
+  InspectReport,
   Issue,
   IssueCode,
   SecretInput,
+  SettingsReport,
   SmtpSettings,
+  StoredSettings,
   TestReport,
   ValidationReport,
 } from '@ownpost/validator';
 import '@ownpost/validator/deliveries';
 import type { SmtpSettingsForm } from '@ownpost/validator/form';
+import initObjects, { inspect, readEvent, readSettings } from '@ownpost/validator/objects';
 
 await init();
 await init({ wasm: new URL('./validator.wasm', import.meta.url), locales: ['nl'] });
@@ -53,6 +60,19 @@ function remedy(test: TestReport): string {
   return `${stage} ${code} ${smtp === null ? 'silent' : `${smtp.code} ${smtp.enhanced ?? ''} ${smtp.text}`}`;
 }
 
+await initObjects({ inspect: false, locales: ['nl'] });
+await initObjects({ wasm: new URL('./documents.wasm', import.meta.url), inspect: fetch('/inspect.wasm') });
+const event: Event = { id: '1', tenant: 'acme', category, type: 'x', recipients: [{ address: 'jan@example.org' }] };
+const read: EventReport = readEvent(event);
+const sent: string | undefined = read.event?.recipients[0]?.address;
+const stored: SettingsReport = readSettings(settings, { locale: 'nl' });
+const active: StoredSettings | null = stored.settings;
+const way: InspectReport = inspect('Received: …', {
+  sender: active?.senderAddress ?? null,
+  host: active?.host ?? null,
+});
+const lines = (delivery: Delivery): string => `${delivery.recipient} ${delivery.status} ${sent} ${way.viaRelay}`;
+
 const form: SmtpSettingsForm = document.createElement('smtp-settings-form');
 form.getToken = async () => 'token';
 form.value = settings;
@@ -86,7 +106,9 @@ const both: SecretInput = { set: 'secret', keep: true };
 const unknown: IssueCode = 'host.misspelt';
 // @ts-expect-error: required fields stay required.
 const incomplete: SmtpSettings = { host: 'smtp.example.org' };
+// @ts-expect-error: a recipient is not a text.
+const misread: Event = { ...event, recipients: ['jan@example.org'] };
 // @ts-expect-error: there are only four kinds of mail.
 const other: Category = 'newsletter';
 
-export { all, both, category, fixed, hint, incomplete, issues, mayKeep, other, plain, text, unknown };
+export { all, both, lines, category, fixed, hint, incomplete, issues, mayKeep, misread, other, plain, text, unknown };

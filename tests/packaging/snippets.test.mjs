@@ -1,6 +1,6 @@
 // Every fenced snippet in the READMEs is run, in the language that it names.
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { transform } from 'esbuild';
@@ -182,3 +182,78 @@ for (const file of ['README.md', 'validator-wasm/README.md']) {
     });
   }
 }
+
+// Its snippets are parts of one program: `publish`, and a way to send for each of the three. The SDK of AWS is replaced by one
+// that keeps what it is given; HTTP goes to `ownpost local`.
+test('docs/howto/publish-events.md: each way sends the event that was read', async () => {
+  const blocks = (await snippets('docs/howto/publish-events.md')).filter(({ language }) => language === 'js');
+  const [publish, eventBridge, sqs, http] = blocks.map(({ code }) => code);
+  assert.equal(blocks.length, 4);
+  const sdk = (client, command, answer) => ({
+    'package.json': JSON.stringify({ type: 'module', exports: './index.js' }),
+    'index.js': `export class ${command} { constructor(input) { this.input = input; } }
+export class ${client} { send({ input }) { globalThis.sent.push(input); return Promise.resolve(${answer}); } }`,
+  });
+  const packages = {
+    'client-eventbridge': sdk(
+      'EventBridgeClient',
+      'PutEventsCommand',
+      '{ Entries: [{ EventId: "1" }], FailedEntryCount: 0 }',
+    ),
+    'client-sqs': sdk('SQSClient', 'SendMessageCommand', '{ MessageId: "1" }'),
+  };
+  const path = await project({
+    files: {
+      'publish.mjs': publish,
+      'eventbridge.mjs': eventBridge,
+      'sqs.mjs': sqs,
+      'http.mjs': http.replace('https://api.example.com/events', `${local.url}/api/events`),
+      'run.mjs': `
+globalThis.sent = [];
+globalThis.myToken = async () => process.env.TOKEN;
+const { publish } = await import('./publish.mjs');
+const { onEventBridge } = await import('./eventbridge.mjs');
+const { onSqs } = await import('./sqs.mjs');
+const { byHttp } = await import('./http.mjs');
+const event = { id: 'evt-howto', tenant: 'howto', category: 'notification', type: 'comment.created',
+  recipients: [{ address: 'jan@B\u00dcCHER.example' }], data: { actor: 'Jan', title: 'T', excerpt: 'C', url: 'https://example.org/' } };
+const issues = [];
+for (const send of [onEventBridge, onSqs, byHttp]) issues.push(...await publish(event, send));
+const refused = await publish({ ...event, recipients: [{ adress: 'jan@example.org' }] }, () => { throw new Error('sent'); });
+console.log(JSON.stringify({ sent, issues, refused }));`,
+    },
+  });
+  for (const [name, files] of Object.entries(packages)) {
+    const folder = join(path, 'node_modules/@aws-sdk', name);
+    await mkdir(folder, { recursive: true });
+    for (const [file, text] of Object.entries(files)) await writeFile(join(folder, file), text);
+  }
+  const headers = { 'Content-Type': 'application/json' };
+  const body = JSON.stringify({ tenant: 'howto', email: 'admin@acme.test' });
+  const { token } = await (await fetch(`${local.url}/dev/token`, { method: 'POST', headers, body })).json();
+  const env = { ...process.env, TOKEN: token, BUS: 'bus', QUEUE: 'https://sqs.example/queue' };
+  const { stdout } = await run(process.execPath, ['run.mjs'], { cwd: path, env });
+  const { sent, issues, refused } = JSON.parse(stdout);
+  assert.deepEqual(issues, []);
+  assert.deepEqual(
+    refused.map(({ field, code }) => [field, code]),
+    [['recipients[0].adress', 'event.wrong_shape']],
+  );
+  const [
+    {
+      Entries: [entry],
+    },
+    message,
+  ] = sent;
+  assert.equal(entry.EventBusName, 'bus');
+  assert.equal(message.QueueUrl, 'https://sqs.example/queue');
+  for (const text of [entry.Detail, message.MessageBody]) {
+    assert.equal(JSON.parse(text).recipients[0].address, 'jan@xn--bcher-kva.example');
+  }
+  const list = await fetch(`${local.url}/api/deliveries`, { headers: { Authorization: `Bearer ${token}` } });
+  const { deliveries } = await list.json();
+  assert.deepEqual(
+    deliveries.map(({ recipient }) => recipient),
+    ['jan@xn--bcher-kva.example'],
+  );
+});

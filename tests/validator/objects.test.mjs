@@ -1,15 +1,16 @@
 // The object API in Node: the reports are the server's, byte for byte, and no input can make it throw or leave it broken.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { dist } from './support.mjs';
 
 let count = 0;
-/** A new copy of the module with its own state. */
-const fresh = () => import(`${new URL('objects/index.js', dist)}?${++count}`);
-const { default: init, inspect } = await fresh();
+/** A new copy of a module with its own state. */
+const fresh = (name) => import(`${new URL(`objects/${name}`, dist)}?${++count}`);
+const { default: init, inspect } = await fresh('index.js');
 await init();
 
 const folder = new URL('../../validator-wasm/inspect/tests/mails/', import.meta.url);
@@ -98,10 +99,28 @@ test('whatever comes in, a report goes out, and the next one is right', () => {
   }
 });
 
-test('loads once, and recovers after a failed load', async () => {
-  const { default: load, inspect: read } = await fresh();
+test('each module loads once, and recovers after a failed load', async () => {
+  const bad = new Uint8Array([1, 2, 3]);
+  const { default: load, readEvent } = await fresh('index.js');
+  assert.throws(() => readEvent({}), /init/);
+  await assert.rejects(load({ wasm: bad, inspect: false }));
+  await Promise.all([load({ inspect: false }), load({ wasm: bad })]);
+  assert.equal(readEvent('{').issues[0].code, 'event.not_json');
+  // Its own file, so that a page can load it alone.
+  const { default: loadInspect, inspect: read } = await fresh('inspect.js');
   assert.throws(() => read(''), /init/);
-  await assert.rejects(load({ wasm: new Uint8Array([1, 2, 3]) }));
-  await Promise.all([load(), load({ wasm: new Uint8Array([1, 2, 3]) })]);
+  await assert.rejects(loadInspect(bad));
+  await Promise.all([loadInspect(), loadInspect(bad)]);
   assert.equal(read('').findings[0].code, 'inspect.not_a_mail');
+});
+
+test('without inspect its module is not loaded', async () => {
+  const run = `
+    import init, { inspect, readEvent } from ${JSON.stringify(new URL('objects/index.js', dist).href)};
+    await init({ inspect: false, locales: [] });
+    if (readEvent('{').valid !== false) throw new Error('readEvent');
+    try { inspect(''); } catch ({ message }) { console.log(message); }`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', run], { encoding: 'utf8' });
+  assert.equal(stderr, '');
+  assert.match(stdout, /init\(\) first, without inspect: false/);
 });

@@ -2,7 +2,7 @@
 
 /**
  * @import { Issue, IssueParam } from './index.js'
- * @import { Template } from './locales.js'
+ * @import { Template } from './templates.js'
  */
 
 import { bytes, readText as readBytes, refreshView } from './memory.js';
@@ -170,7 +170,7 @@ function readText() {
  * @param {Template} template
  * @param {Record<string, IssueParam>} values
  */
-function fill(template, values) {
+export function fill(template, values) {
   if (typeof template === 'string') return template;
   let message = template[0];
   for (let i = 1; i < template.length; i += 2) {

@@ -44,20 +44,18 @@ declare module '*/validator_wasm_bg.js' {
   export function output(): number;
 }
 
-declare module '*/ownpost_objects_bg.js' {
+declare module '*/documents_bg.js' {
   export function __wbg_set_wasm(exports: WebAssembly.Exports): void;
   // Each answer is JSON text; the limit is the tag of the one that stopped the copy, or 0.
-  export function validate(document: unknown, limit: number, ports: string, networks: string, locale: string): string;
-  export function read_settings(
-    document: unknown,
-    limit: number,
-    ports: string,
-    networks: string,
-    locale: string,
-  ): string;
-  export function parse_settings(document: string, ports: string, networks: string, locale: string): string;
-  export function read_event(document: unknown, limit: number): string;
-  export function parse_event(document: string): string;
+  export function validate(document: unknown, limit: number, ports: string, networks: string): string;
+  export function read_settings(document: unknown, limit: number, ports: string, networks: string): string;
+  export function parse_settings(document: string, ports: string, networks: string): string;
+  export function read_event(document: string): string;
+  export function refuse_event(limit: number, place: string): string;
+}
+
+declare module '*/inspect_bg.js' {
+  export function __wbg_set_wasm(exports: WebAssembly.Exports): void;
   export function inspect(message: Uint8Array, sender: string, host: string, messageId: string, locale: string): string;
 }
 
@@ -66,12 +64,16 @@ declare module '*/locales/en.js' {
   const messages: string[];
   export default messages;
 }
-/** The form's lists. */
+/** The lists of the elements, and of the object API. */
 declare module '*/lists.js' {
   /** Each provider's name, and a host that `suggest` finds its settings by. */
   export const PROVIDERS: [string, string][];
   /** How the form's messages are loaded, by locale. */
   export const LOADERS: Record<string, () => Promise<{ default: Record<string, string> }>>;
+  /** How the messages of issues are loaded for the object API, by locale. */
+  export const loaders: Record<string, () => Promise<{ default: string[] }>>;
+  /** The sentence of `settings.not_json`, by locale. */
+  export const notJson: Record<string, string>;
 }
 
 /** The style sheet, minified. */

@@ -48,6 +48,8 @@ pub(crate) fn for_tests() -> Result<()> {
         apt::Program { names: &["postfix"], package: "postfix" },
         apt::Program { names: &["saslpasswd2"], package: "sasl2-bin" },
         apt::Program { names: &["openssl"], package: "openssl" },
+        apt::Program { names: &["spamassassin"], package: "spamassassin" },
+        apt::Program { names: &["rspamd"], package: "rspamd" },
     ])?;
     // The package of the library only recommends the mechanisms PLAIN and LOGIN.
     apt::provide_file("/usr/lib", "sasl2/liblogin.so", "libsasl2-modules")?;

@@ -2,13 +2,13 @@
 //! deliveries, inspector, objects. `dist/src` has their sources, which the source maps refer to.
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use anyhow::{Context as _, Result};
 use ownpost_i18n::Locale;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use smtp_rules::catalogue::{Code, Param, Scope, Severity};
 use smtp_rules::packed::{self, Key, MAX_DEPTH};
 use smtp_rules::report;
@@ -26,7 +26,7 @@ pub(crate) fn build() -> Result<()> {
         let _ = fs::remove_dir_all(folder);
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    compile("validator-wasm", "validator_wasm", &work)?;
+    compile("validator-wasm", &[], "validator_wasm", &work)?;
     optimise(&package, &work.join("validator_wasm_bg.wasm"), &dist.join("validator.wasm"))?;
     let sources = dist.join("src");
     copy_modules(&package.join("js"), &sources)?;
@@ -60,25 +60,32 @@ pub(crate) fn build() -> Result<()> {
     manifest(&package, &dist)
 }
 
-/// Compiles the crate and generates its glue.
-fn compile(crate_name: &str, module: &str, work: &Path) -> Result<()> {
-    run(cargo().args([
-        "build",
-        "--profile",
-        "wasm",
-        "--package",
-        crate_name,
-        "--target",
-        "wasm32-unknown-unknown",
-    ]))?;
+/// Compiles the crate with these features, and generates its glue: `{name}_bg.wasm` and `{name}_bg.js`.
+fn compile(crate_name: &str, features: &[&str], name: &str, work: &Path) -> Result<()> {
+    let mut build = cargo();
+    build.args(["build", "--profile", "wasm", "--target", "wasm32-unknown-unknown", "--package", crate_name]);
+    build.args(["--no-default-features", "--features", &features.join(",")]);
+    // The place of a panic names its source: not where this machine keeps it.
+    let sources = cargo_home()?.join("registry/src");
+    let flags = format!("--remap-path-prefix={}=", sources.display());
+    run(build.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags))?;
+    let module = crate_name.replace('-', "_");
     Bindgen::new()
         .input_path(root().join(format!("target/wasm32-unknown-unknown/wasm/{module}.wasm")))
+        .out_name(name)
         .bundler(true)?
         .typescript(false)
         .remove_name_section(true)
         .remove_producers_section(true)
         .generate(work)
         .context("wasm-bindgen")
+}
+
+/// The folder of cargo.
+fn cargo_home() -> Result<PathBuf> {
+    let home =
+        || Some(PathBuf::from(env::var_os("HOME").or_else(|| env::var_os("USERPROFILE"))?).join(".cargo"));
+    env::var_os("CARGO_HOME").map(PathBuf::from).or_else(home).context("neither CARGO_HOME nor HOME is set")
 }
 
 /// Runs Binaryen on the module, with only the features that every browser since 2021 has.
@@ -106,17 +113,41 @@ fn optimise(package: &Path, module: &Path, optimised: &Path) -> Result<()> {
         .arg(optimised))
 }
 
-/// Builds the module of the object API, which a page loads only when it asks for it. Its façade is one of the bundles.
+/// Builds the modules of the object API, which a page loads only when it asks for one. Their façades are bundles.
 fn objects(package: &Path, work: &Path, dist: &Path) -> Result<()> {
     let work = work.join("objects");
     for folder in [&work, &dist.join("objects")] {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    compile("ownpost-objects", "ownpost_objects", &work)?;
-    optimise(package, &work.join("ownpost_objects_bg.wasm"), &dist.join("objects/objects.wasm"))?;
-    fs::copy(work.join("ownpost_objects_bg.js"), dist.join("src/objects/ownpost_objects_bg.js"))?;
+    let sources = dist.join("src/objects");
+    for name in ["documents", "inspect"] {
+        compile("ownpost-objects", &[name], name, &work)?;
+        optimise(package, &work.join(format!("{name}_bg.wasm")), &dist.join(format!("objects/{name}.wasm")))?;
+        fs::copy(work.join(format!("{name}_bg.js")), sources.join(format!("{name}_bg.js")))?;
+    }
     fs::copy(package.join("js/objects/index.d.ts"), dist.join("objects/index.d.ts"))?;
-    Ok(())
+    sentences(package, &sources.join("lists.js"))
+}
+
+/// The lists of the object API: how the other languages are loaded, which the page's module loads too, and the sentences
+/// of the issues that it finds and a page does not.
+fn sentences(package: &Path, file: &Path) -> Result<()> {
+    let loaders: Vec<String> =
+        loaded_locales().map(|tag| format!("  {tag}: () => import(\"../locales/{tag}.js\"),\n")).collect();
+    let code = Code::SettingsNotJson.name();
+    let mut not_json = Map::new();
+    for tag in Locale::ALL.iter().map(|locale| locale.tag()) {
+        let text = fs::read(package.join(format!("locales/{tag}/issues.json")))?;
+        let messages: Map<String, Value> = serde_json::from_slice(&text)?;
+        let message = messages.get(code).with_context(|| format!("{tag}: no {code}"))?;
+        not_json.insert(tag.to_owned(), message.clone());
+    }
+    let module = format!(
+        "export const loaders = {{\n{}}};\nexport const notJson = {};\n",
+        loaders.concat(),
+        Value::Object(not_json)
+    );
+    fs::write(file, module).with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// The locales in separate modules. English is part of the package's main file.
@@ -231,7 +262,7 @@ struct Bundle {
 }
 
 /// The modules of the package.
-const BUNDLES: [Bundle; 6] = [
+const BUNDLES: [Bundle; 7] = [
     Bundle {
         entry: "index.js",
         external: &["./locales/fr.js", "./locales/nl.js", "./locales/de.js", "./locales/es.js"],
@@ -243,9 +274,20 @@ const BUNDLES: [Bundle; 6] = [
         again: true,
     },
     Bundle { entry: "results/index.js", external: &["../inspect/index.js", "./messages/*"], again: true },
-    Bundle { entry: "objects/index.js", external: &[], again: false },
+    Bundle {
+        entry: "objects/index.js",
+        external: &[
+            "./inspect.js",
+            "../locales/fr.js",
+            "../locales/nl.js",
+            "../locales/de.js",
+            "../locales/es.js",
+        ],
+        again: false,
+    },
+    Bundle { entry: "objects/inspect.js", external: &[], again: false },
     Bundle { entry: "deliveries/index.js", external: &["../inspect/index.js", "./messages/*"], again: true },
-    Bundle { entry: "inspect/index.js", external: &["../objects/index.js", "./messages/*"], again: true },
+    Bundle { entry: "inspect/index.js", external: &["../objects/inspect.js", "./messages/*"], again: true },
 ];
 
 /// An `import` of an address that bundlers leave alone; `js/form/again.js` says what it is for.

@@ -1,69 +1,70 @@
-//! The JSON of SmtpSettings as types: what serde reads once the rules have accepted it, what the JSON Schema is
-//! made from, and what is stored.
+//! The JSON of SmtpSettings as types: what the JSON Schema is made from, and what is stored.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use ownpost_domain::category::{Category, CategoryRoute, OnFailure, Routing, Via};
 use ownpost_domain::settings::{self, Auth, Settings};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde::{Deserialize, Serialize as DeriveSerialize};
+use smtp_rules::packed::{Key, Value as Packed};
+
+use crate::given::text;
 
 /// What the form collects.
-#[derive(Deserialize, JsonSchema)]
+#[derive(JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "only its schema is used: the rules read the document, and then `settings::draft`"
+)]
 pub(super) struct SmtpSettings {
     /// DNS name (IDN accepted, kept as A-labels) or an IP literal.
-    pub(super) host: String,
+    host: String,
     /// Default 25; allowed: 25, 465, 587, 2525, 2465, 2587 and what the operator adds.
-    #[schemars(with = "Option<u16>")]
-    pub(super) port: Option<f64>,
+    port: Option<u16>,
     /// How the connection is encrypted; `starttls` by default.
-    pub(super) security: Option<Security>,
+    security: Option<Security>,
     /// How the client signs in; `password` by default.
-    pub(super) auth_method: Option<AuthMethod>,
+    auth_method: Option<AuthMethod>,
     /// The account; required unless authMethod is none. At most 255 octets.
-    pub(super) username: Option<String>,
+    username: Option<String>,
     /// Required with authMethod password.
-    #[schemars(with = "Option<SecretChoice>")]
-    pub(super) password: Option<SecretInput>,
+    password: Option<SecretChoice>,
     /// Required with authMethod oauth2.
-    pub(super) oauth2: Option<OAuth2>,
+    oauth2: Option<OAuth2>,
     /// MAIL FROM and From: of every mail.
-    pub(super) sender_address: String,
+    sender_address: String,
     /// Display name in From:. At most 256 characters.
-    pub(super) sender_name: Option<String>,
+    sender_name: Option<String>,
     /// The address that recipients answer to.
-    pub(super) reply_to: Option<String>,
+    reply_to: Option<String>,
     /// Fully qualified domain name for EHLO; else the one of `OWNPOST_EHLO_NAME`.
-    pub(super) ehlo_name: Option<String>,
+    ehlo_name: Option<String>,
     /// Private CA of the relay, PEM. At most 32 KiB.
-    pub(super) ca_pem: Option<String>,
+    ca_pem: Option<String>,
     /// Per category: through which server, and what to do when the relay fails.
-    pub(super) routing: Option<RoutingInput>,
+    routing: Option<RoutingInput>,
     /// The addresses that hear of a broken relay; else those who saved last.
     #[schemars(length(max = 5))]
-    pub(super) contacts: Option<Vec<String>>,
+    contacts: Option<Vec<String>>,
 }
 
 /// How the connection is encrypted. There is no "none".
-#[derive(Clone, Copy, Debug, Default, Deserialize, DeriveSerialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, DeriveSerialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Security {
     /// STARTTLS, required, never opportunistic.
-    #[default]
     StartTls,
     /// Implicit TLS.
     Tls,
 }
 
 /// How the session authenticates.
-#[derive(Clone, Copy, Debug, Default, Deserialize, DeriveSerialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, DeriveSerialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum AuthMethod {
     /// SASL PLAIN or LOGIN.
-    #[default]
     Password,
     /// SASL XOAUTH2 or OAUTHBEARER.
     OAuth2,
@@ -71,29 +72,11 @@ pub(super) enum AuthMethod {
     None,
 }
 
-/// A secret: a new one, or the stored one. The rules have made sure that it is one of the two.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SecretInput {
-    pub(super) set: Option<String>,
-    pub(super) keep: Option<bool>,
-    pub(super) spaces: Option<Spaces>,
-    /// What a connection has brought; the rules take it in a refresh token alone.
-    pub(super) granted: Option<String>,
-    /// What the API shows. Null here; to keep the secret is said by `keep`.
-    #[serde(rename = "isSet")]
-    #[expect(dead_code, reason = "only null passes the rules")]
-    is_set: Option<bool>,
-}
-
 /// A secret: a new one, or the stored one.
 #[derive(JsonSchema)]
 #[serde(untagged, deny_unknown_fields)]
 #[schemars(rename = "SecretInput")]
-#[expect(
-    dead_code,
-    reason = "the schema of SecretInput, which serde reads into one struct for better errors"
-)]
+#[expect(dead_code, reason = "only its schema is used")]
 enum SecretChoice {
     /// A new secret takes the place of the stored one.
     Set {
@@ -118,7 +101,7 @@ enum SecretChoice {
 #[derive(JsonSchema)]
 #[serde(untagged, deny_unknown_fields)]
 #[schemars(rename = "RefreshTokenInput")]
-#[expect(dead_code, reason = "the schema of a refresh token, which serde reads into SecretInput")]
+#[expect(dead_code, reason = "only its schema is used")]
 enum RefreshTokenChoice {
     /// A new secret takes the place of the stored one.
     Set {
@@ -145,11 +128,11 @@ enum RefreshTokenChoice {
 }
 
 /// What becomes of the white space in a secret.
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Spaces {
+#[expect(dead_code, reason = "only its schema is used")]
+enum Spaces {
     /// White space belongs to the secret.
-    #[default]
     Keep,
     /// White space around the secret does not belong to it.
     Trim,
@@ -158,26 +141,25 @@ pub(super) enum Spaces {
 }
 
 /// Where and with what access tokens are fetched.
-#[derive(Deserialize, JsonSchema)]
+#[derive(JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct OAuth2 {
+#[expect(dead_code, reason = "only its schema is used")]
+struct OAuth2 {
     /// How the access token is requested.
-    pub(super) grant: Grant,
+    grant: Grant,
     /// The operator's provider that the mailbox is connected with (`POST /smtp/oauth/start`); client and token endpoint are
     /// the operator's then.
-    pub(super) provider: Option<String>,
+    provider: Option<String>,
     /// The https token endpoint. Required without a provider.
-    pub(super) token_url: Option<String>,
+    token_url: Option<String>,
     /// The client registered with the provider. Required without a provider of the operator's.
-    pub(super) client_id: Option<String>,
+    client_id: Option<String>,
     /// Its secret; optional with a refresh token.
-    #[schemars(with = "Option<SecretChoice>")]
-    pub(super) client_secret: Option<SecretInput>,
+    client_secret: Option<SecretChoice>,
     /// Required with grant refresh_token.
-    #[schemars(with = "Option<RefreshTokenChoice>")]
-    pub(super) refresh_token: Option<SecretInput>,
+    refresh_token: Option<RefreshTokenChoice>,
     /// Required with grant client_credentials.
-    pub(super) scope: Option<String>,
+    scope: Option<String>,
 }
 
 /// The two OAuth 2 grants that work without a person.
@@ -191,17 +173,7 @@ pub(super) enum Grant {
 }
 
 /// The rules of the categories that a draft names; a `null` counts as none.
-#[derive(Default, Deserialize)]
-#[serde(transparent)]
-pub(super) struct RoutingInput(HashMap<Category, Option<RouteInput>>);
-
-impl RoutingInput {
-    /// The rules of all categories: what is not given is the default.
-    pub(super) fn complete(self) -> Routing {
-        let given = self.0.into_iter().filter_map(|(category, route)| Some((category, route?)));
-        given.map(|(category, route)| (category, route.complete())).collect()
-    }
-}
+struct RoutingInput;
 
 impl JsonSchema for RoutingInput {
     fn schema_name() -> Cow<'static, str> {
@@ -224,24 +196,39 @@ impl JsonSchema for RoutingInput {
 }
 
 /// The rule for one category.
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[derive(JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Route")]
-pub(super) struct RouteInput {
+#[expect(dead_code, reason = "only its schema is used")]
+struct RouteInput {
     /// The server that carries the category; `relay` by default.
     via: Option<Via>,
     /// What happens while the relay fails; `hold` by default.
     on_failure: Option<OnFailure>,
 }
 
-impl RouteInput {
-    fn complete(self) -> CategoryRoute {
+/// The rules of all categories: what a draft does not name is the default.
+pub(super) fn routing(given: Packed<'_>) -> Option<Routing> {
+    let mut routing = Routing::default();
+    let Packed::Object(routes) = given else { return Some(routing) };
+    for category in Category::ALL {
+        let Packed::Object(route) = routes.get(Key::find(category.name())?) else { continue };
         let default = CategoryRoute::default();
-        CategoryRoute {
-            via: self.via.unwrap_or(default.via),
-            on_failure: self.on_failure.unwrap_or(default.on_failure),
-        }
+        let via = match text(route.get(Key::Via)).as_deref() {
+            None => default.via,
+            Some("relay") => Via::Relay,
+            Some("platform") => Via::Platform,
+            Some(_) => return None,
+        };
+        let on_failure = match text(route.get(Key::OnFailure)).as_deref() {
+            None => default.on_failure,
+            Some("hold") => OnFailure::Hold,
+            Some("platform") => OnFailure::Platform,
+            Some(_) => return None,
+        };
+        routing.set(category, CategoryRoute { via, on_failure });
     }
+    Some(routing)
 }
 
 /// The port of a document that the rules have accepted.
@@ -250,9 +237,8 @@ impl RouteInput {
     clippy::cast_sign_loss,
     reason = "the rules have checked the range"
 )]
-pub(super) fn port(number: Option<f64>) -> Option<u16> {
-    let port = number.unwrap_or(25.0);
-    (1.0..=65_535.0).contains(&port).then_some(port as u16)
+pub(super) fn port(number: f64) -> Option<u16> {
+    (1.0..=65_535.0).contains(&number).then_some(number as u16)
 }
 
 pub(super) fn security_name(security: settings::Security) -> &'static str {

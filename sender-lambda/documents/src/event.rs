@@ -4,16 +4,15 @@
 use ownpost_domain::brand::Brand;
 use ownpost_domain::category::Category;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
-
-use crate::object::Object;
 
 mod address;
 mod check;
 mod code;
 mod read;
 mod report;
+mod shape;
 mod time;
 
 pub use address::{ToAscii, canonical_address};
@@ -35,7 +34,7 @@ pub const RECIPIENTS_LIMIT: usize = 1000;
 pub const ATTACHMENTS_LIMIT: usize = 50;
 
 /// An event as the product sends it.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Event")]
 pub struct EventDocument {
@@ -54,14 +53,14 @@ pub struct EventDocument {
     pub kind: String,
     /// One mail for each.
     #[schemars(length(min = 1, max = 1000))]
-    pub recipients: Vec<Object<RecipientDocument>>,
+    pub recipients: Vec<RecipientDocument>,
     /// A time (RFC 3339): what has not left by then is `failed`, too late.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_after: Option<String>,
     /// The mailbox that recipients answer to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reply_to: Option<Object<PersonDocument>>,
+    pub reply_to: Option<PersonDocument>,
     /// Mails of the same thread are chained by References.
     #[schemars(length(min = 1, max = 256))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,21 +70,21 @@ pub struct EventDocument {
     pub data: Option<Map<String, Value>>,
     /// Ready content instead of a template.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub content: Option<Object<ContentDocument>>,
+    pub content: Option<ContentDocument>,
     /// Files that go along.
     #[schemars(length(max = 50))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub attachments: Option<Vec<Object<AttachmentDocument>>>,
+    pub attachments: Option<Vec<AttachmentDocument>>,
     /// How the recipient stops such mails (RFC 8058); used for the category `notification`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unsubscribe: Option<Object<UnsubscribeDocument>>,
+    pub unsubscribe: Option<UnsubscribeDocument>,
     /// The product's name and look in this mail, over `OWNPOST_PRODUCT`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub brand: Option<Object<Brand>>,
+    pub brand: Option<Brand>,
 }
 
 /// How the recipient stops such mails by one click (RFC 8058).
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "EventUnsubscribe")]
 pub struct UnsubscribeDocument {
@@ -94,7 +93,7 @@ pub struct UnsubscribeDocument {
 }
 
 /// Who receives a mail.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "EventRecipient")]
 pub struct RecipientDocument {
@@ -109,7 +108,7 @@ pub struct RecipientDocument {
 }
 
 /// An address with a name.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "EventPerson")]
 pub struct PersonDocument {
@@ -121,7 +120,7 @@ pub struct PersonDocument {
 }
 
 /// Content that bypasses the templates.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "EventContent")]
 pub struct ContentDocument {
@@ -137,7 +136,7 @@ pub struct ContentDocument {
 }
 
 /// A file that goes along.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "EventAttachment")]
 pub struct AttachmentDocument {

@@ -3,21 +3,21 @@
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
-use smtp_rules::packed::{ARRAY, FALSE, MAX_DEPTH, NULL, OBJECT, OTHER, Packer, TOO_DEEP, TRUE};
-use zeroize::{Zeroize as _, Zeroizing};
+use smtp_rules::packed::{
+    ARRAY, FALSE, MAX_DEPTH, NULL, OBJECT, OTHER, Packer, TOO_DEEP, TRUE, Value as Packed,
+};
+use zeroize::Zeroizing;
 
-/// A settings document, read with bounded depth: packed for the rules, where values keep that JSON does not have (they
-/// come as bytes), and as a value for the shape, where such are null.
+/// A settings document, read with bounded depth and packed for the rules, where values keep that JSON does not have (they
+/// come as bytes).
 pub struct Given {
     pub(crate) packed: Zeroizing<Vec<u8>>,
-    pub(crate) value: Value,
 }
 
 impl Given {
     /// A document beyond a limit, by its tag ([`TOO_DEEP`] or [`smtp_rules::packed::TOO_LARGE`]).
     pub fn beyond(tag: u8) -> Self {
-        Self { packed: Zeroizing::new(vec![tag]), value: Value::Null }
+        Self { packed: Zeroizing::new(vec![tag]) }
     }
 }
 
@@ -26,7 +26,7 @@ impl<'de> Deserialize<'de> for Given {
         let (mut packer, mut deep) = (Packer::default(), false);
         let seed = Level { packer: &mut packer, deep: &mut deep, depth: 0 };
         match seed.deserialize(deserializer) {
-            Ok(value) => Ok(Self { packed: Zeroizing::new(packer.finish()), value }),
+            Ok(()) => Ok(Self { packed: Zeroizing::new(packer.finish()) }),
             Err(_) if deep => Ok(Self::beyond(TOO_DEEP)),
             Err(error) => Err(error),
         }
@@ -52,96 +52,84 @@ impl Level<'_> {
 }
 
 impl<'de> DeserializeSeed<'de> for Level<'_> {
-    type Value = Value;
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Level<'_> {
-    type Value = Value;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
         self.packer.tag(NULL);
-        Ok(Value::Null)
+        Ok(())
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
         self.packer.tag(if value { TRUE } else { FALSE });
-        Ok(Value::Bool(value))
+        Ok(())
     }
 
     #[expect(clippy::cast_precision_loss, reason = "JavaScript's numbers are doubles")]
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        self.packer.number(value as f64);
-        Ok(value.into())
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.visit_f64(value as f64)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "JavaScript's numbers are doubles")]
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        self.packer.number(value as f64);
-        Ok(value.into())
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        self.visit_f64(value as f64)
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
         self.packer.number(value);
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+        Ok(())
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
         self.packer.text(text);
-        Ok(Value::String(text.to_owned()))
+        Ok(())
     }
 
-    fn visit_string<E: Error>(self, text: String) -> Result<Value, E> {
-        self.packer.text(&text);
-        Ok(Value::String(text))
+    fn visit_string<E: Error>(self, text: String) -> Result<(), E> {
+        self.visit_str(&Zeroizing::new(text))
     }
 
-    fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<Value, E> {
+    fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<(), E> {
         self.packer.tag(OTHER);
-        Ok(Value::Null)
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
         self.below::<A::Error>()?;
         let start = self.packer.open(ARRAY);
-        let mut values = Vec::new();
-        while let Some(value) = items.next_element_seed(self.below()?)? {
-            values.push(value);
-        }
+        while items.next_element_seed(self.below()?)?.is_some() {}
         self.packer.close(start);
-        Ok(Value::Array(values))
+        Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
         self.below::<A::Error>()?;
         let start = self.packer.open(OBJECT);
-        let mut values = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             self.packer.name(&name);
-            let value = members.next_value_seed(self.below()?)?;
-            if let Some(mut twice) = values.insert(name, value) {
-                wipe(&mut twice);
-            }
+            members.next_value_seed(self.below()?)?;
         }
         self.packer.close(start);
-        Ok(Value::Object(values))
+        Ok(())
     }
 }
 
-/// Overwrites every text, for any may be a secret.
-pub(crate) fn wipe(value: &mut Value) {
+/// The text of a packed member that has one.
+pub(crate) fn text(value: Packed<'_>) -> Option<String> {
     match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(values) => values.iter_mut().for_each(wipe),
-        Value::Object(members) => members.values_mut().for_each(wipe),
-        _ => {}
+        Packed::Text(text) => String::from_utf8(text.to_vec()).ok(),
+        _ => None,
     }
 }
 

@@ -7,10 +7,9 @@
 mod document;
 pub mod event;
 mod given;
-mod object;
 mod rules;
 pub mod settings;
+mod shape;
 pub mod stored;
+mod tree;
 pub mod validation;
-
-pub use object::Object;

@@ -8,6 +8,7 @@ use smtp_rules::report::{Issue as PackedIssue, Report, Scalar};
 use smtp_rules::{Options, Platform};
 use zeroize::Zeroizing;
 
+use super::tree::{self, Twice};
 use super::validation::{Issue, Severity, ValidationReport};
 
 /// Why a document cannot be read as JSON at all.
@@ -44,11 +45,9 @@ pub(super) fn parse(document: &[u8]) -> Result<Value, Unreadable> {
         &lossy
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    match repair_surrogates(text) {
-        Some(repaired) => serde_json::from_str(&repaired),
-        None => serde_json::from_str(text),
-    }
-    .map_err(|_| Unreadable::NotJson)
+    let repaired = repair_surrogates(text);
+    tree::read(repaired.as_ref().map_or(text, |text| text.as_str()), &mut Twice::Last)
+        .map_err(|_| Unreadable::NotJson)
 }
 
 /// How deep objects and arrays are nested, without trusting the text to be JSON.
@@ -149,36 +148,36 @@ fn array_index(name: &str) -> Option<u32> {
     name.parse().ok().filter(|index| canonical && *index < u32::MAX)
 }
 
-/// Checks a value and decodes the report.
-pub(super) fn check(
-    value: &Value,
-    options: &Options<'_>,
-    platform: &impl Platform,
-    locale: &str,
-) -> ValidationReport {
-    check_packed(&pack(value), options, platform, locale)
+/// The message of an issue, by its code and its params. The npm package has the sentences beside the module, loads those
+/// of the languages that it is asked for, and fills them itself; so nothing here may name them but [`in_locale`].
+pub type Say<'a> = &'a dyn Fn(&str, &[(&'static str, String)]) -> String;
+
+/// The messages in the language of a BCP 47 tag.
+pub(super) fn in_locale(locale: &str) -> impl Fn(&str, &[(&'static str, String)]) -> String {
+    let locale = Locale::of(locale);
+    move |code, values| fill(ownpost_i18n::issue(locale, code), values)
 }
 
 /// Checks a packed document and decodes the report.
-pub(super) fn check_packed(
+pub(super) fn check(
     packed: &[u8],
     options: &Options<'_>,
     platform: &impl Platform,
-    locale: &str,
+    say: Say<'_>,
 ) -> ValidationReport {
     let mut report = Report::new();
     smtp_rules::check(packed, options, platform, &mut report);
-    let issues = report.issues().map(|issue| decode(&issue, locale)).collect();
+    let issues = report.issues().map(|issue| decode(&issue, say)).collect();
     ValidationReport { valid: report.is_valid(), issues }
 }
 
 /// The report of a document that could not be read.
-pub(super) fn unreadable(reason: Unreadable, locale: &str) -> ValidationReport {
-    single("", reason.code(), locale)
+pub(super) fn unreadable(reason: Unreadable, say: Say<'_>) -> ValidationReport {
+    single("", reason.code(), say)
 }
 
 /// A report of one issue that only the server can find.
-pub(super) fn single(field: &str, code: Code, locale: &str) -> ValidationReport {
+pub(super) fn single(field: &str, code: Code, say: Say<'_>) -> ValidationReport {
     ValidationReport {
         valid: false,
         issues: vec![Issue {
@@ -186,7 +185,7 @@ pub(super) fn single(field: &str, code: Code, locale: &str) -> ValidationReport 
             code: code.name().to_owned(),
             severity: severity(code),
             params: Map::new(),
-            message: ownpost_i18n::issue(Locale::of(locale), code.name()).to_owned(),
+            message: say(code.name(), &[]),
             fix: None,
         }],
     }
@@ -199,7 +198,7 @@ fn severity(code: Code) -> Severity {
     }
 }
 
-fn decode(issue: &PackedIssue<'_>, locale: &str) -> Issue {
+fn decode(issue: &PackedIssue<'_>, say: Say<'_>) -> Issue {
     let code = issue.code.name();
     let params = issue.params.iter().map(|(param, value)| (param.name().to_owned(), json(*value))).collect();
     let mut fix = Map::new();
@@ -211,7 +210,7 @@ fn decode(issue: &PackedIssue<'_>, locale: &str) -> Issue {
         code: code.to_owned(),
         severity: severity(issue.code),
         params,
-        message: fill(ownpost_i18n::issue(Locale::of(locale), code), &values(&issue.params)),
+        message: say(code, &values(&issue.params)),
         fix: if fix.is_empty() { None } else { Some(Value::Object(fix)) },
     }
 }

@@ -6,13 +6,16 @@ use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Auth, Grant, OAuth2, Security, Settings};
 use serde_json::{Value, json};
 use smtp_rules::catalogue::Code;
+use smtp_rules::packed::{self, Key, Value as Packed};
 use smtp_rules::{Account, Destination, Options, Platform, Spaces, normal_address, normal_host};
 use zeroize::Zeroizing;
 
-use super::document::{self, SecretInput, SmtpSettings};
+use super::document::{self, SmtpSettings};
 pub use super::given::Given;
-use super::given::wipe;
+use super::given::text as text_of;
 use super::rules;
+pub use super::rules::Say;
+use super::tree::wipe;
 use super::validation::ValidationReport;
 
 /// A draft as the rules have accepted it: complete but for the secrets it wants to keep.
@@ -68,71 +71,81 @@ pub struct CheckedDraft {
 
 /// Checks a document of any bytes with the rules, in the operator's options. `locale` is a BCP 47 tag.
 pub fn check(document: &[u8], options: &Options<'_>, platform: &impl Platform, locale: &str) -> CheckedDraft {
-    let value = match rules::parse(document) {
-        Ok(value) => value,
-        Err(reason) => {
-            return CheckedDraft { report: rules::unreadable(reason, locale), draft: None, unreadable: true };
-        }
-    };
-    check_given(Given { packed: rules::pack(&value), value }, options, platform, locale)
+    check_text(document, options, platform, &rules::in_locale(locale))
 }
 
-/// [`check`] for a document that was read from another form than text.
-pub fn check_given(
-    given: Given,
+/// [`check`] with the caller's messages.
+pub fn check_text(
+    document: &[u8],
     options: &Options<'_>,
     platform: &impl Platform,
-    locale: &str,
+    say: Say<'_>,
 ) -> CheckedDraft {
-    let Given { packed, mut value } = given;
-    let report = rules::check_packed(&packed, options, platform, locale);
-    let draft = if report.valid { draft(value.take(), platform) } else { None };
+    let mut value = match rules::parse(document) {
+        Ok(value) => value,
+        Err(reason) => {
+            return CheckedDraft { report: rules::unreadable(reason, say), draft: None, unreadable: true };
+        }
+    };
+    let packed = rules::pack(&value);
     wipe(&mut value);
+    check_given(&Given { packed }, options, platform, say)
+}
+
+/// [`check_text`] for a document that was read from another form than text.
+pub fn check_given(
+    given: &Given,
+    options: &Options<'_>,
+    platform: &impl Platform,
+    say: Say<'_>,
+) -> CheckedDraft {
+    let report = rules::check(&given.packed, options, platform, say);
+    let draft = if report.valid { draft(&given.packed, platform) } else { None };
     CheckedDraft { report, draft, unreadable: false }
 }
 
 /// What the rules have accepted, as types. `None` would be a disagreement with the rules.
-fn draft(mut value: Value, platform: &impl Platform) -> Option<Draft> {
-    // The rules only report that an oauth2 is unused; its members need not have the right shape.
-    if value.get("authMethod").and_then(Value::as_str) != Some("oauth2")
-        && let Some(mut unused) = value.as_object_mut().and_then(|members| members.shift_remove("oauth2"))
-    {
-        wipe(&mut unused);
-    }
-    let input: SmtpSettings = serde_json::from_value(value).ok()?;
+fn draft(document: &[u8], platform: &impl Platform) -> Option<Draft> {
+    let Packed::Object(members) = packed::read(document) else { return None };
+    let text = |key| text_of(members.get(key));
     let mut keep = Keep::default();
     let mut granted = None;
-    let auth = match input.auth_method.unwrap_or_default() {
-        document::AuthMethod::None => Auth::None,
-        document::AuthMethod::Password => {
-            let (password, kept) = secret(input.password?)?;
+    let auth = match text(Key::AuthMethod).as_deref().unwrap_or("password") {
+        "none" => Auth::None,
+        "password" => {
+            let (password, kept) = secret(members.get(Key::Password))?;
             keep.password = kept;
-            Auth::Password { username: input.username?, password }
+            Auth::Password { username: text(Key::Username)?, password }
         }
-        document::AuthMethod::OAuth2 => {
-            let mut oauth2 = input.oauth2?;
-            let provider = oauth2.provider.filter(|provider| !provider.trim().is_empty());
-            granted = oauth2.refresh_token.as_mut().and_then(|token| token.granted.take()).map(Secret::new);
-            let (token_url, client_id) = if provider.is_some() {
-                (String::new(), String::new())
+        "oauth2" => {
+            let Packed::Object(oauth2) = members.get(Key::OAuth2) else { return None };
+            let of_oauth2 = |key| text_of(oauth2.get(key));
+            let provider = of_oauth2(Key::Provider).filter(|provider| !provider.trim().is_empty());
+            let own = provider.is_none();
+            let (token_url, client_id) = if own {
+                (of_oauth2(Key::TokenUrl)?, of_oauth2(Key::ClientId)?)
             } else {
-                (oauth2.token_url?, oauth2.client_id?)
+                (String::new(), String::new())
             };
-            let optional = |input: Option<SecretInput>| input.and_then(secret).unzip();
-            let (client_secret, client_kept) = optional(oauth2.client_secret.filter(|_| provider.is_none()));
-            let (refresh_token, refresh_kept) = optional(oauth2.refresh_token);
+            let client_secret = secret(oauth2.get(Key::ClientSecret)).filter(|_| own);
+            let (client_secret, client_kept) = client_secret.unzip();
             keep.client_secret = client_kept.unwrap_or_default();
-            let grant = match oauth2.grant {
-                document::Grant::ClientCredentials => Grant::ClientCredentials,
-                document::Grant::RefreshToken => {
-                    keep.refresh_token = refresh_kept.unwrap_or_default();
+            if let Packed::Object(refresh_token) = oauth2.get(Key::RefreshToken) {
+                granted = text_of(refresh_token.get(Key::Granted)).map(Secret::new);
+            }
+            let grant = match of_oauth2(Key::Grant)?.as_str() {
+                "client_credentials" => Grant::ClientCredentials,
+                "refresh_token" => {
+                    let (refresh_token, kept) = secret(oauth2.get(Key::RefreshToken)).unzip();
+                    keep.refresh_token = kept.unwrap_or_default();
                     let brought = granted.as_ref().map(|_| Secret::new(String::new()));
                     Grant::RefreshToken(refresh_token.or(brought)?)
                 }
+                _ => return None,
             };
             Auth::OAuth2(OAuth2 {
-                username: input.username?,
-                scope: oauth2.scope.filter(|scope| !scope.is_empty() && provider.is_none()),
+                username: text(Key::Username)?,
+                scope: of_oauth2(Key::Scope).filter(|scope| !scope.is_empty() && own),
                 provider,
                 token_url,
                 client_id,
@@ -140,51 +153,59 @@ fn draft(mut value: Value, platform: &impl Platform) -> Option<Draft> {
                 grant,
             })
         }
+        _ => return None,
     };
-    let filled = |text: Option<String>| text.filter(|text| !smtp_rules::trim(text).is_empty());
+    let filled = |key| text(key).filter(|text| !smtp_rules::trim(text).is_empty());
     let address = |text: &str| normal_address(text, platform);
-    let reply_to = match filled(input.reply_to) {
+    let reply_to = match filled(Key::ReplyTo) {
         Some(text) => Some(address(&text)?),
         None => None,
     };
     let mut contacts: Vec<String> = Vec::new();
-    for contact in input.contacts.unwrap_or_default() {
-        let contact = address(&contact)?;
-        if !contacts.iter().any(|other| other.eq_ignore_ascii_case(&contact)) {
-            contacts.push(contact);
+    if let Packed::Array(mut given) = members.get(Key::Contacts) {
+        while let Some(contact) = given.next_value() {
+            let contact = address(&text_of(contact)?)?;
+            if !contacts.iter().any(|other| other.eq_ignore_ascii_case(&contact)) {
+                contacts.push(contact);
+            }
         }
     }
+    let port = match members.get(Key::Port) {
+        Packed::Number(number) => number,
+        _ => 25.0,
+    };
     let settings = Settings {
-        host: normal_host(&input.host, platform)?,
-        port: document::port(input.port)?,
-        security: match input.security.unwrap_or_default() {
-            document::Security::StartTls => Security::StartTls,
-            document::Security::Tls => Security::Tls,
+        host: normal_host(&text(Key::Host)?, platform)?,
+        port: document::port(port)?,
+        security: match text(Key::Security).as_deref().unwrap_or("starttls") {
+            "starttls" => Security::StartTls,
+            "tls" => Security::Tls,
+            _ => return None,
         },
         auth,
-        sender_address: address(&input.sender_address)?,
-        sender_name: filled(input.sender_name),
+        sender_address: address(&text(Key::SenderAddress)?)?,
+        sender_name: filled(Key::SenderName),
         reply_to,
-        ehlo_name: filled(input.ehlo_name),
-        ca_pem: filled(input.ca_pem),
-        routing: input.routing.unwrap_or_default().complete(),
+        ehlo_name: filled(Key::EhloName),
+        ca_pem: filled(Key::CaPem),
+        routing: document::routing(members.get(Key::Routing))?,
         contacts,
     };
     Some(Draft { settings, keep, granted })
 }
 
 /// The secret, and whether it is one to keep; `None` when none is given.
-fn secret(input: SecretInput) -> Option<(Secret, bool)> {
-    if input.keep == Some(true) {
+fn secret(value: Packed<'_>) -> Option<(Secret, bool)> {
+    let Packed::Object(choice) = value else { return None };
+    if matches!(choice.get(Key::Keep), Packed::Bool(true)) {
         return Some((Secret::new(String::new()), true));
     }
-    let text = Zeroizing::new(input.set.filter(|text| !text.is_empty())?);
-    let spaces = match input.spaces.unwrap_or_default() {
-        document::Spaces::Keep => Spaces::Keep,
-        document::Spaces::Trim => Spaces::Trim,
-        document::Spaces::Remove => Spaces::Remove,
+    let set = Zeroizing::new(text_of(choice.get(Key::Set)).filter(|text| !text.is_empty())?);
+    let spaces = match text_of(choice.get(Key::Spaces)) {
+        Some(name) => Spaces::parse(&name)?,
+        None => Spaces::Keep,
     };
-    Some((Secret::new(String::from_utf8(spaces.apply(text.as_bytes())).ok()?), false))
+    Some((Secret::new(String::from_utf8(spaces.apply(set.as_bytes())).ok()?), false))
 }
 
 impl Draft {
@@ -209,7 +230,9 @@ impl Draft {
         locale: &str,
     ) -> Result<Self, ValidationReport> {
         match brought {
-            Err(problem) => Err(rules::single("oauth2.refreshToken", problem.code(), locale)),
+            Err(problem) => {
+                Err(rules::single("oauth2.refreshToken", problem.code(), &rules::in_locale(locale)))
+            }
             Ok(token) => {
                 self.granted = None;
                 if let Auth::OAuth2(oauth2) = &mut self.settings.auth {
@@ -227,7 +250,7 @@ impl Draft {
     /// is stored, or when the destination is not the one the secret was stored for (docs/reference/settings.md).
     pub fn resolve(self, stored: Option<&Settings>, locale: &str) -> Result<Settings, ValidationReport> {
         let Self { mut settings, keep, granted } = self;
-        let refuse = |field, code| Err(rules::single(field, code, locale));
+        let refuse = |field, code| Err(rules::single(field, code, &rules::in_locale(locale)));
         if granted.is_some() {
             return refuse("oauth2.refreshToken", NotGranted::Foreign.code());
         }
@@ -265,7 +288,7 @@ impl Draft {
 
 /// The report of settings that name a provider which the operator has not set up.
 pub fn unknown_provider(locale: &str) -> ValidationReport {
-    rules::single("oauth2.provider", Code::OAuth2ProviderUnknown, locale)
+    rules::single("oauth2.provider", Code::OAuth2ProviderUnknown, &rules::in_locale(locale))
 }
 
 /// Where the secrets of the settings go.
@@ -319,15 +342,16 @@ pub fn from_document(document: &str, platform: &impl Platform) -> Result<Setting
     let port = value.get("port").map(ToString::to_string).unwrap_or_default();
     let options =
         Options { allow_ports: port.as_bytes(), allow_networks: b"0.0.0.0/0,::/0", ..Options::default() };
-    let report = rules::check(&value, &options, platform, "en");
+    let packed = rules::pack(&value);
+    wipe(&mut value);
+    let report = rules::check(&packed, &options, platform, &|_, _| String::new());
     if !report.valid {
         let errors =
             report.issues.iter().filter(|issue| issue.severity == super::validation::Severity::Error);
         let codes: Vec<&str> = errors.map(|issue| issue.code.as_str()).collect();
-        wipe(&mut value);
         return Err(format!("not usable as settings: {}", codes.join(", ")));
     }
-    match draft(value, platform) {
+    match draft(&packed, platform) {
         Some(Draft { settings, keep, granted: None }) if keep == Keep::default() => Ok(settings),
         _ => Err("not usable as settings: a secret is missing".to_owned()),
     }

@@ -33,7 +33,8 @@ pub enum Status {
     Unknown,
 }
 
-/// A row's id: a pure function of tenant, event and recipient, so that the same event leads to the same rows.
+/// A row's id: a pure function of tenant, event and recipient, so that the same event leads to the same rows. Its first half
+/// is that of all rows of the event, so that a store finds them together without an index.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct DeliveryId(String);
@@ -42,13 +43,19 @@ impl DeliveryId {
     /// Derives the id. The address counts as it is, but for the case of its domain.
     pub fn derive(tenant: &Tenant, event: &str, recipient: &str) -> Self {
         let (local, domain) = recipient.rsplit_once('@').unwrap_or((recipient, ""));
-        let mut hash = Sha256::new();
-        // Lengths keep ("a", "bc") and ("ab", "c") apart.
-        for part in [tenant.as_str(), event, local, &domain.to_ascii_lowercase()] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        Self(format!("dlv_{}", hex(&hash.finalize()[..16])))
+        let row = half(&[tenant.as_str(), event, local, &domain.to_ascii_lowercase()]);
+        Self(format!("{}{row}", Self::of_event(tenant, event)))
+    }
+
+    /// The first half of the ids of all rows of an event.
+    pub fn of_event(tenant: &Tenant, event: &str) -> String {
+        format!("{PREFIX}{}", half(&[tenant.as_str(), event]))
+    }
+
+    /// The half that all rows of its event have, and the half that is this row's own. An id that was not derived may lack the
+    /// second.
+    pub fn halves(&self) -> (&str, &str) {
+        self.0.split_at_checked(PREFIX.len() + 2 * HALF).unwrap_or((&self.0, ""))
     }
 
     /// Takes an id as it came in from outside; it may name nothing.
@@ -60,6 +67,22 @@ impl DeliveryId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The beginning of every id.
+const PREFIX: &str = "dlv_";
+/// The bytes of half an id.
+const HALF: usize = 8;
+
+/// Half an id from these parts.
+fn half(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    // Lengths keep ("a", "bc") and ("ab", "c") apart.
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hex(&hash.finalize()[..HALF])
 }
 
 /// The bytes as lower-case hexadecimal digits.
@@ -206,6 +229,17 @@ impl Delivery {
 }
 
 impl Status {
+    /// Whether a sender that has lost the race for a row writes this status, which it knows to be true, over the stored one.
+    /// `is_next`: the stored one is the very next write after the sender's own, so that no person has decided and no sender
+    /// has tried anything in between. Another sender's `unknown` is a guess: it took this sender for dead.
+    pub const fn overwrites(self, stored: Self, is_next: bool) -> bool {
+        match self {
+            Self::Sent => matches!(stored, Self::Sending | Self::Unknown),
+            Self::Failed | Self::Held | Self::Deferred => is_next && matches!(stored, Self::Unknown),
+            Self::Queued | Self::Sending | Self::Unknown => false,
+        }
+    }
+
     /// Whether the mail changes only by a person's decision.
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Sent | Self::Failed | Self::Unknown)
@@ -270,5 +304,22 @@ mod tests {
         assert_ne!(id("acme", "e1", "jan@example.org"), id("acme", "e1", "Jan@example.org"));
         assert_ne!(id("acme", "e1", "jan@example.org"), id("acme", "e2", "jan@example.org"));
         assert_ne!(id("acme", "1e1", "jan@example.org"), id("acme1", "e1", "jan@example.org"));
+    }
+
+    #[test]
+    fn the_rows_of_an_event_share_the_first_half() {
+        let acme = Tenant::new("acme").unwrap();
+        let (jan, ann) =
+            (DeliveryId::derive(&acme, "e1", "jan@x.org"), DeliveryId::derive(&acme, "e1", "ann@x.org"));
+        assert_eq!(jan.halves().0, DeliveryId::of_event(&acme, "e1"));
+        assert_eq!(jan.halves().0, ann.halves().0);
+        assert_ne!(jan.halves().1, ann.halves().1);
+        assert_ne!(DeliveryId::of_event(&acme, "e1"), DeliveryId::of_event(&acme, "e2"));
+        assert_eq!((jan.as_str().len(), jan.halves().1.len()), (36, 16));
+        for (given, halves) in
+            [("", ("", "")), ("dlv_1", ("dlv_1", "")), ("ééééééééééé", ("éééééééééé", "é"))]
+        {
+            assert_eq!(DeliveryId::from_external(given).halves(), halves);
+        }
     }
 }

@@ -13,6 +13,9 @@ use super::limits::Limit;
 /// notifications.
 const LANES: usize = Category::ALL.len();
 
+/// Mails leave a line in about the order of their tickets: this many may overtake one.
+const LATE: u32 = 100;
+
 /// The place of a mail in a line. It is kept in the mail's row while the mail waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
@@ -32,6 +35,8 @@ pub struct Line {
     given: [u32; LANES],
     /// The last ticket called in each lane.
     called: [u32; LANES],
+    /// How many of those that were called have gone.
+    gone: [u32; LANES],
     /// The lane that is called next.
     turn: usize,
     /// The turns saved up at `at`.
@@ -107,6 +112,23 @@ impl Line {
         let lane = lane(category);
         self.given[lane] = self.given[lane].saturating_add(1);
         Ticket { line: self.began, number: self.given[lane] }
+    }
+
+    /// The mail of this ticket, which was called, goes. One that is far behind it has gone another way.
+    pub fn go(&mut self, category: Category, ticket: Ticket) {
+        let lane = lane(category);
+        let gone = (self.gone[lane] + 1).max(ticket.number.saturating_sub(LATE));
+        self.gone[lane] = gone.min(self.called[lane]);
+    }
+
+    /// How many mails were called before this one and have not gone: those before it in its own lane, and as many in each
+    /// other lane.
+    pub fn before(&self, category: Category, ticket: Ticket) -> u32 {
+        let own = ticket.number.saturating_sub(self.gone[lane(category)]);
+        let before: u32 = (0..LANES)
+            .map(|lane| self.called[lane].saturating_sub(self.gone[lane]).min(own))
+            .fold(0, u32::saturating_add);
+        before.saturating_sub(1)
     }
 
     /// How long it is until this ticket is called: the turns of those before it in its own lane and of as many in each

@@ -25,6 +25,10 @@ const MAIL_MS: u32 = 500;
 const BATCH: u32 = 10;
 /// The longest time between two looks of a mail that waits for a connection. The time of its turn is an estimate.
 const LONGEST_LOOK: Duration = Duration::from_mins(15);
+/// The same for one whose turn has come.
+const LONGEST_AGAIN: Duration = Duration::from_mins(5);
+/// How long a seat is good for that is neither kept nor given back: as long as most batches take.
+const BRIEF: Duration = Duration::from_secs(1);
 
 /// What a relay may get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,8 +106,29 @@ pub struct Answer {
     pub seat: Option<i64>,
     /// The answer to each mail, in their order.
     pub places: Vec<Place>,
-    /// Whether others may want what this sender has: the seat is given back as soon as its batch is over.
-    pub wanted: bool,
+    /// What becomes of the seat when the batch is over.
+    pub stay: Stay,
+}
+
+/// What becomes of a seat when its batch is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stay {
+    /// It stays with the connection, which is kept for the next batch.
+    Kept,
+    /// The connection is closed and the seat lapses soon by itself: nobody needs it before, and a write is saved.
+    Brief,
+    /// It is given back at once: others wait for one, or may soon.
+    Returned,
+}
+
+impl Stay {
+    /// How often a seat is made good for longer while its batch goes on.
+    pub fn renewed_after(self) -> Duration {
+        match self {
+            Self::Brief => BRIEF / 2,
+            Self::Kept | Self::Returned => GOOD_FOR / 2,
+        }
+    }
 }
 
 /// What a sender reports of its batch.
@@ -175,8 +200,13 @@ impl Seats {
             let ticket = mail.ticket.filter(|ticket| self.line.knows(mail.category, *ticket));
             let called = ticket.is_some_and(|ticket| self.line.is_called(mail.category, ticket));
             *place = match ticket {
-                Some(_) if called && is_free => Some(Place::Go),
-                Some(_) if called => Some(Place::Again(self.next_free(bounds))),
+                Some(ticket) if called && is_free => {
+                    self.line.go(mail.category, ticket);
+                    Some(Place::Go)
+                }
+                Some(ticket) if called => {
+                    Some(Place::Again(self.next_free(self.line.before(mail.category, ticket), bounds)))
+                }
                 Some(ticket) => {
                     Some(Place::Wait(ticket, look(self.line.wait(mail.category, ticket, pace), saves)))
                 }
@@ -195,29 +225,44 @@ impl Seats {
             });
         }
         let places: Vec<Place> = places.into_iter().flatten().collect();
-        let seat = places.contains(&Place::Go).then(|| self.sit(process, now));
-        // A third may stay with idle connections, and one at least: that costs a quiet relay one write and not two.
-        let wanted = self.taken.len() > (limit / 3).max(1) as usize || self.line.is_waiting();
-        Answer { seats: self, seat, places, wanted }
+        let goes = places.contains(&Place::Go);
+        let taken = self.taken.len() + usize::from(goes);
+        // A third may stay with idle connections, and one at least; half may lapse by themselves.
+        let (third, half) = ((limit / 3).max(1) as usize, (limit / 2) as usize);
+        let stay = if self.line.is_waiting() {
+            Stay::Returned
+        } else if taken <= third && !self.is_limited(bounds, now) {
+            Stay::Kept
+        } else if taken <= half {
+            Stay::Brief
+        } else {
+            Stay::Returned
+        };
+        let good_for = if stay == Stay::Brief { BRIEF } else { GOOD_FOR };
+        let seat = goes.then(|| self.sit(process, good_for, now));
+        Answer { seats: self, seat, places, stay }
     }
 
-    fn sit(&mut self, process: &str, now: Timestamp) -> i64 {
-        let until = end(now);
+    fn sit(&mut self, process: &str, good_for: Duration, now: Timestamp) -> i64 {
+        // A started second counts as a whole one.
+        let until = now.as_second().saturating_add_unsigned(good_for.as_secs() + 1);
         self.taken.push((process.to_owned(), until));
         until
     }
 
-    /// When a connection becomes free, as far as one can tell: the mean time between the ends of two batches.
-    fn next_free(&self, bounds: &Bounds) -> Duration {
+    /// When a connection becomes free for a mail that has so many before it, as far as one can tell: the mean time between
+    /// the ends of two batches, for each batch.
+    fn next_free(&self, before: u32, bounds: &Bounds) -> Duration {
         let batch = Duration::from_millis(u64::from(self.mail_ms.unwrap_or(MAIL_MS)) * u64::from(BATCH));
-        (batch / self.limit(bounds)).clamp(Duration::from_secs(1), Duration::from_secs(30))
+        let wait = (batch / self.limit(bounds)).saturating_mul(1 + before / BATCH);
+        wait.clamp(Duration::from_secs(1), LONGEST_AGAIN)
     }
 
     /// Makes the seat that ends at `seat` good for longer. Gives its new end, in seconds.
     pub fn renew(&mut self, process: &str, seat: i64, now: Timestamp) -> i64 {
         self.prune(now);
         self.leave(process, seat);
-        self.sit(process, now)
+        self.sit(process, GOOD_FOR, now)
     }
 
     fn leave(&mut self, process: &str, seat: i64) {
@@ -264,11 +309,6 @@ impl Seats {
 /// When a mail asks again whose turn comes after `wait`.
 fn look(wait: Duration, exact: bool) -> Duration {
     if exact { wait } else { wait.min(LONGEST_LOOK) }
-}
-
-fn end(now: Timestamp) -> i64 {
-    // A started second counts as a whole one.
-    now.as_second().saturating_add_unsigned(GOOD_FOR.as_secs() + 1)
 }
 
 #[cfg(test)]

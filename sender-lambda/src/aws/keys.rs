@@ -2,15 +2,16 @@
 //!
 //! | what | `pk` | `sk` | beside it |
 //! |---|---|---|---|
-//! | a row | `D#tenant#id` | `-` | `row` (JSON), `v`, `w`, index keys, `expires`; while it is open `by_due` and `due` |
+//! | a row | `D#tenant#` and the half of its id that all rows of its event have | the other half | `row` (packed JSON), `v`, `w`, index keys, `expires`; while it is open `by_due` and `due` |
 //! | an event's document | `E#tenant#event` | `000`, `001`, … | `body` (bytes), `parts`, `expires` |
 //! | a shared state | `S#tenant` | key | `value` (JSON), `v`, `w`, `valid_until` (ns), `expires` (s, for TTL) |
 //! | a watched relay | `W#tenant` | `-` | `by_due` and `due` |
 //!
-//! A tenant's name has no `#`, so no two of these can meet. Five indexes hold nothing but keys. Four share `at` as sort
-//! key (`queued_at` in nanoseconds and the id). The first three are written once, with the row; `by_open` holds
-//! only rows that wait or want a person, so that a mail that is sent at the first try never touches it. `by_due` is sparse:
-//! it holds in [`due::SHARDS`] parts the open rows and watched relays, and sorts by the time when each is due.
+//! A tenant's name has no `#`, so no two of these can meet. The rows of an event are one partition, so they need no index.
+//! Four indexes hold nothing but keys. Three share `at` as sort key (`queued_at` in nanoseconds and the id). The first two
+//! are written once, with the row; `by_open` holds only rows that wait or want a person, so that a mail that is sent at the
+//! first try never touches it. `by_due` is sparse: it holds in [`due::SHARDS`] parts the open rows and watched relays, and
+//! sorts by the time when each is due.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,8 +24,22 @@ use sha2::{Digest, Sha256};
 
 /// The sort key of what needs none.
 pub(super) const SINGLE: &str = "-";
-pub(super) fn row(tenant: &Tenant, id: &DeliveryId) -> String {
-    format!("D#{tenant}#{}", id.as_str())
+
+/// The partition and sort key of a row.
+pub(super) fn row(tenant: &Tenant, id: &DeliveryId) -> (String, String) {
+    let (event, own) = id.halves();
+    // DynamoDB takes no empty key; no row has such an id.
+    (format!("D#{tenant}#{event}"), if own.is_empty() { SINGLE } else { own }.to_owned())
+}
+
+/// The partition of an event's rows.
+pub(super) fn rows(tenant: &Tenant, event: &str) -> String {
+    format!("D#{tenant}#{}", DeliveryId::of_event(tenant, event))
+}
+
+/// The id in a row's keys.
+pub(super) fn id_of_keys(pk: &str, sk: &str) -> DeliveryId {
+    DeliveryId::from_external(&format!("{}{sk}", pk.rsplit('#').next().unwrap_or_default()))
 }
 
 pub(super) fn event(tenant: &Tenant, event: &str) -> String {
@@ -54,14 +69,14 @@ pub(super) fn due_at(at: Timestamp) -> String {
     format!("{:020}", at.as_nanosecond().max(0))
 }
 
-/// An entry of what is due, from its partition key in the table and its sort key in the index.
-pub(super) fn read_due(pk: &str, at: &str) -> Option<Due> {
+/// An entry of what is due, from its keys in the table and its sort key in the index.
+pub(super) fn read_due(pk: &str, sk: &str, at: &str) -> Option<Due> {
     let at = Timestamp::from_nanosecond(at.parse().ok()?).ok()?;
     let (kind, name) = pk.split_once('#')?;
     let what = match kind {
         "D" => {
-            let (tenant, id) = name.split_once('#')?;
-            DueKind::Row(Tenant::new(tenant).ok()?, DeliveryId::from_external(id))
+            let (tenant, _) = name.split_once('#')?;
+            DueKind::Row(Tenant::new(tenant).ok()?, id_of_keys(pk, sk))
         }
         "W" => DueKind::Relay(Tenant::new(name).ok()?),
         _ => return None,
@@ -69,11 +84,11 @@ pub(super) fn read_due(pk: &str, at: &str) -> Option<Due> {
     Some(Due { what, at })
 }
 
-/// The partition key of what is due.
-pub(super) fn of_due(what: &DueKind) -> String {
+/// The partition and sort key of what is due.
+pub(super) fn of_due(what: &DueKind) -> (String, String) {
     match what {
         DueKind::Row(tenant, id) => row(tenant, id),
-        DueKind::Relay(tenant) => relay(tenant),
+        DueKind::Relay(tenant) => (relay(tenant), SINGLE.to_owned()),
     }
 }
 
@@ -96,7 +111,6 @@ pub(super) fn id_of(at: &str) -> Option<&str> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Index {
     Time,
-    Event,
     Recipient,
     Open,
 }
@@ -105,20 +119,18 @@ impl Index {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Time => "by_time",
-            Self::Event => "by_event",
             Self::Recipient => "by_recipient",
             Self::Open => "by_open",
         }
     }
 
-    /// The index that leaves the least to sift for this filter, and its partition key there.
+    /// The index that leaves the least to sift for this filter, and its partition key there. An event's rows need none.
     pub(super) fn for_filter(tenant: &Tenant, filter: &Filter) -> (Self, String) {
         let open = filter.status.and_then(|status| by_open(tenant, status));
-        match (&filter.event, &filter.recipient, open) {
-            (Some(event), _, _) => (Self::Event, by_event(tenant, event)),
-            (None, Some(recipient), _) => (Self::Recipient, by_recipient(tenant, recipient)),
-            (None, None, Some(open)) => (Self::Open, open),
-            (None, None, None) => (Self::Time, tenant.to_string()),
+        match (&filter.recipient, open) {
+            (Some(recipient), _) => (Self::Recipient, by_recipient(tenant, recipient)),
+            (None, Some(open)) => (Self::Open, open),
+            (None, None) => (Self::Time, tenant.to_string()),
         }
     }
 }
@@ -128,7 +140,6 @@ pub(super) fn index_keys(row: &Delivery) -> Vec<(&'static str, String)> {
     let tenant = &row.tenant;
     let mut keys = vec![
         (Index::Time.name(), tenant.to_string()),
-        (Index::Event.name(), by_event(tenant, &row.event)),
         (Index::Recipient.name(), by_recipient(tenant, &row.recipient)),
     ];
     keys.extend(by_open(tenant, row.status).map(|key| (Index::Open.name(), key)));
@@ -137,10 +148,6 @@ pub(super) fn index_keys(row: &Delivery) -> Vec<(&'static str, String)> {
         keys.push((DUE, due_at(at)));
     }
     keys
-}
-
-fn by_event(tenant: &Tenant, event: &str) -> String {
-    format!("{tenant}#{event}")
 }
 
 /// The address counts as it does for the row's id: the case of its domain does not matter.
@@ -235,17 +242,12 @@ mod tests {
     #[test]
     fn the_filter_chooses_the_index() {
         let acme = Tenant::new("acme").unwrap();
-        let (event, recipient) = (Some("e1".to_owned()), Some("Jan@Example.org".to_owned()));
+        let recipient = Some("Jan@Example.org".to_owned());
         for (filter, index, key) in [
             (Filter::default(), Index::Time, "acme"),
             (Filter { status: Some(Status::Sent), ..Filter::default() }, Index::Time, "acme"),
             (Filter { status: Some(Status::Held), ..Filter::default() }, Index::Open, "acme#held"),
-            (
-                Filter { recipient: recipient.clone(), ..Filter::default() },
-                Index::Recipient,
-                "acme#Jan@example.org",
-            ),
-            (Filter { event, recipient, status: Some(Status::Held) }, Index::Event, "acme#e1"),
+            (Filter { recipient, ..Filter::default() }, Index::Recipient, "acme#Jan@example.org"),
         ] {
             assert_eq!(Index::for_filter(&acme, &filter), (index, key.to_owned()), "{filter:?}");
         }

@@ -23,6 +23,7 @@ use aws_sdk_dynamodb::types::{
 };
 use jiff::Timestamp;
 use ownpost_core::effects::{Due, DueKind, EffectError, Filter, Ledger, Order, Page, Result, Versioned};
+use ownpost_core::wire::stored_row;
 use ownpost_domain::delivery::{Closed, Delivery, DeliveryId};
 use ownpost_domain::due;
 use ownpost_domain::tenant::Tenant;
@@ -76,7 +77,8 @@ impl DynamoDb {
                 self.delete_item(&pk, &format!("{index:03}")).await?;
             }
         }
-        self.delete_item(&keys::row(&row.tenant, &row.id), keys::SINGLE).await
+        let (pk, sk) = keys::row(&row.tenant, &row.id);
+        self.delete_item(&pk, &sk).await
     }
 
     /// The sort keys of a partition, one page of them.
@@ -132,7 +134,8 @@ impl DynamoDb {
         let mut found = HashMap::new();
         for ids in ids.chunks(BATCH) {
             let key = |id| {
-                Item::from([("pk".to_owned(), s(&keys::row(tenant, id))), ("sk".to_owned(), s(keys::SINGLE))])
+                let (pk, sk) = keys::row(tenant, id);
+                Item::from([("pk".to_owned(), s(&pk)), ("sk".to_owned(), s(&sk))])
             };
             let mut wanted: Vec<Item> = ids.iter().map(key).collect();
             // A batch may come back in parts; each round brings at least one, or DynamoDB is overloaded.
@@ -157,6 +160,28 @@ impl DynamoDb {
             }
         }
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    }
+
+    /// The rows of an event, read consistently: a thousand at the most.
+    async fn rows_of_event(&self, tenant: &Tenant, event: &str) -> Result<Vec<Delivery>> {
+        let mut rows = Vec::new();
+        let mut after = None;
+        loop {
+            let call = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .key_condition_expression("pk = :p")
+                .expression_attribute_values(":p", s(&keys::rows(tenant, event)))
+                .set_exclusive_start_key(after);
+            let answer = call.send().await.map_err(|error| error::of_call(SERVICE, &error))?;
+            rows.extend(answer.items.unwrap_or_default().iter().map(|item| read_row(tenant, item).value));
+            after = answer.last_evaluated_key;
+            if after.is_none() {
+                return Ok(rows);
+            }
+        }
     }
 }
 
@@ -308,7 +333,8 @@ impl Ledger for DynamoDb {
     }
 
     async fn get(&self, tenant: &Tenant, id: &DeliveryId) -> Result<Option<Versioned<Delivery>>> {
-        let item = self.get_item(keys::row(tenant, id), keys::SINGLE).await?;
+        let (pk, sk) = keys::row(tenant, id);
+        let item = self.get_item(pk, &sk).await?;
         Ok(item.as_ref().map(|item| read_row(tenant, item)))
     }
 
@@ -325,7 +351,6 @@ impl Ledger for DynamoDb {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Page> {
-        let (index, partition) = keys::Index::for_filter(tenant, filter);
         let mut after = match cursor {
             None => None,
             Some(cursor) => Some(
@@ -333,6 +358,13 @@ impl Ledger for DynamoDb {
                     .ok_or_else(|| permanent("the cursor is not one that this list gave"))?,
             ),
         };
+        if let Some(event) = &filter.event {
+            let rows = self.rows_of_event(tenant, event).await?;
+            let (deliveries, more) = page_of(rows, filter, order, after.as_deref(), limit);
+            let cursor = more.map(|at| keys::cursor(&at, tenant, filter, order));
+            return Ok(Page { deliveries, cursor });
+        }
+        let (index, partition) = keys::Index::for_filter(tenant, filter);
         let mut deliveries: Vec<Delivery> = Vec::new();
         let mut sifted = 0;
         // One more than asked for shows whether there is a next page.
@@ -367,9 +399,7 @@ impl Ledger for DynamoDb {
                 ats.iter().filter_map(|at| keys::id_of(at)).map(DeliveryId::from_external).collect();
             // The index lags behind the table, so the row itself has the last word.
             let rows = self.rows(tenant, &ids).await?;
-            let shown =
-                |row: &Delivery| order == Order::NewestFirst || row.closed != Some(Closed::Unreadable);
-            deliveries.extend(rows.into_iter().filter(|row| shown(row) && matches(row, filter)));
+            deliveries.extend(rows.into_iter().filter(|row| is_shown(row, order) && matches(row, filter)));
             sifted += items.len();
             if deliveries.len() > limit {
                 deliveries.truncate(limit);
@@ -479,7 +509,7 @@ impl Ledger for DynamoDb {
         let items = answer.items.unwrap_or_default();
         Ok(items
             .iter()
-            .filter_map(|item| keys::read_due(text(item, "pk")?, text(item, keys::DUE)?))
+            .filter_map(|item| keys::read_due(text(item, "pk")?, text(item, "sk")?, text(item, keys::DUE)?))
             .collect())
     }
 
@@ -518,12 +548,13 @@ impl Ledger for DynamoDb {
 impl DynamoDb {
     /// Changes the entry of a row or relay in the index of what is due. `false` when the condition does not hold.
     async fn set_due(&self, what: &DueKind, update: &str, condition: &str, values: Item) -> Result<bool> {
+        let (pk, sk) = keys::of_due(what);
         let call = self
             .client
             .update_item()
             .table_name(&self.table)
-            .key("pk", s(&keys::of_due(what)))
-            .key("sk", s(keys::SINGLE))
+            .key("pk", s(&pk))
+            .key("sk", s(&sk))
             .update_expression(update)
             .condition_expression(condition)
             .set_expression_attribute_values(Some(values));
@@ -560,6 +591,36 @@ fn is_own(refusal: &ConditionalCheckFailedException, token: &str) -> bool {
     refusal.item().and_then(|item| text(item, "w")) == Some(token)
 }
 
+/// A page of rows that are all here, and the sort key of its last row where there are more.
+fn page_of(
+    mut rows: Vec<Delivery>,
+    filter: &Filter,
+    order: Order,
+    after: Option<&str>,
+    limit: usize,
+) -> (Vec<Delivery>, Option<String>) {
+    rows.retain(|row| is_shown(row, order) && matches(row, filter));
+    rows.sort_by_cached_key(keys::at);
+    if order == Order::NewestFirst {
+        rows.reverse();
+    }
+    if let Some(after) = after {
+        rows.retain(|row| match order {
+            Order::NewestFirst => *keys::at(row) < *after,
+            Order::OldestFirst => *keys::at(row) > *after,
+        });
+    }
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let last = rows.last().map(keys::at).filter(|_| more);
+    (rows, last)
+}
+
+/// Whether a list in this order has the row: what goes through rows to work on them leaves out what cannot be read.
+fn is_shown(row: &Delivery, order: Order) -> bool {
+    order == Order::NewestFirst || row.closed != Some(Closed::Unreadable)
+}
+
 fn matches(row: &Delivery, filter: &Filter) -> bool {
     // Of a row that cannot be read only the index knows whether it matches.
     if row.closed == Some(Closed::Unreadable) {
@@ -571,11 +632,12 @@ fn matches(row: &Delivery, filter: &Filter) -> bool {
 }
 
 fn write_row(row: &Delivery, version: u64) -> Result<Item> {
-    let json = serde_json::to_string(row).map_err(|_| permanent("the row could not be written"))?;
+    let packed = stored_row::pack(row).map_err(|_| permanent("the row could not be written"))?;
+    let (pk, sk) = keys::row(&row.tenant, &row.id);
     let mut item = Item::from([
-        ("pk".to_owned(), s(&keys::row(&row.tenant, &row.id))),
-        ("sk".to_owned(), s(keys::SINGLE)),
-        ("row".to_owned(), AttributeValue::S(json)),
+        ("pk".to_owned(), s(&pk)),
+        ("sk".to_owned(), s(&sk)),
+        ("row".to_owned(), AttributeValue::B(Blob::new(packed))),
         ("v".to_owned(), n(version.into())),
         ("at".to_owned(), s(&keys::at(row))),
     ]);
@@ -586,15 +648,16 @@ fn write_row(row: &Delivery, version: u64) -> Result<Item> {
 /// The row, or the one that says that it cannot be read: it must not take the others of a page with it.
 fn read_row(tenant: &Tenant, item: &Item) -> Versioned<Delivery> {
     let version = number(item, "v");
-    let row = text(item, "row").ok_or_else(|| "no text".to_owned());
-    let row = row.and_then(|row| serde_json::from_str(row).map_err(|error| error.to_string()));
+    let packed = item.get("row").and_then(|value| value.as_b().ok());
+    let row = packed.ok_or_else(|| "no bytes".to_owned());
+    let row = row.and_then(|packed| stored_row::unpack(packed.as_ref()));
     let value = match (row, &version) {
         (Ok(row), Ok(_)) => row,
         (row, _) => {
             let error = row.err().unwrap_or_default();
-            let pk = text(item, "pk").unwrap_or_default();
-            tracing::error!(%tenant, row = pk, error, "a row cannot be read");
-            let id = DeliveryId::from_external(pk.rsplit('#').next().unwrap_or_default());
+            let id =
+                keys::id_of_keys(text(item, "pk").unwrap_or_default(), text(item, "sk").unwrap_or_default());
+            tracing::error!(%tenant, row = id.as_str(), error, "a row cannot be read");
             let queued_at = text(item, "at").and_then(keys::time_of).unwrap_or_default();
             Delivery::unreadable(tenant, id, String::new(), String::new(), queued_at)
         }

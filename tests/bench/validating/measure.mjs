@@ -1,8 +1,10 @@
 // In every round all contestants are measured in turn, in Node and in the browser.
 
 import init from '../../../validator-wasm/dist/index.js';
+import initObjects from '../../../validator-wasm/dist/objects/index.js';
 import * as ajv from './contestants/ajv.mjs';
 import * as joi from './contestants/joi.mjs';
+import * as objects from './contestants/objects.mjs';
 import * as ownpost from './contestants/ownpost.mjs';
 import * as valibot from './contestants/valibot.mjs';
 import * as validator from './contestants/validator.mjs';
@@ -11,7 +13,7 @@ import * as zodMini from './contestants/zod-mini.mjs';
 import * as zod from './contestants/zod.mjs';
 import { invalidForms, typedForms, validForms } from './forms.mjs';
 
-const contestants = { ownpost, zod, 'zod-mini': zodMini, valibot, ajv, validator, joi, yup };
+const contestants = { ownpost, objects, zod, 'zod-mini': zodMini, valibot, ajv, validator, joi, yup };
 const jobs = {
   valid: { forms: validForms, call: 'form', expected: (length) => length === 0 },
   invalid: { forms: invalidForms, call: 'form', expected: (length) => length > 0 },
@@ -31,8 +33,9 @@ function time(run, forms, times) {
  * Nanoseconds a call: for each job and contestant, one figure for each round.
  * @returns {Promise<Record<string, Record<string, number[]>>>}
  */
-export async function measure({ wasm, rounds, milliseconds }) {
+export async function measure({ wasm, documents, rounds, milliseconds }) {
   await init({ wasm, locales: [] });
+  await initObjects({ wasm: documents, inspect: false, locales: [] });
   const results = {};
   for (const [job, { forms, call, expected }] of Object.entries(jobs)) {
     const entries = Object.entries(contestants).map(([name, contestant]) => {

@@ -22,17 +22,22 @@ export function bundle(file, format = 'esm') {
     '--platform=browser',
     '--charset=utf8',
     '--external:./locales/*',
+    '--external:../locales/*',
     '--log-level=error',
     ...(format === 'iife' ? ['--global-name=bench'] : []),
   ];
   return execFileSync(process.execPath, [esbuild, ...options], { maxBuffer: 1 << 26 });
 }
 
+/** The files of the package: the module, and the façade with its messages in English. */
+const OWN = {
+  ownpost: ['validator.wasm', 'index.js'],
+  objects: ['objects/documents.wasm', 'objects/index.js'],
+};
+
 /** Compressed bytes of each contestant. */
 export function sizes(names) {
   const size = (name) =>
-    name === 'ownpost'
-      ? gzip(dist('validator.wasm')) + gzip(dist('index.js'))
-      : gzip(bundle(`contestants/${name}.mjs`));
+    OWN[name]?.reduce((sum, file) => sum + gzip(dist(file)), 0) ?? gzip(bundle(`contestants/${name}.mjs`));
   return Object.fromEntries(names.map((name) => [name, size(name)]));
 }

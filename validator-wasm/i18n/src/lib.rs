@@ -27,11 +27,13 @@ mod connections;
 mod inspections;
 mod issues;
 mod remedied;
+mod settings;
 
 pub use catalogue::{Catalogue, FailureText, catalogue};
 pub use connections::connection;
 pub use inspections::inspection;
 pub use issues::issue;
+pub use settings::setting_name;
 
 macro_rules! locales {
     ($($variant:ident $tag:literal)+) => {

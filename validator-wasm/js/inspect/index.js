@@ -14,8 +14,8 @@ import { reportView } from './report.js';
 import { headerOf, ofDrop, readFile } from './source.js';
 
 /** The module that reads a mail; it is loaded when there is one. */
-async function objects() {
-  const module = await loadAgain(() => import('../objects/index.js'));
+async function reader() {
+  const module = await loadAgain(() => import('../objects/inspect.js'));
   await module.default();
   return module;
 }
@@ -50,7 +50,7 @@ export async function inspector(about, place) {
     if (!source?.data.length) return fill(result);
     if (!result.firstChild) fill(result, h('p', { class: 'muted' }, t('reading')));
     try {
-      const [{ inspect }, expected] = await Promise.all([objects(), expectation]);
+      const [{ inspect }, expected] = await Promise.all([reader(), expectation]);
       if (mine !== looks) return;
       const { sender, host } = expected;
       const report = inspect(source.data, { sender, host, messageId: about.messageId, locale: t.locale });

@@ -4,11 +4,15 @@ import type { EventReport, InspectReport, Locale, SettingsReport, ValidationRepo
 export type * from '../types.js';
 
 export interface ObjectsOptions {
-  /** The WASM, when it is not beside the module; see {@link InitOptions.wasm}. */
+  /** The WASM of settings and events, when it is not beside the module; see {@link InitOptions.wasm}. */
   wasm?: InitOptions['wasm'];
+  /** The WASM of `inspect`, likewise. `false` leaves it out, for those who read no mails; by default it is loaded. */
+  inspect?: boolean | InitOptions['wasm'];
+  /** The languages of issues to load in addition to English; all by default. */
+  locales?: readonly (Locale | (string & {}))[];
 }
 
-/** Loads the module, once; await it before anything else. A failed load can be tried again. */
+/** Loads the modules and the messages, once; await it before anything else. A failed load can be tried again. */
 export default function init(options?: ObjectsOptions): Promise<void>;
 
 /** Checks settings of any shape. Never throws once `init` is done, and never changes its input. */

@@ -1,25 +1,44 @@
-// The façade of the object API: loads its module, and hands over values that it has looked at. Nothing throws once `init` is
-// done, whatever comes in.
+// The façade of the object API: loads its modules, hands over values that it has looked at, and says the issues in the
+// reader's language. Nothing throws once `init` is done, whatever comes in.
 
+/** @import { Issue } from '../types.js' */
+
+import { fill } from '../decode.js';
 import { instantiate, once } from '../load.js';
-import * as glue from './ownpost_objects_bg.js';
-import { LARGEST, plain, TOO_LARGE } from './plain.js';
+import english from '../locales/en.js';
+import { codes } from '../tables.js';
+import { templates } from '../templates.js';
+import * as glue from './documents_bg.js';
+import loadInspect from './inspect.js';
+import { loaders, notJson } from './lists.js';
+import { LARGEST, member, plain, TOO_LARGE, text } from './plain.js';
+
+export { inspect } from './inspect.js';
 
 let ready = false;
 
+/** The places of the codes in the list of messages. */
+const places = new Map(codes.map((code, place) => [code, place]));
+const messages = templates(english, loaders);
+
 /**
- * Loads the module, once.
+ * Loads the modules and the messages, once.
  * @type {typeof import('./index.js').default}
  */
-export default function init(options) {
-  return load(options?.wasm);
+export default async function init(options) {
+  const inspect = options?.inspect ?? true;
+  await Promise.all([
+    load(options?.wasm),
+    inspect === false || loadInspect(inspect === true ? undefined : inspect),
+    ...(options?.locales ?? Object.keys(loaders)).map(messages.load),
+  ]);
 }
 
 const load = once(
   async (
-    /** @type {import('./index.js').ObjectsOptions['wasm']} */ source = new URL('./objects.wasm', import.meta.url),
+    /** @type {import('./index.js').ObjectsOptions['wasm']} */ source = new URL('./documents.wasm', import.meta.url),
   ) => {
-    const { exports } = await instantiate(await source, { './ownpost_objects_bg.js': glue });
+    const { exports } = await instantiate(await source, { './documents_bg.js': glue });
     glue.__wbg_set_wasm(exports);
     /** @type {(() => void) | undefined} */ (exports.__wbindgen_start)?.();
     ready = true;
@@ -28,19 +47,6 @@ const load = once(
 
 function needReady() {
   if (!ready) throw new Error('@ownpost/validator/objects: await init() first');
-}
-
-/** A text of at most `most` characters; of anything else none, whatever its getters do. */
-const text = (/** @type {unknown} */ value, most = 1000) => (typeof value === 'string' ? value.slice(0, most) : '');
-
-/**
- * @param {any} object
- * @param {string} name
- */
-function member(object, name) {
-  try {
-    return object?.[name];
-  } catch {}
 }
 
 /**
@@ -57,54 +63,69 @@ function list(options, name) {
 }
 
 /**
- * Ports, networks and locale, as the module takes them.
+ * The operator's ports and networks, as the module takes them.
  * @param {unknown} options
- * @returns {[string, string, string]}
+ * @returns {[string, string]}
  */
-function operator(options) {
-  const locale = typeof options === 'string' ? options : member(options, 'locale');
-  return [list(options, 'allowPorts'), list(options, 'allowNetworks'), text(locale)];
+const operator = (options) => [list(options, 'allowPorts'), list(options, 'allowNetworks')];
+
+/**
+ * A report of JSON text, its issues with their messages.
+ * @template {{ issues: Issue[] }} R
+ * @param {string} json
+ * @param {unknown} options
+ * @returns {R}
+ */
+function said(json, options) {
+  /** @type {R} */
+  const report = JSON.parse(json);
+  if (report.issues.length) {
+    const locale = typeof options === 'string' ? options : text(member(options, 'locale'));
+    const sentences = messages.of(locale);
+    for (const issue of report.issues) {
+      const template = sentences[places.get(issue.code) ?? -1];
+      issue.message = template ? fill(template, issue.params) : notJson[messages.language(locale)];
+    }
+  }
+  return report;
 }
 
 /** @type {typeof import('./index.js').validate} */
 export function validate(settings, options) {
   needReady();
-  return JSON.parse(glue.validate(...plain(settings, false), ...operator(options)));
+  return said(glue.validate(...copied(settings), ...operator(options)), options);
 }
 
 /** @type {typeof import('./index.js').readSettings} */
 export function readSettings(document, options) {
   needReady();
   const asked = operator(options);
-  if (typeof document !== 'string') return JSON.parse(glue.read_settings(...plain(document, false), ...asked));
-  return JSON.parse(
+  if (typeof document !== 'string') return said(glue.read_settings(...copied(document), ...asked), options);
+  return said(
     document.length > LARGEST ? glue.read_settings(null, TOO_LARGE, ...asked) : glue.parse_settings(document, ...asked),
+    options,
   );
+}
+
+/**
+ * A copy of settings, or the tag of the limit that stopped it.
+ * @param {unknown} settings
+ * @returns {[unknown, number]}
+ */
+function copied(settings) {
+  const { value, limit } = plain(settings, false);
+  return [value, limit];
 }
 
 /** @type {typeof import('./index.js').readEvent} */
 export function readEvent(document) {
   needReady();
-  if (typeof document !== 'string') return JSON.parse(glue.read_event(...plain(document, true)));
-  return JSON.parse(document.length > LARGEST ? glue.read_event(null, TOO_LARGE) : glue.parse_event(document));
-}
-
-/** @param {unknown} message */
-function octets(message) {
-  try {
-    if (message instanceof Uint8Array) return message.subarray(0, LARGEST + 1);
-  } catch {
-    // A proxy that refuses, or bytes that went to another thread.
-    return new Uint8Array();
+  let event = document;
+  if (typeof event !== 'string') {
+    const { value, limit, place } = plain(event, true);
+    if (limit || place !== undefined) return JSON.parse(glue.refuse_event(limit, place ?? ''));
+    event = JSON.stringify(value);
   }
-  return new TextEncoder().encode(text(message, LARGEST + 1));
-}
-
-/** @type {typeof import('./index.js').inspect} */
-export function inspect(message, expected) {
-  needReady();
-  const [sender, host, messageId, locale] = ['sender', 'host', 'messageId', 'locale'].map((name) =>
-    text(member(expected, name)),
-  );
-  return JSON.parse(glue.inspect(octets(message), sender, host, messageId, locale));
+  const json = /** @type {string} */ (event);
+  return JSON.parse(json.length > LARGEST ? glue.refuse_event(TOO_LARGE, '') : glue.read_event(json));
 }

@@ -1,6 +1,21 @@
 // Plain copies of what comes in: bounded in depth and size, without prototypes, getters or proxies, so that the module can
 // read them without being thrown out of. Nothing here throws, and the input is only read.
 
+/** A text of at most `most` characters; of anything else none, whatever its getters do. */
+export const text = (/** @type {unknown} */ value, most = 1000) =>
+  typeof value === 'string' ? value.slice(0, most) : '';
+
+/**
+ * A member of whatever it is.
+ * @param {any} object
+ * @param {string} name
+ */
+export function member(object, name) {
+  try {
+    return object?.[name];
+  } catch {}
+}
+
 /** The tags of the limits, as the `packed` module of smtp-rules has them. */
 export const TOO_LARGE = 8;
 export const TOO_DEEP = 9;
@@ -21,21 +36,57 @@ const tagOf = Object.prototype.toString;
 let left = 0;
 let asJson = false;
 
+/** What stopped a copy as JSON: the names and indices that lead to a value that JSON does not have. */
+class NoJson {
+  /** @type {(string | number)[]} */
+  path = [];
+}
+
 /**
- * Copies a value; the second is the tag of the limit that stopped it, or 0. With `stringify` the copy is what
- * `JSON.stringify` would write: `toJSON` is called. A Map or Set, which would be written as an empty object, is refused.
+ * Copies a value; `limit` is the tag of the limit that stopped it, or 0. With `asJson` the copy is what `JSON.stringify`
+ * would write: `toJSON` is called. Then a value that JSON does not have stops it, and `place` says where; so does a Map or
+ * Set, which would be written as an empty object. Without it, such values are bytes in the copy.
  * @param {unknown} value
  * @param {boolean} stringify
- * @returns {[unknown, number]}
+ * @returns {{ value: unknown, limit: number, place?: string }}
  */
 export function plain(value, stringify) {
   left = LARGEST;
   asJson = stringify;
   try {
-    return [copy(value, 0), 0];
-  } catch (tag) {
+    return { value: copy(value, 0), limit: 0 };
+  } catch (reason) {
+    if (reason instanceof NoJson) {
+      const place = reason.path.reduce(
+        (/** @type {string} */ path, step) =>
+          typeof step === 'number' ? `${path}[${step}]` : path ? `${path}.${step}` : step,
+        '',
+      );
+      return { value: null, limit: 0, place };
+    }
     // Anything else is an engine that is out of memory or stack.
-    return [null, tag === TOO_DEEP ? TOO_DEEP : TOO_LARGE];
+    return { value: null, limit: reason === TOO_DEEP ? TOO_DEEP : TOO_LARGE };
+  }
+}
+
+/** A value that JSON does not have. */
+function noJson() {
+  if (asJson) throw new NoJson();
+  return NO_JSON;
+}
+
+/**
+ * Copies what is below a name or an index.
+ * @param {unknown} value
+ * @param {number} depth
+ * @param {string | number} step
+ */
+function copyBelow(value, depth, step) {
+  try {
+    return copy(value, depth + 1);
+  } catch (reason) {
+    if (reason instanceof NoJson) reason.path.unshift(step);
+    throw reason;
   }
 }
 
@@ -89,7 +140,7 @@ function copy(given, depth) {
       spend(4);
       return null;
     default:
-      return NO_JSON;
+      return noJson();
   }
 }
 
@@ -105,16 +156,16 @@ function copyContainer(value, depth) {
     isArray = Array.isArray(value);
     if (!isArray && !ArrayBuffer.isView(value) && !(asJson && isCollection(value))) names = Object.keys(value);
   } catch {
-    return NO_JSON;
+    return noJson();
   }
-  if (!isArray && !names) return NO_JSON;
+  if (!isArray && !names) return noJson();
   if (depth === DEEPEST) throw TOO_DEEP;
   spend(2);
   if (!names) {
     const copied = [];
     const count = read(value, 'length');
     for (let i = 0; i < count; i++) {
-      copied.push(copy(read(value, i), depth + 1));
+      copied.push(copyBelow(read(value, i), depth, i));
       if (i > 0) spend(1);
     }
     return copied;
@@ -124,7 +175,7 @@ function copyContainer(value, depth) {
     const item = read(value, name);
     if (item === undefined) continue;
     spend(name.length + 3);
-    copied[name] = copy(item, depth + 1);
+    copied[name] = copyBelow(item, depth, name);
   }
   return copied;
 }

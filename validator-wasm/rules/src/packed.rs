@@ -161,7 +161,7 @@ pub struct Items<'a>(&'a [u8]);
 
 impl<'a> Items<'a> {
     /// Takes the next value. `None` at the end, which is also the first byte that no packer writes.
-    pub(crate) fn next_value(&mut self) -> Option<Value<'a>> {
+    pub fn next_value(&mut self) -> Option<Value<'a>> {
         let (value, rest) = split_value(self.0)?;
         self.0 = rest;
         Some(value)

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::tally::Tally;
 use super::{Outcome, report};
-use crate::process::{ask, cargo_that_may_lock, command, root, run as finish};
+use crate::process::{ask, cargo, cargo_that_may_lock, command, root, run as finish};
 use crate::{bench, faults, setup};
 
 /// A long step with its duration.
@@ -19,7 +19,7 @@ struct Step {
     run: fn(seconds: u32) -> Result<()>,
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step {
         name: "faults",
         about: "the long fault run; fails when a mail is lost or doubled; writes docs/figures/faults.md",
@@ -29,6 +29,15 @@ const STEPS: [Step; 6] = [
         name: "fuzz",
         about: "each fuzz target for --seconds (600); fails on a find; needs cargo-fuzz",
         run: fuzz,
+    },
+    Step {
+        name: "model",
+        about: "the protocol in every order of steps, with more trouble than in `unit`; minutes and gigabytes",
+        run: |_| {
+            let mut model = cargo();
+            model.args(["test", "--quiet", "--package", "ownpost-model", "--", "--ignored", "--nocapture"]);
+            finish(&mut model)
+        },
     },
     Step { name: "sending", about: "benchmark; writes docs/figures/sending.md", run: |_| measure("sending") },
     Step {

@@ -19,9 +19,12 @@ pub(super) const REMOVED: &str = r#"{"removed":true}"#;
 /// The marker (see [`super::relay_health::reset`]) of a tenant whose settings were deleted for ever: that there is no version
 /// is then no loss.
 pub(super) const FORGOTTEN: &str = "forgotten";
-/// How long a sender may go without asking whether the settings are still the same. The marker in the relay's
-/// health reveals a change at once; this is for a crash before the marker was written.
-const FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
+/// How long a sender may go without asking whether a tenant's settings are still the same. The marker in the relay's
+/// health reveals a change at once, and settings that fail are read again at once; this is for a crash before the marker was
+/// written.
+const FRESH_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// The same for the platform's settings, which no marker belongs to.
+const PLATFORM_FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// How many tenants a process remembers; beyond that it forgets all, which costs reads and nothing else.
 const REMEMBERED: usize = 10_000;
 
@@ -146,7 +149,7 @@ pub(super) fn forget(app: &App, tenant: &Tenant) {
 pub(super) async fn platform(app: &App) -> Result<Active> {
     let now = (app.now)();
     if let Some((read_at, active)) = &*lock(&app.cache.platform)
-        && now.duration_since(*read_at) < FRESH_FOR
+        && now.duration_since(*read_at) < PLATFORM_FRESH_FOR
     {
         return Ok(active.clone());
     }

@@ -17,6 +17,9 @@ pub(super) struct Block {
     pub(super) lines: Vec<Line>,
     /// The button's address.
     pub(super) url: String,
+    /// The button's address as its reader sees it beside the button. Written in full it would be a second link that the text
+    /// does not have, and filters count links that only one of the two parts has.
+    pub(super) shown: String,
     /// The button's text.
     pub(super) label: String,
 }
@@ -32,7 +35,7 @@ pub(super) struct Line {
 
 impl Block {
     fn new(kind: &'static str, lines: Vec<Line>) -> Self {
-        Self { kind, lines, url: String::new(), label: String::new() }
+        Self { kind, lines, url: String::new(), shown: String::new(), label: String::new() }
     }
 
     /// The block of a paragraph. "Read the comment: https://…" with the mail's own address becomes a button that reads
@@ -47,7 +50,9 @@ impl Block {
         {
             let label = label.trim().trim_end_matches(':').trim_end();
             let label = if label.is_empty() { url } else { label };
-            return Self { url: url.to_owned(), label: label.to_owned(), ..Self::new("button", Vec::new()) };
+            let shown = url.strip_prefix("https://").unwrap_or(url).to_owned();
+            let (url, label) = (url.to_owned(), label.to_owned());
+            return Self { url, shown, label, ..Self::new("button", Vec::new()) };
         }
         Self::new("text", paragraph.lines().map(|line| Line::of(line, links)).collect())
     }
@@ -121,7 +126,7 @@ pub(super) fn bdi(value: &Value) -> Value {
 }
 
 /// The text for HTML, in elements and in quoted attributes.
-pub(super) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

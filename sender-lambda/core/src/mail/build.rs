@@ -43,15 +43,30 @@ pub enum BuildError {
     Message(#[from] lettre::error::Error),
 }
 
-/// A message, and what there is to say about it.
+/// A message, its parts, and what there is to say about it.
 #[derive(Debug)]
 pub struct Built {
     /// The message, header and body, with CRLF line ends.
     pub message: Vec<u8>,
-    /// Why the operator's template was left for the built-in one, if it was.
-    pub fallback: Option<TemplateError>,
+    /// The parts that it was made of.
+    pub bodies: Bodies,
+}
+
+/// Subject and bodies, from a template or from the event itself.
+#[derive(Debug)]
+pub struct Bodies {
+    /// The subject, one line.
+    pub subject: String,
+    /// The plain text.
+    pub text: String,
+    /// The HTML alternative.
+    pub html: Option<String>,
+    /// The language, where it is known.
+    pub language: Option<String>,
     /// What the event lacks, or has in a form that cannot be used.
     pub warnings: Vec<String>,
+    /// Why the operator's template was left for the built-in one, if it was.
+    pub fallback: Option<TemplateError>,
 }
 
 /// Builds the message. From: is always the sender of the settings (servers refuse others, 5.7.60); the people of the
@@ -64,7 +79,7 @@ pub fn build(parts: &Parts<'_>, templates: &Templates) -> Result<Built, BuildErr
     let sender = Person { address: settings.sender_address.clone(), name: settings.sender_name.clone() };
     let settings_reply_to = settings.reply_to.clone().map(|address| Person { address, name: None });
     let reply_to = event.reply_to.as_ref().or(settings_reply_to.as_ref());
-    let rendered = if let Some(content) = &event.content {
+    let bodies = if let Some(content) = &event.content {
         given(content, recipient.locale.as_deref())
     } else {
         let rendered = templates.render(&Rendering {
@@ -89,25 +104,15 @@ pub fn build(parts: &Parts<'_>, templates: &Templates) -> Result<Built, BuildErr
         message_id: parts.message_id,
         thread_id: parts.thread_id,
         now: parts.now,
-        language: rendered.language.as_deref(),
+        language: bodies.language.as_deref(),
         unsubscribe: event.unsubscribe.as_deref().filter(|_| event.may_unsubscribe()),
-        subject: &rendered.subject,
-        text: &rendered.text,
-        html: rendered.html.as_deref(),
+        subject: &bodies.subject,
+        text: &bodies.text,
+        html: bodies.html.as_deref(),
         attachments: &event.attachments,
     };
     let message = compose(letter)?;
-    Ok(Built { message, fallback: rendered.fallback, warnings: rendered.warnings })
-}
-
-/// Subject and bodies, wherever they come from.
-struct Bodies {
-    subject: String,
-    text: String,
-    html: Option<String>,
-    language: Option<String>,
-    warnings: Vec<String>,
-    fallback: Option<TemplateError>,
+    Ok(Built { message, bodies })
 }
 
 /// The product's own content: its HTML made harmless, its text derived where it has none.

@@ -1,7 +1,7 @@
 //! The check of an operator's templates, before a mail meets their faults: every file read, every name known, every type
 //! rendered in every language with all data, with none and with hostile data.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -10,8 +10,9 @@ use ownpost_domain::brand::Brand;
 use ownpost_i18n::Locale;
 use serde::Serialize;
 
+use super::build::Built;
 use super::catalogue::{FIELDS, MailType, TYPES};
-use super::preview::{Sample, preview};
+use super::preview::{self, Sample, preview};
 use super::templates::{PARTS, Templates, environment};
 
 /// The names that a template sees beside the members of `data`.
@@ -95,6 +96,7 @@ pub fn check(folder: &Path, now: Timestamp) -> Result<Vec<Finding>, String> {
                 for unknown in template.undeclared_variables(false) {
                     unknown_name(&mut found, name, &source, &unknown);
                 }
+                unused(&mut found, name, &template.undeclared_variables(true));
             }
         }
         for (index, line) in source.lines().enumerate() {
@@ -104,9 +106,10 @@ pub fn check(folder: &Path, now: Timestamp) -> Result<Vec<Finding>, String> {
             }
         }
     }
+    untranslated(&mut found, &files);
     if sound {
         let templates = Templates::new(Some(folder), Brand::default()).map_err(|error| error.to_string())?;
-        render_all(&mut found, &templates, &files, now);
+        render_all(&mut found, &templates, now);
     }
     Ok(found.into_iter().collect())
 }
@@ -177,6 +180,36 @@ fn unknown_name(found: &mut BTreeSet<Finding>, file: &str, source: &str, unknown
     add(found, file, line, severity, format!("`{unknown}` is no member that Ownpost knows; {hint}"));
 }
 
+/// Wanted members of the type that its template never reads: no mail would say them.
+fn unused(found: &mut BTreeSet<Finding>, file: &str, used: &HashSet<String>) {
+    let kind = file.split_once('/').and_then(|(_, file)| file.strip_suffix(".txt")).and_then(MailType::find);
+    for wanted in kind.into_iter().flat_map(|kind| kind.wanted) {
+        if !used.contains(*wanted) && !used.contains(&format!("data.{wanted}")) {
+            let problem = format!("does not say `{wanted}`, although such a mail should");
+            add(found, file, 0, Severity::Warning, problem);
+        }
+    }
+}
+
+/// Languages of the operator's own that lack texts: those mails, or parts of them, would be in English.
+fn untranslated(found: &mut BTreeSet<Finding>, files: &[(String, std::path::PathBuf)]) {
+    let locales = files.iter().filter_map(|(name, _)| name.split_once('/')).map(|(locale, _)| locale);
+    for locale in locales.collect::<BTreeSet<_>>() {
+        let language = locale.split('-').next().unwrap_or_default();
+        if Locale::ALL.iter().any(|known| known.tag() == language) {
+            continue;
+        }
+        let has = |tag: &str, name: &str| files.iter().any(|(file, _)| *file == format!("{tag}/{name}.txt"));
+        let own = TYPES.iter().filter(|known| !known.is_own()).map(|known| known.name);
+        let lacks: Vec<_> =
+            PARTS.into_iter().chain(own).filter(|name| !has(locale, name) && !has(language, name)).collect();
+        if !lacks.is_empty() {
+            let problem = format!("has no {}: these texts are in English", lacks.join(", "));
+            add(found, locale, 0, Severity::Warning, problem);
+        }
+    }
+}
+
 /// The known name that is at most two slips away.
 fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = known
@@ -200,34 +233,22 @@ fn slips(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// Renders every type in every language of the folder, and in all of ours where a part is for all.
-fn render_all(
-    found: &mut BTreeSet<Finding>,
-    templates: &Templates,
-    files: &[(String, std::path::PathBuf)],
-    now: Timestamp,
-) {
-    let mut locales: BTreeSet<String> = files
-        .iter()
-        .filter_map(|(name, _)| name.split_once('/'))
-        .map(|(locale, _)| locale.to_owned())
-        .collect();
-    locales.extend(Locale::ALL.iter().map(|locale| locale.tag().to_owned()));
-    let own = files.iter().filter_map(|(name, _)| name.split_once('/')?.1.strip_suffix(".txt"));
-    let mut kinds: BTreeSet<&str> = own.filter(|name| !PARTS.contains(name)).collect();
-    kinds.extend(TYPES.iter().map(|known| known.name));
-    for locale in &locales {
+/// Renders every type in every language, ours and those of the folder.
+fn render_all(found: &mut BTreeSet<Finding>, templates: &Templates, now: Timestamp) {
+    let kinds = templates.kinds();
+    for locale in &templates.locales() {
         for kind in &kinds {
             for sample in Sample::ALL {
                 let at = format!("{locale}/{kind}.txt");
-                match preview(templates, kind, locale, sample.data(), now) {
+                let event = preview::event(kind, locale, sample.data(locale));
+                match preview(templates, None, &event, now) {
                     Err(problem) => add(found, &at, 0, Severity::Error, problem),
-                    Ok(preview) => {
-                        if let Some(error) = preview.rendered.fallback {
+                    Ok(Built { bodies, .. }) => {
+                        if let Some(error) = bodies.fallback {
                             let problem = format!("fails with {} data: {}", sample.name(), error.problem);
                             add(found, &error.name, 0, Severity::Error, problem);
                         }
-                        if preview.rendered.html.len() > LARGEST_HTML {
+                        if bodies.html.is_some_and(|html| html.len() > LARGEST_HTML) {
                             let problem = "its HTML is larger than 102 KB, where Gmail cuts".to_owned();
                             add(found, "layout.html", 0, Severity::Error, problem);
                         }
@@ -250,6 +271,7 @@ mod tests {
             ("en/task.due.txt", "{% if %}\n"),
             ("en/coment.created.txt", "S\n\nT\n"),
             ("english/footer.txt", "x"),
+            ("tlh/notification.txt", "S\n\n{{ title }} {{ data.url }}\n"),
             ("en/note.html", "x"),
             ("notes.md", "x"),
         ] {
@@ -268,6 +290,8 @@ mod tests {
             ("english:0 Error", "is no language"),
             ("en/note.html:0 Warning", "is not read"),
             ("notes.md:0 Warning", "is not read"),
+            ("en/comment.created.txt:0 Warning", "does not say `url`"),
+            ("tlh:0 Warning", "has no hello, closing, footer, comment.created"),
         ] {
             assert!(
                 found.iter().any(|line| line.starts_with(place) && line.contains(part)),

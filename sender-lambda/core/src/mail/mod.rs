@@ -17,3 +17,5 @@ pub mod templates;
 pub mod test_message;
 mod typography;
 pub mod values;
+
+pub use blocks::escape;

@@ -5,12 +5,19 @@ use ownpost_domain::category::{Category, Routing};
 use ownpost_domain::event::{Event, Person, Recipient};
 use ownpost_domain::settings::{Auth, Security, Settings};
 use ownpost_domain::tenant::Tenant;
+use ownpost_i18n::language;
 use serde_json::{Map, Value, json};
 
-use super::build::{Parts, build};
-use super::catalogue::{FIELDS, MailType};
-use super::templates::{Rendered, Templates};
-use super::values::Rendering;
+use super::build::{Built, Parts, build};
+use super::catalogue::{FIELDS, Field, MailType};
+use super::dkim::Keys;
+use super::ids;
+use super::templates::Templates;
+
+/// The sender of a preview.
+const SENDER: &str = "noreply@acme.example";
+/// Its domain.
+const DOMAIN: &str = "acme.example";
 
 /// The data of a preview.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,20 +43,21 @@ impl Sample {
         }
     }
 
-    /// The data for mails of any type.
-    pub fn data(self) -> Map<String, Value> {
+    /// The data for mails of any type, as people write it who speak this language.
+    pub fn data(self, locale: &str) -> Map<String, Value> {
         const HOSTILE: &str =
             "<b onclick=x>\r\nBcc: eve@example.org\u{202e} {{ 7 * 7 }} =?utf-8?q?x?= שלום مرحبا";
-        let value = |example: &str| match self {
-            Self::Hostile => HOSTILE.to_owned(),
-            _ => example.to_owned(),
+        let local = LOCAL.iter().find(|(tag, _)| *tag == language(locale)).map_or(&[][..], |(_, data)| data);
+        let value = |field: &Field| match self {
+            Self::Hostile => HOSTILE,
+            _ => local.iter().find(|(name, _)| *name == field.name).map_or(field.example, |(_, text)| text),
         };
         if self == Self::Minimal {
             return Map::new();
         }
         let examples = FIELDS.iter().filter(|field| !field.example.is_empty());
         let mut data: Map<_, _> =
-            examples.map(|field| (field.name.to_owned(), value(field.example).into())).collect();
+            examples.map(|field| (field.name.to_owned(), value(field).into())).collect();
         let values = json!({
             "host": "smtp.acme.example", "port": "587", "sender": "noreply@acme.example", "recipient": "–",
             "username": "mailer", "ehlo": "mail.example.com", "names": "–", "detail": "",
@@ -59,41 +67,78 @@ impl Sample {
     }
 }
 
-/// A mail that nobody gets.
-#[derive(Debug)]
-pub struct Preview {
-    /// Its texts.
-    pub rendered: Rendered,
-    /// The message as it would be sent.
-    pub message: Vec<u8>,
+/// The examples that are sentences, in the other languages than English.
+const LOCAL: &[(&str, &[(&str, &str)])] = &[
+    (
+        "de",
+        &[
+            ("title", "Verarbeitung 42"),
+            ("excerpt", "Könnten Sie sich das bitte ansehen?\n\nDer zweite Absatz ist neu."),
+            ("reason", "Aus dem Antrag geht nicht hervor, welche Daten gemeint sind."),
+            ("authority", "Datenschutzbehörde, www.dpa.example"),
+        ],
+    ),
+    (
+        "es",
+        &[
+            ("title", "Tratamiento 42"),
+            ("excerpt", "¿Podría revisarlo, por favor?\n\nEl segundo párrafo es nuevo."),
+            ("reason", "La solicitud no indica a qué datos se refiere."),
+            ("authority", "Autoridad de Protección de Datos, www.dpa.example"),
+        ],
+    ),
+    (
+        "fr",
+        &[
+            ("title", "Traitement 42"),
+            ("excerpt", "Pourriez-vous y jeter un œil\u{202f}?\n\nLe deuxième paragraphe est nouveau."),
+            ("reason", "La demande ne précise pas de quelles données il s’agit."),
+            ("authority", "Autorité de protection des données, www.dpa.example"),
+        ],
+    ),
+    (
+        "nl",
+        &[
+            ("title", "Verwerking 42"),
+            ("excerpt", "Zou u hier even naar willen kijken?\n\nDe tweede alinea is nieuw."),
+            ("reason", "In het verzoek staat niet om welke gegevens het gaat."),
+            ("authority", "Gegevensbeschermingsautoriteit, www.dpa.example"),
+        ],
+    ),
+];
+
+/// The event of a preview: one of this type with this data, to one recipient.
+pub fn event(kind: &str, locale: &str, data: Map<String, Value>) -> Event {
+    let known = MailType::find(kind);
+    let category = known.map_or(Category::Notification, |known| known.category);
+    // Nobody unsubscribes from alerts.
+    let unsubscribe = "https://app.example.com/unsubscribe/42".to_owned();
+    let person = Person { address: "jan@example.org".to_owned(), name: Some("Jan de Vries".to_owned()) };
+    let recipients = vec![Recipient { person, locale: Some(locale.to_owned()) }];
+    Event {
+        data,
+        unsubscribe: Some(unsubscribe).filter(|_| !known.is_some_and(MailType::is_own)),
+        ..Event::new("preview".to_owned(), Tenant::platform(), category, kind.to_owned(), recipients)
+    }
 }
 
-/// The mail of a type in a language.
+/// The mail to the first recipient of an event, as it would be sent and signed with these keys. Nobody gets it.
 ///
 /// # Errors
-/// The mail cannot be built, with the reason.
+/// The mail cannot be built or signed, with the reason.
 pub fn preview(
     templates: &Templates,
-    kind: &str,
-    locale: &str,
-    data: Map<String, Value>,
+    keys: Option<&Keys>,
+    event: &Event,
     now: Timestamp,
-) -> Result<Preview, String> {
-    let category = MailType::find(kind).map_or(Category::Notification, |known| known.category);
-    let person = Person { address: "jan@example.org".to_owned(), name: Some("Jan de Vries".to_owned()) };
-    let recipient = Recipient { person, locale: Some(locale.to_owned()) };
-    let (id, recipients) = ("preview".to_owned(), vec![recipient.clone()]);
-    let event = Event {
-        data,
-        unsubscribe: Some("https://app.example.com/unsubscribe/42".to_owned()),
-        ..Event::new(id, Tenant::platform(), category, kind.to_owned(), recipients)
-    };
+) -> Result<Built, String> {
+    let recipient = event.recipients.first().ok_or("the event has no recipient")?;
     let settings = Settings {
         host: "smtp.acme.example".to_owned(),
         port: 587,
         security: Security::StartTls,
         auth: Auth::None,
-        sender_address: "noreply@acme.example".to_owned(),
+        sender_address: SENDER.to_owned(),
         sender_name: Some("Acme".to_owned()),
         reply_to: None,
         ehlo_name: None,
@@ -101,21 +146,19 @@ pub fn preview(
         routing: Routing::default(),
         contacts: Vec::new(),
     };
-    let rendering = Rendering {
-        event: &event,
-        recipient: &recipient,
-        sender: settings.sender_name.as_deref(),
-        reply_to: None,
-    };
-    let rendered = templates.render(&rendering).map_err(|error| error.to_string())?;
+    let thread_id = event.thread.as_deref().map(|thread| ids::thread_id(&event.tenant, thread, DOMAIN));
     let parts = Parts {
-        event: &event,
-        recipient: &recipient,
+        event,
+        recipient,
         settings: &settings,
         message_id: "preview@acme.example",
-        thread_id: None,
+        thread_id: thread_id.as_deref(),
         now,
     };
-    let message = build(&parts, templates).map_err(|error| error.to_string())?.message;
-    Ok(Preview { rendered, message })
+    let mut built = build(&parts, templates).map_err(|error| error.to_string())?;
+    if let Some(keys) = keys {
+        let signed = keys.sign(built.message, SENDER, Some(&event.tenant), now);
+        built.message = signed.map_err(|error| error.to_string())?;
+    }
+    Ok(built)
 }

@@ -4,7 +4,7 @@
 //! text by `layout.html`, so a translator writes every sentence once. Where a folder of the operator has a file
 //! of the same name, that one is taken; when it fails, the built-in one is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use minijinja::value::Serde;
@@ -14,7 +14,7 @@ use ownpost_domain::event::Event;
 use ownpost_i18n::{language, with_locales};
 
 use super::blocks::{Line, bdi, blocks, paragraphs, preheader, quote};
-use super::catalogue::MailType;
+use super::catalogue::{MailType, TYPES};
 use super::header_text::undirected;
 use super::typography;
 use super::values::{Rendering, Values, one_line};
@@ -116,6 +116,22 @@ impl Templates {
     /// The operator's brand.
     pub fn brand(&self) -> &Brand {
         &self.brand
+    }
+
+    /// The types that have texts of their own: the catalogue's, then the operator's.
+    pub fn kinds(&self) -> Vec<String> {
+        let files = self.overrides.keys().filter_map(|path| path.split_once('/')?.1.strip_suffix(".txt"));
+        let own: BTreeSet<_> =
+            files.filter(|name| !PARTS.contains(name) && MailType::find(name).is_none()).collect();
+        TYPES.iter().map(|known| known.name).chain(own).map(str::to_owned).collect()
+    }
+
+    /// The languages that have texts: the built-in ones, then the operator's.
+    pub fn locales(&self) -> Vec<String> {
+        let built_in = || EMBEDDED.iter().map(|(locale, _)| *locale);
+        let folders = self.overrides.keys().filter_map(|path| Some(path.split_once('/')?.0));
+        let own: BTreeSet<_> = folders.filter(|folder| !built_in().any(|known| known == *folder)).collect();
+        built_in().chain(own).map(str::to_owned).collect()
     }
 
     /// The subject and body for this recipient. A template of the operator that fails or says nothing is left for the

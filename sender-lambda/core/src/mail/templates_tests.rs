@@ -189,7 +189,7 @@ fn the_brand_names_the_product_and_the_events_goes_first() {
     let mut event =
         event("user-invitation", "user.invited", &serde_json::json!({"url": "https://a.example/"}));
     let rendered = render(&templates, &event, "en");
-    assert_eq!(rendered.subject, "Your account in Acme Privacy");
+    assert_eq!(rendered.subject, "Your account with Acme Privacy");
     assert!(rendered.html.contains("color:#000000") && rendered.html.contains("bgcolor=\"#ffee00\""));
     assert!(
         rendered.text.ends_with("Help: https://help.acme.example/\nStreet 1\nTown\n"),
@@ -197,7 +197,7 @@ fn the_brand_names_the_product_and_the_events_goes_first() {
         rendered.text
     );
     event.brand = Some(Brand { name: Some("Other".into()), ..Brand::default() });
-    assert_eq!(render(&templates, &event, "en").subject, "Your account in Other");
+    assert_eq!(render(&templates, &event, "en").subject, "Your account with Other");
 }
 
 #[test]

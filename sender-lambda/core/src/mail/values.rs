@@ -1,13 +1,13 @@
 //! The values that a template sees: the event's data by the catalogue's kinds, the brand, the people.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 use ownpost_domain::brand::Brand;
 use ownpost_domain::event::{Event, Recipient};
-use ownpost_i18n::{Locale, catalogue};
+use ownpost_i18n::{Locale, catalogue, setting_name};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -70,7 +70,7 @@ impl Values {
         }
         for wanted in known.into_iter().flat_map(|known| known.wanted) {
             if !values.by_name.contains_key(*wanted) {
-                values.warnings.push(format!("data.{wanted} is missing: a neutral sentence takes its place"));
+                values.warnings.push(format!("data.{wanted} is missing"));
             }
         }
         let product = values.brand.name.as_deref().map(isolated);
@@ -94,6 +94,7 @@ impl Values {
         }
         values.links.extend(unsubscribe.map(str::to_owned));
         values.links.extend(values.brand.support_url.clone());
+        values.links.extend(values.brand.url.clone());
         // The longest first: one address may begin like another.
         values.links.sort_by_key(|link| std::cmp::Reverse(link.len()));
         values
@@ -166,6 +167,11 @@ impl Values {
         for (name, link) in [("gmail_help", gmail), ("outlook_help", outlook)] {
             self.links.push(link.clone());
             self.by_name.insert(name.to_owned(), Value::from(link));
+        }
+        if let Some(fields) = data.get("fields").and_then(Json::as_str) {
+            let names: BTreeSet<_> = fields.split(", ").map(|field| setting_name(language, field)).collect();
+            let names: Vec<_> = names.into_iter().collect();
+            self.by_name.insert("fields".to_owned(), Value::from(isolated(&names.join(", "))));
         }
         let failure = data.get("failure").map(AlertFailure::deserialize);
         if let Some(Ok(failure)) = failure {

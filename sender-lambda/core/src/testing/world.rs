@@ -135,6 +135,8 @@ pub(crate) enum Act {
     Fail(Stage, FailureCode, u16),
     /// Fails after the final dot.
     FailLate(FailureCode, u16),
+    /// Fails after the final dot, and then these many calls of an effect fail.
+    FailLateThenFail(FailureCode, u16, &'static str, u32),
     /// Takes it, and then these many calls of an effect fail.
     AcceptThenFail(&'static str, u32),
     /// Brings the sender down after the final dot.
@@ -169,6 +171,12 @@ pub(crate) struct Script {
 }
 
 impl Script {
+    fn break_effect(&self, operation: &'static str, times: u32) {
+        if let Some(memory) = &*self.memory.lock().unwrap() {
+            memory.fail(operation, times);
+        }
+    }
+
     pub(crate) fn then(&self, acts: impl IntoIterator<Item = Act>) {
         self.acts.lock().unwrap().extend(acts);
     }
@@ -212,12 +220,12 @@ impl Fake for Script {
     fn after_the_dot(&self, act: Act, key: &RelayKey, mail: &Mail) -> Result<Reply, Failure> {
         match act {
             Act::FailLate(code, said) => return Err(failure(Stage::Message, code, said)),
-            Act::Panic => panic!("as the script says"),
-            Act::AcceptThenFail(operation, times) => {
-                if let Some(memory) = &*self.memory.lock().unwrap() {
-                    memory.fail(operation, times);
-                }
+            Act::FailLateThenFail(code, said, operation, times) => {
+                self.break_effect(operation, times);
+                return Err(failure(Stage::Message, code, said));
             }
+            Act::Panic => panic!("as the script says"),
+            Act::AcceptThenFail(operation, times) => self.break_effect(operation, times),
             Act::Accept | Act::Fail(..) => {}
         }
         let (tenant, revision) = (key.tenant.clone(), key.revision.clone());

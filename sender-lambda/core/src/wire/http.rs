@@ -212,7 +212,7 @@ impl Problem {
         of(421, "request.foreign_host", "the `Host` header names another server"),
         of(403, "request.foreign_origin", "the request comes from another page"),
         of(404, "request.not_found", "nothing is at this path"),
-        of(404, "mail.not_found", "no such mail was caught"),
+        of(404, "mail.not_found", "no such mail was caught, or there is no such text"),
         of(405, "request.method_not_allowed", "the path takes another method"),
         of(400, "request.query_invalid", "the query cannot be read"),
         of(400, "request.not_json", "the body of `/dev/token` is no JSON"),
@@ -220,6 +220,7 @@ impl Problem {
         of(408, "request.timeout", "the body took more than 30 s"),
         of(413, "request.too_large", "more than 6 MiB to the API, 16 MiB of events, 64 KiB to `/dev/token`"),
         of(422, "request.invalid", "`/dev/token` cannot use the members of the body"),
+        of(500, "mail.not_built", "a mail of `/dev/mails` cannot be built; the detail says why"),
         of(422, "tenant.invalid", "the name cannot be a tenant's"),
         of(422, "email.invalid", "the address cannot be used"),
     ];

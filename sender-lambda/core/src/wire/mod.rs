@@ -7,6 +7,7 @@ pub mod http;
 mod server;
 pub mod sqs;
 pub mod stored_event;
+pub mod stored_row;
 pub mod test_report;
 
 pub use ownpost_documents::{stored, validation};

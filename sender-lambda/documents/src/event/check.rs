@@ -18,7 +18,6 @@ use super::{
     ATTACHMENTS_LIMIT, AttachmentDocument, ContentDocument, EventDocument, PersonDocument, RECIPIENTS_LIMIT,
     RecipientDocument,
 };
-use crate::object::Object;
 use crate::validation::Severity;
 
 /// The most problems that are reported of one event.
@@ -137,14 +136,15 @@ impl Checked {
         let bad: Vec<usize> = unusable.iter().map(|recipient| recipient.index).collect();
         let recipients = document.recipients.into_iter().enumerate();
         let recipients = recipients.filter(|(index, _)| bad.binary_search(index).is_err());
-        let recipients = recipients.map(|(_, Object(RecipientDocument { address, name, locale }))| {
-            Recipient { person: Person { address, name }, locale }
+        let recipients = recipients.map(|(_, RecipientDocument { address, name, locale })| Recipient {
+            person: Person { address, name },
+            locale,
         });
-        let file = |(Object(attachment), bytes): (Object<AttachmentDocument>, Vec<u8>)| {
+        let file = |(attachment, bytes): (AttachmentDocument, Vec<u8>)| {
             let AttachmentDocument { filename, content_type, .. } = attachment;
             Attachment { filename, content_type, bytes }
         };
-        let content = |Object(ContentDocument { subject, text, html })| Content {
+        let content = |ContentDocument { subject, text, html }| Content {
             subject,
             text: text.unwrap_or_default(),
             html,
@@ -157,22 +157,20 @@ impl Checked {
             recipients: recipients.collect(),
             unusable,
             not_after,
-            reply_to: document
-                .reply_to
-                .map(|Object(PersonDocument { address, name })| Person { address, name }),
+            reply_to: document.reply_to.map(|PersonDocument { address, name }| Person { address, name }),
             thread: document.thread,
             data: document.data.unwrap_or_default(),
             content: document.content.map(content),
             attachments: document.attachments.unwrap_or_default().into_iter().zip(files).map(file).collect(),
-            unsubscribe: document.unsubscribe.map(|Object(unsubscribe)| unsubscribe.url),
-            brand: document.brand.map(|Object(brand)| brand),
+            unsubscribe: document.unsubscribe.map(|unsubscribe| unsubscribe.url),
+            brand: document.brand,
         })
     }
 }
 
 /// The recipients whose address cannot be used. One of them must be usable.
 fn check_recipients(
-    recipients: &mut [Object<RecipientDocument>],
+    recipients: &mut [RecipientDocument],
     to_ascii: ToAscii,
     problems: &mut Problems,
 ) -> Vec<UnusableRecipient> {
@@ -189,7 +187,7 @@ fn check_recipients(
     let mut refused = Vec::new();
     for (index, recipient) in recipients.iter_mut().enumerate() {
         let path = format!("recipients[{index}]");
-        let Object(RecipientDocument { address, name, locale }) = recipient;
+        let RecipientDocument { address, name, locale } = recipient;
         match check_address(address, &path, to_ascii) {
             Ok(canonical) => *address = canonical,
             Err(error) => {
@@ -254,7 +252,7 @@ fn check_brand(brand: &Brand) -> Result<(), EventError> {
 }
 
 /// The bytes of the files.
-fn check_attachments(attachments: &[Object<AttachmentDocument>], problems: &mut Problems) -> Vec<Vec<u8>> {
+fn check_attachments(attachments: &[AttachmentDocument], problems: &mut Problems) -> Vec<Vec<u8>> {
     if attachments.len() > ATTACHMENTS_LIMIT {
         let rule = format!("at most {ATTACHMENTS_LIMIT} attachments");
         problems.refuse(EventCode::AttachmentsTooMany, "attachments", rule);

@@ -1,13 +1,12 @@
 //! The report on an event, for its source to read before it sends the event.
 
 use schemars::JsonSchema;
-use serde::{Deserializer, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 
 use super::address::ToAscii;
 use super::check::check;
 use super::code::{EventCode, EventError};
-use super::read::{TOO_DEEP, read_text, read_value, too_large};
+use super::read::{TOO_DEEP, read_text, too_large};
 use super::{EventDocument, QUEUE_LIMIT, RESERVED_PREFIX};
 use crate::validation::Severity;
 
@@ -49,20 +48,6 @@ impl EventReport {
         Self::checked(read_text(text.as_bytes(), QUEUE_LIMIT), to_ascii)
     }
 
-    /// Reads an event from another form than text, of at most [`MAX_DEPTH`](super::MAX_DEPTH) levels. Values that JSON does
-    /// not have come as bytes and are refused.
-    pub fn of<'de, D: Deserializer<'de>>(document: D, to_ascii: ToAscii) -> Self {
-        let value = serde_path_to_error::deserialize::<_, Value>(document).map_err(|error| {
-            let path = error.path().to_string();
-            EventError::new(
-                EventCode::WrongShape,
-                if path == "." { "" } else { &path },
-                "no value that JSON has",
-            )
-        });
-        Self::checked(value.and_then(|value| read_value(value, QUEUE_LIMIT)), to_ascii)
-    }
-
     /// The report of an event that is larger than the queue takes.
     pub fn too_large() -> Self {
         Self::unreadable(too_large(QUEUE_LIMIT))
@@ -71,6 +56,11 @@ impl EventReport {
     /// The report of an event with too many levels.
     pub fn too_deep() -> Self {
         Self::unreadable(EventError::new(EventCode::WrongShape, "", TOO_DEEP))
+    }
+
+    /// The report of an event that has a value at this place which JSON does not have.
+    pub fn no_json(path: &str) -> Self {
+        Self::unreadable(EventError::new(EventCode::WrongShape, path, "no value that JSON has"))
     }
 
     fn unreadable(error: EventError) -> Self {

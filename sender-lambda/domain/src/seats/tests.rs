@@ -98,7 +98,7 @@ fn those_who_wait_go_in_their_order_and_the_categories_in_turn() {
     let mut tickets = Vec::new();
     let waiting: Vec<Asking> = (0..200).map(|_| asking(Category::Notification, None)).collect();
     let answer = seats.ask("w", &waiting, &bounds, at(0));
-    assert_eq!((answer.seat, answer.wanted), (None, true));
+    assert_eq!((answer.seat, answer.stay), (None, Stay::Returned));
     for place in &answer.places {
         let Place::Wait(ticket, wait) = place else { panic!("{place:?}") };
         tickets.push((*ticket, *wait));
@@ -160,6 +160,62 @@ fn twenty_seats_and_their_line_are_one_write_unit() {
         seats.line.give(Category::Notification);
     }
     assert!(serde_json::to_string(&seats).unwrap().len() < 900);
+}
+
+#[test]
+fn whose_turn_has_come_looks_again_when_those_before_it_have_gone() {
+    let bounds = free();
+    let (busy, taken) = sit(seats(), 3, at(0));
+    let answer = busy.ask("w", &[ONE[0]; 150], &bounds, at(0));
+    let ticket = |place: &Place| match place {
+        Place::Wait(ticket, _) => Asking { ticket: Some(*ticket), ..ONE[0] },
+        place => panic!("{place:?}"),
+    };
+    let tickets: Vec<Asking> = answer.places.iter().map(ticket).collect();
+    let waits = |answer: &Answer| {
+        let wait = |place: &Place| match place {
+            Place::Again(wait) => wait.as_millis(),
+            place => panic!("{place:?}"),
+        };
+        answer.places.iter().map(wait).collect::<Vec<_>>()
+    };
+    // All are called by then, and three connections are busy with ten mails of 500 ms each.
+    let answer = answer.seats.ask("w", &tickets, &bounds, at(50));
+    let all = waits(&answer);
+    assert_eq!((all[0], all[149]), (1_666, 24_999));
+    assert!(all.is_sorted());
+    // Fifty of them go over one connection.
+    let mut seats = answer.seats;
+    seats.give_back(&taken[0].0, taken[0].1, &Report::default(), &bounds, at(50));
+    for mails in tickets[..50].chunks(10) {
+        let answer = seats.ask("g", mails, &bounds, at(50));
+        seats = answer.seats;
+        seats.give_back("g", answer.seat.unwrap(), &Report::default(), &bounds, at(50));
+    }
+    seats.sit("x", GOOD_FOR, at(50));
+    let left = waits(&seats.ask("w", &tickets[50..], &bounds, at(50)));
+    assert_eq!((left[0], left[99]), (1_666, 16_666));
+}
+
+#[test]
+fn a_seat_is_given_back_only_where_somebody_needs_it() {
+    let stays: Vec<Stay> = (0..5)
+        .scan(seats(), |seats, number| {
+            let answer = std::mem::take(seats).ask(&format!("p{number}"), ONE, &free(), at(0));
+            *seats = answer.seats;
+            Some(answer.stay)
+        })
+        .collect();
+    assert_eq!(stays, [Stay::Kept, Stay::Returned, Stay::Returned, Stay::Returned, Stay::Returned]);
+    // Of twelve connections four are kept, and two lapse by themselves.
+    let many = || Seats { limit: Some(12.0), ..seats() };
+    let (six, _) = sit(many(), 6, at(0));
+    assert_eq!(six.clone().ask("p", ONE, &free(), at(0)).stay, Stay::Returned);
+    assert_eq!(sit(six.clone(), 20, at(0)).1.len(), 6);
+    assert_eq!(sit(six, 20, at(4)).1.len(), 8);
+    // A relay that counts what is open gets no idle connection.
+    let limited = Seats { refused: Some(at(0).as_millisecond()), ..many() };
+    assert_eq!(limited.ask("p", ONE, &free(), at(0)).stay, Stay::Brief);
 }
 
 #[test]

@@ -5,17 +5,21 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 use ownpost_core::config::Config;
-use ownpost_core::mail::catalogue::TYPES;
+use ownpost_core::functions::signing;
+use ownpost_core::mail::build::{Bodies, Built};
+use ownpost_core::mail::catalogue::{MailType, TYPES};
 use ownpost_core::mail::check::{Severity, check};
-use ownpost_core::mail::preview::{Preview, Sample, preview};
+use ownpost_core::mail::preview::{Sample, event, preview};
 use ownpost_core::mail::templates::Templates;
-use serde_json::Map;
+use ownpost_core::wire::event::parse;
+use ownpost_domain::event::Event;
+use serde_json::Value;
 
 use super::terminal::{BAD, BOLD, Styled, WARN, clean, complain, pretty, say};
-use super::{MailsCheckArgs, MailsRenderArgs, NO, UNUSABLE, YES, input};
+use super::{MailsCheckArgs, MailsRenderArgs, MailsSample, NO, UNUSABLE, YES, input};
 
-/// The largest file of data.
-const LARGEST_DATA: usize = 1024 * 1024;
+/// The largest file of data, an event with attachments.
+const LARGEST_DATA: usize = 25 * 1024 * 1024;
 
 /// `ownpost mails check`.
 pub(super) fn run_check(args: &MailsCheckArgs) -> ExitCode {
@@ -47,70 +51,101 @@ pub(super) fn run_check(args: &MailsCheckArgs) -> ExitCode {
 
 /// `ownpost mails render`.
 pub(super) fn run_render(config: &Config, args: &MailsRenderArgs) -> ExitCode {
+    let keys = match signing::of_file(config.dkim.as_ref()) {
+        Ok(keys) => keys,
+        Err(error) => return complain(UNUSABLE, &error.to_string()),
+    };
     let templates = match Templates::new(config.templates.as_deref(), config.product.clone()) {
         Ok(templates) => templates,
         Err(error) => return complain(UNUSABLE, &error.to_string()),
     };
-    if !TYPES.iter().any(|known| known.name == args.kind) {
-        let names: Vec<&str> = TYPES.iter().map(|known| known.name).collect();
-        eprintln!(
-            "{} has no text of its own; the neutral text of notifications follows. Known: {}",
-            clean(&args.kind),
-            names.join(", ")
-        );
-    }
-    let data = match &args.data {
-        None => Sample::Full.data(),
-        Some(file) => match read_data(file) {
-            Ok(data) => data,
-            Err(problem) => return complain(UNUSABLE, &problem),
-        },
+    let events = match events(args, &templates) {
+        Ok(events) => events,
+        Err(problem) => return complain(UNUSABLE, &problem),
     };
-    let made = match preview(&templates, &args.kind, &args.locale, data, Timestamp::now()) {
-        Ok(made) => made,
-        Err(problem) => return complain(NO, &problem),
-    };
-    for warning in &made.rendered.warnings {
-        eprintln!("! {}", clean(warning));
-    }
-    if let Some(error) = &made.rendered.fallback {
-        eprintln!("✗ {}: the built-in text is used", clean(&error.to_string()));
-    }
-    match &args.out {
-        None => say(&String::from_utf8_lossy(&made.message)),
-        Some(folder) => {
-            if let Err(error) = write(folder, args, &made) {
-                return complain(NO, &format!("{}: {error}", folder.display()));
+    let mut code = YES;
+    for event in &events {
+        let built = match preview(&templates, keys.as_ref(), event, Timestamp::now()) {
+            Ok(built) => built,
+            Err(problem) => return complain(NO, &problem),
+        };
+        // Of all mails at once the examples lack nothing that anybody could add.
+        for warning in built.bodies.warnings.iter().filter(|_| args.kind.is_some()) {
+            eprintln!("! {}", clean(warning));
+        }
+        if let Some(error) = &built.bodies.fallback {
+            eprintln!("✗ {}: the built-in text is used", clean(&error.to_string()));
+            code = NO;
+        }
+        match &args.out {
+            None => say(&String::from_utf8_lossy(&built.message)),
+            Some(folder) => {
+                if let Err(error) = write(folder, &event.kind, &built) {
+                    return complain(NO, &format!("{}: {error}", folder.display()));
+                }
             }
         }
     }
-    ExitCode::from(if made.rendered.fallback.is_some() { NO } else { YES })
+    ExitCode::from(code)
 }
 
-/// The members of `data`, as a file of their own or in an event.
-fn read_data(file: &Path) -> Result<Map<String, serde_json::Value>, String> {
+/// The events whose mails are asked for: one, or an example of each type in each language.
+fn events(args: &MailsRenderArgs, templates: &Templates) -> Result<Vec<Event>, String> {
+    let sample = match args.sample {
+        MailsSample::Full => Sample::Full,
+        MailsSample::Minimal => Sample::Minimal,
+        MailsSample::Hostile => Sample::Hostile,
+    };
+    let Some(kind) = &args.kind else {
+        let locales = args.locale.as_ref().map_or_else(|| templates.locales(), |one| vec![one.clone()]);
+        let each = |kind: &String| -> Vec<_> {
+            locales.iter().map(|locale| event(kind, locale, sample.data(locale))).collect()
+        };
+        return Ok(templates.kinds().iter().flat_map(each).collect());
+    };
+    if MailType::find(kind).is_none() {
+        let names: Vec<&str> = TYPES.iter().map(|known| known.name).collect();
+        eprintln!(
+            "{} has no text of its own; the neutral text of notifications follows. Known: {}",
+            clean(kind),
+            names.join(", ")
+        );
+    }
+    let locale = args.locale.as_deref();
+    let Some(file) = &args.data else {
+        let locale = locale.unwrap_or("en");
+        return Ok(vec![event(kind, locale, sample.data(locale))]);
+    };
     let json = input::read(file, LARGEST_DATA)?;
-    let value: serde_json::Value =
-        serde_json::from_slice(&json).map_err(|error| format!("{}: {error}", file.display()))?;
+    let unusable = |problem: String| format!("{}: {problem}", file.display());
+    let value: Value = serde_json::from_slice(&json).map_err(|error| unusable(error.to_string()))?;
+    if value["recipients"].is_array() {
+        let mut event = parse(&json, LARGEST_DATA).map_err(|error| unusable(error.to_string()))?;
+        event.kind.clone_from(kind);
+        if let (Some(locale), Some(recipient)) = (locale, event.recipients.first_mut()) {
+            recipient.locale = Some(locale.to_owned());
+        }
+        return Ok(vec![event]);
+    }
     let data = if value["data"].is_object() { value["data"].clone() } else { value };
     match data {
-        serde_json::Value::Object(data) => Ok(data),
-        _ => Err(format!("{}: no JSON object", file.display())),
+        Value::Object(data) => Ok(vec![event(kind, locale.unwrap_or("en"), data)]),
+        _ => Err(unusable("no JSON object".to_owned())),
     }
 }
 
-fn write(folder: &Path, args: &MailsRenderArgs, made: &Preview) -> std::io::Result<()> {
+fn write(folder: &Path, kind: &str, built: &Built) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     // A type has letters, digits and `._-` alone; anything else stays out of a path.
-    let name: String = args
-        .kind
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' })
-        .collect();
-    let stem = format!("{name}.{}", made.rendered.locale);
-    std::fs::write(folder.join(format!("{stem}.eml")), &made.message)?;
-    std::fs::write(folder.join(format!("{stem}.html")), &made.rendered.html)?;
-    std::fs::write(folder.join(format!("{stem}.txt")), &made.rendered.text)?;
+    let name: String =
+        kind.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
+    let Bodies { html, text, language, .. } = &built.bodies;
+    let stem = format!("{name}.{}", language.as_deref().unwrap_or("en"));
+    std::fs::write(folder.join(format!("{stem}.eml")), &built.message)?;
+    if let Some(html) = html {
+        std::fs::write(folder.join(format!("{stem}.html")), html)?;
+    }
+    std::fs::write(folder.join(format!("{stem}.txt")), text)?;
     say(&format!("{}\n", folder.join(format!("{stem}.eml")).display()));
     Ok(())
 }

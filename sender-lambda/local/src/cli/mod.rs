@@ -98,6 +98,10 @@ struct LocalArgs {
     forget_tenant: Option<Tenant>,
 }
 
+fn no_password(_: &str) -> Result<String, &'static str> {
+    Err("a password is never an argument: set OWNPOST_PASSWORD, or leave it out and be asked for it")
+}
+
 fn tenant(name: &str) -> Result<Tenant, String> {
     Tenant::new(name).map_err(|error| error.to_string())
 }
@@ -143,6 +147,9 @@ struct ServerArgs {
     /// Write the settings into this new file, which its owner alone can read; without the password
     #[arg(long, value_name = "FILE", requires = "from")]
     save: Option<PathBuf>,
+    /// Refused: every user of the machine can read the arguments of a process
+    #[arg(long, hide = true, value_name = "PASSWORD", value_parser = no_password)]
+    password: Option<String>,
     /// Write the password too
     #[arg(long, requires = "save")]
     save_password: bool,
@@ -180,7 +187,7 @@ struct SendArgs {
 enum MailsCommand {
     /// Check the templates of a folder: every type in every language, with all data, none and hostile data
     Check(MailsCheckArgs),
-    /// Write one mail as it would be sent
+    /// Write one mail, or an example of every type, as it would be sent
     Render(MailsRenderArgs),
 }
 
@@ -197,26 +204,40 @@ struct MailsCheckArgs {
 
 #[derive(Args)]
 #[command(after_help = "\
-Templates and brand come from OWNPOST_TEMPLATES and OWNPOST_PRODUCT.
+Templates, brand and signature come from OWNPOST_TEMPLATES, OWNPOST_PRODUCT and OWNPOST_DKIM.
 
 Exit status: 0 written, 1 a template fails, 2 the input cannot be used.
 
 Examples:
   ownpost mails render comment.created --locale fr
-  ownpost mails render task.due --data data.json --out /tmp/mails")]
+  ownpost mails render task.due --data data.json --out /tmp/mails
+  ownpost mails render --out /tmp/mails")]
 struct MailsRenderArgs {
-    /// The event's type, such as comment.created
-    #[arg(value_name = "TYPE")]
-    kind: String,
-    /// The recipient's language
-    #[arg(long, value_name = "L", default_value = "en")]
-    locale: String,
+    /// The event's type, such as comment.created; without it, every type in every language
+    #[arg(value_name = "TYPE", required_unless_present = "out")]
+    kind: Option<String>,
+    /// The recipient's language [default: that of the event, or en]
+    #[arg(long, value_name = "L")]
+    locale: Option<String>,
     /// An event, or its `data`, as JSON; without it, an example of every member
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "kind")]
     data: Option<PathBuf>,
+    /// Which example data
+    #[arg(long, value_name = "NAME", value_enum, default_value = "full", conflicts_with = "data")]
+    sample: MailsSample,
     /// A folder for the mail as .eml, .html and .txt; without it, the message goes to standard output
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum MailsSample {
+    /// Every member
+    Full,
+    /// No member at all
+    Minimal,
+    /// Members that try to be more than text
+    Hostile,
 }
 
 #[derive(Args)]
@@ -331,7 +352,7 @@ pub fn main() -> ExitCode {
     });
     // A name look-up that hangs in the system's resolver does not keep a finished command.
     runtime.shutdown_background();
-    code
+    terminal::ended(code)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod body;
 mod connections;
 mod dev;
 mod guard;
+mod mails;
 mod problem;
 mod token;
 
@@ -52,6 +53,9 @@ pub fn router(server: Server) -> Router {
         .route("/dev/mail/events", get(dev::mail_events))
         .route("/dev/mail/{id}", get(dev::raw))
         .route("/dev/relays", get(dev::relays))
+        .route("/dev/mails", get(mails::page))
+        .route("/dev/mails/html", get(mails::html))
+        .route("/dev/mails/eml", get(mails::message))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "request.not_found", "There is nothing here."))
         .method_not_allowed_fallback(async |method: Method| {
             let detail = format!("{method} is not possible here.");

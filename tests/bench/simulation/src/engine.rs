@@ -128,6 +128,8 @@ pub struct Results {
     pub renewals: u64,
     /// The number of times that a mail waited in a relay's line.
     pub lined_up: u64,
+    /// The number of writes of rows that take a second write request unit ([`crate::cost::MANY_TRIES`]).
+    pub large_rows: u64,
     /// The number of killed senders.
     pub crashed: u64,
     /// The time from the event to the relay's 250, for tenants whose relay works.

@@ -108,6 +108,7 @@ pub(crate) fn page(scenario: &Scenario, results: &[Results]) -> Result<String> {
         format!("{:.1} h", day.ended as f64 / HOUR as f64)
     });
     text += &bill(results)?;
+    text += &units(results)?;
     Ok(text)
 }
 
@@ -154,6 +155,23 @@ fn bill(results: &[Results]) -> Result<String> {
         few = grouped(cost::monitor_calls(100_000)),
         many = grouped(cost::monitor_calls(1_000_000)),
     )?;
+    Ok(text)
+}
+
+/// The table of write request units for a mail, by what they are for.
+#[expect(clippy::cast_precision_loss, reason = "counts")]
+fn units(results: &[Results]) -> Result<String> {
+    let mut text =
+        "\n### Write request units of DynamoDB for a mail\n\n| | in peace | in trouble |\n|---|---:|---:|\n"
+            .to_owned();
+    let [peace, trouble] = [0, 1].map(|day: usize| (cost::writes(&results[day]), results[day].events as f64));
+    let mut sums = [0.0, 0.0];
+    for ((what, calm), (_, wild)) in peace.0.iter().zip(&trouble.0) {
+        let each = [*calm as f64 / peace.1, *wild as f64 / trouble.1];
+        sums = [sums[0] + each[0], sums[1] + each[1]];
+        writeln!(text, "| {what} | {:.2} | {:.2} |", each[0], each[1])?;
+    }
+    writeln!(text, "| **together** | **{:.2}** | **{:.2}** |", sums[0], sums[1])?;
     Ok(text)
 }
 

@@ -13,6 +13,7 @@ pub const HOUR: Micros = 60 * MINUTE;
 
 /// The parameters of one run.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Scenario {
     /// The seed of all random numbers.
     pub seed: u64,
@@ -51,6 +52,8 @@ pub struct Scenario {
     pub duplicates: f64,
     /// The share of the senders' runs that are killed.
     pub crashes: f64,
+    /// Whether one relay may occupy only its share of the senders. Without, the fair queue alone keeps tenants apart.
+    pub shares: bool,
     /// Whether `sending` is written conditionally. Without the condition mails are doubled, which proves that the
     /// count works.
     pub conditional_writes: bool,
@@ -78,6 +81,7 @@ impl Scenario {
             faults: true,
             duplicates: 1e-5,
             crashes: 1e-5,
+            shares: true,
             conditional_writes: true,
         }
     }

@@ -8,20 +8,22 @@ use ownpost_domain::describe;
 use ownpost_domain::failure::Verdict;
 use ownpost_domain::outcome;
 use ownpost_domain::route::{self, PlatformServer, Relay, Route};
-use ownpost_domain::seats::{Asking, Bounds, GOOD_FOR, Place, Report, Seats};
+use ownpost_domain::seats::{Asking, Bounds, GOOD_FOR, Place, Report, Seats, Stay};
 
+use crate::cost::MANY_TRIES;
 use crate::counts::Operation;
 use crate::engine::{Happening, RETRY_FOR, Simulation, Status, VISIBILITY, timestamp};
 use crate::queue::Message;
 use crate::relay::{Mood, Said, converse};
-use crate::scenario::{MINUTE, Micros, SECOND, category, latency};
+use crate::scenario::{HOUR, MINUTE, Micros, SECOND, category, latency};
 
 /// The most messages of one batch (`BatchSize` of the template).
 const BATCH: usize = 10;
 /// The time for which a mail may be `sending`: `Config::SENDING_LEASE`.
 const LEASE: Micros = 15 * MINUTE;
-/// The time for which settings are not read again: `functions::active_settings::FRESH_FOR`.
-const FRESH_FOR: Micros = 5 * MINUTE;
+/// The time for which settings are not read again: `functions::active_settings::FRESH_FOR`, and that of the platform's.
+const FRESH_FOR: Micros = HOUR;
+const PLATFORM_FRESH_FOR: Micros = 5 * MINUTE;
 /// The connections to begin with: `Config::RELAY_CONNECTIONS`.
 const RELAY_CONNECTIONS: u32 = 3;
 /// For how long a group begins mails: `functions::sender::group::BEGIN_GROUP_FOR`.
@@ -52,7 +54,7 @@ pub(crate) struct Group {
 /// The seat of a group: `functions::sender::seats::Seat`.
 struct Seat {
     until: i64,
-    returned: bool,
+    stay: Stay,
 }
 
 /// The work of a sender.
@@ -204,7 +206,7 @@ impl Simulation {
     fn read_platform(&mut self, now: Micros, slot: u32) -> Micros {
         self.count(Operation::StateGet, 1);
         let platform = &mut self.slots[slot as usize].platform;
-        if platform.is_some_and(|read| now < read + FRESH_FOR) {
+        if platform.is_some_and(|read| now < read + PLATFORM_FRESH_FOR) {
             return 0;
         }
         *platform = Some(now);
@@ -300,10 +302,12 @@ impl Simulation {
     /// The bounds and the seats of a relay, and its key among the idle ones.
     fn relay(&mut self, tenant: u32, via: Via) -> (Bounds, &mut Seats, Option<u32>) {
         let senders = u32::try_from(self.scenario.senders).unwrap_or(u32::MAX);
+        let (begin, share) =
+            if self.scenario.shares { (RELAY_CONNECTIONS, senders / 3) } else { (u32::MAX, u32::MAX) };
         match via {
             Via::Relay => {
                 let known = &mut self.tenants[tenant as usize];
-                let bounds = Bounds::of(known.host, RELAY_CONNECTIONS, senders / 3);
+                let bounds = Bounds::of(known.host, begin, share);
                 (bounds, &mut known.seats, Some(tenant))
             }
             Via::Platform => {
@@ -343,11 +347,10 @@ impl Simulation {
             idle.retain(|until| *until > now.as_second() + GOOD_FOR.as_secs().cast_signed() / 2);
             if let Some(until) = idle.pop() {
                 *self.relay(tenant, via).1 = known;
-                return Some((Seat { until, returned: false }, clock));
+                return Some((Seat { until, stay: Stay::Kept }, clock));
             }
         }
         self.count(Operation::StateGet, 1);
-        let limited = known.is_limited(&bounds, now);
         let before = known.clone();
         let answer = known.ask(&slot.to_string(), &asking, &bounds, now);
         let changed = answer.seat.is_some()
@@ -380,12 +383,22 @@ impl Simulation {
             }
         }
         *mails = going;
-        answer.seat.map(|until| (Seat { until, returned: answer.wanted || limited }, clock))
+        answer.seat.map(|until| (Seat { until, stay: answer.stay }, clock))
     }
 
     /// `functions::sender::seats::give_back`: whether other connections to the relay are open.
     fn give_back(&mut self, now: Micros, slot: u32, group: &Group, sent: &[(Message, Said)]) -> bool {
-        self.results.renewals += (now - group.began) / (micros(GOOD_FOR) / 2);
+        let Seat { until, mut stay } = group.seat;
+        let took = now - group.began;
+        let first = micros(stay.renewed_after());
+        self.results.renewals +=
+            u64::from(took >= first) + took.saturating_sub(first) / (micros(GOOD_FOR) / 2);
+        // A brief seat that was renewed is given back; that is counted with its renewal.
+        let renewed = stay == Stay::Brief && took >= first;
+        if renewed {
+            self.results.renewals += 1;
+            stay = Stay::Returned;
+        }
         let answered = sent
             .iter()
             .filter(|(_, said)| matches!(said, Said::Accepted | Said::NoSuchUser | Said::Later))
@@ -395,15 +408,19 @@ impl Simulation {
             too_many: sent.iter().any(|(_, said)| *said == Said::TooMany),
             took: Duration::from_micros(now - group.began),
         };
-        let Seat { until, returned } = group.seat;
         let (bounds, seats, key) = self.relay(group.tenant, group.via);
-        if !returned && !report.too_many {
-            self.slots[slot as usize].idle.entry(key).or_default().push(until);
-            return false;
+        match stay {
+            _ if report.too_many => {}
+            Stay::Returned => {}
+            Stay::Brief => return false,
+            Stay::Kept => {
+                self.slots[slot as usize].idle.entry(key).or_default().push(until);
+                return false;
+            }
         }
         let others = seats.give_back(&slot.to_string(), until, &report, &bounds, timestamp(now));
-        self.count(Operation::StateGet, 1);
-        self.count(Operation::StatePut, 1);
+        self.count(Operation::StateGet, u64::from(!renewed));
+        self.count(Operation::StatePut, u64::from(!renewed));
         others
     }
 
@@ -426,6 +443,8 @@ impl Simulation {
         let mail = self.mail(message);
         mail.status = status;
         mail.version += 1;
+        let is_large = mail.tries > MANY_TRIES;
+        self.results.large_rows += u64::from(is_large);
         self.count(Operation::RowUpdate, 1);
     }
 

@@ -9,7 +9,7 @@ use ownpost_domain::seats::Seats;
 use crate::engine::Case;
 use crate::queue::Message;
 use crate::relay::{Fault, Schedule};
-use crate::scenario::Scenario;
+use crate::scenario::{SECOND, Scenario, latency};
 
 /// The state of one tenant.
 pub(crate) struct Tenant {
@@ -80,13 +80,29 @@ impl Tenant {
             };
             Self {
                 relay: if slow && scenario.faults { Schedule::always(Fault::VerySlow) } else { schedule() },
-                takes: if few { random.u32(1..=5) } else { u32::MAX },
+                takes: if few { random.u32(1..=5).max(needs(scenario, number)) } else { u32::MAX },
                 healthy: !giant && !limited && !slow && fault.is_none(),
                 ..Self::new(own, policy, limited)
             }
         };
         (0..scenario.tenants).map(one).collect()
     }
+}
+
+/// The connections that the mail of this tenant takes, with some to spare: a relay that takes fewer than its owner needs all
+/// day is no relay that somebody keeps.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate"
+)]
+fn needs(scenario: &Scenario, number: usize) -> u32 {
+    let all: f64 = (1..=scenario.tenants).map(|rank| 1.0 / rank as f64).sum();
+    let share = 1.0 / (number + 1) as f64 / all;
+    let rate = scenario.events as f64 / (scenario.span as f64 / SECOND as f64) * share;
+    let each = (latency::CONNECT + latency::ROUND_TRIP + latency::RELAY) as f64 / SECOND as f64;
+    (rate * each * 2.0).ceil() as u32
 }
 
 /// Zipf's law: the second tenant sends half as much as the first, the third a third.

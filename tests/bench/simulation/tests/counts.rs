@@ -16,6 +16,7 @@ use ownpost_core::functions::{App, monitor, router, sender};
 use ownpost_core::testing::fake::Fake;
 use ownpost_core::testing::memory::Memory;
 use ownpost_core::wire::settings::to_document;
+use ownpost_core::wire::stored_row;
 use ownpost_domain::category::{Category, CategoryRoute, OnFailure, Routing, Via};
 use ownpost_domain::delivery::{Delivery, DeliveryId, Revision};
 use ownpost_domain::failure::{Failure, Reply};
@@ -101,14 +102,14 @@ impl Ledger for Counting {
         self.count(O::EventGet, 1).get_event(tenant, event).await
     }
     async fn insert(&self, row: &Delivery) -> Result<bool> {
-        assert!(units(row) <= cost::NEW_ROW - cost::ENTRIES, "{row:?}");
+        assert!(units(row) <= cost::ROW, "{row:?}");
         self.count(O::RowInsert, 1).insert(row).await
     }
     async fn get(&self, tenant: &Tenant, id: &DeliveryId) -> Result<Option<Versioned<Delivery>>> {
         Ledger::get(self.count(O::RowGet, 1), tenant, id).await
     }
     async fn update(&self, row: &Delivery, version: u64) -> Result<bool> {
-        assert!(units(row) <= cost::CHANGED_ROW, "{row:?}");
+        assert!(units(row) <= cost::ROW, "{row:?}");
         self.count(O::RowUpdate, 1).update(row, version).await
     }
     async fn list(
@@ -177,18 +178,13 @@ impl Events for Counting {
     }
 }
 
-/// Write request units of a row: its JSON, its keys (names and values), its version and token.
+/// Write request units of a row: its packed JSON, its keys (names and values), its version and token.
 fn units(row: &Delivery) -> u64 {
-    let json = serde_json::to_string(row).expect("a row").len();
+    let packed = stored_row::pack(row).expect("a row").len();
     let (tenant, id) = (row.tenant.as_str().len(), row.id.as_str().len());
-    let keys = (tenant + id + 4)
-        + (id + 21)
-        + tenant
-        + (tenant + row.event.len())
-        + (tenant + row.recipient.len())
-        + 22;
-    let names = "pk sk row v w at by_time by_event by_recipient by_open by_due due expires".len();
-    (json + keys + names + 40).div_ceil(1024) as u64
+    let keys = (tenant + id + 4) + (id + 21) + tenant + (tenant + row.recipient.len()) + 22;
+    let names = "pk sk row v w at by_time by_recipient by_open by_due due expires".len();
+    (packed + keys + names + 40).div_ceil(1024) as u64
 }
 
 /// A relay that gives the same answer to every mail, after the time that it needs for one.

@@ -56,6 +56,15 @@ fn no_mail_is_lost_or_doubled_and_healthy_tenants_keep_their_delays() {
 }
 
 #[test]
+fn without_shares_the_fair_queue_keeps_tenants_apart() {
+    // One tenant sends as much as all others, within seconds.
+    let greedy = || Scenario { shares: false, faults: false, crashes: 0.0, burst: 0.5, ..hour() };
+    let (fair, unfair) = (run(greedy()), run(greedy().unfair()));
+    let [fair, unfair] = [&fair, &unfair].map(delays);
+    assert!(unfair[1] >= fair[1] * 5, "with groups {fair:?}, without {unfair:?}");
+}
+
+#[test]
 fn without_the_conditional_write_mails_are_doubled() {
     let doubled = run(Scenario { conditional_writes: false, ..hour() }).doubled;
     assert!(doubled > 0, "the count of doubled mails cannot fail");

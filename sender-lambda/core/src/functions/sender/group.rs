@@ -23,7 +23,7 @@ use super::{
 use crate::functions::active_settings::{self, Active};
 use crate::functions::relay_health::{self, Seen};
 use crate::functions::{App, random_unit, signing};
-use crate::mail::build::{Built, Parts, build};
+use crate::mail::build::{Bodies, Built, Parts, build};
 use crate::mail::dkim::Keys;
 use crate::mail::ids;
 use crate::mail::templates::TemplateError;
@@ -91,6 +91,11 @@ impl Attempted {
     }
 }
 
+/// The tenant of the first of these mails.
+fn tenant_of(mails: &[Pending]) -> Option<Tenant> {
+    mails.first().map(|mail| mail.row.tenant.clone())
+}
+
 /// What the relay's seats learn from a group.
 fn report(attempted: &[Attempted], took: Duration) -> Report {
     let answered = attempted
@@ -132,12 +137,12 @@ impl Group {
         waiting.extend(asked.dispositions);
         let mut result = GroupResult { dispositions: waiting, ..GroupResult::default() };
         let Some(mut seat) = asked.seat else { return result };
-        let signer = Signer { keys, tenant: self.tenant(&asked.mails) };
+        let signer = Signer { keys, tenant: self.key.tenant.as_ref().and(tenant_of(&asked.mails)) };
         let began = (app.now)();
         let until = began.checked_add(BEGIN_GROUP_FOR).unwrap_or(until).min(until);
         let (pending, mails) =
             build_all(app, &self.settings, &signer, asked.mails, &mut result.dispositions).await;
-        let tenant = pending.first().map(|pending| pending.row.tenant.clone());
+        let tenant = tenant_of(&pending);
         let keeps = seat.keeps_connection(app);
         let transmit = self.transmit(app, (until, keeps), pending, &mails, &mut result.dispositions);
         let attempted = seats::keep_during(app, &mut seat, transmit).await;
@@ -153,15 +158,15 @@ impl Group {
         let (reroute, ended): (Vec<_>, Vec<_>) = attempted
             .into_iter()
             .partition(|attempted| view.is_some() && attempted.verdict() == Verdict::RelayFault);
-        result.reroute = reroute.into_iter().map(|attempted| attempted.pending).collect();
+        for attempted in reroute {
+            match take_back(app, attempted).await {
+                Ok(pending) => result.reroute.push(pending),
+                Err(ended) => result.dispositions.push(ended),
+            }
+        }
         result.dispositions.extend(conclude_all(app, ended).await);
         result.tenant = view.map(|view| (tenant, view));
         result
-    }
-
-    /// The tenant whose relay it is; `None` for the platform's.
-    fn tenant(&self, mails: &[Pending]) -> Option<Tenant> {
-        self.key.tenant.as_ref().and_then(|_| mails.first()).map(|mail| mail.row.tenant.clone())
     }
 
     /// Defers all mails, since the keys to sign them with cannot be read.
@@ -305,6 +310,24 @@ impl Group {
     }
 }
 
+/// Takes a mail back that is to be routed again. One that the relay has refused after its last octet is `sending` in the
+/// ledger: should nothing come of the next try, nobody may take it for a mail that was perhaps sent.
+async fn take_back(app: &App, attempted: Attempted) -> Result<Pending, (usize, Disposition)> {
+    let Attempted { mut pending, result, .. } = attempted;
+    let (Status::Sending, Err(failure)) = (pending.row.status, &result) else { return Ok(pending) };
+    let now = (app.now)();
+    pending.row.status = Status::Deferred;
+    pending.row.next_attempt_at = Some(now);
+    pending.row.updated_at = now;
+    pending.row.reason = format!("The server did not take this mail: {}", describe::failure(failure));
+    if let Ok(true) = app.effects.ledger.update(&pending.row, pending.version).await {
+        pending.version += 1;
+        return Ok(pending);
+    }
+    let Pending { index, row, version, .. } = pending;
+    Err((index, settle(app, row, version, Disposition::Keep(None)).await))
+}
+
 /// The first failure that is the relay's fault.
 fn relay_fault(attempted: &[Attempted]) -> Option<&Failure> {
     let at_fault = attempted.iter().find(|attempted| attempted.verdict() == Verdict::RelayFault)?;
@@ -327,7 +350,9 @@ async fn faulty(app: &App, tenant: &Tenant, failure: &Failure) -> Option<TenantV
 
 async fn reread(app: &App, tenant: &Tenant) -> Option<Active> {
     let read = active_settings::read(app, tenant).await;
-    read.inspect_err(|error| tracing::warn!(%tenant, %error, "settings not read again")).ok()
+    let read = read.inspect_err(|error| tracing::warn!(%tenant, %error, "settings not read again")).ok()?;
+    // There were settings a moment ago, and taking them away leaves a version: these are lost.
+    Some(if matches!(read, Active::None(None)) { Active::Missing } else { read })
 }
 
 /// Records the mails that are not recorded yet, at the same time: one after the other they would cost a batch the time of
@@ -425,12 +450,12 @@ async fn build_all(
     let mut mails = Vec::new();
     for mut pending in pending_mails {
         pending.row.message_id = ids::named(&pending.row.message_id, &settings.sender_address);
-        let built = build_one(app, settings, &pending).and_then(|Built { message, fallback, .. }| {
-            Ok((signer.sign(message, &settings.sender_address, (app.now)())?, fallback))
+        let built = build_one(app, settings, &pending).and_then(|Built { message, bodies }| {
+            Ok((signer.sign(message, &settings.sender_address, (app.now)())?, bodies))
         });
         match built {
-            Ok((message, fallback)) => {
-                note_fallback(&mut pending.row, fallback.as_ref());
+            Ok((message, bodies)) => {
+                note_bodies(&mut pending.row, &bodies);
                 let from = settings.sender_address.clone();
                 mails.push(Mail { from, to: pending.row.recipient.clone(), message: message.into() });
                 kept.push(pending);
@@ -462,13 +487,23 @@ fn build_one(app: &App, settings: &Settings, pending: &Pending) -> Result<Built,
     build(&parts, &app.templates).map_err(|error| error.to_string())
 }
 
-/// Says in the row and the log that the operator's template failed and the built-in one was taken.
-fn note_fallback(row: &mut Delivery, fallback: Option<&TemplateError>) {
-    let Some(error) = fallback else { return };
-    let TemplateError { name, problem } = error;
-    tracing::error!(tenant = %row.tenant, template = name, problem, "a template fails: the built-in one is used");
-    let note = format!("The operator's template {name} fails, so the built-in text is used.");
-    if !row.reason.contains(&note) {
-        row.reason = format!("{} {note}", row.reason);
+/// Says in the row and the log what the text of the mail lacks: the event's data that it would have named, and the operator's
+/// template when that one failed.
+fn note_bodies(row: &mut Delivery, bodies: &Bodies) {
+    let (tenant, kind) = (&row.tenant, row.kind.as_str());
+    if let Some(TemplateError { name, problem }) = &bodies.fallback {
+        tracing::error!(%tenant, template = name, problem, "a template fails: the built-in one is used");
+        note(row, &format!("The operator's template {name} fails, so the built-in text is used."));
+    } else if !bodies.warnings.is_empty() {
+        let lacks = bodies.warnings.join(", ");
+        tracing::warn!(%tenant, kind, lacks, "a mail says less than it could");
+        note(row, &format!("The text is neutral where it could say more: {lacks}."));
+    }
+}
+
+/// Adds a sentence to the reason of the row, once.
+fn note(row: &mut Delivery, sentence: &str) {
+    if !row.reason.contains(sentence) {
+        row.reason = format!("{} {sentence}", row.reason);
     }
 }

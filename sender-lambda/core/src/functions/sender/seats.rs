@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ownpost_domain::delivery::{Delivery, Status};
-use ownpost_domain::seats::{Asking, Bounds, GOOD_FOR, Place, Report, Seats};
+use ownpost_domain::seats::{Asking, Bounds, GOOD_FOR, Place, Report, Seats, Stay};
 use ownpost_domain::settings::Settings;
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::RelayKey;
@@ -35,8 +35,8 @@ pub(super) struct Seat {
     bounds: Bounds,
     /// Its end, in seconds.
     until: i64,
-    /// Whether it is given back as soon as the group is over: others want it, or the relay counts what is open.
-    returned: bool,
+    /// What becomes of it when the group is over.
+    stay: Stay,
 }
 
 /// The answer to a group.
@@ -54,7 +54,7 @@ impl Seat {
     /// Whether the connection stays open after the group. The only process of its ledger keeps them all: it counts them
     /// itself, and uses them again.
     pub(super) fn keeps_connection(&self, app: &App) -> bool {
-        !self.returned || is_alone(app)
+        self.stay == Stay::Kept || is_alone(app)
     }
 }
 
@@ -75,13 +75,12 @@ pub(super) async fn ask(app: &App, key: &RelayKey, settings: &Settings, mut mail
     if asking.iter().all(|mail| mail.ticket.is_none())
         && let Some(until) = take_idle(app, &owner, &host)
     {
-        let seat = Seat { owner, host, bounds, until, returned: false };
+        let seat = Seat { owner, host, bounds, until, stay: Stay::Kept };
         return Asked { seat: Some(seat), mails, dispositions: Vec::new() };
     }
     let asked = shared_state::update(app, &owner, SEATS, |seats: Seats, now| {
         let seats = seats.about(&host);
         let seats = if is_alone(app) { seats.without_others(&app.process) } else { seats };
-        let limited = seats.is_limited(&bounds, now);
         let limit = seats.limit(&bounds);
         let answer = seats.ask(&app.process, &asking, &bounds, now);
         let changed = answer.seat.is_some()
@@ -89,11 +88,10 @@ pub(super) async fn ask(app: &App, key: &RelayKey, settings: &Settings, mut mail
                 Place::Wait(ticket, _) => mail.ticket != Some(*ticket),
                 Place::Go | Place::Again(_) => false,
             });
-        let returned = answer.wanted || limited;
-        let result = (answer.seat, answer.places, returned, limit);
+        let result = (answer.seat, answer.places, answer.stay, limit);
         if changed { Change::Write(answer.seats, None, result) } else { Change::Keep(result) }
     });
-    let (seat, places, returned, limit) = match asked.await {
+    let (seat, places, stay, limit) = match asked.await {
         Ok(Some(asked)) => asked,
         Ok(None) => return wait(mails, Duration::ZERO),
         Err(error) => {
@@ -110,7 +108,7 @@ pub(super) async fn ask(app: &App, key: &RelayKey, settings: &Settings, mut mail
         _ => format!("{host} takes at most {limit} connections at a time, and others are before this one."),
     };
     let mut asked =
-        Asked { seat: seat.map(|until| Seat { owner, host, bounds, until, returned }), ..Asked::default() };
+        Asked { seat: seat.map(|until| Seat { owner, host, bounds, until, stay }), ..Asked::default() };
     for (pending, place) in mails.into_iter().zip(places) {
         send_away(app, pending, place, &reason, &mut asked).await;
     }
@@ -150,7 +148,7 @@ pub(super) async fn keep_during<T>(app: &App, seat: &mut Seat, work: impl Future
         tokio::select! {
             biased;
             done = &mut work => return done,
-            () = tokio::time::sleep(GOOD_FOR / 2) => {
+            () = tokio::time::sleep(seat.stay.renewed_after()) => {
                 let until = seat.until;
                 let renewed = shared_state::update(app, &seat.owner, SEATS, |seats: Seats, now| {
                     let mut seats = seats.about(&seat.host);
@@ -159,6 +157,10 @@ pub(super) async fn keep_during<T>(app: &App, seat: &mut Seat, work: impl Future
                 });
                 if let Ok(Some(until)) = renewed.await {
                     seat.until = until;
+                    // It does not lapse soon any more.
+                    if seat.stay == Stay::Brief {
+                        seat.stay = Stay::Returned;
+                    }
                 }
             }
         }
@@ -166,11 +168,16 @@ pub(super) async fn keep_during<T>(app: &App, seat: &mut Seat, work: impl Future
 }
 
 /// Gives the seat back with what was learnt. Gives whether other connections to the relay were open meanwhile. A seat that
-/// nobody wants stays with the connection, and lapses with it.
+/// nobody wants stays with the connection, and lapses with it, or soon.
 pub(super) async fn give_back(app: &App, seat: Seat, report: Report) -> bool {
-    if !seat.returned && !report.too_many {
-        put_idle(app, seat);
-        return false;
+    match seat.stay {
+        _ if report.too_many => {}
+        Stay::Returned => {}
+        Stay::Brief => return false,
+        Stay::Kept => {
+            put_idle(app, seat);
+            return false;
+        }
     }
     let given = shared_state::update(app, &seat.owner, SEATS, |seats: Seats, now| {
         let mut seats = seats.about(&seat.host);

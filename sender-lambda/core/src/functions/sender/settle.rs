@@ -78,19 +78,15 @@ async fn keep_event(app: &App, row: &Delivery) {
 /// has the server's reply; or the stored row is this sender's own earlier write, whose answer was lost.
 async fn version_to_overwrite(app: &App, row: &Delivery, version: u64) -> Option<u64> {
     let stored = app.effects.ledger.get(&row.tenant, &row.id).await.ok()??;
-    // The very next write after `sending`: no person has decided and no sender has tried anything in between.
-    let guessed_unknown = stored.value.status == Status::Unknown && stored.version == version + 1;
-    let wins = match row.status {
-        Status::Sent => matches!(stored.value.status, Status::Sending | Status::Unknown),
-        Status::Failed | Status::Held => guessed_unknown,
+    if !row.status.overwrites(stored.value.status, stored.version == version + 1) {
+        return None;
+    }
+    if row.status == Status::Deferred {
         // The sender that wrote the guess has deleted the message.
-        Status::Deferred if guessed_unknown => {
-            let message = QueueMessage { delay: SOON, ..router::message(row) };
-            put_on_queue(app, &[message]).await.is_ok()
-        }
-        _ => false,
-    };
-    wins.then_some(stored.version)
+        let message = QueueMessage { delay: SOON, ..router::message(row) };
+        put_on_queue(app, &[message]).await.ok()?;
+    }
+    Some(stored.version)
 }
 
 /// Fails the mail for a reason that is not a server's reply.

@@ -643,6 +643,42 @@ async fn settings_that_are_lost_defer_their_mail_and_open_no_other_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn settings_that_are_lost_while_their_relay_fails_open_no_other_way() {
+    for act in
+        [Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535), Act::FailLate(FailureCode::RelayDenied, 554)]
+    {
+        let world = World::new();
+        world.activate("r1", &own(OnFailure::Platform)).await;
+        world.accept("e1", &["jan@example.org"]).await;
+        world.work().await;
+        // The sender remembers them.
+        world.memory.lose_secret(&acme());
+        world.accept("e2", &["ann@example.org"]).await;
+        world.relays.then([act]);
+        world.work().await;
+        let row = world.memory.rows().into_iter().find(|row| row.event == "e2").unwrap();
+        assert_eq!((row.status, row.route), (Status::Deferred, Some(Via::Relay)), "{row:?}");
+        assert!(row.reason.contains("secret store"), "{}", row.reason);
+        assert_eq!(world.relays.taken(), [taken(Some("acme"), "r1")]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_that_was_refused_at_the_dot_is_never_unknown() {
+    let world = World::new();
+    world.activate("r1", &own(OnFailure::Platform)).await;
+    world.accept("e1", &["jan@example.org"]).await;
+    // Neither the breaker nor that of the platform's server can be read after the refusal.
+    world.relays.then([Act::FailLateThenFail(FailureCode::RelayDenied, 554, "ledger.get_state", 20)]);
+    world.work().await;
+    assert_eq!((world.row().status, world.row().attempts.len()), (Status::Deferred, 1), "{:?}", world.row());
+    world.memory.fail("ledger.get_state", 0);
+    world.memory.pass(HOUR);
+    world.work().await;
+    assert_eq!(world.row().status, Status::Sent);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_platforms_settings_concern_only_the_mail_that_goes_there() {
     let world = World::new();
     world.activate("r1", &own(OnFailure::Hold)).await;
