@@ -1,11 +1,17 @@
 //! Output for a person: colours on a terminal, and no control character of a server's reply.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::AutoStream;
 use clap::builder::styling::{AnsiColor, Style};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::UNUSABLE;
 
 pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
@@ -22,10 +28,45 @@ impl<T: fmt::Display> fmt::Display for Styled<T> {
     }
 }
 
+/// Whether some of the output could not be written.
+static LOST: AtomicBool = AtomicBool::new(false);
+
 /// Writes to standard output; colours only reach a terminal. A closed output is no error: its reader has read enough.
 pub(super) fn say(text: &str) {
     let mut out = AutoStream::auto(io::stdout());
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            if !LOST.swap(true, Ordering::Relaxed) {
+                complain(UNUSABLE, &format!("the output cannot be written: {error}"));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The exit status at the end: a report that nobody can read is no success.
+pub(super) fn ended(status: ExitCode) -> ExitCode {
+    if LOST.load(Ordering::Relaxed) { ExitCode::from(UNUSABLE) } else { status }
+}
+
+/// Ends the process on SIGINT and SIGTERM with the terminal as it is now: a prompt without an echo leaves none behind.
+///
+/// # Errors
+/// There is no terminal.
+pub(super) fn echo_again_on_signals() -> io::Result<()> {
+    let terminal = File::open("/dev/tty")?;
+    let before = tcgetattr(&terminal)?;
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::spawn(async move {
+        let signal = tokio::select! {
+            _ = interrupt.recv() => SignalKind::interrupt(),
+            _ = terminate.recv() => SignalKind::terminate(),
+        };
+        let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
+        // A shell's status of a process that a signal has ended.
+        process::exit(128 + signal.as_raw_value());
+    });
+    Ok(())
 }
 
 /// One line on standard error, and the exit status that goes with it.

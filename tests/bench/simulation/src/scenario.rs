@@ -13,6 +13,7 @@ pub const HOUR: Micros = 60 * MINUTE;
 
 /// The parameters of one run.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Scenario {
     /// The seed of all random numbers.
     pub seed: u64,
