@@ -210,7 +210,7 @@ test('issues of a connection stand at it', () =>
     server.script['PUT /smtp'] = { status: 422, json: { valid: false, issues: [issue] } };
     await button('activate').click();
     await field('oauth2.provider').locator('[data-code="oauth2.granted_expired"]').waitFor();
-    await becomes(() => at.focused(), 'Connect with Microsoft');
+    await becomes(() => at.focused(), 'Connect again');
   }));
 
 test('without providers nothing of it is there', () =>

@@ -1,6 +1,8 @@
 //! `ownpost validate`, `test`, `send`, `schema`, `completions` and `man`: output and exit status.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -136,6 +138,47 @@ fn help_and_misuse() {
 }
 
 #[test]
+fn output_that_cannot_be_written_is_no_success() {
+    for arguments in [&["schema"][..], &["validate", "-"], &["inspect", "-", "--json"]] {
+        let mut command = common::ownpost(arguments);
+        command.env_remove("RUST_LOG").stdin(Stdio::null()).stderr(Stdio::piped());
+        command.stdout(File::options().write(true).open("/dev/full").expect("the full device"));
+        let output = command.output().expect("ownpost ends");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+        assert!(said.contains("the output cannot be written"), "{said}");
+    }
+}
+
+/// On a terminal of its own, which `script` makes.
+#[test]
+fn an_interrupted_prompt_leaves_the_echo_on() {
+    let ownpost = env!("CARGO_BIN_EXE_ownpost");
+    let session = format!(
+        "trap : INT; env -u OWNPOST_PASSWORD {ownpost} test smtp.example.com --user jan --from a@example.com; \
+         echo status=$?; stty -a"
+    );
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &session, "/dev/null"]);
+    script.env("SHELL", "/bin/sh").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut script = script.spawn().expect("script (bsdutils) starts");
+    let (mut keys, mut screen) =
+        (script.stdin.take().expect("a pipe"), script.stdout.take().expect("a pipe"));
+    let mut seen = Vec::new();
+    let shows = |seen: &[u8], text: &str| String::from_utf8_lossy(seen).contains(text);
+    let mut octet = [0];
+    while !shows(&seen, "Password of jan: ") && screen.read(&mut octet).expect("the screen") == 1 {
+        seen.extend(octet);
+    }
+    keys.write_all(b"\x03").expect("the keyboard");
+    screen.read_to_end(&mut seen).expect("the screen");
+    let seen = String::from_utf8_lossy(&seen).into_owned();
+    assert!(seen.contains("status=130"), "{seen}");
+    assert!(seen.contains(" echo ") && !seen.contains(" -echo "), "{seen}");
+    assert!(script.wait().expect("script ends").success());
+}
+
+#[test]
 fn completions_and_man_pages() {
     for (shell, part) in
         [("bash", "_ownpost()"), ("zsh", "#compdef ownpost"), ("fish", "complete -c ownpost")]
@@ -179,6 +222,7 @@ fn a_received_mail() {
         }
     }
     let text = String::from_utf8(run(&["inspect", "-"], mail.as_bytes()).stdout).expect("UTF-8");
+    assert!(text.contains("were not compared"), "{text}");
     assert!(text.contains("<1@acme.example>") && text.contains("→ smtp.acme.example"), "{text}");
     let (code, report) =
         json_of(&["inspect", "-", "--json", "--message-id", "2@acme.example"], mail.as_bytes());
@@ -243,6 +287,9 @@ fn a_server_without_a_file() {
         (&["test", "smtp.example.com", "--from", "nobody"], "senderAddress."),
         (&["test", "smtp.example.com:mail", "--from", "a@example.com"], "is no port"),
         (&["test", "--from", "a@example.com"], "HOST"),
+        (&["test", "smtp://smtp.example.com:465", "--from", "a@example.com"], "host."),
+        (&["test", "a.example.com", "--from", "a@example.com", "--save", "-"], "--save writes a new file"),
+        (&["test", "a.example.com", "--from", "a@example.com", "--password", "x"], "never an argument"),
         (&["test", "smtp.example.com", "--user", "jan"], "--from"),
         (&["test", "smtp.example.com:587"], "--from"),
         (&["test", "a.example.com", "--from", "a@example.com", "--save-password"], "--save"),

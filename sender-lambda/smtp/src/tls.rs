@@ -12,7 +12,6 @@ use ownpost_domain::report::TlsFacts;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
@@ -20,6 +19,7 @@ use rustls::{
     AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, InvalidMessage,
 };
 use rustls::{OtherError, PeerIncompatible, PeerMisbehaved, RootCertStore, SignatureScheme};
+use smtp_rules::pem;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -37,7 +37,7 @@ pub(crate) struct Trust {
 }
 
 /// The crypto provider, ring. Passed to each configuration, so that no process-wide default is needed.
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::ring::default_provider())))
 }
@@ -52,7 +52,8 @@ impl Trust {
 
     /// Adds a relay's own certificates. One that does not parse is left out; the settings' rules refuse it before.
     pub(crate) fn with_pem(&self, pem: &str) -> Self {
-        let own: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes()).filter_map(Result::ok).collect();
+        // Read as the settings' rules read it: what they have accepted is trusted.
+        let own: Vec<_> = pem::blocks(pem.as_bytes()).flatten().map(CertificateDer::from).collect();
         let mut roots = RootCertStore::clone(&self.roots);
         roots.add_parsable_certificates(own.iter().cloned());
         Self { roots: Arc::new(roots), pinned: Arc::new(own) }
@@ -419,5 +420,32 @@ fn handshake_failure(error: &io::Error) -> TlsFailure {
         ) => TlsFailure::new(FailureCode::TlsUnsupported),
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => TlsFailure { not_tls: true, ..failed },
         _ => failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A private authority of the vectors, which the rules accept in each of these forms.
+    const PEM: &str = include_str!("tls_authority.pem");
+
+    #[test]
+    fn what_the_rules_accept_is_trusted() {
+        let indented = PEM.replace('\n', "\n  ");
+        let one_line = PEM.replace('\n', " ");
+        for (text, count) in [
+            (PEM.to_owned(), 1),
+            (format!("\u{feff}{PEM}"), 1),
+            (format!("  {indented}"), 1),
+            (one_line, 1),
+            (format!("\"{PEM}\""), 1),
+            (format!("{}{PEM}", PEM.trim_end()), 2),
+        ] {
+            let trust = Trust::new(&[]);
+            let before = trust.roots.len();
+            let trust = trust.with_pem(&text);
+            assert_eq!((trust.pinned.len(), trust.roots.len() - before), (count, count), "{text}");
+        }
     }
 }

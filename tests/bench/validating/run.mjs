@@ -156,7 +156,7 @@ const picture = chart(
   'Bytes and time of validating a form, beside peers',
 );
 
-const text = `# Validating in the browser in the browser
+const text = `# Validating in the browser
 
 \`cargo xtask bench validating\` has written this page. 32 different forms take turns; medians of ${options.rounds} rounds in which
 everybody has a turn; ratios are of one round. Below 1 is faster than zod 4. As in a form, the place and the message of

@@ -43,16 +43,19 @@ findings! {
     NotAMail = "inspect.not_a_mail" Error "No field of a mail's header.";
     OtherMail = "inspect.other_mail" Error "Another Message-ID than the mail's that was asked for.";
     OtherSender = "inspect.other_sender" Error "From is not the configured sender.";
+    NoSender = "inspect.no_sender" Error "No address in From.";
+    SeveralSenders = "inspect.several_senders" Error "Several From fields, where RFC 5322 allows one.";
     OtherServer = "inspect.other_server" Error "The mail left by another server than the configured one.";
     ServerUnknown = "inspect.server_unknown" Warning "The hops do not tell by which server it left.";
     NoHops = "inspect.no_hops" Warning "No Received field: not a received mail, or a part of its header.";
     SpfFail = "inspect.spf_fail" Error "SPF failed: `fail` or `softfail`.";
     SpfBroken = "inspect.spf_broken" Error "The SPF record is broken: `permerror`.";
-    SpfNone = "inspect.spf_none" Warning "SPF says nothing: `none`, `neutral`, `temperror` or no result.";
+    SpfNone = "inspect.spf_none" Warning "SPF says nothing: `none`, `neutral` or no result.";
     DkimFail = "inspect.dkim_fail" Error "A DKIM signature does not verify, and no other does.";
     DkimNone = "inspect.dkim_none" Warning "No DKIM signature.";
     DmarcFail = "inspect.dmarc_fail" Error "DMARC failed: neither SPF nor DKIM passes for the domain in From.";
     DmarcNone = "inspect.dmarc_none" Warning "No DMARC policy or no result.";
+    NotChecked = "inspect.not_checked" Warning "The receiver's look-up failed: `temperror` of SPF, DKIM or DMARC.";
     NoResults = "inspect.no_results" Warning "No Authentication-Results of the receiver.";
     HopWithoutTls = "inspect.hop_without_tls" Warning "A hop over the Internet was not encrypted.";
     Delay = "inspect.delay" Warning "A hop took five minutes or more.";
@@ -83,7 +86,11 @@ pub(crate) fn of(facts: &Facts<'_>, locale: Locale) -> Vec<Said> {
         let id = facts.header.message_id().unwrap_or_else(|| "–".to_owned());
         add(Finding::OtherMail, &[("id", id)]);
     }
-    if facts.sender_matches == Some(false) {
+    if facts.header.sender_fields() > 1 {
+        add(Finding::SeveralSenders, &[("from", sender())]);
+    } else if facts.header.from().is_none() {
+        add(Finding::NoSender, &[]);
+    } else if facts.sender_matches == Some(false) {
         let expected = given(facts.expected.sender).unwrap_or_default().to_owned();
         add(Finding::OtherSender, &[("from", sender()), ("sender", expected)]);
     }
@@ -138,7 +145,9 @@ fn of_results(results: &Results, domain: &str, hops: &[Trace], add: &mut dyn FnM
     let named = |method: &Option<MethodResult>| {
         method.as_ref().and_then(|found| found.domain.clone()).unwrap_or_else(|| domain.to_owned())
     };
+    let not_checked = |method: &str| [("method", method.to_owned())];
     match state(&results.spf).as_str() {
+        "temperror" => add(Finding::NotChecked, &not_checked("SPF")),
         "pass" | "bestguesspass" | "policy" => {}
         "permerror" => add(Finding::SpfBroken, &[("domain", named(&results.spf))]),
         "fail" | "hardfail" | "softfail" => {
@@ -153,13 +162,17 @@ fn of_results(results: &Results, domain: &str, hops: &[Trace], add: &mut dyn FnM
     }
     match state(&results.dkim).as_str() {
         "pass" => {}
-        "none" | "neutral" if results.dkim.as_ref().is_none_or(|dkim| dkim.domain.is_none()) => {
+        "temperror" => add(Finding::NotChecked, &not_checked("DKIM")),
+        // Microsoft names a domain even where nothing is signed.
+        "none" => add(Finding::DkimNone, &[("domain", domain.to_owned())]),
+        "neutral" if results.dkim.as_ref().is_none_or(|dkim| dkim.domain.is_none()) => {
             add(Finding::DkimNone, &[("domain", domain.to_owned())]);
         }
         result => add(Finding::DkimFail, &[("domain", named(&results.dkim)), ("result", result.to_owned())]),
     }
     match state(&results.dmarc).as_str() {
         "pass" | "bestguesspass" => {}
+        "temperror" => add(Finding::NotChecked, &not_checked("DMARC")),
         result @ ("fail" | "permerror") => {
             add(Finding::DmarcFail, &[("domain", domain.to_owned()), ("result", result.to_owned())]);
         }

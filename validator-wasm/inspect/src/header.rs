@@ -1,5 +1,7 @@
 //! The header of a mail as people paste it, and its fields.
 
+use std::borrow::Cow;
+
 use mail_parser::{HeaderName, HeaderValue, Message, MessageParser, Received};
 
 /// The most octets of a header that are read: no server takes more.
@@ -10,8 +12,8 @@ const LONGEST_TEXT: usize = 255;
 /// The header of what was pasted, with CRLF, each field whole: mail programs and web pages put lines before it, lose the
 /// white space at the beginning of folded lines, and end lines in their own way.
 pub(crate) fn source(message: &[u8]) -> Vec<u8> {
-    let text = message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message);
-    let lines = || lines(text);
+    let text = utf8(message);
+    let lines = || lines(&text);
     // A page such as "Show original" has a summary above the header, and a blank line in between.
     let start = lines().take(200).position(is_trace);
     let (mut header, whole) = block(lines());
@@ -20,6 +22,21 @@ pub(crate) fn source(message: &[u8]) -> Vec<u8> {
     }
     header.extend(b"\r\n");
     header
+}
+
+/// The text without its byte order mark. PowerShell's `>` writes UTF-16.
+fn utf8(message: &[u8]) -> Cow<'_, [u8]> {
+    let wide = |unit: fn([u8; 2]) -> u16| {
+        let units = message.as_chunks().0.iter().skip(1).map(|&bytes| unit(bytes));
+        let text: String =
+            char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+        Cow::Owned(text.into_bytes())
+    };
+    match message {
+        [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => wide(u16::from_be_bytes),
+        _ => Cow::Borrowed(message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message)),
+    }
 }
 
 /// The lines, however they end: CRLF, LF, CR.
@@ -137,7 +154,13 @@ impl<'x> Header<'x> {
 
     /// The address in From; of several the first.
     pub(crate) fn from(&self) -> Option<String> {
-        self.message.from()?.first()?.address().map(shown)
+        let field = self.message.headers().iter().find(|field| field.name == HeaderName::From)?;
+        field.value.as_address()?.first()?.address().map(shown)
+    }
+
+    /// The number of From fields: RFC 5322 §3.6 allows one, and mail programs do not agree which of several they show.
+    pub(crate) fn sender_fields(&self) -> usize {
+        self.message.headers().iter().filter(|field| field.name == HeaderName::From).count()
     }
 
     /// The address in Return-Path; empty for `<>`.

@@ -64,7 +64,8 @@ pub fn inspect(message: &[u8], expected: &Expected<'_>, locale: &str) -> Inspect
             message_id.as_deref() == Some(asked)
         }),
         sender_matches: given(expected.sender)
-            .map(|sender| from.as_deref().is_some_and(|from| names::same_address(from, sender))),
+            .map(|sender| from.as_deref().is_some_and(|from| names::same_address(from, sender)))
+            .map(|same| same && header.sender_fields() == 1),
         via_relay,
         forwarded: header.is_forwarded(),
         header: &header,

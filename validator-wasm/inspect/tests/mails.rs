@@ -86,6 +86,20 @@ fn the_line_ends_do_not_matter() {
     }
 }
 
+/// PowerShell's `>` writes UTF-16.
+#[test]
+fn the_encoding_of_the_file_does_not_matter() {
+    for mail in mails() {
+        let Ok(text) = std::str::from_utf8(&mail.source) else { continue };
+        let report = |source: &[u8]| inspect(source, &mail.expected(), "en");
+        for encode in [u16::to_le_bytes, u16::to_be_bytes] {
+            let marked = std::iter::once('\u{feff}').chain(text.chars()).collect::<String>();
+            let wide: Vec<u8> = marked.encode_utf16().flat_map(encode).collect();
+            assert_eq!(report(&wide), report(&mail.source), "{}", mail.name);
+        }
+    }
+}
+
 #[test]
 fn sentences_are_complete_in_every_language() {
     for mail in mails() {

@@ -14,6 +14,8 @@ import { banner, problemView, setLevel } from '../form/problem.js';
 /** Where the settings in the form wait while the provider is in the page's place. */
 const KEPT = 'ownpost-connect';
 
+const PART = 'button connect-button';
+
 /**
  * @typedef {{ granted: string, provider: string, username?: string | null }} Brought what a connection has brought
  * @typedef {{ kind: 'waiting', offer: Offer, id: string, url: string, blocked: boolean }
@@ -113,7 +115,7 @@ export class Connection {
       h(
         'div',
         { class: 'actions' },
-        offer ? connectButton(this.#form, offer, state === 'missing' ? 'plain' : 'quiet small') : null,
+        offer ? button(t('connect.again'), { look: 'quiet small', part: PART, click: () => this.begin(offer) }) : null,
         button(t('connect.by_hand'), { look: 'quiet small', click: byHand }),
       ),
     ];

@@ -80,6 +80,12 @@ fn readable(report: &InspectReport) -> String {
     if report.is_good() {
         let via = if report.via_relay == ViaRelay::Yes { " It came by your server." } else { "" };
         let _ = writeln!(out, "\n{}{via}", Styled(GOOD, "Nothing is wrong with this mail."));
+        if report.sender_matches.is_none() {
+            let _ = writeln!(
+                out,
+                "Its server and its sender were not compared: --settings names those it should have."
+            );
+        }
     }
     out
 }

@@ -98,6 +98,10 @@ struct LocalArgs {
     forget_tenant: Option<Tenant>,
 }
 
+fn no_password(_: &str) -> Result<String, &'static str> {
+    Err("a password is never an argument: set OWNPOST_PASSWORD, or leave it out and be asked for it")
+}
+
 fn tenant(name: &str) -> Result<Tenant, String> {
     Tenant::new(name).map_err(|error| error.to_string())
 }
@@ -143,6 +147,9 @@ struct ServerArgs {
     /// Write the settings into this new file, which its owner alone can read; without the password
     #[arg(long, value_name = "FILE", requires = "from")]
     save: Option<PathBuf>,
+    /// Refused: every user of the machine can read the arguments of a process
+    #[arg(long, hide = true, value_name = "PASSWORD", value_parser = no_password)]
+    password: Option<String>,
     /// Write the password too
     #[arg(long, requires = "save")]
     save_password: bool,
@@ -332,7 +339,8 @@ pub fn main() -> ExitCode {
     let code = runtime.block_on(async {
         match cli.command {
             Command::Local(args) => local::run(config, &args).await,
-            Command::Test(args) => test::run(&config, &args).await,
+            // Large for the stack, with the resolver's TLS in it.
+            Command::Test(args) => Box::pin(test::run(&config, &args)).await,
             Command::Send(args) => send::run(config, &args).await,
             Command::Validate(args) => validate::run(&config, &args),
             Command::Inspect(args) => inspect::run(&args),
@@ -345,7 +353,7 @@ pub fn main() -> ExitCode {
     });
     // A name look-up that hangs in the system's resolver does not keep a finished command.
     runtime.shutdown_background();
-    code
+    terminal::ended(code)
 }
 
 #[cfg(test)]

@@ -8,8 +8,7 @@ use serde_json::{Map, Value, json};
 use smtp_rules::Security;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::ServerArgs;
-use super::input;
+use super::{ServerArgs, input, terminal};
 use crate::private_file::create_private;
 
 /// The environment variable with the password.
@@ -24,8 +23,12 @@ struct Server {
     port: Option<u16>,
 }
 
-/// Reads `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT` or an IPv6 address.
+/// Reads `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT` or an IPv6 address. A scheme stays with the host: the rules explain it.
 fn parse(text: &str) -> Result<Server, String> {
+    if let Some((scheme, rest)) = text.split_once("://") {
+        let Server { host, port } = parse(rest)?;
+        return Ok(Server { host: format!("{scheme}://{host}"), port });
+    }
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, "")) => (address, None),
         Some((address, rest)) => (address, Some(rest.strip_prefix(':').unwrap_or(rest))),
@@ -82,6 +85,9 @@ pub(super) fn settings(target: &Path, args: &ServerArgs, from: &str) -> Result<Z
         return Err("--from goes with a server: ownpost test HOST[:PORT] --from ADDRESS".to_owned());
     }
     let server = parse(target)?;
+    if args.save.as_deref() == Some(Path::new("-")) {
+        return Err("--save writes a new file, and - names none".to_owned());
+    }
     if let Some(file) = args.save.as_ref().filter(|file| file.exists()) {
         return Err(format!("{}: is there already; --save writes a new file", file.display()));
     }
@@ -137,16 +143,22 @@ fn password(user: &str) -> Result<Zeroizing<String>, String> {
     if let Some(password) = of_environment()? {
         return Ok(password);
     }
-    let question = format!("Password of {}: ", super::terminal::clean(user));
-    match rpassword::prompt_password(question) {
+    let none = |_| format!("there is no terminal to ask for the password on; set {PASSWORD}");
+    terminal::echo_again_on_signals().map_err(none)?;
+    match rpassword::prompt_password(format!("Password of {}: ", terminal::clean(user))) {
         Ok(password) => Ok(Zeroizing::new(password)),
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => Err("interrupted".to_owned()),
-        Err(_) => Err(format!("there is no terminal to ask for the password on; set {PASSWORD}")),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err("no password was entered".to_owned())
+        }
+        Err(error) => Err(none(error)),
     }
 }
 
 fn text_of(file: &Path, limit: usize) -> Result<String, String> {
     let bytes = input::read(file, limit)?;
+    if bytes.trim_ascii().is_empty() {
+        return Err(format!("{}: holds no certificate", file.display()));
+    }
     String::from_utf8(bytes.to_vec()).map_err(|_| format!("{}: is not PEM, which is text", file.display()))
 }
 

@@ -1,11 +1,18 @@
 //! Output for a person: colours on a terminal, and no control character of a server's reply.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::AutoStream;
 use clap::builder::styling::{AnsiColor, Style};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use smtp_rules::shown::deceives;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::UNUSABLE;
 
 pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
@@ -22,10 +29,45 @@ impl<T: fmt::Display> fmt::Display for Styled<T> {
     }
 }
 
+/// Whether some of the output could not be written.
+static LOST: AtomicBool = AtomicBool::new(false);
+
 /// Writes to standard output; colours only reach a terminal. A closed output is no error: its reader has read enough.
 pub(super) fn say(text: &str) {
     let mut out = AutoStream::auto(io::stdout());
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            if !LOST.swap(true, Ordering::Relaxed) {
+                complain(UNUSABLE, &format!("the output cannot be written: {error}"));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The exit status at the end: a report that nobody can read is no success.
+pub(super) fn ended(status: ExitCode) -> ExitCode {
+    if LOST.load(Ordering::Relaxed) { ExitCode::from(UNUSABLE) } else { status }
+}
+
+/// Ends the process on SIGINT and SIGTERM with the terminal as it is now: a prompt without an echo leaves none behind.
+///
+/// # Errors
+/// There is no terminal.
+pub(super) fn echo_again_on_signals() -> io::Result<()> {
+    let terminal = File::open("/dev/tty")?;
+    let before = tcgetattr(&terminal)?;
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::spawn(async move {
+        let signal = tokio::select! {
+            _ = interrupt.recv() => SignalKind::interrupt(),
+            _ = terminate.recv() => SignalKind::terminate(),
+        };
+        let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
+        // A shell's status of a process that a signal has ended.
+        process::exit(128 + signal.as_raw_value());
+    });
+    Ok(())
 }
 
 /// One line on standard error, and the exit status that goes with it.
@@ -38,15 +80,39 @@ pub(super) fn complain(code: u8, problem: &str) -> ExitCode {
 /// A note on standard error.
 pub(super) fn note(text: &str) {
     let mut err = AutoStream::auto(io::stderr());
-    let _ = writeln!(err, "{text}");
+    let _ = writeln!(err, "{}", clean(text));
 }
 
 /// Text from outside without control characters: they could move the cursor or change what is shown.
 pub(super) fn clean(text: &str) -> String {
-    text.chars().map(|c| if ownpost_domain::shown::deceives(c) { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if deceives(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
-/// A value as indented JSON.
+/// A value as indented JSON. What must not be shown is escaped: for a program it is the same text.
 pub(super) fn pretty(value: &impl serde::Serialize) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+    let mut text = String::new();
+    for c in serde_json::to_string_pretty(value).unwrap_or_default().chars() {
+        if c != '\n' && deceives(c) {
+            let _ = c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(text, "\\u{unit:04x}"));
+        } else {
+            text.push(c);
+        }
+    }
+    text + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn json_moves_no_cursor_and_is_the_same_text() {
+        let value = json!({"a\u{202e}b": ["\u{9b}2J\u{1b}\u{7f}\n", "\u{e0041}\u{200b}", "é 👍"]});
+        let text = pretty(&value);
+        assert!(text.chars().all(|c| c == '\n' || !deceives(c)), "{text:?}");
+        assert!(text.contains("é 👍") && text.contains("\\udb40\\udc41"), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), value);
+    }
 }
