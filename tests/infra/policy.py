@@ -125,7 +125,7 @@ MAY = {
     | {"take events", "finish events", "count events"},
     "SenderRole": ROWS
     | TOKENS
-    | {"read current", "read platform", "read DKIM keys", "forget secret", "forget tokens", "send mail", "emit", "log of sender"}
+    | {"read current", "read platform", "read DKIM keys", "send mail", "emit", "log of sender"}
     | {"take mail", "finish mail", "hide mail", "count mail"}
     | {"delete row", "query table"},
     "MonitorRole": {"query what is due", "update row", "send mail", "log of monitor"},

@@ -100,7 +100,7 @@ def takes(policy, queue, rule):
 def rules(resolved):
     functions = of_type(resolved, "AWS::Lambda::Function")
     arns = {f"arn:aws:lambda:us-east-1:111122223333:function:shop-{name}": f for name, f in functions.items()}
-    heard, scheduled, routed = set(), set(), False
+    heard, scheduled, routed, ended = set(), set(), False, False
     taking = of_type(resolved, "AWS::SQS::QueuePolicy").values()
     for name, rule in of_type(resolved, "AWS::Events::Rule").items():
         pattern = rule.get("EventPattern", {})
@@ -118,10 +118,14 @@ def rules(resolved):
                 used = set(re.findall(r"<(\w+)>", target.get("InputTransformer", {}).get("InputTemplate", "")))
                 if used != set(target.get("InputTransformer", {}).get("InputPathsMap", {})):
                     yield f"{name}: its text and its paths do not fit"
+            elif pattern == {"source": ["ownpost"], "detail-type": ["Settings Expired"]}:
+                ended = handler == "settings" and "InputPath" not in target
         if "EventPattern" in rule and rule.get("EventBusName") != "shop":
             yield f"{name} is on another bus"
     if not routed:
         yield "no rule leads the product's events, without their wrapping, to the events queue"
+    if not ended:
+        yield "nobody ends removed settings whose time is over"
     if scheduled != {("monitor", "rate(5 minutes)")}:
         yield f"the schedule is {scheduled}"
     yield from (f"nobody hears of {detail_type}" for detail_type in sorted(ALERTED - heard))

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use ownpost::store::{Clock, Store};
 use ownpost_core::effects::{Ledger as _, Queue as _, QueueMessage, SecretStage, Secrets};
+use ownpost_domain::delivery::Revision;
 use ownpost_domain::tenant::Tenant;
 use ownpost_tests::effects_contract::{self, QueueBench};
 
@@ -169,4 +170,24 @@ async fn concurrent_calls_share_commits() {
     let results = tasks.join_all().await;
     let first = results.iter().filter(|result| **result == Ok(true)).count();
     assert_eq!((first, results.len()), (200, 400), "each id is new once");
+}
+
+#[tokio::test]
+async fn a_version_without_a_label_goes_with_the_first_save_a_day_later() {
+    let Bench { store, clock } = Bench::new();
+    let acme = Tenant::new("acme").expect("a name");
+    let revision = |name: &str| Revision(name.to_owned());
+    let kept = async |name| store.get_revision(&acme, &revision(name)).await.expect("get").is_some();
+    for (name, before) in [("one", None), ("two", Some("one"))] {
+        store.put_pending(&acme, &revision(name), name).await.expect("put");
+        assert!(store.promote(&acme, &revision(name), before.map(revision).as_ref()).await.expect("promote"));
+    }
+    store.put_pending(&acme, &revision("failed"), "failed").await.expect("put");
+    store.discard_pending(&acme, &revision("failed")).await.expect("discard");
+    for (hours, left) in [(23, true), (2, false)] {
+        clock.turn(Duration::from_hours(hours));
+        store.put_pending(&acme, &revision(&format!("save-{hours}")), "next").await.expect("put");
+        assert_eq!(kept("failed").await, left, "{hours}");
+        assert!(kept("one").await && kept("two").await, "what has a label stays");
+    }
 }

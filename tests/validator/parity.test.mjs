@@ -227,3 +227,25 @@ test('thousands of documents made of pieces that users and attackers type', () =
   const compared = compare(cases);
   assert.ok(compared > 3500, `${compared} compared`);
 });
+
+test('no value turns the sentence around it or hides in it', () => {
+  const points = [...Array(0x10000).keys()].filter((point) => point < 0xd800 || point > 0xdfff);
+  for (let point = 0xe0000; point < 0xe1000; point++) points.push(point);
+  for (let point = 0x1bc00; point < 0x1d200; point++) points.push(point);
+  const cases = [];
+  for (let at = 0; at < points.length; at += 6400) {
+    const settings = { ...base };
+    // After a letter, since a number would come first in an object.
+    for (let from = at; from < Math.min(at + 6400, points.length); from += 64)
+      settings[`k${from}${String.fromCodePoint(...points.slice(from, from + 64))}`] = 1;
+    cases.push({ settings, options: {} });
+  }
+  compare(cases);
+  const { issues } = validate({ ...base, 'ho\u202est\u200b': 'x' });
+  assert.equal(issues[0].params.key, 'ho\u202est\u200b');
+  assert.match(issues[0].message, /ho\ufffdst\ufffd/);
+  for (const { settings, options } of cases) {
+    for (const { message } of validate(settings, options).issues)
+      assert.doesNotMatch(message, /[\p{Cc}\p{DI}\u2028\u2029]/u);
+  }
+});

@@ -165,8 +165,11 @@ function readText() {
   return readBytes(start, length);
 }
 
+/** Characters that nobody sees or that turn the text around them: `shown::deceives` of smtp-rules. */
+const DECEIVES = /[\p{Cc}\p{DI}\u2028\u2029\u2800\ufff9-\ufffb]/gu;
+
 /**
- * Fills a template. A name in capitals gives its param in capitals.
+ * Fills a template. A name in capitals gives its param in capitals. A value may come from anybody.
  * @param {Template} template
  * @param {Record<string, IssueParam>} values
  */
@@ -176,8 +179,8 @@ export function fill(template, values) {
   for (let i = 1; i < template.length; i += 2) {
     const name = template[i];
     const lower = name.toLowerCase();
-    const value = lower in values ? values[lower] : `{${name}}`;
-    message += (name === lower ? value : `${value}`.toUpperCase()) + template[i + 1];
+    const value = `${lower in values ? values[lower] : `{${name}}`}`.replace(DECEIVES, '\ufffd');
+    message += (name === lower ? value : value.toUpperCase()) + template[i + 1];
   }
   return message;
 }

@@ -33,6 +33,8 @@ cargo xtask <task>
   faults [ARGS]   the long fault run; writes docs/figures/faults.md and its picture
   build           the npm package and the debug binaries
   package         the Lambda artefact: target/package/ownpost-lambda.zip
+  package ownpost the command line and one-machine server: target/package/ownpost.zip
+  papers FOLDER   the third-party notices and the bill of materials (CycloneDX) of every artefact
   publish [--dry-run]
                   the npm package, which is refused while a placeholder stands in it
   types           the npm package's TypeScript types, from the Rust types
@@ -52,7 +54,8 @@ fn main() -> ExitCode {
         "bench" => bench::run(rest),
         "faults" => faults::run_long(rest),
         "build" => local::build(),
-        "package" => package::package(),
+        "package" => package::package(rest),
+        "papers" => supply::write_papers(rest),
         "publish" => publish::publish(rest),
         "types" => types::write().map(|()| ExitCode::SUCCESS),
         "walls" => walls::verify().map(|()| ExitCode::SUCCESS),

@@ -1,7 +1,10 @@
-//! `cargo xtask package`: the Lambda artefact, `target/package/ownpost-lambda.zip`. The same sources and the same
-//! compiler give the same bytes, so that a deployment can be compared with the reviewed sources.
+//! `cargo xtask package`: the Lambda artefact, `target/package/ownpost-lambda.zip`; `cargo xtask package ownpost`: the
+//! command line and one-machine server, `target/package/ownpost.zip`. Each with its licences, third-party notices and bill of
+//! materials. The same sources and the same compiler give the same bytes, so that a deployment can be compared with the
+//! reviewed sources.
 
 use std::fs::{self, File};
+use std::io::{Seek, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -10,20 +13,45 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use crate::process::{cargo, root, run};
-use crate::setup::step;
+use crate::setup::{self, step};
+use crate::supply::{self, Artefact};
+use crate::wasm;
 
 /// The glibc version of the runtime provided.al2023.
 const GLIBC: (u32, u32) = (2, 34);
 
-/// Builds and packs the artefact.
-pub(crate) fn package() -> Result<ExitCode> {
+/// The project's own licences, which go into every artefact.
+pub(crate) const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
+
+/// Builds and packs the artefact that is named, or the Lambda's.
+pub(crate) fn package(names: &[String]) -> Result<ExitCode> {
+    match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] | ["lambda"] => {
+            let architecture = pack(&supply::LAMBDA, "sender-lambda", "bootstrap")?;
+            println!(
+                "xtask: deploy it with `sam deploy --guided --template infra/template.yaml \
+                 --parameter-overrides Architecture={architecture}`"
+            );
+        }
+        ["ownpost"] => {
+            setup::for_package()?;
+            wasm::build()?;
+            pack(&supply::OWNPOST, "ownpost", "ownpost")?;
+        }
+        _ => bail!("cargo xtask package [lambda|ownpost]"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the program and packs it with its papers; returns its processor.
+fn pack(artefact: &Artefact, package: &str, program: &str) -> Result<&'static str> {
     let start = Instant::now();
-    step(start, "release build of the Lambda binary; link-time optimisation takes minutes");
-    run(cargo().args(["build", "--release", "--package", "sender-lambda", "--bin", "bootstrap"]))?;
-    let binary = root().join("target/release/bootstrap");
-    let program = fs::read(&binary).with_context(|| format!("cannot read {}", binary.display()))?;
-    let architecture = architecture(&program)?;
-    let needed = glibc(&program);
+    step(start, &format!("release build of {program}; link-time optimisation takes minutes"));
+    run(cargo().args(["build", "--release", "--package", package, "--bin", program]))?;
+    let binary = root().join("target/release").join(program);
+    let bytes = fs::read(&binary).with_context(|| format!("cannot read {}", binary.display()))?;
+    let architecture = architecture(&bytes)?;
+    let needed = glibc(&bytes);
     ensure!(
         needed <= GLIBC,
         "the binary needs glibc {}.{}, and provided.al2023 has {}.{}: build on an older system, such as Debian 11 \
@@ -33,30 +61,34 @@ pub(crate) fn package() -> Result<ExitCode> {
         GLIBC.0,
         GLIBC.1
     );
+    let size = bytes.len();
+    let mut files = vec![(program, bytes, 0o755)];
+    for licence in LICENCES {
+        files.push((licence, fs::read(root().join(licence))?, 0o644));
+    }
+    files.extend(supply::papers(artefact)?.map(|(name, bytes)| (name, bytes, 0o644)));
 
     let folder = root().join("target/package");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let archive = folder.join("ownpost-lambda.zip");
-    zip(&program, File::create(&archive).with_context(|| format!("cannot write {}", archive.display()))?)?;
-    let size = fs::metadata(&archive)?.len();
-    step(start, &format!("{}: {} bytes of {} ({architecture})", archive.display(), size, program.len()));
-    println!(
-        "xtask: deploy it with `sam deploy --guided --template infra/template.yaml \
-         --parameter-overrides Architecture={architecture}`"
-    );
-    Ok(ExitCode::SUCCESS)
+    let archive = folder.join(artefact.name).with_extension("zip");
+    zip(&files, File::create(&archive).with_context(|| format!("cannot write {}", archive.display()))?)?;
+    let packed = fs::metadata(&archive)?.len();
+    step(start, &format!("{}: {packed} bytes; {program} has {size} ({architecture})", archive.display()));
+    Ok(architecture)
 }
 
-/// Writes an archive with one executable file, without a date.
-fn zip(program: &[u8], archive: File) -> Result<()> {
+/// Writes an archive with these files (name, content, mode), without dates.
+fn zip(files: &[(&str, Vec<u8>, u32)], archive: impl Write + Seek) -> Result<()> {
     let mut writer = ZipWriter::new(archive);
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(9))
-        .last_modified_time(DateTime::default())
-        .unix_permissions(0o755);
-    writer.start_file("bootstrap", options)?;
-    std::io::Write::write_all(&mut writer, program)?;
+    for (name, bytes, mode) in files {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .compression_level(Some(9))
+            .last_modified_time(DateTime::default())
+            .unix_permissions(*mode);
+        writer.start_file(*name, options)?;
+        writer.write_all(bytes)?;
+    }
     writer.finish()?;
     Ok(())
 }

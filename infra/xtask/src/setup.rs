@@ -88,9 +88,9 @@ pub(crate) fn for_sending_bench(packages: &Path) -> Result<PathBuf> {
     let installed = packages.join(".installed-from");
     if !same(&list, &installed) {
         let mut pip = command(&python);
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target"]);
-        run(pip.arg(packages).arg("--requirement").arg(&list))
-            .context("by hand: `pip install aiosmtplib`")?;
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]);
+        pip.args(["--require-hashes", "--no-deps", "--target"]).arg(packages);
+        run(pip.arg("--requirement").arg(&list)).context("by hand: `pip install aiosmtplib`")?;
         fs::copy(&list, &installed).with_context(|| format!("cannot write {}", installed.display()))?;
     }
     Ok(python)
@@ -218,4 +218,45 @@ fn browser() -> Result<()> {
 
 fn same(one: &Path, other: &Path) -> bool {
     matches!((fs::read(one), fs::read(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Each lock file of each registry; a new one needs no entry here.
+    #[test]
+    fn whatever_is_installed_is_pinned_by_its_hash() -> Result<()> {
+        let listed = ask(command("git").args(["ls-files"])).context("git ls-files")?;
+        let mut counted = [0; 3];
+        for file in listed.lines() {
+            let read = || fs::read_to_string(root().join(file));
+            if file.ends_with("package-lock.json") {
+                counted[0] += 1;
+                let lock: Value = serde_json::from_str(&read()?)?;
+                for (name, package) in lock["packages"].as_object().into_iter().flatten() {
+                    let pinned = package["integrity"].as_str().is_some_and(|sum| sum.starts_with("sha512-"));
+                    assert!(name.is_empty() || pinned, "{file}: {name}");
+                }
+            } else if file.ends_with("Cargo.lock") {
+                counted[1] += 1;
+                for package in read()?.split("[[package]]").skip(1) {
+                    let foreign = package.contains("source = ");
+                    assert_eq!(foreign, package.contains("checksum = "), "{file}: {package}");
+                }
+            } else if file.ends_with("requirements.txt") || ENVIRONMENTS.iter().any(|(list, _)| *list == file)
+            {
+                counted[2] += 1;
+                let lines = read()?.replace("\\\n", " ");
+                for line in lines.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+                    assert!(line.contains("==") && line.contains("--hash=sha256:"), "{file}: {line}");
+                }
+            }
+        }
+        assert!(counted[0] >= 5 && counted[1] >= 4 && counted[2] >= 4, "{counted:?}");
+        assert!(fs::read_to_string(root().join(".cargo/config.toml"))?.contains("run --quiet --locked"));
+        Ok(())
+    }
 }

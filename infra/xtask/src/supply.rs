@@ -1,15 +1,47 @@
-//! `cargo xtask test supply`: the licences, sources and bans of every dependency by cargo-deny (deny.toml), and known
-//! vulnerabilities where the network has the database of advisories.
+//! The supply chain. `cargo xtask test supply`: the licences, sources and bans of every dependency by cargo-deny (deny.toml),
+//! and known vulnerabilities where the network has the database of advisories. And the papers of each artefact: notices and
+//! bill of materials.
 
+use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::process::{command, find_program, root, run};
+
+mod notices;
+mod sbom;
+mod tree;
+
+use tree::Tree;
+pub(crate) use tree::{Artefact, LAMBDA, NPM, OWNPOST};
+
+/// The papers that go into an artefact: the name and content of each file.
+pub(crate) fn papers(artefact: &Artefact) -> Result<[(&'static str, Vec<u8>); 2]> {
+    let tree = Tree::of(artefact)?;
+    let notices = notices::write(artefact, &tree)?;
+    let missing = notices::missing(&tree, &notices);
+    ensure!(missing.is_empty(), "the notices of {} do not name {}", artefact.name, missing.join(", "));
+    let bill = sbom::write(artefact, env!("CARGO_PKG_VERSION"), &tree)?;
+    Ok([(notices::FILE, notices.into_bytes()), (sbom::FILE, bill)])
+}
+
+/// `cargo xtask papers FOLDER`: the papers alone, in a folder for each artefact.
+pub(crate) fn write_papers(arguments: &[String]) -> Result<ExitCode> {
+    let [folder] = arguments else { bail!("cargo xtask papers FOLDER") };
+    for (name, artefact) in [("ownpost-lambda", LAMBDA), ("ownpost", OWNPOST), ("npm", NPM)] {
+        let folder = Path::new(folder).join(name);
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        for (file, content) in papers(&artefact)? {
+            fs::write(folder.join(file), content).with_context(|| format!("cannot write {file}"))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
 
 /// The time that the database of advisories has to arrive, a few megabytes. A network that drops packets, instead of
 /// refusing connections, would take minutes to say so.

@@ -15,7 +15,9 @@ use smtp_rules::report;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::form;
+use crate::package::LICENCES;
 use crate::process::{cargo, command, root, run};
+use crate::supply;
 
 /// Builds the npm package in `validator-wasm/dist`.
 pub(crate) fn build() -> Result<()> {
@@ -51,9 +53,12 @@ pub(crate) fn build() -> Result<()> {
     for (from, to) in beside {
         fs::copy(package.join(from), dist.join(to)).with_context(|| format!("cannot copy {from}"))?;
     }
-    for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
+    for licence in LICENCES {
         fs::copy(root().join(licence), dist.join(licence))
             .with_context(|| format!("cannot copy {licence}"))?;
+    }
+    for (name, content) in supply::papers(&supply::NPM)? {
+        fs::write(dist.join(name), content).with_context(|| format!("cannot write {name}"))?;
     }
     form::copy_types(&package, &dist)?;
     elements(&package, &dist)?;

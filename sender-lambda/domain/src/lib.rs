@@ -19,7 +19,6 @@ pub mod route;
 pub mod seats;
 pub mod secret;
 pub mod settings;
-pub mod shown;
 pub mod tenant;
 pub mod time;
 pub mod timeline;

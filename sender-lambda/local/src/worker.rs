@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::future;
 use jiff::{SignedDuration, Timestamp};
-use ownpost_core::effects::Record;
+use ownpost_core::effects::{Emitted, Record};
 use ownpost_core::functions::sender;
-use ownpost_core::functions::{App, monitor};
+use ownpost_core::functions::{App, forget, monitor};
 use ownpost_domain::tenant::Tenant;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 
 use crate::store::{Received, Store};
@@ -78,6 +78,30 @@ pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = tokio::time::sleep(MONITOR) => {}
             _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Ends removed settings whose time is over, as the events say, in place of the cloud's rule, until `stop` turns true. One
+/// that fails, or whose event is lost, is said again the next day.
+pub async fn end_expired(
+    app: Arc<App>,
+    mut events: broadcast::Receiver<Emitted>,
+    mut stop: watch::Receiver<bool>,
+) {
+    while !*stop.borrow() {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            _ = stop.changed() => return,
+        };
+        let event = match event {
+            Ok(event) if event.detail_type == forget::EXPIRED => event,
+            Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => continue,
+            Err(broadcast::error::RecvError::Closed) => return,
+        };
+        let Some(Ok(tenant)) = event.detail["tenant"].as_str().map(Tenant::new) else { continue };
+        if let Err(error) = forget::expired(&app, &tenant).await {
+            tracing::error!(%tenant, %error, "settings not erased");
         }
     }
 }

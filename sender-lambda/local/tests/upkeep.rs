@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ownpost::store::{CaughtMail, Store};
+use ownpost::worker;
 use ownpost_core::config::Config;
-use ownpost_core::effects::{Filter, Ledger as _, Order, Queue as _, QueueMessage};
-use ownpost_core::functions::{App, router};
-use ownpost_domain::delivery::{Delivery, Status};
+use ownpost_core::effects::{
+    Emitted, Events as _, Filter, Ledger as _, Order, Queue as _, QueueMessage, SecretStage,
+};
+use ownpost_core::functions::{App, forget, router};
+use ownpost_domain::delivery::{Delivery, Revision, Status};
 use ownpost_domain::tenant::Tenant;
 use serde_json::json;
 
@@ -122,6 +125,60 @@ async fn many_old_rows_go_in_one_run() {
     world.row("new", Status::Sent).await;
     world.store.prune(Config::RETAIN).await.expect("prune");
     assert_eq!(world.rows().await, ["new"]);
+}
+
+#[tokio::test]
+async fn of_caught_mail_the_newest_hundred_thousand_stay_and_of_the_ledger_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let now: jiff::SignedDuration = jiff::SignedDuration::from_secs(1_790_000_000);
+    let clock = Arc::new(move || Timestamp::from_duration(now).expect("in range"));
+    let acme = Tenant::new("acme").expect("a name");
+    let store = Arc::new(Store::open(folder.path(), clock.clone()).expect("open"));
+    let mut app = App::new(Config::default(), store.effects()).expect("an app");
+    app.now = clock.clone();
+    for number in 0..3 {
+        let event = json!({
+            "id": format!("e{number}"), "tenant": "acme", "category": "notification", "type": "comment.created",
+            "recipients": [{"address": "jan@example.org"}], "data": {},
+        });
+        router::accept(&app, event.to_string().as_bytes(), None).await.expect("accepted");
+    }
+    drop((app, store));
+    let database = rusqlite::Connection::open(folder.path().join("ownpost.db")).expect("the database");
+    let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100005)
+               INSERT INTO mail (relay, mail_from, rcpt_to, data, at) SELECT 'customer', '', '[]', x'2e', ?1 FROM n";
+    assert_eq!(
+        database.execute(sql, [i64::try_from(now.as_micros()).expect("fits")]).expect("executed"),
+        100_005
+    );
+    database.close().expect("closed");
+    let store = Store::open(folder.path(), clock).expect("open");
+    store.prune(Config::RETAIN).await.expect("prune");
+    assert_eq!((store.caught(5).await, store.caught(6).await), (Ok(None), Ok(Some(b".".to_vec()))));
+    let oldest = store.caught_before(8, 10).await.expect("a page");
+    assert_eq!(oldest.iter().map(|mail| mail.id).collect::<Vec<_>>(), [7, 6]);
+    assert!(store.caught(100_005).await.expect("read").is_some());
+    let rows = store.list(&acme, &Filter::default(), Order::OldestFirst, None, 10).await.expect("list");
+    assert_eq!(rows.deliveries.len(), 3, "the ledger is kept by its days");
+    assert!(store.get_event(&acme, "e0").await.expect("get").is_some());
+}
+
+#[tokio::test]
+async fn removed_settings_end_when_their_time_is_over() {
+    let World { store, app, seconds, acme } = World::new();
+    let (app, revision) = (Arc::new(app), Revision("r1".to_owned()));
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let ending = tokio::spawn(worker::end_expired(app.clone(), store.hear(), stopped));
+    store.effects().secrets.put_pending(&acme, &revision, r#"{"removed":true}"#).await.expect("put");
+    assert!(store.effects().secrets.promote(&acme, &revision, None).await.expect("promoted"));
+    seconds.fetch_add(90 * DAY, Ordering::SeqCst);
+    let mut heard = store.hear();
+    let expired = Emitted { detail_type: forget::EXPIRED, detail: json!({"tenant": "acme"}) };
+    store.emit(&[expired]).await.pop().expect("one").expect("emitted");
+    while heard.recv().await.expect("an event").detail_type != "Settings Removed" {}
+    assert!(store.effects().secrets.get(&acme, SecretStage::Current).await.expect("read").is_none());
+    stop.send_replace(true);
+    ending.await.expect("ended");
 }
 
 #[tokio::test]

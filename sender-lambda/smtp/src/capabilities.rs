@@ -1,7 +1,7 @@
 //! What an EHLO reply offers (RFC 5321 §4.1.1.1 and the extensions' own RFCs). Pure.
 
 use super::reply::RawReply;
-use ownpost_domain::shown::deceives;
+use smtp_rules::shown::deceives;
 
 /// The SASL mechanisms of this client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use ownpost_domain::failure::Cause;
 use ownpost_domain::report::CertificateFacts;
-use ownpost_domain::shown::deceives;
 use rustls::pki_types::{CertificateDer, ServerName};
 use sha2::{Digest, Sha256};
+use smtp_rules::shown::deceives;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;

@@ -7,9 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ownpost_domain::failure::{Cause, FailureCode, Reason};
 use ownpost_domain::secret::Secret;
-use ownpost_domain::shown::deceives;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
+use smtp_rules::shown::deceives;
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 

@@ -14,9 +14,12 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::{Resolver, TokioResolver};
 use ownpost_domain::failure::FailureCode;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::tls::provider;
 
 /// The most addresses of one name that are tried. No known relay has more, and each costs a connection.
 const MAX_ADDRESSES: usize = 16;
@@ -85,7 +88,14 @@ fn resolver(server: Option<SocketAddr>, strategy: LookupIpStrategy) -> Result<To
     if server.is_some() {
         options.use_hosts_file = ResolveHosts::Never;
     }
-    builder.build()
+    // No name server is asked over TLS. Without this the resolver reads the system's certificates, and fails where there
+    // are none.
+    let unused = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| NetError::from(io::Error::other(error)))?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    builder.with_tls_config(unused).build()
 }
 
 /// The addresses of a name or literal, each of them checked by `allowed`. An answer that contains any forbidden

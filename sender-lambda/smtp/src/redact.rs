@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose;
-use ownpost_domain::shown::deceives;
+use smtp_rules::shown::deceives;
 use zeroize::Zeroizing;
 
 mod decode;

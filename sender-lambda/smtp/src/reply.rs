@@ -1,7 +1,7 @@
 //! The reply parser (RFC 5321 §4.2): lines in, replies out, within fixed bounds. Pure, so that it can be fuzzed.
 
 use ownpost_domain::failure::{EnhancedCode, Reply};
-use ownpost_domain::shown::deceives;
+use smtp_rules::shown::deceives;
 
 /// The longest line taken, in octets without its end. RFC 5321 §4.5.3.1.5 allows 512; servers that paste URLs
 /// into refusals go beyond.

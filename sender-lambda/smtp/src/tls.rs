@@ -37,7 +37,7 @@ pub(crate) struct Trust {
 }
 
 /// The crypto provider, ring. Passed to each configuration, so that no process-wide default is needed.
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::ring::default_provider())))
 }

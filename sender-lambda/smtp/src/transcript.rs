@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ownpost_domain::report::{Speaker, TranscriptLine};
-use ownpost_domain::shown::deceives;
+use smtp_rules::shown::deceives;
 use tokio::time::Instant;
 
 use super::redact::REDACTED;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use ownpost_core::effects::EffectError;
 use ownpost_core::functions::router::{self, Refused};
 use ownpost_core::functions::sender::{self, Message};
 use ownpost_core::functions::{App, forget, monitor};
@@ -79,25 +80,35 @@ impl Function {
     }
 }
 
-/// A call of the HTTP API, or an operator's direct invocation `{"forgetTenant": "acme"}`, which no API call can make: API
-/// Gateway writes the members of its events itself.
+/// A call of the HTTP API; or an operator's direct invocation `{"forgetTenant": "acme"}` or the bus's event that the time of
+/// removed settings is over, which no API call can make: API Gateway writes the members of its events itself.
 async fn settings(app: &App, event: Value) -> Result<Value, Diagnostic> {
+    let tenant = |name: &Value| {
+        let tenant = name.as_str().map(Tenant::new);
+        tenant.and_then(Result::ok).ok_or_else(|| batch::unusable("the name of a tenant is wanted"))
+    };
+    let out_of_reach = |error: EffectError| Diagnostic {
+        error_type: "store.unavailable".to_owned(),
+        error_message: error.to_string(),
+    };
     if let Some(name) = event.get("forgetTenant") {
-        let Some(Ok(tenant)) = name.as_str().map(Tenant::new) else {
-            return Err(batch::unusable("forgetTenant: the name of a tenant"));
-        };
-        return match forget::begin(app, &tenant).await {
-            Ok(()) => Ok(serde_json::json!({"forgetting": tenant})),
-            Err(error) => Err(Diagnostic {
-                error_type: "store.unavailable".to_owned(),
-                error_message: error.to_string(),
-            }),
-        };
+        let tenant = tenant(name)?;
+        forget::begin(app, &tenant).await.map_err(out_of_reach)?;
+        return Ok(serde_json::json!({"forgetting": tenant}));
+    }
+    if let Some(name) = tenant_of_expired(&event) {
+        forget::expired(app, &tenant(name)?).await.map_err(out_of_reach)?;
+        return Ok(Value::Null);
     }
     let request = serde_json::from_value(event).map_err(|_| {
         batch::unusable("a request of API Gateway (payload format 2.0), or {\"forgetTenant\": name}")
     })?;
     Ok(serde_json::json!(http::answer(app, request).await))
+}
+
+/// The tenant of the bus's event [`forget::EXPIRED`]; `None` for every other invocation.
+fn tenant_of_expired(event: &Value) -> Option<&Value> {
+    (event.get("detail-type")? == forget::EXPIRED).then_some(&event["detail"]["tenant"])
 }
 
 /// Accepts one event, or a batch of them. A refused event of a batch goes to the dead letters by itself; a single one fails the
@@ -183,6 +194,19 @@ async fn send(app: &App, event: Value) -> Result<Value, Diagnostic> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_removed_settings_is_asked_for_by_the_bus_alone() {
+        let event = serde_json::json!({
+            "version": "0", "source": "ownpost", "detail-type": "Settings Expired", "detail": {"tenant": "acme"},
+        });
+        assert_eq!(tenant_of_expired(&event), Some(&Value::from("acme")));
+        let other = serde_json::json!({"detail-type": "Settings Removed", "detail": {"tenant": "acme"}});
+        let call = serde_json::json!({"version": "2.0", "body": event.to_string(), "headers": event});
+        for event in [other, call, Value::Null] {
+            assert_eq!(tenant_of_expired(&event), None, "{event}");
+        }
+    }
 
     #[test]
     fn handlers() {

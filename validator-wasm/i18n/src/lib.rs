@@ -1,7 +1,7 @@
 //! The languages of Ownpost: their list, the choice of one, and the sentences in each.
 //!
 //! The sentences are in `validator-wasm/locales`, a folder for each language; the npm package is made from the same
-//! files. They are found by their stable codes as texts: this crate depends on no rule and no failure type.
+//! files. They are found by their stable codes as texts: this crate knows no code and no failure type.
 //!
 //! ```
 //! use ownpost_i18n::{Locale, catalogue, fill};
@@ -34,6 +34,7 @@ pub use connections::connection;
 pub use inspections::inspection;
 pub use issues::issue;
 pub use settings::setting_name;
+use smtp_rules::shown::deceives;
 
 macro_rules! locales {
     ($($variant:ident $tag:literal)+) => {
@@ -99,7 +100,8 @@ impl Default for Locale {
 }
 
 /// Replaces each `{name}` by its value, and each `{NAME}` by the value in capitals, because texts say TLS for `tls`.
-/// A name without a value stays unchanged, and so do braces inside a value.
+/// A name without a value stays unchanged, and so do braces inside a value. A value may come from anybody: each character
+/// that nobody sees, or that turns the sentence around it, is shown as U+FFFD.
 pub fn fill<V: AsRef<str>>(template: &str, values: &[(&str, V)]) -> String {
     let mut text = String::with_capacity(template.len() + 32);
     let mut rest = template;
@@ -108,15 +110,20 @@ pub fn fill<V: AsRef<str>>(template: &str, values: &[(&str, V)]) -> String {
         text.push_str(before);
         match values.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
             Some((_, value)) if name.starts_with(|c: char| c.is_ascii_uppercase()) => {
-                text.push_str(&value.as_ref().to_ascii_uppercase());
+                text.extend(shown(value.as_ref()).map(|c| c.to_ascii_uppercase()));
             }
-            Some((_, value)) => text.push_str(value.as_ref()),
+            Some((_, value)) => text.extend(shown(value.as_ref())),
             None => text.extend(["{", name, "}"]),
         }
         rest = behind;
     }
     text.push_str(rest);
     text
+}
+
+/// A value as it may stand in a sentence.
+fn shown(value: &str) -> impl Iterator<Item = char> {
+    value.chars().map(|c| if deceives(c) { char::REPLACEMENT_CHARACTER } else { c })
 }
 
 /// The names in braces, each once.
@@ -168,5 +175,17 @@ mod tests {
         assert_eq!(fill("{SECURITY} or {security}", &values), "TLS or tls");
         assert_eq!(fill("{port} {", &values), "25 {");
         assert_eq!(fill("{{port}}", &values), "{{port}}");
+    }
+
+    #[test]
+    fn a_value_turns_no_sentence_around() {
+        for (value, shown) in [
+            ("a\u{202e}gpj.exe", "a\u{fffd}gpj.exe"),
+            ("\u{2067}\u{200b}\u{ad}\u{feff}\u{e0041}", "\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}"),
+            ("\r\n\u{1b}[2J\u{85}", "\u{fffd}\u{fffd}\u{fffd}[2J\u{fffd}"),
+            ("שלום é 日本 👍", "שלום é 日本 👍"),
+        ] {
+            assert_eq!(fill("x {key}.", &[("key", value)]), format!("x {shown}."));
+        }
     }
 }

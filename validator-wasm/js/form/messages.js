@@ -5,6 +5,9 @@
 
 import { loadAgain } from './again.js';
 
+/** Characters that nobody sees or that turn the text around them: `shown::deceives` of smtp-rules. */
+const DECEIVES = /[\p{Cc}\p{DI}\u2028\u2029\u2800\ufff9-\ufffb]/gu;
+
 /** @typedef {Record<string, () => Promise<{ default: Record<string, string> }>>} Loaders */
 
 /**
@@ -44,7 +47,7 @@ function makeMessages(locale, messages) {
    */
   const text = (key, params = {}) =>
     (messages[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) =>
-      Object.hasOwn(params, name) ? String(params[name]) : whole,
+      Object.hasOwn(params, name) ? String(params[name]).replace(DECEIVES, '\ufffd') : whole,
     );
   const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
   const date = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' });

@@ -29,6 +29,7 @@ pub mod providers;
 pub mod report;
 mod rules;
 mod secret;
+pub mod shown;
 mod text;
 mod typo;
 

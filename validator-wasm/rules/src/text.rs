@@ -177,14 +177,14 @@ pub(crate) fn has_line_break(text: &[u8]) -> bool {
 /// Characters that nobody sees: Unicode's default ignorable ones (zero-width, soft hyphen, bidi marks, variation
 /// selectors, fillers, tags), the annotation marks and the blank of Braille. Joiners (U+200C, U+200D) are left out:
 /// [`Seen`] looks at their neighbours.
-fn is_invisible(c: u32) -> bool {
+pub(crate) fn is_invisible(c: u32) -> bool {
     matches!(c, 0xad | 0x34f | 0x61c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f | 0x200b)
         || matches!(c, 0x200e | 0x200f | 0x202a..=0x202e | 0x2060..=0x206f | 0x2800 | 0x3164)
         || matches!(c, 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff0..=0xfffb)
         || matches!(c, 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff)
 }
 
-fn is_joiner(c: u32) -> bool {
+pub(crate) fn is_joiner(c: u32) -> bool {
     c & !1 == 0x200c
 }
 

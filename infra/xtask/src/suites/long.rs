@@ -19,7 +19,7 @@ struct Step {
     run: fn(seconds: u32) -> Result<()>,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step {
         name: "faults",
         about: "the long fault run; fails when a mail is lost or doubled; writes docs/figures/faults.md",
@@ -29,6 +29,11 @@ const STEPS: [Step; 7] = [
         name: "fuzz",
         about: "each fuzz target for --seconds (600); fails on a find; needs cargo-fuzz",
         run: fuzz,
+    },
+    Step {
+        name: "fuzz-http",
+        about: "requests and bodies at a running `ownpost local` for --seconds (600); fails on a find",
+        run: fuzz_http,
     },
     Step {
         name: "model",
@@ -94,6 +99,12 @@ pub(super) fn run(options: &[String]) -> Result<ExitCode> {
         });
     }
     Ok(report(start, &outcomes))
+}
+
+/// Sends requests to `ownpost local`. What it finds is in `target/fuzz/http`.
+fn fuzz_http(seconds: u32) -> Result<()> {
+    finish(cargo().args(["build", "--package", "ownpost"]))?;
+    finish(command("node").arg("tests/fuzz/http/run.mjs").arg("--seconds").arg(seconds.to_string()))
 }
 
 fn measure(name: &str) -> Result<()> {

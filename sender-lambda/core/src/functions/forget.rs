@@ -1,5 +1,8 @@
 //! Forgets: a whole tenant, its secret at once and its rows, documents and states by a task; or a tenant's settings alone,
 //! when somebody asks for it and when they were removed long ago.
+//!
+//! Only the function `settings` may delete secrets. The sender, which talks to foreign servers, finds at its daily look that
+//! the time of removed settings is over, and says so by an event; `settings` hears it and looks itself.
 
 use std::time::Duration;
 
@@ -10,7 +13,7 @@ use ownpost_domain::tenant::Tenant;
 use super::active_settings::{self, FORGOTTEN, REMOVED};
 use super::{App, emit, history, relay_health, task_queue};
 use crate::effects::{EffectError, Effects, Result, SecretStage};
-use crate::wire::emitted::{Announcement, SettingsRemoved};
+use crate::wire::emitted::{Announcement, SettingsExpired, SettingsRemoved};
 use crate::wire::history::{Action, By, Change, Ended};
 use crate::wire::sqs::Task;
 
@@ -49,18 +52,31 @@ pub(super) async fn settings(app: &App, tenant: &Tenant) -> Result<()> {
     Ok(())
 }
 
-/// Forgets settings that were removed so long ago that nobody goes back to them: after the days for which the ledger keeps
-/// a mail (`OWNPOST_RETAIN_DAYS`), a password that is used no more is a risk and nothing else.
+/// The detail type of the event which says that removed settings were kept for as long as `OWNPOST_RETAIN_DAYS` says.
+pub const EXPIRED: &str = "Settings Expired";
+
+/// Says so if the tenant's settings were removed so long ago that nobody goes back to them.
 ///
 /// # Errors
-/// The store is out of reach; the next look completes it.
-pub(super) async fn removed_long_ago(app: &App, tenant: &Tenant) -> Result<()> {
-    let now = (app.now)();
-    let removal = app.effects.secrets.get(tenant, SecretStage::Current).await?;
-    let Some(removal) = removal.filter(|version| *version.document == REMOVED) else { return Ok(()) };
-    if !is_over(removal.created_at, now, app.config.retain()) {
+/// The store is out of reach; the next look says it.
+pub(super) async fn announce_expired(app: &App, tenant: &Tenant) -> Result<()> {
+    if have_expired(app, tenant).await? {
+        emit(app, [Announcement::SettingsExpired(SettingsExpired { tenant: tenant.clone() })]).await;
+    }
+    Ok(())
+}
+
+/// Forgets settings that were removed so long ago that nobody goes back to them: after the days for which the ledger keeps
+/// a mail (`OWNPOST_RETAIN_DAYS`), a password that is used no more is a risk and nothing else. For all others it does
+/// nothing: the event [`EXPIRED`] is a hint, and no order.
+///
+/// # Errors
+/// The store is out of reach; the event of the next look completes it.
+pub async fn expired(app: &App, tenant: &Tenant) -> Result<()> {
+    if !have_expired(app, tenant).await? {
         return Ok(());
     }
+    let now = (app.now)();
     let change = Change {
         at: now,
         by: By::new(Some("OWNPOST_RETAIN_DAYS"), None, None, None),
@@ -79,6 +95,12 @@ pub(super) async fn removed_long_ago(app: &App, tenant: &Tenant) -> Result<()> {
     let removed = SettingsRemoved { tenant: tenant.clone(), revision: None, forgotten: true, by: change.by };
     emit(app, [Announcement::SettingsRemoved(removed)]).await;
     Ok(())
+}
+
+async fn have_expired(app: &App, tenant: &Tenant) -> Result<bool> {
+    let current = app.effects.secrets.get(tenant, SecretStage::Current).await?;
+    let removal = current.filter(|version| *version.document == REMOVED);
+    Ok(removal.is_some_and(|removal| is_over(removal.created_at, (app.now)(), app.config.retain())))
 }
 
 /// Whether the settings were removed as long ago as that. A removal in the future is one of a clock that was wrong.

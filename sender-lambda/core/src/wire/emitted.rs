@@ -40,6 +40,7 @@ announcements! {
     SettingsActivated(SettingsChanged) = "Settings Activated" "`PUT /smtp` or a rollback succeeded.",
     SettingsRolledBack(SettingsChanged) = "Settings Rolled Back" "A rollback succeeded; beside `Settings Activated`.",
     SettingsRemoved(SettingsRemoved) = "Settings Removed" "`DELETE /smtp` succeeded.",
+    SettingsExpired(SettingsExpired) = "Settings Expired" "Removed settings were kept for `OWNPOST_RETAIN_DAYS`; for Ownpost itself, which then erases them.",
     SecretUnreadable(SecretUnreadable) = "Secret Unreadable" "Settings that should be there, or the keys that sign mails, cannot be read; once an hour at most.",
     CertificateExpiring(CertificateExpiring) = "Certificate Expiring" "30, 7 and 1 days before a relay's certificate ends.",
 }
@@ -99,6 +100,14 @@ pub struct SettingsRemoved {
     pub forgotten: bool,
     /// Who did it.
     pub by: By,
+}
+
+/// Removed settings whose time is over.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SettingsExpired {
+    /// The tenant of the settings.
+    #[schemars(with = "String")]
+    pub tenant: Tenant,
 }
 
 /// A secret that should be there and cannot be read.

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use ownpost_domain::delivery::Revision;
-use ownpost_domain::shown::deceives;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smtp_rules::shown::deceives;
 
 /// The most characters of a claim that the history keeps.
 const MOST: usize = 256;

@@ -122,6 +122,7 @@ async fn serve_from(
     let worker = tokio::spawn(worker::run(app.clone(), store.clone(), stopped.clone()));
     // These need no end in order: their next run does what is left.
     tokio::spawn(worker::watch(app.clone(), stopped.clone()));
+    tokio::spawn(worker::end_expired(app.clone(), store.hear(), stopped.clone()));
     tokio::spawn(worker::keep_house(store.clone(), app.config.retain(), stopped.clone()));
     let router = server::router(Server {
         app: app.clone(),

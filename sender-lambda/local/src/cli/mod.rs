@@ -339,7 +339,8 @@ pub fn main() -> ExitCode {
     let code = runtime.block_on(async {
         match cli.command {
             Command::Local(args) => local::run(config, &args).await,
-            Command::Test(args) => test::run(&config, &args).await,
+            // Large for the stack, with the resolver's TLS in it.
+            Command::Test(args) => Box::pin(test::run(&config, &args)).await,
             Command::Send(args) => send::run(config, &args).await,
             Command::Validate(args) => validate::run(&config, &args),
             Command::Inspect(args) => inspect::run(&args),

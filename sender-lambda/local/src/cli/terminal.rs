@@ -1,6 +1,6 @@
 //! Output for a person: colours on a terminal, and no control character of a server's reply.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::process::{self, ExitCode};
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anstream::AutoStream;
 use clap::builder::styling::{AnsiColor, Style};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use smtp_rules::shown::deceives;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::UNUSABLE;
@@ -79,15 +80,39 @@ pub(super) fn complain(code: u8, problem: &str) -> ExitCode {
 /// A note on standard error.
 pub(super) fn note(text: &str) {
     let mut err = AutoStream::auto(io::stderr());
-    let _ = writeln!(err, "{text}");
+    let _ = writeln!(err, "{}", clean(text));
 }
 
 /// Text from outside without control characters: they could move the cursor or change what is shown.
 pub(super) fn clean(text: &str) -> String {
-    text.chars().map(|c| if ownpost_domain::shown::deceives(c) { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if deceives(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
-/// A value as indented JSON.
+/// A value as indented JSON. What must not be shown is escaped: for a program it is the same text.
 pub(super) fn pretty(value: &impl serde::Serialize) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+    let mut text = String::new();
+    for c in serde_json::to_string_pretty(value).unwrap_or_default().chars() {
+        if c != '\n' && deceives(c) {
+            let _ = c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(text, "\\u{unit:04x}"));
+        } else {
+            text.push(c);
+        }
+    }
+    text + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn json_moves_no_cursor_and_is_the_same_text() {
+        let value = json!({"a\u{202e}b": ["\u{9b}2J\u{1b}\u{7f}\n", "\u{e0041}\u{200b}", "é 👍"]});
+        let text = pretty(&value);
+        assert!(text.chars().all(|c| c == '\n' || !deceives(c)), "{text:?}");
+        assert!(text.contains("é 👍") && text.contains("\\udb40\\udc41"), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), value);
+    }
 }

@@ -3,11 +3,14 @@
 use async_trait::async_trait;
 use ownpost_core::effects::{Emitted, Events, Result};
 use rusqlite::params;
+use tokio::sync::broadcast;
 
 use super::{Store, micros};
 
 /// How many of the latest events are kept: on one machine none subscribes, and a person may look.
 const KEPT: i64 = 10_000;
+/// How many events wait for one who listens; older ones are lost to it.
+pub(super) const UNHEARD: usize = 256;
 
 impl Store {
     /// The latest events, the newest first: detail type and detail.
@@ -19,6 +22,11 @@ impl Store {
                 .collect()
         })
         .await
+    }
+
+    /// The events from now on, in place of the cloud's bus.
+    pub fn hear(&self) -> broadcast::Receiver<Emitted> {
+        self.emitted_now.subscribe()
     }
 }
 
@@ -42,6 +50,8 @@ impl Events for Store {
             .await;
         for event in events {
             tracing::info!(event = event.detail_type, "emitted");
+            // Nobody may be listening.
+            let _ = self.emitted_now.send(event.clone());
         }
         events.iter().map(|_| written.clone()).collect()
     }

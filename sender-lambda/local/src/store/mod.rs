@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use connection_thread::ConnectionThread;
 use jiff::Timestamp;
-use ownpost_core::effects::{EffectError, Effects, Result, StoredVersion};
+use ownpost_core::effects::{EffectError, Effects, Emitted, Result, StoredVersion};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
 use crate::keys::Keys;
 use crate::private_file::{open_private, remove_drafts};
@@ -51,6 +51,7 @@ pub struct Store {
     platform: RwLock<Option<StoredVersion>>,
     queue_changed: Arc<Notify>,
     mail_caught: watch::Sender<()>,
+    emitted_now: broadcast::Sender<Emitted>,
     /// Held for as long as the store is open: one process at a time, or several that share it.
     _lock: Option<File>,
 }
@@ -156,6 +157,7 @@ impl Store {
             platform: RwLock::new(None),
             queue_changed: Arc::new(Notify::new()),
             mail_caught: watch::Sender::new(()),
+            emitted_now: broadcast::Sender::new(emitted::UNHEARD),
             _lock: lock,
         }
     }

@@ -77,7 +77,7 @@ async fn is_idle(app: &App, tenant: &Tenant, now: Timestamp) -> Result<bool> {
 async fn test(app: &App, tenant: &Tenant) -> Result<()> {
     let active = active_settings::read(app, tenant).await?;
     let Some((revision, settings)) = active.settings() else {
-        return forget::removed_long_ago(app, tenant).await;
+        return forget::announce_expired(app, tenant).await;
     };
     let stored = relay_health::load(app, tenant).await?;
     if stored.value.as_ref().is_none_or(|health| health.revision != *revision) {
