@@ -35,13 +35,11 @@ static LOST: AtomicBool = AtomicBool::new(false);
 /// Writes to standard output; colours only reach a terminal. A closed output is no error: its reader has read enough.
 pub(super) fn say(text: &str) {
     let mut out = AutoStream::auto(io::stdout());
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            if !LOST.swap(true, Ordering::Relaxed) {
-                complain(UNUSABLE, &format!("the output cannot be written: {error}"));
-            }
-        }
-        _ => {}
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        && error.kind() != io::ErrorKind::BrokenPipe
+        && !LOST.swap(true, Ordering::Relaxed)
+    {
+        complain(UNUSABLE, &format!("the output cannot be written: {error}"));
     }
 }
 
