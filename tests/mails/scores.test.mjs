@@ -30,7 +30,7 @@ async function inbox() {
   const all = (await mails()).filter((mail) => mail.sample !== 'hostile' || mail.locale === 'en');
   const path = join(folder('spam'), 'spam.eml');
   writeFileSync(path, SPAM);
-  return [...all, { name: 'spam', message: SPAM, path }];
+  return [...all, { name: 'spam', message: SPAM, text: SPAM.toString(), path }];
 }
 
 /** Fails with the mails of a positive score and the rules that gave it; the spam must have one. */
@@ -74,9 +74,10 @@ test('rspamd finds nothing in any mail', async () => {
   const { scan, stop } = await rspamd();
   try {
     const scored = [];
-    for (const { name, message } of all) {
-      const { score, symbols } = await usual(scan, message);
-      const rules = Object.values(symbols).filter((rule) => rule.score !== 0);
+    for (const { name, message, text } of all) {
+      const { symbols } = await scan(message);
+      const rules = hits(symbols, text);
+      const score = rules.reduce((sum, rule) => sum + rule.score, 0);
       scored.push({ name, score, rules: rules.map((rule) => `${rule.name}=${rule.score}`).join(' ') });
     }
     judge(scored);
@@ -86,15 +87,12 @@ test('rspamd finds nothing in any mail', async () => {
 });
 
 /**
- * The middle one of five scans, where the first has found something: rspamd guesses the language by words that it picks at
- * random, and takes accents for letters of another alphabet where the guess is wrong.
+ * The hits that count. rspamd guesses the language by words that it picks at random, and takes accents for letters of another
+ * alphabet where the guess is wrong; a mail that has Latin letters alone cannot mix alphabets.
  */
-async function usual(scan, message) {
-  const scans = [await scan(message)];
-  assert.equal(typeof scans[0].score, 'number');
-  if (scans[0].score <= 0) return scans[0];
-  while (scans.length < 5) scans.push(await scan(message));
-  return scans.sort((one, other) => one.score - other.score)[2];
+function hits(symbols, text) {
+  const mixed = /\p{Letter}/u.test(text.replace(/\p{Script=Latin}/gu, ''));
+  return Object.values(symbols).filter(({ name, score }) => score !== 0 && (mixed || name !== 'R_MIXED_CHARSET'));
 }
 
 /** Debian's rspamd with its own rules, behind a socket in a folder of its own. */

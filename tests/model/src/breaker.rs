@@ -11,7 +11,9 @@ use ownpost_domain::health::{Admission, Health, HealthStatus};
 use ownpost_domain::outcome::{self, Observation};
 
 use crate::relay::End;
-use crate::state::MAILS;
+
+/// The number of mails, each of which may try the relay.
+pub const MAILS: usize = 2;
 
 /// The number of a state.
 pub type Breaker = u16;

@@ -2,8 +2,9 @@
 
 use ownpost_domain::delivery::Status;
 
+use crate::breaker::MAILS;
 use crate::relay::End;
-use crate::state::{MAILS, Phase, Sender, State};
+use crate::state::{Phase, Sender, State};
 use crate::steps::{ALL_SENDERS, Step};
 
 /// More rounds than any state needs.

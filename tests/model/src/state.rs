@@ -9,11 +9,9 @@ use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
 use ownpost_domain::due;
 use ownpost_domain::tenant::Tenant;
 
-use crate::breaker::Breaker;
+use crate::breaker::{Breaker, MAILS};
 use crate::relay::End;
 
-/// The number of mails.
-pub const MAILS: usize = 2;
 /// The number of senders.
 pub const SENDERS: usize = 2;
 /// The most messages of one mail on the queue. A third adds nothing that the second does not.

@@ -5,9 +5,9 @@ use ownpost_domain::delivery::Status;
 use ownpost_domain::health::Admission;
 use ownpost_domain::route::{self, PlatformServer, Relay, Route};
 
-use crate::breaker::{self, Change};
+use crate::breaker::{self, Change, MAILS};
 use crate::relay::End;
-use crate::state::{MAILS, MOST_MESSAGES, Phase, SENDERS, Sender, State, Work, is_due};
+use crate::state::{MOST_MESSAGES, Phase, SENDERS, Sender, State, Work, is_due};
 
 /// A step. Numbers are those of senders and mails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
