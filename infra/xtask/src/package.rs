@@ -14,14 +14,11 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use crate::process::{cargo, root, run};
 use crate::setup::{self, step};
-use crate::supply::{self, Artefact};
+use crate::supply::{self, Artefact, LICENCES};
 use crate::wasm;
 
 /// The glibc version of the runtime provided.al2023.
 const GLIBC: (u32, u32) = (2, 34);
-
-/// The project's own licences, which go into every artefact.
-pub(crate) const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
 
 /// Builds and packs the artefact that is named, or the Lambda's.
 pub(crate) fn package(names: &[String]) -> Result<ExitCode> {

@@ -20,6 +20,9 @@ mod tree;
 use tree::Tree;
 pub(crate) use tree::{Artefact, LAMBDA, NPM, OWNPOST};
 
+/// The project's own licences, which go into every artefact.
+pub(crate) const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
+
 /// The papers that go into an artefact: the name and content of each file.
 pub(crate) fn papers(artefact: &Artefact) -> Result<[(&'static str, Vec<u8>); 2]> {
     let tree = Tree::of(artefact)?;

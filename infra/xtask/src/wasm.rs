@@ -15,9 +15,8 @@ use smtp_rules::report;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::form;
-use crate::package::LICENCES;
 use crate::process::{cargo, command, root, run};
-use crate::supply;
+use crate::supply::{self, LICENCES};
 
 /// Builds the npm package in `validator-wasm/dist`.
 pub(crate) fn build() -> Result<()> {
