@@ -109,6 +109,8 @@ impl<S: Platform> Rules<'_, S> {
 
     /// Splits a port off, whatever is between it and the name; or the brackets around an address without a port.
     fn split_any_port<'t>(&self, host: &'t [u8]) -> Option<(&'t [u8], Option<u16>)> {
+        // A final dot goes along, with the white space in front of it: no fix may leave it behind.
+        let host = name::strip_dot(host).map_or(host, trim_bytes);
         split_port(host).or_else(|| self.split_loose_port(host).map(|(name, port)| (name, Some(port))))
     }
 
@@ -302,9 +304,8 @@ impl<S: Platform> Rules<'_, S> {
 }
 
 /// Splits `name:587`, `[address]` and `[address]:587`; an address without brackets has no port. `None` when
-/// there is nothing to split. A final dot is taken away with the rest: no fix may leave it behind.
+/// there is nothing to split.
 fn split_port(host: &[u8]) -> Option<(&[u8], Option<u16>)> {
-    let host = name::strip_dot(host).unwrap_or(host);
     let port = |text: &[u8]| match text {
         [] => Some(0),
         _ => whole_number(text).and_then(|port| u16::try_from(port).ok()),

@@ -63,6 +63,7 @@ pub(crate) fn unwrapped(text: &[u8]) -> &[u8] {
 impl<S: Platform> Rules<'_, S> {
     /// Splits `name 587`, `name;587`, `name (port 587)`: a port behind anything else than a colon alone.
     pub(crate) fn split_loose_port<'t>(&self, host: &'t [u8]) -> Option<(&'t [u8], u16)> {
+        let host = name::strip_dot(host).unwrap_or(host);
         let host = host.strip_suffix(b")").or_else(|| host.strip_suffix(b"]")).unwrap_or(host);
         let digits = host.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
         // With colons it is an address; a shorter number is no port that anybody sends through.
