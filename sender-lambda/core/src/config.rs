@@ -10,7 +10,6 @@ use ownpost_domain::outcome;
 use ownpost_domain::seats::Bounds;
 use ownpost_smtp::{Network, NetworkOptions};
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 
 use crate::access::{Access, Claim};
 use crate::effects::Secrets;
@@ -344,8 +343,10 @@ impl Config {
             if pem.windows(16).any(|window| window == b"PRIVATE KEY-----") {
                 return Err(unusable("holds a private key; name a file with certificates alone".to_owned()));
             }
-            for certificate in CertificateDer::pem_slice_iter(&pem) {
-                extra_roots.push(certificate.map_err(|error| unusable(error.to_string()))?);
+            for block in smtp_rules::pem::blocks(&pem) {
+                let der = block.filter(|der| smtp_rules::pem::Certificate::read(der).is_some());
+                let der = der.ok_or_else(|| unusable("holds a block that is no certificate".to_owned()))?;
+                extra_roots.push(CertificateDer::from(der));
             }
             if extra_roots.is_empty() {
                 return Err(unusable("holds no certificate in PEM".to_owned()));

@@ -15,7 +15,8 @@ use zeroize::Zeroizing;
 
 use super::Network;
 use super::limits::Limits;
-use super::oauth::{add_pair, of_error, post};
+use super::oauth::{add_pair, post};
+use super::oauth_refusals::of_error;
 
 /// How long the exchange may take in all: a person waits for it.
 const DEADLINE: Duration = Duration::from_secs(20);

@@ -81,6 +81,9 @@ pub(super) fn settings(target: &Path, args: &ServerArgs, from: &str) -> Result<Z
     if target == "-" {
         return Err("--from goes with a server: ownpost test HOST[:PORT] --from ADDRESS".to_owned());
     }
+    if args.save.as_deref() == Some(Path::new("-")) {
+        return Err("--save needs the name of a new file".to_owned());
+    }
     let server = parse(target)?;
     if let Some(file) = args.save.as_ref().filter(|file| file.exists()) {
         return Err(format!("{}: is there already; --save writes a new file", file.display()));
@@ -147,6 +150,9 @@ fn password(user: &str) -> Result<Zeroizing<String>, String> {
 
 fn text_of(file: &Path, limit: usize) -> Result<String, String> {
     let bytes = input::read(file, limit)?;
+    if bytes.trim_ascii().is_empty() {
+        return Err(format!("{}: holds no certificate", file.display()));
+    }
     String::from_utf8(bytes.to_vec()).map_err(|_| format!("{}: is not PEM, which is text", file.display()))
 }
 

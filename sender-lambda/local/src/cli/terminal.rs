@@ -22,10 +22,17 @@ impl<T: fmt::Display> fmt::Display for Styled<T> {
     }
 }
 
-/// Writes to standard output; colours only reach a terminal. A closed output is no error: its reader has read enough.
+/// Writes to standard output; colours only reach a terminal. A closed output is no error: its reader has read enough. One
+/// that cannot be written, such as on a full disk, ends the program with status 1: its reader has nothing to read.
 pub(super) fn say(text: &str) {
     let mut out = AutoStream::auto(io::stdout());
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _ = complain(1, &format!("standard output: {error}"));
+        std::process::exit(1);
+    }
 }
 
 /// One line on standard error, and the exit status that goes with it.
