@@ -287,12 +287,26 @@ causes! {
     CertificateNoNames = "certificate.no_names", "host";
     /// A certificate that has the address as a DNS name, not as an address.
     CertificateAddressAsName = "certificate.address_as_name", "host";
+    /// A certificate for names of which none can be entered as the host: inside names, forbidden addresses.
+    CertificateNoHost = "certificate.no_host", "host";
+    /// A certificate that the settings' own certificate does not vouch for.
+    CertificateOtherAuthority = "certificate.other_authority", "caPem";
+    /// A chain of a trusted authority that breaks a rule of X.509.
+    CertificateChain = "certificate.chain", "host";
+    /// An expired certificate above one that is valid.
+    CertificateChainExpired = "certificate.chain_expired", "host";
+    /// A certificate with a weak key or signature.
+    CertificateWeak = "certificate.weak", "host";
     /// A certificate for other names, of which none can be the host.
     CertificateWildcard = "certificate.wildcard", "host";
     /// The connection was lost in the handshake.
     TlsLost = "tls.lost", "security";
     /// The server ended the handshake with an alert.
     TlsAlert = "tls.alert", "security";
+    /// The server answers the handshake in plain text, and TLS from the first byte is set.
+    TlsPlainText = "tls.plain_text", "security";
+    /// The port takes TLS from the first byte, STARTTLS is set, and something else is wrong too.
+    TlsFromFirstByte = "tls.from_first_byte", "security";
     /// STARTTLS is not there on a port that usually takes TLS from the first byte.
     TlsPortOfTls = "tls.port_of_tls", "security";
     /// A handshake that failed where the port usually has the other mode.
@@ -303,6 +317,8 @@ causes! {
     GreetingSilentAfterTls = "greeting.silent_after_tls", "host";
     /// A greeting that began and did not end.
     GreetingUnfinished = "greeting.unfinished", "host";
+    /// A 4xx greeting, whose text is not shown.
+    GreetingTemporary = "greeting.temporary", "";
     /// No mechanism that goes with OAuth 2, which is chosen.
     MechanismOauth2 = "mechanism.oauth2", "authMethod";
     /// The account may not send by SMTP at all.
@@ -315,6 +331,8 @@ causes! {
     AuthInPerson = "auth.in_person", "username";
     /// Too many sign-ins have failed, of this account or from our address.
     AuthTooMany = "auth.too_many", "password";
+    /// Something else than TLS came over an encrypted connection.
+    EncryptionBroken = "encryption.broken", "host";
     /// The server wants encryption on a connection that is encrypted.
     EncryptionNotSeen = "encryption.not_seen", "host";
     /// 530 although the settings sign in.
@@ -349,6 +367,30 @@ causes! {
     OauthUnreachable = "oauth.unreachable", "oauth2.tokenUrl";
     /// The endpoint's certificate is not trusted.
     OauthTls = "oauth.tls", "oauth2.tokenUrl";
+    /// The endpoint's host does not exist.
+    OauthHostUnknown = "oauth.host_unknown", "oauth2.tokenUrl";
+    /// The endpoint's address or port may not be dialled.
+    OauthForbidden = "oauth.forbidden", "oauth2.tokenUrl";
+    /// No encrypted connection to the endpoint.
+    OauthTlsFailed = "oauth.tls_failed", "oauth2.tokenUrl";
+    /// The endpoint says that it cannot answer now.
+    OauthBusy = "oauth.busy", "oauth2.tokenUrl";
+    /// The endpoint takes the request and does not answer it.
+    OauthNoAnswer = "oauth.no_answer", "oauth2.tokenUrl";
+    /// An answer without a usable token and without an error.
+    OauthNoToken = "oauth.no_token", "oauth2.tokenUrl";
+    /// A refusal without a reason.
+    OauthNoReason = "oauth.no_reason", "oauth2";
+    /// The account is unknown in the tenant, disabled or locked, or its password has expired.
+    OauthAccount = "oauth.account", "username";
+    /// A policy of the organisation forbids it.
+    OauthPolicy = "oauth.policy", "oauth2";
+    /// The endpoint wants a client secret, and none is set.
+    OauthSecretMissing = "oauth.secret_missing", "oauth2.clientSecret";
+    /// The endpoint wants no client secret, and one is set.
+    OauthSecretUnwanted = "oauth.secret_unwanted", "oauth2.clientSecret";
+    /// The application is disabled or deleted.
+    OauthClientDisabled = "oauth.client_disabled", "oauth2.clientId";
     /// The relay refuses the token.
     OauthTokenRefused = "oauth.token_refused", "username";
     /// Another error of the endpoint.

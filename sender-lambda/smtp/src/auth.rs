@@ -9,6 +9,7 @@ use ownpost_domain::settings::{Auth, Settings};
 use zeroize::Zeroizing;
 
 use super::capabilities::Mechanism;
+use super::oauth_refusals::error_name;
 use super::session::Secure;
 use super::token_store::TokenOwner;
 use super::{Network, classify, oauth};
@@ -33,11 +34,10 @@ impl Secure {
         settings: &Settings,
         owner: TokenOwner<'_>,
     ) -> Result<Option<&'static str>, Failure> {
-        let wanted: &[Mechanism] = match &settings.auth {
-            Auth::None => return Ok(None),
-            Auth::Password { .. } => &[Mechanism::Plain, Mechanism::Login],
-            Auth::OAuth2(_) => &[Mechanism::XOauth2, Mechanism::OauthBearer],
-        };
+        let wanted = wanted(&settings.auth);
+        if wanted.is_empty() {
+            return Ok(None);
+        }
         if self.offer.auth.is_none() {
             return Err(fail(FailureCode::AuthNotOffered));
         }
@@ -92,16 +92,29 @@ impl Secure {
                 reply if reply.code == 235 => return Ok(mechanism.name()),
                 reply if classify::is_mechanism_refused(&reply) => refused = Some(reply),
                 reply => {
+                    let cause = match challenge.as_deref() {
+                        Some("insufficient_scope" | "403") => Cause::OauthScope,
+                        _ => Cause::OauthTokenRefused,
+                    };
                     let detail = challenge.unwrap_or_else(|| reply.code.to_string());
                     let mut failure = self.refusal(Stage::Auth, reply);
                     if failure.code == FailureCode::AuthOauthFailed && failure.reason.is_none() {
-                        failure.reason = Some(Reason { cause: Cause::OauthTokenRefused, detail });
+                        failure.reason = Some(Reason { cause, detail });
                     }
                     return Err(failure);
                 }
             }
         }
         Err(Failure { reply: refused, ..fail(FailureCode::AuthMechanismUnsupported) })
+    }
+}
+
+/// The mechanisms that go with these credentials, the better ones first.
+pub(crate) fn wanted(auth: &Auth) -> &'static [Mechanism] {
+    match auth {
+        Auth::None => &[],
+        Auth::Password { .. } => &[Mechanism::Plain, Mechanism::Login],
+        Auth::OAuth2(_) => &[Mechanism::XOauth2, Mechanism::OauthBearer],
     }
 }
 
@@ -120,7 +133,7 @@ async fn attempt(
         (Mechanism::Login, Credentials::Password { username, password }) => {
             let reply = command(session, "AUTH LOGIN").await?;
             if reply.code != 334 {
-                return Ok(reply);
+                return Ok(out_of_step(reply));
             }
             let reply = answer(session, &encode(username)).await?;
             if reply.code != 334 {
@@ -165,10 +178,10 @@ fn challenge_status(text: &str) -> Option<String> {
         other => other.to_string(),
     };
     let is_number = status.len() == 3 && status.bytes().all(|b| b.is_ascii_digit());
-    (is_number || oauth::error_name(&status).is_some()).then_some(status)
+    (is_number || error_name(&status).is_some()).then_some(status)
 }
 
-/// Turns a 235 that comes before the password was sent into a reply that accepts nothing.
+/// Turns a 235 that comes before the secret was sent into a reply that accepts nothing.
 fn out_of_step(reply: Reply) -> Reply {
     if reply.code == 235 { Reply { code: 250, ..reply } } else { reply }
 }
@@ -184,8 +197,13 @@ async fn initial(session: &mut Secure, mechanism: Mechanism, response: &str) -> 
         command(session, &format!("AUTH {name}")).await?
     };
     let empty = reply.text.trim().is_empty() || mechanism == Mechanism::Plain;
-    let asks = reply.code == 334 && (line.len() > MAX_COMMAND || empty);
-    if asks { answer(session, response).await } else { Ok(reply) }
+    let sent = line.len() <= MAX_COMMAND;
+    let asks = reply.code == 334 && (!sent || empty);
+    match reply {
+        _ if asks => answer(session, response).await,
+        reply if sent => Ok(reply),
+        reply => Ok(out_of_step(reply)),
+    }
 }
 
 fn encode(text: &str) -> Zeroizing<String> {

@@ -14,12 +14,13 @@ pub(crate) fn read_error(stage: Stage, error: ReadError) -> Failure {
         (Stage::Greeting, ReadError::Timeout) => FailureCode::GreetingTimeout,
         (Stage::Greeting, ReadError::Malformed | ReadError::TooLong) => FailureCode::GreetingNotSmtp,
         (_, ReadError::CertificateWanted) => FailureCode::TlsClientCertificate,
-        (_, ReadError::Closed) => FailureCode::ProtocolDisconnected,
+        (_, ReadError::Closed | ReadError::NotEncrypted) => FailureCode::ProtocolDisconnected,
         (_, ReadError::Timeout) => FailureCode::ProtocolTimeout,
         (_, ReadError::Malformed) => FailureCode::ProtocolMalformed,
         (_, ReadError::TooLong) => FailureCode::ProtocolTooLong,
     };
-    Failure::new(stage, code)
+    let broken = error == ReadError::NotEncrypted;
+    Failure { reason: broken.then(|| Cause::EncryptionBroken.into()), ..Failure::new(stage, code) }
 }
 
 /// The credential that AUTH sends. Servers refuse both kinds with the same replies.
@@ -85,7 +86,7 @@ impl Identity {
             FailureCode::AuthRejected
             | FailureCode::AuthAppPasswordRequired
             | FailureCode::AuthBasicDisabled
-                if self.credential == Credential::Token =>
+                if self.credential == Credential::Token && cause != Some(Cause::AccountSmtpOff) =>
             {
                 (FailureCode::AuthOauthFailed, cause)
             }
@@ -95,25 +96,34 @@ impl Identity {
 
     /// The meaning of a 5xx that the table does not know.
     fn untold(&self, stage: Stage, reply: &Reply) -> Meaning {
-        let code = match stage {
-            Stage::Auth if is_mechanism_refused(reply) => FailureCode::AuthMechanismUnsupported,
-            // Not known, not enabled, not expected: the server does not do AUTH here at all.
-            Stage::Auth if matches!(reply.code, 500 | 502 | 503) => FailureCode::AuthNotOffered,
+        match stage {
+            Stage::Auth if is_mechanism_refused(reply) => (FailureCode::AuthMechanismUnsupported, None),
+            // The server offers AUTH, and does not know or expect it.
+            Stage::Auth if is_command_refused(stage, reply) => {
+                (FailureCode::AuthNotOffered, Some(Cause::EhloOutOfStep))
+            }
             // Out of step: only AUTH can be missing.
             Stage::Sender | Stage::Recipient if reply.code == 503 && self.credential == Credential::None => {
-                FailureCode::AuthRequired
+                (FailureCode::AuthRequired, None)
             }
-            Stage::Sender | Stage::Recipient if reply.code == 503 => {
-                return (refusals::otherwise(stage), Some(Cause::EhloOutOfStep));
+            // No verdict on the address.
+            Stage::Sender | Stage::Recipient if is_command_refused(stage, reply) => {
+                (FailureCode::ProtocolMalformed, Some(Cause::EhloOutOfStep))
             }
             // Too large (RFC 1870 §6.1), or over the account's quota.
             Stage::Sender if reply.code == 552 || reply.enhanced == Some(EnhancedCode(5, 3, 4)) => {
-                FailureCode::MessageRejected
+                (FailureCode::MessageRejected, None)
             }
-            _ => refusals::otherwise(stage),
-        };
-        (code, None)
+            _ => (refusals::otherwise(stage), None),
+        }
     }
+}
+
+/// Whether the server refuses the command as unknown or out of order, or its options, whatever the address: 500, 502, 503,
+/// 555, and at MAIL what RFC 3463 calls a protocol status (X.5). At RCPT Postfix gives X.5 to an address that is not full.
+fn is_command_refused(stage: Stage, reply: &Reply) -> bool {
+    let of_protocol = matches!(reply.enhanced, Some(EnhancedCode(5, 5, _)));
+    matches!(reply.code, 500 | 502 | 503 | 555) || (stage == Stage::Sender && of_protocol)
 }
 
 /// The code of a 4xx.

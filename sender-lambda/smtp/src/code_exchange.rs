@@ -15,7 +15,8 @@ use zeroize::Zeroizing;
 
 use super::Network;
 use super::limits::Limits;
-use super::oauth::{add_pair, of_error, post};
+use super::oauth::{add_pair, post};
+use super::oauth_refusals::of_error;
 use super::redact::Redactor;
 
 /// How long the exchange may take in all: a person waits for it.
@@ -115,7 +116,7 @@ impl From<(FailureCode, Option<Reason>)> for NotGranted {
 impl NotGranted {
     /// What an authorisation endpoint means that sends the browser back with an error (RFC 6749 §4.1.2.1).
     pub fn of_error(error: &str, description: &str) -> Self {
-        of_error(error, description, "-").into()
+        of_error(error, description).into()
     }
 
     /// Nothing answers.

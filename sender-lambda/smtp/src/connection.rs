@@ -30,6 +30,20 @@ pub(crate) enum ReadError {
     TooLong,
     /// The server has ended the TLS connection because it wants a certificate of ours.
     CertificateWanted,
+    /// What came is no TLS any more, or does not decrypt.
+    NotEncrypted,
+}
+
+impl ReadError {
+    fn of(error: &io::Error) -> Self {
+        if tls::wants_certificate(error) {
+            Self::CertificateWanted
+        } else if tls::is_broken(error) {
+            Self::NotEncrypted
+        } else {
+            Self::Closed
+        }
+    }
 }
 
 /// Why a message could not be written to its end.
@@ -137,8 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         match timeout_at(until, written).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) if tls::wants_certificate(&error) => Err(ReadError::CertificateWanted),
-            Ok(Err(_)) => Err(ReadError::Closed),
+            Ok(Err(error)) => Err(ReadError::of(&error)),
             Err(_) => Err(ReadError::Timeout),
         }
     }
@@ -276,8 +289,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Ok(0) => return Err(ReadError::Closed),
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if tls::wants_certificate(&error) => return Err(ReadError::CertificateWanted),
-                Err(_) => return Err(ReadError::Closed),
+                Err(error) => return Err(ReadError::of(&error)),
             }
         }
     }

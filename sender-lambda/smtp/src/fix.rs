@@ -6,14 +6,15 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use ownpost_domain::failure::{Cause, Failure, FailureCode, Stage};
-use ownpost_domain::settings::{Auth, Security, Settings};
+use ownpost_domain::report::TlsFacts;
+use ownpost_domain::settings::{Security, Settings};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::legacy_tls::Hello;
 use super::limits::Limits;
 use super::session::{NoObserver, Observer, TlsSetup, open};
-use super::{Network, Timeouts};
+use super::{Network, Timeouts, auth};
 
 /// A combination of port and security that a second connection has proven to work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,15 @@ pub struct Fix {
     pub port: u16,
     /// How the connection is encrypted there.
     pub security: Security,
+}
+
+/// What second connections have found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Settings that work.
+    Works(Fix),
+    /// The port takes TLS from the first byte, where the settings say STARTTLS, and something else is wrong too.
+    Tls,
 }
 
 /// The usual ports with their security, the better ones first (RFC 8314 §3.3).
@@ -47,7 +57,7 @@ pub(crate) async fn look(
     settings: &Settings,
     failure: &Failure,
     limits: Limits,
-) -> Option<Fix> {
+) -> Option<Found> {
     // A server that has begun its greeting speaks SMTP here, and may mind a second connection.
     if failure.reason.as_ref().is_some_and(|reason| reason.cause == Cause::GreetingUnfinished) {
         return None;
@@ -56,14 +66,15 @@ pub(crate) async fn look(
     // tried by `behind_silence` already.
     let tried = failure.code == FailureCode::GreetingTimeout && limits.timeouts.greeting > SILENCE;
     let limits = shortened(limits);
+    let mut found = None;
     if is_mismatch(settings.security, failure) && !tried {
-        let other = other_security(settings);
-        if works(network, settings, other, limits).await {
-            return Some(other);
+        found = attempt(network, settings, other_security(settings), limits).await;
+        if matches!(found, Some(Found::Works(_))) {
+            return found;
         }
     }
     if !is_curable_by_port(failure) {
-        return None;
+        return found;
     }
     let mut candidates = Vec::new();
     for (port, security) in USUAL {
@@ -79,7 +90,10 @@ pub(crate) async fn look(
     let mut tries: FuturesUnordered<_> = candidates
         .iter()
         .enumerate()
-        .map(|(index, &found)| async move { (index, works(network, settings, found, limits).await) })
+        .map(|(index, &fix)| async move {
+            let found = attempt(network, settings, fix, limits).await;
+            (index, found == Some(Found::Works(fix)))
+        })
         .collect();
     let mut waiting = vec![true; candidates.len()];
     let mut best: Option<usize> = None;
@@ -92,29 +106,29 @@ pub(crate) async fn look(
             break;
         }
     }
-    best.map(|index| candidates[index])
+    best.map(|index| Found::Works(candidates[index])).or(found)
 }
 
-/// Ends when the server does not greet and a second connection has proven that it expects TLS at once. Otherwise it stays
+/// Ends when the server does not greet and a second connection has proven that it takes TLS at once. Otherwise it stays
 /// pending, so that a server that greets late on purpose (Postfix' postscreen by 6 seconds) keeps its whole time.
 pub(crate) async fn behind_silence(
     network: &Network,
     settings: &Settings,
     limits: Limits,
     mut stage: watch::Receiver<Option<Stage>>,
-) -> Fix {
+) -> Found {
     let is_greeting = |stage: &Option<Stage>| *stage == Some(Stage::Greeting);
     if settings.security == Security::StartTls
         && stage.wait_for(is_greeting).await.is_ok()
         && timeout(SILENCE, stage.wait_for(|stage| !is_greeting(stage))).await.is_err()
     {
         let other = other_security(settings);
-        let proven = tokio::select! {
-            proven = works(network, settings, other, shortened(limits)) => proven,
-            _ = stage.wait_for(|stage| !is_greeting(stage)) => false,
+        let found = tokio::select! {
+            found = attempt(network, settings, other, shortened(limits)) => found,
+            _ = stage.wait_for(|stage| !is_greeting(stage)) => None,
         };
-        if proven {
-            return other;
+        if let Some(found) = found {
+            return found;
         }
     }
     std::future::pending().await
@@ -228,15 +242,26 @@ fn shorter(timeouts: Timeouts) -> Timeouts {
     }
 }
 
-/// Whether the settings with this port and security lead to an encrypted and verified session, with AUTH if they have
-/// credentials. No credentials are sent, because a wrong guess must not count against the account.
-async fn works(network: &Network, settings: &Settings, found: Fix, limits: Limits) -> bool {
-    let candidate = Settings { port: found.port, security: found.security, ..settings.clone() };
+/// Tries the settings with this port and security: whether they lead to an encrypted and verified session, with AUTH if they
+/// have credentials; or whether the port takes TLS from the first byte at least. No credentials are sent, because a wrong
+/// guess must not count against the account.
+async fn attempt(network: &Network, settings: &Settings, fix: Fix, limits: Limits) -> Option<Found> {
+    #[derive(Default)]
+    struct SeenTls(bool);
+    impl Observer for SeenTls {
+        fn tls(&mut self, _facts: TlsFacts) {
+            self.0 = true;
+        }
+    }
+    let candidate = Settings { port: fix.port, security: fix.security, ..settings.clone() };
     let trust = network.trust_for(&candidate);
     let setup = TlsSetup::Examine(&trust);
-    let opened = open(network, &candidate, &setup, limits, None, &mut NoObserver).await;
-    let Ok(session) = opened else { return false };
-    let fits = candidate.auth == Auth::None || session.offer.auth.is_some();
+    let mut seen = SeenTls::default();
+    let opened = open(network, &candidate, &setup, limits, None, &mut seen).await;
+    let from_first_byte = (seen.0 && fix.security == Security::Tls).then_some(Found::Tls);
+    let Ok(session) = opened else { return from_first_byte };
+    let wanted = auth::wanted(&candidate.auth);
+    let fits = wanted.is_empty() || !session.offer.mechanisms(wanted).is_empty();
     session.quit().await;
-    fits
+    if fits { Some(Found::Works(fix)) } else { from_first_byte }
 }

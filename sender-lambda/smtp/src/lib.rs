@@ -27,6 +27,7 @@ mod legacy_tls;
 mod limits;
 mod network;
 mod oauth;
+mod oauth_refusals;
 mod pool;
 pub mod probe;
 pub mod redact;

@@ -12,7 +12,7 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
 use hyper::{Request, Uri};
-use ownpost_domain::failure::{Cause, FailureCode, Reason};
+use ownpost_domain::failure::{Cause, FailureCode};
 use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Grant, OAuth2};
 use serde::Deserialize;
@@ -23,6 +23,7 @@ use tokio_rustls::client::TlsStream;
 use zeroize::Zeroizing;
 
 use super::limits::Limits;
+use super::oauth_refusals::{LATER, Refused, fitted, later, of_answer, refused};
 use super::redact::Redactor;
 use super::token_store::{GrantTokens, TokenOwner, TokenStore};
 use super::tokens::{self, Known, key};
@@ -30,17 +31,6 @@ use super::{Network, dial, tls};
 
 /// The largest answer taken from a token endpoint. Tokens are JWTs of a few kilobytes.
 const MAX_ANSWER: usize = 64 * 1024;
-
-/// Why there is no token: the code, and the cause where it is known.
-pub(crate) type Refused = (FailureCode, Option<Reason>);
-
-/// A refusal for good.
-fn refused(cause: Cause) -> Refused {
-    (FailureCode::AuthOauthFailed, Some(cause.into()))
-}
-
-/// The endpoint cannot answer now.
-const LATER: Refused = (FailureCode::AuthTemporary, None);
 
 /// A wish for an access token.
 pub(crate) struct Wanted<'a> {
@@ -77,7 +67,7 @@ pub(crate) async fn token(network: &Network, wanted: &Wanted<'_>, limits: Limits
     let Some(store) = network.tokens.store.clone() else {
         let refresh = known.unsaved();
         let fetching = fetch(network, wanted.settings, refresh.as_ref(), limits);
-        let answer = timeout_at(until, fetching).await.unwrap_or(Err(LATER))?;
+        let answer = timeout_at(until, fetching).await.unwrap_or(Err(later(Cause::OauthNoAnswer)))?;
         known.set_access(&answer.access, tokens::until(answer.life));
         if answer.refresh.is_some() {
             known.set_unsaved(answer.refresh);
@@ -106,7 +96,7 @@ pub(crate) async fn token(network: &Network, wanted: &Wanted<'_>, limits: Limits
         let unsaved = known.unsaved();
         let refresh = unsaved.as_ref().or_else(|| before.as_ref().and_then(|tokens| tokens.refresh.as_ref()));
         let answer = timeout_at(until, fetch(network, wanted.settings, refresh, limits)).await;
-        match answer.unwrap_or(Err(LATER)) {
+        match answer.unwrap_or(Err(later(Cause::OauthNoAnswer))) {
             Ok(answer) => {
                 let refresh = answer.refresh.or(unsaved);
                 (answer.access, tokens::until(answer.life), refresh, true)
@@ -218,8 +208,9 @@ async fn fetch(
     };
     let secrets = [settings.client_secret.as_ref(), of_settings, refresh].into_iter().flatten();
     let hidden = Redactor::new(secrets.map(Secret::expose));
-    let body = post(network, &settings.token_url, &form, &hidden, limits).await?;
-    read_answer(&body).ok_or_else(|| refused(Cause::OauthNotJson))
+    let answer = post(network, &settings.token_url, &form, &hidden, limits).await;
+    let answer = answer.and_then(|body| read_answer(&body).ok_or_else(|| of_answer(200, &body, &hidden)));
+    answer.map_err(|refused| fitted(refused, settings))
 }
 
 /// Posts a form to a token endpoint: the body of its answer, or what its refusal means. `hidden` has the form's secrets, which
@@ -234,13 +225,13 @@ pub(crate) async fn post(
     let url: Uri = token_url.parse().map_err(|_| refused(Cause::OauthNotFound))?;
     let stream = connect(network, &url, limits).await?;
     let request = request(form, &url)?;
-    let (mut sender, connection) = http1::handshake(Io(stream)).await.map_err(|_| LATER)?;
+    let lost = |error: hyper::Error| {
+        if error.is_parse() { refused(Cause::OauthNotJson) } else { later(Cause::OauthNoAnswer) }
+    };
+    let (mut sender, connection) = http1::handshake(Io(stream)).await.map_err(lost)?;
     let exchange = async {
-        let response = sender.send_request(request).await.map_err(|_| LATER)?;
+        let response = sender.send_request(request).await.map_err(lost)?;
         let status = response.status();
-        if status.is_server_error() || status.as_u16() == 429 {
-            return Err(LATER);
-        }
         // A redirect is not followed: secrets go to the URL of the settings and nowhere else.
         if status.is_redirection() {
             return Err(refused(Cause::OauthRedirect));
@@ -248,10 +239,10 @@ pub(crate) async fn post(
         let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
         let body = body.map_err(|error| {
             let too_long = error.downcast_ref::<http_body_util::LengthLimitError>().is_some();
-            if too_long { refused(Cause::OauthNotJson) } else { LATER }
+            if too_long { refused(Cause::OauthNotJson) } else { later(Cause::OauthNoAnswer) }
         })?;
         let body = body.to_bytes();
-        if status.is_success() { Ok(body) } else { Err(refusal(status.as_u16(), &body, hidden)) }
+        if status.is_success() { Ok(body) } else { Err(of_answer(status.as_u16(), &body, hidden)) }
     };
     // hyper's connection makes progress only while it is polled. Where the endpoint closes behind its answer it ends first,
     // and the answer is there all the same.
@@ -263,87 +254,12 @@ pub(crate) async fn post(
     }
 }
 
-/// What an endpoint's refusal means (RFC 6749 §5.2), with its `error` and the number that Microsoft adds as the detail.
-fn refusal(status: u16, body: &[u8], hidden: &Redactor) -> Refused {
-    let Ok(answer) = serde_json::from_slice::<Refusal>(body) else {
-        return refused(if matches!(status, 404 | 405 | 410) {
-            Cause::OauthNotFound
-        } else {
-            Cause::OauthNotJson
-        });
-    };
-    let described = answer.error_description.unwrap_or_default();
-    of_error(&hidden.clean(&answer.error), &hidden.clean(&described), &format!("HTTP {status}"))
-}
-
-/// A name of an error, as it is: in the letters that all registered ones have. A text that would have to be changed to be
-/// shown is none, for a secret that is changed is found by no redactor.
-pub(crate) fn error_name(text: &str) -> Option<&str> {
-    let fits = (1..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    fits.then_some(text)
-}
-
-/// The meaning of an error of OAuth 2, whichever endpoint gives it. Where `error` is no name, `otherwise` is shown.
-pub(crate) fn of_error(error: &str, described: &str, otherwise: &str) -> Refused {
-    if matches!(error, "temporarily_unavailable" | "server_error") {
-        return LATER;
-    }
-    let number: Option<u32> = described
-        .split_once("AADSTS")
-        .and_then(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok());
-    let cause = number.and_then(numbered).unwrap_or_else(|| named(error));
-    let shown = error_name(error).unwrap_or(otherwise);
-    let detail = match number {
-        Some(number) => format!("{shown}, AADSTS{number}"),
-        None => shown.to_owned(),
-    };
-    (FailureCode::AuthOauthFailed, Some(Reason { cause, detail }))
-}
-
-/// Microsoft's numbers for what happens.
-fn numbered(number: u32) -> Option<Cause> {
-    Some(match number {
-        7_000_215 | 7_000_218 => Cause::OauthSecretWrong,
-        7_000_222 => Cause::OauthSecretExpired,
-        700_016 | 700_038 | 90_013 => Cause::OauthClientUnknown,
-        65_001 | 65_004 | 65_005 | 90_094 => Cause::OauthConsent,
-        70_008 | 70_043 | 50_089 | 50_173 | 54_005 | 700_082 | 700_084 => Cause::OauthGrantEnded,
-        16_000 | 50_058 | 50_072 | 50_074 | 50_076 | 50_078 | 50_079 | 50_158 | 53_003 => {
-            Cause::OauthInteraction
-        }
-        90_002 | 50_059 | 900_023 | 900_021 => Cause::OauthTenant,
-        70_011 | 28_002 | 28_003 | 1_002_012 => Cause::OauthScope,
-        70_001 | 70_003 => Cause::OauthGrantType,
-        _ => return None,
-    })
-}
-
-/// The errors of RFC 6749 §5.2, and those of OpenID Connect that endpoints use too.
-fn named(error: &str) -> Cause {
-    match error {
-        "invalid_client" => Cause::OauthClient,
-        "invalid_grant" => Cause::OauthGrantEnded,
-        "unauthorized_client" | "unsupported_grant_type" => Cause::OauthGrantType,
-        "invalid_scope" => Cause::OauthScope,
-        "consent_required" | "access_denied" => Cause::OauthConsent,
-        "interaction_required" | "login_required" | "account_selection_required" => Cause::OauthInteraction,
-        _ => Cause::OauthOther,
-    }
-}
-
-/// An error response (RFC 6749 §5.2).
-#[derive(Deserialize)]
-struct Refusal {
-    error: String,
-    error_description: Option<String>,
-}
-
 /// Connects to the endpoint by https.
 async fn connect(network: &Network, url: &Uri, limits: Limits) -> Result<TlsStream<TcpStream>, Refused> {
     let unreachable = |code| match code {
-        // The name does not exist or the address may not be dialled: the URL is wrong.
-        FailureCode::ResolveNotFound | FailureCode::ResolveForbidden => refused(Cause::OauthUnreachable),
-        _ => (FailureCode::AuthTemporary, Some(Cause::OauthUnreachable.into())),
+        FailureCode::ResolveNotFound => refused(Cause::OauthHostUnknown),
+        FailureCode::ResolveForbidden => refused(Cause::OauthForbidden),
+        _ => later(Cause::OauthUnreachable),
     };
     let host = url.host().filter(|_| url.scheme_str() == Some("https"));
     let host = host.ok_or_else(|| refused(Cause::OauthNotFound))?;
@@ -357,10 +273,10 @@ async fn connect(network: &Network, url: &Uri, limits: Limits) -> Result<TlsStre
     let config = network.trust.strict().map_err(|_| refused(Cause::OauthTls))?;
     tls::handshake(config, host, stream, until).await.map_err(|failure| {
         let lost = failure.lost || failure.code == FailureCode::ProtocolTimeout;
-        if lost {
-            (FailureCode::AuthTemporary, Some(Cause::OauthUnreachable.into()))
-        } else {
-            refused(Cause::OauthTls)
+        match failure.code {
+            _ if lost => later(Cause::OauthUnreachable),
+            FailureCode::TlsFailed | FailureCode::TlsLegacy => refused(Cause::OauthTlsFailed),
+            _ => refused(Cause::OauthTls),
         }
     })
 }
@@ -527,72 +443,6 @@ mod tests {
             let answer = format!("{{\"access_token\":\"t\",\"expires_in\":{json}}}");
             assert!(read_answer(answer.as_bytes()).is_some(), "{json}");
         }
-    }
-
-    #[test]
-    fn each_error_of_an_endpoint_has_its_cause() {
-        for (status, body, cause, detail) in [
-            (
-                401,
-                r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret"}"#,
-                Cause::OauthSecretWrong,
-                "invalid_client, AADSTS7000215",
-            ),
-            (
-                401,
-                r#"{"error":"invalid_client","error_description":"AADSTS7000222: The provided client secret keys are expired"}"#,
-                Cause::OauthSecretExpired,
-                "invalid_client, AADSTS7000222",
-            ),
-            (
-                400,
-                r#"{"error":"unauthorized_client","error_description":"AADSTS700016: Application not found"}"#,
-                Cause::OauthClientUnknown,
-                "unauthorized_client, AADSTS700016",
-            ),
-            (
-                400,
-                r#"{"error":"invalid_grant","error_description":"AADSTS65001: has not consented"}"#,
-                Cause::OauthConsent,
-                "invalid_grant, AADSTS65001",
-            ),
-            (
-                400,
-                r#"{"error":"invalid_grant","error_description":"AADSTS700082: expired due to inactivity"}"#,
-                Cause::OauthGrantEnded,
-                "invalid_grant, AADSTS700082",
-            ),
-            (
-                400,
-                r#"{"error":"invalid_request","error_description":"AADSTS90002: Tenant not found"}"#,
-                Cause::OauthTenant,
-                "invalid_request, AADSTS90002",
-            ),
-            (
-                400,
-                r#"{"error":"invalid_grant","error_description":"Token has been expired or revoked."}"#,
-                Cause::OauthGrantEnded,
-                "invalid_grant",
-            ),
-            (400, r#"{"error":"invalid_scope"}"#, Cause::OauthScope, "invalid_scope"),
-            (400, r#"{"error":"odd <b>"}"#, Cause::OauthOther, "HTTP 400"),
-            (400, r#"{"error":"the_secret"}"#, Cause::OauthOther, "HTTP 400"),
-            (400, r#"{"error":"1//a-B~9$kk!"}"#, Cause::OauthOther, "HTTP 400"),
-            (400, r#"{"error":"invalid_client 1//a-B~9$kk!"}"#, Cause::OauthOther, "HTTP 400"),
-            (400, r#"{"error":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxthe_secret"}"#, Cause::OauthOther, "HTTP 400"),
-            (400, r#"{"error":"the_\u0073ecret"}"#, Cause::OauthOther, "HTTP 400"),
-            (404, "<html>", Cause::OauthNotFound, ""),
-            (400, "<html>", Cause::OauthNotJson, ""),
-        ] {
-            let want = Some(Reason { cause, detail: detail.to_owned() });
-            let hidden = Redactor::new(["the_secret", "1//a-B~9$kk!"]);
-            assert_eq!(
-                refusal(status, body.as_bytes(), &hidden),
-                (FailureCode::AuthOauthFailed, want),
-                "{body}"
-            );
-        }
-        assert_eq!(refusal(400, br#"{"error":"temporarily_unavailable"}"#, &Redactor::default()), LATER);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use ownpost_domain::failure::{Failure, FailureCode, Reply, Stage};
+use ownpost_domain::failure::{Cause, Failure, FailureCode, Reply, Stage};
 use ownpost_domain::report::{
     Capabilities, DnsFindings, StageDetail, StageResult, StageStatus, TestMessage, TlsFacts, TranscriptLine,
 };
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::capabilities::Offer;
 use super::envelope::Envelope;
-use super::fix::{self, Fix};
+use super::fix::{self, Fix, Found};
 use super::limits::Limits;
 use super::session::{Channel, Observer, Secure, TlsSetup, open, redactor};
 use super::transcript::{Transcript, milliseconds};
@@ -247,24 +247,38 @@ impl Run<'_> {
         options: &ProbeOptions<'_>,
         limits: Limits,
         mut failure: Failure,
-        proven: Option<Fix>,
+        proven: Option<Found>,
     ) -> (Failure, Option<Fix>) {
         let found = match proven {
             None if options.look_for_fix => fix::look(network, settings, &failure, limits).await,
             found => found,
         };
+        // A server that has taken part and is cut off, or cuts off, has not refused a key or signature of ours.
+        let lost = failure.reason.as_ref().is_some_and(|reason| reason.cause == Cause::TlsLost);
         if found.is_none()
             && self.refused
             && failure.code == FailureCode::TlsFailed
             && options.look_for_fix
             && let Some(code) = fix::refused_tls(network, settings, limits).await
+            && !(lost && code == FailureCode::TlsUnsupported)
         {
             (failure.code, failure.reason) = (code, None);
         }
-        if found.is_some_and(|found| found.port == settings.port) {
-            (failure.code, failure.reason) = (FailureCode::TlsModeMismatch, None);
+        match found {
+            Some(Found::Works(fix)) if fix.port == settings.port => {
+                (failure.code, failure.reason) = (FailureCode::TlsModeMismatch, None);
+            }
+            Some(Found::Tls) => {
+                (failure.code, failure.reason) =
+                    (FailureCode::TlsModeMismatch, Some(Cause::TlsFromFirstByte.into()));
+            }
+            _ => {}
         }
-        (failure, found)
+        let fix = match found {
+            Some(Found::Works(fix)) => Some(fix),
+            _ => None,
+        };
+        (failure, fix)
     }
 
     async fn test(

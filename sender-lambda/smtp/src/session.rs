@@ -244,7 +244,9 @@ impl TlsFailure {
     fn into_failure(self, setup: &TlsSetup<'_>) -> Failure {
         let is_sending = matches!(setup, TlsSetup::Send(_));
         let code = if self.lost && is_sending { FailureCode::ProtocolDisconnected } else { self.code };
-        Failure { reason: self.reason, ..Failure::new(Stage::Tls, code) }
+        // Behind STARTTLS this is an injection, and does not come here.
+        let reason = if self.not_tls { Some(Cause::TlsPlainText.into()) } else { self.reason };
+        Failure { reason, ..Failure::new(Stage::Tls, code) }
     }
 }
 
@@ -320,10 +322,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             // It has been heard and is late, or its greeting has been cut off.
             let began = match failure.code {
                 FailureCode::GreetingTimeout => true,
-                FailureCode::ProtocolDisconnected => self.connection.has_begun_greeting(),
+                FailureCode::ProtocolDisconnected => {
+                    failure.reason.is_none() && self.connection.has_begun_greeting()
+                }
                 _ => false,
             };
-            Failure { reason: began.then(|| Cause::GreetingUnfinished.into()), ..failure }
+            let reason = if began { Some(Cause::GreetingUnfinished.into()) } else { failure.reason };
+            Failure { reason, ..failure }
         })?;
         if reply.code != 220 {
             return Err(self.refusal(Stage::Greeting, reply));

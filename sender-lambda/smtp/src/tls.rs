@@ -147,33 +147,38 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<(), Rejected> {
         if certificate::has_weak_key(leaf) {
-            return Err(FailureCode::TlsLegacy.into());
+            return Err(Rejected(FailureCode::TlsLegacy, Some(Cause::CertificateWeak)));
         }
         if certificate::is_version_1(leaf) {
             return Err(Rejected(FailureCode::TlsUntrusted, Some(Cause::CertificateVersion1)));
         }
+        let at = now;
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         if self.pinned.iter().any(|pinned| pinned == leaf) {
-            let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
             return match certificate::validity(leaf, now) {
                 Some(Ordering::Less) => Err(FailureCode::TlsNotYetValid.into()),
                 Some(Ordering::Greater) => Err(FailureCode::TlsExpired.into()),
                 _ => ParsedCertificate::try_from(leaf)
                     .and_then(|parsed| verify_server_name(&parsed, name))
-                    .map_err(|error| reason_of(&error, leaf, name)),
+                    .map_err(|error| reason_of(&error, leaf, name, now)),
             };
         }
-        match self.inner.verify_server_cert(leaf, intermediates, name, &[], now) {
+        match self.inner.verify_server_cert(leaf, intermediates, name, &[], at) {
             Ok(_) => Ok(()),
-            Err(error) => Err(reason_of(&error, leaf, name)),
+            Err(error) => Err(reason_of(&error, leaf, name, now)),
         }
     }
 }
 
-/// The reason why webpki does not trust a certificate.
-fn reason_of(error: &Error, leaf: &CertificateDer<'_>, name: &ServerName<'_>) -> Rejected {
+/// The reason why webpki does not trust a certificate at this time, in Unix seconds.
+fn reason_of(error: &Error, leaf: &CertificateDer<'_>, name: &ServerName<'_>, now: i64) -> Rejected {
     let Error::InvalidCertificate(error) = error else { return FailureCode::TlsUntrusted.into() };
     let code = match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => FailureCode::TlsExpired,
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            // webpki says it of every certificate of the chain.
+            let in_chain = certificate::validity(leaf, now) == Some(Ordering::Equal);
+            return Rejected(FailureCode::TlsExpired, in_chain.then_some(Cause::CertificateChainExpired));
+        }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             FailureCode::TlsNotYetValid
         }
@@ -187,13 +192,19 @@ fn reason_of(error: &Error, leaf: &CertificateDer<'_>, name: &ServerName<'_>) ->
         CertificateError::UnsupportedSignatureAlgorithmContext { signature_algorithm_id, .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
             signature_algorithm_id, ..
-        } if certificate::is_old_signature(signature_algorithm_id) => FailureCode::TlsLegacy,
+        } if certificate::is_old_signature(signature_algorithm_id) => {
+            return Rejected(FailureCode::TlsLegacy, Some(Cause::CertificateWeak));
+        }
         CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             FailureCode::TlsUnsupported
         }
         CertificateError::BadEncoding => FailureCode::TlsFailed,
         _ if certificate::signed_itself(leaf) => FailureCode::TlsSelfSigned,
+        // The authority is known, and the chain breaks a rule: its constraints, an authority's own certificate at the end.
+        CertificateError::Other(_) => {
+            return Rejected(FailureCode::TlsUntrusted, Some(Cause::CertificateChain));
+        }
         _ => FailureCode::TlsUntrusted,
     };
     code.into()
@@ -361,6 +372,11 @@ fn tls_error(error: &io::Error) -> Option<&Error> {
 /// comes after the handshake.
 pub(crate) fn wants_certificate(error: &io::Error) -> bool {
     matches!(tls_error(error), Some(Error::AlertReceived(AlertDescription::CertificateRequired)))
+}
+
+/// Whether something else than TLS has come, or what does not decrypt. A server that sends an alert ends in order.
+pub(crate) fn is_broken(error: &io::Error) -> bool {
+    tls_error(error).is_some_and(|error| !matches!(error, Error::AlertReceived(_)))
 }
 
 /// An alert as RFC 8446 §6 writes it, with its number: `handshake_failure (40)`.

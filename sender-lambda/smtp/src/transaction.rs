@@ -14,8 +14,8 @@ use super::{Mail, classify};
 
 /// The octets of a message that are encoded at a time, so that a connection needs no more memory for a longer message.
 pub(crate) const PIECE: usize = 64 * 1024;
-/// The codes of a positive reply.
-pub(crate) const POSITIVE: RangeInclusive<u16> = 200..=299;
+/// The codes of a reply that accepts MAIL or RCPT: x5x is about the mail (RFC 5321 §4.2.1), and 221 closes.
+const POSITIVE: RangeInclusive<u16> = 250..=259;
 /// The code of the reply that asks for the body after DATA.
 const GO_ON: RangeInclusive<u16> = 354..=354;
 
@@ -97,7 +97,7 @@ impl<S: Carrier> Session<S> {
     }
 
     fn accept(&self, stage: Stage, reply: Reply) -> Result<Reply, Failure> {
-        if reply.is_positive() { Ok(reply) } else { Err(self.refusal(stage, reply)) }
+        if POSITIVE.contains(&reply.code) { Ok(reply) } else { Err(self.refusal(stage, reply)) }
     }
 
     /// Sends an envelope one command at a time. `Err` when the connection failed.

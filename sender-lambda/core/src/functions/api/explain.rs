@@ -1,6 +1,6 @@
 //! Joins the facts of a connectivity test with sentences in the admin's language.
 
-use ownpost_domain::failure::{Cause, Failure, FailureCode, Reply};
+use ownpost_domain::failure::{Cause, Failure, FailureCode, Reply, Stage};
 use ownpost_domain::report::DnsFindings;
 use ownpost_domain::settings::{Auth, Security, Settings};
 use ownpost_i18n::{Catalogue, Locale, catalogue, fill};
@@ -45,6 +45,7 @@ fn explain_failure(
     let port = settings.port.to_string();
     let certificate = probe.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
     let names = certificate.map(|certificate| some_of(&certificate.names)).filter(|names| !names.is_empty());
+    let issuer = certificate.map_or("–", |certificate| certificate.issuer.as_str());
     let username = match &settings.auth {
         Auth::None => "",
         Auth::Password { username, .. } => username,
@@ -60,6 +61,7 @@ fn explain_failure(
         ("username", username),
         ("ehlo", probe.ehlo_name.as_str()),
         ("names", names.as_deref().unwrap_or("–")),
+        ("issuer", issuer),
         ("ports", ports.as_str()),
         ("usual", usual.map_or("–", mode)),
         ("detail", failure.reason.as_ref().map_or("", |reason| &reason.detail)),
@@ -89,6 +91,7 @@ fn cause(failure: &Failure, probe: &Probe, settings: &Settings) -> Option<Cause>
     let usual = usual_security(settings.port);
     match (failure.code, &settings.auth) {
         (FailureCode::ConnectPortBlocked, _) if settings.port != 25 => Some(Cause::PortBlockedHere),
+        (FailureCode::SmtpTemporary, _) if failure.stage == Stage::Greeting => Some(Cause::GreetingTemporary),
         (FailureCode::GreetingTimeout, _) if settings.security == Security::Tls => {
             Some(Cause::GreetingSilentAfterTls)
         }
@@ -108,7 +111,31 @@ fn cause(failure: &Failure, probe: &Probe, settings: &Settings) -> Option<Cause>
         {
             Some(Cause::CertificateWildcard)
         }
+        (FailureCode::TlsNameMismatch, _)
+            if certificate.is_some_and(|seen| !seen.names.iter().any(|name| can_be_host(name))) =>
+        {
+            Some(Cause::CertificateNoHost)
+        }
+        // To enter a certificate has been tried.
+        (FailureCode::TlsUntrusted | FailureCode::TlsSelfSigned, _)
+            if settings.ca_pem.is_some() && certificate.is_some_and(|seen| !seen.issuer.is_empty()) =>
+        {
+            Some(Cause::CertificateOtherAuthority)
+        }
         _ => None,
+    }
+}
+
+/// Whether a certificate's name can be entered as the host: no wildcard, and no name or address that the rules refuse or
+/// that means something inside a network only.
+fn can_be_host(name: &str) -> bool {
+    let inside = [".local", ".localdomain", ".lan", ".internal", ".localhost", ".home.arpa"];
+    let lower = name.to_ascii_lowercase();
+    match lower.parse() {
+        Ok(address) => !smtp_rules::address::is_forbidden(address),
+        Err(_) => {
+            lower.contains('.') && !lower.contains('*') && !inside.iter().any(|end| lower.ends_with(end))
+        }
     }
 }
 
@@ -288,6 +315,8 @@ mod tests {
         match cause {
             Some(Cause::TlsPortOfTls) => modes == Some(Security::Tls) && port.1 == Security::StartTls,
             Some(Cause::TlsUnusualMode) => modes != Some(port.1),
+            Some(Cause::TlsFromFirstByte) => port.1 == Security::StartTls,
+            Some(Cause::TlsPlainText) => port.1 == Security::Tls,
             Some(Cause::GreetingSilentAfterTls) => port.1 == Security::Tls,
             Some(Cause::PortBlockedHere) => port.0 != 25,
             _ => true,
@@ -396,8 +425,19 @@ mod tests {
         keys.sort_unstable();
         let causes = &catalogue(Locale::English).causes;
         assert!(causes.keys().eq(keys));
-        let known =
-            ["host", "port", "sender", "recipient", "username", "ehlo", "ports", "usual", "names", "detail"];
+        let known = [
+            "host",
+            "port",
+            "sender",
+            "recipient",
+            "username",
+            "ehlo",
+            "ports",
+            "usual",
+            "names",
+            "issuer",
+            "detail",
+        ];
         for (code, failure) in failures.iter().chain(causes) {
             for text in [&failure.message, &failure.remedy] {
                 let names = text.split('{').skip(1).filter_map(|part| part.split_once('}'));

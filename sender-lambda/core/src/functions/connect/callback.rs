@@ -133,10 +133,19 @@ fn not_granted(tenant: &Tenant, refused: &NotGranted) -> Outcome {
         | Cause::OauthSecretExpired
         | Cause::OauthClientUnknown
         | Cause::OauthClient
+        | Cause::OauthClientDisabled
+        | Cause::OauthSecretMissing
+        | Cause::OauthSecretUnwanted
         | Cause::OauthTenant
         | Cause::OauthScope
         | Cause::OauthGrantType => "operator",
-        Cause::OauthUnreachable | Cause::OauthTls => "later",
+        Cause::OauthUnreachable
+        | Cause::OauthHostUnknown
+        | Cause::OauthForbidden
+        | Cause::OauthTls
+        | Cause::OauthTlsFailed
+        | Cause::OauthBusy
+        | Cause::OauthNoAnswer => "later",
         _ => "other",
     };
     Outcome::Problem { code, detail: detail.clone() }

@@ -1,0 +1,283 @@
+//! The meaning of what a token endpoint refuses, by RFC 6749's error and the provider's own number; and of an endpoint that
+//! does not answer.
+
+use ownpost_domain::failure::{Cause, FailureCode, Reason};
+use ownpost_domain::settings::{Grant, OAuth2};
+use serde_json::Value;
+
+use super::redact::Redactor;
+
+/// Why there is no token: the code, and the cause where it is known.
+pub(crate) type Refused = (FailureCode, Option<Reason>);
+
+/// There is no token now, and the endpoint has nothing to do with it.
+pub(crate) const LATER: Refused = (FailureCode::AuthTemporary, None);
+
+/// A refusal for good.
+pub(crate) fn refused(cause: Cause) -> Refused {
+    (FailureCode::AuthOauthFailed, Some(cause.into()))
+}
+
+/// A fault of the endpoint that may pass by itself.
+pub(crate) fn later(cause: Cause) -> Refused {
+    (FailureCode::AuthTemporary, Some(cause.into()))
+}
+
+fn of_endpoint(status: u16, cause: Cause) -> Refused {
+    let code =
+        if cause == Cause::OauthBusy { FailureCode::AuthTemporary } else { FailureCode::AuthOauthFailed };
+    (code, Some(Reason { cause, detail: format!("HTTP {status}") }))
+}
+
+/// The meaning of an answer without a token, by its HTTP status and body. `hidden` has the secrets of the request.
+pub(crate) fn of_answer(status: u16, body: &[u8], hidden: &Redactor) -> Refused {
+    if status >= 500 || status == 429 {
+        return of_endpoint(status, Cause::OauthBusy);
+    }
+    let answer = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    if let Some(error) = error_of(&answer) {
+        let described = answer.get("error_description").and_then(Value::as_str).unwrap_or_default();
+        return of(&hidden.clean(&error), &hidden.clean(described), &format!("HTTP {status}"));
+    }
+    match status {
+        404 | 405 | 410 => refused(Cause::OauthNotFound),
+        _ if answer.is_object() => of_endpoint(status, Cause::OauthNoToken),
+        _ if matches!(status, 401 | 403) || (status >= 400 && body.is_empty()) => {
+            of_endpoint(status, Cause::OauthNoReason)
+        }
+        _ => refused(Cause::OauthNotJson),
+    }
+}
+
+/// The error in an answer: RFC 6749's word, or what Google's and Okta's other services have in its place.
+fn error_of(answer: &Value) -> Option<String> {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let error = answer.get("error").or_else(|| answer.get("errorCode"))?;
+    text(error).or_else(|| text(error.get("status").or_else(|| error.get("code"))?))
+}
+
+/// A name of an error, as it is: RFC 6749's in small letters, Google's in capitals, Okta's with a number. A text that would
+/// have to be changed to be shown is none, for a secret that is changed is found by no redactor.
+pub(crate) fn error_name(text: &str) -> Option<&str> {
+    let all = |fits: fn(&u8) -> bool| text.bytes().all(|byte| byte == b'_' || fits(&byte));
+    let is_numbered = text.len() <= 8
+        && text.strip_prefix('E').is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+    let fits = all(u8::is_ascii_lowercase) || all(u8::is_ascii_uppercase) || is_numbered;
+    (fits && (1..=40).contains(&text.len())).then_some(text)
+}
+
+/// The meaning of an error of OAuth 2 from an authorisation endpoint.
+pub(crate) fn of_error(error: &str, described: &str) -> Refused {
+    of(error, described, "error")
+}
+
+/// The meaning of an error, with the word and Microsoft's number as the detail. What is no word is not shown: it may be
+/// anything, a secret included, and to clean it would hide the secret from the redactor.
+fn of(error: &str, described: &str, otherwise: &str) -> Refused {
+    let word = error_name(error).unwrap_or(otherwise);
+    let number: Option<u32> = described
+        .split_once("AADSTS")
+        .and_then(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok());
+    let cause = match number {
+        Some(number) => numbered(number).unwrap_or_else(|| named(error, true)),
+        None if described.to_ascii_lowercase().contains("account has been deleted") => Cause::OauthAccount,
+        None => named(error, false),
+    };
+    let detail = match number {
+        Some(number) => format!("{word}, AADSTS{number}"),
+        None => word.to_owned(),
+    };
+    let code =
+        if cause == Cause::OauthBusy { FailureCode::AuthTemporary } else { FailureCode::AuthOauthFailed };
+    (code, Some(Reason { cause, detail }))
+}
+
+/// Microsoft's numbers for what happens.
+fn numbered(number: u32) -> Option<Cause> {
+    Some(match number {
+        7_000_215 | 7_000_218 => Cause::OauthSecretWrong,
+        7_000_222 => Cause::OauthSecretExpired,
+        700_025 => Cause::OauthSecretUnwanted,
+        700_016 | 700_038 | 90_013 => Cause::OauthClientUnknown,
+        7_000_112 => Cause::OauthClientDisabled,
+        65_001 | 65_004 | 65_005 | 90_094 | 7_000_229 => Cause::OauthConsent,
+        70_008 | 70_043 | 50_089 | 50_173 | 54_005 | 700_082 | 700_084 => Cause::OauthGrantEnded,
+        16_000 | 50_058 | 50_072 | 50_074 | 50_076 | 50_078 | 50_079 | 50_158 => Cause::OauthInteraction,
+        50_020 | 50_034 | 50_053 | 50_055 | 50_056 | 50_057 | 50_126 => Cause::OauthAccount,
+        53_000..=53_004 | 530_003 | 530_004 => Cause::OauthPolicy,
+        90_002 | 50_059 | 900_023 | 900_021 | 50_194 | 9_002_346 => Cause::OauthTenant,
+        70_011 | 28_002 | 28_003 | 1_002_012 | 500_011 | 900_144 | 90_009 => Cause::OauthScope,
+        70_001 | 70_003 | 9_002_327 => Cause::OauthGrantType,
+        50_196 | 90_033 => Cause::OauthBusy,
+        _ => return None,
+    })
+}
+
+/// The errors of RFC 6749 §5.2, of OpenID Connect, and of Google. Under `invalid_grant` Microsoft's number says more, also
+/// where it is not known here.
+fn named(error: &str, has_number: bool) -> Cause {
+    match error {
+        "invalid_client" => Cause::OauthClient,
+        "deleted_client" | "disabled_client" => Cause::OauthClientDisabled,
+        "invalid_grant" if !has_number => Cause::OauthGrantEnded,
+        "unauthorized_client" | "unsupported_grant_type" => Cause::OauthGrantType,
+        "invalid_scope" => Cause::OauthScope,
+        "consent_required" | "access_denied" => Cause::OauthConsent,
+        "interaction_required" | "login_required" | "account_selection_required" => Cause::OauthInteraction,
+        "admin_policy_enforced" | "org_internal" => Cause::OauthPolicy,
+        "temporarily_unavailable" | "server_error" | "slow_down" | "rate_limit_exceeded" => Cause::OauthBusy,
+        _ => Cause::OauthOther,
+    }
+}
+
+/// The refusal as it can be of these settings: an application that signs in for itself has no refresh token, and a secret
+/// that is not entered cannot be wrong.
+pub(crate) fn fitted((code, reason): Refused, settings: &OAuth2) -> Refused {
+    let fit = |cause| match cause {
+        Cause::OauthGrantEnded | Cause::OauthInteraction
+            if matches!(settings.grant, Grant::ClientCredentials) =>
+        {
+            Cause::OauthOther
+        }
+        Cause::OauthClient | Cause::OauthSecretWrong if settings.client_secret.is_none() => {
+            Cause::OauthSecretMissing
+        }
+        cause => cause,
+    };
+    (code, reason.map(|reason| Reason { cause: fit(reason.cause), ..reason }))
+}
+
+#[cfg(test)]
+mod tests {
+    use ownpost_domain::secret::Secret;
+
+    use super::*;
+
+    fn hidden() -> Redactor {
+        Redactor::new(["the_secret", "1//a-B~9$kk!"])
+    }
+
+    #[test]
+    fn each_error_of_an_endpoint_has_its_cause() {
+        let microsoft = |error: &str, number: u32| {
+            format!(r#"{{"error":"{error}","error_description":"AADSTS{number}: why"}}"#)
+        };
+        for (error, number, cause) in [
+            ("invalid_client", 7_000_215, Cause::OauthSecretWrong),
+            ("invalid_client", 7_000_222, Cause::OauthSecretExpired),
+            ("invalid_client", 700_025, Cause::OauthSecretUnwanted),
+            ("unauthorized_client", 700_016, Cause::OauthClientUnknown),
+            ("unauthorized_client", 7_000_112, Cause::OauthClientDisabled),
+            ("invalid_grant", 65_001, Cause::OauthConsent),
+            ("unauthorized_client", 7_000_229, Cause::OauthConsent),
+            ("invalid_grant", 700_082, Cause::OauthGrantEnded),
+            ("invalid_grant", 50_034, Cause::OauthAccount),
+            ("invalid_grant", 50_057, Cause::OauthAccount),
+            ("invalid_grant", 50_076, Cause::OauthInteraction),
+            ("invalid_grant", 53_003, Cause::OauthPolicy),
+            ("invalid_request", 90_002, Cause::OauthTenant),
+            ("invalid_request", 50_194, Cause::OauthTenant),
+            ("invalid_resource", 500_011, Cause::OauthScope),
+            ("invalid_request", 900_144, Cause::OauthScope),
+            ("invalid_request", 9_002_327, Cause::OauthGrantType),
+            ("invalid_grant", 999_999, Cause::OauthOther),
+            ("invalid_client", 999_999, Cause::OauthClient),
+        ] {
+            let body = microsoft(error, number);
+            let want = Some(Reason { cause, detail: format!("{error}, AADSTS{number}") });
+            assert_eq!(
+                of_answer(400, body.as_bytes(), &hidden()),
+                (FailureCode::AuthOauthFailed, want),
+                "{body}"
+            );
+        }
+        for (status, body, cause, detail) in [
+            (
+                400,
+                r#"{"error":"invalid_grant","error_description":"Token has been expired or revoked."}"#,
+                Cause::OauthGrantEnded,
+                "invalid_grant",
+            ),
+            (
+                400,
+                r#"{"error":"invalid_grant","error_description":"Account has been deleted"}"#,
+                Cause::OauthAccount,
+                "invalid_grant",
+            ),
+            (400, r#"{"error":"invalid_scope"}"#, Cause::OauthScope, "invalid_scope"),
+            (401, r#"{"error":"disabled_client"}"#, Cause::OauthClientDisabled, "disabled_client"),
+            (400, r#"{"error":"org_internal"}"#, Cause::OauthPolicy, "org_internal"),
+            (400, r#"{"error":"odd <b>"}"#, Cause::OauthOther, "HTTP 400"),
+            (400, r#"{"error":"the_secret"}"#, Cause::OauthOther, "HTTP 400"),
+            (400, r#"{"error":"1//a-B~9$kk!"}"#, Cause::OauthOther, "HTTP 400"),
+            (400, r#"{"error":"invalid_client 1//a-B~9$kk!"}"#, Cause::OauthOther, "HTTP 400"),
+            (400, r#"{"error":"the_\u0073ecret"}"#, Cause::OauthOther, "HTTP 400"),
+            (200, r#"{"error":"invalid_grant"}"#, Cause::OauthGrantEnded, "invalid_grant"),
+            (
+                403,
+                r#"{"error":{"code":403,"status":"PERMISSION_DENIED"}}"#,
+                Cause::OauthOther,
+                "PERMISSION_DENIED",
+            ),
+            (401, r#"{"errorCode":"E0000011"}"#, Cause::OauthOther, "E0000011"),
+            (200, r#"{"id_token":"x"}"#, Cause::OauthNoToken, "HTTP 200"),
+            (401, "", Cause::OauthNoReason, "HTTP 401"),
+            (403, "<html>", Cause::OauthNoReason, "HTTP 403"),
+            (400, "", Cause::OauthNoReason, "HTTP 400"),
+            (404, "<html>", Cause::OauthNotFound, ""),
+            (400, "<html>", Cause::OauthNotJson, ""),
+            (200, "<html>", Cause::OauthNotJson, ""),
+        ] {
+            let want = Some(Reason { cause, detail: detail.to_owned() });
+            assert_eq!(
+                of_answer(status, body.as_bytes(), &hidden()),
+                (FailureCode::AuthOauthFailed, want),
+                "{body}"
+            );
+        }
+        for (status, body, detail) in [
+            (503, "<html>", "HTTP 503"),
+            (429, "", "HTTP 429"),
+            (400, r#"{"error":"temporarily_unavailable"}"#, "temporarily_unavailable"),
+            (
+                400,
+                r#"{"error":"invalid_grant","error_description":"AADSTS50196: loop"}"#,
+                "invalid_grant, AADSTS50196",
+            ),
+        ] {
+            let want = Some(Reason { cause: Cause::OauthBusy, detail: detail.to_owned() });
+            assert_eq!(
+                of_answer(status, body.as_bytes(), &hidden()),
+                (FailureCode::AuthTemporary, want),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refusal_fits_the_settings() {
+        let settings = |grant, client_secret: Option<&str>| OAuth2 {
+            username: "jan@example.org".into(),
+            provider: None,
+            token_url: "https://id.test/token".into(),
+            client_id: "client".into(),
+            client_secret: client_secret.map(|secret| Secret::new(secret.into())),
+            grant,
+            scope: None,
+        };
+        let refresh = || Grant::RefreshToken(Secret::new("r".into()));
+        for (cause, settings, want) in [
+            (Cause::OauthGrantEnded, settings(Grant::ClientCredentials, Some("s")), Cause::OauthOther),
+            (Cause::OauthGrantEnded, settings(refresh(), Some("s")), Cause::OauthGrantEnded),
+            (Cause::OauthSecretWrong, settings(refresh(), None), Cause::OauthSecretMissing),
+            (Cause::OauthSecretWrong, settings(refresh(), Some("s")), Cause::OauthSecretWrong),
+            (Cause::OauthScope, settings(refresh(), None), Cause::OauthScope),
+        ] {
+            assert_eq!(fitted(refused(cause), &settings), refused(want), "{cause:?}");
+        }
+    }
+}
