@@ -179,7 +179,9 @@ impl<S: Carrier> Session<S> {
 /// Sorts a refusal by what it does to the connection: after a reply of an unexpected class the two sides are out of step,
 /// and after 421 the server closes.
 fn refused(failure: Failure) -> EnvelopeResult {
-    if is_closing(&failure) || failure.code == FailureCode::ProtocolMalformed {
+    // A 5xx is in step, also where it refuses the command and not the address.
+    let refused = failure.reply.as_ref().is_some_and(Reply::is_permanent);
+    if is_closing(&failure) || (failure.code == FailureCode::ProtocolMalformed && !refused) {
         EnvelopeResult::RefusedAndBroken(failure)
     } else {
         EnvelopeResult::Refused(failure)

@@ -289,7 +289,11 @@ mod tests {
         for &cause in Cause::ALL {
             let reason = Some(Reason { cause, detail: "detail-1".into() });
             let failure = Failure { reason, ..Failure::new(Stage::Auth, FailureCode::AuthOauthFailed) };
-            let names = if cause == Cause::CertificateWildcard { vec!["*.acme.test"] } else { Vec::new() };
+            let names = match cause {
+                Cause::CertificateWildcard => vec!["*.acme.test"],
+                Cause::CertificateNoHost => vec!["mail.acme.local", "10.0.0.5"],
+                _ => Vec::new(),
+            };
             cases.push((failure, token(), names));
         }
         cases
@@ -316,8 +320,7 @@ mod tests {
             Some(Cause::TlsPortOfTls) => modes == Some(Security::Tls) && port.1 == Security::StartTls,
             Some(Cause::TlsUnusualMode) => modes != Some(port.1),
             Some(Cause::TlsFromFirstByte) => port.1 == Security::StartTls,
-            Some(Cause::TlsPlainText) => port.1 == Security::Tls,
-            Some(Cause::GreetingSilentAfterTls) => port.1 == Security::Tls,
+            Some(Cause::TlsPlainText | Cause::GreetingSilentAfterTls) => port.1 == Security::Tls,
             Some(Cause::PortBlockedHere) => port.0 != 25,
             _ => true,
         }
