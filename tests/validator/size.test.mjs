@@ -21,7 +21,7 @@ the bytes buy.`;
 /** The parts of the object API, likewise. */
 const OBJECTS = [
   { part: 'settings and events', files: ['objects/documents.wasm', 'objects/index.js'], budget: 110_800 },
-  { part: 'inspect', files: ['objects/inspect.wasm', 'objects/inspect.js'], budget: 96_000 },
+  { part: 'inspect', files: ['objects/inspect.wasm', 'objects/inspect.js'], budget: 97_900 },
 ];
 
 function measure(files, budget) {
