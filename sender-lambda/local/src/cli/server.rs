@@ -84,9 +84,6 @@ pub(super) fn settings(target: &Path, args: &ServerArgs, from: &str) -> Result<Z
     if target == "-" {
         return Err("--from goes with a server: ownpost test HOST[:PORT] --from ADDRESS".to_owned());
     }
-    if args.save.as_deref() == Some(Path::new("-")) {
-        return Err("--save needs the name of a new file".to_owned());
-    }
     let server = parse(target)?;
     if args.save.as_deref() == Some(Path::new("-")) {
         return Err("--save writes a new file, and - names none".to_owned());
