@@ -245,8 +245,11 @@ impl Directory {
         let (before, domain) = host.split_at_checked(before.len() + 1)?;
         let letters = typo::letters(domain);
         let known = [DOMAINS, SERVICES].into_iter().find_map(|list| self.nearest(list, domain, letters))?;
-        // A known domain is near to itself.
-        if known.name == domain {
+        // A known domain is near to itself; and many providers have a short name that differs from another's in one letter.
+        let is_long = main_label(known.name).len() >= 6 && known.name.first() == domain.first();
+        let is_swapped = known.letters == letters && known.name.len() == domain.len();
+        let is_slip = (is_long || is_swapped) && typo::is_within(domain, known.name, 1);
+        if known.name == domain || !(is_slip || typo::look_alike(domain, known.name)) {
             return None;
         }
         match self.recognise(&joined(&[before, known.name])) {
