@@ -10,7 +10,6 @@ use crate::catalogue::{Code, Param};
 use crate::directory::HostMatch;
 use crate::name::{self, MAX_NAME, NameError};
 use crate::packed::{Key, Name, Object, Value, read};
-use crate::placeholder::is_placeholder;
 use crate::platform::{Options, Platform};
 use crate::ports::{DEFAULT_PORT, PORTS, Security};
 use crate::presets::Preset;
@@ -168,10 +167,10 @@ impl<'a, S: Platform> Rules<'a, S> {
         method_of(self.field(Key::AuthMethod))
     }
 
-    /// The result of looking up the host; `None` when it is no name.
+    /// The result of looking up the host; `None` when it is no plain name.
     pub(crate) fn known_host(&mut self) -> Option<HostMatch<'a>> {
         if self.host.is_none() {
-            self.host = self.plain_host().map(|host| self.platform.directory().recognise(&lower(&host)));
+            self.host = self.plain_host().map(|host| self.platform.directory().recognise(&lower(host)));
         }
         self.host
     }
@@ -184,17 +183,14 @@ impl<'a, S: Platform> Rules<'a, S> {
         }
     }
 
-    /// The host as A-labels, without white space and final dots. Its case may be as typed.
-    fn plain_host(&self) -> Option<Cow<'a, [u8]>> {
+    /// The host without white space and final dots, when that is a name in ASCII. Its case is as typed.
+    fn plain_host(&self) -> Option<&[u8]> {
         let Value::Text(text) = self.field(Key::Host) else { return None };
         let mut host = trim_bytes(text);
-        while let Some(rest) = name::strip_dot(host) {
+        while let Some(rest) = host.strip_suffix(b".") {
             host = rest;
         }
-        if host.is_empty() || !name::is_ascii(host) {
-            return name::ascii(host, self.platform).ok();
-        }
-        (host.len() <= MAX_NAME).then_some(Cow::Borrowed(host))
+        (!host.is_empty() && host.len() <= MAX_NAME && name::is_ascii(host)).then_some(host)
     }
 
     /// Reports control characters, with a fix where all of them are at the ends; or else white space at the ends.
@@ -217,9 +213,6 @@ impl<'a, S: Platform> Rules<'a, S> {
         if has_replacement(text) {
             self.report.add_at(codes.replacement, path);
         }
-        if let Some(placeholder) = codes.placeholder.filter(|_| is_placeholder(text)) {
-            self.report.add_at(placeholder, path);
-        }
     }
 
     /// Whether the text is a name in a browser, though the strict form of UTS 46 may refuse it.
@@ -235,8 +228,6 @@ pub(crate) struct CleanCodes {
     /// None for a text of people, where such characters may mean something.
     pub(crate) invisible: Option<Code>,
     pub(crate) replacement: Code,
-    /// None for a text of people.
-    pub(crate) placeholder: Option<Code>,
 }
 
 /// The port of settings whose field holds this value.
