@@ -125,7 +125,7 @@ function timeline(t, row, act) {
  * @param {string} value
  */
 function sentence(t, key, name, value) {
-  const [before, after] = t(key, { [name]: '\0' }).split('\0');
+  const [before, after] = t(key).split(`{${name}}`);
   return [before, h('code', { dir: 'ltr' }, value), after];
 }
 

@@ -200,7 +200,7 @@ function encryption(t, { tls, tlsVersion }, open) {
  * @param {string} text
  */
 function part(t, key, name, text) {
-  const [before, after] = t(key, { [name]: '\0' }).split('\0');
+  const [before, after] = t(key).split(`{${name}}`);
   return [before, value(text), after];
 }
 
