@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::category::Category;
 use super::limits::{self, Limit};
 use super::line::{Line, Ticket};
+use super::time::CLOCKS_DIFFER;
 
 /// The most connections to a relay of which nothing is known.
 const MOST: u32 = 20;
@@ -17,6 +18,8 @@ const MOST: u32 = 20;
 pub const GOOD_FOR: Duration = Duration::from_mins(1);
 /// For how long the number does not grow again after a "too many".
 const NO_GROWTH: i64 = 10 * 60_000;
+/// [`CLOCKS_DIFFER`], in milliseconds.
+const CLOCKS_DIFFER_MS: i64 = CLOCKS_DIFFER.as_secs().cast_signed() * 1000;
 /// For how long a "too many" is remembered: until then connections are closed and not kept idle.
 const REMEMBERED: i64 = 24 * 3_600_000;
 /// The time a mail takes where none was measured yet, in milliseconds.
@@ -168,11 +171,20 @@ impl Seats {
 
     /// Whether the relay is known to take few connections: it has said so lately, or its provider has.
     pub fn is_limited(&self, bounds: &Bounds, now: Timestamp) -> bool {
-        bounds.mails.is_some() || self.refused.is_some_and(|at| now.as_millisecond() - at < REMEMBERED)
+        bounds.mails.is_some() || self.refused_within(REMEMBERED, now)
     }
 
+    fn refused_within(&self, time: i64, now: Timestamp) -> bool {
+        // A refusal of the future is of a clock that has gone back since.
+        let ago = |at| now.as_millisecond() - at;
+        self.refused.is_some_and(|at| (-CLOCKS_DIFFER_MS..time).contains(&ago(at)))
+    }
+
+    /// Takes back the seats that have lapsed. One that is good for longer than any seat is of a clock that has gone back.
     fn prune(&mut self, now: Timestamp) {
-        self.taken.retain(|(_, until)| *until > now.as_second());
+        let now = now.as_second();
+        let longest = now.saturating_add_unsigned((GOOD_FOR + CLOCKS_DIFFER).as_secs() + 1);
+        self.taken.retain(|(_, until)| *until > now && *until <= longest);
     }
 
     /// The pace at which mails leave: what the provider allows, or else as measured. Where the limit may still grow the
@@ -289,7 +301,7 @@ impl Seats {
             self.refused = Some(now.as_millisecond());
             // As many as work now, and fewer each time.
             self.limit = Some(f64::from(others).min(level - 1.0).max(1.0));
-        } else if report.answered > 0 && was_full && !self.refused_lately(now) {
+        } else if report.answered > 0 && was_full && !self.refused_within(NO_GROWTH, now) {
             // The more there are, the slower.
             let more = (f64::from(report.answered) / level).min(1.0);
             self.limit = Some((level + more).min(f64::from(bounds.most)));
@@ -299,10 +311,6 @@ impl Seats {
             self.mail_ms = Some(self.mail_ms.map_or(each, |mean| mean - mean / 4 + each / 4));
         }
         others > 0
-    }
-
-    fn refused_lately(&self, now: Timestamp) -> bool {
-        self.refused.is_some_and(|at| now.as_millisecond() - at < NO_GROWTH)
     }
 }
 

@@ -227,3 +227,15 @@ fn the_only_process_of_a_ledger_does_not_wait_for_the_one_before_it() {
     let own = seats().ask("new", ONE, &free(), at(0)).seats;
     assert_eq!(own.clone().without_others("new"), own);
 }
+
+#[test]
+fn seats_and_refusals_of_a_clock_that_was_ahead_are_over() {
+    const AHEAD: i64 = 400 * 86_400;
+    let (bounds, no) = (free(), Report { too_many: true, ..Report::default() });
+    let (mut seats, taken) = sit(seats(), 3, at(AHEAD));
+    seats.give_back(&taken[2].0, taken[2].1, &no, &bounds, at(AHEAD));
+    assert!(seats.is_limited(&bounds, at(AHEAD - 59)), "clocks differ by seconds");
+    assert_eq!(sit(seats.clone(), 10, at(AHEAD - 59)).1.len(), 0, "clocks differ by seconds");
+    assert!(!seats.is_limited(&bounds, at(0)));
+    assert_eq!(sit(seats, 10, at(0)).1.len(), 2);
+}

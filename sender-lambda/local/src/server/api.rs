@@ -35,7 +35,13 @@ struct Call {
 
 pub(super) async fn call(State(server): State<Server>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let claims = token::claims(server.store.keys(), &parts.headers, (server.app.now)())?;
+    let claims = match token::claims(server.store.keys(), &parts.headers, (server.app.now)()) {
+        Ok(claims) => claims,
+        Err(problem) => {
+            body::wipe(&parts, body).await;
+            return Err(problem);
+        }
+    };
     let Query(query) = Query::try_from_uri(&parts.uri).map_err(|_| {
         Problem::new(StatusCode::BAD_REQUEST, "request.query_invalid", "The query cannot be read.")
     })?;

@@ -151,6 +151,13 @@ pub(super) async fn count_test(call: &Call<'_>) -> Answered<()> {
     Ok(())
 }
 
+/// Gives the token of a test back that did not run.
+pub(super) async fn uncount_test(call: &Call<'_>) {
+    if let Err(error) = shared_state::give_back(call.app, call.tenant, TESTS, TESTS_PER_TENANT).await {
+        tracing::warn!(tenant = %call.tenant, %error, "a test was counted that did not run");
+    }
+}
+
 /// Slows the tests of all tenants that dial one address, so that many together cannot be used to hammer a server. The
 /// address counts and not the name: any number of names can lead to one server.
 struct Pace<'a>(&'a App);
