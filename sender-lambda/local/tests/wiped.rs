@@ -8,14 +8,22 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use self::common::{Local, until};
+use self::common::{Local, ownpost, until};
 
 mod common;
 
 #[test]
 fn a_password_is_wiped_after_its_request() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let local = Local::start(folder.path());
+    let folders = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
+    // The relay is another process: what that one reads is its own matter.
+    let other = Local::start(folders[0].path());
+    let (relay, mut settings) = (other.relay("customer"), other.settings("starttls"));
+    settings["caPem"] = relay["caPem"].clone();
+    let mut command =
+        ownpost(&["local", "--port", "0", "--data", folders[1].path().to_str().expect("UTF-8")]);
+    command.env("OWNPOST_ALLOW_NETWORKS", "127.0.0.0/8");
+    command.env("OWNPOST_ALLOW_PORTS", settings["port"].to_string());
+    let local = Local::start_as(command);
     let token = local.token("acme");
     for (number, (method, path, token, status)) in [
         ("POST", "/api/smtp/validate", &*token, "200"),
@@ -28,7 +36,6 @@ fn a_password_is_wiped_after_its_request() {
     .enumerate()
     {
         let password = format!("none-of-its-passwords-{number}-{number}-{number}");
-        let mut settings = local.settings("starttls");
         settings["password"] = json!({"set": password});
         let body = settings.to_string();
         let head = format!(
@@ -42,7 +49,7 @@ fn a_password_is_wiped_after_its_request() {
         client.read_exact(&mut answer).expect("an answer");
         assert_eq!(String::from_utf8_lossy(&answer), format!("HTTP/1.1 {status}"), "{path}");
         drop(client);
-        // The embedded relay, which the test signs in to, is the same process.
+        // As AUTH has sent it.
         let sent = STANDARD.encode(format!("\0customer\0{password}"));
         until("the password to be wiped", || {
             (!local.remembers(&password) && !local.remembers(&sent[..sent.len() - 4])).then_some(())
@@ -51,4 +58,5 @@ fn a_password_is_wiped_after_its_request() {
     // What it must remember is found: the search can find something.
     assert!(local.remembers("customer"));
     local.stop();
+    other.stop();
 }

@@ -5,11 +5,14 @@ use crate::config::DkimSource;
 use crate::functions::signing::Signing;
 
 /// How many tests acme has used.
-async fn used(world: &World) -> u64 {
+async fn used(world: &World) -> usize {
     let state = world.app.effects.ledger.get_state(&acme(), "tests", world.memory.now()).await.unwrap();
     let left = state.map_or(30.0, |state| state.value["tokens"].as_f64().unwrap());
     // The bucket fills by a little between two calls.
-    (30.0 - left).round() as u64
+    (0..=30)
+        .rev()
+        .find(|used| f64::from(*used) - 0.5 < 30.0 - left)
+        .map_or(0, |used| used.try_into().unwrap())
 }
 
 #[tokio::test(start_paused = true)]
@@ -33,7 +36,7 @@ async fn a_test_that_runs_is_charged_once_whatever_it_finds() {
         let (status, answer) = call(&world, method, path, body).await;
         assert_eq!(status, expected, "{method} {path}: {answer}");
         assert_eq!(world.relays.tested.lock().unwrap().len(), number + 1, "{method} {path}");
-        assert_eq!(used(&world).await, number as u64 + 1, "{method} {path}");
+        assert_eq!(used(&world).await, number + 1, "{method} {path}");
     }
 }
 
