@@ -44,10 +44,12 @@ pub(crate) fn for_tests() -> Result<()> {
     for_package()?;
     npm("tests")?;
     npm("tests/packaging")?;
+    npm("tests/tools")?;
     apt::provide(&[
         apt::Program { names: &["postfix"], package: "postfix" },
         apt::Program { names: &["saslpasswd2"], package: "sasl2-bin" },
         apt::Program { names: &["openssl"], package: "openssl" },
+        apt::Program { names: &["jq"], package: "jq" },
         apt::Program { names: &["spamassassin"], package: "spamassassin" },
         apt::Program { names: &["rspamd"], package: "rspamd" },
     ])?;
@@ -144,12 +146,13 @@ fn npm(folder: &str) -> Result<()> {
     Ok(())
 }
 
-/// The lists of PyPI packages and the environments that they are installed into. SAM's command line and checkov each
-/// insist on versions that nothing else can use.
-const ENVIRONMENTS: [(&str, &str); 3] = [
+/// The lists of PyPI packages and the environments that they are installed into. SAM's command line, checkov and AWS's command
+/// line each insist on versions that nothing else can use.
+const ENVIRONMENTS: [(&str, &str); 4] = [
     ("tests/requirements.txt", "tests/.venv"),
     ("tests/infra/sam.txt", "tests/.venv-sam"),
     ("tests/infra/checkov.txt", "tests/.venv-checkov"),
+    ("tests/tools/tools.txt", "tests/.venv-tools"),
 ];
 
 /// Installs each list into its environment, once for each state of the list.
