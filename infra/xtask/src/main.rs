@@ -29,10 +29,12 @@ cargo xtask <task>
   test long [STEP…] [--seconds N]
                   what CI has no time for: the long fault run, fuzzing, benchmarks (`cargo xtask test long list`)
   bench NAME [--quick]
-                  a benchmark, which writes its table into docs/figures: sending, validating, simulation, throughput
+                  a benchmark, which writes its table into docs/figures: coldstart, sending, validating, simulation,
+                  throughput
   faults [ARGS]   the long fault run; writes docs/figures/faults.md and its picture
   build           the npm package and the debug binaries
-  package         the Lambda artefact: target/package/ownpost-lambda.zip
+  package [--arch arm64|x86_64]
+                  the Lambda artefact: target/package/ownpost-lambda.zip; prints its hash
   package ownpost the command line and one-machine server: target/package/ownpost.zip
   papers FOLDER   the third-party notices and the bill of materials (CycloneDX) of every artefact
   publish [--dry-run]
