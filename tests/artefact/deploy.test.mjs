@@ -200,7 +200,11 @@ test('a deployment stores the secret, deploys, and ends when the mail is sent', 
   );
   assert.ok(calls.some((call) => call.includes(`--secret-string file://${join(folder, 'platform.json')}`)));
   assert.ok(
-    calls.some((call) => /^sam deploy --config-env staging --config-file .+ --no-confirm-changeset$/.test(call)),
+    calls.some((call) =>
+      /^sam deploy --config-env staging --config-file .+ --no-fail-on-empty-changeset --no-confirm-changeset$/.test(
+        call,
+      ),
+    ),
   );
   const [event, question] = calls.filter((call) => call.startsWith('event')).map((call) => JSON.parse(call.slice(6)));
   assert.deepEqual([event.recipients, event.category], [[{ address: 'me@product.test' }], 'notification']);

@@ -94,6 +94,8 @@ pub(crate) fn deploy(arguments: &[String]) -> Result<ExitCode> {
 fn sam(options: &Options, ready: &Ready) -> Command {
     let mut sam = command(&ready.sam);
     sam.args(["deploy", "--config-env", &options.stage, "--config-file"]).arg(&options.config);
+    // The second deployment of the same sources is no failure, and its smoke test is still worth it.
+    sam.arg("--no-fail-on-empty-changeset");
     if options.yes {
         sam.arg("--no-confirm-changeset");
     }
