@@ -49,7 +49,7 @@ def follow(endpoint, binary, platform, values, claims):
         template.write_text(json.dumps(deploy.overlay(yaml_parse(template.read_text()))))
         packed = workspace / "target/package/ownpost-lambda.zip"
         me = f"exec {sys.executable} {pathlib.Path(__file__).resolve()}"
-        program(programs, "cargo", f'#!/bin/sh\ntest "$*" = "xtask package" && {me} pack {binary} {packed}\n')
+        program(programs, "cargo", f'#!/bin/sh\ntest "$*" = "xtask package --arch arm64" && {me} pack {binary} {packed}\n')
         program(programs, "aws", f'#!/bin/sh\nexec {deploy.ROOT / BIN["aws"]} --endpoint-url {endpoint} "$@"\n')
         program(programs, "sam", f'#!/bin/sh\n{deploy.ROOT / BIN["sam"]} "$@" && {me} routes {endpoint} {issuer}\n')
         # An API has a name of its own on AWS, and is chosen by the header `Host` here.
