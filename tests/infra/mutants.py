@@ -26,7 +26,7 @@ MUTANTS = [
     ("the sender may delete settings", "rights", "              - Sid: KeepTokens\n                Effect: Allow\n                Action: [secretsmanager:CreateSecret,", "              - Sid: KeepTokens\n                Effect: Allow\n                Action: [secretsmanager:DeleteSecret, secretsmanager:CreateSecret,"),
     ("a label with another case", "rights", (3, "secretsmanager:VersionStage: AWSCURRENT"), "secretsmanager:VersionStage: AwsCurrent"),
     ("the secrets of all stacks", "rights", (3, "secret:${Name}*"), "secret:*"),
-    ("the tenants' prefix is another in a role", "rights", (2, '"${AWS::StackName}/tenants/"'), '"ownpost/tenants/"'),
+    ("the tenants' prefix is another in a role", "rights", (3, '"${AWS::StackName}/tenants/"'), '"ownpost/tenants/"'),
     ("the platform's secret under another name", "rights", (3, "secret:${Name}-??????"), "secret:${Name}"),
     ("the DKIM keys under another name", "rights", "secret:${Name}-??????", "secret:${Name}"),
     ("every table of the account", "rights", (1, "table/${Name}\n"), "table/*\n"),
@@ -59,7 +59,7 @@ MUTANTS = [
     ("dead letters that refuse a queue", "related", "${AWS::AccountId}:${AWS::StackName}-events", "${AWS::AccountId}:${AWS::StackName}-event"),
     ("a queue without dead letters", "related", "      RedrivePolicy: {deadLetterTargetArn: !GetAtt EventsDeadLetters.Arn, maxReceiveCount: 5}\n", ""),
     ("an alarm on the wrong dimension", "related", (1, "Name: QueueName,"), "Name: QueueNames,"),
-    ("an alarm on another function", "related", "Dimensions: [{Name: FunctionName, Value: !Ref SenderFunction}]\n      Statistic: Sum\n      Period: 300", "Dimensions: [{Name: FunctionName, Value: !Ref RouterFunction}]\n      Statistic: Sum\n      Period: 300"),
+    ("an alarm on another function", "related", "Dimensions: [{Name: FunctionName, Value: !Ref SenderFunction}]\n      Statistic: Sum\n      Period: 60", "Dimensions: [{Name: FunctionName, Value: !Ref RouterFunction}]\n      Statistic: Sum\n      Period: 60"),
     ("an alarm on a metric that is not there", "related", "MetricName: 5xx", "MetricName: 5XXError"),
     ("a schedule of another pace", "related", "rate(5 minutes)", "rate(5 hours)"),
     ("a rule on the default bus", "related", "      EventBusName: !Ref Bus\n      EventPattern: {source: [!Ref EventSource]}", "      EventPattern: {source: [!Ref EventSource]}"),
@@ -77,6 +77,25 @@ MUTANTS = [
     ("stacks that share secrets", "related", '!Sub "${AWS::StackName}/tenants/"]\n        OWNPOST_PLATFORM', '"ownpost/"]\n        OWNPOST_PLATFORM'),
     ("the platform's secret below the tenants'", "related", '!Sub "${AWS::StackName}/platform"]\n        OWNPOST_KMS', '!Sub "${AWS::StackName}/tenants/platform"]\n        OWNPOST_KMS'),
     ("a queue for everybody", "guard", "          - Sid: FromTheBus\n            Effect: Allow\n            Principal: {Service: events.amazonaws.com}\n            Action: sqs:SendMessage\n            Resource: !GetAtt EventsDeadLetters.Arn\n            Condition: {ArnEquals: {aws:SourceArn: !GetAtt EventsToQueue.Arn}}", "          - Sid: FromTheBus\n            Effect: Allow\n            Principal: \"*\"\n            Action: sqs:*\n            Resource: !GetAtt EventsDeadLetters.Arn"),
+    ("an alarm on another stack's mails", "related", "{Name: Stack, Value: !Ref AWS::StackName}, {Name: Route, Value: platform}", "{Name: Stack, Value: ownpost}, {Name: Route, Value: platform}"),
+    ("an alarm on an outcome that is not counted", "related", "MetricName: Unknown", "MetricName: Lost"),
+    # Versions, gradual deployments, and the network of the stack's own.
+    ("a parameter that reaches no version", "related", "          - !Ref LogLevel\n          - !Ref FilesLayer", "          - !Ref FilesLayer"),
+    ("a version that no parameter renews", "related", "      Handler: sender\n      VersionDescription: !Sub configuration ${Configuration}\n", "      Handler: sender\n"),
+    ("the product may call what no update moves", "rights", "Resource: !Sub ${RouterFunction.Arn}:live", "Resource: !GetAtt RouterFunction.Arn"),
+    ("every alias of the account may be shifted", "rights", "                  - !GetAtt SettingsFunction.Arn\n", '                  - "*"\n'),
+    ("the deployment may change code", "rights", "Action: [lambda:GetAlias, lambda:UpdateAlias,", "Action: [lambda:GetAlias, lambda:UpdateAlias, lambda:UpdateFunctionCode,"),
+    ("a deployment that no alarm stops", "related", "!Ref RouterErrors, !Ref SenderErrors, !Ref MonitorErrors]", "!Ref RouterErrors, !Ref MonitorErrors]"),
+    ("an alarm that rings after the deployment", "related", (1, "      DatapointsToAlarm: 2\n"), "      DatapointsToAlarm: 10\n"),
+    ("a deployment that is never gradual", "related", '      Canary10Percent10Minutes: "true"', '      Canary10Percent10Minutes: "false"'),
+    ("an alarm that waits for its own deployment", "lint", "Alarms: [!Ref SettingsErrors,", "Alarms: [!Ref ApiFailing, !Ref SettingsErrors,"),
+    ("functions in a public subnet", "related", "[MakesVpc, [!Ref PrivateA,", "[MakesVpc, [!Ref PublicA,"),
+    ("a private subnet that leaves by changing addresses", "related", "      NatGatewayId: !Ref NatA\n", "      GatewayId: !Ref Internet\n"),
+    ("a NAT gateway that reaches no Internet", "related", "SubnetId: !Ref PublicA\n", "SubnetId: !Ref PrivateA\n"),
+    ("a network that lets somebody in", "related", "      SecurityGroupEgress:\n", "      SecurityGroupIngress: [{IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: 0.0.0.0/0}]\n      SecurityGroupEgress:\n"),
+    ("a role that cannot enter the network", "related", (1, "          - InVpc\n          - !Sub arn"), "          - HasVpc\n          - !Sub arn"),
+    ("an address that goes with the stack", "guard", "    DependsOn: InternetAttachment\n    DeletionPolicy: Retain\n", "    DependsOn: InternetAttachment\n"),
+    ("an attribute that no index uses", "related", "        - !If [HasDueIndex, {AttributeName: due, AttributeType: S}, !Ref AWS::NoValue]\n", "        - {AttributeName: due, AttributeType: S}\n"),
     # General practice.
     ("a key that is never rotated", "checkov", "EnableKeyRotation: true", "EnableKeyRotation: false"),
 ]
@@ -98,6 +117,8 @@ SHORT = {
     "an alarm on the wrong dimension",
     "CORS without a method",
     "stacks that share secrets",
+    "a parameter that reaches no version",
+    "a private subnet that leaves by changing addresses",
 }
 
 
