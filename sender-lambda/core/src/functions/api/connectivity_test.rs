@@ -119,6 +119,7 @@ pub(super) async fn probe(
     let owner = TokenOwner { tenant: Some(call.tenant.as_str()), draft: true };
     let options = ProbeOptions {
         recipient,
+        without_message: false,
         test_mail,
         deadline: DEADLINE,
         look_for_fix: true,
