@@ -44,6 +44,8 @@ pub(crate) fn for_tests() -> Result<()> {
     for_package()?;
     npm("tests")?;
     npm("tests/packaging")?;
+    npm("tests/packaging/angular")?;
+    npm("tests/packaging/next")?;
     apt::provide(&[
         apt::Program { names: &["postfix"], package: "postfix" },
         apt::Program { names: &["saslpasswd2"], package: "sasl2-bin" },
