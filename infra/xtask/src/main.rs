@@ -35,7 +35,7 @@ cargo xtask <task>
   package         the Lambda artefact: target/package/ownpost-lambda.zip
   package ownpost the command line and one-machine server: target/package/ownpost.zip
   papers FOLDER   the third-party notices and the bill of materials (CycloneDX) of every artefact
-  publish [--dry-run]
+  publish [--dry-run [--built]]
                   the npm package, which is refused while a placeholder stands in it
   types           the npm package's TypeScript types, from the Rust types
   walls           holds the code map's walls against the code: forbidden dependencies, circles among files
