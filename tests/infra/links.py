@@ -81,7 +81,8 @@ def rights(text):
 
 def related(text):
     """What must fit together: timeouts and visibility, alarms and their resources, routes and the API's pages."""
-    return [finding for name, given in resolved(text).items() for finding in relations.findings(name, given)]
+    found = [finding for name, given in resolved(text).items() for finding in relations.findings(name, given)]
+    return found + list(template.wrongly_accepted(text))
 
 
 def skipped():

@@ -96,6 +96,8 @@ MUTANTS = [
     ("a role that cannot enter the network", "related", (1, "          - InVpc\n          - !Sub arn"), "          - HasVpc\n          - !Sub arn"),
     ("an address that goes with the stack", "guard", "    DependsOn: InternetAttachment\n    DeletionPolicy: Retain\n", "    DependsOn: InternetAttachment\n"),
     ("an attribute that no index uses", "related", "        - !If [HasDueIndex, {AttributeName: due, AttributeType: S}, !Ref AWS::NoValue]\n", "        - {AttributeName: due, AttributeType: S}\n"),
+    ("two networks at once", "related", '!Or [!Equals [!Ref VpcCidr, ""], {', '!Or [!Equals [!Ref SubnetIds, "-"], !Equals [!Ref VpcCidr, "10.91.0.0/24"], {'),
+    ("a reader without an admin", "related", '!Or [!Equals [!Ref ReaderClaim, ""], !Not [!Equals [!Ref AdminClaim, ""]]]', '!Or [!Equals [!Ref AdminClaim, ""], !Not [!Equals [!Ref ReaderClaim, ""]]]'),
     # General practice.
     ("a key that is never rotated", "checkov", "EnableKeyRotation: true", "EnableKeyRotation: false"),
 ]

@@ -12,7 +12,7 @@ LINKS = {
     "lint": "cfn-lint on the source, and on the transform with gradual deployments, which has every resource",
     "guard": "cfn-guard with [our rules](../tests/infra/rules.guard)",
     "rights": "each role asked for each of some sixty actions, by [one table](../tests/infra/policy.py)",
-    "related": "[what must fit together](../tests/infra/relations.py): timeouts, alarms, rules, routes, names, versions, network",
+    "related": "[what must fit together](../tests/infra/relations.py): timeouts, alarms, rules, routes, names, versions, network; and parameters that contradict each other",
     "checkov": "checkov, without [checks that are left out for a reason](../tests/infra/checkov.skip)",
 }
 
