@@ -13,6 +13,7 @@ use rustls::pki_types::CertificateDer;
 
 use crate::access::{Access, Claim};
 use crate::effects::Secrets;
+use crate::identity::Issuer;
 use crate::oauth_providers::OAuthProviders;
 
 /// The operator's configuration of the Lambda functions and of `ownpost`, read once at start. An unusable value is an
@@ -55,6 +56,8 @@ pub struct Config {
     pub hold_for: Option<Duration>,
     /// `OWNPOST_RETAIN_DAYS`: how long final rows are kept, instead of [`Config::RETAIN`].
     pub retain: Option<Duration>,
+    /// `OWNPOST_JWT_ISSUER`, `OWNPOST_JWT_AUDIENCE`: the provider whose tokens are checked here, where no authoriser does.
+    pub issuer: Option<Issuer>,
     /// `OWNPOST_TENANT_CLAIM`, `OWNPOST_ADMIN_CLAIM`, `OWNPOST_READER_CLAIM`: who may do what at the API.
     pub access: Access,
     /// `OWNPOST_OAUTH_PROVIDERS`: the operator's applications at providers of mailboxes.
@@ -136,6 +139,9 @@ pub struct ConfigError {
     pub problem: String,
 }
 
+/// The provider of tokens, and for whom they are made out.
+const JWT_ISSUER: &str = "OWNPOST_JWT_ISSUER";
+const JWT_AUDIENCE: &str = "OWNPOST_JWT_AUDIENCE";
 /// The operator's applications at providers of mailboxes.
 const OAUTH_PROVIDERS: &str = "OWNPOST_OAUTH_PROVIDERS";
 /// How long final rows are kept, in days.
@@ -199,6 +205,24 @@ impl Config {
             "`ownpost local`: its own address",
             "address of the API as browsers reach it; providers send the browser back to it",
         ),
+        shared(
+            JWT_ISSUER,
+            "none",
+            "`iss` of the OpenID Connect provider whose tokens are taken, where Ownpost checks them itself: \
+             https://id.example.com",
+        ),
+        shared(
+            JWT_AUDIENCE,
+            "none",
+            "audiences of which each of these tokens has to have one: `aud`, or `client_id` where there is none",
+        ),
+        shared("OWNPOST_TENANT_CLAIM", "`tenant`, else `custom:tenant`", "claim that names the tenant"),
+        shared(
+            "OWNPOST_ADMIN_CLAIM",
+            "every token of a tenant",
+            "claim and value of those who may change settings: role=admin, scope=smtp:write",
+        ),
+        shared("OWNPOST_READER_CLAIM", "none", "claim and value of those who may only read"),
         shared("OWNPOST_DNS_SERVER", "the system's", "address:port of the DNS server to ask"),
         shared(
             "OWNPOST_RELAY_CONNECTIONS",
@@ -240,13 +264,6 @@ impl Config {
             "EventBridge bus of the events that Ownpost emits",
         ),
         function("OWNPOST_KMS_KEY", "AWS's own", "ARN of the key over the tenants' secrets"),
-        function("OWNPOST_TENANT_CLAIM", "`tenant`, else `custom:tenant`", "claim that names the tenant"),
-        function(
-            "OWNPOST_ADMIN_CLAIM",
-            "every token of a tenant",
-            "claim and value of those who may change settings: role=admin, scope=smtp:write",
-        ),
-        function("OWNPOST_READER_CLAIM", "none", "claim and value of those who may only read"),
     ];
 
     /// Reads the environment through `get` (`std::env::var(..).ok()` in production). An empty value counts as
@@ -272,6 +289,7 @@ impl Config {
             retry_for: one(&get, "OWNPOST_RETRY_FOR", hours)?,
             hold_for: one(&get, "OWNPOST_HOLD_FOR", hours)?,
             retain: one(&get, RETAIN_DAYS, days)?,
+            issuer: issuer(&get)?,
             access: access(&get)?,
             oauth_providers,
             oauth_providers_secret,
@@ -322,6 +340,26 @@ impl Config {
             return problem("OWNPOST_ALLOW_ORIGINS", needed);
         }
         Ok(())
+    }
+
+    /// Whether pages of this origin may call the API: one of `allow_origins`, or the API's own.
+    pub fn allows_origin(&self, origin: &str) -> bool {
+        let fits = |allowed: &str| match allowed.split_once('*') {
+            None => origin == allowed,
+            Some((before, after)) => {
+                let rest = origin.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+                before.is_empty() && after.is_empty()
+                    || rest.is_some_and(|rest| {
+                        !rest.is_empty()
+                            && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:".contains(&b))
+                    })
+            }
+        };
+        let own = self.public_url.as_deref().and_then(|url| {
+            let (scheme, rest) = url.split_once("://")?;
+            Some(format!("{scheme}://{}", rest.split('/').next()?))
+        });
+        own.as_deref() == Some(origin) || self.allow_origins.iter().any(|allowed| fits(allowed))
     }
 
     /// The origins that are one page's and no pattern.
@@ -519,6 +557,18 @@ fn list<T>(
     let text = get(variable).unwrap_or_default();
     let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
     items.map(parse).collect::<Parsed<_>>().map_err(|problem| ConfigError { variable, problem })
+}
+
+/// The provider of tokens. A token for everybody would be one for us, so an issuer has audiences.
+fn issuer(get: &impl Fn(&str) -> Option<String>) -> Result<Option<Issuer>, ConfigError> {
+    let url = one(get, JWT_ISSUER, Issuer::parse_url)?;
+    let audiences: Vec<String> = list(get, JWT_AUDIENCE, |audience| Ok(audience.to_owned()))?;
+    let needs = |variable, other| Err(ConfigError { variable, problem: format!("needs {other}") });
+    match url {
+        Some(_) if audiences.is_empty() => needs(JWT_ISSUER, JWT_AUDIENCE),
+        None if !audiences.is_empty() => needs(JWT_AUDIENCE, JWT_ISSUER),
+        url => Ok(url.map(|url| Issuer { url, audiences })),
+    }
 }
 
 /// Who may do what. Readers without an admin's claim would change settings like everybody else.

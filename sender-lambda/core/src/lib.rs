@@ -5,6 +5,7 @@ pub mod access;
 pub mod config;
 pub mod effects;
 pub mod functions;
+pub mod identity;
 pub mod mail;
 pub mod oauth_providers;
 #[cfg(any(test, feature = "testing"))]

@@ -24,10 +24,12 @@ mod removal;
 mod routes;
 #[cfg(test)]
 mod tests;
+mod token;
 
-pub use self::answer::Response;
+pub use self::answer::{CHALLENGE, Response};
 pub use self::caller::{Caller, Claims};
 pub use self::routes::Route;
+pub use self::token::authenticate;
 
 /// A request as every transport hands it over, behind the operator's authoriser.
 pub struct Request<'a> {

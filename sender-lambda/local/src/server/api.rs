@@ -35,7 +35,10 @@ struct Call {
 
 pub(super) async fn call(State(server): State<Server>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let claims = token::claims(server.store.keys(), &parts.headers, (server.app.now)())?;
+    let caller = match caller(&server, &parts.headers).await {
+        Ok(caller) => caller,
+        Err(refused) => return Ok(refused),
+    };
     let Query(query) = Query::try_from_uri(&parts.uri).map_err(|_| {
         Problem::new(StatusCode::BAD_REQUEST, "request.query_invalid", "The query cannot be read.")
     })?;
@@ -44,7 +47,7 @@ pub(super) async fn call(State(server): State<Server>, request: Request) -> Resu
     let limit = if path == "/events" { LARGEST_EVENTS } else { LARGEST_BODY };
     let call = Call {
         method: parts.method.to_string(),
-        caller: Caller::admin(claims),
+        caller,
         query,
         origin: text(header::ORIGIN).map(str::to_owned),
         accept_language: text(header::ACCEPT_LANGUAGE).map(str::to_owned),
@@ -82,6 +85,18 @@ pub(super) async fn callback(State(server): State<Server>, request: Request) -> 
     Ok(response)
 }
 
+/// The caller by the token of an identity provider, where there is one, else by one of `/dev/token`.
+async fn caller(server: &Server, headers: &HeaderMap) -> Result<Caller, Response> {
+    if server.app.identity.is_none() {
+        let claims = token::claims(server.store.keys(), headers, (server.app.now)());
+        return claims.map(Caller::admin).map_err(IntoResponse::into_response);
+    }
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let only = values.next().filter(|_| values.next().is_none());
+    let authorization = only.and_then(|value| value.to_str().ok());
+    api::authenticate(&server.app, authorization).await.map_err(respond)
+}
+
 fn wants_ndjson(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT);
     values
@@ -115,6 +130,9 @@ fn respond(answer: api::Response) -> Response {
         return status.into_response();
     }
     let mut response = (status, [(header::CONTENT_TYPE, answer.content_type)], answer.body).into_response();
+    if answer.status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(api::CHALLENGE));
+    }
     if let Some(seconds) = answer.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }

@@ -23,6 +23,9 @@ pub struct Response {
     pub allow: Option<String>,
 }
 
+/// The challenge of every 401 (RFC 6750 §3).
+pub const CHALLENGE: &str = "Bearer realm=\"ownpost\"";
+
 /// An answer, or a problem to answer with.
 pub(super) type Answered<T = Response> = Result<T, Response>;
 
