@@ -123,8 +123,13 @@ impl KeySource {
         shared.lock().asked = Some((shared.now)());
         let asked = tokio::spawn(async move {
             let fetched = timeout(PATIENCE, shared.fetch()).await;
-            match fetched.unwrap_or_else(|_| Err("it does not answer in time".to_owned())) {
-                Ok(keys) => shared.lock().keys = Some((Arc::new(keys), (shared.now)())),
+            let fetched = fetched.unwrap_or_else(|_| Err("it does not answer in time".to_owned()));
+            let now = (shared.now)();
+            let mut state = shared.lock();
+            // The pause counts from here: those who have waited for this answer do not ask for it one after the other.
+            state.asked = Some(now);
+            match fetched {
+                Ok(keys) => state.keys = Some((Arc::new(keys), now)),
                 Err(problem) => {
                     tracing::warn!(
                         issuer = shared.issuer.url,

@@ -1,8 +1,8 @@
 //! A provider in memory, and everything that an outsider may try with tokens.
 
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
@@ -36,6 +36,8 @@ struct Provider {
     down: AtomicUsize,
     slow: AtomicUsize,
     now: AtomicI64,
+    /// When the first verifier was made: the clock goes on with tokio's.
+    began: OnceLock<tokio::time::Instant>,
 }
 
 #[async_trait]
@@ -83,15 +85,15 @@ impl Provider {
 
     fn verifier(self: &Arc<Self>) -> Verifier {
         let clock = self.clone();
+        let now = move || {
+            let passed = clock.began.get_or_init(tokio::time::Instant::now).elapsed().as_secs();
+            let seconds = clock.now.load(Ordering::Relaxed) + i64::try_from(passed).unwrap();
+            Timestamp::from_second(1_790_000_000 + seconds).unwrap()
+        };
+        now();
         let issuer =
             Issuer { url: ISSUER.to_owned(), audiences: vec!["ownpost".to_owned(), "second".to_owned()] };
-        Verifier::new(
-            issuer,
-            self.clone(),
-            Arc::new(move || {
-                Timestamp::from_second(1_790_000_000 + clock.now.load(Ordering::Relaxed)).unwrap()
-            }),
-        )
+        Verifier::new(issuer, self.clone(), Arc::new(now))
     }
 }
 
@@ -222,7 +224,7 @@ async fn claims_decide_whether_a_token_is_for_us() {
         (json!({"exp": 0}), Some(Rejected::Expired)),
         (json!({"exp": null}), Some(Rejected::NoExpiry)),
         (json!({"exp": "never"}), Some(Rejected::NoExpiry)),
-        (json!({"exp": [now + 600]}), Some(Rejected::NoExpiry)),
+        (json!({"exp": [now + 600]}), Some(Rejected::Unreadable)),
         (json!({"nbf": now + 300}), Some(Rejected::NotYet)),
         (json!({"nbf": "tomorrow"}), Some(Rejected::NotYet)),
         (json!({"iss": null}), Some(Rejected::Issuer)),
@@ -432,6 +434,19 @@ async fn a_slow_provider_holds_up_one_call_for_seconds() {
     let waits = futures_util::future::join_all((0..10).map(|_| timed())).await;
     assert_eq!(waits.iter().filter(|seconds| **seconds > 0).count(), 1, "{waits:?}");
     assert_eq!(started.elapsed().as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_who_wait_for_a_slow_provider_without_keys_hear_at_once_that_there_are_none() {
+    let key = Key::ec();
+    let provider = Provider::publishing(&[key.jwk("1")]);
+    provider.slow.store(1, Ordering::Relaxed);
+    let verifier = provider.verifier();
+    let token = key.token(&json!({"alg": "ES256", "kid": "1"}), &claims());
+    let started = tokio::time::Instant::now();
+    let answers = futures_util::future::join_all((0..200).map(|_| verifier.claims(&token))).await;
+    assert!(answers.iter().all(|answer| *answer == Err(Rejected::NoKeys)));
+    assert_eq!((started.elapsed().as_secs(), provider.asked()), (5, 1));
 }
 
 #[tokio::test]

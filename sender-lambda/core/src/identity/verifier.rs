@@ -78,7 +78,7 @@ pub fn bearer(authorization: &str) -> Option<&str> {
 fn header(token: &str) -> Result<Header, Rejected> {
     let header = decode_header(token).map_err(|error| match error.kind() {
         // An algorithm that has no name there, such as `none`.
-        ErrorKind::Json(_) => Rejected::Algorithm,
+        ErrorKind::Json(error) if error.is_data() => Rejected::Algorithm,
         _ => Rejected::Unreadable,
     })?;
     if !ALGORITHMS.contains(&header.alg) {
