@@ -112,6 +112,8 @@ pub struct AwsResources {
     pub refused_queue_url: Option<String>,
     /// `OWNPOST_EVENT_BUS`: the EventBridge bus of the emitted events.
     pub event_bus: Option<String>,
+    /// `OWNPOST_STACK`: the name of the stack, by which its metrics are told from those of others.
+    pub stack: Option<String>,
     /// `OWNPOST_KMS_KEY`: the key over the tenants' secrets, instead of AWS's own.
     pub kms_key: Option<String>,
 }
@@ -263,6 +265,7 @@ impl Config {
             "the bus `default`",
             "EventBridge bus of the events that Ownpost emits",
         ),
+        function("OWNPOST_STACK", "ownpost", "value of the dimension `Stack` of the metrics"),
         function("OWNPOST_KMS_KEY", "AWS's own", "ARN of the key over the tenants' secrets"),
     ];
 
@@ -467,6 +470,7 @@ impl AwsResources {
             queue_url: one(&get, "OWNPOST_QUEUE_URL", queue_url)?,
             refused_queue_url: one(&get, "OWNPOST_REFUSED_QUEUE_URL", queue_url)?,
             event_bus: one(&get, "OWNPOST_EVENT_BUS", event_bus)?,
+            stack: one(&get, "OWNPOST_STACK", stack)?,
             kms_key: one(&get, "OWNPOST_KMS_KEY", key_arn)?,
         };
         let dkim = match one(&get, DKIM, dkim)? {
@@ -775,6 +779,11 @@ fn event_bus(text: &str) -> Parsed<String> {
         .map_err(|()| "a bus' name or ARN has letters, digits and /_.:- only".to_owned())
 }
 
+/// What CloudFormation takes as a stack's name.
+fn stack(text: &str) -> Parsed<String> {
+    in_name(text, "-", 128).map(|()| text.to_owned()).map_err(|()| format!("`{text}` is no stack's name"))
+}
+
 fn key_arn(text: &str) -> Parsed<String> {
     let is_arn = text.starts_with("arn:") && text.contains(":kms:") && text.contains(":key/");
     if is_arn && in_name(text, ":/-_", 400).is_ok() {
@@ -1015,6 +1024,56 @@ mod tests {
         memory.set_operator("mail/oauth", r#"{"google": {"clientId": "a", "clientSecret": "s"}}"#);
         let config = read().with_secrets(&*secrets).await.unwrap();
         assert!(config.oauth_providers.get("google").is_some() && config.oauth_providers_secret.is_none());
+    }
+
+    #[test]
+    fn an_issuer_and_its_audiences_go_together() {
+        let read = |url: &str, audiences: &str| {
+            let get = |name: &str| match name {
+                JWT_ISSUER => Some(url.to_owned()),
+                JWT_AUDIENCE => Some(audiences.to_owned()),
+                _ => None,
+            };
+            Config::read(get).map(|config| config.issuer).map_err(|error| error.to_string())
+        };
+        let issuer = read("https://id.acme.test/", "ownpost, second,").unwrap().unwrap();
+        assert_eq!(issuer.url, "https://id.acme.test/", "the slash is part of `iss`");
+        assert_eq!(issuer.audiences, ["ownpost", "second"]);
+        assert_eq!(read("", "").unwrap(), None);
+        assert_eq!(
+            read("https://id.acme.test", ",").unwrap_err(),
+            "OWNPOST_JWT_ISSUER: needs OWNPOST_JWT_AUDIENCE"
+        );
+        assert_eq!(read("", "ownpost").unwrap_err(), "OWNPOST_JWT_AUDIENCE: needs OWNPOST_JWT_ISSUER");
+        assert!(read("http://id.acme.test", "ownpost").unwrap_err().contains("is no issuer"));
+    }
+
+    #[test]
+    fn pages_of_the_origins_that_are_named_may_call() {
+        let config = |origins: &[&str]| Config {
+            allow_origins: origins.iter().map(|origin| (*origin).to_owned()).collect(),
+            public_url: Some("https://mail.acme.test:8443/api".to_owned()),
+            ..Config::default()
+        };
+        for (allowed, origin, expected) in [
+            ("https://app.acme.test", "https://app.acme.test", true),
+            ("https://app.acme.test", "https://app.acme.test.evil.test", false),
+            ("https://app.acme.test", "http://app.acme.test", false),
+            ("https://app.acme.test", "null", false),
+            ("https://*.acme.test", "https://one.acme.test", true),
+            ("https://*.acme.test", "https://one.two.acme.test", true),
+            ("https://*.acme.test", "https://.acme.test", false),
+            ("https://*.acme.test", "https://evil.test/.acme.test", false),
+            ("https://*.acme.test", "https://one.acme.test.evil.test", false),
+            ("https://*", "https://anything.test:8080", true),
+            ("https://*", "http://anything.test", false),
+            ("*", "null", true),
+            // The API's own, behind a proxy.
+            ("https://app.acme.test", "https://mail.acme.test:8443", true),
+            ("https://app.acme.test", "https://mail.acme.test", false),
+        ] {
+            assert_eq!(config(&[allowed]).allows_origin(origin), expected, "{allowed} {origin}");
+        }
     }
 
     #[test]

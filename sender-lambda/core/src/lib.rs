@@ -7,6 +7,7 @@ pub mod effects;
 pub mod functions;
 pub mod identity;
 pub mod mail;
+pub mod measure;
 pub mod oauth_providers;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

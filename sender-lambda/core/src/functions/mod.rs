@@ -17,6 +17,7 @@ use crate::config::{Config, ConfigError};
 use crate::effects::{self, Effects, Emitted, QueueMessage};
 use crate::identity::{OverHttps, Verifier};
 use crate::mail::templates::Templates;
+use crate::measure::{Meter, NoMeter};
 use crate::wire::emitted::Announcement;
 
 mod active_settings;
@@ -52,6 +53,8 @@ pub struct App {
     pub now: Clock,
     /// The templates of mails.
     pub templates: Templates,
+    /// Takes what is counted and timed.
+    pub meter: Arc<dyn Meter>,
     /// Checks the tokens of callers, where no authoriser does.
     pub identity: Option<Verifier>,
     /// Whether the process is about to end.
@@ -96,6 +99,7 @@ impl App {
             effects,
             now: Arc::new(Timestamp::now),
             templates,
+            meter: Arc::new(NoMeter),
             identity: None,
             stopping: AtomicBool::new(false),
             process: process_name(),

@@ -24,12 +24,15 @@ use super::{LocalArgs, NO, UNUSABLE, YES};
 use crate::descriptors::Shares;
 use crate::private_file::write_private;
 use crate::relays::Relays;
+use crate::server::metrics::{self, Metrics};
 use crate::server::{self, Server};
 use crate::store::{Store, backup};
 use crate::worker;
 
 /// How long requests and mails may take to end after a signal; the rest is done after the next start.
 const GRACE: Duration = Duration::from_secs(20);
+/// Connections to the metrics at a time: a scraper needs one.
+const METRICS_CONNECTIONS: usize = 4;
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// The operator's own platform settings.
 const PLATFORM_FILE: &str = "platform.json";
@@ -57,25 +60,30 @@ async fn serve(config: Config, args: &LocalArgs) -> Result<(), String> {
     if let Some(tenant) = &args.forget_tenant {
         return forget(&data, tenant).await;
     }
-    let address = args.listen.unwrap_or(LOOPBACK);
-    let listener = TcpListener::bind((address, args.port)).await.map_err(|error| {
-        if error.kind() == io::ErrorKind::AddrInUse {
-            format!(
-                "port {} is in use; give another one with --port, or 0 to let the system choose",
-                args.port
-            )
-        } else {
-            format!("{address}, port {}, cannot be listened on: {error}", args.port)
-        }
-    })?;
+    let listener = listen(args.listen.unwrap_or(LOOPBACK), args.port, "--port").await?;
+    let metrics = match args.metrics_port {
+        Some(port) => Some(listen(LOOPBACK, port, "--metrics-port").await?),
+        None => None,
+    };
     // Before the store is open, so that no signal ends the process without closing it.
     let signals = Signals::new().map_err(|error| error.to_string())?;
     let store = Store::open(&data, Arc::new(Timestamp::now)).map_err(|error| error.to_string())?;
     let store = Arc::new(store);
-    let ended = serve_from(&store, &data, listener, config, signals).await;
+    let ended = serve_from(&store, &data, (listener, metrics), config, signals).await;
     // Whatever the end was, and although tasks that go on still hold the store: they get errors from here on.
     let closed = tokio::task::spawn_blocking(move || store.close()).await;
     ended.and(closed.map_err(|error| error.to_string()))
+}
+
+/// Listens, or says how to choose another port.
+async fn listen(address: IpAddr, port: u16, option: &str) -> Result<TcpListener, String> {
+    TcpListener::bind((address, port)).await.map_err(|error| {
+        if error.kind() == io::ErrorKind::AddrInUse {
+            format!("port {port} is in use; give another one with {option}, or 0 to let the system choose")
+        } else {
+            format!("{address}, port {port}, cannot be listened on: {error}")
+        }
+    })
 }
 
 /// Does `--forget-tenant`: the folder is this process's alone.
@@ -108,7 +116,7 @@ fn copy(data: &Path, file: &Path) -> Result<(), String> {
 async fn serve_from(
     store: &Arc<Store>,
     data: &Path,
-    listener: TcpListener,
+    (listener, metrics_listener): (TcpListener, Option<TcpListener>),
     mut config: Config,
     mut signals: Signals,
 ) -> Result<(), String> {
@@ -140,7 +148,9 @@ async fn serve_from(
             )),
         },
     }
-    let app = App::new(config, store.effects()).map_err(|error| error.to_string())?;
+    let mut app = App::new(config, store.effects()).map_err(|error| error.to_string())?;
+    let metrics = Arc::new(Metrics::default());
+    app.meter = metrics.clone();
     let app = Arc::new(app);
 
     let (stop, stopped) = watch::channel(false);
@@ -156,6 +166,12 @@ async fn serve_from(
         port,
     });
     let server = tokio::spawn(server::serve(listener, router, shares.server, stopped.clone()));
+    if let Some(listener) = metrics_listener {
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let router = metrics::router(metrics, address.port());
+        tokio::spawn(server::serve(listener, router, METRICS_CONNECTIONS, stopped.clone()));
+        note(&format!("Metrics are at http://{address}/metrics."));
+    }
 
     if let Some(identity) = &app.identity {
         // A mistake shows now; a provider that is not up yet is asked again by the first call.

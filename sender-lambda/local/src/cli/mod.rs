@@ -103,6 +103,9 @@ struct LocalArgs {
     /// The address to listen on, instead of 127.0.0.1; only with an issuer of tokens
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["backup", "forget_tenant"])]
     listen: Option<IpAddr>,
+    /// Show metrics at /metrics on this port of 127.0.0.1, for Prometheus; 0 lets the system choose
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["backup", "forget_tenant"])]
+    metrics_port: Option<u16>,
     /// The folder that keeps everything [default: ownpost in the user's data folder]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,

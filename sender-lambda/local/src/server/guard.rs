@@ -47,7 +47,7 @@ pub(super) async fn check(State(server): State<Server>, request: Request, next: 
 }
 
 /// What the request of another page than our own is answered.
-fn not_our_own(headers: &HeaderMap, port: u16) -> Option<Problem> {
+pub(super) fn not_our_own(headers: &HeaderMap, port: u16) -> Option<Problem> {
     if !names_this_server(headers, header::HOST, "", port) {
         return Some(Problem::new(
             StatusCode::MISDIRECTED_REQUEST,

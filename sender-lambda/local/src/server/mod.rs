@@ -20,6 +20,7 @@ mod connections;
 mod dev;
 mod guard;
 mod mails;
+pub mod metrics;
 mod problem;
 mod token;
 

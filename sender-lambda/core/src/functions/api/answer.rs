@@ -89,3 +89,8 @@ impl From<EffectError> for Response {
         }
     }
 }
+
+/// The problem of a body that its transport marks as base64 and that is none.
+pub fn not_base64() -> Response {
+    problem(400, "request.not_base64", "The body is marked as base64 and is not.")
+}
