@@ -1,204 +1,16 @@
 //! The whole path on emulated AWS: the template is deployed, the Lambda Runtime API runs the binary, API Gateway
 //! checks tokens, secrets are staged, events are routed, and mail arrives over TLS.
-//!
-//! Where the emulator differs from AWS: a `Host` header selects the API instead of the API's own name.
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use ownpost::relays::{RelayInfo, Relays};
-use ownpost::store::Store;
 use ownpost_core::wire::sqs::{Job, MailJob};
 use ownpost_domain::category::Category;
 use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
 use ownpost_domain::tenant::Tenant;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use super::emulator::{Emulator, Kind};
-
-/// The longest wait for the mail of an event, on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(2);
-/// The secrets of the stack `ownpost`, by the defaults of the template.
-const PLATFORM_SECRET: &str = "ownpost/platform";
-const TENANTS: &str = "ownpost/tenants/";
-
-/// The emulator, the deployed stack and the relays.
-struct Cloud {
-    emulator: Emulator,
-    outputs: Value,
-    relays: Relays,
-    caught: Arc<Store>,
-    _folder: TempDir,
-}
-
-impl Cloud {
-    async fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let caught = Arc::new(Store::in_memory(Arc::new(Timestamp::now)).expect("a store"));
-        let relays = Relays::start(&caught, folder.path(), Timestamp::now(), 64).await.expect("relays");
-        let ports: Vec<String> = relays
-            .infos
-            .iter()
-            .flat_map(|relay| [relay.ports.starttls, relay.ports.tls])
-            .map(|port| port.to_string())
-            .collect();
-        let parameters = json!({
-            "AllowNetworks": "127.0.0.0/8",
-            "AllowPorts": ports.join(","),
-            "EhloName": "ownpost.example.org",
-            "LogLevel": "trace",
-        });
-        let claims = json!({
-            "acme": {"tenant": "acme", "email": "admin@acme.test", "email_verified": true},
-            "other": {"tenant": "other", "email": "admin@other.test"},
-            "no-tenant": {"email": "admin@acme.test"},
-            "product": {"sub": "product", "scope": "openid events:write"},
-        });
-        let emulator = Emulator::start(Kind::Ministack);
-        let binary = binary();
-        let (parameters, claims) = (parameters.to_string(), claims.to_string());
-        let arguments = [binary.as_os_str(), OsStr::new(&parameters), OsStr::new(&claims)];
-        let outputs = emulator.deploy("stack", &arguments);
-        let cloud = Self { emulator, outputs, relays, caught, _folder: folder };
-        cloud.create_platform_secret().await;
-        cloud
-    }
-
-    fn relay(&self, name: &str) -> &RelayInfo {
-        self.relays.infos.iter().find(|relay| relay.name == name).expect("a relay of this name")
-    }
-
-    /// The settings that an admin enters in the form for this relay.
-    fn settings(&self, relay: &str) -> Value {
-        let relay = self.relay(relay);
-        json!({
-            "host": relay.host,
-            "port": relay.ports.starttls,
-            "security": "starttls",
-            "username": relay.username,
-            "password": {"set": relay.password},
-            "senderAddress": relay.sender_address,
-            "caPem": relay.ca_pem,
-        })
-    }
-
-    async fn create_platform_secret(&self) {
-        let client = aws_sdk_secretsmanager::Client::new(&self.emulator.sdk());
-        let call = client.create_secret().name(PLATFORM_SECRET);
-        call.secret_string(self.settings("platform").to_string()).send().await.expect("a platform secret");
-    }
-
-    /// Calls the API with one of the tokens; returns status and body.
-    fn call(&self, who: Option<&str>, method: &str, path: &str, body: &str) -> (u16, Value) {
-        let host = self.outputs["ApiUrl"].as_str().expect("a URL").trim_start_matches("https://");
-        let api = host.split('.').next().unwrap_or_default();
-        let port = self.emulator.endpoint.rsplit(':').next().unwrap_or_default();
-        let mut request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.emulator.endpoint))
-            .header("host", format!("{api}.execute-api.localhost:{port}"))
-            .header("content-type", "application/json");
-        if let Some(who) = who {
-            let token = self.outputs["tokens"][who].as_str().expect("a token");
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        send(request.body(body.to_owned()).expect("a request"))
-    }
-
-    /// Invokes a function directly; returns its answer.
-    fn invoke(&self, output: &str, event: &Value) -> Value {
-        let name = self.outputs[output].as_str().expect("a function");
-        let uri = format!("{}/2015-03-31/functions/{name}/invocations", self.emulator.endpoint);
-        // The emulator names the caller by the key; the signature of this key it does not check.
-        let caller = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, \
-                      Signature=0";
-        let request = ureq::http::Request::builder().method("POST").uri(uri).header("authorization", caller);
-        send(request.body(event.to_string()).expect("a request")).1
-    }
-
-    /// The labels of each version of the tenant's secret, in order. Versions without labels and the placeholder's
-    /// version are left out.
-    async fn stages(&self, tenant: &str) -> Vec<(String, Vec<String>)> {
-        let client = aws_sdk_secretsmanager::Client::new(&self.emulator.sdk());
-        let answer =
-            client.describe_secret().secret_id(format!("{TENANTS}{tenant}")).send().await.expect("it");
-        let mut all = Vec::new();
-        for (id, stages) in answer.version_ids_to_stages.unwrap_or_default() {
-            let call = client.get_secret_value().secret_id(format!("{TENANTS}{tenant}")).version_id(&id);
-            let document = call.send().await.expect("a version").secret_string.unwrap_or_default();
-            if document.starts_with('{') && !stages.is_empty() {
-                let mut stages = stages;
-                stages.sort();
-                all.push((id, stages));
-            }
-        }
-        all.sort();
-        all
-    }
-
-    /// Relay and envelope recipients of the caught mail, oldest first.
-    async fn mail(&self) -> Vec<(String, Vec<String>)> {
-        let mut mail = self.caught.caught_before(i64::MAX, 1_000).await.expect("caught mail");
-        mail.sort_by_key(|mail| mail.id);
-        mail.into_iter().map(|mail| (mail.relay, mail.to)).collect()
-    }
-
-    /// Waits until a mail to this address has been caught; returns the relay that caught it.
-    async fn mail_to(&self, address: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            let mail = self.mail().await;
-            if let Some((relay, _)) = mail.into_iter().find(|(_, to)| to.iter().any(|to| to == address)) {
-                return relay;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("no mail to {address}; {}", self.story());
-    }
-
-    /// All logs, for a failed assertion.
-    fn story(&self) -> String {
-        format!("{}\n{:#}", self.emulator.log(), self.emulator.deploy("logs", &[]))
-    }
-}
-
-fn send(request: ureq::http::Request<String>) -> (u16, Value) {
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
-    let mut answer = agent.run(request).expect("an answer");
-    let body = answer.body_mut().read_to_string().expect("a text");
-    (answer.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::String(body)))
-}
-
-/// The Lambda binary, built if necessary: among the default members, as the suite `build` builds it. Cargo would
-/// select other features for the package by itself, and compile the AWS SDKs again.
-fn binary() -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(["build", "--quiet", "--bin", "bootstrap"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-        .status()
-        .expect("cargo starts");
-    assert!(built.success(), "the Lambda binary cannot be built");
-    // `target/tmp` is beside `target/debug`.
-    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("debug").join("bootstrap")
-}
-
-fn event(id: &str, category: &str, to: &str) -> Value {
-    json!({
-        "id": id,
-        "tenant": "acme",
-        "category": category,
-        "type": "comment.created",
-        "recipients": [{"address": to, "name": "Jan"}],
-        "data": {"actor": "Noor", "title": "Treatment 42", "url": "https://app.example.com/42"},
-    })
-}
+use super::cloud::{Cloud, PATIENCE, event};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_the_form_to_the_mailbox() {
@@ -218,7 +30,9 @@ async fn from_the_form_to_the_mailbox() {
 
 /// Only the authoriser and the claims of the token decide which tenant and admin calls.
 fn tokens(cloud: &Cloud) {
-    assert_eq!(cloud.call(None, "GET", "/smtp", "").0, 401);
+    for who in [None, Some("expired"), Some("foreign"), Some("for another"), Some("forged")] {
+        assert_eq!(cloud.call(who, "GET", "/smtp", "").0, 401, "{who:?}");
+    }
     let (status, problem) = cloud.call(Some("no-tenant"), "GET", "/smtp", "");
     assert_eq!((status, problem["code"].as_str()), (403, Some("tenant.missing")));
     let (status, problem) = cloud.call(Some("acme"), "GET", "/smtp", "");
