@@ -79,6 +79,12 @@ MUTANTS = [
     ("a queue for everybody", "guard", "          - Sid: FromTheBus\n            Effect: Allow\n            Principal: {Service: events.amazonaws.com}\n            Action: sqs:SendMessage\n            Resource: !GetAtt EventsDeadLetters.Arn\n            Condition: {ArnEquals: {aws:SourceArn: !GetAtt EventsToQueue.Arn}}", "          - Sid: FromTheBus\n            Effect: Allow\n            Principal: \"*\"\n            Action: sqs:*\n            Resource: !GetAtt EventsDeadLetters.Arn"),
     ("an alarm on another stack's mails", "related", "{Name: Stack, Value: !Ref AWS::StackName}, {Name: Route, Value: platform}", "{Name: Stack, Value: ownpost}, {Name: Route, Value: platform}"),
     ("an alarm on an outcome that is not counted", "related", "MetricName: Unknown", "MetricName: Lost"),
+    # The function URL.
+    ("a URL whose function knows no issuer", "related", '        OWNPOST_JWT_ISSUER: !If [Streams, !Ref JwtIssuer, ""]\n', '        OWNPOST_JWT_ISSUER: ""\n'),
+    ("a URL that answers at the end", "related", "InvokeMode: RESPONSE_STREAM", "InvokeMode: BUFFERED"),
+    ("a URL past the alias", "related", "      Qualifier: live\n      AuthType: NONE\n", "      AuthType: NONE\n"),
+    ("a function that everybody may invoke", "related", "      InvokedViaFunctionUrl: true\n", ""),
+    ("a public URL that nobody asked for", "related", "    Condition: Streams\n    DependsOn: SettingsFunctionAliaslive\n", "    DependsOn: SettingsFunctionAliaslive\n"),
     # Versions, gradual deployments, and the network of the stack's own.
     ("a parameter that reaches no version", "related", "          - !Ref LogLevel\n          - !Ref FilesLayer", "          - !Ref FilesLayer"),
     ("a version that no parameter renews", "related", "      Handler: sender\n      VersionDescription: !Sub configuration ${Configuration}\n", "      Handler: sender\n"),
@@ -96,6 +102,8 @@ MUTANTS = [
     ("a role that cannot enter the network", "related", (1, "          - InVpc\n          - !Sub arn"), "          - HasVpc\n          - !Sub arn"),
     ("an address that goes with the stack", "guard", "    DependsOn: InternetAttachment\n    DeletionPolicy: Retain\n", "    DependsOn: InternetAttachment\n"),
     ("an attribute that no index uses", "related", "        - !If [HasDueIndex, {AttributeName: due, AttributeType: S}, !Ref AWS::NoValue]\n", "        - {AttributeName: due, AttributeType: S}\n"),
+    ("two networks at once", "related", '!Or [!Equals [!Ref VpcCidr, ""], {', '!Or [!Equals [!Ref SubnetIds, "-"], !Equals [!Ref VpcCidr, "10.91.0.0/24"], {'),
+    ("a reader without an admin", "related", '!Or [!Equals [!Ref ReaderClaim, ""], !Not [!Equals [!Ref AdminClaim, ""]]]', '!Or [!Equals [!Ref AdminClaim, ""], !Not [!Equals [!Ref ReaderClaim, ""]]]'),
     # General practice.
     ("a key that is never rotated", "checkov", "EnableKeyRotation: true", "EnableKeyRotation: false"),
 ]

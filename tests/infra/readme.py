@@ -9,10 +9,10 @@ FILE = template.ROOT / "infra" / "README.md"
 LINKS = {
     "sam": "`sam validate --lint`",
     "expand": "SAM's transform, and every reference and condition resolved for four sets of parameters",
-    "lint": "cfn-lint on the source and on the transform, all at once and gradual",
+    "lint": "cfn-lint on the source, and on the transform with gradual deployments, which has every resource",
     "guard": "cfn-guard with [our rules](../tests/infra/rules.guard)",
     "rights": "each role asked for each of some sixty actions, by [one table](../tests/infra/policy.py)",
-    "related": "[what must fit together](../tests/infra/relations.py): timeouts, alarms, rules, routes, names, versions, network",
+    "related": "[what must fit together](../tests/infra/relations.py): timeouts, alarms, rules, routes, names, versions, network; and parameters that contradict each other",
     "checkov": "checkov, without [checks that are left out for a reason](../tests/infra/checkov.skip)",
 }
 

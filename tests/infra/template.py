@@ -33,6 +33,7 @@ SETS = {
     "plain": {},
     "everything": {
         "AllowedOrigins": "https://app.example.com",
+        "Streaming": "true",
         "SubnetIds": "subnet-1,subnet-2",
         "SecurityGroupIds": "sg-1",
         "AlertEmail": "ops@example.com",
@@ -55,6 +56,13 @@ SETS = {
         "PlatformSecretName": "mail-of-the-platform",
         "DkimSecretName": "keys-of-dkim",
     },
+}
+
+# What a deployment must be refused for, by the rule that does so.
+CONTRADICTIONS = {
+    "OneNetwork": {"SubnetIds": "subnet-1", "VpcCidr": "10.91.0.0/24"},
+    "ReaderNeedsAdmin": {"ReaderClaim": "role=support"},
+    "ProvidersNeedAddress": {"OAuthProvidersSecret": "shop/providers"},
 }
 
 # What GetAtt ..., Arn gives for each type.
@@ -186,6 +194,9 @@ def resolve(expanded, parameters):
                 return all(value(given))
             if function == "Fn::Or":
                 return any(value(given))
+            if function == "Fn::EachMemberEquals":
+                members, other = value(given)
+                return all(member == other for member in members)
             if function == "Fn::Select":
                 return value(given[1])[int(given[0])]
             if function == "Fn::GetAZs":
@@ -203,7 +214,20 @@ def resolve(expanded, parameters):
         kept = copy.copy(resource)
         kept.pop("Condition", None)
         done[logical] = {k: value(v) if k == "Properties" else v for k, v in kept.items()}
-    return {"Resources": done, "Parameters": values}
+    rules = expanded.get("Rules", {}).items()
+    refusing = [name for name, rule in rules if not all(value(each["Assert"]) for each in rule["Assertions"])]
+    return {"Resources": done, "Parameters": values, "Refusing": refusing}
+
+
+def wrongly_accepted(text):
+    """The contradictions that no rule of the template refuses, and the sets that one does."""
+    expanded = expand(text)
+    for rule, parameters in CONTRADICTIONS.items():
+        if resolve(expanded, parameters)["Refusing"] != [rule]:
+            yield f"{rule} does not refuse {parameters}"
+    for name, parameters in SETS.items():
+        for rule in resolve(expanded, parameters)["Refusing"]:
+            yield f"{rule} refuses the set {name}"
 
 
 def of_type(resolved, kind):
