@@ -34,8 +34,8 @@ export async function ownpost(args, { env = {}, input = '' } = {}) {
 }
 
 /** Starts `ownpost local` on a port of the system's choice, in a new folder or in that of one before, and waits until it is ready. */
-export async function startLocal({ env = {}, data = mkdtempSync(join(tmpdir(), 'ownpost-local-')) } = {}) {
-  const child = start(['local', '--port', '0', '--data', data], env, 'ignore');
+export async function startLocal({ env = {}, args = [], data = mkdtempSync(join(tmpdir(), 'ownpost-local-')) } = {}) {
+  const child = start(['local', '--port', '0', '--data', data, ...args], env, 'ignore');
   const end = () => child.kill('SIGTERM');
   process.on('exit', end);
   let tail = '';

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use ownpost_core::config::{Config, Variable};
 use ownpost_core::mail::catalogue::{FIELDS, Field, Kind, MailType, TYPES};
+use ownpost_core::measure::{Metric, Unit};
 use ownpost_core::wire::event::EventCode;
 use ownpost_core::wire::http::{Problem, ProblemCode};
 use ownpost_domain::failure::{FailureCode, Verdict};
@@ -32,6 +33,7 @@ fn table(name: &str) -> Option<String> {
         "findings" => findings(),
         "problems" => problems(Problem::CODES),
         "problems of ownpost local" => problems(Problem::LOCAL_CODES),
+        "metrics" => metrics(),
         "mail types" => mail_types(),
         "mail fields" => mail_fields(),
         "variables" => variables(true),
@@ -116,6 +118,23 @@ fn variables(in_terminal: bool) -> String {
         [format!("`{}`", variable.name), variable.default.to_owned(), variable.meaning.to_owned()]
     };
     rows(["variable", "default", "meaning"], used.map(row))
+}
+
+fn metrics() -> String {
+    let row = |metric: &Metric| {
+        let ending = match metric.unit() {
+            Unit::Count => "_total",
+            Unit::Time => "_seconds",
+        };
+        let labels: Vec<_> = metric.labels().iter().map(|label| format!("`{}`", label.name())).collect();
+        [
+            format!("`{}`", metric.name()),
+            format!("`{}{ending}`", metric.prometheus()),
+            labels.join(", "),
+            metric.meaning().to_owned(),
+        ]
+    };
+    rows(["CloudWatch", "Prometheus", "divided by", "what it counts"], Metric::ALL.iter().map(row))
 }
 
 fn findings() -> String {
@@ -316,8 +335,8 @@ fn every_table_agrees_with_the_code() {
 #[test]
 fn every_document_and_its_parts_are_on_a_page() {
     // Some texts have a format of their own; the catalogues have tables of their own; the forms of a secret are
-    // described by hand.
-    const BY_HAND: [&str; 10] = [
+    // described by hand, and so are the events by their names on the bus.
+    const BY_HAND: [&str; 11] = [
         "EnhancedCode",
         "DeliveryId",
         "Revision",
@@ -328,6 +347,7 @@ fn every_document_and_its_parts_are_on_a_page() {
         "SecretInput",
         "RefreshTokenInput",
         "Routing",
+        "EmittedEvent",
     ];
     let mut shown = Vec::new();
     for path in pages() {
