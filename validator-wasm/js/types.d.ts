@@ -88,6 +88,8 @@ export interface OAuth2 {
   clientId?: string | null;
   /** Its secret; optional with a refresh token. */
   clientSecret?: SecretInput | null;
+  /** The day on which its secret ends, as `2027-01-31`; warned of at 30, 7 and 1 days. */
+  clientSecretExpires?: string | null;
   /** Required with grant refresh_token. */
   refreshToken?: RefreshTokenInput | null;
   /** Required with grant client_credentials. */
@@ -317,6 +319,8 @@ export type IssueCode =
   | "oauth2.tenant_needed"
   /** client_credentials at Microsoft with a scope of users. */
   | "oauth2.scope_unsupported"
+  /** No day as in 2027-01-31. */
+  | "oauth2.date_invalid"
   /** The token URL leads to an address that is not public. */
   | "oauth2.forbidden_address"
   /** The token URL's host is not a name by the strict form of UTS 46. */
@@ -935,6 +939,8 @@ export interface StoredOAuth2 {
   clientId: string | null;
   /** Whether its secret is stored. */
   clientSecret: StoredSecret | null;
+  /** The day on which its secret ends, as `2027-01-31`. */
+  clientSecretExpires: string | null;
   /** Whether a refresh token is stored. */
   refreshToken: StoredSecret | null;
   /** The scope. */

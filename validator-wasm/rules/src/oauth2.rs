@@ -86,6 +86,7 @@ fn granted_id(refresh_token: Value<'_>) -> Option<(Object<'_>, Value<'_>)> {
 }
 
 const TOKEN_URL: &[Key] = &[Key::OAuth2, Key::TokenUrl];
+const EXPIRES: &[Key] = &[Key::OAuth2, Key::ClientSecretExpires];
 
 impl<S: Platform> Rules<'_, S> {
     pub(crate) fn oauth2(&mut self) {
@@ -105,12 +106,13 @@ impl<S: Platform> Rules<'_, S> {
     }
 
     fn oauth2_members(&mut self, object: Object<'_>) {
-        const MEMBERS: [Key; 7] = [
+        const MEMBERS: [Key; 8] = [
             Key::Grant,
             Key::Provider,
             Key::TokenUrl,
             Key::ClientId,
             Key::ClientSecret,
+            Key::ClientSecretExpires,
             Key::RefreshToken,
             Key::Scope,
         ];
@@ -152,6 +154,10 @@ impl<S: Platform> Rules<'_, S> {
         }
         self.plain_text(Key::ClientId, object, true);
         self.oauth2_secret(Key::ClientSecret, object, grant == Some(Grant::ClientCredentials));
+        let expires = self.text_at(object.get(Key::ClientSecretExpires), Code::OAuth2WrongType, EXPIRES);
+        if expires.is_some_and(|day| !day.is_empty() && !self.platform.is_day(day)) {
+            self.report.add_at(Code::OAuth2DateInvalid, EXPIRES);
+        }
         if grant == Some(Grant::ClientCredentials) && !matches!(object.get(Key::RefreshToken), Value::Null) {
             self.oauth2_unused(&[Key::OAuth2, Key::RefreshToken]);
         }
@@ -174,6 +180,14 @@ impl<S: Platform> Rules<'_, S> {
     /// Checks the members of an account that was connected with a provider of the operator's; `false` when no provider is
     /// named. Client and token endpoint are the operator's then.
     fn connected(&mut self, object: Object<'_>) -> bool {
+        const OTHERS: [Key; 6] = [
+            Key::TokenUrl,
+            Key::ClientId,
+            Key::ClientSecret,
+            Key::ClientSecretExpires,
+            Key::RefreshToken,
+            Key::Scope,
+        ];
         let refresh_token = object.get(Key::RefreshToken);
         let named = match object.get(Key::Provider) {
             Value::Null => false,
@@ -188,7 +202,7 @@ impl<S: Platform> Rules<'_, S> {
             self.report.set(&[], b"refresh_token");
         }
         self.plain_text(Key::Provider, object, true);
-        for key in [Key::TokenUrl, Key::ClientId, Key::ClientSecret, Key::RefreshToken, Key::Scope] {
+        for key in OTHERS {
             if key == Key::RefreshToken {
                 match granted_id(refresh_token) {
                     Some((secret, id)) => self.granted(secret, id),
