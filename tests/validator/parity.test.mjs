@@ -33,17 +33,18 @@ test('every vector, in every language', () => {
   }
 });
 
-test('every vector has its issues', () => {
+test('every vector has its issues, but for those that only the server can find', () => {
   for (const { settings, options, expect } of vectors) {
     const { valid, issues } = validate(settings, options);
+    const known = expect.filter(([, code]) => !serverOnly.test(`"${code}"`));
     assert.deepEqual(
       issues.map(({ field, code, severity }) => [field, code, severity]),
-      expect,
+      known,
       JSON.stringify(settings),
     );
     assert.equal(
       valid,
-      expect.every(([, , severity]) => severity !== 'error'),
+      known.every(([, , severity]) => severity !== 'error'),
     );
   }
 });
