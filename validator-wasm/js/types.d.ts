@@ -1191,6 +1191,12 @@ export type EmittedEvent =
     "detail-type": "Secret Unreadable";
     detail: SecretUnreadable;
   }
+  /** 30, 7 and 1 days before a client secret or a grant of OAuth 2 ends. */
+  | {
+    source: "ownpost";
+    "detail-type": "Credential Expiring";
+    detail: CredentialExpiring;
+  }
   /** 30, 7 and 1 days before a relay's certificate ends. */
   | {
     source: "ownpost";
@@ -1347,6 +1353,29 @@ export type UnreadableSecret =
   | "settings"
   /** The operator's DKIM keys. */
   | "dkim";
+
+/** A credential of OAuth 2 that ends soon. */
+export interface CredentialExpiring {
+  /** The tenant of the relay; null for the operator's application at a provider. */
+  tenant: string | null;
+  /** The host of the relay; null for the operator's application. */
+  host: string | null;
+  /** The operator's provider that the mailbox is connected with, or whose application it is; null for an application of the tenant's own. */
+  provider: string | null;
+  /** Which credential it is. */
+  credential: Credential;
+  /** When it ends. */
+  notAfter: string;
+  /** 30, 7 or 1. */
+  days: number;
+}
+
+/** A credential that ends. */
+export type Credential =
+  /** The client secret of an application, by `clientSecretExpires`. */
+  | "clientSecret"
+  /** The grant of a mailbox, as the token endpoint says. */
+  | "grant";
 
 /** A certificate that ends soon. */
 export interface CertificateExpiring {
