@@ -193,23 +193,31 @@ fn details(result: &StageResult) -> String {
 /// The facts below the table.
 fn summary(report: &TestReport, locale: Locale) -> String {
     let mut out = String::from("\n");
+    let mut facts = Vec::new();
     if let Some(tls) = &report.tls {
-        let facts = [tls.version.as_deref(), tls.cipher.as_deref()].map(|fact| fact.map(clean));
-        let facts: Vec<String> = facts.into_iter().flatten().collect();
-        if !facts.is_empty() {
-            fact(&mut out, "TLS", &facts.join(", "));
+        let parts = [tls.version.as_deref(), tls.cipher.as_deref()];
+        let parts: Vec<&str> = parts.into_iter().flatten().collect();
+        if !parts.is_empty() {
+            facts.push(("TLS", parts.join(", ")));
         }
         if let Some(certificate) = &tls.certificate {
-            certificate_facts(&mut out, certificate, locale);
+            facts.extend(certificate_facts(certificate, locale));
         }
     }
     if let Some(message) = &report.test_message {
-        fact(&mut out, label(locale, "arrival.to"), &message.recipient);
-        fact(&mut out, label(locale, "arrival.reply"), &message.reply);
-        fact(&mut out, label(locale, "arrival.id"), &format!("<{}>", message.message_id));
+        facts.push((label(locale, "arrival.to"), message.recipient.clone()));
+        facts.push((label(locale, "arrival.reply"), message.reply.clone()));
+        facts.push((label(locale, "arrival.id"), format!("<{}>", message.message_id)));
     }
     if let Some(deliverability) = &report.deliverability {
-        deliverability_facts(&mut out, deliverability, locale);
+        facts.extend(deliverability_facts(deliverability, locale));
+    }
+    let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    for (name, value) in &facts {
+        let _ = writeln!(out, "  {}  {}", Styled(BOLD, format!("{name:<width$}")), clean(value));
+    }
+    for advice in report.deliverability.iter().flat_map(|found| &found.advice) {
+        let _ = writeln!(out, "  {} {}", Styled(WARN, "!"), clean(advice));
     }
     if out.len() > 1 {
         out.push('\n');
@@ -227,20 +235,18 @@ fn summary(report: &TestReport, locale: Locale) -> String {
     out
 }
 
-fn fact(out: &mut String, name: &str, value: &str) {
-    let _ = writeln!(out, "  {} {}", Styled(BOLD, format!("{name:<14}")), clean(value));
-}
-
-fn certificate_facts(out: &mut String, certificate: &CertificateFacts, locale: Locale) {
+fn certificate_facts(certificate: &CertificateFacts, locale: Locale) -> [(&'static str, String); 5] {
     let range = [("from", &certificate.not_before), ("to", &certificate.not_after)];
-    fact(out, label(locale, "tls.subject"), &certificate.subject);
-    fact(out, label(locale, "tls.issuer"), &certificate.issuer);
-    fact(out, label(locale, "tls.names"), &certificate.names.join(", "));
-    fact(out, label(locale, "tls.valid"), &fill(label(locale, "tls.valid.range"), &range));
-    fact(out, label(locale, "tls.sha256"), &certificate.sha256);
+    [
+        (label(locale, "tls.subject"), certificate.subject.clone()),
+        (label(locale, "tls.issuer"), certificate.issuer.clone()),
+        (label(locale, "tls.names"), certificate.names.join(", ")),
+        (label(locale, "tls.valid"), fill(label(locale, "tls.valid.range"), &range)),
+        (label(locale, "tls.sha256"), certificate.sha256.clone()),
+    ]
 }
 
-fn deliverability_facts(out: &mut String, deliverability: &Deliverability, locale: Locale) {
+fn deliverability_facts(found: &Deliverability, locale: Locale) -> [(&'static str, String); 3] {
     let line = |finding: &DnsFinding| {
         let key = format!("deliverability.result.{}", finding.result);
         let said = Some(label(locale, &key)).filter(|said| *said != key);
@@ -250,12 +256,7 @@ fn deliverability_facts(out: &mut String, deliverability: &Deliverability, local
             None => said.to_owned(),
         }
     };
-    fact(out, "SPF", &line(&deliverability.spf));
-    fact(out, "DKIM", &line(&deliverability.dkim));
-    fact(out, "DMARC", &line(&deliverability.dmarc));
-    for advice in &deliverability.advice {
-        let _ = writeln!(out, "  {} {}", Styled(WARN, "!"), clean(advice));
-    }
+    [("SPF", line(&found.spf)), ("DKIM", line(&found.dkim)), ("DMARC", line(&found.dmarc))]
 }
 
 /// A label of the form's result in this language.
