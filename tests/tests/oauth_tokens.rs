@@ -366,6 +366,18 @@ fn send_and_die(world: &World, calls: u64, count: usize) -> std::thread::JoinHan
     })
 }
 
+/// Waits until the process has the lock, or has ended: it is the first to renew the token, whichever thread the machine favours.
+async fn is_first(world: &World, process: &std::thread::JoinHandle<End>) {
+    let (ledger, acme) = (world.memory.effects().ledger, Tenant::new("acme").unwrap());
+    while !process.is_finished() {
+        let lock = ledger.get_state(&acme, "oauth-lock", Timestamp::now()).await.unwrap();
+        if lock.is_some_and(|lock| lock.value["until"].is_string()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 /// The lease of a killed process passes.
 async fn lease_passes(world: &World) {
     let (ledger, acme) = (world.memory.effects().ledger, Tenant::new("acme").unwrap());
@@ -386,6 +398,7 @@ async fn killed_at_each_call(forgives: bool) -> usize {
         assert!(all_accepted(&world.send(&world.process(), 1).await));
         world.state.lock().unwrap().good.clear();
         let killed = send_and_die(&world, calls, 5);
+        is_first(&world, &killed).await;
         let other = world.process();
         let (killed, others) = tokio::join!(
             async {
