@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 
 use jiff::{SignedDuration, Timestamp};
 use ownpost_domain::delivery::{DeliveryId, Revision};
-use ownpost_domain::failure::Stage;
 use ownpost_domain::health::{Admission, Health, HealthStatus};
 use ownpost_domain::outcome::{self, Observation};
 
