@@ -129,7 +129,7 @@ pub const LOOK: [(Operation, u64); 8] = [
     (Operation::QueueSend, 1),
     (Operation::Batch, 1),
     (Operation::QueueDelete, 1),
-    (Operation::StateGet, 8),
+    (Operation::StateGet, 9),
     (Operation::List, 1),
     (Operation::SecretGet, 1),
     (Operation::Watch, 0),
