@@ -8,7 +8,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import Ajv from 'ajv';
 import Ajv2020 from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import { ownpost, startLocal } from '../harness/ownpost.mjs';
+import { ownpost, settingsOf, startLocal } from '../harness/ownpost.mjs';
 import { until } from '../harness/wait.mjs';
 
 const specs = createRequire(import.meta.url)('@asyncapi/specs');
@@ -108,13 +108,7 @@ function checked(route, answer, text) {
 
 test('what the server answers is in the document', async () => {
   const relay = (await local.relays()).relays.find(({ name }) => name === 'customer');
-  const settings = {
-    host: relay.host,
-    port: relay.ports.starttls,
-    username: relay.username,
-    password: { set: relay.password },
-    senderAddress: relay.senderAddress,
-  };
+  const settings = settingsOf(relay);
   const body = JSON.stringify({ tenant: 'acme', email: 'admin@acme.test' });
   const { token } = await (await fetch(`${local.url}/dev/token`, { method: 'POST', body })).json();
   const seen = new Set();

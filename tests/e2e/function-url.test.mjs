@@ -15,13 +15,12 @@ import Ajv from 'ajv';
 import { exportJWK, SignJWT } from 'jose';
 import { SMTPServer } from 'smtp-server';
 import { authority } from '../harness/certificates.mjs';
-import { freePort, until } from '../harness/wait.mjs';
+import { freePort, listening, until } from '../harness/wait.mjs';
 
 const TESTS = join(import.meta.dirname, '..');
 const BOOTSTRAP = join(TESTS, '../target/debug/bootstrap');
 const PYTHON = join(TESTS, '.venv/bin');
 const PASSWORD = 'hunter2-of-the-relay';
-const listening = (server) => new Promise((done) => server.listen(0, '127.0.0.1', () => done(server.address().port)));
 
 let folder, moto, id, issuer, key, foreign, smtp, port, runtime, lambda;
 /** Lets the SMTP server answer AUTH. */

@@ -12,11 +12,10 @@ import Provider from 'oidc-provider';
 import { SMTPServer } from 'smtp-server';
 import { authority } from '../harness/certificates.mjs';
 import { everythingWritten, ownpost, startLocal } from '../harness/ownpost.mjs';
-import { until } from '../harness/wait.mjs';
+import { listening, until } from '../harness/wait.mjs';
 
 const PAGE = 'https://app.acme.test';
 const PASSWORD = 'hunter2-of-the-relay';
-const listening = (server) => new Promise((done) => server.listen(0, '127.0.0.1', () => done(server.address().port)));
 
 /** A private key as JWK, with an id. */
 async function key(kid, type, options) {

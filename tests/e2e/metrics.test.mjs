@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { startLocal } from '../harness/ownpost.mjs';
+import { settingsOf, startLocal } from '../harness/ownpost.mjs';
 import { freePort, until } from '../harness/wait.mjs';
 
 const PYTHON = join(import.meta.dirname, '../.venv/bin/python');
@@ -53,13 +53,7 @@ test('what becomes of mails and tests is counted, and no tenant is named', async
   const acme = await local.as('acme');
   const { relays } = await local.relays();
   const relay = relays.find(({ name }) => name === 'customer');
-  const settings = {
-    host: relay.host,
-    port: relay.ports.starttls,
-    username: relay.username,
-    password: { set: relay.password },
-    senderAddress: relay.senderAddress,
-  };
+  const settings = settingsOf(relay);
   assert.equal((await acme('PUT', '/api/smtp', settings)).status, 200);
   const wrong = await acme('POST', '/api/smtp/test', { ...settings, password: { set: 'wrong' } });
   assert.equal(wrong.body.ok, false);

@@ -9,12 +9,11 @@ import Provider from 'oidc-provider';
 import { SMTPServer } from 'smtp-server';
 import { authority } from './certificates.mjs';
 import { startLocal } from './ownpost.mjs';
+import { listening } from './wait.mjs';
 
 /** The mailbox of everybody who signs in, and the secret of the operator's application. */
 export const MAILBOX = 'noreply@acme.test';
 export const SECRET = 'secret-of-the-application';
-
-const listening = (server) => new Promise((done) => server.listen(0, '127.0.0.1', () => done(server.address().port)));
 
 /** Lets the lease of a process that was killed pass: the lock of its tokens. */
 const PASS = `import sqlite3, sys

@@ -96,6 +96,15 @@ export async function startLocal({ env = {}, args = [], data = mkdtempSync(join(
   };
 }
 
+/** Settings for an embedded relay, by STARTTLS. */
+export const settingsOf = (relay) => ({
+  host: relay.host,
+  port: relay.ports.starttls,
+  username: relay.username,
+  password: { set: relay.password },
+  senderAddress: relay.senderAddress,
+});
+
 /** Sends mails in one batch through the sender's own code; `pool.rs` describes request and result. */
 export async function throughPool(request, env) {
   const child = spawn(join(BINARY, '../pool'), { env: { ...traced, ...env } });

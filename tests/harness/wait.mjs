@@ -45,12 +45,17 @@ export async function becomes(read, expected, message, patience = PATIENCE_MS) {
   }
 }
 
+/** Lets a server listen on a port that the system gives; returns the port. */
+export async function listening(server) {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server.address().port;
+}
+
 /** A port that is free now. Only the system assigns ports here, and it does not assign the same one soon again. */
 export async function freePort() {
   const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
+  const port = await listening(server);
   server.close();
   await once(server, 'close');
   return port;

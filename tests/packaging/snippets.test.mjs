@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { transform } from 'esbuild';
 import { launch, newPage } from '../harness/browser.mjs';
-import { ownpost, startLocal } from '../harness/ownpost.mjs';
+import { ownpost, settingsOf, startLocal } from '../harness/ownpost.mjs';
 import { folder, project, root, run, serve, unpacked } from './support.mjs';
 
 let local, browser;
@@ -93,14 +93,7 @@ async function html(code) {
 async function sh(code) {
   const path = await folder();
   const customer = (await local.relays()).relays.find(({ name }) => name === 'customer');
-  const settings = {
-    host: customer.host,
-    port: customer.ports.starttls,
-    username: customer.username,
-    password: { set: customer.password },
-    senderAddress: customer.senderAddress,
-    caPem: customer.caPem,
-  };
+  const settings = { ...settingsOf(customer), caPem: customer.caPem };
   const event = {
     id: 'evt-readme',
     tenant: 'readme',

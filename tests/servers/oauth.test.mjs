@@ -12,6 +12,7 @@ import { everythingWritten, ownpost, throughPool } from '../harness/ownpost.mjs'
 import { startPostfix } from '../harness/postfix.mjs';
 import { RECIPIENT, RECIPIENTS, SENDER, USERNAME } from '../harness/servers/account.mjs';
 import { startDovecot } from '../harness/servers/dovecot.mjs';
+import { listening } from '../harness/wait.mjs';
 
 const KEY = 'key-with-which-the-provider-signs';
 const CLIENT_SECRET = 'secret-of-the-client';
@@ -46,7 +47,7 @@ before(async () => {
       ),
     );
   });
-  await new Promise((done) => endpoint.listen(0, '127.0.0.1', done));
+  await listening(endpoint);
 });
 after(() => {
   endpoint.closeAllConnections();
