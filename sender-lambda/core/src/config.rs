@@ -112,7 +112,7 @@ pub struct AwsResources {
     pub refused_queue_url: Option<String>,
     /// `OWNPOST_EVENT_BUS`: the EventBridge bus of the emitted events.
     pub event_bus: Option<String>,
-    /// `OWNPOST_STACK`: the name of the stack, by which its metrics are told from those of others.
+    /// `OWNPOST_STACK`: the name of the stack, which separates its metrics from those of others.
     pub stack: Option<String>,
     /// `OWNPOST_KMS_KEY`: the key over the tenants' secrets, instead of AWS's own.
     pub kms_key: Option<String>,

@@ -16,7 +16,7 @@ const MOST_VALUES: usize = 100;
 
 /// Gathers measurements, and writes them when an invocation is done.
 pub struct Emf {
-    /// The value of the dimension `Stack`, by which two stacks of an account are told apart.
+    /// The value of the dimension `Stack`, which separates two stacks of an account.
     stack: String,
     /// A sum for a count, every value for a time.
     taken: Mutex<BTreeMap<Labels, BTreeMap<Metric, Vec<f64>>>>,

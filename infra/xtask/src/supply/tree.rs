@@ -25,7 +25,7 @@ impl Artefact {
     }
 }
 
-/// The Lambda artefact, for the processor that the template has unless told otherwise.
+/// The Lambda artefact, for the processor that is the template's default.
 pub(crate) const LAMBDA: Artefact = Artefact {
     name: "ownpost-lambda",
     packages: &["sender-lambda"],
