@@ -181,7 +181,7 @@ codes! {
     OAuth2TokenUrlNotHttps = "oauth2.token_url_not_https" Error Both [] "An http URL.",
     OAuth2TenantNeeded = "oauth2.tenant_needed" Warning Both [Label] "client_credentials at Microsoft's endpoint of no tenant.",
     OAuth2ScopeUnsupported = "oauth2.scope_unsupported" Warning Both [Suggestion] "client_credentials at Microsoft with a scope of users.",
-    OAuth2DateInvalid = "oauth2.date_invalid" Error Server [] "No day as in 2027-01-31.",
+    OAuth2DateInvalid = "oauth2.date_invalid" Error Both [] "No day as in 2027-01-31.",
     OAuth2ForbiddenAddress = "oauth2.forbidden_address" Error Both [Address] "The token URL leads to an address that is not public.",
     OAuth2IdnRefused = "oauth2.idn_refused" Error Server [] "The token URL's host is not a name by the strict form of UTS 46.",
     OAuth2ControlCharacters = "oauth2.control_characters" Error Both [] "A control character.",

@@ -2,6 +2,7 @@
 
 use crate::address::{Ip, known_name, legacy_v4};
 use crate::catalogue::{Code, Param};
+use crate::day::day;
 use crate::name::{self, NameError};
 use crate::packed::{Key, Object, Value};
 use crate::platform::Platform;
@@ -155,7 +156,7 @@ impl<S: Platform> Rules<'_, S> {
         self.plain_text(Key::ClientId, object, true);
         self.oauth2_secret(Key::ClientSecret, object, grant == Some(Grant::ClientCredentials));
         let expires = self.text_at(object.get(Key::ClientSecretExpires), Code::OAuth2WrongType, EXPIRES);
-        if expires.is_some_and(|day| !day.is_empty() && !self.platform.is_day(day)) {
+        if expires.is_some_and(|text| !text.is_empty() && day(text).is_none()) {
             self.report.add_at(Code::OAuth2DateInvalid, EXPIRES);
         }
         if grant == Some(Grant::ClientCredentials) && !matches!(object.get(Key::RefreshToken), Value::Null) {
