@@ -65,6 +65,7 @@ const STEPS: [Step; 10] = [
         run: |_| measure("coldstart"),
     },
     Step { name: "sending", about: "benchmark; writes docs/figures/sending.md", run: |_| measure("sending") },
+    Step { name: "page", about: "benchmark; writes docs/figures/page.md", run: |_| measure("page") },
     Step {
         name: "validating",
         about: "benchmark; writes docs/figures/validating.md",
