@@ -435,6 +435,7 @@ mod tests {
             world.memory.pass(std::time::Duration::from_secs(1));
             settings_changed(&world.app, &acme(), &saved(&world), &active, Some("thief@acme.example")).await;
         }
+        while world.work().await > 0 {}
         // Of a broken relay the contacts hear, and here the admin in their place.
         world.accept("e1", &["jan@example.org"]).await;
         world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
