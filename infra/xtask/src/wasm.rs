@@ -97,6 +97,11 @@ fn optimise(package: &Path, module: &Path, optimised: &Path) -> Result<()> {
     run(command("node")
         .arg(package.join("node_modules/binaryen/bin/wasm-opt"))
         .args([
+            // Control flow made from the beginning is shorter than what the compiler leaves.
+            "-Oz",
+            "--flatten",
+            "--rereloop",
+            "-Oz",
             "-Oz",
             "--converge",
             "--low-memory-unused",
