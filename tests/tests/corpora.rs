@@ -241,7 +241,8 @@ fn existing_names_are_rarely_reported_as_typos() {
             }
         }
     }
-    assert!(hosts.len() <= 22, "{} hosts: {hosts:?}", hosts.len());
+    // Six are names of hotmail.com with a slip, such as smtp.hotmial.com, which somebody has registered.
+    assert!(hosts.len() <= 29, "{} hosts: {hosts:?}", hosts.len());
     assert!(senders.len() <= 63, "{} senders: {senders:?}", senders.len());
 }
 

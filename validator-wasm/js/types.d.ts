@@ -199,7 +199,7 @@ export type IssueCode =
   | "host.control_characters"
   /** A character in the host that nobody sees. */
   | "host.invisible_characters"
-  /** A hyphen or dash of typesetting (U+2010 to U+2013) in the host. */
+  /** A hyphen or dash of typesetting (U+2010 to U+2015, U+2212 and the like) in the host. */
   | "host.typographic_hyphen"
   /** A URL in place of a host. */
   | "host.url"
@@ -235,7 +235,7 @@ export type IssueCode =
   | "host.single_label"
   /** A label that mixes scripts. */
   | "host.mixed_script"
-  /** A name that public DNS does not have, such as one below .local, or an example's. */
+  /** A name that public DNS does not have, such as one below .local, an example's or a placeholder. */
   | "host.not_public"
   /** The domain of a known provider in place of its SMTP server. */
   | "host.bare_domain"
@@ -277,6 +277,8 @@ export type IssueCode =
   | "username.invisible_characters"
   /** U+FFFD in the username: bytes that were not UTF-8. */
   | "username.replacement_character"
+  /** What a manual has in place of the value, such as <user> or YOUR_USER. */
+  | "username.placeholder"
   /** A username with authMethod none. */
   | "username.unused"
   /** No password. */
@@ -303,6 +305,8 @@ export type IssueCode =
   | "password.invisible_characters"
   /** U+FFFD in the password: bytes that were no UTF-8. */
   | "password.replacement_character"
+  /** What a manual has in place of the value, such as <password>. */
+  | "password.placeholder"
   /** An application password with the spaces it is shown with. */
   | "password.app_password_spaces"
   /** The provider accepts only application passwords. */
@@ -327,10 +331,18 @@ export type IssueCode =
   | "oauth2.token_url_invalid"
   /** An http URL. */
   | "oauth2.token_url_not_https"
-  /** client_credentials at Microsoft's endpoint of no tenant. */
+  /** Microsoft's endpoint without a tenant: with client_credentials that of all tenants, or a placeholder. */
   | "oauth2.tenant_needed"
-  /** client_credentials at Microsoft with a scope of users. */
+  /** A scope that gives no access to SMTP with this grant. */
   | "oauth2.scope_unsupported"
+  /** The token endpoint of another provider than the server's. */
+  | "oauth2.provider_mismatch"
+  /** Another address of the provider, such as the one where people sign in. */
+  | "oauth2.not_token_endpoint"
+  /** Close to the token endpoint of a known provider. */
+  | "oauth2.typo"
+  /** The token URL's host is a name that public DNS does not have, such as one below .local. */
+  | "oauth2.not_public"
   /** The token URL leads to an address that is not public. */
   | "oauth2.forbidden_address"
   /** The token URL's host is not a name by the strict form of UTS 46. */
@@ -351,6 +363,8 @@ export type IssueCode =
   | "oauth2.invisible_characters"
   /** U+FFFD: bytes that were no UTF-8. */
   | "oauth2.replacement_character"
+  /** What a manual has in place of the value, such as YOUR_CLIENT_ID. */
+  | "oauth2.placeholder"
   /** Nothing is stored, or for another destination. */
   | "oauth2.reentry_required"
   /** What a connection has brought was used already. */
@@ -371,12 +385,14 @@ export type IssueCode =
   | "senderAddress.control_characters"
   /** A character in the address that nobody sees. */
   | "senderAddress.invisible_characters"
-  /** A hyphen or dash of typesetting (U+2010 to U+2013) in the domain. */
+  /** A hyphen or dash of typesetting (U+2010 to U+2015, U+2212 and the like) in the domain. */
   | "senderAddress.typographic_hyphen"
   /** A name stands before the address. */
   | "senderAddress.display_name"
   /** Not usable as MAIL FROM and From: no dot-atom or quoted local part, or no domain of two labels. */
   | "senderAddress.invalid"
+  /** U+FFFD in the address: bytes that were no UTF-8. */
+  | "senderAddress.replacement_character"
   /** A local part longer than 64 octets, or an address longer than 254. */
   | "senderAddress.too_long"
   /** The domain is not a name by the strict form of UTS 46. */
@@ -387,6 +403,8 @@ export type IssueCode =
   | "senderAddress.non_ascii_local"
   /** Close to a well-known mail domain. */
   | "senderAddress.typo"
+  /** A domain that public DNS does not have, such as one below .local, or a placeholder. */
+  | "senderAddress.not_public"
   /** A free-mail sender through another provider's server. */
   | "senderAddress.free_mail"
   /** A sender that the provider's server will not take. */
@@ -411,12 +429,14 @@ export type IssueCode =
   | "replyTo.control_characters"
   /** A character in the address that nobody sees. */
   | "replyTo.invisible_characters"
-  /** A hyphen or dash of typesetting (U+2010 to U+2013) in the domain. */
+  /** A hyphen or dash of typesetting (U+2010 to U+2015, U+2212 and the like) in the domain. */
   | "replyTo.typographic_hyphen"
   /** A name stands before the address. */
   | "replyTo.display_name"
   /** Not usable as Reply-To: no dot-atom or quoted local part, or no domain of two labels. */
   | "replyTo.invalid"
+  /** U+FFFD in the address: bytes that were no UTF-8. */
+  | "replyTo.replacement_character"
   /** A local part longer than 64 octets, or an address longer than 254. */
   | "replyTo.too_long"
   /** The domain is not a name by the strict form of UTS 46. */
@@ -427,6 +447,8 @@ export type IssueCode =
   | "replyTo.non_ascii_local"
   /** Close to a well-known mail domain. */
   | "replyTo.typo"
+  /** A domain that public DNS does not have, such as one below .local, or a placeholder. */
+  | "replyTo.not_public"
   /** The EHLO name is no string. */
   | "ehloName.wrong_type"
   /** White space around the EHLO name. */
@@ -435,6 +457,8 @@ export type IssueCode =
   | "ehloName.control_characters"
   /** No fully qualified domain name. */
   | "ehloName.invalid"
+  /** A name that public DNS does not have, such as one below .local, or a placeholder. */
+  | "ehloName.not_public"
   /** The certificates are no string. */
   | "caPem.wrong_type"
   /** The certificates are larger than 32 KiB. */
@@ -473,12 +497,14 @@ export type IssueCode =
   | "contacts.control_characters"
   /** A character in an address that nobody sees. */
   | "contacts.invisible_characters"
-  /** A hyphen or dash of typesetting (U+2010 to U+2013) in a domain. */
+  /** A hyphen or dash of typesetting (U+2010 to U+2015, U+2212 and the like) in a domain. */
   | "contacts.typographic_hyphen"
   /** A name stands before an address. */
   | "contacts.display_name"
   /** Not usable as an address: no dot-atom or quoted local part, or no domain of two labels. */
   | "contacts.invalid"
+  /** U+FFFD in the address: bytes that were no UTF-8. */
+  | "contacts.replacement_character"
   /** A local part longer than 64 octets, or an address longer than 254. */
   | "contacts.too_long"
   /** A domain is not a name by the strict form of UTS 46. */
@@ -489,6 +515,8 @@ export type IssueCode =
   | "contacts.non_ascii_local"
   /** Close to a well-known mail domain. */
   | "contacts.typo"
+  /** A domain that public DNS does not have, such as one below .local, or a placeholder. */
+  | "contacts.not_public"
   /** An address that stands twice. */
   | "contacts.duplicate"
   /** An unknown key. */

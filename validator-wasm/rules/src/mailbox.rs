@@ -7,14 +7,17 @@ use alloc::vec::Vec;
 use crate::catalogue::{Code, Param};
 use crate::directory::{DomainMatch, HostMatch};
 use crate::host::MAX_TEXT;
+use crate::mend::unwrapped;
 use crate::name::{self, NameError};
 use crate::packed::Key;
+use crate::placeholder::is_private;
 use crate::platform::Platform;
 use crate::presets::Preset;
 use crate::rules::Rules;
 use crate::text::{
-    ATEXT, all, chars, class, find, has_control, is_beyond_ascii, joined, lower, plain_hyphens, rsplit_once,
-    split, split_char, split_once, trim_bytes, trim_visible, visible,
+    ATEXT, all, chars, class, find, has_control, has_replacement, is_beyond_ascii, joined, lower,
+    plain_hyphens, replaced, rsplit_once, split, split_char, split_once, split_text, trim_bytes,
+    trim_visible, visible,
 };
 
 /// The longest local part and address, in octets (RFC 5321 §4.5.3.1).
@@ -34,7 +37,9 @@ pub(crate) struct Codes {
     pub(crate) idn_refused: Code,
     pub(crate) mixed_script: Code,
     pub(crate) non_ascii_local: Code,
+    pub(crate) replacement: Code,
     pub(crate) typo: Code,
+    pub(crate) not_public: Code,
 }
 
 const SENDER: Codes = Codes {
@@ -49,7 +54,9 @@ const SENDER: Codes = Codes {
     idn_refused: Code::SenderAddressIdnRefused,
     mixed_script: Code::SenderAddressMixedScript,
     non_ascii_local: Code::SenderAddressNonAsciiLocal,
+    replacement: Code::SenderAddressReplacementCharacter,
     typo: Code::SenderAddressTypo,
+    not_public: Code::SenderAddressNotPublic,
 };
 
 const REPLY_TO: Codes = Codes {
@@ -64,7 +71,9 @@ const REPLY_TO: Codes = Codes {
     idn_refused: Code::ReplyToIdnRefused,
     mixed_script: Code::ReplyToMixedScript,
     non_ascii_local: Code::ReplyToNonAsciiLocal,
+    replacement: Code::ReplyToReplacementCharacter,
     typo: Code::ReplyToTypo,
+    not_public: Code::ReplyToNotPublic,
 };
 
 /// An address that can be used.
@@ -73,7 +82,7 @@ struct Parts<'a> {
     /// As it was typed.
     domain: &'a [u8],
     /// As A-labels in lower case.
-    ascii: Cow<'a, [u8]>,
+    ascii: Vec<u8>,
     /// Whether both are the same but for case.
     is_plain: bool,
 }
@@ -104,7 +113,7 @@ impl<'a, S: Platform> Rules<'a, S> {
         codes: &Codes,
         text: &'t [u8],
         plain: &'t mut Vec<u8>,
-    ) -> Option<(Cow<'t, [u8]>, Option<&'a Preset>)> {
+    ) -> Option<(Vec<u8>, Option<&'a Preset>)> {
         let address = trim_bytes(text);
         if address.len() > MAX_TEXT {
             self.address_too_long(codes, MAX_ADDRESS);
@@ -134,9 +143,13 @@ impl<'a, S: Platform> Rules<'a, S> {
                 self.add_address(codes.idn_refused);
                 return None;
             }
+            Err(_) if has_replacement(address) => {
+                self.add_address(codes.replacement);
+                return None;
+            }
             Err(_) => {
                 self.add_address(codes.invalid);
-                self.dotted_address(address);
+                self.mend_address(address);
                 return None;
             }
         };
@@ -151,12 +164,18 @@ impl<'a, S: Platform> Rules<'a, S> {
         }
         if !name::is_ascii(local) {
             self.add_address(codes.non_ascii_local);
+            let plain = plain_hyphens(local);
+            if name::is_ascii(&plain) {
+                self.set_address(&joined(&[&plain, b"@", domain]));
+            }
         }
         let home = match self.platform.directory().mail_domain(&ascii) {
             DomainMatch::Known(home) => home,
             DomainMatch::Unknown(nearest) => {
                 if let Some(nearest) = nearest {
                     self.suggest_address(codes.typo, &joined(&[local, b"@", nearest]));
+                } else if is_private(&ascii) {
+                    self.add_address(codes.not_public);
                 }
                 None
             }
@@ -214,19 +233,20 @@ impl<'a, S: Platform> Rules<'a, S> {
         plain.to_vec()
     }
 
-    /// Gives a fix to an address whose domain has something else than a dot between two labels.
+    /// Gives a fix to an address with quotation marks, brackets or spaces around its parts, a sign that is no @ but looks
+    /// like one, or something else than a dot between two labels.
     #[inline(never)]
-    fn dotted_address(&mut self, address: &[u8]) {
-        if let Some((local, domain)) = rsplit_once(address, b'@')
-            && let Some(domain) = self.with_dots(domain)
-        {
-            let address = joined(&[local, b"@", &domain]);
-            let is_short = |parts: &Parts<'_>| {
-                local.len() <= MAX_LOCAL && local.len() + 1 + parts.ascii.len() <= MAX_ADDRESS
-            };
-            if self.parts(&address).is_ok_and(|parts| is_short(&parts)) {
-                self.set_address(&address);
-            }
+    fn mend_address(&mut self, address: &[u8]) {
+        let plain = replaced(unwrapped(address), &[0xff20, 0xfe6b], b"@");
+        let Some((local, domain)) = rsplit_once(&plain, b'@') else { return };
+        let (local, domain) = (unwrapped(local.strip_suffix(b"@").unwrap_or(local)), unwrapped(domain));
+        let domain = self.rejoined(domain).unwrap_or_else(|| domain.to_vec());
+        let address = joined(&[local, b"@", &domain]);
+        let is_fine = |parts: &Parts<'_>| {
+            parts.is_plain && local.len() <= MAX_LOCAL && local.len() + 1 + parts.ascii.len() <= MAX_ADDRESS
+        };
+        if self.parts(&address).is_ok_and(|parts| is_fine(&parts)) {
+            self.set_address(&address);
         }
     }
 
@@ -234,12 +254,12 @@ impl<'a, S: Platform> Rules<'a, S> {
     fn parts<'t>(&self, address: &'t [u8]) -> Result<Parts<'t>, NameError<'t>> {
         let parts = rsplit_once(address, b'@').filter(|(local, _)| is_local_part(local));
         let (local, domain) = parts.ok_or(NameError::Invalid)?;
+        if unwrapped(domain).len() != domain.len() {
+            return Err(NameError::Invalid);
+        }
         let name = self.ascii_name(domain)?;
         let is_plain = matches!(name, Cow::Borrowed(_));
-        let ascii = match name {
-            Cow::Borrowed(name) => lower(name),
-            Cow::Owned(name) => Cow::Owned(name.to_ascii_lowercase()),
-        };
+        let ascii = lower(&name);
         if find(&ascii, b'.').is_none() || name::is_numeric(&ascii) {
             return Err(NameError::Invalid);
         }
@@ -275,11 +295,14 @@ fn is_at_home(host: HostMatch<'_>, home: &Preset) -> bool {
     }
 }
 
-/// The address in `Name <address>`, `<address>` and `mailto:address`.
+/// The address in `Name <address>`, `<address>`, `address (Name)` and `mailto:address`.
 fn without_display_name(text: &[u8]) -> Option<&[u8]> {
-    if let Some(rest) = text.strip_suffix(b">") {
-        let (_, inner) = rsplit_once(rest, b'<')?;
+    if let Some((_, inner)) = text.strip_suffix(b">").and_then(|rest| rsplit_once(rest, b'<')) {
         return Some(trim_bytes(inner)).filter(|inner| !inner.is_empty());
+    }
+    // A comment behind the address, as mail programs have shown names.
+    if let Some((address, _)) = text.strip_suffix(b")").and_then(|text| split_text(text, b" (")) {
+        return Some(trim_bytes(address)).filter(|address| find(address, b'@').is_some());
     }
     let (scheme, rest) = split_once(text, b':')?;
     let rest = trim_bytes(rest);
@@ -349,6 +372,8 @@ mod tests {
         assert_eq!(without_display_name(b"Jan <jan@example.org>"), Some(&b"jan@example.org"[..]));
         assert_eq!(without_display_name(b"mailto:jan@example.org"), Some(&b"jan@example.org"[..]));
         assert_eq!(without_display_name(b"jan@example.org"), None);
+        assert_eq!(without_display_name(b"jan@example.org (Jan)"), Some(&b"jan@example.org"[..]));
+        assert_eq!(without_display_name(b"Jan (home)"), None);
         assert_eq!(without_display_name(b"<>"), None);
     }
 }

@@ -10,6 +10,7 @@ use crate::catalogue::{Code, Param};
 use crate::directory::HostMatch;
 use crate::name::{self, MAX_NAME, NameError};
 use crate::packed::{Key, Name, Object, Value, read};
+use crate::placeholder::is_placeholder;
 use crate::platform::{Options, Platform};
 use crate::ports::{DEFAULT_PORT, PORTS, Security};
 use crate::presets::Preset;
@@ -167,10 +168,10 @@ impl<'a, S: Platform> Rules<'a, S> {
         method_of(self.field(Key::AuthMethod))
     }
 
-    /// The result of looking up the host; `None` when it is no plain name.
+    /// The result of looking up the host; `None` when it is no name.
     pub(crate) fn known_host(&mut self) -> Option<HostMatch<'a>> {
         if self.host.is_none() {
-            self.host = self.plain_host().map(|host| self.platform.directory().recognise(&lower(host)));
+            self.host = self.plain_host().map(|host| self.platform.directory().recognise(&lower(&host)));
         }
         self.host
     }
@@ -183,14 +184,17 @@ impl<'a, S: Platform> Rules<'a, S> {
         }
     }
 
-    /// The host without white space and final dots, when that is a name in ASCII. Its case is as typed.
-    fn plain_host(&self) -> Option<&[u8]> {
+    /// The host as A-labels, without white space and final dots. Its case may be as typed.
+    fn plain_host(&self) -> Option<Cow<'a, [u8]>> {
         let Value::Text(text) = self.field(Key::Host) else { return None };
         let mut host = trim_bytes(text);
-        while let Some(rest) = host.strip_suffix(b".") {
+        while let Some(rest) = name::strip_dot(host) {
             host = rest;
         }
-        (!host.is_empty() && host.len() <= MAX_NAME && name::is_ascii(host)).then_some(host)
+        if host.is_empty() || !name::is_ascii(host) {
+            return name::ascii(host, self.platform).ok();
+        }
+        (host.len() <= MAX_NAME).then_some(Cow::Borrowed(host))
     }
 
     /// Reports control characters, with a fix where all of them are at the ends; or else white space at the ends.
@@ -213,6 +217,9 @@ impl<'a, S: Platform> Rules<'a, S> {
         if has_replacement(text) {
             self.report.add_at(codes.replacement, path);
         }
+        if let Some(placeholder) = codes.placeholder.filter(|_| is_placeholder(text)) {
+            self.report.add_at(placeholder, path);
+        }
     }
 
     /// Whether the text is a name in a browser, though the strict form of UTS 46 may refuse it.
@@ -228,6 +235,8 @@ pub(crate) struct CleanCodes {
     /// None for a text of people, where such characters may mean something.
     pub(crate) invisible: Option<Code>,
     pub(crate) replacement: Code,
+    /// None for a text of people.
+    pub(crate) placeholder: Option<Code>,
 }
 
 /// The port of settings whose field holds this value.

@@ -5,11 +5,12 @@ use alloc::vec::Vec;
 
 use crate::catalogue::{Code, Param};
 use crate::packed::{Key, Name, Object, Value, read};
+use crate::placeholder::is_placeholder;
 use crate::platform::Platform;
 use crate::rules::{Method, Rules};
 use crate::text::{
-    ALPHANUMERIC, class, has_control, has_invisible, has_line_break, has_replacement, has_space,
-    is_space_code, put, seen, trim_bytes, trim_visible, word,
+    ALPHANUMERIC, chars, class, has_control, has_invisible, has_replacement, has_space, is_space_code, put,
+    seen, trim_bytes, trim_visible, word,
 };
 
 /// The longest secret, in octets.
@@ -28,6 +29,9 @@ pub(crate) struct Codes {
     pub(crate) whitespace: Code,
     pub(crate) invisible: Code,
     pub(crate) replacement: Code,
+    pub(crate) placeholder: Code,
+    /// Whether the secret never has spaces, so that those inside it can go.
+    pub(crate) is_token: bool,
 }
 
 const PASSWORD: Codes = Codes {
@@ -42,6 +46,8 @@ const PASSWORD: Codes = Codes {
     whitespace: Code::PasswordWhitespace,
     invisible: Code::PasswordInvisibleCharacters,
     replacement: Code::PasswordReplacementCharacter,
+    placeholder: Code::PasswordPlaceholder,
+    is_token: false,
 };
 
 /// What becomes of white space and invisible characters in a secret, by the member `spaces` beside `set`.
@@ -102,7 +108,7 @@ impl<S: Platform> Rules<'_, S> {
         let value = self.field(Key::Password);
         let Some((text, spaces)) = self.secret(&PASSWORD, &[Key::Password], value, needed) else { return };
         let inner = if spaces == Spaces::Keep { text } else { trim_visible(text) };
-        if has_control(inner) && !has_line_break(inner) {
+        if has_other_control(inner, spaces) {
             self.report.add(Code::PasswordControlCharacters);
         }
         self.app_password(text, spaces);
@@ -216,11 +222,14 @@ impl<S: Platform> Rules<'_, S> {
         }
         let is_kept = spaces == Spaces::Keep;
         let inner = if is_kept { text } else { trimmed };
-        let can_trim = inner.len() != trimmed.len();
-        let broken = has_line_break(inner);
-        if broken || (is_kept && trim_bytes(text).len() != text.len()) {
+        let broken = has_line_break(inner, spaces);
+        // White space inside, which never belongs to a token.
+        let is_split = codes.is_token && spaces != Spaces::Remove && has_space(trimmed);
+        if broken || is_split || (is_kept && trim_bytes(text).len() != text.len()) {
             self.report.add_at(if broken { codes.line_break } else { codes.whitespace }, path);
-            if can_trim && !has_line_break(trimmed) {
+            if is_split && !has_line_break(trimmed, Spaces::Remove) {
+                self.report.set_spaces(path, b"remove");
+            } else if inner.len() != trimmed.len() && !has_line_break(trimmed, spaces) {
                 self.report.set_spaces(path, b"trim");
             }
         }
@@ -228,13 +237,16 @@ impl<S: Platform> Rules<'_, S> {
             self.report.add_at(codes.invisible, path);
             if !has_invisible(trimmed) {
                 self.report.set_spaces(path, b"trim");
-            } else if !has_space(trimmed) {
+            } else if codes.is_token || !has_space(trimmed) {
                 // Spaces inside a secret may belong to it, and would go with the invisible characters.
                 self.report.set_spaces(path, b"remove");
             }
         }
         if has_replacement(text) {
             self.report.add_at(codes.replacement, path);
+        }
+        if is_placeholder(text) {
+            self.report.add_at(codes.placeholder, path);
         }
         true
     }
@@ -267,6 +279,21 @@ impl<'a> Members<'a> {
         }
         Some(members)
     }
+}
+
+/// Whether a line break or NUL is in the secret, of those that stay in it.
+fn has_line_break(text: &[u8], spaces: Spaces) -> bool {
+    text.iter().any(|byte| *byte == 0 || (spaces != Spaces::Remove && matches!(byte, b'\r' | b'\n')))
+}
+
+/// Whether a control character is in the secret, of those that stay in it, and no line break.
+pub(crate) fn has_other_control(text: &[u8], spaces: Spaces) -> bool {
+    !has_line_break(text, spaces)
+        && if spaces == Spaces::Remove {
+            chars(text).any(|c| !is_space_code(c) && matches!(c, 0..0x20 | 0x7f..0xa0))
+        } else {
+            has_control(text)
+        }
 }
 
 /// What password fields and secret stores show in place of each character.

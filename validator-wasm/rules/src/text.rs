@@ -2,7 +2,6 @@
 //! bring search algorithms and tables along that a page would have to download. Bytes that are no UTF-8 count as unknown
 //! characters and never cause a panic.
 
-use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 /// A letter, digit, hyphen or dot: what a name of A-labels is made of.
@@ -169,11 +168,6 @@ pub(crate) fn is_controlled(text: &[u8], common: u8) -> bool {
         || (common & ASCII == 0 && text.windows(2).any(|pair| matches!(pair, [0xc2, 0x80..0xa0])))
 }
 
-/// CR, LF or NUL: what could end a line or a string where the text goes next.
-pub(crate) fn has_line_break(text: &[u8]) -> bool {
-    text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
-}
-
 /// Characters that nobody sees: Unicode's default ignorable ones (zero-width, soft hyphen, bidi marks, variation
 /// selectors, fillers, tags), the annotation marks and the blank of Braille. Joiners (U+200C, U+200D) are left out:
 /// [`Seen`] looks at their neighbours.
@@ -303,14 +297,19 @@ pub(crate) fn trim_visible(text: &[u8]) -> &[u8] {
     text
 }
 
-/// The text with plain hyphens in place of those of typesetting: hyphen, non-breaking hyphen, figure dash, en dash.
-#[inline(never)]
+/// The text with plain hyphens in place of those of typesetting: hyphens, dashes, the bullet and the minus sign.
 pub(crate) fn plain_hyphens(text: &[u8]) -> Vec<u8> {
+    replaced(text, &[0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2015, 0x2043, 0x2212, 0xfe58], b"-")
+}
+
+/// The text with another in place of each of these characters.
+#[inline(never)]
+pub(crate) fn replaced(text: &[u8], old: &[u32], new: &[u8]) -> Vec<u8> {
     let mut all = Vec::new();
     let mut rest = text;
     while let Some((c, after)) = split_char(rest) {
         let bytes = rest.get(..rest.len() - after.len()).unwrap_or_default();
-        put(&mut all, if matches!(c, 0x2010..=0x2013) { b"-" } else { bytes });
+        put(&mut all, if old.contains(&c) { new } else { bytes });
         rest = after;
     }
     all
@@ -414,13 +413,10 @@ pub(crate) fn push_number(out: &mut Vec<u8>, number: u32) {
     put(out, &[b'0' + (number % 10) as u8]);
 }
 
-/// The ASCII letters in lower case; everything else as it is. Mostly nothing is to be done.
-pub(crate) fn lower(text: &[u8]) -> Cow<'_, [u8]> {
-    if text.iter().any(u8::is_ascii_uppercase) {
-        Cow::Owned(text.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(text)
-    }
+/// The ASCII letters in lower case; everything else as it is.
+#[inline(never)]
+pub(crate) fn lower(text: &[u8]) -> Vec<u8> {
+    text.to_ascii_lowercase()
 }
 
 /// A whole number of at most nine digits, without a sign.
