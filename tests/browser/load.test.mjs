@@ -29,9 +29,9 @@ async function withModule({ csp, context }, use) {
 }
 
 /** Fails the first request that matches, as a network does; returns a function that counts the requests. */
-async function failFirst(page, pattern) {
+async function failFirst(page, pattern, times = 1) {
   let count = 0;
-  await page.route(pattern, (route) => (++count === 1 ? route.abort() : route.continue()));
+  await page.route(pattern, (route) => (++count <= times ? route.abort() : route.continue()));
   return () => count;
 }
 
@@ -147,7 +147,8 @@ test('a change of the language takes a result along', () =>
 
 test('the form itself loads again by a button', () =>
   withForm(browser, {}, async ({ page, form }) => {
-    await failFirst(page, '**/form/messages/en.js');
+    // After one failure the form asks again by itself.
+    await failFirst(page, '**/form/messages/en.js', 2);
     await page.reload();
     await form.getByText('This form could not be loaded').waitFor();
     await form.getByRole('button', { name: 'Try again' }).click();

@@ -21,6 +21,7 @@ import {
   TEXT,
   TRUE,
 } from './tables.js';
+import { shown } from './shown.js';
 
 let at = 0;
 
@@ -165,9 +166,6 @@ function readText() {
   return readBytes(start, length);
 }
 
-/** Characters that nobody sees or that turn the text around them: `shown::deceives` of smtp-rules. */
-const DECEIVES = /[\p{Cc}\p{DI}\u2028\u2029\u2800\ufff9-\ufffb]/gu;
-
 /**
  * Fills a template. A name in capitals gives its param in capitals. A value may come from anybody.
  * @param {Template} template
@@ -179,7 +177,7 @@ export function fill(template, values) {
   for (let i = 1; i < template.length; i += 2) {
     const name = template[i];
     const lower = name.toLowerCase();
-    const value = `${lower in values ? values[lower] : `{${name}}`}`.replace(DECEIVES, '\ufffd');
+    const value = shown(lower in values ? values[lower] : `{${name}}`);
     message += (name === lower ? value : value.toUpperCase()) + template[i + 1];
   }
   return message;

@@ -5,7 +5,7 @@
 
 import * as glue from './validator_wasm_bg.js';
 import { decodeIssues, decodeSuggestion } from './decode.js';
-import { instantiate, once } from './load.js';
+import { link, once } from './load.js';
 import { loadLocale, templatesFor } from './locales.js';
 import { readText, useMemory } from './memory.js';
 import { packDocument, packPlain, preparePacker, writeOptions } from './pack.js';
@@ -26,11 +26,8 @@ export default function init(options) {
 }
 
 const load = once(async (/** @type {InitOptions['wasm']} */ source = new URL('./validator.wasm', import.meta.url)) => {
-  const imports = { './validator_wasm_bg.js': glue };
-  const { exports } = await instantiate(await source, imports);
-  glue.__wbg_set_wasm(exports);
-  /** @type {(() => void) | undefined} */ (exports.__wbindgen_start)?.();
-  useMemory(/** @type {WebAssembly.Memory} */ (exports.memory));
+  const { memory } = await link(source, './validator_wasm_bg.js', glue);
+  useMemory(/** @type {WebAssembly.Memory} */ (memory));
   preparePacker(glue.input);
   ready = true;
 });

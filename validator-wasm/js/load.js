@@ -1,6 +1,9 @@
 // Loads a WASM module from wherever it is: beside this file, in the page's cache, on a disk.
 
-/** @import { InitOptions } from './index.js' */
+/**
+ * @import { InitOptions } from './index.js'
+ * @typedef {Awaited<NonNullable<InitOptions['wasm']>>} Source
+ */
 
 /**
  * Calls `load` once. A failed call is forgotten, so that the next one tries again.
@@ -18,11 +21,24 @@ export function once(load) {
 }
 
 /**
+ * Instantiates a module, links it with its glue, and starts it. Returns its exports.
+ * @param {Source | Promise<Source>} source
+ * @param {string} name of the glue, as the module imports it
+ * @param {{ __wbg_set_wasm(exports: WebAssembly.Exports): void }} glue
+ */
+export async function link(source, name, glue) {
+  const { exports } = await instantiate(await source, { [name]: glue });
+  glue.__wbg_set_wasm(exports);
+  /** @type {(() => void) | undefined} */ (exports.__wbindgen_start)?.();
+  return exports;
+}
+
+/**
  * Instantiates a module, given as itself, as bytes, as a response, or as an address to fetch it from.
- * @param {Awaited<NonNullable<InitOptions['wasm']>>} source
+ * @param {Source} source
  * @param {WebAssembly.Imports} imports
  */
-export async function instantiate(source, imports) {
+async function instantiate(source, imports) {
   if (source instanceof WebAssembly.Module) return WebAssembly.instantiate(source, imports);
   if (ArrayBuffer.isView(source) || source instanceof ArrayBuffer) {
     return (await WebAssembly.instantiate(source, imports)).instance;

@@ -1217,7 +1217,7 @@ export interface Delivery {
   attempts: Attempt[];
 }
 
-/** A row's id: a pure function of tenant, event and recipient, so that the same event leads to the same rows. */
+/** A row's id: a pure function of tenant, event and recipient, so that the same event leads to the same rows. Its first half is that of all rows of the event, so that a store finds them together without an index. */
 export type DeliveryId = string;
 
 /** Where a mail stands (docs/reference/events.md). */

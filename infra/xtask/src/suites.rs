@@ -110,7 +110,14 @@ fn all() -> Result<Vec<Suite>> {
 
     let clippy = vec![
         run(&[
-            &["clippy", "--locked", "--workspace", "--all-targets", "--features", "ownpost-tests/real"],
+            &[
+                "clippy",
+                "--locked",
+                "--workspace",
+                "--all-targets",
+                "--features",
+                "ownpost-tests/real,ownpost-model/long",
+            ],
             &DENY,
         ]),
         run(&[&["clippy", "--locked"], &WASM, &DENY]),

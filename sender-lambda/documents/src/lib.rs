@@ -13,3 +13,5 @@ mod shape;
 pub mod stored;
 mod tree;
 pub mod validation;
+
+pub use tree::wipe;

@@ -137,7 +137,7 @@ impl<'de> Visitor<'de> for Level<'_> {
 }
 
 /// Overwrites every text, for any may be a secret.
-pub(crate) fn wipe(value: &mut Value) {
+pub fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
         Value::Array(values) => values.iter_mut().for_each(wipe),

@@ -13,6 +13,7 @@ pub mod health;
 pub mod limits;
 pub mod line;
 pub mod outcome;
+pub mod percent;
 pub mod refusals;
 pub mod report;
 pub mod route;

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use ownpost_core::effects::{Emitted, Record};
 use ownpost_core::functions::sender;
 use ownpost_core::functions::{App, forget, monitor};
+use ownpost_core::wire::emitted::SETTINGS_EXPIRED;
 use ownpost_domain::tenant::Tenant;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
@@ -95,7 +96,7 @@ pub async fn end_expired(
             _ = stop.changed() => return,
         };
         let event = match event {
-            Ok(event) if event.detail_type == forget::EXPIRED => event,
+            Ok(event) if event.detail_type == SETTINGS_EXPIRED => event,
             Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => continue,
             Err(broadcast::error::RecvError::Closed) => return,
         };

@@ -11,7 +11,8 @@ use ownpost_core::config::Config;
 use ownpost_core::effects::{
     Emitted, Events as _, Filter, Ledger as _, Order, Queue as _, QueueMessage, SecretStage,
 };
-use ownpost_core::functions::{App, forget, router};
+use ownpost_core::functions::{App, router};
+use ownpost_core::wire::emitted::SETTINGS_EXPIRED;
 use ownpost_domain::delivery::{Delivery, Revision, Status};
 use ownpost_domain::tenant::Tenant;
 use serde_json::json;
@@ -173,7 +174,7 @@ async fn removed_settings_end_when_their_time_is_over() {
     assert!(store.effects().secrets.promote(&acme, &revision, None).await.expect("promoted"));
     seconds.fetch_add(90 * DAY, Ordering::SeqCst);
     let mut heard = store.hear();
-    let expired = Emitted { detail_type: forget::EXPIRED, detail: json!({"tenant": "acme"}) };
+    let expired = Emitted { detail_type: SETTINGS_EXPIRED, detail: json!({"tenant": "acme"}) };
     store.emit(&[expired]).await.pop().expect("one").expect("emitted");
     while heard.recv().await.expect("an event").detail_type != "Settings Removed" {}
     assert!(store.effects().secrets.get(&acme, SecretStage::Current).await.expect("read").is_none());

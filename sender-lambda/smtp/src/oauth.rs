@@ -13,6 +13,7 @@ use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
 use hyper::{Request, Uri};
 use ownpost_domain::failure::{Cause, FailureCode};
+use ownpost_domain::percent;
 use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Grant, OAuth2};
 use serde::Deserialize;
@@ -23,7 +24,7 @@ use tokio_rustls::client::TlsStream;
 use zeroize::Zeroizing;
 
 use super::limits::Limits;
-use super::oauth_refusals::{LATER, Refused, fitted, later, of_answer, refused};
+use super::oauth_refusals::{LATER, Refused, fitted, of_answer, refused};
 use super::redact::Redactor;
 use super::token_store::{GrantTokens, TokenOwner, TokenStore};
 use super::tokens::{self, Known, key};
@@ -67,7 +68,7 @@ pub(crate) async fn token(network: &Network, wanted: &Wanted<'_>, limits: Limits
     let Some(store) = network.tokens.store.clone() else {
         let refresh = known.unsaved();
         let fetching = fetch(network, wanted.settings, refresh.as_ref(), limits);
-        let answer = timeout_at(until, fetching).await.unwrap_or(Err(later(Cause::OauthNoAnswer)))?;
+        let answer = timeout_at(until, fetching).await.unwrap_or(Err(refused(Cause::OauthNoAnswer)))?;
         known.set_access(&answer.access, tokens::until(answer.life));
         if answer.refresh.is_some() {
             known.set_unsaved(answer.refresh);
@@ -96,7 +97,7 @@ pub(crate) async fn token(network: &Network, wanted: &Wanted<'_>, limits: Limits
         let unsaved = known.unsaved();
         let refresh = unsaved.as_ref().or_else(|| before.as_ref().and_then(|tokens| tokens.refresh.as_ref()));
         let answer = timeout_at(until, fetch(network, wanted.settings, refresh, limits)).await;
-        match answer.unwrap_or(Err(later(Cause::OauthNoAnswer))) {
+        match answer.unwrap_or(Err(refused(Cause::OauthNoAnswer))) {
             Ok(answer) => {
                 let refresh = answer.refresh.or(unsaved);
                 (answer.access, tokens::until(answer.life), refresh, true)
@@ -226,7 +227,7 @@ pub(crate) async fn post(
     let stream = connect(network, &url, limits).await?;
     let request = request(form, &url)?;
     let lost = |error: hyper::Error| {
-        if error.is_parse() { refused(Cause::OauthNotJson) } else { later(Cause::OauthNoAnswer) }
+        refused(if error.is_parse() { Cause::OauthNotJson } else { Cause::OauthNoAnswer })
     };
     let (mut sender, connection) = http1::handshake(Io(stream)).await.map_err(lost)?;
     let exchange = async {
@@ -239,7 +240,7 @@ pub(crate) async fn post(
         let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
         let body = body.map_err(|error| {
             let too_long = error.downcast_ref::<http_body_util::LengthLimitError>().is_some();
-            if too_long { refused(Cause::OauthNotJson) } else { later(Cause::OauthNoAnswer) }
+            refused(if too_long { Cause::OauthNotJson } else { Cause::OauthNoAnswer })
         })?;
         let body = body.to_bytes();
         if status.is_success() { Ok(body) } else { Err(of_answer(status.as_u16(), &body, hidden)) }
@@ -256,10 +257,12 @@ pub(crate) async fn post(
 
 /// Connects to the endpoint by https.
 async fn connect(network: &Network, url: &Uri, limits: Limits) -> Result<TlsStream<TcpStream>, Refused> {
-    let unreachable = |code| match code {
-        FailureCode::ResolveNotFound => refused(Cause::OauthHostUnknown),
-        FailureCode::ResolveForbidden => refused(Cause::OauthForbidden),
-        _ => later(Cause::OauthUnreachable),
+    let unreachable = |code| {
+        refused(match code {
+            FailureCode::ResolveNotFound => Cause::OauthHostUnknown,
+            FailureCode::ResolveForbidden => Cause::OauthForbidden,
+            _ => Cause::OauthUnreachable,
+        })
     };
     let host = url.host().filter(|_| url.scheme_str() == Some("https"));
     let host = host.ok_or_else(|| refused(Cause::OauthNotFound))?;
@@ -273,11 +276,11 @@ async fn connect(network: &Network, url: &Uri, limits: Limits) -> Result<TlsStre
     let config = network.trust.strict().map_err(|_| refused(Cause::OauthTls))?;
     tls::handshake(config, host, stream, until).await.map_err(|failure| {
         let lost = failure.lost || failure.code == FailureCode::ProtocolTimeout;
-        match failure.code {
-            _ if lost => later(Cause::OauthUnreachable),
-            FailureCode::TlsFailed | FailureCode::TlsLegacy => refused(Cause::OauthTlsFailed),
-            _ => refused(Cause::OauthTls),
-        }
+        refused(match failure.code {
+            _ if lost => Cause::OauthUnreachable,
+            FailureCode::TlsFailed | FailureCode::TlsLegacy => Cause::OauthTlsFailed,
+            _ => Cause::OauthTls,
+        })
     })
 }
 
@@ -365,20 +368,7 @@ pub(crate) fn add_pair(form: &mut String, name: &str, value: &str) {
     }
     form.push_str(name);
     form.push('=');
-    percent_encode(value, form);
-}
-
-fn percent_encode(value: &str, out: &mut String) {
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
-            for digit in [byte >> 4, byte & 15] {
-                out.push(char::from_digit(u32::from(digit), 16).unwrap_or('0').to_ascii_uppercase());
-            }
-        }
-    }
+    percent::encode(value, form);
 }
 
 /// tokio's stream as hyper wants it.

@@ -13,26 +13,24 @@ pub(crate) type Refused = (FailureCode, Option<Reason>);
 /// There is no token now, and the endpoint has nothing to do with it.
 pub(crate) const LATER: Refused = (FailureCode::AuthTemporary, None);
 
-/// A refusal for good.
+/// There is no token for this cause: a few of them may pass by themselves.
 pub(crate) fn refused(cause: Cause) -> Refused {
-    (FailureCode::AuthOauthFailed, Some(cause.into()))
+    because(cause, String::new())
 }
 
-/// A fault of the endpoint that may pass by itself.
-pub(crate) fn later(cause: Cause) -> Refused {
-    (FailureCode::AuthTemporary, Some(cause.into()))
-}
-
-fn of_endpoint(status: u16, cause: Cause) -> Refused {
-    let code =
-        if cause == Cause::OauthBusy { FailureCode::AuthTemporary } else { FailureCode::AuthOauthFailed };
-    (code, Some(Reason { cause, detail: format!("HTTP {status}") }))
+fn because(cause: Cause, detail: String) -> Refused {
+    let code = match cause {
+        Cause::OauthBusy | Cause::OauthNoAnswer | Cause::OauthUnreachable => FailureCode::AuthTemporary,
+        _ => FailureCode::AuthOauthFailed,
+    };
+    (code, Some(Reason { cause, detail }))
 }
 
 /// The meaning of an answer without a token, by its HTTP status and body. `hidden` has the secrets of the request.
 pub(crate) fn of_answer(status: u16, body: &[u8], hidden: &Redactor) -> Refused {
+    let of_status = |cause| because(cause, format!("HTTP {status}"));
     if status >= 500 || status == 429 {
-        return of_endpoint(status, Cause::OauthBusy);
+        return of_status(Cause::OauthBusy);
     }
     let answer = serde_json::from_slice::<Value>(body).unwrap_or_default();
     if let Some(error) = error_of(&answer) {
@@ -41,9 +39,9 @@ pub(crate) fn of_answer(status: u16, body: &[u8], hidden: &Redactor) -> Refused 
     }
     match status {
         404 | 405 | 410 => refused(Cause::OauthNotFound),
-        _ if answer.is_object() => of_endpoint(status, Cause::OauthNoToken),
+        _ if answer.is_object() => of_status(Cause::OauthNoToken),
         _ if matches!(status, 401 | 403) || (status >= 400 && body.is_empty()) => {
-            of_endpoint(status, Cause::OauthNoReason)
+            of_status(Cause::OauthNoReason)
         }
         _ => refused(Cause::OauthNotJson),
     }
@@ -91,9 +89,7 @@ fn of(error: &str, described: &str, otherwise: &str) -> Refused {
         Some(number) => format!("{word}, AADSTS{number}"),
         None => word.to_owned(),
     };
-    let code =
-        if cause == Cause::OauthBusy { FailureCode::AuthTemporary } else { FailureCode::AuthOauthFailed };
-    (code, Some(Reason { cause, detail }))
+    because(cause, detail)
 }
 
 /// Microsoft's numbers for what happens.

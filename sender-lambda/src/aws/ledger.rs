@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::primitives::Blob;
@@ -81,16 +82,19 @@ impl DynamoDb {
         self.delete_item(&pk, &sk).await
     }
 
-    /// The sort keys of a partition, one page of them.
-    async fn sort_keys(&self, pk: &str) -> Result<Vec<String>> {
-        let call = self
-            .client
+    /// A query for what a partition of the table has, read consistently.
+    fn query_partition(&self, pk: &str) -> QueryFluentBuilder {
+        self.client
             .query()
             .table_name(&self.table)
             .consistent_read(true)
             .key_condition_expression("pk = :p")
-            .projection_expression("sk")
-            .expression_attribute_values(":p", s(pk));
+            .expression_attribute_values(":p", s(pk))
+    }
+
+    /// The sort keys of a partition, one page of them.
+    async fn sort_keys(&self, pk: &str) -> Result<Vec<String>> {
+        let call = self.query_partition(pk).projection_expression("sk");
         let answer = call.send().await.map_err(|error| error::of_call(SERVICE, &error))?;
         let items = answer.items.unwrap_or_default();
         Ok(items.iter().filter_map(|item| text(item, "sk")).map(ToOwned::to_owned).collect())
@@ -167,14 +171,7 @@ impl DynamoDb {
         let mut rows = Vec::new();
         let mut after = None;
         loop {
-            let call = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .consistent_read(true)
-                .key_condition_expression("pk = :p")
-                .expression_attribute_values(":p", s(&keys::rows(tenant, event)))
-                .set_exclusive_start_key(after);
+            let call = self.query_partition(&keys::rows(tenant, event)).set_exclusive_start_key(after);
             let answer = call.send().await.map_err(|error| error::of_call(SERVICE, &error))?;
             rows.extend(answer.items.unwrap_or_default().iter().map(|item| read_row(tenant, item).value));
             after = answer.last_evaluated_key;

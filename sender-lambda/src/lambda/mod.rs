@@ -9,6 +9,7 @@ use ownpost_core::effects::EffectError;
 use ownpost_core::functions::router::{self, Refused};
 use ownpost_core::functions::sender::{self, Message};
 use ownpost_core::functions::{App, forget, monitor};
+use ownpost_core::wire::emitted::SETTINGS_EXPIRED;
 use ownpost_core::wire::sqs::Job;
 use ownpost_domain::tenant::Tenant;
 use serde_json::Value;
@@ -106,9 +107,9 @@ async fn settings(app: &App, event: Value) -> Result<Value, Diagnostic> {
     Ok(serde_json::json!(http::answer(app, request).await))
 }
 
-/// The tenant of the bus's event [`forget::EXPIRED`]; `None` for every other invocation.
+/// The tenant of the bus's event [`SETTINGS_EXPIRED`]; `None` for every other invocation.
 fn tenant_of_expired(event: &Value) -> Option<&Value> {
-    (event.get("detail-type")? == forget::EXPIRED).then_some(&event["detail"]["tenant"])
+    (event.get("detail-type")? == SETTINGS_EXPIRED).then_some(&event["detail"]["tenant"])
 }
 
 /// Accepts one event, or a batch of them. A refused event of a batch goes to the dead letters by itself; a single one fails the

@@ -7,6 +7,7 @@
  */
 
 import { button, h, icon } from '../form/dom.js';
+import { sentence } from '../form/parts.js';
 import { inspectDisclosure } from '../inspect/disclosure.js';
 
 /** @type {Record<string, string>} */
@@ -71,6 +72,9 @@ export function summaryLine(t, row) {
   ];
 }
 
+/** @param {string} text that keeps its direction */
+const code = (text) => h('code', { dir: 'ltr' }, text);
+
 /**
  * The timeline of a row. Texts that only the server has are English, and are marked as that.
  * @param {Messages} t
@@ -83,18 +87,12 @@ function timeline(t, row, act) {
     'ol',
     { class: 'story', part: 'timeline' },
     step('', t('story.triggered'), t.dateTime(row.queuedAt), [
-      h(
-        'p',
-        { class: 'muted' },
-        sentence(t, 'story.event', 'event', row.event),
-        ' · ',
-        h('code', { dir: 'ltr' }, row.type),
-      ),
+      h('p', { class: 'muted' }, sentence(t, 'story.event', 'event', code(row.event)), ' · ', code(row.type)),
     ]),
     row.route
       ? step('', named(t, 'routing.via', row.route), '', [
           row.revision
-            ? h('p', { class: 'muted' }, sentence(t, 'story.revision', 'revision', row.revision.slice(0, 8)))
+            ? h('p', { class: 'muted' }, sentence(t, 'story.revision', 'revision', code(row.revision.slice(0, 8))))
             : null,
         ])
       : null,
@@ -103,7 +101,7 @@ function timeline(t, row, act) {
       const title = good ? t('story.accepted') : t('story.stopped', { stage: named(t, 'stage', attempt.stage) });
       const when = [t.dateTime(attempt.at), t('story.after', { time: t.duration(attempt.ms) })].join(' · ');
       return step(good ? 'good' : 'bad', title, when, [
-        good ? null : h('p', { class: 'muted' }, h('code', { dir: 'ltr' }, attempt.outcome)),
+        good ? null : h('p', { class: 'muted' }, code(attempt.outcome)),
         attempt.smtp ? reply(t, attempt.smtp) : null,
       ]);
     }),
@@ -111,22 +109,10 @@ function timeline(t, row, act) {
       t.has(`meaning.${status}`) ? h('p', {}, t(`meaning.${status}`)) : null,
       row.nextAttemptAt ? h('p', {}, t('story.next', { time: t.dateTime(row.nextAttemptAt) })) : null,
       row.reason ? h('p', { class: 'muted', lang: 'en', dir: 'auto' }, row.reason) : null,
-      h('p', { class: 'muted small' }, `${t('story.messageId')} `, h('code', { dir: 'ltr' }, row.messageId)),
+      h('p', { class: 'muted small' }, `${t('story.messageId')} `, code(row.messageId)),
       act ? actions(t, row, act) : null,
     ]),
   );
-}
-
-/**
- * A sentence with a code in it.
- * @param {Messages} t
- * @param {string} key
- * @param {string} name
- * @param {string} value
- */
-function sentence(t, key, name, value) {
-  const [before, after] = t(key, { [name]: '\0' }).split('\0');
-  return [before, h('code', { dir: 'ltr' }, value), after];
 }
 
 /**

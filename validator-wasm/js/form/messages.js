@@ -3,10 +3,8 @@
 
 /** @import { Messages } from '../../types/form.js' */
 
+import { shown } from '../shown.js';
 import { loadAgain } from './again.js';
-
-/** Characters that nobody sees or that turn the text around them: `shown::deceives` of smtp-rules. */
-const DECEIVES = /[\p{Cc}\p{DI}\u2028\u2029\u2800\ufff9-\ufffb]/gu;
 
 /** @typedef {Record<string, () => Promise<{ default: Record<string, string> }>>} Loaders */
 
@@ -47,7 +45,7 @@ function makeMessages(locale, messages) {
    */
   const text = (key, params = {}) =>
     (messages[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) =>
-      Object.hasOwn(params, name) ? String(params[name]).replace(DECEIVES, '\ufffd') : whole,
+      Object.hasOwn(params, name) ? shown(params[name]) : whole,
     );
   const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
   const date = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' });

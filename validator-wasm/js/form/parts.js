@@ -4,6 +4,18 @@
 
 import { button, h } from './dom.js';
 
+/**
+ * A sentence with an element where a value stands.
+ * @param {Messages} t
+ * @param {string} key
+ * @param {string} name of the value
+ * @param {Child} child
+ */
+export function sentence(t, key, name, child) {
+  const [before, after] = t(key).split(`{${name}}`);
+  return [before, child, after];
+}
+
 /** @typedef {{ t: Messages, announce(text: string): void }} Speaker */
 
 /**

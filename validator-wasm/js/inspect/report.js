@@ -8,7 +8,7 @@
  */
 
 import { h, icon } from '../form/dom.js';
-import { facts } from '../form/parts.js';
+import { facts, sentence } from '../form/parts.js';
 import { banner } from '../form/problem.js';
 
 /** What is not read as a mail has nothing but this to say. */
@@ -158,7 +158,7 @@ function way(t, { hops, relayHop, viaRelay, findings }) {
             by ? h('strong', { dir: 'ltr' }, by) : h('span', { class: 'muted' }, t('hops.unnamed')),
             shows === 'yes' ? [' ', chip('good', t('hops.relay'))] : null,
           ),
-          from ? h('p', { class: 'muted' }, part(t, 'hops.from', 'from', from)) : null,
+          from ? h('p', { class: 'muted' }, sentence(t, 'hops.from', 'from', value(from))) : null,
           h(
             'p',
             { class: 'marks' },
@@ -190,18 +190,6 @@ function encryption(t, { tls, tlsVersion }, open) {
   if (!tls) return chip(open ? 'warn' : '', t('hops.plain'));
   const version = tlsVersion?.replace('TLSv', 'TLS ');
   return chip('good', [icon('lock'), t('hops.tls'), version ? ` · ${version}` : null]);
-}
-
-/**
- * A sentence with a name in it, which keeps its own direction.
- * @param {Messages} t
- * @param {string} key
- * @param {string} name
- * @param {string} text
- */
-function part(t, key, name, text) {
-  const [before, after] = t(key, { [name]: '\0' }).split('\0');
-  return [before, value(text), after];
 }
 
 /**

@@ -4,7 +4,7 @@
 /** @import { Issue } from '../types.js' */
 
 import { fill } from '../decode.js';
-import { instantiate, once } from '../load.js';
+import { link, once } from '../load.js';
 import english from '../locales/en.js';
 import { codes } from '../tables.js';
 import { templates } from '../templates.js';
@@ -38,9 +38,7 @@ const load = once(
   async (
     /** @type {import('./index.js').ObjectsOptions['wasm']} */ source = new URL('./documents.wasm', import.meta.url),
   ) => {
-    const { exports } = await instantiate(await source, { './documents_bg.js': glue });
-    glue.__wbg_set_wasm(exports);
-    /** @type {(() => void) | undefined} */ (exports.__wbindgen_start)?.();
+    await link(source, './documents_bg.js', glue);
     ready = true;
   },
 );

@@ -1,6 +1,6 @@
 // The reader of received mails: a module of its own, for a page that only looks into a mail, and for those who never do.
 
-import { instantiate, once } from '../load.js';
+import { link, once } from '../load.js';
 import * as glue from './inspect_bg.js';
 import { LARGEST, member, text } from './plain.js';
 
@@ -14,9 +14,7 @@ export default once(
   async (
     /** @type {import('./index.js').ObjectsOptions['wasm']} */ source = new URL('./inspect.wasm', import.meta.url),
   ) => {
-    const { exports } = await instantiate(await source, { './inspect_bg.js': glue });
-    glue.__wbg_set_wasm(exports);
-    /** @type {(() => void) | undefined} */ (exports.__wbindgen_start)?.();
+    await link(source, './inspect_bg.js', glue);
     ready = true;
   },
 );

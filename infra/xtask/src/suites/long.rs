@@ -40,7 +40,17 @@ const STEPS: [Step; 8] = [
         about: "the protocol in every order of steps, with more trouble than in `unit`; minutes and gigabytes",
         run: |_| {
             let mut model = cargo();
-            model.args(["test", "--quiet", "--package", "ownpost-model", "--", "--ignored", "--nocapture"]);
+            model.args([
+                "test",
+                "--quiet",
+                "--package",
+                "ownpost-model",
+                "--features",
+                "long",
+                "--",
+                "nor_with",
+                "--nocapture",
+            ]);
             finish(&mut model)
         },
     },

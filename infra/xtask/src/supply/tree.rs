@@ -60,6 +60,21 @@ pub(crate) struct Part {
 }
 
 impl Part {
+    /// A part that is no crate, by its name and version.
+    fn other([name, version]: [&str; 2], licence: &str, author: &str, repository: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            origin: Origin::Other,
+            licence: licence.to_owned(),
+            authors: vec![author.to_owned()],
+            repository: Some(repository.to_owned()),
+            checksum: None,
+            folder: None,
+            uses: BTreeSet::new(),
+        }
+    }
+
     /// The name under which other parts refer to it.
     pub(crate) fn key(&self) -> String {
         key(&self.name, &self.version)
@@ -126,17 +141,12 @@ impl Tree {
 
     /// Adds what is linked without being a crate.
     fn add_other(&mut self, rust: &str) -> Result<()> {
-        let standard = Part {
-            name: "Rust standard library".to_owned(),
-            version: rust.to_owned(),
-            origin: Origin::Other,
-            licence: "MIT OR Apache-2.0".to_owned(),
-            authors: vec!["The Rust Project contributors".to_owned()],
-            repository: Some("https://github.com/rust-lang/rust".to_owned()),
-            checksum: None,
-            folder: None,
-            uses: BTreeSet::new(),
-        };
+        let standard = Part::other(
+            ["Rust standard library", rust],
+            "MIT OR Apache-2.0",
+            "The Rust Project contributors",
+            "https://github.com/rust-lang/rust",
+        );
         let mut added = vec![(self.roots.clone(), standard)];
         if let Some(binding) = self.parts.values().find(|part| part.name == "libsqlite3-sys") {
             let header = binding.folder.as_ref().context("no sources")?.join("sqlite3/sqlite3.h");
@@ -144,17 +154,12 @@ impl Tree {
                 fs::read_to_string(&header).with_context(|| format!("cannot read {}", header.display()))?;
             let version =
                 header.split_once("#define SQLITE_VERSION").and_then(|(_, rest)| rest.split('"').nth(1));
-            let sqlite = Part {
-                name: "SQLite".to_owned(),
-                version: version.context("SQLite's header has no version")?.to_owned(),
-                origin: Origin::Other,
-                licence: "blessing".to_owned(),
-                authors: vec!["D. Richard Hipp and others, who gave it to the public domain".to_owned()],
-                repository: Some("https://www.sqlite.org".to_owned()),
-                checksum: None,
-                folder: None,
-                uses: BTreeSet::new(),
-            };
+            let sqlite = Part::other(
+                ["SQLite", version.context("SQLite's header has no version")?],
+                "blessing",
+                "D. Richard Hipp and others, who gave it to the public domain",
+                "https://www.sqlite.org",
+            );
             added.push((BTreeSet::from([binding.key()]), sqlite));
         }
         for (users, part) in added {

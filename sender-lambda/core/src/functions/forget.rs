@@ -52,9 +52,6 @@ pub(super) async fn settings(app: &App, tenant: &Tenant) -> Result<()> {
     Ok(())
 }
 
-/// The detail type of the event which says that removed settings were kept for as long as `OWNPOST_RETAIN_DAYS` says.
-pub const EXPIRED: &str = "Settings Expired";
-
 /// Says so if the tenant's settings were removed so long ago that nobody goes back to them.
 ///
 /// # Errors
@@ -68,7 +65,7 @@ pub(super) async fn announce_expired(app: &App, tenant: &Tenant) -> Result<()> {
 
 /// Forgets settings that were removed so long ago that nobody goes back to them: after the days for which the ledger keeps
 /// a mail (`OWNPOST_RETAIN_DAYS`), a password that is used no more is a risk and nothing else. For all others it does
-/// nothing: the event [`EXPIRED`] is a hint, and no order.
+/// nothing: the event [`SETTINGS_EXPIRED`](crate::wire::emitted::SETTINGS_EXPIRED) is a hint, and no order.
 ///
 /// # Errors
 /// The store is out of reach; the event of the next look completes it.

@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use minijinja::UndefinedBehavior;
 use ownpost_domain::brand::Brand;
-use ownpost_i18n::Locale;
+use ownpost_i18n::{Locale, language};
 use serde::Serialize;
 
 use super::build::Built;
@@ -137,7 +137,7 @@ fn files(folder: &Path, found: &mut BTreeSet<Finding>) -> Result<Vec<(String, st
             }
             continue;
         }
-        let language = first.split(['-', '_']).next().unwrap_or_default();
+        let language = language(&first);
         if !(2..=3).contains(&language.len()) || !language.bytes().all(|b| b.is_ascii_alphabetic()) {
             let problem = "is no language: name the folder by its tag, such as en or pt-br".to_owned();
             add(found, &first, 0, Severity::Error, problem);
@@ -195,7 +195,7 @@ fn unused(found: &mut BTreeSet<Finding>, file: &str, used: &HashSet<String>) {
 fn untranslated(found: &mut BTreeSet<Finding>, files: &[(String, std::path::PathBuf)]) {
     let locales = files.iter().filter_map(|(name, _)| name.split_once('/')).map(|(locale, _)| locale);
     for locale in locales.collect::<BTreeSet<_>>() {
-        let language = locale.split('-').next().unwrap_or_default();
+        let language = language(locale);
         if Locale::ALL.iter().any(|known| known.tag() == language) {
             continue;
         }

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Mailboxes, header};
+use ownpost_domain::percent;
 
 /// The most octets in one encoded word: with its frame it stays below 75 characters (RFC 2047 §2), also behind a header's
 /// name.
@@ -77,7 +78,8 @@ impl FileHeaders {
         };
         let content_type = raw("Content-Type", bare.clone(), format!("{bare};\r\n name={name}"));
         let disposition = if looks_encoded(&filename) {
-            let encoded = format!("attachment;\r\n filename*=utf-8''{}", percent(&filename));
+            let mut encoded = "attachment;\r\n filename*=utf-8''".to_owned();
+            percent::encode(&filename, &mut encoded);
             raw("Content-Disposition", "attachment".to_owned(), encoded)
         } else {
             header::ContentDisposition::attachment(&filename).display()
@@ -154,18 +156,6 @@ fn parameters(text: &str) -> Vec<String> {
 
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-fn percent(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 fn raw(name: &'static str, value: String, encoded: String) -> HeaderValue {

@@ -12,9 +12,12 @@ use crate::effects::Emitted;
 use crate::wire::history::By;
 use crate::wire::http::DeliveryRow;
 
+/// The detail type of [`Announcement::SettingsExpired`], which Ownpost itself hears.
+pub const SETTINGS_EXPIRED: &str = "Settings Expired";
+
 /// Declares the events once: variant and type of its detail, detail type on the bus, when it is emitted.
 macro_rules! announcements {
-    ($($variant:ident($detail:ty) = $name:literal $when:literal,)+) => {
+    ($($variant:ident($detail:ty) = $name:tt $when:literal,)+) => {
         /// An event that Ownpost emits.
         #[derive(Clone, Debug)]
         pub enum Announcement { $(#[doc = $when] $variant($detail),)+ }
@@ -40,7 +43,7 @@ announcements! {
     SettingsActivated(SettingsChanged) = "Settings Activated" "`PUT /smtp` or a rollback succeeded.",
     SettingsRolledBack(SettingsChanged) = "Settings Rolled Back" "A rollback succeeded; beside `Settings Activated`.",
     SettingsRemoved(SettingsRemoved) = "Settings Removed" "`DELETE /smtp` succeeded.",
-    SettingsExpired(SettingsExpired) = "Settings Expired" "Removed settings were kept for `OWNPOST_RETAIN_DAYS`; for Ownpost itself, which then erases them.",
+    SettingsExpired(SettingsExpired) = SETTINGS_EXPIRED "Removed settings were kept for `OWNPOST_RETAIN_DAYS`; for Ownpost itself, which then erases them.",
     SecretUnreadable(SecretUnreadable) = "Secret Unreadable" "Settings that should be there, or the keys that sign mails, cannot be read; once an hour at most.",
     CertificateExpiring(CertificateExpiring) = "Certificate Expiring" "30, 7 and 1 days before a relay's certificate ends.",
 }

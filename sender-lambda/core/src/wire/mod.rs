@@ -10,7 +10,7 @@ pub mod stored_event;
 pub mod stored_row;
 pub mod test_report;
 
-pub use ownpost_documents::{stored, validation};
+pub use ownpost_documents::{stored, validation, wipe};
 
 /// The event document, with the server's A-labels.
 pub mod event {

@@ -15,7 +15,7 @@ use ownpost_core::wire::event::parse;
 use ownpost_domain::event::Event;
 use serde_json::Value;
 
-use super::terminal::{BAD, BOLD, Styled, WARN, clean, complain, pretty, say};
+use super::terminal::{BAD, BOLD, Styled, WARN, clean, complain, note, pretty, say};
 use super::{MailsCheckArgs, MailsRenderArgs, MailsSample, NO, UNUSABLE, YES, input};
 
 /// The largest file of data, an event with attachments.
@@ -71,10 +71,10 @@ pub(super) fn run_render(config: &Config, args: &MailsRenderArgs) -> ExitCode {
         };
         // Of all mails at once the examples lack nothing that anybody could add.
         for warning in built.bodies.warnings.iter().filter(|_| args.kind.is_some()) {
-            eprintln!("! {}", clean(warning));
+            note(&format!("! {warning}"));
         }
         if let Some(error) = &built.bodies.fallback {
-            eprintln!("✗ {}: the built-in text is used", clean(&error.to_string()));
+            note(&format!("✗ {error}: the built-in text is used"));
             code = NO;
         }
         match &args.out {
@@ -105,11 +105,10 @@ fn events(args: &MailsRenderArgs, templates: &Templates) -> Result<Vec<Event>, S
     };
     if MailType::find(kind).is_none() {
         let names: Vec<&str> = TYPES.iter().map(|known| known.name).collect();
-        eprintln!(
-            "{} has no text of its own; the neutral text of notifications follows. Known: {}",
-            clean(kind),
-            names.join(", ")
-        );
+        let known = names.join(", ");
+        note(&format!(
+            "{kind} has no text of its own; the neutral text of notifications follows. Known: {known}"
+        ));
     }
     let locale = args.locale.as_deref();
     let Some(file) = &args.data else {

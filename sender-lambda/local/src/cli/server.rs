@@ -4,9 +4,10 @@ use std::env::{self, VarError};
 use std::io;
 use std::path::Path;
 
+use ownpost_core::wire::wipe;
 use serde_json::{Map, Value, json};
 use smtp_rules::Security;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{ServerArgs, input, terminal};
 use crate::private_file::create_private;
@@ -170,13 +171,8 @@ fn bytes(document: Value) -> Zeroizing<Vec<u8>> {
 }
 
 /// Overwrites every text, for any may be the password.
-fn wiped(value: Value) {
-    match value {
-        Value::String(mut text) => text.zeroize(),
-        Value::Array(values) => values.into_iter().for_each(wiped),
-        Value::Object(members) => members.into_iter().for_each(|(_, value)| wiped(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
+fn wiped(mut value: Value) {
+    wipe(&mut value);
 }
 
 #[cfg(test)]

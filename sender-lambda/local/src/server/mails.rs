@@ -3,8 +3,6 @@
 //! The page has no script. Each mail is a document of its own in a frame without rights, so that an operator's template can do
 //! no more here than in a mail program.
 
-use std::fmt::Write as _;
-
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
@@ -12,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use ownpost_core::mail::build::Built;
 use ownpost_core::mail::escape;
 use ownpost_core::mail::preview::{Sample, event, preview};
+use ownpost_domain::percent;
 use serde::Deserialize;
 
 use super::Server;
@@ -90,20 +89,12 @@ impl Chosen {
 }
 
 fn query(kind: &str, locale: &str, sample: Sample) -> String {
-    format!("?type={}&locale={}&sample={}", encoded(kind), encoded(locale), sample.name())
-}
-
-/// Text for a query (RFC 3986 §2.1).
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
+    let mut query = String::new();
+    for (start, value) in [("?type=", kind), ("&locale=", locale), ("&sample=", sample.name())] {
+        query.push_str(start);
+        percent::encode(value, &mut query);
     }
-    out
+    query
 }
 
 /// The HTML of a mail, as it looks in the colours that are asked for.

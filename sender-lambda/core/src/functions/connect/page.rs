@@ -1,17 +1,18 @@
 //! The small page that ends a connection: it hands the result to the page that began it, and says it in the reader's
 //! language.
 
-use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ownpost_domain::percent;
 use ownpost_i18n::{Locale, connection, fill};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{Attempt, redirect_uri};
 use crate::functions::App;
+use crate::mail::escape;
 
 /// The answer to a browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,28 +148,7 @@ fn with_fragment(place: &str, granted: &str, provider: &str, mailbox: Option<&st
     let mut address = format!("{place}{separator}granted={granted}&provider={provider}");
     if let Some(mailbox) = mailbox {
         address.push_str("&username=");
-        for byte in mailbox.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                address.push(char::from(byte));
-            } else {
-                let _ = write!(address, "%{byte:02X}");
-            }
-        }
+        percent::encode(mailbox, &mut address);
     }
     address
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::functions::{forget, monitor};
+use crate::wire::emitted::SETTINGS_EXPIRED;
 
 fn email(address: &str) -> Claims {
     let tenant = Tenant::new("acme").unwrap();
@@ -139,7 +140,7 @@ async fn credentials_of_removed_settings_end_with_retention() {
         while world.work().await > 0 {}
         emitted(world)
             .iter()
-            .filter(|(kind, detail)| *kind == forget::EXPIRED && detail["tenant"] == "acme")
+            .filter(|(kind, detail)| *kind == SETTINGS_EXPIRED && detail["tenant"] == "acme")
             .count()
     };
     for _ in 0..89 {
