@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { dist } from './support.mjs';
 
 /** Bytes after gzip: 1 % above the size at the last change of this number. */
-const BUDGET = 35_956;
+const BUDGET = 32_115;
 
 const ADVICE = `Every page with a form waits for these bytes. First look at what grew:
   - validator.wasm: does the change format or compare strings with the standard library, or compile a generic function

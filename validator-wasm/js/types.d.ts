@@ -277,8 +277,6 @@ export type IssueCode =
   | "username.invisible_characters"
   /** U+FFFD in the username: bytes that were not UTF-8. */
   | "username.replacement_character"
-  /** What a manual has in place of the value, such as <user> or YOUR_USER. */
-  | "username.placeholder"
   /** A username with authMethod none. */
   | "username.unused"
   /** No password. */
@@ -305,8 +303,6 @@ export type IssueCode =
   | "password.invisible_characters"
   /** U+FFFD in the password: bytes that were no UTF-8. */
   | "password.replacement_character"
-  /** What a manual has in place of the value, such as <password>. */
-  | "password.placeholder"
   /** An application password with the spaces it is shown with. */
   | "password.app_password_spaces"
   /** The provider accepts only application passwords. */
@@ -335,14 +331,8 @@ export type IssueCode =
   | "oauth2.tenant_needed"
   /** A scope that gives no access to SMTP with this grant. */
   | "oauth2.scope_unsupported"
-  /** The token endpoint of another provider than the server's. */
-  | "oauth2.provider_mismatch"
   /** Another address of the provider, such as the one where people sign in. */
   | "oauth2.not_token_endpoint"
-  /** Close to the token endpoint of a known provider. */
-  | "oauth2.typo"
-  /** The token URL's host is a name that public DNS does not have, such as one below .local. */
-  | "oauth2.not_public"
   /** The token URL leads to an address that is not public. */
   | "oauth2.forbidden_address"
   /** The token URL's host is not a name by the strict form of UTS 46. */
@@ -363,8 +353,6 @@ export type IssueCode =
   | "oauth2.invisible_characters"
   /** U+FFFD: bytes that were no UTF-8. */
   | "oauth2.replacement_character"
-  /** What a manual has in place of the value, such as YOUR_CLIENT_ID. */
-  | "oauth2.placeholder"
   /** Nothing is stored, or for another destination. */
   | "oauth2.reentry_required"
   /** What a connection has brought was used already. */
@@ -391,8 +379,6 @@ export type IssueCode =
   | "senderAddress.display_name"
   /** Not usable as MAIL FROM and From: no dot-atom or quoted local part, or no domain of two labels. */
   | "senderAddress.invalid"
-  /** U+FFFD in the address: bytes that were no UTF-8. */
-  | "senderAddress.replacement_character"
   /** A local part longer than 64 octets, or an address longer than 254. */
   | "senderAddress.too_long"
   /** The domain is not a name by the strict form of UTS 46. */
@@ -435,8 +421,6 @@ export type IssueCode =
   | "replyTo.display_name"
   /** Not usable as Reply-To: no dot-atom or quoted local part, or no domain of two labels. */
   | "replyTo.invalid"
-  /** U+FFFD in the address: bytes that were no UTF-8. */
-  | "replyTo.replacement_character"
   /** A local part longer than 64 octets, or an address longer than 254. */
   | "replyTo.too_long"
   /** The domain is not a name by the strict form of UTS 46. */
@@ -503,8 +487,6 @@ export type IssueCode =
   | "contacts.display_name"
   /** Not usable as an address: no dot-atom or quoted local part, or no domain of two labels. */
   | "contacts.invalid"
-  /** U+FFFD in the address: bytes that were no UTF-8. */
-  | "contacts.replacement_character"
   /** A local part longer than 64 octets, or an address longer than 254. */
   | "contacts.too_long"
   /** A domain is not a name by the strict form of UTS 46. */

@@ -25,7 +25,6 @@ const CONTACTS: Codes = Codes {
     idn_refused: Code::ContactsIdnRefused,
     mixed_script: Code::ContactsMixedScript,
     non_ascii_local: Code::ContactsNonAsciiLocal,
-    replacement: Code::ContactsReplacementCharacter,
     typo: Code::ContactsTypo,
     not_public: Code::ContactsNotPublic,
 };

@@ -3,17 +3,16 @@
 use alloc::vec::Vec;
 
 use crate::catalogue::{Code, Param};
-use crate::mend::unwrapped;
 use crate::name;
 use crate::packed::{Key, MAX_BYTES, Name, Object, Value, json_size, length_of, read, split_name};
-use crate::placeholder::is_private;
 use crate::platform::{Options, Platform};
 use crate::ports::{PORTS, Security};
+use crate::private::is_private;
 use crate::report::Report;
 use crate::rules::{CleanCodes, METHODS, Method, Rules, meant_method, method, whole_port};
 use crate::text::{
-    chars, find, has_control, lower, plain_hyphens, push_number, put, trim_bytes, trim_visible, visible,
-    visible_name, whole_number,
+    chars, find, has_control, lower, plain_hyphens, push_number, put, trim_bytes, trim_visible, unwrapped,
+    visible, visible_name, whole_number,
 };
 
 const USERNAME: CleanCodes = CleanCodes {
@@ -21,7 +20,6 @@ const USERNAME: CleanCodes = CleanCodes {
     whitespace: Code::UsernameWhitespace,
     invisible: Some(Code::UsernameInvisibleCharacters),
     replacement: Code::UsernameReplacementCharacter,
-    placeholder: Some(Code::UsernamePlaceholder),
 };
 
 const SENDER_NAME: CleanCodes = CleanCodes {
@@ -29,7 +27,6 @@ const SENDER_NAME: CleanCodes = CleanCodes {
     whitespace: Code::SenderNameWhitespace,
     invisible: None,
     replacement: Code::SenderNameReplacementCharacter,
-    placeholder: None,
 };
 
 /// Checks a packed document and leaves the issues in the report.

@@ -6,15 +6,15 @@ use alloc::vec::Vec;
 use crate::address::{Ip, known_name, legacy_v4};
 use crate::catalogue::{Code, Param};
 use crate::directory::HostMatch;
-use crate::mend::unwrapped;
 use crate::name::{self, MAX_LABEL, MAX_NAME, NameError};
 use crate::packed::{Key, Value};
-use crate::placeholder::is_not_public;
 use crate::platform::Platform;
+use crate::private::is_not_public;
 use crate::rules::{Method, Rules};
 use crate::text::{
-    HEX, OF_NAMES, all, class, find, has_control, joined, lower, plain_hyphens, push_number, put,
-    rsplit_once, split, split_once, split_text, trim_bytes, trim_visible, visible, whole_number, word,
+    OF_NAMES, all, find, has_control, is_space_code, joined, lower, plain_hyphens, push_number, put,
+    rsplit_once, split, split_char, split_last_char, split_once, split_text, trim_bytes, trim_visible,
+    unwrapped, visible, whole_number, word,
 };
 
 /// Longer than any name however it is written; what is longer is not looked at any further.
@@ -33,8 +33,8 @@ impl<S: Platform> Rules<'_, S> {
         let Some(text) = self.text(Key::Host, Code::HostWrongType) else { return };
         // Nothing to peel off, mostly.
         if !text.is_empty() && text.len() <= MAX_NAME && all(text, OF_NAMES) {
-            if text.last().is_some_and(|last| last.is_ascii_digit() || *last == b'.') {
-                self.host_pasted(text);
+            if name::is_numeric(text) || text.ends_with(b".") {
+                self.host_bare(text);
             } else {
                 self.host_labels(text);
             }
@@ -43,7 +43,7 @@ impl<S: Platform> Rules<'_, S> {
         if trim_visible(text).is_empty() {
             return self.report.add(Code::HostRequired);
         }
-        let host = trimmed(text);
+        let host = trim_bytes(text);
         if host.len() > MAX_TEXT {
             return self.too_long(Code::HostTooLong, &[], MAX_NAME);
         }
@@ -51,13 +51,13 @@ impl<S: Platform> Rules<'_, S> {
             self.report.suggest(Code::HostWhitespace, host);
         }
         if has_control(host) {
-            return self.no_name(Code::HostControlCharacters, host);
+            return self.report.add(Code::HostControlCharacters);
         }
         if name::is_ascii(host) {
             return self.host_pasted(host);
         }
         let visible = visible(host);
-        let visible = trimmed(&visible);
+        let visible = trim_bytes(&visible);
         if visible.len() != host.len() {
             self.report.suggest(Code::HostInvisibleCharacters, visible);
         }
@@ -69,36 +69,31 @@ impl<S: Platform> Rules<'_, S> {
     }
 
     fn host_pasted(&mut self, host: &[u8]) {
-        let scheme = split_text(host, b"://");
-        let path = find(host, b'/').and_then(|at| host.get(..at));
-        // Behind the slash of `smtp.gmail.com/587` is no path, and `smtp/gmail/com` is no web address.
-        if scheme.is_none()
-            && path.is_some()
-            && let Some((name, port)) = self.split_loose_port(host)
-        {
-            return self.host_peeled(Code::HostHasPort, name, Some(port));
+        let bare = unwrapped(host);
+        if bare.len() != host.len() && name::is_ascii(bare) && self.ascii_name(bare).is_ok() {
+            self.report.add(Code::HostInvalid);
+            self.report.set(&[], bare);
+            return self.host_bare(bare);
         }
-        let is_name =
-            |first| scheme.is_none() && find(first, b'.').is_none() && self.rejoined(host).is_some();
-        if path.is_some_and(|first| !is_name(first)) {
-            let rest = scheme.map_or(host, |(_, rest)| rest);
-            let rest = rest.strip_prefix(b"//").unwrap_or(rest);
+        if find(host, b'/').is_some() {
+            let rest = split_text(host, b"://").map_or(host, |(_, rest)| rest);
             let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\'));
             let authority = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
-            // `smtp/acme.org` is neither; `localhost/` is the one.
-            if scheme.is_none()
+            // `smtp/acme.org` and `http:/acme.org` are no web addresses; `localhost/` is one.
+            let has_port = find(authority, b':').is_some() && !authority.ends_with(b":");
+            if rest.len() == host.len()
                 && rest.len() > authority.len() + 1
-                && !authority.iter().any(|byte| matches!(byte, b'.' | b'['))
+                && !has_port
+                && find(authority, b'.').is_none()
             {
                 return self.no_name(Code::HostInvalid, host);
             }
             let authority = rsplit_once(authority, b'@').map_or(authority, |(_, host)| host);
-            let authority = if authority.starts_with(b"[") { authority } else { unwrapped(authority) };
             let (inner, port) = self.split_any_port(authority).unwrap_or((authority, None));
             return self.host_peeled(Code::HostUrl, inner, port);
         }
         if let Some((local, domain)) = rsplit_once(host, b'@') {
-            return self.host_email(local, unwrapped(domain));
+            return self.host_email(local, domain);
         }
         match self.split_any_port(host) {
             Some((inner, Some(port))) => self.host_peeled(Code::HostHasPort, inner, Some(port)),
@@ -114,30 +109,82 @@ impl<S: Platform> Rules<'_, S> {
         split_port(host).or_else(|| self.split_loose_port(host).map(|(name, port)| (name, Some(port))))
     }
 
+    /// Splits `name 587`, `name;587`, `name: 587`: a port behind anything else than a colon alone.
+    fn split_loose_port<'t>(&self, host: &'t [u8]) -> Option<(&'t [u8], u16)> {
+        let digits = host.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        // With colons it is an address; a shorter number is no port that anybody sends through.
+        if digits < 2 || split(host, b':').nth(2).is_some() {
+            return None;
+        }
+        let (mut name, port) = host.split_at_checked(host.len() - digits)?;
+        let mut is_loose = false;
+        while let Some((c, rest)) = split_last_char(name).filter(|(c, _)| is_between(*c)) {
+            name = rest;
+            // Behind a dot alone it is the last label.
+            is_loose |= c != u32::from(b'.');
+        }
+        let is_host = Ip::parse(name).is_some() || (!name::is_numeric(name) && self.is_name(name));
+        let port = whole_number(port).and_then(|port| u16::try_from(port).ok())?;
+        (is_loose && is_host).then_some((name, port))
+    }
+
+    /// The name with a dot between its labels, where something else or more stands between them: `smtp,gmail.com`,
+    /// `smtp.gmail..com`. None where that would be a guess: a list of names, a space, slash or underscore that may as
+    /// well be inside a label, an address that may lack a part.
+    #[inline(never)]
+    pub(crate) fn with_dots(&self, name: &[u8]) -> Option<Vec<u8>> {
+        const DOT: u32 = b'.' as u32;
+        let mut dotted = Vec::new();
+        let (mut has_dot, mut has_space, mut has_comma, mut only_space) = (false, false, false, false);
+        let (mut is_list, mut dots) = (false, 0);
+        let mut rest = name;
+        while let Some((c, after)) = split_char(rest) {
+            let bytes = rest.get(..rest.len() - after.len())?;
+            rest = after;
+            match c {
+                DOT => (has_dot, dots) = (true, dots + 1),
+                0x2f | 0x5f => has_space = true,
+                _ if is_space_code(c) => has_space = true,
+                _ if is_between(c) && c != u32::from(b':') => has_comma = true,
+                _ => {
+                    if has_dot || has_space || has_comma {
+                        // Nothing in front: a label may be missing.
+                        only_space |= dotted.is_empty() || (!has_dot && !has_comma);
+                        if !dotted.is_empty() {
+                            put(&mut dotted, b".");
+                        }
+                        is_list |= has_comma && dots > 0 && find(rest, b'.').is_some();
+                        (has_dot, has_space, has_comma) = (false, false, false);
+                    }
+                    put(&mut dotted, bytes);
+                }
+            }
+        }
+        // Of other names the two platforms do not refuse the same.
+        let Ok(Cow::Borrowed(ascii)) = self.ascii_name(&dotted) else { return None };
+        let is_known = || matches!(self.platform.directory().recognise(&lower(ascii)), HostMatch::Server(_));
+        let is_fine = match Ip::parse(&dotted) {
+            Some(_) => dots < 4,
+            None => !name::is_numeric(ascii) && find(ascii, b'.').is_some(),
+        };
+        (is_fine && !is_list && (!only_space || is_known())).then(|| dotted.clone())
+    }
+
     /// Reports a text that is no name; where the name behind it is certain, that is the fix, and is looked at as well.
     fn no_name(&mut self, code: Code, host: &[u8]) {
         self.report.add(code);
-        let inner = unwrapped(host);
-        let (inner, port) = self.split_any_port(inner).unwrap_or((inner, None));
-        // What is left may end with one more port: which of the two is meant cannot be known.
-        let name = self.rejoined(unwrapped(inner)).filter(|name| self.split_any_port(name).is_none());
-        let Some(name) = name else { return };
-        self.report.set(&[], &name);
-        if let Some(port) = port.filter(|port| self.is_allowed_port(*port)) {
-            self.set_port(port);
+        if let Some(dotted) = self.with_dots(host) {
+            self.report.set(&[], &dotted);
+            self.host_bare(&dotted);
         }
-        self.host_bare(&name);
     }
 
     /// The port goes along when it may be used, and the TLS mode when it does not go with that port.
     fn host_peeled(&mut self, code: Code, host: &[u8], port: Option<u16>) {
-        let host = trimmed(host);
+        let host = trim_bytes(host);
+        // The rest holds one more port: which of the two is meant cannot be known.
         if host.is_empty() || self.split_any_port(host).is_some() {
-            // The rest holds one more port: which of the two is meant cannot be known.
-            return match port {
-                Some(_) => self.report.add(Code::HostInvalid),
-                None => self.no_name(Code::HostInvalid, host),
-            };
+            return self.report.add(Code::HostInvalid);
         }
         self.report.suggest(code, host);
         if let Some(port) = port.filter(|port| self.is_allowed_port(*port)) {
@@ -147,7 +194,6 @@ impl<S: Platform> Rules<'_, S> {
     }
 
     fn host_email(&mut self, local: &[u8], domain: &[u8]) {
-        let (domain, port) = self.split_any_port(domain).unwrap_or((domain, None));
         let name = lower(domain);
         let directory = self.platform.directory();
         let preset = directory.by_domain(&name);
@@ -156,36 +202,31 @@ impl<S: Platform> Rules<'_, S> {
             self.report.param(Param::Suggestion, preset.host);
             return preset.fill_in(self.report);
         }
-        let is_usable = !local.is_empty() && self.ascii_name(domain).is_ok() && known_name(domain).is_none();
-        if !is_usable || name::is_numeric(domain) {
-            return self.report.add(Code::HostInvalid);
-        }
-        let server = match directory.recognise(&name) {
-            HostMatch::OtherService(preset) | HostMatch::NoSubmission(preset) | HostMatch::Typo(preset) => {
-                preset.server_beside(&name)
-            }
-            HostMatch::Server(_) | HostMatch::SameProvider(_) => Some(Cow::Borrowed(domain)),
-            // `user@mail.acme.org` names a server and no domain.
-            _ if is_server_name(&name) => Some(Cow::Borrowed(domain)),
-            _ => Some(Cow::Owned(joined(&[b"smtp.", domain]))),
+        // `user@mail.acme.org` and `user@imap.gmail.com` name a server, and no domain.
+        let is_server =
+            |label| split_text(label, b"smtp").is_some() || word(label, b"mail relay mx").is_some();
+        let start: &[u8] = match directory.recognise(&name) {
+            HostMatch::Unknown if !split(&name, b'.').next().is_some_and(is_server) => b"smtp.",
+            _ => b"",
         };
-        match server.filter(|server| server.len() <= MAX_NAME && self.split_any_port(server).is_none()) {
-            Some(server) => {
-                self.report.suggest(Code::HostEmail, &server);
-                if let Some(port) = port.filter(|port| self.is_allowed_port(*port)) {
-                    self.set_port(port);
-                }
-                self.host_bare(&server);
-            }
-            None => self.report.add(Code::HostInvalid),
+        let guess = joined(&[start, domain]);
+        let usable = !local.is_empty() && self.ascii_name(domain).is_ok() && known_name(domain).is_none();
+        if usable && !name::is_numeric(domain) && guess.len() <= MAX_NAME {
+            self.report.suggest(Code::HostEmail, &guess);
+            self.host_bare(&guess);
+        } else {
+            self.report.add(Code::HostInvalid);
         }
     }
 
     /// A name or an address with nothing around it, but perhaps a dot behind it.
     fn host_bare(&mut self, host: &[u8]) {
-        let host = match name::strip_dot(host) {
-            Some(name) if !name.is_empty() && name::strip_dot(name).is_none() => {
-                self.report.suggest(Code::HostTrailingDot, name);
+        let host = match name::strip_dot(host).map(|rest| (rest, trim_bytes(rest))) {
+            Some((rest, name)) if !name.is_empty() && name::strip_dot(name).is_none() => {
+                // White space in front of the dot goes along with it, and no name has any.
+                let is_name = name.len() == rest.len();
+                let code = if is_name { Code::HostTrailingDot } else { Code::HostWhitespace };
+                self.report.suggest(code, name);
                 name
             }
             _ => host,
@@ -197,30 +238,14 @@ impl<S: Platform> Rules<'_, S> {
             return;
         }
         if split(host, b':').nth(2).is_some() {
-            let is_of_address = |byte: &u8| class(*byte) & HEX != 0 || matches!(byte, b':' | b'.');
-            return if split_text(host, b"::").is_some() || host.iter().all(is_of_address) {
-                self.report.add(Code::HostInvalidAddress);
-            } else {
-                self.no_name(Code::HostInvalid, host);
-            };
+            return self.report.add(Code::HostInvalidAddress);
         }
         self.host_labels(host);
     }
 
     /// What is no address, at least none that is well-formed.
     fn host_labels(&mut self, host: &[u8]) {
-        let ascii = self.ascii_name(host);
-        // What looks like a dot may be a letter, but of no name of a provider; no name has typographic quotation marks.
-        if !name::is_ascii(host)
-            && (unwrapped(host).len() != host.len()
-                || self.rejoined(host).is_some_and(|name| {
-                    !ascii.as_ref().is_ok_and(|ascii| ascii.eq_ignore_ascii_case(&name))
-                        && self.is_known(&name)
-                }))
-        {
-            return self.no_name(Code::HostInvalid, host);
-        }
-        match ascii {
+        match self.ascii_name(host) {
             Ok(ascii) if name::is_numeric(&ascii) => self.misspelt_address(&ascii),
             Ok(ascii) => self.host_name(host, &ascii, matches!(ascii, Cow::Borrowed(_))),
             Err(NameError::Hyphen(label)) => {
@@ -300,20 +325,6 @@ impl<S: Platform> Rules<'_, S> {
     }
 }
 
-/// The text without white space around it; with it goes a final dot that stands behind white space.
-#[inline(never)]
-fn trimmed(text: &[u8]) -> &[u8] {
-    let mut text = trim_bytes(text);
-    while let Some(rest) = name::strip_dot(text) {
-        let inner = trim_visible(rest);
-        if inner.is_empty() || inner.len() == rest.len() {
-            break;
-        }
-        text = inner;
-    }
-    text
-}
-
 /// Splits `name:587`, `[address]` and `[address]:587`; an address without brackets has no port. `None` when
 /// there is nothing to split.
 fn split_port(host: &[u8]) -> Option<(&[u8], Option<u16>)> {
@@ -332,12 +343,9 @@ fn split_port(host: &[u8]) -> Option<(&[u8], Option<u16>)> {
     Some((name, Some(port(text)?)))
 }
 
-/// Whether the name's first label is that of a mail server, and a domain stands behind it.
-fn is_server_name(name: &[u8]) -> bool {
-    split_once(name, b'.').is_some_and(|(label, domain)| {
-        find(domain, b'.').is_some()
-            && (split_text(label, b"smtp").is_some() || word(label, b"mail relay mx mailout out").is_some())
-    })
+/// What people type between labels, or between a name and its port.
+fn is_between(c: u32) -> bool {
+    matches!(c, 0x2c | 0x2e | 0x3a | 0x3b) || is_space_code(c)
 }
 
 fn dotted(address: Ip) -> Vec<u8> {

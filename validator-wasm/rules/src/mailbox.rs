@@ -7,17 +7,15 @@ use alloc::vec::Vec;
 use crate::catalogue::{Code, Param};
 use crate::directory::{DomainMatch, HostMatch};
 use crate::host::MAX_TEXT;
-use crate::mend::unwrapped;
 use crate::name::{self, NameError};
 use crate::packed::Key;
-use crate::placeholder::is_private;
 use crate::platform::Platform;
 use crate::presets::Preset;
+use crate::private::is_private;
 use crate::rules::Rules;
 use crate::text::{
-    ATEXT, all, chars, class, find, has_control, has_replacement, is_beyond_ascii, joined, lower,
-    plain_hyphens, replaced, rsplit_once, split, split_char, split_once, split_text, trim_bytes,
-    trim_visible, visible,
+    ATEXT, all, chars, class, find, has_control, is_beyond_ascii, joined, lower, plain_hyphens, rsplit_once,
+    split, split_char, split_once, trim_bytes, trim_visible, unwrapped, visible,
 };
 
 /// The longest local part and address, in octets (RFC 5321 §4.5.3.1).
@@ -37,7 +35,6 @@ pub(crate) struct Codes {
     pub(crate) idn_refused: Code,
     pub(crate) mixed_script: Code,
     pub(crate) non_ascii_local: Code,
-    pub(crate) replacement: Code,
     pub(crate) typo: Code,
     pub(crate) not_public: Code,
 }
@@ -54,7 +51,6 @@ const SENDER: Codes = Codes {
     idn_refused: Code::SenderAddressIdnRefused,
     mixed_script: Code::SenderAddressMixedScript,
     non_ascii_local: Code::SenderAddressNonAsciiLocal,
-    replacement: Code::SenderAddressReplacementCharacter,
     typo: Code::SenderAddressTypo,
     not_public: Code::SenderAddressNotPublic,
 };
@@ -71,7 +67,6 @@ const REPLY_TO: Codes = Codes {
     idn_refused: Code::ReplyToIdnRefused,
     mixed_script: Code::ReplyToMixedScript,
     non_ascii_local: Code::ReplyToNonAsciiLocal,
-    replacement: Code::ReplyToReplacementCharacter,
     typo: Code::ReplyToTypo,
     not_public: Code::ReplyToNotPublic,
 };
@@ -141,10 +136,6 @@ impl<'a, S: Platform> Rules<'a, S> {
             Ok(parts) => parts,
             Err(NameError::IdnRefused) => {
                 self.add_address(codes.idn_refused);
-                return None;
-            }
-            Err(_) if has_replacement(address) => {
-                self.add_address(codes.replacement);
                 return None;
             }
             Err(_) => {
@@ -233,20 +224,21 @@ impl<'a, S: Platform> Rules<'a, S> {
         plain.to_vec()
     }
 
-    /// Gives a fix to an address with quotation marks, brackets or spaces around its parts, a sign that is no @ but looks
-    /// like one, or something else than a dot between two labels.
+    /// Gives a fix to an address with quotation marks, brackets or spaces around its parts, or with something else than
+    /// a dot between two labels.
     #[inline(never)]
     fn mend_address(&mut self, address: &[u8]) {
-        let plain = replaced(unwrapped(address), &[0xff20, 0xfe6b], b"@");
-        let Some((local, domain)) = rsplit_once(&plain, b'@') else { return };
-        let (local, domain) = (unwrapped(local.strip_suffix(b"@").unwrap_or(local)), unwrapped(domain));
-        let domain = self.rejoined(domain).unwrap_or_else(|| domain.to_vec());
-        let address = joined(&[local, b"@", &domain]);
-        let is_fine = |parts: &Parts<'_>| {
-            parts.is_plain && local.len() <= MAX_LOCAL && local.len() + 1 + parts.ascii.len() <= MAX_ADDRESS
-        };
-        if self.parts(&address).is_ok_and(|parts| is_fine(&parts)) {
-            self.set_address(&address);
+        if let Some((local, domain)) = rsplit_once(address, b'@')
+            && let Some(domain) = self.with_dots(unwrapped(domain))
+        {
+            let local = unwrapped(local);
+            let address = joined(&[local, b"@", &domain]);
+            let is_short = |parts: &Parts<'_>| {
+                local.len() <= MAX_LOCAL && local.len() + 1 + parts.ascii.len() <= MAX_ADDRESS
+            };
+            if self.parts(&address).is_ok_and(|parts| is_short(&parts)) {
+                self.set_address(&address);
+            }
         }
     }
 
@@ -295,14 +287,10 @@ fn is_at_home(host: HostMatch<'_>, home: &Preset) -> bool {
     }
 }
 
-/// The address in `Name <address>`, `<address>`, `address (Name)` and `mailto:address`.
+/// The address in `Name <address>`, `<address>` and `mailto:address`.
 fn without_display_name(text: &[u8]) -> Option<&[u8]> {
     if let Some((_, inner)) = text.strip_suffix(b">").and_then(|rest| rsplit_once(rest, b'<')) {
         return Some(trim_bytes(inner)).filter(|inner| !inner.is_empty());
-    }
-    // A comment behind the address, as mail programs have shown names.
-    if let Some((address, _)) = text.strip_suffix(b")").and_then(|text| split_text(text, b" (")) {
-        return Some(trim_bytes(address)).filter(|address| find(address, b'@').is_some());
     }
     let (scheme, rest) = split_once(text, b':')?;
     let rest = trim_bytes(rest);
@@ -372,8 +360,6 @@ mod tests {
         assert_eq!(without_display_name(b"Jan <jan@example.org>"), Some(&b"jan@example.org"[..]));
         assert_eq!(without_display_name(b"mailto:jan@example.org"), Some(&b"jan@example.org"[..]));
         assert_eq!(without_display_name(b"jan@example.org"), None);
-        assert_eq!(without_display_name(b"jan@example.org (Jan)"), Some(&b"jan@example.org"[..]));
-        assert_eq!(without_display_name(b"Jan (home)"), None);
         assert_eq!(without_display_name(b"<>"), None);
     }
 }

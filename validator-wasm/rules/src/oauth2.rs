@@ -5,12 +5,12 @@ use crate::catalogue::{Code, Param};
 use crate::endpoint::{Endpoint, TOKEN_URL};
 use crate::name::{self, NameError};
 use crate::packed::{Key, Object, Value};
-use crate::placeholder::is_private;
 use crate::platform::Platform;
 use crate::rules::{CleanCodes, Method, Rules};
-use crate::secret::{Codes, Spaces, has_other_control};
+use crate::secret::{Codes, Spaces};
 use crate::text::{
-    find, has_control, joined, lower, plain_hyphens, split_once, trim_visible, visible, whole_number, word,
+    find, has_control, has_line_break, joined, plain_hyphens, split_once, trim_visible, visible,
+    whole_number, word,
 };
 
 const SECRET: Codes = Codes {
@@ -25,8 +25,6 @@ const SECRET: Codes = Codes {
     whitespace: Code::OAuth2Whitespace,
     invisible: Code::OAuth2InvisibleCharacters,
     replacement: Code::OAuth2ReplacementCharacter,
-    placeholder: Code::OAuth2Placeholder,
-    is_token: true,
 };
 
 const PLAIN: CleanCodes = CleanCodes {
@@ -34,7 +32,6 @@ const PLAIN: CleanCodes = CleanCodes {
     whitespace: Code::OAuth2Whitespace,
     invisible: Some(Code::OAuth2InvisibleCharacters),
     replacement: Code::OAuth2ReplacementCharacter,
-    placeholder: Some(Code::OAuth2Placeholder),
 };
 
 /// The longest URL, client id and scope, in octets: longer than any provider's.
@@ -108,7 +105,9 @@ impl<S: Platform> Rules<'_, S> {
         }
         self.oauth2_secret(Key::RefreshToken, object, grant == Some(Grant::RefreshToken));
         self.plain_text(Key::Scope, object, is_application);
-        self.endpoint_scope(&endpoint, is_application, object.get(Key::Scope));
+        if is_application {
+            self.endpoint_scope(&endpoint, object.get(Key::Scope));
+        }
         self.unknown(Code::OAuth2UnknownKey, &[Key::OAuth2], object, |key| MEMBERS.contains(&key));
     }
 
@@ -179,12 +178,10 @@ impl<S: Platform> Rules<'_, S> {
         if let Some((text, spaces)) = self.secret(&SECRET, path, object.get(key), needed) {
             let trimmed = trim_visible(text);
             let inner = if spaces == Spaces::Keep { text } else { trimmed };
-            if has_other_control(inner, spaces) {
+            if has_control(inner) && !has_line_break(inner) {
                 self.report.add_at(Code::OAuth2ControlCharacters, path);
                 if spaces == Spaces::Keep && !has_control(trimmed) {
                     self.report.set_spaces(path, b"trim");
-                } else if !has_other_control(trimmed, Spaces::Remove) {
-                    self.report.set_spaces(path, b"remove");
                 }
             }
         }
@@ -240,7 +237,6 @@ impl<S: Platform> Rules<'_, S> {
                 self.report.add_at(Code::OAuth2ForbiddenAddress, TOKEN_URL);
                 self.report.param(Param::Address, host);
             }
-            Ok((host, _)) if is_private(&lower(host)) => self.report.add_at(Code::OAuth2NotPublic, TOKEN_URL),
             Ok(_) => {}
             Err(code) => {
                 self.report.add_at(code, TOKEN_URL);

@@ -1,23 +1,17 @@
 //! The SMTP servers of well-known providers, as the rules see them.
 
 use alloc::borrow::Cow;
-use alloc::vec::Vec;
 
 use crate::packed::Key;
 use crate::ports::Security;
 use crate::report::Report;
-use crate::text::{DIGIT, all, find, joined, rsplit_once, split, split_once, word};
+use crate::text::{find, joined, split_once};
 use crate::typo;
 
 /// The rules' columns of `providers.txt`, written by `build.rs`: a server each line. In front the flags (`t`: port 465
 /// and implicit TLS; `2`: port 2525; `o`, `a`, `e`: below), behind a colon the provider's name, behind another the server
 /// and its mail domains, those of services with a dot in front, and hosts that take no submission with `!`. The last line has the mail domains without a server.
 pub(crate) const TABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/presets.txt"));
-
-/// The regions of AWS, without the number that each ends with.
-const REGIONS: &[u8] =
-    b"us-east us-west eu-west eu-central eu-north eu-south ap-south ap-east ap-northeast ap-southeast \
-ca-central ca-west sa-east af-south me-south me-central il-central mx-central us-gov-east us-gov-west";
 
 /// Whether the host is of a pattern: `*` in it stands for one label or a part of it, a dot in front for any labels or
 /// none.
@@ -72,42 +66,13 @@ impl Preset {
         is_like(host, self.host)
     }
 
-    /// The server to propose in place of a host of this provider's; of a pattern the one of the same region, `None` where
-    /// that is not certain.
+    /// The server to propose in place of a host that matches all of a pattern but its first label; `None` of a pattern
+    /// for other hosts.
     pub(crate) fn server_beside(&self, host: &[u8]) -> Option<Cow<'static, [u8]>> {
         let Some((start, end)) = split_once(self.host, b'*') else { return Some(Cow::Borrowed(self.host)) };
-        self.server_near(host)
-            .or_else(|| {
-                let (_, region) = split_once(host.strip_suffix(end)?, b'.')?;
-                let (place, number) = rsplit_once(region, b'-')?;
-                (all(number, DIGIT) && word(place, REGIONS).is_some()).then(|| joined(&[start, region, end]))
-            })
-            .map(Cow::Owned)
-    }
-
-    /// The one name of the pattern that this host is, or is the likeliest typing error of.
-    #[inline(never)]
-    pub(crate) fn server_near(&self, host: &[u8]) -> Option<Vec<u8>> {
-        let (start, end) = split_once(self.host, b'*').filter(|(start, _)| start.ends_with(b"."))?;
-        let number = host.iter().rev().find(|byte| byte.is_ascii_digit());
-        let end = joined(&[b"-", &[*number.unwrap_or(&b'1')], end]);
-        let mut best = None;
-        for edits in 0..=2 {
-            for region in split(REGIONS, b' ') {
-                let name = joined(&[start, region, &end]);
-                // Without its number it could be any, and of two that are as near, either.
-                if (number.is_some() || host.len() == name.len())
-                    && typo::is_within(host, &name, edits)
-                    && best.replace(name).is_some()
-                {
-                    return None;
-                }
-            }
-            if best.is_some() {
-                break;
-            }
-        }
-        best
+        let (_, region) = split_once(host.strip_suffix(end)?, b'.')?;
+        (!region.is_empty() && find(region, b'.').is_none())
+            .then(|| Cow::Owned(joined(&[start, region, end])))
     }
 
     /// The changes that fill in the server.

@@ -10,7 +10,6 @@ use crate::catalogue::{Code, Param};
 use crate::directory::HostMatch;
 use crate::name::{self, MAX_NAME, NameError};
 use crate::packed::{Key, Name, Object, Value, read};
-use crate::placeholder::is_placeholder;
 use crate::platform::{Options, Platform};
 use crate::ports::{DEFAULT_PORT, PORTS, Security};
 use crate::presets::Preset;
@@ -217,9 +216,6 @@ impl<'a, S: Platform> Rules<'a, S> {
         if has_replacement(text) {
             self.report.add_at(codes.replacement, path);
         }
-        if let Some(placeholder) = codes.placeholder.filter(|_| is_placeholder(text)) {
-            self.report.add_at(placeholder, path);
-        }
     }
 
     /// Whether the text is a name in a browser, though the strict form of UTS 46 may refuse it.
@@ -235,8 +231,6 @@ pub(crate) struct CleanCodes {
     /// None for a text of people, where such characters may mean something.
     pub(crate) invisible: Option<Code>,
     pub(crate) replacement: Code,
-    /// None for a text of people.
-    pub(crate) placeholder: Option<Code>,
 }
 
 /// The port of settings whose field holds this value.

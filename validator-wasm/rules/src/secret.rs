@@ -5,12 +5,11 @@ use alloc::vec::Vec;
 
 use crate::catalogue::{Code, Param};
 use crate::packed::{Key, Name, Object, Value, read};
-use crate::placeholder::is_placeholder;
 use crate::platform::Platform;
 use crate::rules::{Method, Rules};
 use crate::text::{
-    ALPHANUMERIC, chars, class, has_control, has_invisible, has_replacement, has_space, is_space_code, put,
-    seen, trim_bytes, trim_visible, word,
+    ALPHANUMERIC, class, has_control, has_invisible, has_line_break, has_replacement, has_space,
+    is_space_code, put, seen, trim_bytes, trim_visible, word,
 };
 
 /// The longest secret, in octets.
@@ -29,9 +28,6 @@ pub(crate) struct Codes {
     pub(crate) whitespace: Code,
     pub(crate) invisible: Code,
     pub(crate) replacement: Code,
-    pub(crate) placeholder: Code,
-    /// Whether the secret never has spaces, so that those inside it can go.
-    pub(crate) is_token: bool,
 }
 
 const PASSWORD: Codes = Codes {
@@ -46,8 +42,6 @@ const PASSWORD: Codes = Codes {
     whitespace: Code::PasswordWhitespace,
     invisible: Code::PasswordInvisibleCharacters,
     replacement: Code::PasswordReplacementCharacter,
-    placeholder: Code::PasswordPlaceholder,
-    is_token: false,
 };
 
 /// What becomes of white space and invisible characters in a secret, by the member `spaces` beside `set`.
@@ -108,7 +102,7 @@ impl<S: Platform> Rules<'_, S> {
         let value = self.field(Key::Password);
         let Some((text, spaces)) = self.secret(&PASSWORD, &[Key::Password], value, needed) else { return };
         let inner = if spaces == Spaces::Keep { text } else { trim_visible(text) };
-        if has_other_control(inner, spaces) {
+        if has_control(inner) && !has_line_break(inner) {
             self.report.add(Code::PasswordControlCharacters);
         }
         self.app_password(text, spaces);
@@ -222,14 +216,11 @@ impl<S: Platform> Rules<'_, S> {
         }
         let is_kept = spaces == Spaces::Keep;
         let inner = if is_kept { text } else { trimmed };
-        let broken = has_line_break(inner, spaces);
-        // White space inside, which never belongs to a token.
-        let is_split = codes.is_token && spaces != Spaces::Remove && has_space(trimmed);
-        if broken || is_split || (is_kept && trim_bytes(text).len() != text.len()) {
+        let can_trim = inner.len() != trimmed.len();
+        let broken = has_line_break(inner);
+        if broken || (is_kept && trim_bytes(text).len() != text.len()) {
             self.report.add_at(if broken { codes.line_break } else { codes.whitespace }, path);
-            if is_split && !has_line_break(trimmed, Spaces::Remove) {
-                self.report.set_spaces(path, b"remove");
-            } else if inner.len() != trimmed.len() && !has_line_break(trimmed, spaces) {
+            if can_trim && !has_line_break(trimmed) {
                 self.report.set_spaces(path, b"trim");
             }
         }
@@ -237,16 +228,13 @@ impl<S: Platform> Rules<'_, S> {
             self.report.add_at(codes.invisible, path);
             if !has_invisible(trimmed) {
                 self.report.set_spaces(path, b"trim");
-            } else if codes.is_token || !has_space(trimmed) {
+            } else if !has_space(trimmed) {
                 // Spaces inside a secret may belong to it, and would go with the invisible characters.
                 self.report.set_spaces(path, b"remove");
             }
         }
         if has_replacement(text) {
             self.report.add_at(codes.replacement, path);
-        }
-        if is_placeholder(text) {
-            self.report.add_at(codes.placeholder, path);
         }
         true
     }
@@ -279,21 +267,6 @@ impl<'a> Members<'a> {
         }
         Some(members)
     }
-}
-
-/// Whether a line break or NUL is in the secret, of those that stay in it.
-fn has_line_break(text: &[u8], spaces: Spaces) -> bool {
-    text.iter().any(|byte| *byte == 0 || (spaces != Spaces::Remove && matches!(byte, b'\r' | b'\n')))
-}
-
-/// Whether a control character is in the secret, of those that stay in it, and no line break.
-pub(crate) fn has_other_control(text: &[u8], spaces: Spaces) -> bool {
-    !has_line_break(text, spaces)
-        && if spaces == Spaces::Remove {
-            chars(text).any(|c| !is_space_code(c) && matches!(c, 0..0x20 | 0x7f..0xa0))
-        } else {
-            has_control(text)
-        }
 }
 
 /// What password fields and secret stores show in place of each character.

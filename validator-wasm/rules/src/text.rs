@@ -168,6 +168,11 @@ pub(crate) fn is_controlled(text: &[u8], common: u8) -> bool {
         || (common & ASCII == 0 && text.windows(2).any(|pair| matches!(pair, [0xc2, 0x80..0xa0])))
 }
 
+/// CR, LF or NUL: what could end a line or a string where the text goes next.
+pub(crate) fn has_line_break(text: &[u8]) -> bool {
+    text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
+}
+
 /// Characters that nobody sees: Unicode's default ignorable ones (zero-width, soft hyphen, bidi marks, variation
 /// selectors, fillers, tags), the annotation marks and the blank of Braille. Joiners (U+200C, U+200D) are left out:
 /// [`Seen`] looks at their neighbours.
@@ -297,19 +302,36 @@ pub(crate) fn trim_visible(text: &[u8]) -> &[u8] {
     text
 }
 
-/// The text with plain hyphens in place of those of typesetting: hyphens, dashes, the bullet and the minus sign.
-pub(crate) fn plain_hyphens(text: &[u8]) -> Vec<u8> {
-    replaced(text, &[0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2015, 0x2043, 0x2212, 0xfe58], b"-")
+/// The text without white space, quotation marks, brackets, and the punctuation of a sentence around it.
+#[inline(never)]
+pub(crate) fn unwrapped(text: &[u8]) -> &[u8] {
+    let is_around = |c| {
+        is_space_code(c)
+            || matches!(c, 0x22 | 0x27..=0x29 | 0x2c | 0x3b | 0x3c | 0x3e | 0x60 | 0xab | 0xbb)
+            || matches!(c, 0x2018..=0x201f | 0x2039 | 0x203a)
+    };
+    let mut text = text;
+    while let Some((c, rest)) = split_char(text)
+        && is_around(c)
+    {
+        text = rest;
+    }
+    while let Some((c, rest)) = split_last_char(text)
+        && is_around(c)
+    {
+        text = rest;
+    }
+    text
 }
 
-/// The text with another in place of each of these characters.
+/// The text with plain hyphens in place of those of typesetting: hyphens, dashes, the bullet and the minus sign.
 #[inline(never)]
-pub(crate) fn replaced(text: &[u8], old: &[u32], new: &[u8]) -> Vec<u8> {
+pub(crate) fn plain_hyphens(text: &[u8]) -> Vec<u8> {
     let mut all = Vec::new();
     let mut rest = text;
     while let Some((c, after)) = split_char(rest) {
         let bytes = rest.get(..rest.len() - after.len()).unwrap_or_default();
-        put(&mut all, if old.contains(&c) { new } else { bytes });
+        put(&mut all, if matches!(c, 0x2010..=0x2015 | 0x2043 | 0x2212 | 0xfe58) { b"-" } else { bytes });
         rest = after;
     }
     all

@@ -5,7 +5,7 @@
 //! that branches where they differ is shorter and quicker than any table, bit-parallel ones included: it ends at the
 //! first edit too many.
 
-use crate::text::{find, rsplit_once, word};
+use crate::text::{find, rsplit_once};
 
 /// Whether the distance between two texts is at most so many edits.
 pub(crate) fn is_within(one: &[u8], other: &[u8], max_edits: u8) -> bool {
@@ -66,31 +66,6 @@ pub(crate) fn is_other_country(text: &[u8], candidate: &[u8]) -> bool {
     rest == same && country.len() == 2 && other.len() == 2
 }
 
-/// Whether the texts differ at most in digits that look like a letter, or letters like another: `g00gle` and `google`.
-pub(crate) fn look_alike(one: &[u8], other: &[u8]) -> bool {
-    let look = |byte: &u8| match byte {
-        b'0' => b'o',
-        b'1' | b'i' => b'l',
-        byte => *byte,
-    };
-    one.len() == other.len() && one.iter().map(look).eq(other.iter().map(look))
-}
-
-/// Whether the text is a name of a provider with a slip in its last label, which then is no top-level domain: of a short
-/// name, the only typing error that is one for certain.
-pub(crate) fn is_slip_at_end(text: &[u8], name: &[u8]) -> bool {
-    const NO_ENDS: &[u8] =
-        b"con cmo comm ocm vom xom cpm nett ed dee rf frr ln nll eb bee ti itt ku ukk ta att hc chh ur";
-    let (Some((rest, slip)), Some((same, end))) = (rsplit_once(text, b'.'), rsplit_once(name, b'.')) else {
-        return false;
-    };
-    // Of two letters, only that they are the other way round is certain.
-    rest == same
-        && word(slip, NO_ENDS).is_some()
-        && is_within(slip, end, 1)
-        && (slip.len() != 2 || slip.first() == end.last())
-}
-
 /// Whether only digits and hyphens differ: `smtp2` beside `smtp` is another server, not a typing error. Digits of the
 /// second-level label are part of the provider's name: `office356` beside `office365` is one.
 pub(crate) fn is_numbered(text: &[u8], candidate: &[u8]) -> bool {
@@ -108,34 +83,7 @@ pub(crate) fn main_label(name: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_slip_at_end, is_within, look_alike};
-
-    #[test]
-    fn slips_that_are_certain() {
-        for (text, name) in [
-            ("gmx.dee", "gmx.de"),
-            ("web.ed", "web.de"),
-            ("aol.con", "aol.com"),
-            ("me.comm", "me.com"),
-            ("sfr.rf", "sfr.fr"),
-        ] {
-            assert!(is_slip_at_end(text.as_bytes(), name.as_bytes()), "{text}");
-        }
-        for (text, name) in [
-            ("gmx.dk", "gmx.de"),
-            ("yahoo.se", "yahoo.es"),
-            ("aol.co", "aol.com"),
-            ("web.de", "web.de"),
-            ("gmx.dev", "gmx.de"),
-            ("mx.dee", "gmx.de"),
-            ("gmx.ed", "gmx.es"),
-            ("de", "de"),
-        ] {
-            assert!(!is_slip_at_end(text.as_bytes(), name.as_bytes()), "{text}");
-        }
-        assert!(look_alike(b"g00gle.com", b"google.com") && look_alike(b"0vh.net", b"ovh.net"));
-        assert!(!look_alike(b"gogle.com", b"google.com"));
-    }
+    use super::is_within;
 
     /// The distance by the textbook's table.
     fn distance(a: &str, b: &str) -> u32 {
