@@ -124,10 +124,19 @@ pub(crate) async fn resolve(
     Ok(interleave(endpoints).into_iter().take(MAX_ADDRESSES).map(Checked).collect())
 }
 
-/// The addresses of both families. Once one family is there the other has a second more: some name servers drop what they
-/// do not know (RFC 4074), and an address that nobody has heard of is dialled by nobody.
+/// The addresses of both families.
 async fn look_up(resolvers: &Resolvers, name: &str, until: Instant) -> Result<Vec<IpAddr>, FailureCode> {
-    let (mut v4, mut v6) = (pin!(ask(&resolvers.v4, name, until)), pin!(ask(&resolvers.v6, name, until)));
+    both(ask(&resolvers.v4, name, until), ask(&resolvers.v6, name, until), until).await
+}
+
+/// The answers for both families. Once one family is there the other has a second more: some name servers drop what they
+/// do not know (RFC 4074), and an address that nobody has heard of is dialled by nobody.
+async fn both(
+    v4: impl Future<Output = Result<Vec<IpAddr>, FailureCode>>,
+    v6: impl Future<Output = Result<Vec<IpAddr>, FailureCode>>,
+    until: Instant,
+) -> Result<Vec<IpAddr>, FailureCode> {
+    let (mut v4, mut v6) = (pin!(v4), pin!(v6));
     let (first, second) = match select(v4.as_mut(), v6.as_mut()).await {
         Either::Left((first, rest)) => (first, Either::Left(rest)),
         Either::Right((first, rest)) => (first, Either::Right(rest)),
@@ -260,6 +269,18 @@ fn more_telling(a: FailureCode, b: FailureCode) -> FailureCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_family_waits_a_second_for_the_other() {
+        let start = Instant::now();
+        let found = || async { Ok(vec![IpAddr::from([192, 0, 2, 1])]) };
+        let dropped = || std::future::pending();
+        let until = start + Duration::from_mins(1);
+        assert_eq!(both(found(), dropped(), until).await.map(|found| found.len()), Ok(1));
+        assert_eq!(start.elapsed(), OTHER_FAMILY);
+        assert_eq!(both(dropped(), found(), until).await.map(|found| found.len()), Ok(1));
+        assert_eq!(start.elapsed(), OTHER_FAMILY * 2);
+    }
 
     #[test]
     fn each_connect_error_has_its_code() {

@@ -45,6 +45,7 @@ pub use limits::Timeouts;
 pub use network::{Network, NetworkOptions};
 pub use pool::Pool;
 pub use session::Carrier;
+pub use tls::has_unusable_certificate;
 
 /// A message ready to leave.
 #[derive(Clone)]

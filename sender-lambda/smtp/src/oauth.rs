@@ -24,7 +24,7 @@ use tokio_rustls::client::TlsStream;
 use zeroize::Zeroizing;
 
 use super::limits::Limits;
-use super::oauth_refusals::{LATER, Refused, fitted, of_answer, refused};
+use super::oauth_refusals::{LATER, Refused, because, fitted, of_answer, refused};
 use super::redact::Redactor;
 use super::token_store::{GrantTokens, TokenOwner, TokenStore};
 use super::tokens::{self, Known, key};
@@ -257,17 +257,18 @@ pub(crate) async fn post(
 
 /// Connects to the endpoint by https.
 async fn connect(network: &Network, url: &Uri, limits: Limits) -> Result<TlsStream<TcpStream>, Refused> {
-    let unreachable = |code| {
-        refused(match code {
-            FailureCode::ResolveNotFound => Cause::OauthHostUnknown,
-            FailureCode::ResolveForbidden => Cause::OauthForbidden,
-            _ => Cause::OauthUnreachable,
-        })
-    };
     let host = url.host().filter(|_| url.scheme_str() == Some("https"));
     let host = host.ok_or_else(|| refused(Cause::OauthNotFound))?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let port = url.port_u16().unwrap_or(443);
+    if !network.allowed.https_port(port) {
+        return Err(because(Cause::OauthPort, port.to_string()));
+    }
+    let unreachable = |code| match code {
+        FailureCode::ResolveNotFound => refused(Cause::OauthHostUnknown),
+        FailureCode::ResolveForbidden => because(Cause::OauthForbidden, host.to_owned()),
+        _ => because(Cause::OauthUnreachable, format!("{host}, {port}")),
+    };
     let until = limits.until(limits.timeouts.auth);
     let allowed = |endpoint| network.allowed.https(endpoint);
     let endpoints =
@@ -275,12 +276,18 @@ async fn connect(network: &Network, url: &Uri, limits: Limits) -> Result<TlsStre
     let (stream, _) = dial::connect(&endpoints, limits.timeouts.connect, until).await.map_err(unreachable)?;
     let config = network.trust.strict().map_err(|_| refused(Cause::OauthTls))?;
     tls::handshake(config, host, stream, until).await.map_err(|failure| {
-        let lost = failure.lost || failure.code == FailureCode::ProtocolTimeout;
-        refused(match failure.code {
-            _ if lost => Cause::OauthUnreachable,
-            FailureCode::TlsFailed | FailureCode::TlsLegacy => Cause::OauthTlsFailed,
-            _ => Cause::OauthTls,
-        })
+        if failure.lost || failure.code == FailureCode::ProtocolTimeout {
+            return unreachable(failure.code);
+        }
+        match failure.code {
+            FailureCode::TlsExpired | FailureCode::TlsNotYetValid => refused(Cause::OauthTlsExpired),
+            FailureCode::TlsNameMismatch => because(Cause::OauthTlsName, host.to_owned()),
+            FailureCode::TlsClientCertificate => refused(Cause::OauthClientCertificate),
+            FailureCode::TlsFailed | FailureCode::TlsLegacy | FailureCode::TlsUnsupported => {
+                refused(Cause::OauthTlsFailed)
+            }
+            _ => refused(Cause::OauthTls),
+        }
     })
 }
 

@@ -20,6 +20,8 @@ const TOO_SHORT_TO_CUT_OUT: usize = 4;
 const TOO_SHORT_TO_SQUEEZE: usize = 8;
 /// How often a text may be encoded: base64 of JSON of base64.
 const DEPTH: usize = 3;
+/// The length, in octets, from which a secret is a token or key, which nobody remembers and no text has a part of.
+const LONG: usize = 40;
 /// How many octets in a row of what AUTH sent may not come back: six octets of the account's name and password.
 const SENT: usize = 8;
 
@@ -60,6 +62,10 @@ impl Redactor {
     }
 
     fn add_form(&mut self, secret: &str) {
+        // Not even a part of a token may come back: a reply of two lines has room for half of it in each.
+        if secret.len() >= LONG {
+            self.sent.push(Zeroizing::new(secret.to_ascii_lowercase()));
+        }
         if secret.is_empty() || self.secrets.iter().any(|known| known.as_str() == secret) {
             return;
         }
@@ -269,6 +275,22 @@ mod tests {
         let part = &general_purpose::STANDARD.encode("\0mailer\0correct horse battery")[12..24];
         assert_eq!(redactor.clean(&format!("535 bad {part}. Sorry")), format!("535 bad {REDACTED}. Sorry"));
         assert_eq!(redactor.clean("535 authentication failed"), "535 authentication failed");
+    }
+
+    #[test]
+    fn a_part_of_a_token_is_left_out() {
+        let mut redactor = Redactor::default();
+        let token = "ya29.a0AfH6SMBx-3kZ9vQ2m7Lw4TtYpR8sUcVbNjKhGfDsEaQzXw";
+        redactor.add(token);
+        let (one, two) = token.split_at(token.len() / 2);
+        assert_eq!(redactor.clean(&format!("bad token {one}")), format!("bad token {REDACTED}"));
+        assert_eq!(redactor.clean(&format!("{two} refused")), format!("{REDACTED} refused"));
+        let whole = redactor.clean(&format!("bad {one}\n{two} refused"));
+        assert!(!whole.contains(&one[6..]) && !whole.contains(&two[..12]), "{whole}");
+        assert_eq!(
+            redactor.clean("5.7.8 Username and Password not accepted"),
+            "5.7.8 Username and Password not accepted"
+        );
     }
 
     #[test]

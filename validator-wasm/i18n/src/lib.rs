@@ -27,12 +27,14 @@ mod connections;
 mod inspections;
 mod issues;
 mod remedied;
+mod results;
 mod settings;
 
 pub use catalogue::{Catalogue, FailureText, catalogue};
 pub use connections::connection;
 pub use inspections::inspection;
 pub use issues::issue;
+pub use results::result_label;
 pub use settings::setting_name;
 use smtp_rules::shown::deceives;
 

@@ -15,6 +15,7 @@ use ownpost_core::wire::test_report::{Deliverability, TestFailure, TestReport};
 use ownpost_domain::failure::Stage;
 use ownpost_domain::report::{CertificateFacts, DnsFinding, StageDetail, StageResult, StageStatus};
 use ownpost_domain::settings::{Auth, Security, Settings};
+use ownpost_i18n::{Locale, catalogue, fill, result_label, setting_name};
 use ownpost_smtp::ProbeOptions;
 use ownpost_smtp::probe::probe;
 use ownpost_smtp::token_store::TokenOwner;
@@ -91,9 +92,10 @@ pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
     } else {
         say(&validate::warnings(&checked.report));
         say(&heading(&settings));
-        let found = probe(&network, &settings, &options, &mut |stage| say(&row(stage))).await;
+        let tongue = Locale::of(locale);
+        let found = probe(&network, &settings, &options, &mut |stage| say(&row(stage, tongue))).await;
         let report = explain(found, &settings, recipient, locale);
-        say(&summary(&report));
+        say(&summary(&report, tongue));
         report
     };
     ExitCode::from(if report.ok { YES } else { NO })
@@ -125,16 +127,16 @@ fn heading(settings: &Settings) -> String {
         Security::Tls => "TLS",
     };
     let account = match &settings.auth {
-        Auth::None => "without authentication".to_owned(),
-        Auth::Password { username, .. } => format!("as {username}"),
-        Auth::OAuth2(oauth2) => format!("as {} by OAuth 2", oauth2.username),
+        Auth::None => String::new(),
+        Auth::Password { username, .. } => format!(", {username}"),
+        Auth::OAuth2(oauth2) => format!(", {}, OAuth 2", oauth2.username),
     };
-    let line = format!("{host}:{}, {security}, {account}", settings.port);
+    let line = format!("{host}:{}, {security}{account}", settings.port);
     format!("{}\n\n", Styled(BOLD, clean(&line)))
 }
 
 /// A line of the stage table: mark, stage, time, facts.
-fn row(result: &StageResult) -> String {
+fn row(result: &StageResult, locale: Locale) -> String {
     let (style, mark) = match result.status {
         StageStatus::Passed => (GOOD, "✓"),
         StageStatus::Failed => (BAD, "✗"),
@@ -147,7 +149,7 @@ fn row(result: &StageResult) -> String {
         _ => format!("{:.0} ms", result.ms),
     };
     let detail = if result.status == StageStatus::Skipped && result.detail == StageDetail::default() {
-        "skipped".to_owned()
+        label(locale, "state.skipped").to_lowercase()
     } else {
         details(result)
     };
@@ -188,7 +190,7 @@ fn details(result: &StageResult) -> String {
 }
 
 /// The facts below the table.
-fn summary(report: &TestReport) -> String {
+fn summary(report: &TestReport, locale: Locale) -> String {
     let mut out = String::from("\n");
     if let Some(tls) = &report.tls {
         let facts = [tls.version.as_deref(), tls.cipher.as_deref()].map(|fact| fact.map(clean));
@@ -197,52 +199,56 @@ fn summary(report: &TestReport) -> String {
             fact(&mut out, "TLS", &facts.join(", "));
         }
         if let Some(certificate) = &tls.certificate {
-            certificate_facts(&mut out, certificate);
+            certificate_facts(&mut out, certificate, locale);
         }
     }
     if let Some(message) = &report.test_message {
-        fact(&mut out, "Test mail", &format!("to {}: {}", message.recipient, message.reply));
-        fact(&mut out, "Message-ID", &format!("<{}>", message.message_id));
+        fact(&mut out, label(locale, "arrival.to"), &message.recipient);
+        fact(&mut out, label(locale, "arrival.reply"), &message.reply);
+        fact(&mut out, label(locale, "arrival.id"), &format!("<{}>", message.message_id));
     }
     if let Some(deliverability) = &report.deliverability {
-        deliverability_facts(&mut out, deliverability);
+        deliverability_facts(&mut out, deliverability, locale);
     }
     if out.len() > 1 {
         out.push('\n');
     }
     match &report.failure {
-        Some(failure) => out.push_str(&failure_block(failure)),
-        None if report.test_message.is_some() => {
-            let _ = writeln!(out, "{}", Styled(GOOD, "The server took the test mail."));
-        }
+        Some(failure) => out.push_str(&failure_block(failure, locale)),
         None => {
-            let _ = writeln!(
-                out,
-                "{} {}",
-                Styled(GOOD, "Every stage up to MAIL FROM passed."),
-                Styled(DIM, "--to ADDRESS sends a test mail.")
-            );
+            let passed = Styled(GOOD, label(locale, "result.passed"));
+            let message = catalogue(locale).stages.get("message").map(String::as_str).unwrap_or_default();
+            let _ = match report.test_message {
+                Some(_) => writeln!(out, "{passed}"),
+                None => writeln!(out, "{passed}  {}", Styled(DIM, format!("--to ADDRESS: {message}"))),
+            };
         }
     }
     out
 }
 
 fn fact(out: &mut String, name: &str, value: &str) {
-    let _ = writeln!(out, "  {}{}", Styled(BOLD, format!("{name:<13}")), clean(value));
+    let _ = writeln!(out, "  {} {}", Styled(BOLD, format!("{name:<14}")), clean(value));
 }
 
-fn certificate_facts(out: &mut String, certificate: &CertificateFacts) {
-    fact(out, "Certificate", &certificate.subject);
-    fact(out, "  issued by", &certificate.issuer);
-    fact(out, "  for", &certificate.names.join(", "));
-    fact(out, "  valid", &format!("{} to {}", certificate.not_before, certificate.not_after));
-    fact(out, "  SHA-256", &certificate.sha256);
+fn certificate_facts(out: &mut String, certificate: &CertificateFacts, locale: Locale) {
+    let range = [("from", &certificate.not_before), ("to", &certificate.not_after)];
+    fact(out, label(locale, "tls.subject"), &certificate.subject);
+    fact(out, label(locale, "tls.issuer"), &certificate.issuer);
+    fact(out, label(locale, "tls.names"), &certificate.names.join(", "));
+    fact(out, label(locale, "tls.valid"), &fill(label(locale, "tls.valid.range"), &range));
+    fact(out, label(locale, "tls.sha256"), &certificate.sha256);
 }
 
-fn deliverability_facts(out: &mut String, deliverability: &Deliverability) {
-    let line = |finding: &DnsFinding| match &finding.record {
-        Some(record) => format!("{} ({record})", finding.result),
-        None => finding.result.clone(),
+fn deliverability_facts(out: &mut String, deliverability: &Deliverability, locale: Locale) {
+    let line = |finding: &DnsFinding| {
+        let key = format!("deliverability.result.{}", finding.result);
+        let said = Some(label(locale, &key)).filter(|said| *said != key);
+        let said = said.unwrap_or(&finding.result);
+        match &finding.record {
+            Some(record) => format!("{said} ({record})"),
+            None => said.to_owned(),
+        }
     };
     fact(out, "SPF", &line(&deliverability.spf));
     fact(out, "DKIM", &line(&deliverability.dkim));
@@ -252,12 +258,19 @@ fn deliverability_facts(out: &mut String, deliverability: &Deliverability) {
     }
 }
 
-/// The failure: its text, its stage, the server's reply, the remedy.
-fn failure_block(failure: &TestFailure) -> String {
+/// A label of the form's result in this language.
+fn label(locale: Locale, key: &str) -> &str {
+    result_label(locale, key)
+}
+
+/// The failure: its text, its stage, the setting that it is about with its path, the server's reply, the remedy.
+fn failure_block(failure: &TestFailure, locale: Locale) -> String {
     let mut out = String::new();
+    let stage = name(&failure.stage);
+    let stage = catalogue(locale).stages.get(&stage).unwrap_or(&stage);
     let place = match failure.field.as_str() {
-        "" => format!("at stage {}", name(&failure.stage)),
-        field => format!("at stage {}, see {field}", name(&failure.stage)),
+        "" => stage.to_owned(),
+        field => format!("{stage} → {} ({field})", setting_name(locale, field)),
     };
     let _ = writeln!(
         out,
@@ -269,18 +282,18 @@ fn failure_block(failure: &TestFailure) -> String {
     out.push_str(&block("  ", &failure.message));
     if let Some(smtp) = &failure.smtp {
         let enhanced = smtp.enhanced.map(|code| format!(" {code}")).unwrap_or_default();
-        let _ = writeln!(out, "\n  {}", Styled(BOLD, "The server said"));
+        let _ = writeln!(out, "\n  {}", Styled(BOLD, label(locale, "result.reply")));
         out.push_str(&block("    ", &format!("{}{enhanced} {}", smtp.code, smtp.text)));
     }
     if !failure.remedy.is_empty() {
-        let _ = writeln!(out, "\n  {}", Styled(BOLD, "What to do"));
+        let _ = writeln!(out, "\n  {}", Styled(BOLD, label(locale, "result.remedy")));
         out.push_str(&block("    ", &failure.remedy));
     }
     if let Some(fix) = &failure.fix {
         let _ = writeln!(
             out,
             "\n  {} {}",
-            Styled(GOOD, "This works, as a second connection has shown:"),
+            Styled(GOOD, format!("{}:", label(locale, "result.proven"))),
             clean(&fix.to_string())
         );
     }
@@ -310,7 +323,7 @@ mod tests {
     #[test]
     fn rows_line_up() {
         let check = |stage, status, ms, detail: StageDetail, expected: &str| {
-            assert_eq!(plain(&row(&StageResult { stage, status, ms, detail })), expected);
+            assert_eq!(plain(&row(&StageResult { stage, status, ms, detail }, Locale::English)), expected);
         };
         let reply = StageDetail { reply: Some("250 2.1.0 OK\u{1b}[31m".into()), ..StageDetail::default() };
         check(Stage::Resolve, StageStatus::Passed, 3.12, StageDetail::default(), "  ✓ resolve      3.1 ms\n");
@@ -354,10 +367,13 @@ mod tests {
             fix: Some(json!({"port": 465})),
         };
         assert_eq!(
-            plain(&failure_block(&failure)),
-            "✗ auth.rejected at stage auth, see password\n  Refused.\n\n  The server said\n    535 5.7.8 no\n    \
-             really\n\n  What to do\n    Type it again.\n\n  This works, as a second connection has shown: \
-             {\"port\":465}\n"
+            plain(&failure_block(&failure, Locale::English)),
+            "✗ auth.rejected Sign in → Password (password)\n  Refused.\n\n  Your server’s reply\n    535 5.7.8 no\n    \
+             really\n\n  What to do\n    Type it again.\n\n  Tried out: this works: {\"port\":465}\n"
         );
+        let french = plain(&failure_block(&failure, Locale::French));
+        for english in ["Sign in", "Password", "reply", "What to do", "this works"] {
+            assert!(!french.contains(english), "{french}");
+        }
     }
 }
