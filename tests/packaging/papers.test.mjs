@@ -7,7 +7,7 @@ import { Spec, Validation } from '@cyclonedx/cyclonedx-library';
 import { folder, root, run, unpacked } from './support.mjs';
 
 const ARTEFACTS = {
-  'ownpost-lambda': ['sender-lambda'],
+  'ownpost-lambda': ['sender-lambda', '--target', 'aarch64-unknown-linux-gnu'],
   ownpost: ['ownpost'],
   npm: ['validator-wasm', 'ownpost-objects', '--target', 'wasm32-unknown-unknown'],
 };

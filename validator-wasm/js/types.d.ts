@@ -103,22 +103,8 @@ export type Grant =
 
 /** A refresh token: a new one, the stored one, or what "Connect with…" has brought. */
 export type RefreshTokenInput =
-  /** A new secret takes the place of the stored one. */
-  | {
-    /** The new secret, at most 4096 octets. */
-    set: string;
-    /** What becomes of the white space in `set`: keep (default), trim around it, or remove all. */
-    spaces?: Spaces | null;
-    /** Must not be there beside `set`. */
-    keep?: null;
-  }
-  /** The stored secret stays. */
-  | {
-    /** Keeps the stored one, as long as its destination stays the same. */
-    keep: true;
-    /** Must not be there beside `keep`. */
-    set?: null;
-  }
+  /** A new secret, or the stored one. */
+  | SecretInput
   /** What a connection with a provider has brought becomes the secret, once. */
   | {
     /** The ID that the connection gave the page. */

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 
 use crate::process::{cargo, cargo_that_may_lock, command, root, run as finish};
-use crate::{setup, wasm};
+use crate::{package, setup, wasm};
 
 /// Runs the benchmark with this name.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let Some((name, options)) = arguments.split_first() else { bail!("which benchmark? `cargo xtask help`") };
     match name.as_str() {
+        "coldstart" => coldstart(options),
         "sending" => sending(options),
         "simulation" => simulation(options),
         "throughput" => throughput(options),
@@ -19,6 +20,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         other => bail!("no benchmark `{other}`; `cargo xtask help` lists them"),
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Compares the start of each function with a hello world, Node and Python.
+fn coldstart(options: &[String]) -> Result<()> {
+    let python = setup::for_coldstart_bench()?;
+    let programs = package::with_hello()?;
+    finish(command("node").arg("tests/bench/coldstart/run.mjs").args(programs).arg(python).args(options))
 }
 
 /// Compares Ownpost's sender with its peers.

@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 mod bench;
+mod deploy;
 mod faults;
 mod form;
 mod local;
@@ -29,11 +30,16 @@ cargo xtask <task>
   test long [STEP…] [--seconds N]
                   what CI has no time for: the long fault run, fuzzing, benchmarks (`cargo xtask test long list`)
   bench NAME [--quick]
-                  a benchmark, which writes its table into docs/figures: sending, validating, simulation, throughput
+                  a benchmark, which writes its table into docs/figures: coldstart, sending, validating, simulation,
+                  throughput
   faults [ARGS]   the long fault run; writes docs/figures/faults.md and its picture
   build           the npm package and the debug binaries
-  package         the Lambda artefact: target/package/ownpost-lambda.zip
+  package [--arch arm64|x86_64]
+                  the Lambda artefact: target/package/ownpost-lambda.zip; prints its hash
   package ownpost the command line and one-machine server: target/package/ownpost.zip
+  deploy --stage NAME
+                  packages, stores the platform's secret, runs `sam deploy` and sends a mail through the stack;
+                  says first what is missing (`cargo xtask deploy --help`)
   papers FOLDER   the third-party notices and the bill of materials (CycloneDX) of every artefact
   publish [--dry-run]
                   the npm package, which is refused while a placeholder stands in it
@@ -55,6 +61,7 @@ fn main() -> ExitCode {
         "faults" => faults::run_long(rest),
         "build" => local::build(),
         "package" => package::package(rest),
+        "deploy" => deploy::deploy(rest),
         "papers" => supply::write_papers(rest),
         "publish" => publish::publish(rest),
         "types" => types::write().map(|()| ExitCode::SUCCESS),

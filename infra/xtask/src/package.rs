@@ -1,128 +1,145 @@
 //! `cargo xtask package`: the Lambda artefact, `target/package/ownpost-lambda.zip`; `cargo xtask package ownpost`: the
 //! command line and one-machine server, `target/package/ownpost.zip`. Each with its licences, third-party notices and bill of
-//! materials. The same sources and the same compiler give the same bytes, so that a deployment can be compared with the
-//! reviewed sources.
+//! materials. The same sources and the same compiler give the same bytes, in every folder and for every user, so that a
+//! deployment can be compared with the reviewed sources by one hash.
 
-use std::fs::{self, File};
-use std::io::{Seek, Write};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
+use sha2::{Digest as _, Sha256};
 
-use crate::process::{cargo, root, run};
+use crate::process::root;
 use crate::setup::{self, step};
-use crate::supply::{self, Artefact, LICENCES};
+use crate::supply::{self, Artefact, LAMBDA, LICENCES, OWNPOST};
 use crate::wasm;
 
-/// The glibc version of the runtime provided.al2023.
-const GLIBC: (u32, u32) = (2, 34);
+mod again;
+mod archive;
+mod build;
+pub(crate) mod elf;
+mod paths;
+
+pub(crate) use again::same_bytes;
+use elf::{Arch, GLIBC};
+
+const HELP: &str = "\
+cargo xtask package [lambda|ownpost] [--arch arm64|x86_64]
+
+Builds a program in release and packs it with its licences, the third-party notices and a bill of materials
+(CycloneDX) into target/package/NAME.zip. Prints the SHA-256 of the zip, which is the same from every folder and for
+every user with the same compiler. It builds on Linux and macOS: zig, installed into tests/.venv-zig, links for the
+processor and for glibc 2.34, which Amazon Linux 2023 has.
+
+  lambda    ownpost-lambda.zip, for the template (the default); --arch arm64 unless given
+  ownpost   ownpost.zip, the command line and one-machine server; --arch of this machine unless given";
+
+/// What can be packed.
+struct Product {
+    package: &'static str,
+    program: &'static str,
+    profile: &'static str,
+    artefact: Artefact,
+}
 
 /// Builds and packs the artefact that is named, or the Lambda's.
-pub(crate) fn package(names: &[String]) -> Result<ExitCode> {
+pub(crate) fn package(arguments: &[String]) -> Result<ExitCode> {
+    let (names, arch) = match arguments {
+        [names @ .., option, value] if option == "--arch" => (names, Some(value.parse::<Arch>()?)),
+        names => (names, None),
+    };
     match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] | ["lambda"] => {
-            let architecture = pack(&supply::LAMBDA, "sender-lambda", "bootstrap")?;
+            let arch = arch.unwrap_or(Arch::Arm64);
+            lambda(arch)?;
             println!(
-                "xtask: deploy it with `sam deploy --guided --template infra/template.yaml \
-                 --parameter-overrides Architecture={architecture}`"
+                "xtask: deploy it with `cargo xtask deploy --stage NAME`, or with `sam deploy` and the parameter \
+                 Architecture={arch}"
             );
         }
         ["ownpost"] => {
             setup::for_package()?;
             wasm::build()?;
-            pack(&supply::OWNPOST, "ownpost", "ownpost")?;
+            let arch = arch.map_or_else(Arch::host, Ok)?;
+            let artefact = OWNPOST.on(arch.target());
+            pack(&Product { package: "ownpost", program: "ownpost", profile: "release", artefact }, arch)?;
         }
-        _ => bail!("cargo xtask package [lambda|ownpost]"),
+        ["--help" | "-h"] => println!("{HELP}"),
+        _ => bail!("cargo xtask package [lambda|ownpost] [--arch arm64|x86_64]"),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the program and packs it with its papers; returns its processor.
-fn pack(artefact: &Artefact, package: &str, program: &str) -> Result<&'static str> {
+/// Builds and packs the Lambda artefact for this processor; returns the zip.
+pub(crate) fn lambda(arch: Arch) -> Result<PathBuf> {
+    let artefact = LAMBDA.on(arch.target());
+    pack(&Product { package: "sender-lambda", program: "bootstrap", profile: "lambda", artefact }, arch)
+}
+
+/// The Lambda's program for this machine, and a hello world that is built the same way.
+pub(crate) fn with_hello() -> Result<[PathBuf; 2]> {
+    let build = |target| build::build("sender-lambda", target, "lambda", Arch::host()?);
+    Ok([build(["--bin", "bootstrap"])?, build(["--example", "hello"])?])
+}
+
+/// The zip of the Lambda artefact; the template names it.
+pub(crate) fn lambda_zip() -> PathBuf {
+    zip_of(&LAMBDA)
+}
+
+/// The program in a zip of the Lambda artefact.
+pub(crate) fn packed_program(zip: &[u8]) -> Result<Vec<u8>> {
+    archive::read(zip, "bootstrap")
+}
+
+fn zip_of(artefact: &Artefact) -> PathBuf {
+    root().join("target/package").join(artefact.name).with_extension("zip")
+}
+
+/// Builds the program and packs it with its papers.
+fn pack(product: &Product, arch: Arch) -> Result<PathBuf> {
+    let Product { package, program, profile, artefact } = product;
     let start = Instant::now();
-    step(start, &format!("release build of {program}; link-time optimisation takes minutes"));
-    run(cargo().args(["build", "--release", "--package", package, "--bin", program]))?;
-    let binary = root().join("target/release").join(program);
+    step(start, &format!("release build of {program} for {arch}; link-time optimisation takes minutes"));
+    let binary = build::build(package, ["--bin", program], profile, arch)?;
     let bytes = fs::read(&binary).with_context(|| format!("cannot read {}", binary.display()))?;
-    let architecture = architecture(&bytes)?;
-    let needed = glibc(&bytes);
+    let built = elf::arch(&bytes)?;
+    ensure!(built == arch, "the binary is for {built}, not for {arch}");
+    let needed = elf::glibc(&bytes);
     ensure!(
         needed <= GLIBC,
-        "the binary needs glibc {}.{}, and provided.al2023 has {}.{}: build on an older system, such as Debian 11 \
-         or Amazon Linux 2023 itself",
+        "the binary needs glibc {}.{}, and provided.al2023 has {}.{}",
         needed.0,
         needed.1,
         GLIBC.0,
         GLIBC.1
     );
+    let found = paths::found_in(&bytes, &paths::of_this_machine()?);
+    ensure!(found.is_empty(), "the binary has paths of this machine: {}", found.join(", "));
+
     let size = bytes.len();
-    let mut files = vec![(program, bytes, 0o755)];
+    let mut files = vec![(*program, bytes, 0o755)];
     for licence in LICENCES {
         files.push((licence, fs::read(root().join(licence))?, 0o644));
     }
     files.extend(supply::papers(artefact)?.map(|(name, bytes)| (name, bytes, 0o644)));
 
-    let folder = root().join("target/package");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let archive = folder.join(artefact.name).with_extension("zip");
-    zip(&files, File::create(&archive).with_context(|| format!("cannot write {}", archive.display()))?)?;
-    let packed = fs::metadata(&archive)?.len();
-    step(start, &format!("{}: {packed} bytes; {program} has {size} ({architecture})", archive.display()));
-    Ok(architecture)
+    let packed = archive::zip(&files)?;
+    let archive = zip_of(artefact);
+    fs::create_dir_all(root().join("target/package"))?;
+    fs::write(&archive, &packed).with_context(|| format!("cannot write {}", archive.display()))?;
+    step(start, &format!("{}: {} bytes; {program} has {size} ({arch})", archive.display(), packed.len()));
+    println!("xtask: sha256 {}", digest(&packed));
+    Ok(archive)
 }
 
-/// Writes an archive with these files (name, content, mode), without dates.
-fn zip(files: &[(&str, Vec<u8>, u32)], archive: impl Write + Seek) -> Result<()> {
-    let mut writer = ZipWriter::new(archive);
-    for (name, bytes, mode) in files {
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Deflated)
-            .compression_level(Some(9))
-            .last_modified_time(DateTime::default())
-            .unix_permissions(*mode);
-        writer.start_file(*name, options)?;
-        writer.write_all(bytes)?;
-    }
-    writer.finish()?;
-    Ok(())
-}
-
-/// The template's name for the processor of a program, from the ELF header (`e_machine` at offset 18).
-fn architecture(program: &[u8]) -> Result<&'static str> {
-    ensure!(program.starts_with(b"\x7fELF"), "the binary is not for Linux: build on Linux");
-    match program.get(18..20) {
-        Some([0x3e, 0]) => Ok("x86_64"),
-        Some([0xb7, 0]) => Ok("arm64"),
-        other => bail!("Lambda has no processor of ELF machine {other:x?}"),
-    }
-}
-
-/// The newest glibc version of the symbols that the binary needs.
-fn glibc(program: &[u8]) -> (u32, u32) {
-    const MARK: &[u8] = b"GLIBC_";
-    let versions = program.windows(MARK.len()).enumerate().filter(|(_, window)| *window == MARK);
-    let version = |at: usize| {
-        let text: Vec<u8> =
-            program[at + MARK.len()..].iter().copied().take_while(|b| *b != 0).take(16).collect();
-        let mut numbers = std::str::from_utf8(&text).ok()?.split('.').map(str::parse::<u32>);
-        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-    };
-    versions.filter_map(|(at, _)| version(at)).max().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_and_machines_are_read() {
-        let program = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\xb7\0..GLIBC_2.9\0GLIBC_2.34\0GLIBC_2.4\0GLIBC_PRIVATE\0";
-        assert_eq!(glibc(program), (2, 34));
-        assert_eq!(architecture(program).unwrap(), "arm64");
-        assert!(architecture(b"MZ").is_err());
-        assert_eq!(glibc(b"static"), (0, 0));
-    }
+/// The SHA-256 of the bytes, in hexadecimal.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

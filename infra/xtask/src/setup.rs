@@ -35,8 +35,19 @@ pub(crate) fn everything() -> Result<ExitCode> {
 /// Installs the dependencies of the build of the npm package and `ownpost`.
 pub(crate) fn for_package() -> Result<()> {
     node()?;
-    wasm_target()?;
+    rust_target("wasm32-unknown-unknown", "libstd-rust-dev-wasm32")?;
     npm("validator-wasm")
+}
+
+/// Installs what links the artefact for this target: the target's standard library, and zig in an environment of its own.
+/// Returns the folder with the programs.
+pub(crate) fn for_artefact(target: &str) -> Result<PathBuf> {
+    let debian =
+        if target.starts_with("aarch64") { "libstd-rust-dev:arm64" } else { "libstd-rust-dev:amd64" };
+    rust_target(target, debian)?;
+    let (list, folder) = ZIG;
+    python_environment(&root().join(list), &root().join(folder))?;
+    Ok(root().join(folder).join("bin"))
 }
 
 /// Installs the further dependencies of the suites.
@@ -76,6 +87,15 @@ pub(crate) fn for_validating_bench() -> Result<()> {
     browser()
 }
 
+/// Installs the dependencies of the cold start benchmark: its peers in Node and Python, and the bundler. Returns the Python
+/// program to run.
+pub(crate) fn for_coldstart_bench() -> Result<PathBuf> {
+    for_package()?;
+    npm("tests/bench/coldstart/peers")?;
+    python()?;
+    Ok(root().join("tests/.venv/bin/python"))
+}
+
 /// Installs the dependencies of the sending benchmark: Postfix for its two test programs, nodemailer, and aiosmtplib
 /// in `packages`. Returns the Python program to run.
 pub(crate) fn for_sending_bench(packages: &Path) -> Result<PathBuf> {
@@ -96,25 +116,28 @@ pub(crate) fn for_sending_bench(packages: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
-fn wasm_target() -> Result<()> {
-    const TARGET: &str = "wasm32-unknown-unknown";
-    let installed = || {
-        ask(command("rustc").args(["--print", "target-libdir", "--target", TARGET]))
-            .is_some_and(|folder| Path::new(&folder).is_dir())
-    };
-    if installed() {
+/// Installs Rust's standard library for a target. `debian` is Debian's package of it.
+fn rust_target(target: &str, debian: &str) -> Result<()> {
+    if has_rust_target(target) {
         return Ok(());
     }
-    let by_hand = "add it by hand: `rustup target add wasm32-unknown-unknown`, or with Debian's own Rust \
-                   `apt-get install libstd-rust-dev-wasm32`";
+    let by_hand = format!(
+        "add it by hand: `rustup target add {target}`, or with Debian's own Rust `apt-get install {debian}`"
+    );
     ensure!(
         find_program(&["rustup"]).is_some(),
-        "Rust has no target {TARGET} and there is no rustup: {by_hand}"
+        "Rust has no target {target} and there is no rustup: {by_hand}"
     );
-    println!("xtask: rustup target add {TARGET}");
-    run(command("rustup").args(["target", "add", TARGET])).context(by_hand)?;
-    ensure!(installed(), "rustup added {TARGET}, yet rustc does not find it: {by_hand}");
+    println!("xtask: rustup target add {target}");
+    run(command("rustup").args(["target", "add", target])).context(by_hand.clone())?;
+    ensure!(has_rust_target(target), "rustup added {target}, yet rustc does not find it: {by_hand}");
     Ok(())
+}
+
+/// Whether Rust's standard library for this target is there.
+pub(crate) fn has_rust_target(target: &str) -> bool {
+    ask(command("rustc").args(["--print", "target-libdir", "--target", target]))
+        .is_some_and(|folder| Path::new(&folder).is_dir())
 }
 
 fn node() -> Result<()> {
@@ -146,11 +169,14 @@ fn npm(folder: &str) -> Result<()> {
 
 /// The lists of PyPI packages and the environments that they are installed into. SAM's command line and checkov each
 /// insist on versions that nothing else can use.
-const ENVIRONMENTS: [(&str, &str); 3] = [
+const ENVIRONMENTS: [(&str, &str); 4] = [
     ("tests/requirements.txt", "tests/.venv"),
     ("tests/infra/sam.txt", "tests/.venv-sam"),
     ("tests/infra/checkov.txt", "tests/.venv-checkov"),
+    ZIG,
 ];
+/// Zig and its link to cargo, of which the artefact is built.
+const ZIG: (&str, &str) = ("tests/artefact/zig.txt", "tests/.venv-zig");
 
 /// Installs each list into its environment, once for each state of the list.
 pub(crate) fn python() -> Result<()> {
@@ -159,11 +185,15 @@ pub(crate) fn python() -> Result<()> {
         .try_for_each(|(list, folder)| python_environment(&root().join(list), &root().join(folder)))
 }
 
-fn python_environment(list: &Path, folder: &Path) -> Result<()> {
-    let installed = folder.join(".installed-from");
-    if !list.exists() || same(list, &installed) {
-        return Ok(());
-    }
+/// Why zig cannot be installed; `None` when it can, or is there.
+pub(crate) fn no_zig() -> Option<String> {
+    let (list, folder) = ZIG;
+    let there = same(&root().join(list), &root().join(folder).join(".installed-from"));
+    if there { None } else { python_by_hand().err().map(|error| error.to_string()) }
+}
+
+/// What a person does when an environment cannot be made; an error when Python is missing or too old.
+fn python_by_hand() -> Result<String> {
     let by_hand = format!("install Python {}.{} or newer with its venv module", PYTHON.0, PYTHON.1);
     let version = "import sys; print(*sys.version_info[:2])";
     let Some(version) = ask(command("python3").args(["-c", version])) else {
@@ -172,6 +202,15 @@ fn python_environment(list: &Path, folder: &Path) -> Result<()> {
     let parsed =
         version.split_once(' ').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
     ensure!(parsed.is_some_and(|found: (u32, u32)| found >= PYTHON), "python3 is {version}: {by_hand}");
+    Ok(by_hand)
+}
+
+fn python_environment(list: &Path, folder: &Path) -> Result<()> {
+    let installed = folder.join(".installed-from");
+    if !list.exists() || same(list, &installed) {
+        return Ok(());
+    }
+    let by_hand = python_by_hand()?;
     if ask(command("python3").args(["-c", "import ensurepip, venv"])).is_none() {
         apt::install(&["python3-venv"])?;
     }
@@ -255,7 +294,7 @@ mod tests {
                 }
             }
         }
-        assert!(counted[0] >= 5 && counted[1] >= 4 && counted[2] >= 4, "{counted:?}");
+        assert!(counted[0] >= 6 && counted[1] >= 4 && counted[2] >= 5, "{counted:?}");
         assert!(fs::read_to_string(root().join(".cargo/config.toml"))?.contains("run --quiet --locked"));
         Ok(())
     }

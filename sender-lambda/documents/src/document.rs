@@ -103,23 +103,8 @@ enum SecretChoice {
 #[schemars(rename = "RefreshTokenInput")]
 #[expect(dead_code, reason = "only its schema is used")]
 enum RefreshTokenChoice {
-    /// A new secret takes the place of the stored one.
-    Set {
-        /// The new secret, at most 4096 octets.
-        set: String,
-        /// What becomes of the white space in `set`: keep (default), trim around it, or remove all.
-        spaces: Option<Spaces>,
-        /// Must not be there beside `set`.
-        keep: Option<()>,
-    },
-    /// The stored secret stays.
-    Keep {
-        /// Keeps the stored one, as long as its destination stays the same.
-        #[schemars(extend("const" = true))]
-        keep: bool,
-        /// Must not be there beside `keep`.
-        set: Option<()>,
-    },
+    /// A new secret, or the stored one.
+    Secret(SecretChoice),
     /// What a connection with a provider has brought becomes the secret, once.
     Granted {
         /// The ID that the connection gave the page.

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use super::tally::Tally;
 use super::{Outcome, report};
 use crate::process::{ask, cargo, cargo_that_may_lock, command, root, run as finish};
-use crate::{bench, faults, setup};
+use crate::{bench, faults, package, setup};
 
 /// A long step with its duration.
 struct Step {
@@ -19,7 +19,7 @@ struct Step {
     run: fn(seconds: u32) -> Result<()>,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 10] = [
     Step {
         name: "faults",
         about: "the long fault run; fails when a mail is lost or doubled; writes docs/figures/faults.md",
@@ -54,6 +54,16 @@ const STEPS: [Step; 8] = [
             finish(&mut model)
         },
     },
+    Step {
+        name: "reproducible",
+        about: "the Lambda artefact from a second folder with a second cargo home; fails when a byte differs",
+        run: |_| package::same_bytes(),
+    },
+    Step {
+        name: "coldstart",
+        about: "benchmark; writes docs/figures/coldstart.md",
+        run: |_| measure("coldstart"),
+    },
     Step { name: "sending", about: "benchmark; writes docs/figures/sending.md", run: |_| measure("sending") },
     Step {
         name: "validating",
@@ -77,7 +87,7 @@ const STEPS: [Step; 8] = [
 pub(super) fn run(options: &[String]) -> Result<ExitCode> {
     if options == ["list"] {
         for Step { name, about, .. } in STEPS {
-            println!("{name:<11} {about}");
+            println!("{name:<12} {about}");
         }
         return Ok(ExitCode::SUCCESS);
     }

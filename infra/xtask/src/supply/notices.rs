@@ -135,8 +135,8 @@ mod tests {
             // A second look at cargo, by other words.
             let mut list = cargo();
             list.args(["tree", "-p", package, "-e", "normal", "--prefix", "none", "--format", "{p}"]);
-            if package == "ownpost-objects" {
-                list.args(["--target", "wasm32-unknown-unknown"]);
+            if let Some(target) = artefact.target {
+                list.args(["--target", target]);
             }
             let listed = ask(&mut list).context("cargo tree")?;
             for line in listed.lines().filter(|line| !line.contains(" (/")) {

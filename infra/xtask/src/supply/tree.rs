@@ -15,12 +15,22 @@ pub(crate) struct Artefact {
     pub(crate) name: &'static str,
     packages: &'static [&'static str],
     /// The compiler's target; `None` is this machine.
-    target: Option<&'static str>,
+    pub(super) target: Option<&'static str>,
 }
 
-/// The Lambda artefact.
-pub(crate) const LAMBDA: Artefact =
-    Artefact { name: "ownpost-lambda", packages: &["sender-lambda"], target: None };
+impl Artefact {
+    /// The same, built for this target.
+    pub(crate) fn on(self, target: &'static str) -> Self {
+        Self { target: Some(target), ..self }
+    }
+}
+
+/// The Lambda artefact, for the processor that the template has unless told otherwise.
+pub(crate) const LAMBDA: Artefact = Artefact {
+    name: "ownpost-lambda",
+    packages: &["sender-lambda"],
+    target: Some("aarch64-unknown-linux-gnu"),
+};
 /// The command line and one-machine server.
 pub(crate) const OWNPOST: Artefact = Artefact { name: "ownpost", packages: &["ownpost"], target: None };
 /// The npm package: of npm's packages it contains none, of crates those in its two modules.

@@ -7,6 +7,7 @@ use std::path::Path;
 use ownpost_core::wire::wipe;
 use serde_json::{Map, Value, json};
 use smtp_rules::Security;
+use tokio::signal::unix::SignalKind;
 use zeroize::Zeroizing;
 
 use super::{ServerArgs, input, terminal};
@@ -150,6 +151,10 @@ fn password(user: &str) -> Result<Zeroizing<String>, String> {
         Ok(password) => Ok(Zeroizing::new(password)),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Err("no password was entered".to_owned())
+        }
+        // It has read Ctrl-C as a key, for the terminal makes no signal of it here.
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+            terminal::ended_by(SignalKind::interrupt())
         }
         Err(error) => Err(none(error)),
     }

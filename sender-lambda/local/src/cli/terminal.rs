@@ -62,10 +62,14 @@ pub(super) fn echo_again_on_signals() -> io::Result<()> {
             _ = terminate.recv() => SignalKind::terminate(),
         };
         let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
-        // A shell's status of a process that a signal has ended.
-        process::exit(128 + signal.as_raw_value());
+        ended_by(signal)
     });
     Ok(())
+}
+
+/// Ends the process with a shell's status of one that this signal has ended.
+pub(super) fn ended_by(signal: SignalKind) -> ! {
+    process::exit(128 + signal.as_raw_value())
 }
 
 /// One line on standard error, and the exit status that goes with it.
