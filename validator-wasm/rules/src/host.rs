@@ -43,7 +43,7 @@ impl<S: Platform> Rules<'_, S> {
         if trim_visible(text).is_empty() {
             return self.report.add(Code::HostRequired);
         }
-        let host = trim_bytes(text);
+        let host = trimmed(text);
         if host.len() > MAX_TEXT {
             return self.too_long(Code::HostTooLong, &[], MAX_NAME);
         }
@@ -221,12 +221,9 @@ impl<S: Platform> Rules<'_, S> {
 
     /// A name or an address with nothing around it, but perhaps a dot behind it.
     fn host_bare(&mut self, host: &[u8]) {
-        let host = match name::strip_dot(host).map(|rest| (rest, trim_bytes(rest))) {
-            Some((rest, name)) if !name.is_empty() && name::strip_dot(name).is_none() => {
-                // White space in front of the dot goes along with it, and no name has any.
-                let is_name = name.len() == rest.len();
-                let code = if is_name { Code::HostTrailingDot } else { Code::HostWhitespace };
-                self.report.suggest(code, name);
+        let host = match name::strip_dot(host).map(trim_bytes) {
+            Some(name) if !name.is_empty() && name::strip_dot(name).is_none() => {
+                self.report.suggest(Code::HostTrailingDot, name);
                 name
             }
             _ => host,
@@ -323,6 +320,17 @@ impl<S: Platform> Rules<'_, S> {
         self.report.add(Code::HostForbiddenAddress);
         self.report.param(Param::Address, shown);
     }
+}
+
+/// The text without white space around it; with it goes a final dot that stands behind white space.
+fn trimmed(text: &[u8]) -> &[u8] {
+    let mut text = trim_bytes(text);
+    while let Some(rest) = name::strip_dot(text)
+        && trim_bytes(rest).len() != rest.len()
+    {
+        text = trim_bytes(rest);
+    }
+    text
 }
 
 /// Splits `name:587`, `[address]` and `[address]:587`; an address without brackets has no port. `None` when
