@@ -185,7 +185,7 @@ export type IssueCode =
   | "host.control_characters"
   /** A character in the host that nobody sees. */
   | "host.invisible_characters"
-  /** A hyphen or dash of typesetting (U+2010 to U+2015, U+2212 and the like) in the host. */
+  /** A hyphen or dash of typesetting (U+2010 to U+2015, U+2212) in the host. */
   | "host.typographic_hyphen"
   /** A URL in place of a host. */
   | "host.url"
@@ -359,7 +359,7 @@ export type IssueCode =
   | "senderAddress.control_characters"
   /** A character in the address that nobody sees. */
   | "senderAddress.invisible_characters"
-  /** A hyphen or dash of typesetting (U+2010 to U+2015, U+2212 and the like) in the domain. */
+  /** A hyphen or dash of typesetting (U+2010 to U+2015, U+2212) in the domain. */
   | "senderAddress.typographic_hyphen"
   /** A name stands before the address. */
   | "senderAddress.display_name"
@@ -401,7 +401,7 @@ export type IssueCode =
   | "replyTo.control_characters"
   /** A character in the address that nobody sees. */
   | "replyTo.invisible_characters"
-  /** A hyphen or dash of typesetting (U+2010 to U+2015, U+2212 and the like) in the domain. */
+  /** A hyphen or dash of typesetting (U+2010 to U+2015, U+2212) in the domain. */
   | "replyTo.typographic_hyphen"
   /** A name stands before the address. */
   | "replyTo.display_name"
@@ -467,7 +467,7 @@ export type IssueCode =
   | "contacts.control_characters"
   /** A character in an address that nobody sees. */
   | "contacts.invisible_characters"
-  /** A hyphen or dash of typesetting (U+2010 to U+2015, U+2212 and the like) in a domain. */
+  /** A hyphen or dash of typesetting (U+2010 to U+2015, U+2212) in a domain. */
   | "contacts.typographic_hyphen"
   /** A name stands before an address. */
   | "contacts.display_name"

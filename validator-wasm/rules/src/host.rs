@@ -14,7 +14,7 @@ use crate::rules::{Method, Rules};
 use crate::text::{
     OF_NAMES, all, find, has_control, is_space_code, joined, lower, plain_hyphens, push_number, put,
     rsplit_once, split, split_char, split_last_char, split_once, split_text, trim_bytes, trim_visible,
-    unwrapped, visible, whole_number, word,
+    unwrapped, visible, whole_number,
 };
 
 /// Longer than any name however it is written; what is longer is not looked at any further.
@@ -203,8 +203,7 @@ impl<S: Platform> Rules<'_, S> {
             return preset.fill_in(self.report);
         }
         // `user@mail.acme.org` and `user@imap.gmail.com` name a server, and no domain.
-        let is_server =
-            |label| split_text(label, b"smtp").is_some() || word(label, b"mail relay mx").is_some();
+        let is_server = |label: &[u8]| label == b"mail" || split_text(label, b"smtp").is_some();
         let start: &[u8] = match directory.recognise(&name) {
             HostMatch::Unknown if !split(&name, b'.').next().is_some_and(is_server) => b"smtp.",
             _ => b"",

@@ -17,7 +17,7 @@ pub(crate) fn is_not_public(name: &[u8]) -> bool {
 /// tests are left out: an address of one is what a manual shows.
 pub(crate) fn is_private(name: &[u8]) -> bool {
     const LAST: &[u8] = b"local localdomain lan home corp internal intranet private invalid onion alt";
-    const PLACEHOLDERS: &[u8] = b"yourdomain your-domain yourcompany your-company mydomain";
+    const PLACEHOLDERS: &[u8] = b"yourdomain your-domain yourcompany mydomain";
     let (main, last) = (main_label(name), last_label(name));
     word(last, LAST).is_some() || (main == b"home" && last == b"arpa") || word(main, PLACEHOLDERS).is_some()
 }
@@ -35,7 +35,7 @@ mod tests {
             "x.onion",
             "host.docker.internal",
             "smtp.yourdomain.com",
-            "mail.your-company.de",
+            "mail.your-domain.de",
         ] {
             assert!(is_private(name.as_bytes()) && is_not_public(name.as_bytes()), "{name}");
         }

@@ -324,14 +324,14 @@ pub(crate) fn unwrapped(text: &[u8]) -> &[u8] {
     text
 }
 
-/// The text with plain hyphens in place of those of typesetting: hyphens, dashes, the bullet and the minus sign.
+/// The text with plain hyphens in place of those of typesetting: hyphens, dashes and the minus sign.
 #[inline(never)]
 pub(crate) fn plain_hyphens(text: &[u8]) -> Vec<u8> {
     let mut all = Vec::new();
     let mut rest = text;
     while let Some((c, after)) = split_char(rest) {
         let bytes = rest.get(..rest.len() - after.len()).unwrap_or_default();
-        put(&mut all, if matches!(c, 0x2010..=0x2015 | 0x2043 | 0x2212 | 0xfe58) { b"-" } else { bytes });
+        put(&mut all, if matches!(c, 0x2010..=0x2015 | 0x2212) { b"-" } else { bytes });
         rest = after;
     }
     all
