@@ -34,27 +34,30 @@ def sam(text):
 def expand(text):
     """SAM's transform, and every reference of the result, for each set of parameters."""
     try:
-        expanded = template.expand(text)
-        for parameters in template.SETS.values():
-            template.resolve(expanded, parameters)
+        template.resolve_all(text)
     except Exception as error:  # noqa: BLE001
         return [f"{type(error).__name__}: {error}"]
     return []
 
 
 def lint(text):
-    """cfn-lint on the source and on the transform."""
+    """cfn-lint on the source, and on the transform with gradual deployments, which has every resource."""
     found = []
-    for what, given in (("source", text), ("transform", json.dumps(template.expand(text), default=str))):
-        config = cfnlint.ManualArgs(regions=["us-east-1"])
+    gradual = template.expand(text, "Canary10Percent10Minutes")
+    texts = {"source": text, "transform": json.dumps(gradual, default=str)}
+    for what, given in texts.items():
+        if found:
+            break
+        # SAM has used `Deployment` and its mapping already, and leaves them there.
+        ignored = [] if what == "source" else ["W2001", "W7001"]
+        config = cfnlint.ManualArgs(regions=["us-east-1"], ignore_checks=ignored)
         found += [f"{what}: {match.rule.id} {match.message}" for match in cfnlint.api.lint(given, config=config)]
     return found
 
 
 @functools.lru_cache(maxsize=2)
 def resolved(text):
-    expanded = template.expand(text)
-    return {name: template.resolve(expanded, parameters) for name, parameters in template.SETS.items()}
+    return template.resolve_all(text)
 
 
 def guard(text):
@@ -78,7 +81,8 @@ def rights(text):
 
 def related(text):
     """What must fit together: timeouts and visibility, alarms and their resources, routes and the API's pages."""
-    return [finding for name, given in resolved(text).items() for finding in relations.findings(name, given)]
+    found = [finding for name, given in resolved(text).items() for finding in relations.findings(name, given)]
+    return found + list(template.wrongly_accepted(text))
 
 
 def skipped():

@@ -24,6 +24,10 @@ def queue(name):
     return f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}"
 
 
+def code(name):
+    return f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{name}"
+
+
 def log(function):
     return f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:shop-{function}Logs:*"
 
@@ -95,8 +99,13 @@ def probes(name):
             f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default",
             {"events:source": "ownpost"},
         ),
-        "call router": ("lambda:InvokeFunction", f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:shop-RouterFunction", {}),
-        "call sender": ("lambda:InvokeFunction", f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:shop-SenderFunction", {}),
+        "call router": ("lambda:InvokeFunction", f"{code('shop-RouterFunction')}:live", {}),
+        "call sender": ("lambda:InvokeFunction", f"{code('shop-SenderFunction')}:live", {}),
+        "shift sender": ("lambda:UpdateAlias", code("shop-SenderFunction"), {}),
+        "shift monitor": ("lambda:UpdateAlias", f"{code('shop-MonitorFunction')}:live", {}),
+        "shift another function": ("lambda:UpdateAlias", code("other"), {}),
+        "change code": ("lambda:UpdateFunctionCode", code("shop-SenderFunction"), {}),
+        "see alarms": ("cloudwatch:DescribeAlarms", f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:x", {}),
         "publish alert": ("sns:Publish", f"arn:aws:sns:us-east-1:{ACCOUNT}:shop-Alerts", {}),
         "trace": ("xray:PutTraceSegments", "*", {}),
         "key for secrets": ("kms:Decrypt", key, via("secretsmanager")),
@@ -129,6 +138,7 @@ MAY = {
     | {"take mail", "finish mail", "hide mail", "count mail"}
     | {"delete row", "query table"},
     "MonitorRole": {"query what is due", "update row", "send mail", "log of monitor"},
+    "DeployRole": {"shift sender", "shift monitor", "see alarms"},
     "PublisherPolicy": {"pose as the product", "send event", "call router"},
 }
 WITH_KEY = {"key for secrets", "key for the table", "key for queues"}
@@ -158,9 +168,9 @@ def findings(name, resolved):
             continue
         policies = [parse_policy_document(document) for document in holders[holder]]
         expected = set(MAY[holder])
-        if name != "plain":
+        if resolved["Parameters"]["KmsKey"] != "aws" and holder != "DeployRole":
             expected |= {"key for queues"} if holder == "PublisherPolicy" else WITH_KEY
-        if name == "everything" and holder != "PublisherPolicy":
+        if name == "everything" and holder not in ("PublisherPolicy", "DeployRole"):
             expected.add("trace")
         for what, (action, resource, keys) in probes(name).items():
             context = EvalContext(

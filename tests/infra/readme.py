@@ -8,11 +8,11 @@ from samtranslator.yaml_helper import yaml_parse
 FILE = template.ROOT / "infra" / "README.md"
 LINKS = {
     "sam": "`sam validate --lint`",
-    "expand": "SAM's transform, and every reference and condition resolved for three sets of parameters",
-    "lint": "cfn-lint on the source and on the transform",
+    "expand": "SAM's transform, and every reference and condition resolved for four sets of parameters",
+    "lint": "cfn-lint on the source, and on the transform with gradual deployments, which has every resource",
     "guard": "cfn-guard with [our rules](../tests/infra/rules.guard)",
     "rights": "each role asked for each of some sixty actions, by [one table](../tests/infra/policy.py)",
-    "related": "[what must fit together](../tests/infra/relations.py): timeouts, alarms, rules, routes, names",
+    "related": "[what must fit together](../tests/infra/relations.py): timeouts, alarms, rules, routes, names, versions, network; and parameters that contradict each other",
     "checkov": "checkov, without [checks that are left out for a reason](../tests/infra/checkov.skip)",
 }
 
@@ -25,9 +25,12 @@ def name(resource):
         return "everything" if resource == "*" else f"`{resource}`"
     if "Fn::GetAtt" in resource:
         target = resource["Fn::GetAtt"]
-        return f"`{target[0] if isinstance(target, list) else target.split('.')[0]}`"
+        return f"`{target[0].removesuffix('Function') if isinstance(target, list) else target.split('.')[0]}`"
     if "Fn::If" in resource:
         return "the key"
+    if isinstance(resource["Fn::Sub"], str):
+        what = resource["Fn::Sub"]
+        return "all alarms" if what.endswith(":alarm:*") else f"`{what.removeprefix('${').replace('Function.Arn}:', ':')}`"
     text = resource["Fn::Sub"][0] if isinstance(resource["Fn::Sub"], list) else resource["Fn::Sub"]
     kind = text.split(":")[-1] if ":table/" not in text else text.split(":table/")[1]
     default = resource["Fn::Sub"][1]["Name"]["Fn::If"]
@@ -91,7 +94,7 @@ Each function has a role of its own. Whatever is not in this table is denied, an
 {rows}
 
 In a VPC each role also has AWS's `AWSLambdaENIManagementAccess`, since network interfaces have no names before they
-exist. `PublisherPolicy` is for your product: it puts events on the bus with the source given, sends them to the events
+exist. `DeployRole` is CodeDeploy's, for gradual deployments. `PublisherPolicy` is for your product: it puts events on the bus with the source given, sends them to the events
 queue, or calls the router.
 
 ## How the template is tested

@@ -4,6 +4,8 @@ import re
 
 from template import ROOT, of_type
 
+# The metrics of the functions, and the dimensions that each has beside `Stack`: docs/howto/operate.md.
+OWN = {"BreakerOpened": {"Route"}, "Unknown": {"Category", "Route"}}
 # The metrics of AWS that alarms watch, and the dimension that each has.
 METRICS = {
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName", "AWS::SQS::Queue"),
@@ -23,6 +25,9 @@ WATCHED = {
     ("ApproximateAgeOfOldestMessage", "shop-mail"),
     ("Invocations", "shop-MonitorFunction"),
     ("5xx", "shop-Api"),
+    ("BreakerOpened", "platform"),
+    ("BreakerOpened", "relay"),
+    ("Unknown", "shop"),
 } | {
     (metric, f"shop-{function}Function")
     for metric in ("Errors", "Throttles")
@@ -49,6 +54,12 @@ def alarms(resolved):
         if "shop-Alerts" not in str(alarm["AlarmActions"]):
             yield f"{name} tells nobody"
         for namespace, metric, dimensions in alarm_metrics(alarm):
+            if namespace == "Ownpost":
+                given = {d["Name"]: d["Value"] for d in dimensions}
+                if given.pop("Stack", None) != "shop" or not set(given) <= OWN.get(metric, set()):
+                    yield f"{name}: the functions put no {metric} with {dimensions}"
+                seen.add((metric, given.get("Route", "shop")))
+                continue
             known = METRICS.get((namespace, metric))
             if not known:
                 yield f"{name}: there is no metric {namespace} {metric}"
@@ -58,16 +69,27 @@ def alarms(resolved):
             elif dimensions[0]["Value"] not in names[known[1]]:
                 yield f"{name}: {dimensions[0]['Value']} is no {known[1]}"
             seen.add((metric, dimensions[0]["Value"]))
+        if f"`{name}`" not in (ROOT / "docs/howto/operate.md").read_text():
+            yield f"docs/howto/operate.md does not say what to do when {name} rings"
     yield from (f"nothing watches {metric} of {of}" for metric, of in sorted(WATCHED - seen))
+
+
+def functions_by_alias(resolved):
+    """Each function by the ARN of its alias, which everything must call."""
+    functions = of_type(resolved, "AWS::Lambda::Function")
+    return {f"arn:aws:lambda:us-east-1:111122223333:function:shop-{name}:live": f for name, f in functions.items()}
 
 
 def queues(resolved):
     queues = of_type(resolved, "AWS::SQS::Queue")
-    functions = of_type(resolved, "AWS::Lambda::Function")
+    functions = functions_by_alias(resolved)
     by_arn = {f"arn:aws:sqs:us-east-1:111122223333:{q.get('QueueName', f'shop-{n}')}": (n, q) for n, q in queues.items()}
     fed = set()
     for name, mapping in of_type(resolved, "AWS::Lambda::EventSourceMapping").items():
-        function = functions[mapping["FunctionName"].removeprefix("shop-")]
+        function = functions.get(mapping["FunctionName"])
+        if not function:
+            yield f"{name} calls {mapping['FunctionName']}, which no update moves"
+            continue
         logical, queue = by_arn[mapping["EventSourceArn"]]
         fed.add((logical, function["Handler"]))
         if queue.get("VisibilityTimeout", 30) < 6 * function["Timeout"]:
@@ -98,8 +120,7 @@ def takes(policy, queue, rule):
 
 
 def rules(resolved):
-    functions = of_type(resolved, "AWS::Lambda::Function")
-    arns = {f"arn:aws:lambda:us-east-1:111122223333:function:shop-{name}": f for name, f in functions.items()}
+    arns = functions_by_alias(resolved)
     heard, scheduled, routed, ended = set(), set(), False, False
     taking = of_type(resolved, "AWS::SQS::QueuePolicy").values()
     for name, rule in of_type(resolved, "AWS::Events::Rule").items():
@@ -152,7 +173,7 @@ def api(resolved):
             if operation.get("security") != [{scheme: []}]:
                 yield f"{route} asks for {operation.get('security')}"
             uri = operation["x-amazon-apigateway-integration"]["uri"]
-            if "shop-SettingsFunction" not in uri:
+            if "shop-SettingsFunction:live/" not in uri:
                 yield f"{route} leads to {uri}"
     documented = {f"{m} {p}" for m, p in re.findall(r"^## (GET|PUT|POST|DELETE) (/[^\s?]*)", page, re.M)}
     documented |= {f"{m} {p}" for m, p in re.findall(r"\| `(GET|PUT|POST|DELETE) (/[^`?\s]*)", page)}
@@ -180,6 +201,96 @@ def api(resolved):
             yield "settings ends before its longest test"
 
 
+def versions(resolved):
+    """A version is published exactly when a function changes: its description has the number of the configuration, and the
+    configuration is all that parameters change in a function."""
+    content = of_type(resolved, "AWS::AppConfig::HostedConfigurationVersion")["Configuration"]["Content"].split("\n")
+    parameters = resolved["Parameters"]
+    network = [parameters["VpcCidr"] or parameters["SubnetIds"], parameters["SecurityGroupIds"]]
+    for name, function in of_type(resolved, "AWS::Lambda::Function").items():
+        own = {"OWNPOST_REFUSED_QUEUE_URL"}
+        variables = function["Environment"]["Variables"]
+        expected = [str(value) for key, value in variables.items() if key not in own]
+        expected += [parameters["FilesLayer"], *network, parameters["Tracing"]]
+        if content != expected:
+            yield f"{name}: a version's configuration is {content}, the function's {expected}"
+        if function["TracingConfig"]["Mode"] != parameters["Tracing"]:
+            yield f"{name} traces otherwise"
+    described = [v.get("Description") for v in of_type(resolved, "AWS::Lambda::Version").values()]
+    if described != ["configuration shop-Configuration"] * 4:
+        yield f"versions are described by {described}"
+
+
+def deployments(resolved):
+    """A gradual deployment goes back when an alarm of any function rings."""
+    groups = of_type(resolved, "AWS::CodeDeploy::DeploymentGroup")
+    gradual = resolved["Parameters"]["Deployment"] != "AllAtOnce"
+    if len(groups) != (4 if gradual else 0):
+        yield f"there are {len(groups)} deployment groups"
+    aliases = [n for n, r in resolved["Resources"].items() if r["Type"] == "AWS::Lambda::Alias"]
+    shifted = [n for n in aliases if "CodeDeployLambdaAliasUpdate" in resolved["Resources"][n].get("UpdatePolicy", {})]
+    if len(shifted) != len(groups):
+        yield f"{len(shifted)} of the aliases are shifted"
+    errors = {f"shop-{function}Errors" for function in ("Settings", "Router", "Sender", "Monitor")}
+    for name, group in groups.items():
+        missing = errors - {alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]}
+        if missing or not group["AutoRollbackConfiguration"]["Enabled"]:
+            yield f"{name} does not go back when {sorted(missing)} ring"
+        if group["ServiceRoleArn"] != "arn:aws:iam::111122223333:role/shop-DeployRole":
+            yield f"{name} has the role {group['ServiceRoleArn']}"
+    watched = of_type(resolved, "AWS::CloudWatch::Alarm")
+    for name in ("SettingsErrors", "RouterErrors", "SenderErrors", "MonitorErrors"):
+        alarm = watched[name]
+        if alarm["Period"] * alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"]) > 300:
+            yield f"{name} rings when a gradual deployment is over"
+
+
+def network(resolved):
+    """The functions of a VPC that the stack makes leave by its NAT gateways alone, and nothing comes in."""
+    parameters = resolved["Parameters"]
+    made = bool(parameters["VpcCidr"])
+    gateways = of_type(resolved, "AWS::EC2::NatGateway")
+    if len(gateways) != (int(parameters["NatGateways"]) if made else 0):
+        yield f"there are {len(gateways)} NAT gateways"
+    for name, function in of_type(resolved, "AWS::Lambda::Function").items():
+        subnets = function.get("VpcConfig", {}).get("SubnetIds", [])
+        if made and subnets != ["shop-PrivateA", "shop-PrivateB"]:
+            yield f"{name} is in {subnets}"
+    for name, role in of_type(resolved, "AWS::IAM::Role").items():
+        enters = "AWSLambdaENIManagementAccess" in str(role.get("ManagedPolicyArns"))
+        if enters != (name != "DeployRole" and bool(made or parameters["SubnetIds"])):
+            yield f"{name} {'may' if enters else 'may not'} enter a network"
+    if not made:
+        return
+    subnets = of_type(resolved, "AWS::EC2::Subnet")
+    cidrs = [subnet["CidrBlock"] for subnet in subnets.values()]
+    if len(set(cidrs)) != 4 or len({subnet["AvailabilityZone"] for subnet in subnets.values()}) != 2:
+        yield f"the subnets are {cidrs}"
+    used = {u["SubnetId"]: u["RouteTableId"] for u in of_type(resolved, "AWS::EC2::SubnetRouteTableAssociation").values()}
+    ways = {route["RouteTableId"]: route for route in of_type(resolved, "AWS::EC2::Route").values()}
+    for zone in "AB":
+        private, public = ways[used[f"shop-Private{zone}"]], ways[used[f"shop-Public{zone}"]]
+        if "GatewayId" in private or private.get("NatGatewayId") != f"shop-Nat{zone}":
+            yield f"zone {zone} does not leave by its NAT gateway"
+        if public.get("GatewayId") != "shop-Internet":
+            yield f"the NAT gateway of zone {zone} reaches no Internet"
+        if gateways[f"Nat{zone}"]["SubnetId"] != f"shop-Public{zone}":
+            yield f"the NAT gateway of zone {zone} is in {gateways[f'Nat{zone}']['SubnetId']}"
+    (group,) = of_type(resolved, "AWS::EC2::SecurityGroup").values()
+    if "SecurityGroupIngress" in group:
+        yield "something may come in"
+
+
+def table(resolved):
+    """The attributes of the table are those of its keys: DynamoDB refuses others."""
+    for given in of_type(resolved, "AWS::DynamoDB::Table").values():
+        keys = [*given["KeySchema"], *(key for index in given["GlobalSecondaryIndexes"] for key in index["KeySchema"])]
+        if {key["AttributeName"] for key in keys} != {a["AttributeName"] for a in given["AttributeDefinitions"]}:
+            yield "the table's attributes are not those of its keys"
+        if len(given["GlobalSecondaryIndexes"]) != int(resolved["Parameters"]["TableIndexes"]):
+            yield f"the table has {len(given['GlobalSecondaryIndexes'])} indexes"
+
+
 def names(resolved):
     """Two stacks share nothing: what has a name of its own begins with the stack's."""
     for name, resource in resolved["Resources"].items():
@@ -198,5 +309,8 @@ def names(resolved):
             yield f"{name}: two stacks share secrets"
 
 
+PARTS = (alarms, queues, rules, api, names, versions, deployments, network, table)
+
+
 def findings(name, resolved):
-    return [f"{name}: {finding}" for part in (alarms, queues, rules, api, names) for finding in part(resolved)]
+    return [f"{name}: {finding}" for part in PARTS for finding in part(resolved)]

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import io
+import ipaddress
 import os
 import pathlib
 import re
@@ -40,6 +41,12 @@ SETS = {
         "Tracing": "Active",
         "FilesLayer": f"arn:aws:lambda:us-east-1:{ACCOUNT}:layer:files:1",
         "Protect": "false",
+        "Deployment": "Canary10Percent10Minutes",
+    },
+    "fixed": {
+        "VpcCidr": "10.91.0.0/24",
+        "NatGateways": "2",
+        "TableIndexes": "3",
     },
     "again": {
         "ExistingTable": "shop-Table-OLD",
@@ -48,6 +55,13 @@ SETS = {
         "PlatformSecretName": "mail-of-the-platform",
         "DkimSecretName": "keys-of-dkim",
     },
+}
+
+# What a deployment must be refused for, by the rule that does so.
+CONTRADICTIONS = {
+    "OneNetwork": {"SubnetIds": "subnet-1", "VpcCidr": "10.91.0.0/24"},
+    "ReaderNeedsAdmin": {"ReaderClaim": "role=support"},
+    "ProvidersNeedAddress": {"OAuthProvidersSecret": "shop/providers"},
 }
 
 # What GetAtt ..., Arn gives for each type.
@@ -61,17 +75,19 @@ ARNS = {
     "AWS::IAM::Role": "arn:aws:iam::{account}:role/{name}",
     "AWS::IAM::ManagedPolicy": "arn:aws:iam::{account}:policy/{name}",
     "AWS::KMS::Key": "arn:aws:kms:us-east-1:{account}:key/{name}",
+    "AWS::Lambda::Function": "arn:aws:lambda:us-east-1:{account}:function:{name}",
+    "AWS::Lambda::Alias": "arn:aws:lambda:us-east-1:{account}:function:{name}",
 }
 # The types whose Ref is an ARN.
-REF_IS_ARN = {"AWS::IAM::ManagedPolicy", "AWS::SNS::Topic"}
+REF_IS_ARN = {"AWS::IAM::ManagedPolicy", "AWS::SNS::Topic", "AWS::Lambda::Alias"}
 
 
 def source():
     return SOURCE.read_text()
 
 
-def expand(text):
-    """The template as SAM expands it, on AWS before every deployment."""
+def expand(text, deployment="AllAtOnce"):
+    """The template as SAM expands it, on AWS before every deployment. Of the parameters only `Deployment` changes that."""
 
     class NoPolicies:
         def load(self):
@@ -80,7 +96,17 @@ def expand(text):
     assert text.count(ARTEFACT) == 1, "the template names the artefact once"
     parsed = yaml_parse(text.replace(ARTEFACT, "s3://artefacts/ownpost-lambda.zip"))
     with contextlib.redirect_stderr(io.StringIO()):
-        return transform(parsed, {}, NoPolicies())
+        return transform(parsed, {"Deployment": deployment}, NoPolicies())
+
+
+def resolve_all(text):
+    """The template with each set of parameters."""
+    expanded = {}
+    for parameters in SETS.values():
+        deployment = parameters.get("Deployment", "AllAtOnce")
+        if deployment not in expanded:
+            expanded[deployment] = expand(text, deployment)
+    return {n: resolve(expanded[given.get("Deployment", "AllAtOnce")], given) for n, given in SETS.items()}
 
 
 class Gone:
@@ -102,6 +128,8 @@ def resolve(expanded, parameters):
 
     def name_of(logical):
         given = resources[logical].get("Properties", {})
+        if resources[logical]["Type"] == "AWS::Lambda::Alias":
+            return f"{value(given['FunctionName'])}:{given['Name']}"
         for key in ("QueueName", "Name", "DashboardName"):
             if key in given and resources[logical]["Type"] != "AWS::ApiGatewayV2::Api":
                 return value(given[key])
@@ -161,6 +189,21 @@ def resolve(expanded, parameters):
                 return str(one) == str(other)
             if function == "Fn::Not":
                 return not value(given[0])
+            if function == "Fn::And":
+                return all(value(given))
+            if function == "Fn::Or":
+                return any(value(given))
+            if function == "Fn::EachMemberEquals":
+                members, other = value(given)
+                return all(member == other for member in members)
+            if function == "Fn::Select":
+                return value(given[1])[int(given[0])]
+            if function == "Fn::GetAZs":
+                return ["us-east-1a", "us-east-1b", "us-east-1c"]
+            if function == "Fn::Cidr":
+                network, count, bits = value(given)
+                parts = ipaddress.ip_network(network).subnets(new_prefix=32 - int(bits))
+                return [str(next(parts)) for _ in range(int(count))]
         return {k: v for k, v in ((k, value(v)) for k, v in node.items()) if v is not Gone}
 
     done = {}
@@ -170,7 +213,20 @@ def resolve(expanded, parameters):
         kept = copy.copy(resource)
         kept.pop("Condition", None)
         done[logical] = {k: value(v) if k == "Properties" else v for k, v in kept.items()}
-    return {"Resources": done, "Parameters": values}
+    rules = expanded.get("Rules", {}).items()
+    refusing = [name for name, rule in rules if not all(value(each["Assert"]) for each in rule["Assertions"])]
+    return {"Resources": done, "Parameters": values, "Refusing": refusing}
+
+
+def wrongly_accepted(text):
+    """The contradictions that no rule of the template refuses, and the sets that one does."""
+    expanded = expand(text)
+    for rule, parameters in CONTRADICTIONS.items():
+        if resolve(expanded, parameters)["Refusing"] != [rule]:
+            yield f"{rule} does not refuse {parameters}"
+    for name, parameters in SETS.items():
+        for rule in resolve(expanded, parameters)["Refusing"]:
+            yield f"{rule} refuses the set {name}"
 
 
 def of_type(resolved, kind):

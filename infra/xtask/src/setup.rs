@@ -55,10 +55,12 @@ pub(crate) fn for_tests() -> Result<()> {
     for_package()?;
     npm("tests")?;
     npm("tests/packaging")?;
+    npm("tests/tools")?;
     apt::provide(&[
         apt::Program { names: &["postfix"], package: "postfix" },
         apt::Program { names: &["saslpasswd2"], package: "sasl2-bin" },
         apt::Program { names: &["openssl"], package: "openssl" },
+        apt::Program { names: &["jq"], package: "jq" },
         apt::Program { names: &["spamassassin"], package: "spamassassin" },
         apt::Program { names: &["rspamd"], package: "rspamd" },
     ])?;
@@ -167,12 +169,13 @@ fn npm(folder: &str) -> Result<()> {
     Ok(())
 }
 
-/// The lists of PyPI packages and the environments that they are installed into. SAM's command line and checkov each
-/// insist on versions that nothing else can use.
-const ENVIRONMENTS: [(&str, &str); 4] = [
+/// The lists of PyPI packages and the environments that they are installed into. SAM's command line, checkov and AWS's command
+/// line each insist on versions that nothing else can use.
+const ENVIRONMENTS: [(&str, &str); 5] = [
     ("tests/requirements.txt", "tests/.venv"),
     ("tests/infra/sam.txt", "tests/.venv-sam"),
     ("tests/infra/checkov.txt", "tests/.venv-checkov"),
+    ("tests/tools/tools.txt", "tests/.venv-tools"),
     ZIG,
 ];
 /// Zig and its link to cargo, of which the artefact is built.

@@ -3,6 +3,12 @@
     deploy.py stack ENDPOINT BINARY PARAMETERS CLAIMS
                                                    the whole template through CloudFormation, with the binary, and
                                                    an identity provider that has signed a token for each of the claims
+    deploy.py again ENDPOINT NAME PARAMETERS       one more stack, or an update of a stack, with the same binary
+    deploy.py remove ENDPOINT NAME                 removes a stack
+    deploy.py guide ENDPOINT BINARY PLATFORM PARAMETERS CLAIMS
+                                                   docs/howto/deploy.md, followed from its first command to its last
+    deploy.py live ENDPOINT NAME                   version and log level that each function of a stack runs with
+    deploy.py later ENDPOINT TABLE                 lets the time come for all that is due later
     deploy.py logs ENDPOINT                        the log of the functions, line by line
     deploy.py parts ENDPOINT                       only table, queue and bus, for emulators without SAM
     deploy.py expand                               the template as SAM expands it
@@ -24,11 +30,14 @@ import boto3
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from botocore.config import Config
+from botocore.exceptions import WaiterError
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 TEMPLATE = ROOT / "infra" / "template.yaml"
+# Nanoseconds since 1970, as the index of what is due sorts them.
+LONG_AGO = "1".zfill(20)
 
 
 def client(service, endpoint):
@@ -186,6 +195,15 @@ def sam_deploy(endpoint, folder, archive, parameters, stack="ownpost"):
         sys.exit(f"sam deploy: {done.stderr[-4000:]}")
 
 
+def pack(binary, archive):
+    """The artefact, but for what only a deployment for real needs."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as files:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o755 << 16
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        files.writestr(entry, pathlib.Path(binary).read_bytes())
+
+
 def stack(endpoint, binary, parameters, tokens):
     s3 = client("s3", endpoint)
     s3.create_bucket(Bucket="artefacts")
@@ -193,18 +211,83 @@ def stack(endpoint, binary, parameters, tokens):
     parameters = {"JwtIssuer": issuer, "JwtAudience": "ownpost", **parameters}
     with tempfile.TemporaryDirectory() as folder:
         archive = pathlib.Path(folder, "ownpost-lambda.zip")
-        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as files:
-            entry = zipfile.ZipInfo("bootstrap")
-            entry.external_attr = 0o755 << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            files.writestr(entry, pathlib.Path(binary).read_bytes())
+        pack(binary, archive)
+        s3.upload_file(str(archive), "artefacts", "again.zip")
         sam_deploy(endpoint, folder, archive, parameters)
+    return {"tokens": signed, **finished(endpoint, "ownpost", issuer)}
+
+
+def finished(endpoint, stack, issuer):
+    """The outputs of a stack whose API has its routes."""
     formation = client("cloudformation", endpoint)
-    outputs = formation.describe_stacks(StackName="ownpost")["Stacks"][0]["Outputs"]
+    outputs = formation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in outputs}
     api = outputs["ApiUrl"].removeprefix("https://").split(".")[0]
-    routes(endpoint, api, outputs["SettingsFunctionName"], issuer)
-    return {"tokens": signed, **outputs}
+    if not client("apigatewayv2", endpoint).get_routes(ApiId=api)["Items"]:
+        routes(endpoint, api, outputs["SettingsFunctionName"], issuer)
+    return outputs
+
+
+def again(endpoint, stack, parameters):
+    """Creates or updates one more stack with the artefact of the first, by CloudFormation without SAM's command line."""
+    s3, formation = client("s3", endpoint), client("cloudformation", endpoint)
+    issuer = f"{endpoint}/issuer"
+    body = json.dumps(overlay(yaml_parse(template("s3://artefacts/again.zip"))))
+    s3.put_object(Bucket="artefacts", Key=f"{stack}.json", Body=body)
+    given = {"JwtIssuer": issuer, "JwtAudience": "ownpost", **parameters}
+    request = {
+        "StackName": stack,
+        "TemplateURL": f"{endpoint}/artefacts/{stack}.json",
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    }
+    there = {s["StackName"] for s in formation.describe_stacks()["Stacks"] if s["StackStatus"] != "DELETE_COMPLETE"}
+    if stack in there:
+        formation.update_stack(**request)
+        waiter = "stack_update_complete"
+    else:
+        formation.create_stack(**request)
+        waiter = "stack_create_complete"
+    try:
+        formation.get_waiter(waiter).wait(StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+    except WaiterError as error:
+        for event in formation.describe_stack_events(StackName=stack)["StackEvents"]:
+            if "FAILED" in event["ResourceStatus"]:
+                print(event["LogicalResourceId"], event.get("ResourceStatusReason"), file=sys.stderr)
+        sys.exit(str(error))
+    return finished(endpoint, stack, issuer)
+
+
+def remove(endpoint, stack):
+    """Deletes a stack, as `sam delete` does."""
+    formation = client("cloudformation", endpoint)
+    formation.delete_stack(StackName=stack)
+    formation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+    return {}
+
+
+def live(endpoint, stack):
+    """What the alias of each function of the stack points to."""
+    functions, found = client("lambda", endpoint), {}
+    for function in functions.list_functions()["Functions"]:
+        if function["FunctionName"].startswith(f"{stack}-"):
+            given = functions.get_function_configuration(FunctionName=function["FunctionName"], Qualifier="live")
+            level = given["Environment"]["Variables"]["RUST_LOG"]
+            found[function["Handler"]] = {"version": given["Version"], "level": level}
+    return found
+
+
+def later(endpoint, table):
+    """Makes all that a table has in its index of what is due due now."""
+    dynamodb = client("dynamodb", endpoint)
+    for item in dynamodb.scan(TableName=table, FilterExpression="attribute_exists(by_due)")["Items"]:
+        dynamodb.update_item(
+            TableName=table,
+            Key={"pk": item["pk"], "sk": item["sk"]},
+            UpdateExpression="SET due = :long_ago",
+            ExpressionAttributeValues={":long_ago": {"S": LONG_AGO}},
+        )
+    return {}
 
 
 def logs(endpoint):
@@ -218,7 +301,9 @@ def logs(endpoint):
 
 def parts(endpoint):
     resources = yaml_parse(TEMPLATE.read_text())["Resources"]
-    table = resources["Table"]["Properties"]
+    # With every index that a parameter could leave out.
+    whole = lambda entries: [entry["Fn::If"][1] if "Fn::If" in entry else entry for entry in entries]
+    table = {key: whole(given) if isinstance(given, list) else given for key, given in resources["Table"]["Properties"].items()}
     created = client("dynamodb", endpoint).create_table(
         TableName="ownpost",
         **{
@@ -240,6 +325,14 @@ if __name__ == "__main__":
     if what == "stack":
         endpoint, binary, parameters, tokens = rest
         done = stack(endpoint, binary, json.loads(parameters), json.loads(tokens))
+    elif what == "guide":
+        import guide
+
+        endpoint, binary, *documents = rest
+        done = guide.follow(endpoint, binary, *map(json.loads, documents))
+    elif what == "again":
+        endpoint, stack_name, parameters = rest
+        done = again(endpoint, stack_name, json.loads(parameters))
     else:
-        done = {"parts": parts, "expand": expand, "logs": logs}[what](*rest)
+        done = {"parts": parts, "expand": expand, "logs": logs, "remove": remove, "live": live, "later": later}[what](*rest)
     print(json.dumps(done))

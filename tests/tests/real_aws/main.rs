@@ -2,7 +2,11 @@
 //! API. `cargo xtask setup` installs the emulators into `tests/.venv`.
 #![cfg(feature = "real")]
 
+mod cloud;
 mod effects;
 mod emulator;
+mod environments;
+mod guide;
 mod path;
+mod publish;
 mod template;
