@@ -283,7 +283,7 @@ mod tests {
         let token = "ya29.a0AfH6SMBx-3kZ9vQ2m7Lw4TtYpR8sUcVbNjKhGfDsEaQzXw";
         redactor.add(token);
         let (one, two) = token.split_at(token.len() / 2);
-        assert_eq!(redactor.clean(&format!("bad token {one}")), format!("bad token {REDACTED}"));
+        assert_eq!(redactor.clean(&format!("bad token {one}")), format!("bad token ya29.{REDACTED}"));
         assert_eq!(redactor.clean(&format!("{two} refused")), format!("{REDACTED} refused"));
         let whole = redactor.clean(&format!("bad {one}\n{two} refused"));
         assert!(!whole.contains(&one[6..]) && !whole.contains(&two[..12]), "{whole}");
