@@ -23,8 +23,8 @@ pub struct Destination<'a> {
     pub security: Security,
     /// The account.
     pub account: Account<'a>,
-    /// The PEM text of the private CA, which decides who may say to be that server; empty without one. White
-    /// space does not matter.
+    /// The PEM text of the private CA, which decides who may say to be that server; empty without one. The kind and
+    /// number of spaces and line ends in a row do not matter.
     pub ca_pem: &'a [u8],
 }
 
@@ -94,10 +94,14 @@ impl<'a> Destination<'a> {
         }
         write_text(&mut key, &lower(&self.host));
         // A form's text area changes line ends, and no certificate with them.
-        for byte in self.ca_pem {
-            if *byte > b' ' {
+        let mut is_behind_space = false;
+        for byte in self.ca_pem.trim_ascii() {
+            let is_space = *byte <= b' ';
+            if !is_space {
+                put(&mut key, if is_behind_space { b"\n" } else { b"" });
                 put(&mut key, &[*byte]);
             }
+            is_behind_space = is_space;
         }
         key
     }

@@ -70,7 +70,8 @@ impl<S: Platform> Rules<'_, S> {
 
     fn host_pasted(&mut self, host: &[u8]) {
         let bare = unwrapped(host);
-        if bare.len() != host.len() && name::is_ascii(bare) && self.ascii_name(bare).is_ok() {
+        // Of other names the two platforms do not refuse the same.
+        if bare.len() != host.len() && matches!(self.ascii_name(bare), Ok(Cow::Borrowed(_))) {
             self.report.add(Code::HostInvalid);
             self.report.set(&[], bare);
             return self.host_bare(bare);
