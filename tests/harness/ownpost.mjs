@@ -34,9 +34,9 @@ export async function ownpost(args, { env = {}, input = '' } = {}) {
 }
 
 /** Starts `ownpost local` on a port of the system's choice and waits until it is ready. */
-export async function startLocal({ env = {} } = {}) {
+export async function startLocal({ env = {}, args = [] } = {}) {
   const data = mkdtempSync(join(tmpdir(), 'ownpost-local-'));
-  const child = start(['local', '--port', '0', '--data', data], env, 'ignore');
+  const child = start(['local', '--port', '0', '--data', data, ...args], env, 'ignore');
   const end = () => child.kill('SIGTERM');
   process.on('exit', end);
   let tail = '';

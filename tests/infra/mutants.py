@@ -79,6 +79,12 @@ MUTANTS = [
     ("a queue for everybody", "guard", "          - Sid: FromTheBus\n            Effect: Allow\n            Principal: {Service: events.amazonaws.com}\n            Action: sqs:SendMessage\n            Resource: !GetAtt EventsDeadLetters.Arn\n            Condition: {ArnEquals: {aws:SourceArn: !GetAtt EventsToQueue.Arn}}", "          - Sid: FromTheBus\n            Effect: Allow\n            Principal: \"*\"\n            Action: sqs:*\n            Resource: !GetAtt EventsDeadLetters.Arn"),
     ("an alarm on another stack's mails", "related", "{Name: Stack, Value: !Ref AWS::StackName}, {Name: Route, Value: platform}", "{Name: Stack, Value: ownpost}, {Name: Route, Value: platform}"),
     ("an alarm on an outcome that is not counted", "related", "MetricName: Unknown", "MetricName: Lost"),
+    # The function URL.
+    ("a URL whose function knows no issuer", "related", '        OWNPOST_JWT_ISSUER: !If [Streams, !Ref JwtIssuer, ""]\n', '        OWNPOST_JWT_ISSUER: ""\n'),
+    ("a URL that answers at the end", "related", "InvokeMode: RESPONSE_STREAM", "InvokeMode: BUFFERED"),
+    ("a URL past the alias", "related", "      Qualifier: live\n      AuthType: NONE\n", "      AuthType: NONE\n"),
+    ("a function that everybody may invoke", "related", "      InvokedViaFunctionUrl: true\n", ""),
+    ("a public URL that nobody asked for", "related", "    Condition: Streams\n    DependsOn: SettingsFunctionAliaslive\n", "    DependsOn: SettingsFunctionAliaslive\n"),
     # Versions, gradual deployments, and the network of the stack's own.
     ("a parameter that reaches no version", "related", "          - !Ref LogLevel\n          - !Ref FilesLayer", "          - !Ref FilesLayer"),
     ("a version that no parameter renews", "related", "      Handler: sender\n      VersionDescription: !Sub configuration ${Configuration}\n", "      Handler: sender\n"),

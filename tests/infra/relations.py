@@ -201,6 +201,43 @@ def api(resolved):
             yield "settings ends before its longest test"
 
 
+def stream(resolved):
+    """The URL whose answers stream: public, so its function has to know whose tokens it takes; and no other is public."""
+    functions = of_type(resolved, "AWS::Lambda::Function")
+    parameters = resolved["Parameters"]
+    wanted = parameters["Streaming"] == "true"
+    urls = of_type(resolved, "AWS::Lambda::Url")
+    if len(urls) != (1 if wanted else 0):
+        yield f"there are {len(urls)} function URLs"
+    for name, url in urls.items():
+        if (url["TargetFunctionArn"], url.get("Qualifier")) != ("shop-SettingsFunction", "live"):
+            yield f"{name} calls {url['TargetFunctionArn']}:{url.get('Qualifier')}"
+        if url.get("InvokeMode") != "RESPONSE_STREAM":
+            yield f"{name} answers at the end"
+        (body,) = (api["Body"] for api in of_type(resolved, "AWS::ApiGatewayV2::Api").values())
+        given, cors = body.get("x-amazon-apigateway-cors"), url.get("Cors")
+        same = ("AllowMethods", "AllowHeaders", "ExposeHeaders", "MaxAge")
+        if bool(cors) != bool(given) or any(cors[key] != given[key[0].lower() + key[1:]] for key in same if cors):
+            yield f"{name} has other rules for pages than the API"
+        if cors and cors["AllowOrigins"] != parameters["AllowedOrigins"].split(","):
+            yield f"{name} lets pages of {cors['AllowOrigins']} call"
+    for name, function in functions.items():
+        variables = function["Environment"]["Variables"]
+        told = (variables["OWNPOST_JWT_ISSUER"], variables["OWNPOST_JWT_AUDIENCE"])
+        if told != ((parameters["JwtIssuer"], parameters["JwtAudience"]) if wanted else ("", "")):
+            yield f"{name} takes the tokens of {told}"
+    public = {n: p for n, p in of_type(resolved, "AWS::Lambda::Permission").items() if p["Principal"] == "*"}
+    asked = {
+        (p["Action"], p.get("FunctionUrlAuthType"), p.get("InvokedViaFunctionUrl")) for p in public.values()
+    }
+    expected = {("lambda:InvokeFunctionUrl", "NONE", None), ("lambda:InvokeFunction", None, True)} if wanted else set()
+    if asked != expected:
+        yield f"everybody may {sorted(map(str, asked))}"
+    for name, permission in public.items():
+        if "SettingsFunction" not in str(permission["FunctionName"]) or ":live" not in str(permission["FunctionName"]):
+            yield f"{name} opens {permission['FunctionName']}"
+
+
 def versions(resolved):
     """A version is published exactly when a function changes: its description has the number of the configuration, and the
     configuration is all that parameters change in a function."""
@@ -309,7 +346,7 @@ def names(resolved):
             yield f"{name}: two stacks share secrets"
 
 
-PARTS = (alarms, queues, rules, api, names, versions, deployments, network, table)
+PARTS = (alarms, queues, rules, api, stream, names, versions, deployments, network, table)
 
 
 def findings(name, resolved):

@@ -33,6 +33,7 @@ SETS = {
     "plain": {},
     "everything": {
         "AllowedOrigins": "https://app.example.com",
+        "Streaming": "true",
         "SubnetIds": "subnet-1,subnet-2",
         "SecurityGroupIds": "sg-1",
         "AlertEmail": "ops@example.com",

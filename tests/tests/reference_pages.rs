@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use ownpost_core::config::{Config, Variable};
 use ownpost_core::mail::catalogue::{FIELDS, Field, Kind, MailType, TYPES};
+use ownpost_core::measure::{Metric, Unit};
 use ownpost_core::wire::event::EventCode;
 use ownpost_core::wire::http::{Problem, ProblemCode};
 use ownpost_domain::failure::{FailureCode, Verdict};
@@ -32,6 +33,7 @@ fn table(name: &str) -> Option<String> {
         "findings" => findings(),
         "problems" => problems(Problem::CODES),
         "problems of ownpost local" => problems(Problem::LOCAL_CODES),
+        "metrics" => metrics(),
         "mail types" => mail_types(),
         "mail fields" => mail_fields(),
         "variables" => variables(true),
@@ -116,6 +118,23 @@ fn variables(in_terminal: bool) -> String {
         [format!("`{}`", variable.name), variable.default.to_owned(), variable.meaning.to_owned()]
     };
     rows(["variable", "default", "meaning"], used.map(row))
+}
+
+fn metrics() -> String {
+    let row = |metric: &Metric| {
+        let ending = match metric.unit() {
+            Unit::Count => "_total",
+            Unit::Time => "_seconds",
+        };
+        let labels: Vec<_> = metric.labels().iter().map(|label| format!("`{}`", label.name())).collect();
+        [
+            format!("`{}`", metric.name()),
+            format!("`{}{ending}`", metric.prometheus()),
+            labels.join(", "),
+            metric.meaning().to_owned(),
+        ]
+    };
+    rows(["CloudWatch", "Prometheus", "divided by", "what it counts"], Metric::ALL.iter().map(row))
 }
 
 fn findings() -> String {

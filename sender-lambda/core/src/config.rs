@@ -13,6 +13,7 @@ use rustls::pki_types::CertificateDer;
 
 use crate::access::{Access, Claim};
 use crate::effects::Secrets;
+use crate::identity::Issuer;
 use crate::oauth_providers::OAuthProviders;
 
 /// The operator's configuration of the Lambda functions and of `ownpost`, read once at start. An unusable value is an
@@ -55,6 +56,8 @@ pub struct Config {
     pub hold_for: Option<Duration>,
     /// `OWNPOST_RETAIN_DAYS`: how long final rows are kept, instead of [`Config::RETAIN`].
     pub retain: Option<Duration>,
+    /// `OWNPOST_JWT_ISSUER`, `OWNPOST_JWT_AUDIENCE`: the provider whose tokens are checked here, where no authoriser does.
+    pub issuer: Option<Issuer>,
     /// `OWNPOST_TENANT_CLAIM`, `OWNPOST_ADMIN_CLAIM`, `OWNPOST_READER_CLAIM`: who may do what at the API.
     pub access: Access,
     /// `OWNPOST_OAUTH_PROVIDERS`: the operator's applications at providers of mailboxes.
@@ -109,6 +112,8 @@ pub struct AwsResources {
     pub refused_queue_url: Option<String>,
     /// `OWNPOST_EVENT_BUS`: the EventBridge bus of the emitted events.
     pub event_bus: Option<String>,
+    /// `OWNPOST_STACK`: the name of the stack, by which its metrics are told from those of others.
+    pub stack: Option<String>,
     /// `OWNPOST_KMS_KEY`: the key over the tenants' secrets, instead of AWS's own.
     pub kms_key: Option<String>,
 }
@@ -136,6 +141,9 @@ pub struct ConfigError {
     pub problem: String,
 }
 
+/// The provider of tokens, and for whom they are made out.
+const JWT_ISSUER: &str = "OWNPOST_JWT_ISSUER";
+const JWT_AUDIENCE: &str = "OWNPOST_JWT_AUDIENCE";
 /// The operator's applications at providers of mailboxes.
 const OAUTH_PROVIDERS: &str = "OWNPOST_OAUTH_PROVIDERS";
 /// How long final rows are kept, in days.
@@ -199,6 +207,24 @@ impl Config {
             "`ownpost local`: its own address",
             "address of the API as browsers reach it; providers send the browser back to it",
         ),
+        shared(
+            JWT_ISSUER,
+            "none",
+            "`iss` of the OpenID Connect provider whose tokens are taken, where Ownpost checks them itself: \
+             https://id.example.com",
+        ),
+        shared(
+            JWT_AUDIENCE,
+            "none",
+            "audiences of which each of these tokens has to have one: `aud`, or `client_id` where there is none",
+        ),
+        shared("OWNPOST_TENANT_CLAIM", "`tenant`, else `custom:tenant`", "claim that names the tenant"),
+        shared(
+            "OWNPOST_ADMIN_CLAIM",
+            "every token of a tenant",
+            "claim and value of those who may change settings: role=admin, scope=smtp:write",
+        ),
+        shared("OWNPOST_READER_CLAIM", "none", "claim and value of those who may only read"),
         shared("OWNPOST_DNS_SERVER", "the system's", "address:port of the DNS server to ask"),
         shared(
             "OWNPOST_RELAY_CONNECTIONS",
@@ -239,14 +265,8 @@ impl Config {
             "the bus `default`",
             "EventBridge bus of the events that Ownpost emits",
         ),
+        function("OWNPOST_STACK", "ownpost", "value of the dimension `Stack` of the metrics"),
         function("OWNPOST_KMS_KEY", "AWS's own", "ARN of the key over the tenants' secrets"),
-        function("OWNPOST_TENANT_CLAIM", "`tenant`, else `custom:tenant`", "claim that names the tenant"),
-        function(
-            "OWNPOST_ADMIN_CLAIM",
-            "every token of a tenant",
-            "claim and value of those who may change settings: role=admin, scope=smtp:write",
-        ),
-        function("OWNPOST_READER_CLAIM", "none", "claim and value of those who may only read"),
     ];
 
     /// Reads the environment through `get` (`std::env::var(..).ok()` in production). An empty value counts as
@@ -272,6 +292,7 @@ impl Config {
             retry_for: one(&get, "OWNPOST_RETRY_FOR", hours)?,
             hold_for: one(&get, "OWNPOST_HOLD_FOR", hours)?,
             retain: one(&get, RETAIN_DAYS, days)?,
+            issuer: issuer(&get)?,
             access: access(&get)?,
             oauth_providers,
             oauth_providers_secret,
@@ -322,6 +343,26 @@ impl Config {
             return problem("OWNPOST_ALLOW_ORIGINS", needed);
         }
         Ok(())
+    }
+
+    /// Whether pages of this origin may call the API: one of `allow_origins`, or the API's own.
+    pub fn allows_origin(&self, origin: &str) -> bool {
+        let fits = |allowed: &str| match allowed.split_once('*') {
+            None => origin == allowed,
+            Some((before, after)) => {
+                let rest = origin.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+                before.is_empty() && after.is_empty()
+                    || rest.is_some_and(|rest| {
+                        !rest.is_empty()
+                            && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:".contains(&b))
+                    })
+            }
+        };
+        let own = self.public_url.as_deref().and_then(|url| {
+            let (scheme, rest) = url.split_once("://")?;
+            Some(format!("{scheme}://{}", rest.split('/').next()?))
+        });
+        own.as_deref() == Some(origin) || self.allow_origins.iter().any(|allowed| fits(allowed))
     }
 
     /// The origins that are one page's and no pattern.
@@ -429,6 +470,7 @@ impl AwsResources {
             queue_url: one(&get, "OWNPOST_QUEUE_URL", queue_url)?,
             refused_queue_url: one(&get, "OWNPOST_REFUSED_QUEUE_URL", queue_url)?,
             event_bus: one(&get, "OWNPOST_EVENT_BUS", event_bus)?,
+            stack: one(&get, "OWNPOST_STACK", stack)?,
             kms_key: one(&get, "OWNPOST_KMS_KEY", key_arn)?,
         };
         let dkim = match one(&get, DKIM, dkim)? {
@@ -519,6 +561,18 @@ fn list<T>(
     let text = get(variable).unwrap_or_default();
     let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
     items.map(parse).collect::<Parsed<_>>().map_err(|problem| ConfigError { variable, problem })
+}
+
+/// The provider of tokens. A token for everybody would be one for us, so an issuer has audiences.
+fn issuer(get: &impl Fn(&str) -> Option<String>) -> Result<Option<Issuer>, ConfigError> {
+    let url = one(get, JWT_ISSUER, Issuer::parse_url)?;
+    let audiences: Vec<String> = list(get, JWT_AUDIENCE, |audience| Ok(audience.to_owned()))?;
+    let needs = |variable, other| Err(ConfigError { variable, problem: format!("needs {other}") });
+    match url {
+        Some(_) if audiences.is_empty() => needs(JWT_ISSUER, JWT_AUDIENCE),
+        None if !audiences.is_empty() => needs(JWT_AUDIENCE, JWT_ISSUER),
+        url => Ok(url.map(|url| Issuer { url, audiences })),
+    }
 }
 
 /// Who may do what. Readers without an admin's claim would change settings like everybody else.
@@ -723,6 +777,11 @@ fn event_bus(text: &str) -> Parsed<String> {
     in_name(text, "/_.:-", 1600)
         .map(|()| text.to_owned())
         .map_err(|()| "a bus' name or ARN has letters, digits and /_.:- only".to_owned())
+}
+
+/// What CloudFormation takes as a stack's name.
+fn stack(text: &str) -> Parsed<String> {
+    in_name(text, "-", 128).map(|()| text.to_owned()).map_err(|()| format!("`{text}` is no stack's name"))
 }
 
 fn key_arn(text: &str) -> Parsed<String> {
@@ -965,6 +1024,56 @@ mod tests {
         memory.set_operator("mail/oauth", r#"{"google": {"clientId": "a", "clientSecret": "s"}}"#);
         let config = read().with_secrets(&*secrets).await.unwrap();
         assert!(config.oauth_providers.get("google").is_some() && config.oauth_providers_secret.is_none());
+    }
+
+    #[test]
+    fn an_issuer_and_its_audiences_go_together() {
+        let read = |url: &str, audiences: &str| {
+            let get = |name: &str| match name {
+                JWT_ISSUER => Some(url.to_owned()),
+                JWT_AUDIENCE => Some(audiences.to_owned()),
+                _ => None,
+            };
+            Config::read(get).map(|config| config.issuer).map_err(|error| error.to_string())
+        };
+        let issuer = read("https://id.acme.test/", "ownpost, second,").unwrap().unwrap();
+        assert_eq!(issuer.url, "https://id.acme.test/", "the slash is part of `iss`");
+        assert_eq!(issuer.audiences, ["ownpost", "second"]);
+        assert_eq!(read("", "").unwrap(), None);
+        assert_eq!(
+            read("https://id.acme.test", ",").unwrap_err(),
+            "OWNPOST_JWT_ISSUER: needs OWNPOST_JWT_AUDIENCE"
+        );
+        assert_eq!(read("", "ownpost").unwrap_err(), "OWNPOST_JWT_AUDIENCE: needs OWNPOST_JWT_ISSUER");
+        assert!(read("http://id.acme.test", "ownpost").unwrap_err().contains("is no issuer"));
+    }
+
+    #[test]
+    fn pages_of_the_origins_that_are_named_may_call() {
+        let config = |origins: &[&str]| Config {
+            allow_origins: origins.iter().map(|origin| (*origin).to_owned()).collect(),
+            public_url: Some("https://mail.acme.test:8443/api".to_owned()),
+            ..Config::default()
+        };
+        for (allowed, origin, expected) in [
+            ("https://app.acme.test", "https://app.acme.test", true),
+            ("https://app.acme.test", "https://app.acme.test.evil.test", false),
+            ("https://app.acme.test", "http://app.acme.test", false),
+            ("https://app.acme.test", "null", false),
+            ("https://*.acme.test", "https://one.acme.test", true),
+            ("https://*.acme.test", "https://one.two.acme.test", true),
+            ("https://*.acme.test", "https://.acme.test", false),
+            ("https://*.acme.test", "https://evil.test/.acme.test", false),
+            ("https://*.acme.test", "https://one.acme.test.evil.test", false),
+            ("https://*", "https://anything.test:8080", true),
+            ("https://*", "http://anything.test", false),
+            ("*", "null", true),
+            // The API's own, behind a proxy.
+            ("https://app.acme.test", "https://mail.acme.test:8443", true),
+            ("https://app.acme.test", "https://mail.acme.test", false),
+        ] {
+            assert_eq!(config(&[allowed]).allows_origin(origin), expected, "{allowed} {origin}");
+        }
     }
 
     #[test]

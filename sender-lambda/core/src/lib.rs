@@ -5,7 +5,9 @@ pub mod access;
 pub mod config;
 pub mod effects;
 pub mod functions;
+pub mod identity;
 pub mod mail;
+pub mod measure;
 pub mod oauth_providers;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

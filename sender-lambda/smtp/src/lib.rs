@@ -23,6 +23,7 @@ mod dial;
 pub mod encode;
 mod envelope;
 pub mod fix;
+pub mod https;
 mod legacy_tls;
 mod limits;
 mod network;

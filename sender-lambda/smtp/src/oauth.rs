@@ -1,34 +1,27 @@
-//! Access tokens (RFC 6749), fetched over https. The token endpoint is dialled like a relay: its name is resolved
-//! once, every address is checked, and the certificate is verified.
+//! Access tokens (RFC 6749), fetched over https.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
 use hyper::{Request, Uri};
-use ownpost_domain::failure::{Cause, FailureCode};
+use ownpost_domain::failure::Cause;
 use ownpost_domain::percent;
 use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Grant, OAuth2};
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::timeout_at;
-use tokio_rustls::client::TlsStream;
 use zeroize::Zeroizing;
 
+use super::Network;
+use super::https::{self, HttpsError, Reach};
 use super::limits::Limits;
 use super::oauth_refusals::{LATER, Refused, because, fitted, of_answer, refused};
 use super::redact::Redactor;
 use super::token_store::{GrantTokens, TokenOwner, TokenStore};
 use super::tokens::{self, Known, key};
-use super::{Network, dial, tls};
 
 /// The largest answer taken from a token endpoint. Tokens are JWTs of a few kilobytes.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -224,79 +217,40 @@ pub(crate) async fn post(
     limits: Limits,
 ) -> Result<Bytes, Refused> {
     let url: Uri = token_url.parse().map_err(|_| refused(Cause::OauthNotFound))?;
-    let stream = connect(network, &url, limits).await?;
-    let request = request(form, &url)?;
-    let lost = |error: hyper::Error| {
-        refused(if error.is_parse() { Cause::OauthNotJson } else { Cause::OauthNoAnswer })
-    };
-    let (mut sender, connection) = http1::handshake(Io(stream)).await.map_err(lost)?;
-    let exchange = async {
-        let response = sender.send_request(request).await.map_err(lost)?;
-        let status = response.status();
-        // A redirect is not followed: secrets go to the URL of the settings and nowhere else.
-        if status.is_redirection() {
-            return Err(refused(Cause::OauthRedirect));
-        }
-        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-        let body = body.map_err(|error| {
-            let too_long = error.downcast_ref::<http_body_util::LengthLimitError>().is_some();
-            refused(if too_long { Cause::OauthNotJson } else { Cause::OauthNoAnswer })
-        })?;
-        let body = body.to_bytes();
-        if status.is_success() { Ok(body) } else { Err(of_answer(status.as_u16(), &body, hidden)) }
-    };
-    // hyper's connection makes progress only while it is polled. Where the endpoint closes behind its answer it ends first,
-    // and the answer is there all the same.
-    let mut exchange = std::pin::pin!(exchange);
-    tokio::select! {
-        biased;
-        result = &mut exchange => result,
-        _ = connection => exchange.await,
+    let unanswered = |error| unanswered(error, &url);
+    let stream = https::connect(network, &url, Reach::Public, limits).await.map_err(unanswered)?;
+    let (status, body) =
+        https::exchange(stream, request(form, &url)?, MAX_ANSWER).await.map_err(unanswered)?;
+    // A redirect is not followed: secrets go to the URL of the settings and nowhere else.
+    if status.is_redirection() {
+        return Err(refused(Cause::OauthRedirect));
     }
+    if status.is_success() { Ok(body) } else { Err(of_answer(status.as_u16(), &body, hidden)) }
 }
 
-/// Connects to the endpoint by https.
-async fn connect(network: &Network, url: &Uri, limits: Limits) -> Result<TlsStream<TcpStream>, Refused> {
-    let host = url.host().filter(|_| url.scheme_str() == Some("https"));
-    let host = host.ok_or_else(|| refused(Cause::OauthNotFound))?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let port = url.port_u16().unwrap_or(443);
-    if !network.allowed.https_port(port) {
-        return Err(because(Cause::OauthPort, port.to_string()));
-    }
-    let unreachable = |code| match code {
-        FailureCode::ResolveNotFound => refused(Cause::OauthHostUnknown),
-        FailureCode::ResolveForbidden => because(Cause::OauthForbidden, host.to_owned()),
-        _ => because(Cause::OauthUnreachable, format!("{host}, {port}")),
-    };
-    let until = limits.until(limits.timeouts.auth);
-    let allowed = |endpoint| network.allowed.https(endpoint);
-    let endpoints =
-        dial::resolve(&network.resolvers, host, port, allowed, until).await.map_err(unreachable)?;
-    let (stream, _) = dial::connect(&endpoints, limits.timeouts.connect, until).await.map_err(unreachable)?;
-    let config = network.trust.strict().map_err(|_| refused(Cause::OauthTls))?;
-    tls::handshake(config, host, stream, until).await.map_err(|failure| {
-        if failure.lost || failure.code == FailureCode::ProtocolTimeout {
-            return unreachable(failure.code);
-        }
-        match failure.code {
-            FailureCode::TlsExpired | FailureCode::TlsNotYetValid => refused(Cause::OauthTlsExpired),
-            FailureCode::TlsNameMismatch => because(Cause::OauthTlsName, host.to_owned()),
-            FailureCode::TlsClientCertificate => refused(Cause::OauthClientCertificate),
-            FailureCode::TlsFailed | FailureCode::TlsLegacy | FailureCode::TlsUnsupported => {
-                refused(Cause::OauthTlsFailed)
-            }
-            _ => refused(Cause::OauthTls),
-        }
+/// What an endpoint without an answer means.
+fn unanswered(error: HttpsError, url: &Uri) -> Refused {
+    let (host, port) = (url.host().unwrap_or_default(), url.port_u16().unwrap_or(443));
+    refused(match error {
+        HttpsError::Forbidden => return because(Cause::OauthForbidden, host.to_owned()),
+        HttpsError::Port => return because(Cause::OauthPort, port.to_string()),
+        HttpsError::Unreachable => return because(Cause::OauthUnreachable, format!("{host}, {port}")),
+        HttpsError::OtherName => return because(Cause::OauthTlsName, host.to_owned()),
+        HttpsError::NoUrl | HttpsError::Status(_) => Cause::OauthNotFound,
+        HttpsError::UnknownHost => Cause::OauthHostUnknown,
+        HttpsError::Untrusted => Cause::OauthTls,
+        HttpsError::Expired => Cause::OauthTlsExpired,
+        HttpsError::WantsCertificate => Cause::OauthClientCertificate,
+        HttpsError::Handshake => Cause::OauthTlsFailed,
+        HttpsError::NoAnswer => Cause::OauthNoAnswer,
+        HttpsError::NotHttp | HttpsError::TooLarge => Cause::OauthNotJson,
     })
 }
 
 /// The POST of the grant.
 fn request(form: &str, url: &Uri) -> Result<Request<Full<Bytes>>, Refused> {
-    let authority = url.authority().map(ToString::to_string).unwrap_or_default();
-    let path = url.path_and_query().map_or("/", |path| path.as_str());
-    Request::post(path)
-        .header(HOST, authority.rsplit_once('@').map_or(authority.as_str(), |(_, host)| host))
+    Request::post(https::path(url))
+        .header(HOST, https::host_of(url))
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(ACCEPT, "application/json")
         .body(Full::new(Bytes::copy_from_slice(form.as_bytes())))
@@ -376,46 +330,6 @@ pub(crate) fn add_pair(form: &mut String, name: &str, value: &str) {
     form.push_str(name);
     form.push('=');
     percent::encode(value, form);
-}
-
-/// tokio's stream as hyper wants it.
-struct Io<S>(S);
-
-impl<S: AsyncRead + Unpin> hyper::rt::Read for Io<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        mut cursor: hyper::rt::ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        let mut octets = [0; 4096];
-        let room = cursor.remaining().min(octets.len());
-        let mut buffer = ReadBuf::new(&mut octets[..room]);
-        match ready!(Pin::new(&mut self.0).poll_read(context, &mut buffer)) {
-            // Many servers close without TLS' close_notify. An answer that is cut short shows by its length or its JSON.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
-            result => result?,
-        }
-        cursor.put_slice(buffer.filled());
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> hyper::rt::Write for Io<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        octets: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, octets)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt as _;
 use ownpost_core::functions::App;
-use ownpost_core::functions::api::{self, Caller, Request, Response};
+use ownpost_core::functions::api::{self, CHALLENGE, Caller, Request, Response};
 use ownpost_core::functions::connect::{self, Page};
 use ownpost_core::wire::http::Problem;
 use serde::{Deserialize, Serialize};
@@ -53,42 +53,88 @@ struct Http {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Answer {
-    status_code: u16,
-    headers: HashMap<&'static str, String>,
-    body: String,
+    pub(super) status_code: u16,
+    pub(super) headers: HashMap<&'static str, String>,
+    pub(super) body: String,
 }
 
-/// Answers one request of the HTTP API.
-pub(super) async fn answer(app: &App, mut event: HttpEvent) -> Answer {
-    let body = body(&mut event);
-    let method = event.request_context.http.method.clone();
-    let below = path(&event.raw_path, event.request_context.stage.as_deref()).to_owned();
-    let (method, below) = (method.as_str(), below.as_str());
-    let query: Vec<_> = form_urlencoded::parse(event.raw_query_string.as_bytes()).into_owned().collect();
-    let accept_language = event.headers.get("accept-language").map(String::as_str);
-    // The one route without an authoriser.
-    if (method, below) == ("GET", connect::PATH) {
-        let answered = AssertUnwindSafe(connect::callback(app, &query, accept_language)).catch_unwind().await;
-        return answered.map_or_else(|_| Answer::internal(), Answer::from);
+/// A request whose body was taken out of its event.
+pub(super) struct Call {
+    pub(super) method: String,
+    /// The path below the API's base.
+    pub(super) path: String,
+    query: Vec<(String, String)>,
+    headers: HashMap<String, String>,
+    /// `None` for a body that is marked as base64 and is not.
+    body: Option<Zeroizing<Vec<u8>>>,
+}
+
+impl From<HttpEvent> for Call {
+    fn from(mut event: HttpEvent) -> Self {
+        let body = body(&mut event);
+        Self {
+            path: path(&event.raw_path, event.request_context.stage.as_deref()).to_owned(),
+            query: form_urlencoded::parse(event.raw_query_string.as_bytes()).into_owned().collect(),
+            method: event.request_context.http.method,
+            headers: event.headers,
+            body,
+        }
     }
-    let caller = Caller::of(&app.config.access, token(&event.request_context.authorizer));
-    let Some(body) = body else {
-        let detail = "The body is marked as base64 and is not.";
-        return Answer::problem(400, "request.not_base64", detail);
-    };
-    let request = Request {
-        method,
-        path: below,
-        query,
-        caller,
-        origin: event.headers.get("origin").map(String::as_str),
-        accept_language,
-        body: &body,
-        time: Some(TIME),
-    };
-    // Without this, API Gateway would answer a panic with an error of its own.
-    let answered = AssertUnwindSafe(api::handle(app, request, None)).catch_unwind().await;
-    answered.map_or_else(|_| Answer::internal(), Answer::from)
+}
+
+/// Answers one request of API Gateway, which has checked the token.
+pub(super) async fn answer(app: &App, mut event: HttpEvent) -> Answer {
+    let authorizer = event.request_context.authorizer.take();
+    let call = Call::from(event);
+    if call.comes_from_provider() {
+        return call.back_from_provider(app).await;
+    }
+    call.answer(app, Caller::of(&app.config.access, token(&authorizer))).await
+}
+
+impl Call {
+    /// The value of a header, by its name in small letters.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
+    /// Whether it is the one call without a token.
+    pub(super) fn comes_from_provider(&self) -> bool {
+        (self.method.as_str(), self.path.as_str()) == ("GET", connect::PATH)
+    }
+
+    /// Answers it.
+    pub(super) async fn back_from_provider(&self, app: &App) -> Answer {
+        let page = connect::callback(app, &self.query, self.header("accept-language"));
+        AssertUnwindSafe(page).catch_unwind().await.map_or_else(|_| Answer::internal(), Answer::from)
+    }
+
+    /// Answers the call of this caller. Without the catch, API Gateway would answer a panic with an error of its own.
+    pub(super) async fn answer(&self, app: &App, caller: Caller) -> Answer {
+        let answered = AssertUnwindSafe(self.handle(app, caller, None)).catch_unwind().await;
+        answered.map_or_else(|_| Answer::internal(), Answer::from)
+    }
+
+    /// The same, with the stages of a test as they pass.
+    pub(super) async fn handle(
+        &self,
+        app: &App,
+        caller: Caller,
+        progress: Option<&mut (dyn FnMut(Value) + Send)>,
+    ) -> Response {
+        let Some(body) = &self.body else { return api::not_base64() };
+        let request = Request {
+            method: &self.method,
+            path: &self.path,
+            query: self.query.clone(),
+            caller,
+            origin: self.header("origin"),
+            accept_language: self.header("accept-language"),
+            body,
+            time: Some(TIME),
+        };
+        api::handle(app, request, progress).await
+    }
 }
 
 /// The claims of the token, or the context of a Lambda authoriser. API Gateway writes `authorizer` itself, after the
@@ -113,17 +159,13 @@ fn body(event: &mut HttpEvent) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 impl Answer {
-    fn problem(status: u16, code: &str, detail: &str) -> Self {
-        let problem = Problem::new(status, code, detail);
-        Self::new(status, "application/problem+json", json!(problem).to_string(), None)
+    pub(super) fn internal() -> Self {
+        let problem =
+            Problem::new(500, "internal", "Something went wrong here; the function's log says more.");
+        Self::new(500, "application/problem+json", json!(problem).to_string(), None)
     }
 
-    fn internal() -> Self {
-        let detail = "Something went wrong here; the function's log says more.";
-        Self::problem(500, "internal", detail)
-    }
-
-    fn new(status: u16, content_type: &str, body: String, retry_after: Option<u32>) -> Self {
+    pub(super) fn new(status: u16, content_type: &str, body: String, retry_after: Option<u32>) -> Self {
         // Settings and ledger are one tenant's; no cache between us and the form may keep them.
         let mut headers = HashMap::from([("cache-control", "no-store".to_owned())]);
         if !content_type.is_empty() {
@@ -131,6 +173,9 @@ impl Answer {
         }
         if let Some(seconds) = retry_after {
             headers.insert("retry-after", seconds.to_string());
+        }
+        if status == 401 {
+            headers.insert("www-authenticate", CHALLENGE.to_owned());
         }
         Self { status_code: status, headers, body }
     }

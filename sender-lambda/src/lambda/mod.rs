@@ -2,9 +2,10 @@
 //! rules and decides nothing.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, Error, FunctionResponse, LambdaEvent, service_fn};
 use ownpost_core::effects::EffectError;
 use ownpost_core::functions::router::{self, Refused};
 use ownpost_core::functions::sender::{self, Message};
@@ -15,6 +16,8 @@ use ownpost_domain::tenant::Tenant;
 use serde_json::Value;
 
 mod batch;
+pub mod emf;
+mod function_url;
 mod http;
 pub mod logs;
 
@@ -59,26 +62,46 @@ impl Function {
     ///
     /// # Errors
     /// The Runtime API is out of reach.
-    pub async fn serve(self, app: &App) -> Result<(), Error> {
+    pub async fn serve(self, app: Arc<App>) -> Result<(), Error> {
+        let app = &app;
         match self {
             Self::Settings => {
-                let handle = |event: LambdaEvent<Value>| settings(app, event.payload);
+                let handle = |event: LambdaEvent<Value>| measured(app, Box::pin(api(app, event.payload)));
                 lambda_runtime::run(service_fn(handle)).await
             }
             Self::Router => {
-                let handle = |event: LambdaEvent<Value>| route(app, event.payload);
+                let handle = |event: LambdaEvent<Value>| measured(app, route(app, event.payload));
                 lambda_runtime::run(service_fn(handle)).await
             }
             Self::Sender => {
-                let handle = |event: LambdaEvent<Value>| send(app, event.payload);
+                let handle = |event: LambdaEvent<Value>| measured(app, send(app, event.payload));
                 lambda_runtime::run(service_fn(handle)).await
             }
             Self::Monitor => {
-                let handle = |_: LambdaEvent<Value>| look_after(app);
+                let handle = |_: LambdaEvent<Value>| measured(app, look_after(app));
                 lambda_runtime::run(service_fn(handle)).await
             }
         }
     }
+}
+
+/// Writes what an invocation has measured, before Lambda may stop this process until the next one.
+async fn measured<T>(app: &App, invocation: impl Future<Output = T>) -> T {
+    let answer = invocation.await;
+    app.meter.flush();
+    answer
+}
+
+/// A request of the function URL, whose answer streams, or an invocation that has one answer.
+async fn api(
+    app: &Arc<App>,
+    event: Value,
+) -> Result<FunctionResponse<Value, function_url::Bytes>, Diagnostic> {
+    if !function_url::is_source_of(&event) {
+        return settings(app, event).await.map(FunctionResponse::BufferedResponse);
+    }
+    let event = serde_json::from_value(event).map_err(|_| batch::unusable("a request of a function URL"))?;
+    Ok(FunctionResponse::StreamingResponse(function_url::answer(app.clone(), event).await))
 }
 
 /// A call of the HTTP API; or an operator's direct invocation `{"forgetTenant": "acme"}` or the bus's event that the time of

@@ -42,10 +42,14 @@ impl Cloud {
             "other": {"tenant": "other", "email": "admin@other.test"},
             "no-tenant": {"email": "admin@acme.test"},
             "product": {"sub": "product", "scope": "openid events:write"},
+            "expired": {"tenant": "acme", "exp": 1_700_000_000},
+            "foreign": {"tenant": "acme", "iss": "https://id.example.net/"},
+            "for another": {"tenant": "acme", "aud": "another"},
         });
         let (given, claims) = (cloud.parameters.to_string(), claims.to_string());
         let arguments = [binary().into_os_string(), given.into(), claims.into()];
         cloud.outputs = cloud.emulator.deploy("stack", &arguments.each_ref().map(OsString::as_os_str));
+        cloud.outputs["tokens"]["forged"] = forged(&cloud.outputs["tokens"]).into();
         cloud.create_platform_secret("ownpost").await;
         cloud
     }
@@ -203,6 +207,12 @@ impl Cloud {
     pub(crate) fn story(&self) -> String {
         format!("{}\n{:#}", self.emulator.log(), self.emulator.deploy("logs", &[]))
     }
+}
+
+/// The claims of one token with the signature of another.
+fn forged(tokens: &Value) -> String {
+    let part = |who: &str| tokens[who].as_str().and_then(|token| token.rsplit_once('.')).expect("a token");
+    format!("{}.{}", part("acme").0, part("other").1)
 }
 
 fn send(request: ureq::http::Request<String>) -> (u16, Value) {

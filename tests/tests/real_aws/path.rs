@@ -30,7 +30,9 @@ async fn from_the_form_to_the_mailbox() {
 
 /// Only the authoriser and the claims of the token decide which tenant and admin calls.
 fn tokens(cloud: &Cloud) {
-    assert_eq!(cloud.call(None, "GET", "/smtp", "").0, 401);
+    for who in [None, Some("expired"), Some("foreign"), Some("for another"), Some("forged")] {
+        assert_eq!(cloud.call(who, "GET", "/smtp", "").0, 401, "{who:?}");
+    }
     let (status, problem) = cloud.call(Some("no-tenant"), "GET", "/smtp", "");
     assert_eq!((status, problem["code"].as_str()), (403, Some("tenant.missing")));
     let (status, problem) = cloud.call(Some("acme"), "GET", "/smtp", "");

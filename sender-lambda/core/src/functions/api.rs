@@ -22,12 +22,16 @@ mod events;
 pub mod explain;
 mod removal;
 mod routes;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod token;
 
-pub use self::answer::Response;
+pub use self::answer::{CHALLENGE, Response, not_base64};
 pub use self::caller::{Caller, Claims};
 pub use self::routes::Route;
+pub use self::stream::{NDJSON, OnStage, Streamed, stream, streams};
+pub use self::token::authenticate;
 
 /// A request as every transport hands it over, behind the operator's authoriser.
 pub struct Request<'a> {

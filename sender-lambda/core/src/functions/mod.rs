@@ -15,7 +15,9 @@ use ownpost_smtp::{BeforeCommit, Mail, MailResult, Network, Pool, ProbeOptions, 
 
 use crate::config::{Config, ConfigError};
 use crate::effects::{self, Effects, Emitted, QueueMessage};
+use crate::identity::{OverHttps, Verifier};
 use crate::mail::templates::Templates;
+use crate::measure::{Meter, NoMeter};
 use crate::wire::emitted::Announcement;
 
 mod active_settings;
@@ -51,6 +53,10 @@ pub struct App {
     pub now: Clock,
     /// The templates of mails.
     pub templates: Templates,
+    /// Takes what is counted and timed.
+    pub meter: Arc<dyn Meter>,
+    /// Checks the tokens of callers, where no authoriser does.
+    pub identity: Option<Verifier>,
     /// Whether the process is about to end.
     stopping: AtomicBool,
     /// A random name of this process, under which it holds seats at relays.
@@ -68,8 +74,11 @@ impl App {
     pub fn new(config: Config, effects: Effects) -> Result<Self, ConfigError> {
         let store = tokens::shared(&effects, Arc::new(Timestamp::now), &process_name());
         let network = Arc::new(config.network()?.with_token_store(store));
+        let identity = config.issuer.clone().map(|issuer| {
+            Verifier::new(issuer, Arc::new(OverHttps(network.clone())), Arc::new(Timestamp::now))
+        });
         let relays = Arc::new(Smtp { pool: Pool::new(network.clone()), network });
-        Self::with_relays(config, effects, relays)
+        Ok(Self { identity, ..Self::with_relays(config, effects, relays)? })
     }
 
     /// The same over other relays: simulations and unit tests speak no SMTP.
@@ -90,6 +99,8 @@ impl App {
             effects,
             now: Arc::new(Timestamp::now),
             templates,
+            meter: Arc::new(NoMeter),
+            identity: None,
             stopping: AtomicBool::new(false),
             process: process_name(),
             idle_seats: sender::Idle::default(),

@@ -222,6 +222,7 @@ async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, failu
         code: health.code.clone(),
         message: health.message.clone(),
     };
+    app.meter.breaker(tenant, health.status == HealthStatus::Unhealthy);
     match health.status {
         HealthStatus::Unhealthy => {
             tracing::warn!(%tenant, host, code = health.code, "relay unhealthy");

@@ -74,7 +74,11 @@ impl From<EffectError> for Refused {
 /// # Errors
 /// The event cannot be used, or the store is out of reach ([`Refused::transient`]).
 pub async fn accept(app: &App, document: &[u8], only: Option<&Tenant>) -> Result<Accepted, Refused> {
-    accept_up_to(app, document, only, QUEUE_LIMIT).await
+    let accepted = accept_up_to(app, document, only, QUEUE_LIMIT).await;
+    if accepted.as_ref().is_err_and(|refused| !refused.transient) {
+        app.meter.refused();
+    }
+    accepted
 }
 
 /// [`accept`] for events of up to `limit` bytes: `ownpost send` has no queue to fit them on.
@@ -123,6 +127,9 @@ pub(super) async fn record(app: &App, event: &Event, document: &[u8]) -> Result<
             // A row that is there already and still `queued` may have lost its message to a crash. Two messages
             // for one row are harmless: the sender's conditional write lets one of them through.
             let stored = if effects.ledger.insert(&row).await? {
+                app.meter.accepted(row.category);
+                // One whose address cannot be used has ended.
+                app.meter.settled(&row);
                 Some(row)
             } else {
                 effects.ledger.get(&row.tenant, &row.id).await?.map(|stored| stored.value)

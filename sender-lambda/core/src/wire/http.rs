@@ -208,7 +208,8 @@ impl Problem {
     /// The codes of `ownpost local` beside them.
     pub const LOCAL_CODES: &'static [ProblemCode] = &[
         of(401, "token.required", "no `Authorization` header, or more than one"),
-        of(401, "token.invalid", "not a token of this folder, or expired"),
+        of(401, "token.invalid", "a token that is not to be believed; the detail says why"),
+        of(503, "token.keys_unavailable", "the keys of the identity provider cannot be fetched just now"),
         of(421, "request.foreign_host", "the `Host` header names another server"),
         of(403, "request.foreign_origin", "the request comes from another page"),
         of(404, "request.not_found", "nothing is at this path"),

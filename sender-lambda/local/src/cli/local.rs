@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ownpost_core::config::Config;
 use ownpost_core::functions::{App, forget};
+use ownpost_core::identity::Issuer;
 use ownpost_core::wire::settings::from_document;
 use ownpost_domain::tenant::Tenant;
 use tokio::net::TcpListener;
@@ -19,20 +20,32 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use super::terminal::{complain, note, say};
-use super::{LocalArgs, NO, YES};
+use super::{LocalArgs, NO, UNUSABLE, YES};
 use crate::descriptors::Shares;
 use crate::private_file::write_private;
 use crate::relays::Relays;
+use crate::server::metrics::{self, Metrics};
 use crate::server::{self, Server};
 use crate::store::{Store, backup};
 use crate::worker;
 
 /// How long requests and mails may take to end after a signal; the rest is done after the next start.
 const GRACE: Duration = Duration::from_secs(20);
+/// Connections to the metrics at a time: a scraper needs one.
+const METRICS_CONNECTIONS: usize = 4;
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// The operator's own platform settings.
 const PLATFORM_FILE: &str = "platform.json";
 
-pub(super) async fn run(config: Config, args: &LocalArgs) -> ExitCode {
+pub(super) async fn run(mut config: Config, args: &LocalArgs) -> ExitCode {
+    if let Some(url) = &args.jwt_issuer {
+        config.issuer = Some(Issuer { url: url.clone(), audiences: args.jwt_audience.clone() });
+    }
+    if config.issuer.is_none() && args.listen.is_some_and(|address| address != LOOPBACK) {
+        let problem =
+            "--listen needs --jwt-issuer: without it everybody who reaches this server gets a token";
+        return complain(UNUSABLE, problem);
+    }
     match serve(config, args).await {
         Ok(()) => ExitCode::from(YES),
         Err(problem) => complain(NO, &problem),
@@ -47,24 +60,30 @@ async fn serve(config: Config, args: &LocalArgs) -> Result<(), String> {
     if let Some(tenant) = &args.forget_tenant {
         return forget(&data, tenant).await;
     }
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await.map_err(|error| {
-        if error.kind() == io::ErrorKind::AddrInUse {
-            format!(
-                "port {} is in use; give another one with --port, or 0 to let the system choose",
-                args.port
-            )
-        } else {
-            format!("port {} cannot be listened on: {error}", args.port)
-        }
-    })?;
+    let listener = listen(args.listen.unwrap_or(LOOPBACK), args.port, "--port").await?;
+    let metrics = match args.metrics_port {
+        Some(port) => Some(listen(LOOPBACK, port, "--metrics-port").await?),
+        None => None,
+    };
     // Before the store is open, so that no signal ends the process without closing it.
     let signals = Signals::new().map_err(|error| error.to_string())?;
     let store = Store::open(&data, Arc::new(Timestamp::now)).map_err(|error| error.to_string())?;
     let store = Arc::new(store);
-    let ended = serve_from(&store, &data, listener, config, signals).await;
+    let ended = serve_from(&store, &data, (listener, metrics), config, signals).await;
     // Whatever the end was, and although tasks that go on still hold the store: they get errors from here on.
     let closed = tokio::task::spawn_blocking(move || store.close()).await;
     ended.and(closed.map_err(|error| error.to_string()))
+}
+
+/// Listens, or says how to choose another port.
+async fn listen(address: IpAddr, port: u16, option: &str) -> Result<TcpListener, String> {
+    TcpListener::bind((address, port)).await.map_err(|error| {
+        if error.kind() == io::ErrorKind::AddrInUse {
+            format!("port {port} is in use; give another one with {option}, or 0 to let the system choose")
+        } else {
+            format!("{address}, port {port}, cannot be listened on: {error}")
+        }
+    })
 }
 
 /// Does `--forget-tenant`: the folder is this process's alone.
@@ -97,25 +116,41 @@ fn copy(data: &Path, file: &Path) -> Result<(), String> {
 async fn serve_from(
     store: &Arc<Store>,
     data: &Path,
-    listener: TcpListener,
+    (listener, metrics_listener): (TcpListener, Option<TcpListener>),
     mut config: Config,
     mut signals: Signals,
 ) -> Result<(), String> {
-    let port = listener.local_addr().map_err(|error| error.to_string())?.port();
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let port = address.port();
     let shares = Shares::of_this_process();
-    let mut relays = Relays::start(store, data, Timestamp::now(), shares.relay_port)
-        .await
-        .map_err(|error| format!("the embedded relays do not start: {error}"))?;
     // This process has the store for itself, so every earlier sender is gone.
     config.overrides.senders_since = Some(Timestamp::now());
-    config.overrides.allow_endpoints.clone_from(&relays.endpoints);
-    config.extra_ca_file = Some(trusted(&config, data, &relays.infos[0].ca_pem)?);
-    // The page of this server, and what the operator serves it under.
-    config.public_url.get_or_insert_with(|| format!("http://127.0.0.1:{port}/api"));
-    let own = ["127.0.0.1", "localhost"].map(|host| format!("http://{host}:{port}"));
-    config.allow_origins.extend(own);
-    store.set_platform(&platform(data, &relays)?);
-    let app = App::new(config, store.effects()).map_err(|error| error.to_string())?;
+    // A person's own page, with relays to try it out; beside an identity provider the product's pages and real servers.
+    let mut relays = None;
+    if config.issuer.is_none() {
+        let started = Relays::start(store, data, Timestamp::now(), shares.relay_port)
+            .await
+            .map_err(|error| format!("the embedded relays do not start: {error}"))?;
+        config.overrides.allow_endpoints.clone_from(&started.endpoints);
+        config.extra_ca_file = Some(trusted(&config, data, &started.infos[0].ca_pem)?);
+        config.public_url.get_or_insert_with(|| format!("http://127.0.0.1:{port}/api"));
+        let own = ["127.0.0.1", "localhost"].map(|host| format!("http://{host}:{port}"));
+        config.allow_origins.extend(own);
+        relays = Some(started);
+    }
+    match platform(data)? {
+        Some(document) => store.set_platform(&document),
+        None => match &relays {
+            Some(relays) => store.set_platform(&relays.platform_document()),
+            None => note(&format!(
+                "There is no {}: mail that goes by the platform's server is held.",
+                data.join(PLATFORM_FILE).display()
+            )),
+        },
+    }
+    let mut app = App::new(config, store.effects()).map_err(|error| error.to_string())?;
+    let metrics = Arc::new(Metrics::default());
+    app.meter = metrics.clone();
     let app = Arc::new(app);
 
     let (stop, stopped) = watch::channel(false);
@@ -127,16 +162,30 @@ async fn serve_from(
     let router = server::router(Server {
         app: app.clone(),
         store: store.clone(),
-        relays: relays.infos.clone().into(),
+        relays: relays.as_ref().map(|relays| relays.infos.clone()).unwrap_or_default().into(),
         port,
     });
     let server = tokio::spawn(server::serve(listener, router, shares.server, stopped.clone()));
+    if let Some(listener) = metrics_listener {
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let router = metrics::router(metrics, address.port());
+        tokio::spawn(server::serve(listener, router, METRICS_CONNECTIONS, stopped.clone()));
+        note(&format!("Metrics are at http://{address}/metrics."));
+    }
 
-    if !server::is_complete() {
+    if let Some(identity) = &app.identity {
+        // A mistake shows now; a provider that is not up yet is asked again by the first call.
+        if !identity.prepare().await {
+            note(&format!(
+                "The keys of {} cannot be fetched. Until they can, each call gets 503.",
+                identity.issuer()
+            ));
+        }
+    } else if !server::is_complete() {
         note("The page is not part of this build; `cargo xtask build` makes it. The API works regardless.");
     }
     note(&format!("Everything is kept in {}; Ctrl-C ends this.", data.display()));
-    say(&format!("ready http://127.0.0.1:{port}\n"));
+    say(&format!("ready http://{address}\n"));
 
     signals.next().await;
     app.stop();
@@ -155,7 +204,9 @@ async fn serve_from(
     if !in_order {
         note("Something was still under way; it goes on after the next start.");
     }
-    relays.stop();
+    if let Some(mut relays) = relays {
+        relays.stop();
+    }
     Ok(())
 }
 
@@ -223,16 +274,16 @@ fn trusted(config: &Config, data: &Path, relays_ca: &str) -> Result<PathBuf, Str
     Ok(path)
 }
 
-/// The platform's settings: the operator's file, or the embedded relay.
-fn platform(data: &Path, relays: &Relays) -> Result<Zeroizing<String>, String> {
+/// The operator's file with the platform's settings, if there is one.
+fn platform(data: &Path) -> Result<Option<Zeroizing<String>>, String> {
     let path = data.join(PLATFORM_FILE);
     match fs::read_to_string(&path) {
         Ok(document) => {
             let document = Zeroizing::new(document);
             from_document(&document).map_err(|problem| format!("{}: {problem}", path.display()))?;
-            Ok(document)
+            Ok(Some(document))
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(relays.platform_document().into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(format!("{}: {error}", path.display())),
     }
 }

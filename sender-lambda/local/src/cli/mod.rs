@@ -1,12 +1,14 @@
 //! The command line of docs/reference/command-line.md.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use ownpost_core::config::Config;
 use ownpost_core::functions::signing;
+use ownpost_core::identity::Issuer;
 use ownpost_domain::tenant::Tenant;
 use ownpost_i18n::Locale;
 
@@ -82,11 +84,28 @@ enum Command {
 #[command(after_help = "\
 Prints `ready http://127.0.0.1:PORT` once it serves, and ends on Ctrl-C or SIGTERM.
 The embedded platform relay carries what is not sent through a customer's server; a file platform.json in the \
-data folder, with SmtpSettings like those of `ownpost test`, puts a real server in its place.")]
+data folder, with SmtpSettings like those of `ownpost test`, puts a real server in its place.
+
+With --jwt-issuer it serves the API to the users of a product, behind a proxy that speaks TLS: there are no page, no dev \
+tokens and no embedded relays. OWNPOST_TENANT_CLAIM, OWNPOST_ADMIN_CLAIM and OWNPOST_READER_CLAIM say what the claims \
+of a token mean, OWNPOST_ALLOW_ORIGINS which pages may call.")]
 struct LocalArgs {
-    /// The port to listen on, on 127.0.0.1 alone; 0 lets the system choose
+    /// The port to listen on; 0 lets the system choose
     #[arg(long, default_value_t = 8080)]
     port: u16,
+    /// The OpenID Connect provider whose tokens are taken: their `iss`, letter by letter [env: OWNPOST_JWT_ISSUER]
+    #[arg(long, value_name = "URL", value_parser = Issuer::parse_url, requires = "jwt_audience")]
+    jwt_issuer: Option<String>,
+    /// Whom these tokens have to be made out to: their `aud`, or `client_id` where there is none; several with commas
+    /// [env: OWNPOST_JWT_AUDIENCE]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "jwt_issuer", value_parser = not_blank)]
+    jwt_audience: Vec<String>,
+    /// The address to listen on, instead of 127.0.0.1; only with an issuer of tokens
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["backup", "forget_tenant"])]
+    listen: Option<IpAddr>,
+    /// Show metrics at /metrics on this port of 127.0.0.1, for Prometheus; 0 lets the system choose
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["backup", "forget_tenant"])]
+    metrics_port: Option<u16>,
     /// The folder that keeps everything [default: ownpost in the user's data folder]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -100,6 +119,11 @@ struct LocalArgs {
 
 fn no_password(_: &str) -> Result<String, &'static str> {
     Err("a password is never an argument: set OWNPOST_PASSWORD, or leave it out and be asked for it")
+}
+
+fn not_blank(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    if text.is_empty() { Err("a name is wanted") } else { Ok(text.to_owned()) }
 }
 
 fn tenant(name: &str) -> Result<Tenant, String> {

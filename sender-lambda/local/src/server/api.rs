@@ -2,15 +2,14 @@
 
 use std::convert::Infallible;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream::{self, StreamExt as _};
-use ownpost_core::functions::api::{self, Caller};
+use futures_util::StreamExt as _;
+use ownpost_core::functions::api::{self, Caller, NDJSON, OnStage, Streamed};
 use ownpost_core::functions::connect;
 use serde_json::Value;
-use tokio::sync::mpsc;
 
 use super::body::{self, Whole};
 use super::problem::Problem;
@@ -20,7 +19,6 @@ use super::{Server, token};
 const LARGEST_BODY: usize = 6 * 1024 * 1024;
 /// Bytes of events: a few of the largest, or thousands of usual ones.
 const LARGEST_EVENTS: usize = 16 * 1024 * 1024;
-const NDJSON: &str = "application/x-ndjson";
 
 /// A request without borrows: its answer is made even when the client has gone.
 struct Call {
@@ -35,7 +33,10 @@ struct Call {
 
 pub(super) async fn call(State(server): State<Server>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let claims = token::claims(server.store.keys(), &parts.headers, (server.app.now)())?;
+    let caller = match caller(&server, &parts.headers).await {
+        Ok(caller) => caller,
+        Err(refused) => return Ok(refused),
+    };
     let Query(query) = Query::try_from_uri(&parts.uri).map_err(|_| {
         Problem::new(StatusCode::BAD_REQUEST, "request.query_invalid", "The query cannot be read.")
     })?;
@@ -44,16 +45,15 @@ pub(super) async fn call(State(server): State<Server>, request: Request) -> Resu
     let limit = if path == "/events" { LARGEST_EVENTS } else { LARGEST_BODY };
     let call = Call {
         method: parts.method.to_string(),
-        caller: Caller::admin(claims),
+        caller,
         query,
         origin: text(header::ORIGIN).map(str::to_owned),
         accept_language: text(header::ACCEPT_LANGUAGE).map(str::to_owned),
         body: body::read(&parts, body, limit).await?,
         path,
     };
-    let streamable =
-        matches!((call.method.as_str(), call.path.as_str()), ("POST", "/smtp/test") | ("PUT", "/smtp"));
-    if streamable && wants_ndjson(&parts.headers) {
+    let accept = parts.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    if api::streams(&call.method, &call.path, accept) {
         streamed(server, call).await
     } else {
         // A task of its own: neither a change of settings nor an array of events is broken off because the client has gone.
@@ -82,13 +82,16 @@ pub(super) async fn callback(State(server): State<Server>, request: Request) -> 
     Ok(response)
 }
 
-fn wants_ndjson(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(header::ACCEPT);
-    values
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|range| range.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case(NDJSON)))
+/// The caller by the token of an identity provider, where there is one, else by one of `/dev/token`.
+async fn caller(server: &Server, headers: &HeaderMap) -> Result<Caller, Response> {
+    if server.app.identity.is_none() {
+        let claims = token::claims(server.store.keys(), headers, (server.app.now)());
+        return claims.map(Caller::admin).map_err(IntoResponse::into_response);
+    }
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let only = values.next().filter(|_| values.next().is_none());
+    let authorization = only.and_then(|value| value.to_str().ok());
+    api::authenticate(&server.app, authorization).await.map_err(respond)
 }
 
 async fn answer(
@@ -115,6 +118,9 @@ fn respond(answer: api::Response) -> Response {
         return status.into_response();
     }
     let mut response = (status, [(header::CONTENT_TYPE, answer.content_type)], answer.body).into_response();
+    if answer.status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(api::CHALLENGE));
+    }
     if let Some(seconds) = answer.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
@@ -124,33 +130,16 @@ fn respond(answer: api::Response) -> Response {
     response
 }
 
-/// One stage a line, the answer last. The status line goes out with the first stage; an answer that comes before
-/// any stage (a validation report, too many tests) is sent as without streaming.
+/// The stages as they pass. The status line goes out with the first stage; an answer that comes before any stage (a validation
+/// report, too many tests) is sent as without streaming.
 async fn streamed(server: Server, call: Call) -> Result<Response, Problem> {
-    let (stages, mut passed) = mpsc::unbounded_channel();
-    let task = tokio::spawn(async move {
-        let mut progress = move |stage: Value| {
-            // The client may have gone.
-            let _ = stages.send(stage);
-        };
-        answer(&server, &call, Some(&mut progress)).await
-    });
-    // The channel closes when the task is over, so this waits for the first stage or the answer.
-    let Some(first) = passed.recv().await else {
-        return task.await.map(respond).map_err(|_| Problem::internal());
-    };
-    let stages = stream::unfold(passed, async |mut passed| {
-        let stage = passed.recv().await?;
-        Some((line(stage.to_string().into_bytes()), passed))
-    });
-    // A task that failed leaves the answer out, and the client sees that there is none.
-    let last = stream::once(task).filter_map(async |answer| Some(line(answer.ok()?.body)));
-    let first = stream::once(async move { line(first.to_string().into_bytes()) });
-    let lines = first.chain(stages).chain(last).map(Ok::<_, Infallible>);
-    Ok(([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(lines)).into_response())
-}
-
-fn line(mut json: Vec<u8>) -> Bytes {
-    json.push(b'\n');
-    json.into()
+    let answer = |mut on_stage: OnStage| async move { answer(&server, &call, Some(&mut *on_stage)).await };
+    match api::stream(answer).await {
+        Some(Streamed::Whole(answer)) => Ok(respond(answer)),
+        Some(Streamed::Lines(lines)) => {
+            let body = Body::from_stream(lines.map(Ok::<_, Infallible>));
+            Ok(([(header::CONTENT_TYPE, NDJSON)], body).into_response())
+        }
+        None => Err(Problem::internal()),
+    }
 }

@@ -1,11 +1,16 @@
-//! The check of every request, that it is meant for this server and comes from its own page, and the headers of
-//! every answer, which keep browsers from using it for anything else.
+//! The check of every request, that it is meant for this server and comes from its own page or one of the product's, and the
+//! headers of every answer, which keep browsers from using it for anything else.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use ownpost_core::functions::App;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::Server;
 use super::problem::Problem;
@@ -26,30 +31,60 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
 /// A page elsewhere can make its own name point to 127.0.0.1 (DNS rebinding), or send requests across origins:
 /// the former shows in `Host`, the latter in `Origin`.
 pub(super) async fn check(State(server): State<Server>, request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let mut response = if !names_this_server(headers, header::HOST, "", server.port) {
-        Problem::new(
-            StatusCode::MISDIRECTED_REQUEST,
-            "request.foreign_host",
-            "This server answers to 127.0.0.1 and localhost with its port alone.",
-        )
-        .into_response()
-    } else if headers.contains_key(header::ORIGIN)
-        && !names_this_server(headers, header::ORIGIN, "http://", server.port)
-    {
-        Problem::new(
-            StatusCode::FORBIDDEN,
-            "request.foreign_origin",
-            "This server takes requests from its own page alone.",
-        )
-        .into_response()
-    } else {
-        next.run(request).await
+    let refused = match server.app.identity {
+        None => not_our_own(request.headers(), server.port),
+        // No page has a token that it was not given, and only the proxy in front knows the name of this server.
+        Some(_) => not_allowed(request.headers(), &server.app),
+    };
+    let mut response = match refused {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).await,
     };
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }
     response
+}
+
+/// What the request of another page than our own is answered.
+pub(super) fn not_our_own(headers: &HeaderMap, port: u16) -> Option<Problem> {
+    if !names_this_server(headers, header::HOST, "", port) {
+        return Some(Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "request.foreign_host",
+            "This server answers to 127.0.0.1 and localhost with its port alone.",
+        ));
+    }
+    let foreign =
+        headers.contains_key(header::ORIGIN) && !names_this_server(headers, header::ORIGIN, "http://", port);
+    foreign.then(|| {
+        let detail = "This server takes requests from its own page alone.";
+        Problem::new(StatusCode::FORBIDDEN, "request.foreign_origin", detail)
+    })
+}
+
+/// What the request of a page is answered that the operator has not named.
+fn not_allowed(headers: &HeaderMap, app: &App) -> Option<Problem> {
+    let foreign = headers.get_all(header::ORIGIN).iter().any(|origin| !allows(app, origin));
+    foreign.then(|| {
+        let detail = "OWNPOST_ALLOW_ORIGINS does not name the origin of this page.";
+        Problem::new(StatusCode::FORBIDDEN, "request.foreign_origin", detail)
+    })
+}
+
+fn allows(app: &App, origin: &HeaderValue) -> bool {
+    origin.to_str().is_ok_and(|origin| app.config.allows_origin(origin))
+}
+
+/// The answers to preflights, and the headers by which a page of the product may read ours (Fetch, 3.2), as API Gateway
+/// gives them on AWS.
+pub(super) fn cors(app: Arc<App>) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(move |origin, _| allows(&app, origin)))
+        .allow_methods([Method::GET, Method::PUT, Method::POST, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT, header::ACCEPT_LANGUAGE])
+        .expose_headers([header::RETRY_AFTER])
+        .max_age(Duration::from_mins(10))
 }
 
 fn names_this_server(headers: &HeaderMap, name: HeaderName, prefix: &str, port: u16) -> bool {

@@ -1,4 +1,4 @@
-//! The one-machine server on 127.0.0.1: page, API, events, and `/dev` for developers.
+//! The one-machine server: API and events; and for developers, where no identity provider is named, the page and `/dev`.
 
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ mod connections;
 mod dev;
 mod guard;
 mod mails;
+pub mod metrics;
 mod problem;
 mod token;
 
@@ -33,30 +34,31 @@ pub struct Server {
     pub app: Arc<App>,
     /// The embedded store that the effects use.
     pub store: Arc<Store>,
-    /// The embedded relays as `GET /dev/relays` shows them.
+    /// The embedded relays as `GET /dev/relays` shows them; none beside an identity provider.
     pub relays: Arc<[RelayInfo]>,
-    /// The port it listens on, which each `Host` header has to name.
+    /// The port it listens on, which each `Host` header has to name, except beside an identity provider.
     pub port: u16,
 }
 
-/// The routes of the page, the API, the events and `/dev`.
+/// The routes of API and events, and without an identity provider those of the page and `/dev`: there everybody who reaches
+/// this server gets a token.
 pub fn router(server: Server) -> Router {
-    Router::new()
-        .route("/", get(assets::index))
-        .route("/page/{*path}", get(assets::file))
-        .route("/validator/{*path}", get(assets::file))
+    let routes = Router::new()
         .route("/api/events", post(api::call))
         .route("/api/smtp/oauth/callback", get(api::callback))
-        .route("/api/{*path}", any(api::call))
-        .route("/dev/token", post(dev::token))
-        .route("/dev/mail", get(dev::mail))
-        .route("/dev/mail/events", get(dev::mail_events))
-        .route("/dev/mail/{id}", get(dev::raw))
-        .route("/dev/relays", get(dev::relays))
-        .route("/dev/mails", get(mails::page))
-        .route("/dev/mails/html", get(mails::html))
-        .route("/dev/mails/eml", get(mails::message))
-        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "request.not_found", "There is nothing here."))
+        .route("/api/{*path}", any(api::call));
+    let routes = match &server.app.identity {
+        None => routes.merge(for_developers()),
+        Some(_) => routes.layer(guard::cors(server.app.clone())),
+    };
+    routes
+        .fallback(async || {
+            Problem::new(
+                StatusCode::NOT_FOUND,
+                "request.not_found",
+                "There is nothing here; the API is at /api.",
+            )
+        })
         .method_not_allowed_fallback(async |method: Method| {
             let detail = format!("{method} is not possible here.");
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "request.method_not_allowed", detail)
@@ -65,4 +67,19 @@ pub fn router(server: Server) -> Router {
         // Each handler has a limit of its own.
         .layer(DefaultBodyLimit::disable())
         .with_state(server)
+}
+
+fn for_developers() -> Router<Server> {
+    Router::new()
+        .route("/", get(assets::index))
+        .route("/page/{*path}", get(assets::file))
+        .route("/validator/{*path}", get(assets::file))
+        .route("/dev/token", post(dev::token))
+        .route("/dev/mail", get(dev::mail))
+        .route("/dev/mail/events", get(dev::mail_events))
+        .route("/dev/mail/{id}", get(dev::raw))
+        .route("/dev/relays", get(dev::relays))
+        .route("/dev/mails", get(mails::page))
+        .route("/dev/mails/html", get(mails::html))
+        .route("/dev/mails/eml", get(mails::message))
 }

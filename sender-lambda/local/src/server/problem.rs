@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use ownpost_core::functions::api::CHALLENGE;
 use ownpost_core::wire::http;
 use serde_json::json;
 
@@ -47,7 +48,7 @@ impl IntoResponse for Problem {
         let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (self.status, content_type, body.to_string()).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
-            let challenge = HeaderValue::from_static("Bearer realm=\"ownpost\"");
+            let challenge = HeaderValue::from_static(CHALLENGE);
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         response

@@ -23,6 +23,9 @@ pub struct Response {
     pub allow: Option<String>,
 }
 
+/// The challenge of every 401 (RFC 6750 §3).
+pub const CHALLENGE: &str = "Bearer realm=\"ownpost\"";
+
 /// An answer, or a problem to answer with.
 pub(super) type Answered<T = Response> = Result<T, Response>;
 
@@ -85,4 +88,9 @@ impl From<EffectError> for Response {
             }
         }
     }
+}
+
+/// The problem of a body that its transport marks as base64 and that is none.
+pub fn not_base64() -> Response {
+    problem(400, "request.not_base64", "The body is marked as base64 and is not.")
 }

@@ -128,6 +128,7 @@ pub(super) async fn probe(
     let mut no_progress = |_| {};
     let progress = progress.unwrap_or(&mut no_progress);
     let probe = call.app.relays.probe(settings, &options, &mut |stage| progress(json!(stage))).await;
+    call.app.meter.tested(probe.failure.is_none());
     explain(probe, settings, recipient, call.locale)
 }
 

@@ -264,7 +264,11 @@ impl Group {
         result: Result<Reply, Failure>,
     ) -> Attempted {
         let mut pending = mark.pending(index).await;
-        let ms = u64::try_from((app.now)().duration_since(began).as_millis()).unwrap_or_default();
+        let took = Duration::try_from((app.now)().duration_since(began)).unwrap_or_default();
+        let ms = u64::try_from(took.as_millis()).unwrap_or_default();
+        let waited = began.duration_since(pending.row.queued_at);
+        let waited = pending.row.attempts.is_empty().then(|| Duration::try_from(waited).unwrap_or_default());
+        app.meter.tried(&pending.row, waited, took);
         add_attempt(&mut pending.row, began, ms, &result);
         let mut attempted = Attempted { pending, result, disposition: None };
         match attempted.verdict() {

@@ -36,6 +36,7 @@ pub(super) async fn settle(
     for attempt in 0..TRIES {
         match app.effects.ledger.update(&row, version).await {
             Ok(true) => {
+                app.meter.settled(&row);
                 if row.status == Status::Failed {
                     announce(app, &row).await;
                 }

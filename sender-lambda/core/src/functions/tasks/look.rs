@@ -106,6 +106,7 @@ async fn test(app: &App, tenant: &Tenant) -> Result<()> {
         before_dial: None,
     };
     let report = app.relays.probe(settings, &options, &mut |_| {}).await;
+    app.meter.tested(report.failure.is_none());
     learn(app, tenant, revision, settings, &report).await
 }
 
