@@ -269,7 +269,7 @@ fn failure_block(failure: &TestFailure, locale: Locale) -> String {
     let stage = name(&failure.stage);
     let stage = catalogue(locale).stages.get(&stage).unwrap_or(&stage);
     let place = match failure.field.as_str() {
-        "" => stage.to_owned(),
+        "" => stage.clone(),
         field => format!("{stage} → {} ({field})", setting_name(locale, field)),
     };
     let _ = writeln!(
