@@ -6,7 +6,7 @@ import { ROWS, ledger } from './deliveries-samples.mjs';
 import { ACTIVE } from './form-samples.mjs';
 import { start } from './form-server.mjs';
 import { BAD } from './inspect-samples.mjs';
-import { LOOKS, PICTURES, assertAccessible, assertInPlace, assertInPlaceOtherwise, open } from './looks.mjs';
+import { LOOKS, assertAccessible, assertInPlace, assertInPlaceOtherwise, open, picture } from './looks.mjs';
 
 let browser;
 before(async () => {
@@ -46,10 +46,8 @@ for (const [name, reach] of Object.entries(STATES)) {
         await reach(list);
         await assertAccessible(page);
         await assertInPlace(page, list);
-        if (process.env.PICTURES) {
-          const place = name === 'question' ? page : page.locator('main');
-          await place.screenshot({ path: `${PICTURES}deliveries-${name}-${device}-${scheme}.png` });
-        }
+        if (process.env.PICTURES && name !== 'question')
+          await picture(page.locator('main'), `deliveries-${name}`, look);
         await assertInPlaceOtherwise(page, list, look, { staysRightToLeft: true });
       } finally {
         await page.context().close();

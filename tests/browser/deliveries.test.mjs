@@ -1,5 +1,6 @@
 // <smtp-deliveries> in a real browser against a scripted API: list, filters, timelines, and what a person may do.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { launch, newPage } from '../harness/browser.mjs';
 import { becomes, until } from '../harness/wait.mjs';
@@ -53,6 +54,7 @@ test('it lists the mail, and each row opens to its timeline', () =>
       'Your server',
       'Settings of revision 39c07ef8',
       'Stopped at “Recipient',
+      'The server does not accept the recipient person3@example.org.',
       'recipient.rejected',
       '550 5.1.1 No such user here',
       'It was refused for good',
@@ -237,10 +239,27 @@ for (const [locale, label] of [
   ['de', 'Empfänger'],
   ['es', 'Destinatario'],
 ]) {
-  test(`the list has messages in ${locale}`, () =>
-    withList({ locale }, async ({ list }) => {
+  test(`the list has messages in ${locale}, and says what each failure means`, () => {
+    const { failures } = JSON.parse(
+      readFileSync(new URL(`../../validator-wasm/locales/${locale}/stages.json`, import.meta.url), 'utf8'),
+    );
+    const rows = structuredClone(ROWS);
+    const codes = Object.keys(failures);
+    const held = rows.find(({ status }) => status === 'held');
+    held.attempts = codes.map((outcome) => ({ ...held.attempts[0], outcome }));
+    return withList({ script: ledger(rows), locale }, async ({ list, row }) => {
       for (const summary of await list.locator('summary').all()) await summary.click();
       await becomes(() => list.getByLabel(label, { exact: true }).isVisible(), true);
+      const steps = await row('held').locator('.story > li.bad').allInnerTexts();
+      assert.equal(steps.length, codes.length);
+      for (const [at, code] of codes.entries()) {
+        const { message } = failures[code];
+        // A message of a test may name what a row does not know.
+        const said = message.replace('{recipient}', 'person4@example.org');
+        if (!said.includes('{')) assert.ok(steps[at].includes(said), `${code}: ${steps[at]}`);
+        else assert.match(steps[at], /[\p{L}\d)]\.$/mu, code);
+        assert.ok(steps[at].includes(code));
+      }
       const unknown = await list.evaluate((element) =>
         [...element.shadowRoot.querySelectorAll('*:not(code)')]
           .flatMap((node) => [...node.childNodes])
@@ -248,5 +267,6 @@ for (const [locale, label] of [
           .map(({ data }) => data),
       );
       assert.deepEqual(unknown, [], 'no key is shown instead of a message');
-    }));
+    });
+  });
 }

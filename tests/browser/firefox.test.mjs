@@ -44,7 +44,44 @@ async function withPage({ path = '/', tag = 'smtp-settings-form', script = {} },
   }
 }
 
+/** Opens a page without an element, and loads a module of the package in it. */
+async function withModule(file, use) {
+  const server = await start();
+  const page = await browser.newPage();
+  try {
+    await page.goto(`${server.origin}/module`);
+    await page.evaluate(async (path) => {
+      window.tried = await import(path);
+    }, `/validator/${file}`);
+    await use(page, server);
+  } finally {
+    await page.close();
+    await server.close();
+  }
+}
+
 if (browser) {
+  for (const file of ['index.js', 'objects/index.js'])
+    test(`Firefox: a language that could not be loaded is there after the next init: ${file}`, () =>
+      withModule(file, async (page, server) => {
+        const init = () =>
+          page.evaluate(() =>
+            window.tried.default({ locales: ['nl'] }).then(
+              () => 'loaded',
+              () => 'failed',
+            ),
+          );
+        const message = () =>
+          page.evaluate(() => window.tried.validate({ host: 'smtp.gmial.com' }, 'nl').issues[0].message);
+        server.lost.add('/validator/locales/nl.js');
+        assert.equal(await init(), 'failed');
+        assert.match(await message(), /^Did you mean/);
+        assert.equal(await init(), 'failed');
+        server.lost.clear();
+        assert.equal(await init(), 'loaded');
+        assert.match(await message(), /^Bedoelde u/);
+      }));
+
   test('Firefox: from an empty form to an active server, and back to its summary', () =>
     withPage({}, async ({ page, server, find, text }) => {
       await find('.status.platform');

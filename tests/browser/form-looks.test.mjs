@@ -1,13 +1,14 @@
 // Every state of the form in light and dark, on a desktop and at 360 px (a phone, or 400 % zoom): axe finds nothing
 // and no element is out of place, also when zoomed, with larger text, from right to left and in forced colours. With
-// PICTURES=1 the test writes the pictures in docs/screenshots again (pngquant makes them small enough to keep).
-import { mkdirSync } from 'node:fs';
+// PICTURES=1 the test writes the pictures in docs/screenshots again.
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { launch } from '../harness/browser.mjs';
 import { ACTIVE, BEGUN, CONNECTED, HISTORY, MISMATCH, NO_CONSENT, OFFERED, PASSED, REFUSED } from './form-samples.mjs';
 import { start } from './form-server.mjs';
 import { BAD, GOOD } from './inspect-samples.mjs';
-import { LOOKS, PICTURES, assertAccessible, assertInPlace, assertInPlaceOtherwise, open } from './looks.mjs';
+import { LOOKS, PICTURES, assertAccessible, assertInPlace, assertInPlaceOtherwise, open, picture } from './looks.mjs';
 
 let browser;
 
@@ -242,7 +243,7 @@ for (const [name, { reach, active, shot }] of Object.entries(STATES)) {
         if (process.env.PICTURES) {
           await form.evaluate((element) => element.shadowRoot.activeElement?.blur());
           const place = shot === 'page' ? page : shot ? form.locator(shot) : page.locator('main');
-          await place.screenshot({ path: `${PICTURES}form-${name}-${device}-${scheme}.png` });
+          await picture(place, `form-${name}`, look);
         }
         await assertInPlaceOtherwise(page, form, look);
       } finally {
@@ -252,3 +253,13 @@ for (const [name, { reach, active, shot }] of Object.entries(STATES)) {
     });
   }
 }
+
+test('docs/form.md shows every picture of the elements, and together they stay small', () => {
+  const page = readFileSync(new URL('../../docs/form.md', import.meta.url), 'utf8');
+  const shown = new Set([...page.matchAll(/src="screenshots\/([^"]+)"/g)].map(([, name]) => name));
+  const pictures = readdirSync(PICTURES).filter((name) => /^(form|deliveries)-/.test(name));
+  assert.deepEqual(pictures.sort(), [...shown].sort());
+  for (const name of Object.keys(STATES)) assert.ok(shown.has(`form-${name}-desktop-light.png`), name);
+  const bytes = pictures.reduce((sum, name) => sum + statSync(PICTURES + name).size, 0);
+  assert.ok(bytes <= 1_200_000, `${bytes} bytes: every clone carries them`);
+});

@@ -1,5 +1,7 @@
 // What is asked of every look of an element: axe finds nothing, and no element is out of place, however the page is viewed.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { newPage } from '../harness/browser.mjs';
@@ -11,6 +13,17 @@ const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-pra
 
 /** Where PICTURES=1 writes the pictures. */
 export const PICTURES = fileURLToPath(new URL('../../docs/screenshots/', import.meta.url));
+
+/** The state whose pictures docs/form.md shows in every look; it shows the others on a desktop in light. */
+const IN_EVERY_LOOK = 'form-inspected-bad';
+
+/** Writes a picture with PICTURES=1. A palette is enough for a page, and makes the picture a quarter of its size. */
+export async function picture(place, name, { device, scheme }) {
+  if (name !== IN_EVERY_LOOK && !(device === 'desktop' && scheme === 'light')) return;
+  const palette = ['24', '--speed', '1', '--strip', '--nofs', '-'];
+  const png = execFileSync('pngquant', palette, { input: await place.screenshot(), maxBuffer: 1 << 26 });
+  writeFileSync(`${PICTURES}${name}-${device}-${scheme}.png`, png);
+}
 
 /** The looks that every state is tried in. */
 export const LOOKS = ['light', 'dark'].flatMap((scheme) =>

@@ -5,7 +5,8 @@ import { chromium } from 'playwright-core';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
 
-function executable() {
+/** The system's Chromium. */
+export function executable() {
   if (process.env.CHROMIUM) return process.env.CHROMIUM;
   const files = process.env.PATH.split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
   const found = files.find((file) => existsSync(file));
@@ -13,20 +14,19 @@ function executable() {
   return found;
 }
 
+/** With these it connects only to the page under test. */
+export const args = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
 /** A browser that connects only to the page under test. */
-export const launch = () =>
-  chromium.launch({
-    executablePath: executable(),
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+export const launch = () => chromium.launch({ executablePath: executable(), args });
 
 /** A new page without stored data. `page.problems` holds the errors of the page. */
 export async function newPage(browser, options = {}) {

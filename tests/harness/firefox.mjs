@@ -1,7 +1,9 @@
-// Headless Firefox as it is installed on this system, by WebDriver BiDi; null where there is none.
+// Headless Firefox as it is installed on this system, by WebDriver BiDi; null where there is none. And Chromium driven by the
+// same calls, for tests that both must pass.
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import puppeteer from 'puppeteer-core';
+import * as chromium from './browser.mjs';
 
 const NAMES = ['firefox-esr', 'firefox'];
 
@@ -25,4 +27,11 @@ export async function launchFirefox() {
     timeout: 120_000,
     protocolTimeout: 120_000,
   });
+}
+
+/** Starts both browsers: `[[name, browser], …]`, without Firefox where the system has none. */
+export async function launchBoth() {
+  const firefox = await launchFirefox();
+  const options = { executablePath: chromium.executable(), args: chromium.args, headless: true };
+  return [['Chromium', await puppeteer.launch(options)], ...(firefox ? [['Firefox', firefox]] : [])];
 }

@@ -84,7 +84,7 @@ MUTANTS = [
     ("a URL that answers at the end", "related", "InvokeMode: RESPONSE_STREAM", "InvokeMode: BUFFERED"),
     ("a URL past the alias", "related", "      Qualifier: live\n      AuthType: NONE\n", "      AuthType: NONE\n"),
     ("a function that everybody may invoke", "related", "      InvokedViaFunctionUrl: true\n", ""),
-    ("a public URL that nobody asked for", "related", "    Condition: Streams\n    DependsOn: SettingsFunctionAliaslive\n", "    DependsOn: SettingsFunctionAliaslive\n"),
+    ("a public URL that nobody asked for", "related", "    Type: AWS::Lambda::Url\n    Condition: Streams\n", "    Type: AWS::Lambda::Url\n"),
     # Versions, gradual deployments, and the network of the stack's own.
     ("a parameter that reaches no version", "related", "          - !Ref LogLevel\n          - !Ref FilesLayer", "          - !Ref FilesLayer"),
     ("a version that no parameter renews", "related", "      Handler: sender\n      VersionDescription: !Sub configuration ${Configuration}\n", "      Handler: sender\n"),

@@ -4,6 +4,7 @@ import init, { codes, sameDestination, secretText, suggest, validate, validateFi
 import type {
   Category,
   Delivery,
+  EmittedEvent,
   Event,
   EventReport,
   InspectReport,
@@ -73,6 +74,20 @@ const way: InspectReport = inspect('Received: …', {
 });
 const lines = (delivery: Delivery): string => `${delivery.recipient} ${delivery.status} ${sent} ${way.viaRelay}`;
 
+// The detail's type follows the event's.
+function heard(emitted: EmittedEvent): string | null {
+  switch (emitted['detail-type']) {
+    case 'Delivery Failed':
+      return lines(emitted.detail.delivery);
+    case 'Relay Unhealthy':
+      return emitted.detail.message;
+    case 'Settings Removed':
+      return String(emitted.detail.forgotten);
+    default:
+      return emitted.source;
+  }
+}
+
 const form: SmtpSettingsForm = document.createElement('smtp-settings-form');
 form.getToken = async () => 'token';
 form.value = settings;
@@ -111,4 +126,4 @@ const misread: Event = { ...event, recipients: ['jan@example.org'] };
 // @ts-expect-error: there are only four kinds of mail.
 const other: Category = 'newsletter';
 
-export { all, both, lines, category, fixed, hint, incomplete, issues, mayKeep, misread, other, plain, text, unknown };
+export { all, both, category, fixed, heard, hint, incomplete, issues, mayKeep, misread, other, plain, text, unknown };

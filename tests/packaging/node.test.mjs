@@ -61,3 +61,45 @@ for (const resolution of [{ module: 'nodenext' }, { module: 'esnext', moduleReso
     await run(process.execPath, [tsc, '--project', path]).catch(({ stdout }) => assert.fail(stdout));
   });
 }
+
+const JSX = `
+import type {} from '@ownpost/validator/react';
+
+const answer: Record<string, unknown> = await (await fetch('/smtp')).json();
+export const page = (
+  <>
+    <smtp-settings-form
+      api="/api"
+      name="smtp"
+      required
+      value={answer}
+      getToken={async () => 'token'}
+      onsmtp-activated={({ detail }) => console.log(detail.revision)}
+      onsmtp-unauthorized={({ detail }) => detail.retry()}
+    />
+    <smtp-settings-form api="/api" value={{ host: 'smtp.example.org', port: 587 }} />
+    <smtp-deliveries api="/api" readonly filters={{ status: 'failed' }} onsmtp-deliveries-change={() => {}} />
+  </>
+);
+// @ts-expect-error: the address of the API is a text.
+export const wrong = <smtp-settings-form api={7} />;
+`;
+
+test('strict TypeScript, JSX of React', async () => {
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    target: 'es2022',
+    lib: ['es2022', 'dom'],
+    module: 'esnext',
+    moduleResolution: 'bundler',
+    jsx: 'react-jsx',
+    types: [],
+  };
+  const path = await project({
+    files: { 'page.tsx': JSX, 'tsconfig.json': JSON.stringify({ compilerOptions, include: ['page.tsx'] }) },
+    uses: ['react', '@types/react'],
+  });
+  const tsc = join(import.meta.dirname, 'node_modules/typescript/bin/tsc');
+  await run(process.execPath, [tsc, '--project', path]).catch(({ stdout }) => assert.fail(stdout));
+});

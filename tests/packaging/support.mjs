@@ -41,9 +41,10 @@ export async function folder() {
 
 /**
  * A new project with `files` by their paths, or with the files of the folder `from`. Ownpost's package is installed
- * from the tarball, as a user installs it; the packages in `uses` are taken from those installed here.
+ * from the tarball, as a user installs it; the packages in `uses` are taken from those installed here. Those installed in the
+ * folder `copied` are copied with all that they need, for a tool that reads nothing outside its project.
  */
-export async function project({ files = {}, from, uses = [] }) {
+export async function project({ files = {}, from, uses = [], copied }) {
   const path = await folder();
   if (from) await cp(from, path, { recursive: true });
   await write(path, { 'package.json': '{ "private": true, "type": "module" }', ...(from ? {} : files) });
@@ -56,6 +57,11 @@ export async function project({ files = {}, from, uses = [] }) {
     const link = join(path, 'node_modules', name);
     await mkdir(dirname(link), { recursive: true });
     await symlink(join(here, 'node_modules', name), link);
+  }
+  if (copied) {
+    const [from, to] = [join(copied, 'node_modules'), join(path, 'node_modules')];
+    // Links to the same files where the file system has them; a copy of hundreds of megabytes takes its time.
+    await run('cp', ['-alf', `${from}/.`, to]).catch(() => cp(from, to, { recursive: true, verbatimSymlinks: true }));
   }
   return path;
 }

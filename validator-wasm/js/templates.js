@@ -1,5 +1,7 @@
 // Messages by language: those that are there, those that are loaded, and the choice.
 
+import { loadAgain } from './again.js';
+
 /**
  * A message: a text, or an array in which texts and names of params alternate.
  * @typedef {string | string[]} Template
@@ -37,12 +39,12 @@ export function templates(english, loaders) {
     language,
 
     /**
-     * Loads the messages of a locale; a failure is forgotten, so that the next call tries again.
+     * Loads the messages of a locale, if they are not there; the next call tries again after a failure.
      * @param {unknown} tag
      */
     async load(tag) {
       const name = language(tag);
-      loaded[name] ??= prepare((await loaders[name]()).default);
+      loaded[name] ??= prepare((await loadAgain(loaders[name])).default);
     },
 
     /**

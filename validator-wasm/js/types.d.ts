@@ -1145,12 +1145,69 @@ export type EventCode =
   /** The store or the queue is out of reach; send the same event again. */
   | "event.unavailable";
 
-/** `GET /deliveries`, and what `ownpost send` prints. */
-export interface Deliveries {
-  /** The rows, newest first. */
-  deliveries: Delivery[];
-  /** The parameter `cursor` for the next page; null on the last page. */
-  cursor: string | null;
+/** An event that Ownpost emits, as a rule of the bus hands it over; EventBridge adds members of its own. */
+export type EmittedEvent =
+  /** A row becomes `failed`. */
+  | {
+    source: "ownpost";
+    "detail-type": "Delivery Failed";
+    detail: DeliveryFailed;
+  }
+  /** A relay begins to fail; once for each outage. */
+  | {
+    source: "ownpost";
+    "detail-type": "Relay Unhealthy";
+    detail: RelayChanged;
+  }
+  /** A relay works again; `code` and `message` are null. */
+  | {
+    source: "ownpost";
+    "detail-type": "Relay Recovered";
+    detail: RelayChanged;
+  }
+  /** `PUT /smtp` or a rollback succeeded. */
+  | {
+    source: "ownpost";
+    "detail-type": "Settings Activated";
+    detail: SettingsChanged;
+  }
+  /** A rollback succeeded; beside `Settings Activated`. */
+  | {
+    source: "ownpost";
+    "detail-type": "Settings Rolled Back";
+    detail: SettingsChanged;
+  }
+  /** `DELETE /smtp` succeeded. */
+  | {
+    source: "ownpost";
+    "detail-type": "Settings Removed";
+    detail: SettingsRemoved;
+  }
+  /** Removed settings were kept for `OWNPOST_RETAIN_DAYS`; for Ownpost itself, which then erases them. */
+  | {
+    source: "ownpost";
+    "detail-type": "Settings Expired";
+    detail: SettingsExpired;
+  }
+  /** Settings that should be there, or the keys that sign mails, cannot be read; once an hour at most. */
+  | {
+    source: "ownpost";
+    "detail-type": "Secret Unreadable";
+    detail: SecretUnreadable;
+  }
+  /** 30, 7 and 1 days before a relay's certificate ends. */
+  | {
+    source: "ownpost";
+    "detail-type": "Certificate Expiring";
+    detail: CertificateExpiring;
+  };
+
+/** A mail that failed. */
+export interface DeliveryFailed {
+  /** The tenant of the mail. */
+  tenant: string;
+  /** The row of the mail. */
+  delivery: Delivery;
 }
 
 /** A row of the ledger as the API shows it. */
@@ -1220,6 +1277,101 @@ export interface Attempt {
   outcome: string;
   /** The server's reply, when it gave one. */
   smtp: Reply | null;
+}
+
+/** A relay whose health has changed. */
+export interface RelayChanged {
+  /** The tenant of the relay; `-platform` for the platform's own server. */
+  tenant: string;
+  /** The host of the relay. */
+  host: string;
+  /** The revision of its settings. */
+  revision: Revision;
+  /** Since when it is so. */
+  since: string;
+  /** The last failure's code; null when it has recovered. */
+  code: string | null;
+  /** The last failure in words; null when it has recovered. */
+  message: string | null;
+}
+
+/** Settings that were activated. */
+export interface SettingsChanged {
+  /** The tenant of the settings. */
+  tenant: string;
+  /** The revision that is active now. */
+  revision: Revision;
+  /** Its host; null when a rollback went back to the platform's server. */
+  host: string | null;
+  /** Who did it. */
+  by: By;
+}
+
+/** The person who changed the settings, by the claims of the token. */
+export interface By {
+  /** The claim `sub`: the person's id at the identity provider. */
+  sub?: string | null;
+  /** The claim `email`, unless the identity provider says that it is not verified. */
+  email?: string | null;
+  /** The claim `sid`: the session. */
+  sid?: string | null;
+  /** The claim `jti`, the token's own id, where there is no `sid`. */
+  jti?: string | null;
+}
+
+/** Settings that were removed. */
+export interface SettingsRemoved {
+  /** The tenant of the settings. */
+  tenant: string;
+  /** The revision that says so; null when none were active and what was stored is erased. */
+  revision: Revision | null;
+  /** Whether all stored revisions were erased. */
+  forgotten: boolean;
+  /** Who did it. */
+  by: By;
+}
+
+/** Removed settings whose time is over. */
+export interface SettingsExpired {
+  /** The tenant of the settings. */
+  tenant: string;
+}
+
+/** A secret that should be there and cannot be read. */
+export interface SecretUnreadable {
+  /** The tenant of the settings; null for the platform's and for the keys. */
+  tenant: string | null;
+  /** Which secret it is. */
+  secret: UnreadableSecret;
+}
+
+/** A secret that cannot be read. */
+export type UnreadableSecret =
+  /** The settings of the tenant or the platform. */
+  | "settings"
+  /** The operator's DKIM keys. */
+  | "dkim";
+
+/** A certificate that ends soon. */
+export interface CertificateExpiring {
+  /** The tenant of the relay. */
+  tenant: string;
+  /** The host of the relay. */
+  host: string;
+  /** When the certificate ends. */
+  notAfter: string;
+  /** 30, 7 or 1. */
+  days: number;
+  /** The SHA-256 of the certificate, in hexadecimal. */
+  sha256: string;
+}
+
+/** `GET /deliveries`, and what `ownpost send` prints. */
+export interface Deliveries {
+  /** The rows, newest first. */
+  deliveries: Delivery[];
+  /** The parameter `cursor` for the next page; null on the last page. */
+  cursor: string | null;
 }
 
 /** `GET /deliveries/{id}`: the row, and what happened as a story. */

@@ -41,6 +41,7 @@ pub(crate) fn generate(package: &Path, sources: &Path) -> Result<()> {
         let first = read(&folder.join("form.json"))?;
         let later = later(&folder)?;
         let mut own = read(&folder.join("deliveries.json"))?;
+        outcomes(&folder, &mut own)?;
         let both = first.iter().chain(&later);
         let shared = both.filter(|(key, _)| SHARED.iter().any(|start| key.starts_with(start)));
         own.extend(shared.map(|(key, text)| (key.clone(), text.clone())));
@@ -113,6 +114,27 @@ fn later(folder: &Path) -> Result<Map<String, Value>> {
         ensure!(before.is_none(), "{}: stage.{stage} is in two files", folder.display());
     }
     Ok(messages)
+}
+
+/// Adds what each failure code means. The message of a test may name things that a row of the ledger lacks: then the list has
+/// a sentence of its own.
+fn outcomes(folder: &Path, own: &mut Map<String, Value>) -> Result<()> {
+    let stages = read(&folder.join("stages.json"))?;
+    let failures = stages.get("failures").and_then(Value::as_object).context("no failures")?;
+    for (code, texts) in failures {
+        let key = format!("outcome.{code}");
+        let message = texts["message"].as_str().with_context(|| format!("{code}: no message"))?;
+        let complete = !message.replace("{recipient}", "").contains('{');
+        ensure!(
+            complete != own.contains_key(&key),
+            "{}: the list needs `{key}` where the message of the stages has params, and only there",
+            folder.display()
+        );
+        if complete {
+            own.insert(key, message.into());
+        }
+    }
+    Ok(())
 }
 
 fn read(file: &Path) -> Result<Map<String, Value>> {

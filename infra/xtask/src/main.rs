@@ -41,7 +41,7 @@ cargo xtask <task>
                   packages, stores the platform's secret, runs `sam deploy` and sends a mail through the stack;
                   says first what is missing (`cargo xtask deploy --help`)
   papers FOLDER   the third-party notices and the bill of materials (CycloneDX) of every artefact
-  publish [--dry-run]
+  publish [--dry-run [--built]]
                   the npm package, which is refused while a placeholder stands in it
   types           the npm package's TypeScript types, from the Rust types
   walls           holds the code map's walls against the code: forbidden dependencies, circles among files

@@ -20,22 +20,17 @@ const PLACEHOLDERS: [(&str, &str, &str); 4] = [
     ("docs/SECURITY.md", "SECURITY_CONTACT_ADDRESS", "where vulnerabilities are reported"),
 ];
 
-/// Builds and publishes. `--dry-run` shows the files of the package and the placeholders; `--check` refuses alone, and is
-/// what npm runs before it publishes.
+/// Builds and publishes. `--dry-run` shows the files of the package and the placeholders, with `--built` of the package that
+/// stands in `dist`; `--check` refuses alone, and is what npm runs before it publishes.
 pub(crate) fn publish(options: &[String]) -> Result<ExitCode> {
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     match options[..] {
         ["--check"] => refuse(&missing()?)?,
         ["--dry-run"] => {
             build()?;
-            pack()?;
-            let missing = missing()?;
-            if missing.is_empty() {
-                println!("xtask: ready to publish");
-            } else {
-                println!("xtask: publishing would be refused:\n{}", missing.join("\n"));
-            }
+            rehearse()?;
         }
+        ["--dry-run", "--built"] => rehearse()?,
         [] => {
             refuse(&missing()?)?;
             build()?;
@@ -44,7 +39,7 @@ pub(crate) fn publish(options: &[String]) -> Result<ExitCode> {
                 .current_dir(root().join("validator-wasm/dist")))
             .context("provenance needs a CI that npm knows: see docs/CONTRIBUTING.md")?;
         }
-        _ => bail!("cargo xtask publish [--dry-run]"),
+        _ => bail!("cargo xtask publish [--dry-run [--built]]"),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -54,9 +49,16 @@ fn build() -> Result<()> {
     wasm::build()
 }
 
-/// Prints the files of the package.
-fn pack() -> Result<()> {
-    run(command("npm").args(["pack", "--dry-run"]).current_dir(root().join("validator-wasm/dist")))
+/// Prints the files of the package, and whether it would be published.
+fn rehearse() -> Result<()> {
+    run(command("npm").args(["pack", "--dry-run"]).current_dir(root().join("validator-wasm/dist")))?;
+    let missing = missing()?;
+    if missing.is_empty() {
+        println!("xtask: ready to publish");
+    } else {
+        println!("xtask: publishing would be refused:\n{}", missing.join("\n"));
+    }
+    Ok(())
 }
 
 fn refuse(missing: &[String]) -> Result<()> {

@@ -55,6 +55,8 @@ pub(crate) fn for_tests() -> Result<()> {
     for_package()?;
     npm("tests")?;
     npm("tests/packaging")?;
+    npm("tests/packaging/angular")?;
+    npm("tests/packaging/next")?;
     npm("tests/tools")?;
     apt::provide(&[
         apt::Program { names: &["postfix"], package: "postfix" },

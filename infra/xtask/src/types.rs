@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::process::{cargo, root, show};
 
 /// The documents that the package and the form use, in the order of the file. Their parts follow them.
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "SmtpSettings",
     "ValidationReport",
     "TestReport",
@@ -20,6 +20,7 @@ const DOCUMENTS: [&str; 9] = [
     "SettingsReport",
     "Event",
     "EventReport",
+    "EmittedEvent",
     "Deliveries",
     "DeliveryDetail",
 ];

@@ -275,7 +275,7 @@ const BUNDLES: [Bundle; 7] = [
     Bundle {
         entry: "index.js",
         external: &["./locales/fr.js", "./locales/nl.js", "./locales/de.js", "./locales/es.js"],
-        again: false,
+        again: true,
     },
     Bundle {
         entry: "form/index.js",
@@ -292,14 +292,14 @@ const BUNDLES: [Bundle; 7] = [
             "../locales/de.js",
             "../locales/es.js",
         ],
-        again: false,
+        again: true,
     },
     Bundle { entry: "objects/inspect.js", external: &[], again: false },
     Bundle { entry: "deliveries/index.js", external: &["../inspect/index.js", "./messages/*"], again: true },
     Bundle { entry: "inspect/index.js", external: &["../objects/inspect.js", "./messages/*"], again: true },
 ];
 
-/// An `import` of an address that bundlers leave alone; `js/form/again.js` says what it is for.
+/// An `import` of an address that bundlers leave alone; `js/again.js` says what it is for.
 const IMPORT_AGAIN: &str = "const importAgain=u=>import(/* webpackIgnore: true *//* @vite-ignore */u);";
 
 impl Bundle {

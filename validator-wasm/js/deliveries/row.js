@@ -101,7 +101,7 @@ function timeline(t, row, act) {
       const title = good ? t('story.accepted') : t('story.stopped', { stage: named(t, 'stage', attempt.stage) });
       const when = [t.dateTime(attempt.at), t('story.after', { time: t.duration(attempt.ms) })].join(' · ');
       return step(good ? 'good' : 'bad', title, when, [
-        good ? null : h('p', { class: 'muted' }, code(attempt.outcome)),
+        good ? null : meaning(t, row, attempt.outcome),
         attempt.smtp ? reply(t, attempt.smtp) : null,
       ]);
     }),
@@ -113,6 +113,17 @@ function timeline(t, row, act) {
       act ? actions(t, row, act) : null,
     ]),
   );
+}
+
+/**
+ * What a failure code means, and the code; a code that is not known stands alone.
+ * @param {Messages} t
+ * @param {Delivery} row
+ * @param {string} outcome
+ */
+function meaning(t, { recipient }, outcome) {
+  const key = `outcome.${outcome}`;
+  return [t.has(key) ? h('p', {}, t(key, { recipient })) : null, h('p', { class: 'muted small' }, code(outcome))];
 }
 
 /**

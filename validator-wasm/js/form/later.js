@@ -5,7 +5,7 @@
  * @import { Hooks, Messages, Offer } from '../../types/form.js'
  */
 
-import { loadAgain } from './again.js';
+import { loadAgain } from '../again.js';
 import { ApiError } from './api.js';
 import { fill } from './dom.js';
 import { problemView } from './problem.js';

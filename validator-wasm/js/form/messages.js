@@ -4,7 +4,7 @@
 /** @import { Messages } from '../../types/form.js' */
 
 import { shown } from '../shown.js';
-import { loadAgain } from './again.js';
+import { loadAgain } from '../again.js';
 
 /** @typedef {Record<string, () => Promise<{ default: Record<string, string> }>>} Loaders */
 

@@ -2,7 +2,7 @@
 
 /** @import { InspectAbout } from '../../types/inspect.js' */
 
-import { loadAgain } from '../form/again.js';
+import { loadAgain } from '../again.js';
 import { ApiError } from '../form/api.js';
 import { disclosure, fill, h } from '../form/dom.js';
 import { problemView, setLevel } from '../form/problem.js';

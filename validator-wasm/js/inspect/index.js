@@ -2,7 +2,7 @@
 
 /** @import { InspectAbout, Source } from '../../types/inspect.js' */
 
-import { loadAgain } from '../form/again.js';
+import { loadAgain } from '../again.js';
 import { button, fill, h, icon } from '../form/dom.js';
 import { loadMessages } from '../form/messages.js';
 import { copyable } from '../form/parts.js';

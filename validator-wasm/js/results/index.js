@@ -2,7 +2,7 @@
 
 /** @import { Messages } from '../../types/form.js' */
 
-import { loadAgain } from '../form/again.js';
+import { loadAgain } from '../again.js';
 import { adopt } from '../form/style.js';
 import css from './css.js';
 import { LOADERS } from './lists.js';

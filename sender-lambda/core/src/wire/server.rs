@@ -62,6 +62,11 @@ pub fn read(document: &str) -> EventReport {
     EventReport::of_text(document, to_ascii)
 }
 
+/// The report on an event document of at most `most` bytes.
+pub fn report(document: &[u8], most: usize) -> EventReport {
+    EventReport::of_document(document, most, to_ascii)
+}
+
 /// The address as it is kept and compared; see [`ownpost_documents::event::canonical_address`].
 pub fn canonical_address(address: &str) -> Option<String> {
     event::canonical_address(address, to_ascii)

@@ -43,9 +43,14 @@ impl EventIssue {
 }
 
 impl EventReport {
-    /// Reads an event from JSON text.
+    /// Reads an event from JSON text, as the queue takes it.
     pub fn of_text(text: &str, to_ascii: ToAscii) -> Self {
-        Self::checked(read_text(text.as_bytes(), QUEUE_LIMIT), to_ascii)
+        Self::of_document(text.as_bytes(), QUEUE_LIMIT, to_ascii)
+    }
+
+    /// Reads an event of at most `most` bytes.
+    pub fn of_document(document: &[u8], most: usize, to_ascii: ToAscii) -> Self {
+        Self::checked(read_text(document, most), to_ascii)
     }
 
     /// The report of an event that is larger than the queue takes.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use ownpost_core::wire::answers::{
     ConnectionBegun, ConnectionStart, Erasing, EventsAnswer, PlatformInUse, Released, ResentMany,
 };
+use ownpost_core::wire::emitted::ANNOUNCEMENTS;
 use ownpost_core::wire::event::{EventDocument, EventReport};
 use ownpost_core::wire::history::History;
 use ownpost_core::wire::http::{Activation, DeliveryDetail, DeliveryList, Problem};
@@ -42,6 +43,37 @@ fn written<T: JsonSchema>() -> Value {
         .to_value()
 }
 
+/// An event as it is on the bus: its source, its detail type, and what it says.
+fn on_the_bus(detail_type: &str, detail: &Value) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "source": {"type": "string", "const": "ownpost"},
+            "detail-type": {"type": "string", "const": detail_type},
+            "detail": detail,
+        },
+        "required": ["source", "detail-type", "detail"],
+    })
+}
+
+/// Any of the events that Ownpost emits.
+fn emitted() -> Value {
+    let mut generator = SchemaGenerator::new(SchemaSettings::draft2020_12().for_serialize());
+    let events: Vec<Value> = ANNOUNCEMENTS
+        .iter()
+        .map(|(name, when, detail)| {
+            let mut event = on_the_bus(name, &detail(&mut generator).to_value());
+            event["description"] = json!(when);
+            event
+        })
+        .collect();
+    json!({
+        "description": "An event that Ownpost emits, as a rule of the bus hands it over; EventBridge adds members of its own.",
+        "oneOf": events,
+        "$defs": generator.take_definitions(true),
+    })
+}
+
 /// The documents of the contract, by their names.
 const DOCUMENTS: &[(&str, Make)] = &[
     ("SmtpSettings", || ownpost_core::wire::settings::schema().to_value()),
@@ -53,6 +85,7 @@ const DOCUMENTS: &[(&str, Make)] = &[
     ("SettingsReport", written::<SettingsReport>),
     ("Event", read::<EventDocument>),
     ("EventReport", read::<EventReport>),
+    ("EmittedEvent", emitted),
     ("Deliveries", written::<DeliveryList>),
     ("DeliveryDetail", written::<DeliveryDetail>),
     ("Problem", written::<Problem>),

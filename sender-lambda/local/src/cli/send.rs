@@ -10,7 +10,7 @@ use ownpost_core::config::Config;
 use ownpost_core::effects::{Ledger, Record, Secrets as _};
 use ownpost_core::functions::sender;
 use ownpost_core::functions::{App, router};
-use ownpost_core::wire::event::{self, SEND_LIMIT};
+use ownpost_core::wire::event::{self, EventReport, SEND_LIMIT};
 use ownpost_core::wire::http::{DeliveryList, DeliveryRow};
 use ownpost_core::wire::settings::{to_document, with_provider};
 use ownpost_domain::category::Routing;
@@ -49,6 +49,11 @@ pub(super) async fn run(config: Config, args: &SendArgs) -> ExitCode {
         Ok(document) => document,
         Err(problem) => return complain(UNUSABLE, &problem),
     };
+    let report = event::report(&document, SEND_LIMIT);
+    if !report.valid {
+        say(&if args.json { pretty(&report) } else { refusal(&report) });
+        return complain(UNUSABLE, "the event cannot be used");
+    }
     let rows = match send(config, settings, &document).await {
         Ok(rows) => rows,
         Err(Stopped::Unusable(problem)) => return complain(UNUSABLE, &problem),
@@ -100,6 +105,16 @@ async fn send(config: Config, mut settings: Settings, document: &[u8]) -> Result
         rows.extend(row.map(|row| row.value));
     }
     Ok(rows)
+}
+
+/// The issues of an event, for a person.
+fn refusal(report: &EventReport) -> String {
+    let mut out = String::new();
+    for issue in &report.issues {
+        let field = if issue.field.is_empty() { "event" } else { &issue.field };
+        validate::issue_line(&mut out, issue.severity, field, issue.code.code(), &issue.message);
+    }
+    out
 }
 
 /// The list of docs/reference/api.md.

@@ -49,17 +49,22 @@ pub(super) fn warnings(report: &ValidationReport) -> String {
 /// An issue each with its field, code, message and fix.
 fn issues(out: &mut String, report: &ValidationReport) {
     for issue in &report.issues {
-        let mark = match issue.severity {
-            Severity::Error => Styled(BAD, "✗"),
-            Severity::Warning => Styled(WARN, "!"),
-        };
         let field = if issue.field.is_empty() { "settings" } else { &issue.field };
-        let _ = writeln!(out, "{mark} {}  {}", Styled(BOLD, clean(field)), Styled(DIM, clean(&issue.code)));
-        let _ = writeln!(out, "  {}", clean(&issue.message));
+        issue_line(out, issue.severity, field, &issue.code, &issue.message);
         if let Some(fix) = &issue.fix {
             let _ = writeln!(out, "  {} {}", Styled(GOOD, "fix:"), clean(&fix.to_string()));
         }
     }
+}
+
+/// An issue with its field and code, and its message below.
+pub(super) fn issue_line(out: &mut String, severity: Severity, field: &str, code: &str, message: &str) {
+    let mark = match severity {
+        Severity::Error => Styled(BAD, "✗"),
+        Severity::Warning => Styled(WARN, "!"),
+    };
+    let _ = writeln!(out, "{mark} {}  {}", Styled(BOLD, clean(field)), Styled(DIM, clean(code)));
+    let _ = writeln!(out, "  {}", clean(message));
 }
 
 /// The report for a person: the issues and the verdict.

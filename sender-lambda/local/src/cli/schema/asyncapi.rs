@@ -6,7 +6,7 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::VERSION;
+use super::{VERSION, on_the_bus};
 
 /// Where the document has its schemas.
 const SCHEMAS: &str = "/components/schemas";
@@ -24,15 +24,7 @@ pub(super) fn document() -> Value {
     let mut messages = Map::from_iter([("Event".to_owned(), message("An event of the product.", &event))]);
     let mut emitted = Map::new();
     for (name, when, schema) in ANNOUNCEMENTS {
-        let payload = json!({
-            "type": "object",
-            "properties": {
-                "source": {"const": "ownpost"},
-                "detail-type": {"const": name},
-                "detail": schema(&mut written).to_value(),
-            },
-            "required": ["source", "detail-type", "detail"],
-        });
+        let payload = on_the_bus(name, &schema(&mut written).to_value());
         let key = name.replace(' ', "");
         messages.insert(key.clone(), message(when, &payload));
         emitted.insert(key.clone(), json!({"$ref": format!("#/components/messages/{key}")}));
