@@ -1,6 +1,7 @@
 // "Connect with…" from end to end, by the API: `ownpost local`, a provider and an SMTP server of ../harness/identity.mjs.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { simpleParser } from 'mailparser';
 import { MAILBOX, SECRET, startIdentity } from '../harness/identity.mjs';
 import { everythingWritten } from '../harness/ownpost.mjs';
 import { until } from '../harness/wait.mjs';
@@ -165,6 +166,65 @@ test('the state is used once, and a refused consent is explained', async () => {
   const unknown = await send(`${local.url}/api/smtp/oauth/callback?state=guess&code=x`, undefined, '');
   assert.equal(unknown.status, 400);
   assert.match(unknown.text, /<html lang="fr">/);
+});
+
+/** Posts so many mails to different recipients, ten in each event. */
+async function post(name, count) {
+  const call = await local.as('acme');
+  const events = Array.from({ length: count / 10 }, (_, event) => ({
+    id: `${name}-${event}`,
+    tenant: 'acme',
+    category: 'notification',
+    type: 'comment.created',
+    recipients: Array.from({ length: 10 }, (_, number) => ({ address: `${name}-${event}${number}@example.org` })),
+    data: { title: 'Life' },
+  }));
+  const { status, body } = await call('POST', '/api/events', events);
+  assert.equal(status, 202, JSON.stringify(body));
+}
+
+/** The recipients of the mails that have arrived, by the beginning of their address. */
+const arrived = (name) =>
+  identity.mails.flatMap(({ text }) => /^To: (\S+)@/m.exec(text)?.[1] ?? []).filter((to) => to.startsWith(`${name}-`));
+
+test('ten token lives: a thousand mails, one fetch for each life, and none held, whatever dies meanwhile', async () => {
+  const deaths = { 3: 'asked', 7: 'signingIn' };
+  for (let life = 1; life <= 10; life += 1) {
+    await identity.endLife();
+    const fetched = identity.refreshes();
+    const dies = deaths[life] && identity.dieAt(deaths[life]);
+    await post(`life${life}`, 100);
+    if (dies) local = await dies;
+    await until(`the mails of life ${life} arrived`, () => arrived(`life${life}`).length >= 100);
+    assert.equal(new Set(arrived(`life${life}`)).size, 100, 'each once');
+    assert.equal(arrived(`life${life}`).length, 100, 'each once');
+    assert.equal(identity.refreshes() - fetched, 1, `life ${life}`);
+  }
+  const call = await local.as('acme');
+  for (const status of ['held', 'failed', 'unknown']) {
+    assert.deepEqual((await call('GET', `/api/deliveries?status=${status}`)).body.deliveries, [], status);
+  }
+});
+
+test('a process that dies between the answer and its store loses the grant, and the admins read what to do', async () => {
+  await identity.endLife();
+  const dies = identity.dieAt('answering');
+  await post('lost', 10);
+  local = await dies;
+  const call = await local.as('acme');
+  const held = async () => (await call('GET', '/api/deliveries?status=held')).body.deliveries;
+  await until('the mails are held', async () => (await held()).length === 10);
+  const alerts = await until('the admins are alerted', async () => {
+    const caught = await local.caught('platform');
+    const mails = await Promise.all(caught.map(async ({ id }) => simpleParser(await local.raw(id))));
+    const about = mails.filter(({ subject }) => subject.includes('no longer accepts'));
+    return about.length > 0 && about;
+  });
+  assert.match(
+    alerts[0].text,
+    /The access to the account noreply@acme\.test has expired or was revoked \(invalid_grant\)/,
+  );
+  assert.match(alerts[0].text, /Connect the mailbox again/);
 });
 
 test('no secret is in the log', () => {

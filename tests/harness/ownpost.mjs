@@ -33,9 +33,8 @@ export async function ownpost(args, { env = {}, input = '' } = {}) {
   return { code, ...out };
 }
 
-/** Starts `ownpost local` on a port of the system's choice and waits until it is ready. */
-export async function startLocal({ env = {}, args = [] } = {}) {
-  const data = mkdtempSync(join(tmpdir(), 'ownpost-local-'));
+/** Starts `ownpost local` on a port of the system's choice, in a new folder or in that of one before, and waits until it is ready. */
+export async function startLocal({ env = {}, args = [], data = mkdtempSync(join(tmpdir(), 'ownpost-local-')) } = {}) {
   const child = start(['local', '--port', '0', '--data', data, ...args], env, 'ignore');
   const end = () => child.kill('SIGTERM');
   process.on('exit', end);
@@ -81,6 +80,12 @@ export async function startLocal({ env = {}, args = [] } = {}) {
         const text = await answer.text();
         return { status: answer.status, body: text === '' ? null : JSON.parse(text) };
       };
+    },
+    /** Ends it as a crash does; the folder stays. */
+    async kill() {
+      child.kill('SIGKILL');
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      process.off('exit', end);
     },
     async stop() {
       end();

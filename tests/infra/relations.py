@@ -34,7 +34,7 @@ WATCHED = {
     for function in ("Settings", "Router", "Sender", "Monitor")
 }
 # The events that somebody must hear of.
-ALERTED = {"Relay Unhealthy", "Relay Recovered", "Certificate Expiring"}
+ALERTED = {"Relay Unhealthy", "Relay Recovered", "Certificate Expiring", "Credential Expiring"}
 WITHOUT_TOKEN = {"GET /smtp/oauth/callback"}
 
 

@@ -84,6 +84,7 @@ impl Dialogue {
                     token_url: format!("https://127.0.0.1:{token_port}/token"),
                     client_id: "client".into(),
                     client_secret: None,
+                    client_secret_expires: None,
                     grant: Grant::RefreshToken(Secret::new(PASSWORD.into())),
                     scope: None,
                 }),

@@ -1,5 +1,5 @@
 //! A provider that rotates refresh tokens, and relays that know only its latest access tokens: several processes with one
-//! store, over real sockets and TLS.
+//! store, over real sockets and TLS, and one of them killed at each step.
 
 use std::collections::HashSet;
 use std::io::Write as _;
@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use ownpost_core::config::Config;
 use ownpost_core::functions::App;
-use ownpost_core::testing::memory::Memory;
+use ownpost_core::testing::memory::{Memory, life};
 use ownpost_domain::category::Routing;
-use ownpost_domain::failure::FailureCode;
+use ownpost_domain::failure::{Cause, FailureCode};
 use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Auth, Grant, OAuth2, Security, Settings};
+use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::{BeforeCommit, Mail, MailResult, RelayKey};
 use ownpost_tests::certificates::Certificates;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -29,6 +31,10 @@ struct Provider {
     /// The number of the refresh token that is good; every other one ends the grant.
     refresh: usize,
     ended: bool,
+    /// Whether a refresh token stays good beside the newer ones, as Microsoft's do.
+    forgives: bool,
+    /// How relays sign in; XOAUTH2 where it says nothing.
+    mechanism: Option<&'static str>,
     /// The access tokens that relays accept.
     good: HashSet<String>,
     fetches: usize,
@@ -42,8 +48,10 @@ impl Provider {
     /// The answer to a token request.
     fn answer(&mut self, form: &str) -> (u16, String) {
         self.fetches += 1;
-        let sent = form.split('&').find_map(|pair| pair.strip_prefix("refresh_token="));
-        if self.ended || sent != Some(&format!("refresh-{}", self.refresh)) {
+        let sent = form.split('&').find_map(|pair| pair.strip_prefix("refresh_token=refresh-"));
+        let sent: Option<usize> = sent.and_then(|number| number.parse().ok());
+        let good = sent.is_some_and(|sent| sent == self.refresh || self.forgives && sent < self.refresh);
+        if self.ended || !good {
             // Reuse of an old token ends the grant, as RFC 9700 §4.14.2 asks of providers.
             self.ended = true;
             return (400, r#"{"error":"invalid_grant"}"#.to_owned());
@@ -102,6 +110,7 @@ async fn token_endpoint(mut stream: BufReader<TlsStream<TcpStream>>, state: Shar
 
 async fn relay(mut stream: BufReader<TlsStream<TcpStream>>, state: Shared) -> std::io::Result<()> {
     stream.write_all(b"220 relay.test ESMTP\r\n").await?;
+    let mechanism = state.lock().unwrap().mechanism.unwrap_or("XOAUTH2");
     let mut line = String::new();
     let mut refused = false;
     loop {
@@ -114,8 +123,8 @@ async fn relay(mut stream: BufReader<TlsStream<TcpStream>>, state: Shared) -> st
         let reply = if std::mem::take(&mut refused) {
             "535 5.7.8 no".to_owned()
         } else if command.starts_with("EHLO") {
-            "250-relay.test\r\n250 AUTH XOAUTH2".to_owned()
-        } else if let Some(response) = command.strip_prefix("AUTH XOAUTH2 ") {
+            format!("250-relay.test\r\n250 AUTH {mechanism}")
+        } else if let Some(response) = command.strip_prefix(&format!("AUTH {mechanism} ")) {
             let response = String::from_utf8(STANDARD.decode(response).unwrap()).unwrap();
             let token = response.split("Bearer ").nth(1).unwrap().trim_end_matches('\u{1}').to_owned();
             let mut state = state.lock().unwrap();
@@ -188,6 +197,7 @@ impl World {
                 token_url: format!("https://127.0.0.1:{}/token", token.port()),
                 client_id: "client".into(),
                 client_secret: None,
+                client_secret_expires: None,
                 grant: Grant::RefreshToken(Secret::new("refresh-0".into())),
                 scope: None,
             }),
@@ -208,14 +218,18 @@ impl World {
     }
 
     async fn send(&self, app: &App, count: usize) -> Vec<MailResult> {
-        let mail = Mail {
-            from: "noreply@acme.example".into(),
-            to: "jan@example.org".into(),
-            message: (*b"Subject: x\r\n\r\nx\r\n").into(),
-        };
-        let key = RelayKey { tenant: Some("acme".into()), revision: "1".into() };
-        app.relays.send(&key, &self.settings, &vec![mail; count], &Open).await
+        send(app, &self.settings, count).await
     }
+}
+
+async fn send(app: &App, settings: &Settings, count: usize) -> Vec<MailResult> {
+    let mail = Mail {
+        from: "noreply@acme.example".into(),
+        to: "jan@example.org".into(),
+        message: (*b"Subject: x\r\n\r\nx\r\n").into(),
+    };
+    let key = RelayKey { tenant: Some("acme".into()), revision: "1".into() };
+    app.relays.send(&key, settings, &vec![mail; count], &Open).await
 }
 
 fn all_accepted(results: &[MailResult]) -> bool {
@@ -224,7 +238,17 @@ fn all_accepted(results: &[MailResult]) -> bool {
 
 #[tokio::test]
 async fn a_thousand_mails_over_ten_token_lives_cost_ten_fetches() {
+    thousand_mails("XOAUTH2").await;
+}
+
+#[tokio::test]
+async fn so_they_do_with_oauthbearer() {
+    thousand_mails("OAUTHBEARER").await;
+}
+
+async fn thousand_mails(mechanism: &'static str) {
     let world = World::new().await;
+    world.state.lock().unwrap().mechanism = Some(mechanism);
     for life in 1..=10 {
         // Every process is a new one, as after a cold start, and two send at once.
         let (one, other) = (world.process(), world.process());
@@ -308,4 +332,112 @@ async fn a_test_of_the_settings_and_the_first_mail_use_one_token() {
     let other = world.process();
     assert!(all_accepted(&world.send(&other, 3).await));
     assert_eq!(world.state.lock().unwrap().fetches, 1);
+}
+
+/// The end of a process on a thread of its own.
+enum End {
+    /// It was killed before it knew what became of its mails.
+    Killed,
+    /// It has done its work.
+    Done(Vec<MailResult>),
+}
+
+/// Sends mails from a process that is killed at its call of the store after so many: its runtime ends there, with all its tasks.
+fn send_and_die(world: &World, calls: u64, count: usize) -> std::thread::JoinHandle<End> {
+    let (memory, config) = (world.memory.clone(), world.config.clone());
+    let settings = world.settings.clone();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let app = runtime.block_on(async { App::new(config, memory.effects()).unwrap() });
+        life::ends_after(calls);
+        let results = runtime.block_on(async {
+            let over = async {
+                while !life::is_over() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            tokio::select! {
+                () = over => Vec::new(),
+                results = send(&app, &settings, count) => results,
+            }
+        });
+        if life::is_over() { End::Killed } else { End::Done(results) }
+    })
+}
+
+/// The lease of a killed process passes.
+async fn lease_passes(world: &World) {
+    let (ledger, acme) = (world.memory.effects().ledger, Tenant::new("acme").unwrap());
+    let now = Timestamp::now();
+    if let Some(lock) = ledger.get_state(&acme, "oauth-lock", now).await.unwrap() {
+        let free = serde_json::json!({});
+        assert!(ledger.put_state(&acme, "oauth-lock", &free, lock.version, None, now).await.unwrap());
+    }
+}
+
+/// Lets a process be killed at each of its calls of the store while it renews the token, beside another that wants the same
+/// token. Says for how many of the calls the grant was lost.
+async fn killed_at_each_call(forgives: bool) -> usize {
+    let mut lost = 0;
+    for calls in 0.. {
+        let world = World::new().await;
+        world.state.lock().unwrap().forgives = forgives;
+        assert!(all_accepted(&world.send(&world.process(), 1).await));
+        world.state.lock().unwrap().good.clear();
+        let killed = send_and_die(&world, calls, 5);
+        let other = world.process();
+        let (killed, others) = tokio::join!(
+            async {
+                let killed = tokio::task::spawn_blocking(move || killed.join().unwrap()).await.unwrap();
+                if matches!(killed, End::Killed) {
+                    lease_passes(&world).await;
+                }
+                killed
+            },
+            world.send(&other, 5),
+        );
+        let ended = world.state.lock().unwrap().ended;
+        if ended {
+            // The provider had let the old refresh token go when the process died with the new one.
+            assert!(!forgives && matches!(killed, End::Killed), "{calls} calls");
+            for result in &others {
+                let failure = result.as_ref().unwrap().as_ref().unwrap_err();
+                assert_eq!(failure.code, FailureCode::AuthOauthFailed, "{calls} calls");
+            }
+            lost += 1;
+        } else {
+            assert!(all_accepted(&others), "{calls} calls: {others:?}");
+            let fetches = world.state.lock().unwrap().fetches;
+            // The first life, this one, and where the process died with the new token one more.
+            assert!(fetches == 2 || forgives && fetches == 3, "{calls} calls: {fetches} fetches");
+        }
+        if let End::Done(results) = killed {
+            assert!(all_accepted(&results), "{calls} calls: {results:?}");
+            return lost;
+        }
+    }
+    unreachable!("it ends when nobody is killed");
+}
+
+#[tokio::test]
+async fn where_old_refresh_tokens_stay_good_no_kill_holds_a_mail() {
+    assert_eq!(killed_at_each_call(true).await, 0);
+}
+
+#[tokio::test]
+async fn where_they_do_not_only_a_kill_between_answer_and_store_ends_the_grant() {
+    let lost = killed_at_each_call(false).await;
+    assert!((1..=2).contains(&lost), "{lost}: reading what is stored, and storing the new token");
+}
+
+#[tokio::test]
+async fn a_store_that_has_lost_the_tokens_is_named() {
+    let world = World::new().await;
+    assert!(all_accepted(&world.send(&world.process(), 1).await));
+    world.state.lock().unwrap().good.clear();
+    let empty = r#"{"grants": []}"#;
+    world.memory.effects().secrets.put_tokens(&Tenant::new("acme").unwrap(), empty).await.unwrap();
+    let results = world.send(&world.process(), 1).await;
+    let failure = results[0].as_ref().unwrap().as_ref().unwrap_err();
+    assert_eq!(failure.reason.as_ref().map(|reason| reason.cause), Some(Cause::OauthLost), "{failure:?}");
 }

@@ -88,6 +88,8 @@ export interface OAuth2 {
   clientId?: string | null;
   /** Its secret; optional with a refresh token. */
   clientSecret?: SecretInput | null;
+  /** The day on which its secret ends, as `2027-01-31`; warned of at 30, 7 and 1 days. */
+  clientSecretExpires?: string | null;
   /** Required with grant refresh_token. */
   refreshToken?: RefreshTokenInput | null;
   /** Required with grant client_credentials. */
@@ -319,6 +321,8 @@ export type IssueCode =
   | "oauth2.scope_unsupported"
   /** Another address of the provider, such as the one where people sign in. */
   | "oauth2.not_token_endpoint"
+  /** No day as in 2027-01-31. */
+  | "oauth2.date_invalid"
   /** The token URL leads to an address that is not public. */
   | "oauth2.forbidden_address"
   /** The token URL's host is not a name by the strict form of UTS 46. */
@@ -945,6 +949,8 @@ export interface StoredOAuth2 {
   clientId: string | null;
   /** Whether its secret is stored. */
   clientSecret: StoredSecret | null;
+  /** The day on which its secret ends, as `2027-01-31`. */
+  clientSecretExpires: string | null;
   /** Whether a refresh token is stored. */
   refreshToken: StoredSecret | null;
   /** The scope. */

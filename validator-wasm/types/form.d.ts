@@ -51,6 +51,7 @@ export interface Draft {
     tokenUrl: string;
     clientId: string;
     clientSecret: DraftSecret;
+    clientSecretExpires: string;
     refreshToken: DraftSecret;
     scope: string;
   };

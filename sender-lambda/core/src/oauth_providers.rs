@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
 use ownpost_domain::brand::is_url;
 use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Auth, Settings};
@@ -67,6 +68,8 @@ pub struct OAuthProvider {
     pub client_id: String,
     /// The application's secret.
     pub client_secret: Secret,
+    /// The day on which the secret ends (UTC), where the operator names it.
+    pub client_secret_expires: Option<Date>,
     /// The authorisation endpoint (RFC 6749 §3.1).
     pub authorize_url: String,
     /// The token endpoint (RFC 6749 §3.2).
@@ -139,8 +142,16 @@ impl OAuthProviders {
 }
 
 fn provider(id: &str, row: Value) -> Result<OAuthProvider, String> {
-    const MEMBERS: [&str; 7] =
-        ["clientId", "clientSecret", "authorizeUrl", "tokenUrl", "scope", "name", "host"];
+    const MEMBERS: [&str; 8] = [
+        "clientId",
+        "clientSecret",
+        "clientSecretExpires",
+        "authorizeUrl",
+        "tokenUrl",
+        "scope",
+        "name",
+        "host",
+    ];
     let simple = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !(1..=32).contains(&id.len()) || !id.bytes().all(simple) {
         return Err("a provider's id has 1 to 32 lower-case letters, digits and hyphens".to_owned());
@@ -159,11 +170,16 @@ fn provider(id: &str, row: Value) -> Result<OAuthProvider, String> {
     };
     let client_id = text("clientId", None)?;
     let client_secret = Secret::new(text("clientSecret", None)?);
+    let expires = text("clientSecretExpires", Some(""))?;
     let authorize_url = text("authorizeUrl", known.map(|known| known.authorize_url))?;
     let token_url = text("tokenUrl", known.map(|known| known.token_url))?;
     let own_scope = text("scope", Some(""))?;
     let name = text("name", Some(known.map_or(id, |known| known.name)))?;
     let host = text("host", Some(known.map_or("", |known| known.host)))?;
+    let client_secret_expires = Some(&expires).filter(|day| day.len() == 10).and_then(|day| day.parse().ok());
+    if client_secret_expires.is_none() && !expires.is_empty() {
+        return Err("`clientSecretExpires` is no day as 2027-01-31".to_owned());
+    }
     for (member, url) in [("authorizeUrl", &authorize_url), ("tokenUrl", &token_url)] {
         let authority = url.get(8..).and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
         if !is_url(url, &["https://"]) || url.contains('#') || authority.contains('@') {
@@ -187,6 +203,7 @@ fn provider(id: &str, row: Value) -> Result<OAuthProvider, String> {
         host,
         client_id,
         client_secret,
+        client_secret_expires,
         authorize_url,
         token_url,
         scope,
@@ -241,6 +258,14 @@ mod tests {
             (r#"{"microsoft": {"clientId": "a", "clientSecret": " "}}"#, "`clientSecret` is missing"),
             (r#"{"microsoft": {"clientId": "a", "clientSecret": ["hunter2"]}}"#, "`clientSecret` is no text"),
             (&format!(r#"{{"google": {{{base}, "secret": "x"}}}}"#), "`google`: `secret` is no member"),
+            (
+                &format!(r#"{{"google": {{{base}, "clientSecretExpires": "31.1.2027"}}}}"#),
+                "`clientSecretExpires` is no day as 2027-01-31",
+            ),
+            (
+                &format!(r#"{{"google": {{{base}, "clientSecretExpires": "2027-02-30"}}}}"#),
+                "`clientSecretExpires` is no day as 2027-01-31",
+            ),
             (&format!(r#"{{"acme": {{{base}}}}}"#), "`acme`: `authorizeUrl` is missing"),
             (
                 &format!(r#"{{"google": {{{base}, "tokenUrl": "http://x.test/"}}}}"#),
@@ -281,6 +306,7 @@ mod tests {
             token_url: String::new(),
             client_id: String::new(),
             client_secret: None,
+            client_secret_expires: None,
             grant: Grant::RefreshToken(Secret::new("r".into())),
             scope: None,
         };

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use jiff::civil::Date;
 use ownpost_domain::category::{Category, CategoryRoute, OnFailure, Routing, Via};
 use ownpost_domain::settings::{self, Auth, Settings};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -141,6 +142,8 @@ struct OAuth2 {
     client_id: Option<String>,
     /// Its secret; optional with a refresh token.
     client_secret: Option<SecretChoice>,
+    /// The day on which its secret ends, as `2027-01-31`; warned of at 30, 7 and 1 days.
+    client_secret_expires: Option<String>,
     /// Required with grant refresh_token.
     refresh_token: Option<RefreshTokenChoice>,
     /// Required with grant client_credentials.
@@ -241,6 +244,17 @@ pub(super) fn auth_method_name(auth: &Auth) -> &'static str {
     }
 }
 
+/// The day that the rules have accepted (RFC 3339 §5.6, `full-date`).
+pub(super) fn day(text: &str) -> Option<Date> {
+    let mut parts = text.split('-').map(|part| part.parse::<i16>().ok());
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
+}
+
+pub(super) fn day_name(day: Date) -> String {
+    format!("{:04}-{:02}-{:02}", day.year(), day.month(), day.day())
+}
+
 pub(super) fn grant_name(grant: &settings::Grant) -> &'static str {
     match grant {
         settings::Grant::ClientCredentials => "client_credentials",
@@ -273,6 +287,8 @@ struct StoredOAuth2<'a> {
     client_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<Set<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret_expires: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<Set<'a>>,
     scope: Option<&'a str>,
@@ -309,6 +325,7 @@ impl Serialize for Stored<'_> {
                         token_url: own.then_some(&oauth2.token_url),
                         client_id: own.then_some(&oauth2.client_id),
                         client_secret: secret.map(|secret| Set { set: secret.expose() }),
+                        client_secret_expires: oauth2.client_secret_expires.filter(|_| own).map(day_name),
                         refresh_token,
                         scope: oauth2.scope.as_deref().filter(|_| own),
                     },

@@ -130,6 +130,11 @@ fn draft(document: &[u8], platform: &impl Platform) -> Option<Draft> {
             let client_secret = secret(oauth2.get(Key::ClientSecret)).filter(|_| own);
             let (client_secret, client_kept) = client_secret.unzip();
             keep.client_secret = client_kept.unwrap_or_default();
+            let expires = of_oauth2(Key::ClientSecretExpires).filter(|day| !day.is_empty() && own);
+            let client_secret_expires = match expires {
+                Some(day) => Some(document::day(&day)?),
+                None => None,
+            };
             if let Packed::Object(refresh_token) = oauth2.get(Key::RefreshToken) {
                 granted = text_of(refresh_token.get(Key::Granted)).map(Secret::new);
             }
@@ -150,6 +155,7 @@ fn draft(document: &[u8], platform: &impl Platform) -> Option<Draft> {
                 token_url,
                 client_id,
                 client_secret,
+                client_secret_expires,
                 grant,
             })
         }
@@ -371,6 +377,7 @@ pub fn public(settings: &Settings) -> Value {
                 "tokenUrl": oauth2.provider.is_none().then_some(&oauth2.token_url),
                 "clientId": oauth2.provider.is_none().then_some(&oauth2.client_id),
                 "clientSecret": is_set(oauth2.client_secret.is_some() && oauth2.provider.is_none()),
+                "clientSecretExpires": oauth2.client_secret_expires.map(document::day_name),
                 "refreshToken": is_set(matches!(oauth2.grant, Grant::RefreshToken(_))),
                 "scope": oauth2.scope.as_ref().filter(|_| oauth2.provider.is_none()),
             }),

@@ -64,6 +64,8 @@ pub struct StoredOAuth2 {
     pub client_id: Option<String>,
     /// Whether its secret is stored.
     pub client_secret: Option<StoredSecret>,
+    /// The day on which its secret ends, as `2027-01-31`.
+    pub client_secret_expires: Option<String>,
     /// Whether a refresh token is stored.
     pub refresh_token: Option<StoredSecret>,
     /// The scope.

@@ -421,6 +421,12 @@ causes! {
     OauthMailboxRight = "oauth.mailbox_right", "username";
     /// The relay refuses the token.
     OauthTokenRefused = "oauth.token_refused", "username";
+    /// The latest refresh token is not stored any more, or the grant has ended.
+    OauthLost = "oauth.lost", "oauth2.refreshToken";
+    /// The grant of an account that was connected with a provider of the operator's has ended.
+    OauthReconnect = "oauth.reconnect", "oauth2.provider";
+    /// The provider refuses the operator's application.
+    OauthOperator = "oauth.operator", "oauth2.provider";
     /// Another error of the endpoint.
     OauthOther = "oauth.other", "oauth2";
     /// 503 to EHLO or a later command: the server expects another one.

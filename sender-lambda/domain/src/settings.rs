@@ -1,6 +1,8 @@
 //! A tenant's (or the platform's) SMTP settings, checked and complete. Where a value of this type is, the
 //! rules of `smtp-rules` have accepted it and every secret is there.
 
+use jiff::civil::Date;
+
 use super::category::Routing;
 use super::secret::Secret;
 
@@ -70,6 +72,8 @@ pub struct OAuth2 {
     pub client_id: String,
     /// Its secret; optional with a refresh token.
     pub client_secret: Option<Secret>,
+    /// The day on which the secret ends (UTC), where the tenant has named it.
+    pub client_secret_expires: Option<Date>,
     /// The grant that is exchanged for the access token.
     pub grant: Grant,
     /// The scope to ask for.

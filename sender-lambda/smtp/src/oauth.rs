@@ -7,6 +7,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
 use hyper::{Request, Uri};
+use ownpost_domain::expiry::GrantEnd;
 use ownpost_domain::failure::Cause;
 use ownpost_domain::percent;
 use ownpost_domain::secret::Secret;
@@ -18,7 +19,7 @@ use zeroize::Zeroizing;
 use super::Network;
 use super::https::{self, HttpsError, Reach};
 use super::limits::Limits;
-use super::oauth_refusals::{LATER, Refused, because, fitted, of_answer, refused};
+use super::oauth_refusals::{LATER, Refused, because, fitted, of_answer, refused, with_nothing_stored};
 use super::redact::Redactor;
 use super::token_store::{GrantTokens, TokenOwner, TokenStore};
 use super::tokens::{self, Known, key};
@@ -83,21 +84,24 @@ pub(crate) async fn token(network: &Network, wanted: &Wanted<'_>, limits: Limits
         .as_ref()
         .filter(|tokens| usable(tokens, wanted, true))
         .and_then(|tokens| tokens.access.clone());
-    let (access, until, refresh, fetched) = if let (Some(access), Some(tokens)) = (fresh, &before) {
+    let ends = before.as_ref().and_then(|tokens| tokens.ends);
+    let (access, until, refresh, ends, fetched) = if let (Some(access), Some(tokens)) = (fresh, &before) {
         // A test of a draft has got it, and the draft is active now.
-        (access, tokens.until, None, false)
+        (access, tokens.until, None, ends, false)
     } else {
         let unsaved = known.unsaved();
         let refresh = unsaved.as_ref().or_else(|| before.as_ref().and_then(|tokens| tokens.refresh.as_ref()));
         let answer = timeout_at(until, fetch(network, wanted.settings, refresh, limits)).await;
         match answer.unwrap_or(Err(refused(Cause::OauthNoAnswer))) {
             Ok(answer) => {
+                let ends = GrantEnd::after(ends, tokens::now(), answer.grant_life, answer.refresh.is_some());
                 let refresh = answer.refresh.or(unsaved);
-                (answer.access, tokens::until(answer.life), refresh, true)
+                (answer.access, tokens::until(answer.life), refresh, ends, true)
             }
             Err(refused) => {
                 store.unlock(tenant).await;
-                return Err(refused);
+                let lost = refresh.is_none() && !wanted.owner.draft;
+                return Err(if lost { with_nothing_stored(refused) } else { refused });
             }
         }
     };
@@ -107,6 +111,7 @@ pub(crate) async fn token(network: &Network, wanted: &Wanted<'_>, limits: Limits
         refresh: refresh.clone().or_else(|| before.and_then(|tokens| tokens.refresh)),
         access: Some(access.clone()),
         until,
+        ends,
         draft,
     };
     known.set_access(&access, until);
@@ -265,6 +270,8 @@ struct Answer {
     life: Duration,
     /// The refresh token that takes the place of the one that was sent (RFC 6749 §6).
     refresh: Option<Secret>,
+    /// How long the grant lives, in seconds, where the endpoint says it.
+    grant_life: Option<u64>,
 }
 
 /// Reads an answer. `None` when it has no bearer token that a SASL response can hold.
@@ -275,7 +282,9 @@ fn read_answer(body: &[u8]) -> Option<Answer> {
         && answer.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
     let life = Duration::from_secs(answer.expires_in.as_ref().map_or(0, seconds));
     let refresh = answer.refresh_token.filter(|token| !token.is_empty()).map(Secret::new);
-    usable.then(|| Answer { access: Secret::new(answer.access_token), life, refresh })
+    let grant_life = answer.refresh_token_expires_in.or(answer.refresh_expires_in);
+    let grant_life = grant_life.as_ref().map(seconds);
+    usable.then(|| Answer { access: Secret::new(answer.access_token), life, refresh, grant_life })
 }
 
 /// The fields of a token response (RFC 6749 §5.1) that matter here.
@@ -285,6 +294,10 @@ struct TokenResponse {
     token_type: Option<String>,
     expires_in: Option<serde_json::Value>,
     refresh_token: Option<String>,
+    /// No part of RFC 6749: how Google, Microsoft and others name the life of the refresh token.
+    refresh_token_expires_in: Option<serde_json::Value>,
+    /// How Keycloak names it.
+    refresh_expires_in: Option<serde_json::Value>,
 }
 
 /// A number of seconds as endpoints write it: as a whole number, with a fraction, or as text. Nonsense is 0: the token is
@@ -364,6 +377,7 @@ mod tests {
             token_url: "https://id.test/token".into(),
             client_id: "a&b".into(),
             client_secret: Some(Secret::new("s=ü +".into())),
+            client_secret_expires: None,
             grant: Grant::RefreshToken(Secret::new("r/t".into())),
             scope: Some("https://outlook.office365.com/.default".into()),
         };

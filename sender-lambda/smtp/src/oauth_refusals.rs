@@ -162,11 +162,18 @@ fn named(error: &str, has_number: bool) -> Cause {
     }
 }
 
-/// The refusal as it can be of these settings: an application that signs in for itself has no refresh token, and a secret
-/// that is not entered cannot be wrong.
+/// The refusal as it can be of these settings: an application that signs in for itself has no refresh token, a secret that is
+/// not entered cannot be wrong, and an account that was connected with a provider of the operator's has no application of its
+/// own: its admin can connect again and nothing else.
 pub(crate) fn fitted((code, reason): Refused, settings: &OAuth2) -> Refused {
     let by_itself = matches!(settings.grant, Grant::ClientCredentials);
     let fit = |cause, detail: &str| match cause {
+        Cause::OauthGrantEnded | Cause::OauthInteraction | Cause::OauthTokenUnusable
+            if settings.provider.is_some() =>
+        {
+            Cause::OauthReconnect
+        }
+        cause if settings.provider.is_some() && is_of_the_application(cause) => Cause::OauthOperator,
         Cause::OauthGrantEnded | Cause::OauthInteraction | Cause::OauthTokenUnusable if by_itself => {
             Cause::OauthOther
         }
@@ -180,7 +187,57 @@ pub(crate) fn fitted((code, reason): Refused, settings: &OAuth2) -> Refused {
         }
         cause => cause,
     };
-    (code, reason.map(|reason| Reason { cause: fit(reason.cause, &reason.detail), ..reason }))
+    let fit = |reason: Reason| {
+        let cause = fit(reason.cause, &reason.detail);
+        // A refusal without a word of the endpoint: the operator needs to know which.
+        let unsaid = cause == Cause::OauthOperator && reason.detail.is_empty();
+        let detail = if unsaid { reason.cause.key().to_owned() } else { reason.detail };
+        Reason { cause, detail }
+    };
+    (code, reason.map(fit))
+}
+
+/// Whether the refusal is about the application or its token endpoint.
+fn is_of_the_application(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::OauthClient
+            | Cause::OauthClientDisabled
+            | Cause::OauthClientUnknown
+            | Cause::OauthClientCertificate
+            | Cause::OauthEndpointKind
+            | Cause::OauthForbidden
+            | Cause::OauthGrantType
+            | Cause::OauthHostUnknown
+            | Cause::OauthNoReason
+            | Cause::OauthNoToken
+            | Cause::OauthNotFound
+            | Cause::OauthNotJson
+            | Cause::OauthOther
+            | Cause::OauthPort
+            | Cause::OauthRedirect
+            | Cause::OauthResource
+            | Cause::OauthScope
+            | Cause::OauthScopeMissing
+            | Cause::OauthSecretExpired
+            | Cause::OauthSecretMissing
+            | Cause::OauthSecretUnwanted
+            | Cause::OauthSecretWrong
+            | Cause::OauthTenant
+            | Cause::OauthTls
+            | Cause::OauthTlsExpired
+            | Cause::OauthTlsFailed
+            | Cause::OauthTlsName
+    )
+}
+
+/// The refusal where no newer refresh token is stored than that of the settings: the one that the provider gave last may be lost.
+pub(crate) fn with_nothing_stored((code, reason): Refused) -> Refused {
+    let lost = |reason: Reason| match reason.cause {
+        Cause::OauthGrantEnded | Cause::OauthReconnect => Reason { cause: Cause::OauthLost, ..reason },
+        _ => reason,
+    };
+    (code, reason.map(lost))
 }
 
 #[cfg(test)]
@@ -330,6 +387,7 @@ mod tests {
             token_url: "https://id.test/token".into(),
             client_id: "client".into(),
             client_secret: client_secret.map(|secret| Secret::new(secret.into())),
+            client_secret_expires: None,
             grant,
             scope: None,
         };
@@ -348,5 +406,36 @@ mod tests {
         let foreign = |cause| because(cause, "unauthorized_client".to_owned());
         let settings = settings(refresh(), Some("s"));
         assert_eq!(fitted(foreign(Cause::OauthGrantType), &settings), foreign(Cause::OauthTokenUnusable));
+    }
+
+    #[test]
+    fn who_has_connected_an_account_is_sent_to_no_field_of_the_operators() {
+        let settings = OAuth2 {
+            username: "jan@example.org".into(),
+            provider: Some("microsoft".into()),
+            token_url: "https://id.test/token".into(),
+            client_id: "client".into(),
+            client_secret: Some(Secret::new("s".into())),
+            client_secret_expires: None,
+            grant: Grant::RefreshToken(Secret::new("r".into())),
+            scope: None,
+        };
+        let of = |cause, detail: &str| fitted(because(cause, detail.to_owned()), &settings);
+        let detail = "invalid_client, AADSTS7000222";
+        assert_eq!(of(Cause::OauthSecretExpired, detail), because(Cause::OauthOperator, detail.to_owned()));
+        assert_eq!(of(Cause::OauthTls, ""), because(Cause::OauthOperator, "oauth.tls".to_owned()));
+        assert_eq!(of(Cause::OauthGrantEnded, "x"), because(Cause::OauthReconnect, "x".to_owned()));
+        assert_eq!(of(Cause::OauthInteraction, "x"), because(Cause::OauthReconnect, "x".to_owned()));
+        for cause in [Cause::OauthAccount, Cause::OauthPolicy, Cause::OauthConsent, Cause::OauthBusy] {
+            assert_eq!(of(cause, "x"), because(cause, "x".to_owned()));
+        }
+    }
+
+    #[test]
+    fn an_ended_grant_of_which_nothing_is_stored_may_be_lost() {
+        for cause in [Cause::OauthGrantEnded, Cause::OauthReconnect] {
+            assert_eq!(with_nothing_stored(refused(cause)), refused(Cause::OauthLost));
+        }
+        assert_eq!(with_nothing_stored(refused(Cause::OauthScope)), refused(Cause::OauthScope));
     }
 }

@@ -1,6 +1,7 @@
 //! The tokens that all processes share, as a trait: what an endpoint rotates must reach every sender, and outlive each.
 
 use async_trait::async_trait;
+use ownpost_domain::expiry::GrantEnd;
 use ownpost_domain::secret::Secret;
 
 /// The tokens of one grant.
@@ -15,6 +16,8 @@ pub struct GrantTokens {
     /// Until when the access token is used, in seconds since 1970 by the wall clock: a frozen Lambda's monotonic clock stands
     /// still, and a token's life does not.
     pub until: u64,
+    /// The end of the grant, where the endpoint says it.
+    pub ends: Option<GrantEnd>,
     /// Whether only a test of settings that are not active has used it.
     pub draft: bool,
 }

@@ -101,6 +101,11 @@ pub(crate) fn name(key: &Key) -> String {
     hex(&key[..16])
 }
 
+/// The name of the grant of these settings, as [`GrantTokens::grant`](super::token_store::GrantTokens::grant) has it.
+pub fn grant_name(settings: &OAuth2) -> String {
+    name(&key(settings))
+}
+
 /// The key of a grant. Of an account that was connected with a provider of the operator's only the account counts: the
 /// operator changes the application's secret, and a refresh token that the provider has rotated since stays the one to use.
 pub(crate) fn key(settings: &OAuth2) -> Key {
@@ -138,6 +143,7 @@ mod tests {
                 token_url: "https://id.test/token".into(),
                 client_id: "app".into(),
                 client_secret: Some(Secret::new(secret.into())),
+                client_secret_expires: None,
                 grant: Grant::RefreshToken(Secret::new(refresh.into())),
                 scope: None,
             })

@@ -44,6 +44,7 @@ mod tests {
                 "oauth2.tokenUrl",
                 "oauth2.clientId",
                 "oauth2.clientSecret",
+                "oauth2.clientSecretExpires",
                 "oauth2.refreshToken",
                 "oauth2.scope",
                 "senderAddress",

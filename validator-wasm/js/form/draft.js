@@ -27,6 +27,7 @@ export function emptyDraft() {
       tokenUrl: '',
       clientId: '',
       clientSecret: null,
+      clientSecretExpires: '',
       refreshToken: null,
       scope: '',
     },
@@ -157,10 +158,12 @@ export function toSettings(draft) {
   if (draft.authMethod === 'password' && draft.password)
     settings.password = /** @type {SmtpSettings['password']} */ (draft.password);
   if (draft.authMethod === 'oauth2') {
-    const { grant, provider, tokenUrl, clientId, clientSecret, refreshToken, scope } = draft.oauth2;
+    const { grant, provider, tokenUrl, clientId, clientSecret, clientSecretExpires, refreshToken, scope } =
+      draft.oauth2;
     // The application at a provider is the operator's.
     settings.oauth2 = provider ? { grant, provider } : { grant, tokenUrl, clientId };
     if (clientSecret && !provider) settings.oauth2.clientSecret = /** @type {SecretInput} */ (clientSecret);
+    if (clientSecretExpires && !provider) settings.oauth2.clientSecretExpires = clientSecretExpires;
     if (refreshToken && grant === 'refresh_token') settings.oauth2.refreshToken = refreshToken;
     if (scope && !provider) settings.oauth2.scope = scope;
   }

@@ -126,6 +126,7 @@ export function buildSections(form) {
       text('oauth2.tokenUrl', { ltr: true, inputmode: 'url', required: true }),
       text('oauth2.clientId', { ltr: true, required: true }),
       secret('oauth2.clientSecret', { optional: true }),
+      text('oauth2.clientSecretExpires', { type: 'date', optional: true }),
       secret('oauth2.refreshToken', {}),
       text('oauth2.scope', { ltr: true, optional: true }),
     ),

@@ -235,7 +235,7 @@ export class Connection {
         grant: 'refresh_token',
         provider,
         refreshToken: { granted },
-        ...{ tokenUrl: null, clientId: null, clientSecret: null, scope: null },
+        ...{ tokenUrl: null, clientId: null, clientSecret: null, clientSecretExpires: null, scope: null },
       },
     });
     announce(t('connect.new', { name: offer?.name ?? provider, username: name }));

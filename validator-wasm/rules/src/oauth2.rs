@@ -55,6 +55,8 @@ fn granted_id(refresh_token: Value<'_>) -> Option<(Object<'_>, Value<'_>)> {
     }
 }
 
+const EXPIRES: &[Key] = &[Key::OAuth2, Key::ClientSecretExpires];
+
 impl<S: Platform> Rules<'_, S> {
     pub(crate) fn oauth2(&mut self) {
         let needed = self.method() == Method::OAuth2;
@@ -73,12 +75,13 @@ impl<S: Platform> Rules<'_, S> {
     }
 
     fn oauth2_members(&mut self, object: Object<'_>) {
-        const MEMBERS: [Key; 7] = [
+        const MEMBERS: [Key; 8] = [
             Key::Grant,
             Key::Provider,
             Key::TokenUrl,
             Key::ClientId,
             Key::ClientSecret,
+            Key::ClientSecretExpires,
             Key::RefreshToken,
             Key::Scope,
         ];
@@ -100,6 +103,10 @@ impl<S: Platform> Rules<'_, S> {
         self.endpoint_url(&endpoint, is_application);
         self.plain_text(Key::ClientId, object, true);
         self.oauth2_secret(Key::ClientSecret, object, is_application);
+        let expires = self.text_at(object.get(Key::ClientSecretExpires), Code::OAuth2WrongType, EXPIRES);
+        if expires.is_some_and(|day| !day.is_empty() && !self.platform.is_day(day)) {
+            self.report.add_at(Code::OAuth2DateInvalid, EXPIRES);
+        }
         if is_application && !matches!(object.get(Key::RefreshToken), Value::Null) {
             self.oauth2_unused(&[Key::OAuth2, Key::RefreshToken]);
         }
@@ -114,6 +121,14 @@ impl<S: Platform> Rules<'_, S> {
     /// Checks the members of an account that was connected with a provider of the operator's; `false` when no provider is
     /// named. Client and token endpoint are the operator's then.
     fn connected(&mut self, object: Object<'_>) -> bool {
+        const OTHERS: [Key; 6] = [
+            Key::TokenUrl,
+            Key::ClientId,
+            Key::ClientSecret,
+            Key::ClientSecretExpires,
+            Key::RefreshToken,
+            Key::Scope,
+        ];
         let refresh_token = object.get(Key::RefreshToken);
         let named = match object.get(Key::Provider) {
             Value::Null => false,
@@ -128,7 +143,7 @@ impl<S: Platform> Rules<'_, S> {
             self.report.set(&[], b"refresh_token");
         }
         self.plain_text(Key::Provider, object, true);
-        for key in [Key::TokenUrl, Key::ClientId, Key::ClientSecret, Key::RefreshToken, Key::Scope] {
+        for key in OTHERS {
             if key == Key::RefreshToken {
                 match granted_id(refresh_token) {
                     Some((secret, id)) => self.granted(secret, id),

@@ -75,6 +75,7 @@ keys! {
     TokenUrl = "tokenUrl",
     ClientId = "clientId",
     ClientSecret = "clientSecret",
+    ClientSecretExpires = "clientSecretExpires",
     RefreshToken = "refreshToken",
     Scope = "scope",
     Set = "set",

@@ -17,6 +17,7 @@ use super::shared_state::{change, read};
 use super::{App, router};
 use crate::effects::{Filter, Order, Result};
 use crate::mail::values::AlertFailure;
+use crate::wire::emitted::Credential;
 use crate::wire::event;
 use crate::wire::history::{Action, Change};
 
@@ -26,8 +27,9 @@ const UNHEALTHY: &str = "ownpost.relay-unhealthy";
 const CHANGED: &str = "ownpost.settings-changed";
 /// The type of the news that a relay works again.
 const RECOVERED: &str = "ownpost.relay-recovered";
-/// The type of the warning that a relay's certificate ends.
+/// The type of the warning that a relay's certificate ends, and of that about a client secret or a grant.
 const CERTIFICATE: &str = "ownpost.certificate-expiring";
+const CREDENTIAL: &str = "ownpost.credential-expiring";
 /// How many held mails an alert counts.
 const COUNTED: usize = 100;
 /// The ledger's key of the admins to alert.
@@ -104,17 +106,23 @@ pub(super) async fn recovered(app: &App, tenant: &Tenant, host: &str, health: &H
     post(app, tenant, &id, RECOVERED, admins, &data).await;
 }
 
-/// Tells the admins that their server's certificate ends in so many days.
-pub(super) async fn certificate_expiring(
+/// Tells the admins that the certificate of their server ends, or a credential with which we sign in there.
+pub(super) async fn expiring(
     app: &App,
     tenant: &Tenant,
     host: &str,
+    credential: Option<Credential>,
     not_after: Timestamp,
     days: u32,
 ) {
-    let id = format!("{}certificate-{not_after}-{days}", router::RESERVED_PREFIX);
-    let data = json!({"host": host, "due": not_after, "url": settings_url(app)});
-    post(app, tenant, &id, CERTIFICATE, responsible(app, tenant).await, &data).await;
+    let (kind, what) = match credential {
+        None => (CERTIFICATE, "certificate"),
+        Some(Credential::ClientSecret) => (CREDENTIAL, "secret"),
+        Some(Credential::Grant) => (CREDENTIAL, "grant"),
+    };
+    let id = format!("{}{what}-{not_after}-{days}", router::RESERVED_PREFIX);
+    let data = json!({"host": host, "due": not_after, "credential": credential, "url": settings_url(app)});
+    post(app, tenant, &id, kind, responsible(app, tenant).await, &data).await;
 }
 
 /// The page with the settings, for a mail's button.

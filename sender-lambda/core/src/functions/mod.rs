@@ -23,8 +23,9 @@ use crate::wire::emitted::Announcement;
 mod active_settings;
 mod alert;
 pub mod api;
-mod certificate;
 pub mod connect;
+mod ends;
+pub(crate) mod expiry;
 pub mod forget;
 mod history;
 pub mod monitor;
@@ -190,14 +191,17 @@ async fn put_on_queue(app: &App, messages: &[QueueMessage]) -> effects::Result<(
     app.effects.queue.send(messages).await.into_iter().collect()
 }
 
-/// Emits events. One that cannot be emitted is logged: the ledger has its facts.
-async fn emit(app: &App, events: impl IntoIterator<Item = Announcement>) {
+/// Emits events. One that cannot be emitted is logged: the ledger has its facts. Whether all are on the bus.
+async fn emit(app: &App, events: impl IntoIterator<Item = Announcement>) -> bool {
     let events: Vec<Emitted> = events.into_iter().map(Emitted::from).collect();
+    let mut all = true;
     for (event, result) in events.iter().zip(app.effects.events.emit(&events).await) {
         if let Err(error) = result {
             tracing::warn!(detail_type = event.detail_type, %error, "event not emitted");
+            all = false;
         }
     }
+    all
 }
 
 fn process_name() -> String {

@@ -112,17 +112,25 @@ fn message(due: &Due) -> QueueMessage {
 mod tests {
     use super::*;
     use crate::effects::Emitted;
-    use crate::functions::alert;
     use crate::functions::shared_state::{self, Change};
+    use crate::functions::{alert, expiry};
+    use crate::oauth_providers::OAuthProviders;
+    use crate::testing::memory::life;
     use crate::testing::world::{Act, World, acme, settings};
     use ownpost_domain::category::{OnFailure, Via};
-    use ownpost_domain::delivery::Status;
+    use ownpost_domain::delivery::{Revision, Status};
     use ownpost_domain::failure::{FailureCode, Stage};
     use ownpost_domain::health::Health;
+    use ownpost_domain::secret::Secret;
+    use ownpost_domain::settings::{Auth, Grant, OAuth2, Settings};
+
+    fn relay() -> Settings {
+        settings("smtp.acme.example", Via::Relay, OnFailure::Hold)
+    }
 
     async fn world() -> World {
         let world = World::new();
-        world.activate("r1", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+        world.activate("r1", &relay()).await;
         world.app.effects.ledger.watch(&acme(), later(world.memory.now(), INTERVAL)).await.unwrap();
         world
     }
@@ -224,7 +232,7 @@ mod tests {
             *world.relays.certificate.lock().unwrap() = Some("1970-02-20T00:00:00Z".to_owned());
             // What the test at activation has seen.
             let facts = crate::testing::world::certificate("1970-02-20T00:00:00Z");
-            super::super::certificate::note(&world.app, &acme(), "smtp.acme.example", &facts).await.unwrap();
+            expiry::certificate_seen(&world.app, &acme(), &relay(), &facts).await.unwrap();
             let mut warned = Vec::new();
             for day in 0..50 {
                 if !idle {
@@ -247,13 +255,126 @@ mod tests {
     async fn a_certificate_that_was_renewed_is_not_warned_of() {
         let world = world().await;
         let facts = crate::testing::world::certificate("1970-02-20T00:00:00Z");
-        super::super::certificate::note(&world.app, &acme(), "smtp.acme.example", &facts).await.unwrap();
+        expiry::certificate_seen(&world.app, &acme(), &relay(), &facts).await.unwrap();
         *world.relays.certificate.lock().unwrap() = Some("1971-02-20T00:00:00Z".to_owned());
         for _ in 0..60 {
             world.memory.pass(INTERVAL);
             run_at_work(&world).await;
         }
         assert!(world.memory.take_emitted().is_empty());
+    }
+
+    fn with_secret_until(day: &str) -> Settings {
+        let oauth2 = OAuth2 {
+            username: "noreply@acme.example".into(),
+            provider: None,
+            token_url: "https://id.acme.example/token".into(),
+            client_id: "client".into(),
+            client_secret: Some(Secret::new("hunter2".into())),
+            client_secret_expires: Some(day.parse().unwrap()),
+            grant: Grant::ClientCredentials,
+            scope: Some("mail".into()),
+        };
+        Settings { auth: Auth::OAuth2(oauth2), ..relay() }
+    }
+
+    /// The days of the warnings of this type, by day, over so many days.
+    async fn warned(world: &World, detail_type: &str, days: u32) -> Vec<(u32, u64)> {
+        let mut warned = Vec::new();
+        for day in 0..days {
+            run_at_work(world).await;
+            let emitted = world.memory.take_emitted().into_iter();
+            let of_type = emitted.filter(|event| event.detail_type == detail_type);
+            warned.extend(of_type.map(|event| (day, event.detail["days"].as_u64().unwrap())));
+            world.memory.pass(INTERVAL);
+        }
+        warned
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_secret_is_warned_of_at_30_7_and_1_days_without_reading_secrets_before() {
+        let world = World::new();
+        let settings = with_secret_until("1970-02-20");
+        world.activate("r1", &settings).await;
+        alert::remember_admin(&world.app, &acme(), "admin@acme.example", "nl").await;
+        world.app.effects.ledger.watch(&acme(), later(world.memory.now(), INTERVAL)).await.unwrap();
+        let given = warned(&world, "Credential Expiring", 60).await;
+        assert_eq!(given.iter().map(|(_, days)| *days).collect::<Vec<_>>(), [30, 7, 1], "{given:?}");
+        let subjects = world.relays.subjects.lock().unwrap().clone();
+        assert_eq!(subjects.len(), 3, "{subjects:?}");
+        assert!(subjects.iter().all(|subject| subject.contains("clientgeheim")), "{subjects:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_secret_that_was_replaced_is_not_warned_of() {
+        let world = World::new();
+        let before = with_secret_until("1970-02-20");
+        world.activate("r1", &before).await;
+        world.app.effects.ledger.watch(&acme(), later(world.memory.now(), INTERVAL)).await.unwrap();
+        // The process ends before it notes the new end.
+        world.promote("r2", &with_secret_until("1971-02-20")).await;
+        assert_eq!(warned(&world, "Credential Expiring", 60).await, []);
+        assert_eq!(warned(&world, "Credential Expiring", 350).await.len(), 2, "but of the new one");
+        // Back to a password.
+        world.activate("r3", &relay()).await;
+        assert_eq!(warned(&world, "Credential Expiring", 90).await, []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_warning_that_breaks_off_anywhere_is_given_again() {
+        let settings = with_secret_until("1970-01-20");
+        let facts = crate::testing::world::certificate("1970-01-20T00:00:00Z");
+        for calls in 0.. {
+            let world = World::new();
+            alert::remember_admin(&world.app, &acme(), "admin@acme.example", "en").await;
+            world.app.effects.ledger.watch(&acme(), later(world.memory.now(), INTERVAL)).await.unwrap();
+            world.promote("r1", &settings).await;
+            let revision = Revision("r1".to_owned());
+            life::ends_after(calls);
+            let ended =
+                expiry::activated(&world.app, &acme(), &revision, &settings, Some(&facts)).await.is_err();
+            life::begins();
+            *world.relays.certificate.lock().unwrap() = Some("1970-01-20T00:00:00Z".to_owned());
+            for _ in 0..4 {
+                run_at_work(&world).await;
+                world.memory.pass(INTERVAL);
+            }
+            let emitted = world.memory.take_emitted();
+            for detail_type in ["Certificate Expiring", "Credential Expiring"] {
+                let count = emitted.iter().filter(|event| event.detail_type == detail_type).count();
+                assert!((1..=2).contains(&count), "{calls} calls: {detail_type} {count} times");
+            }
+            assert_eq!(world.relays.subjects.lock().unwrap().len(), 2, "{calls} calls: a mail for each");
+            if !ended {
+                assert!(calls > 15, "{calls} calls");
+                return;
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bus_that_is_out_of_reach_gets_the_warning_later() {
+        let world = World::new();
+        let settings = with_secret_until("1970-02-20");
+        world.activate("r1", &settings).await;
+        world.app.effects.ledger.watch(&acme(), later(world.memory.now(), INTERVAL)).await.unwrap();
+        world.memory.pass(INTERVAL * 25);
+        world.memory.fail("events.emit", 1);
+        run_at_work(&world).await;
+        assert_eq!(world.memory.take_emitted(), []);
+        world.memory.pass(INTERVAL);
+        assert_eq!(warned(&world, "Credential Expiring", 2).await, [(0, 30)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_operator_is_warned_of_the_secret_of_its_application_once() {
+        let json = r#"{"google": {"clientId": "g", "clientSecret": "hunter2", "clientSecretExpires": "1970-02-20"}}"#;
+        let mut world = world().await;
+        world.app.config.oauth_providers = OAuthProviders::parse(json).unwrap();
+        alert::remember_admin(&world.app, &acme(), "admin@acme.example", "en").await;
+        let given = warned(&world, "Credential Expiring", 60).await;
+        assert_eq!(given.iter().map(|(_, days)| *days).collect::<Vec<_>>(), [30, 7, 1], "{given:?}");
+        assert!(world.relays.taken().is_empty(), "no tenant can change it");
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,13 +6,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use ownpost_domain::expiry::GrantEnd;
 use ownpost_domain::secret::Secret;
+use ownpost_domain::settings::OAuth2;
 use ownpost_domain::tenant::Tenant;
+use ownpost_smtp::grant_name;
 use ownpost_smtp::token_store::{GrantTokens, LEASE, TokenStore, Unavailable};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::ends::{At, End, Ending, Owner};
 use super::{App, Clock, later};
 use crate::effects::{EffectError, Effects, Result};
 
@@ -56,6 +60,8 @@ struct Entry {
     refresh: Option<String>,
     access: Option<String>,
     until: u64,
+    #[serde(default)]
+    ends: Option<GrantEnd>,
     draft: bool,
 }
 
@@ -111,11 +117,12 @@ impl TokenStore for SharedTokens {
         let tenant = tenant_of(owner)?;
         let document = logged(&tenant, self.document(&tenant).await)?;
         let entry = document.grants.into_iter().find(|entry| entry.grant == grant);
-        Ok(entry.map(|Entry { grant, refresh, access, until, draft }| GrantTokens {
+        Ok(entry.map(|Entry { grant, refresh, access, until, ends, draft }| GrantTokens {
             grant,
             refresh: refresh.map(Secret::new),
             access: access.map(Secret::new),
             until,
+            ends,
             draft,
         }))
     }
@@ -138,18 +145,29 @@ impl TokenStore for SharedTokens {
         });
         let mut grants = vec![json!({
             "grant": tokens.grant, "refresh": tokens.refresh.as_ref().map(Secret::expose),
-            "access": tokens.access.as_ref().map(Secret::expose), "until": tokens.until, "draft": tokens.draft,
+            "access": tokens.access.as_ref().map(Secret::expose), "until": tokens.until, "ends": tokens.ends,
+            "draft": tokens.draft,
         })];
         grants.extend(others.map(|entry| {
             json!({
                 "grant": entry.grant, "refresh": entry.refresh, "access": entry.access, "until": entry.until,
-                "draft": entry.draft,
+                "ends": entry.ends, "draft": entry.draft,
             })
         }));
         let now = (self.now)().as_second();
         let waiting: Vec<_> = before.waiting.iter().filter(|waiting| now < waiting.until).collect();
         let document = Zeroizing::new(json!({"grants": grants, "waiting": waiting}).to_string());
-        logged(&tenant, self.effects.secrets.put_tokens(&tenant, &document).await)
+        logged(&tenant, self.effects.secrets.put_tokens(&tenant, &document).await)?;
+        // Behind the tokens, which must be stored first; an end that is not noted is noted with the next token.
+        let known = before.grants.iter().find(|entry| entry.grant == tokens.grant && !entry.draft);
+        let known = known.and_then(|entry| entry.ends?.that_stands());
+        let end = tokens.ends.and_then(GrantEnd::that_stands);
+        if !tokens.draft && (end.is_some() || known.is_some()) {
+            let at = At { ledger: &*self.effects.ledger, now: (self.now)() };
+            let noted = at.note(Owner::Tenant(&tenant), Ending::Grant, end.map(End::at)).await;
+            let _ = logged(&tenant, noted);
+        }
+        Ok(())
     }
 
     async fn unlock(&self, owner: Option<&str>) {
@@ -239,6 +257,14 @@ pub(super) async fn erase_waiting(app: &App, tenant: &Tenant, id: &str) -> Resul
     of_app(app).change_waiting(tenant, |all| all.retain(|waiting| waiting.id != id)).await
 }
 
+/// When the grant of these settings ends, where its endpoint says so and using it does not move the end.
+pub(super) async fn end_of_grant(app: &App, tenant: &Tenant, settings: &OAuth2) -> Result<Option<Timestamp>> {
+    let name = grant_name(settings);
+    let document = of_app(app).document(tenant).await?;
+    let entry = document.grants.into_iter().find(|entry| entry.grant == name);
+    Ok(entry.and_then(|entry| entry.ends?.that_stands()))
+}
+
 /// The store of tokens over these effects, for the SMTP client.
 pub(super) fn shared(effects: &Effects, now: Clock, process: &str) -> Arc<dyn TokenStore> {
     Arc::new(SharedTokens { effects: effects.clone(), now, process: process.to_owned() })
@@ -265,6 +291,7 @@ mod tests {
             refresh: secret(refresh),
             access: secret("a"),
             until: 7,
+            ends: None,
             draft,
         }
     }

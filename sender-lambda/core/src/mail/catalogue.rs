@@ -118,6 +118,7 @@ pub const FIELDS: &[Field] = &[
     field("held", Kind::Number, "how many mails wait", "12"),
     field("more", Kind::Text, "`true` when more wait than were counted", ""),
     field("action", Kind::Text, "`save`, `rollback`, `remove` or `forget`", "save"),
+    field("credential", Kind::Text, "`clientSecret` or `grant`", "clientSecret"),
     field("fields", Kind::Text, "the settings that were changed", "host, password"),
 ];
 
@@ -186,7 +187,7 @@ pub const TYPES: &[MailType] = &[
     ),
     mail("ownpost.relay-recovered", Notification, &["host"], &["held", "url"]),
     mail("ownpost.certificate-expiring", Notification, &["host", "due"], &["url"]),
-    mail("ownpost.credential-expiring", Notification, &["host", "due"], &["url"]),
+    mail("ownpost.credential-expiring", Notification, &["host", "due", "credential"], &["url"]),
     mail("ownpost.settings-changed", Notification, &["actor", "action", "when"], &["host", "fields", "url"]),
 ];
 

@@ -18,6 +18,44 @@ use crate::effects::{
     Record, Result, SecretStage, Secrets, StoredVersion, Versioned,
 };
 
+/// How long a process lives. A process is a thread here: what it does after its end reaches nothing.
+pub mod life {
+    use std::cell::Cell;
+
+    use super::{EffectError, Result};
+
+    thread_local! {
+        static LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
+        static ENDED: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Lets this thread call so many more operations; every other one fails, as if a signal had ended the process there.
+    pub fn ends_after(calls: u64) {
+        LEFT.set(calls);
+        ENDED.set(false);
+    }
+
+    /// Another process begins on this thread.
+    pub fn begins() {
+        ends_after(u64::MAX);
+    }
+
+    /// Whether an operation was called after the end.
+    pub fn is_over() -> bool {
+        ENDED.get()
+    }
+
+    pub(super) fn spend() -> Result<()> {
+        let Some(left) = LEFT.get().checked_sub(1) else {
+            ENDED.set(true);
+            let message = "this process has ended".to_owned();
+            return Err(EffectError::Transient { service: "memory", message });
+        };
+        LEFT.set(left);
+        Ok(())
+    }
+}
+
 /// A whole world in memory.
 #[derive(Default)]
 pub struct Memory {
@@ -187,6 +225,7 @@ impl Memory {
     fn enter(&self, operation: &'static str) -> Result<MutexGuard<'_, State>> {
         let mut state = self.lock();
         *state.calls.entry(operation).or_default() += 1;
+        life::spend()?;
         match state.failing.get_mut(operation) {
             Some(times) if *times > 0 => {
                 *times -= 1;

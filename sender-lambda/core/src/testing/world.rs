@@ -21,7 +21,7 @@ use ownpost_smtp::{Mail, ProbeOptions, RelayKey};
 use super::fake::{Fake, reply};
 use crate::config::Config;
 use crate::effects::SecretStage;
-use crate::functions::{App, relay_health, router, sender};
+use crate::functions::{App, expiry, relay_health, router, sender};
 use crate::testing::memory::{Meanwhile, Memory};
 use crate::wire::settings::to_document;
 
@@ -58,6 +58,13 @@ impl World {
 
     /// Makes settings of acme active, as a saved form does.
     pub(crate) async fn activate(&self, revision: &str, settings: &Settings) {
+        self.promote(revision, settings).await;
+        let revision = Revision(revision.to_owned());
+        expiry::activated(&self.app, &acme(), &revision, settings, None).await.unwrap();
+    }
+
+    /// The same, but the process ends before it has noted what ends of them.
+    pub(crate) async fn promote(&self, revision: &str, settings: &Settings) {
         let revision = Revision(revision.to_owned());
         let secrets = &self.app.effects.secrets;
         let before =

@@ -45,6 +45,7 @@ announcements! {
     SettingsRemoved(SettingsRemoved) = "Settings Removed" "`DELETE /smtp` succeeded.",
     SettingsExpired(SettingsExpired) = SETTINGS_EXPIRED "Removed settings were kept for `OWNPOST_RETAIN_DAYS`; for Ownpost itself, which then erases them.",
     SecretUnreadable(SecretUnreadable) = "Secret Unreadable" "Settings that should be there, or the keys that sign mails, cannot be read; once an hour at most.",
+    CredentialExpiring(CredentialExpiring) = "Credential Expiring" "30, 7 and 1 days before a client secret or a grant of OAuth 2 ends.",
     CertificateExpiring(CertificateExpiring) = "Certificate Expiring" "30, 7 and 1 days before a relay's certificate ends.",
 }
 
@@ -131,6 +132,37 @@ pub enum UnreadableSecret {
     Settings,
     /// The operator's DKIM keys.
     Dkim,
+}
+
+/// A credential of OAuth 2 that ends soon.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialExpiring {
+    /// The tenant of the relay; null for the operator's application at a provider.
+    #[schemars(with = "Option<String>")]
+    pub tenant: Option<Tenant>,
+    /// The host of the relay; null for the operator's application.
+    pub host: Option<String>,
+    /// The operator's provider that the mailbox is connected with, or whose application it is; null for an application of
+    /// the tenant's own.
+    pub provider: Option<String>,
+    /// Which credential it is.
+    pub credential: Credential,
+    /// When it ends.
+    #[schemars(with = "String")]
+    pub not_after: Timestamp,
+    /// 30, 7 or 1.
+    pub days: u32,
+}
+
+/// A credential that ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Credential {
+    /// The client secret of an application, by `clientSecretExpires`.
+    ClientSecret,
+    /// The grant of a mailbox, as the token endpoint says.
+    Grant,
 }
 
 /// A certificate that ends soon.

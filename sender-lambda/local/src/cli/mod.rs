@@ -52,7 +52,7 @@ fn after_help() -> String {
         ("NO_COLOR", "no colours"),
     ];
     for (name, meaning) in used.chain(others) {
-        let _ = writeln!(text, "  {name:<24}{meaning}");
+        let _ = writeln!(text, "  {name:<26}{meaning}");
     }
     text
 }

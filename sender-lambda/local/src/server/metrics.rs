@@ -129,7 +129,7 @@ mod tests {
             "ownpost_refused_total 0",
             "ownpost_unknown_total{category=\"user-invitation\",route=\"platform\"} 0",
             "ownpost_sent_total{category=\"notification\",route=\"relay\"} 2",
-            "ownpost_relay_seconds_bucket{le=\"0.3\",category=\"notification\",route=\"relay\"} 1",
+            "ownpost_relay_seconds_bucket{category=\"notification\",route=\"relay\",le=\"0.3\"} 1",
             "ownpost_relay_seconds_count{category=\"notification\",route=\"relay\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in {text}");

@@ -14,7 +14,7 @@ use super::answer::{Answered, Response, json, problem, problem_for, problem_with
 use super::connectivity_test::{Complete, admin, count_test, draft, keys, probe};
 use super::{Call, Progress, given};
 use crate::functions::active_settings::{self, Active};
-use crate::functions::{alert, certificate, connect, emit, history, monitor, relay_health, task_queue};
+use crate::functions::{alert, connect, emit, expiry, history, monitor, relay_health, task_queue};
 use crate::oauth_providers::OAuthProvider;
 use crate::wire::answers::{PlatformInUse, PlatformStatus, ProviderOffer};
 use crate::wire::emitted::{Announcement, SettingsChanged};
@@ -112,7 +112,7 @@ pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
         connect::used(call.app, call.tenant, id.expose()).await;
     }
     alert::remember_admin(call.app, call.tenant, email, call.locale).await;
-    Ok(activated(call, &revision, change, &before, Some(report)).await)
+    Ok(activated(call, &revision, change, &before, Some((&settings, report))).await)
 }
 
 /// `POST /smtp/rollback`: tests the settings before the active ones and activates them.
@@ -130,7 +130,7 @@ pub(super) async fn roll_back(call: &Call<'_>, progress: Progress<'_>) -> Answer
             }
             promote(call, &revision, &change, now.revision()).await?;
             alert::remember_admin(call.app, call.tenant, email, call.locale).await;
-            Ok(activated(call, &revision, change, &now, Some(report)).await)
+            Ok(activated(call, &revision, change, &now, Some((&settings, report))).await)
         }
         // Before these settings there was the platform's server: nothing to test.
         Active::None(Some(revision)) => {
@@ -226,7 +226,7 @@ async fn activated(
     revision: &Revision,
     change: Change,
     before: &Active,
-    report: Option<TestReport>,
+    tested: Option<(&Settings, TestReport)>,
 ) -> Response {
     let Call { app, tenant, .. } = call;
     relay_health::reset(app, tenant, revision).await;
@@ -244,17 +244,18 @@ async fn activated(
     }
     emit(app, events).await;
     alert::settings_changed(app, tenant, &change, before, call.email).await;
-    let seen = report.as_ref().and_then(|report| report.tls.as_ref()?.certificate.as_ref());
-    if let (Some(host), Some(seen)) = (&change.host, seen)
-        && let Err(error) = certificate::note(app, tenant, host, seen).await
-    {
-        tracing::warn!(%tenant, %error, "certificate not recorded; the next test does");
+    if let Some((settings, report)) = &tested {
+        let seen = report.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
+        if let Err(error) = expiry::activated(app, tenant, revision, settings, seen).await {
+            tracing::warn!(%tenant, %error, "what ends is not recorded");
+        }
     }
     if change.host.is_some()
         && let Err(error) = task_queue::release(app, tenant).await
     {
         tracing::warn!(%tenant, %error, "held mail not released");
     }
+    let report = tested.map(|(_, report)| report);
     json(200, &Activation { activated: true, revision: Some(revision.clone()), report })
 }
 

@@ -272,6 +272,7 @@ mod tests {
                 token_url: "https://id.test/token".into(),
                 client_id: "client".into(),
                 client_secret: None,
+                client_secret_expires: None,
                 grant: Grant::ClientCredentials,
                 scope: None,
             })

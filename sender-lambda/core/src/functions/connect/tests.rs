@@ -161,7 +161,7 @@ async fn a_mailbox_is_connected_tested_and_activated_once() {
     assert!(!waiting.contains("refresh-1"), "erased");
     let (_, shown) = call(&world, ADMIN, "GET", "/smtp", &Value::Null).await;
     let oauth2 = json!({
-        "grant": "refresh_token", "provider": "google", "tokenUrl": null, "clientId": null, "clientSecret": null,
+        "grant": "refresh_token", "provider": "google", "tokenUrl": null, "clientId": null, "clientSecret": null, "clientSecretExpires": null,
         "refreshToken": {"isSet": true}, "scope": null,
     });
     assert_eq!(shown["oauth2"], oauth2);

@@ -19,8 +19,8 @@ use ownpost_smtp::token_store::TokenOwner;
 use crate::effects::{Filter, Order, Result};
 use crate::functions::relay_health::{Seen, Try};
 use crate::functions::{
-    App, active_settings, alert, certificate, connect, forget, later, put_on_queue, random_bits,
-    relay_health, router,
+    App, active_settings, alert, connect, expiry, forget, later, put_on_queue, random_bits, relay_health,
+    router,
 };
 use crate::mail::test_message::{self, TestRun};
 
@@ -44,10 +44,11 @@ pub(super) async fn at_relay(app: &App, tenant: &Tenant) -> Result<()> {
     {
         relay_health::complete(app, tenant, &settings.host, health).await;
     }
+    let certificate = expiry::at_relay(app, tenant, health.as_ref().map(|health| &health.revision)).await?;
     let due = match health.as_ref().map(|health| (health.status, health.admit(now))) {
         Some((HealthStatus::Unhealthy, Admission::Closed)) => false,
         Some((HealthStatus::Unhealthy, _)) => !tried_by_a_mail(app, tenant).await?,
-        _ => certificate::may_expire(app, tenant).await? || is_idle(app, tenant, now).await?,
+        _ => certificate || is_idle(app, tenant, now).await?,
     };
     if due {
         test(app, tenant).await?;
@@ -126,7 +127,7 @@ async fn learn(
     let observed = Seen { observation: seen, passed, failure: report.failure.as_ref(), took: false };
     relay_health::observe(app, tenant, &settings.host, revision, &observed).await;
     match report.tls.as_ref().and_then(|tls| tls.certificate.as_ref()) {
-        Some(seen) => certificate::note(app, tenant, &settings.host, seen).await,
+        Some(seen) => expiry::certificate_seen(app, tenant, settings, seen).await,
         None => Ok(()),
     }
 }

@@ -16,6 +16,7 @@ const SCHEMAS: &str = "#/components/schemas/";
 const EVERYWHERE: &[&str] = &[
     "token.required",
     "token.invalid",
+    "token.keys_unavailable",
     "tenant.missing",
     "role.reader",
     "role.missing",
