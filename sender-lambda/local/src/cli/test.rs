@@ -213,16 +213,15 @@ fn summary(report: &TestReport, locale: Locale) -> String {
     if out.len() > 1 {
         out.push('\n');
     }
-    match &report.failure {
-        Some(failure) => out.push_str(&failure_block(failure, locale)),
-        None => {
-            let passed = Styled(GOOD, label(locale, "result.passed"));
-            let message = catalogue(locale).stages.get("message").map(String::as_str).unwrap_or_default();
-            let _ = match report.test_message {
-                Some(_) => writeln!(out, "{passed}"),
-                None => writeln!(out, "{passed}  {}", Styled(DIM, format!("--to ADDRESS: {message}"))),
-            };
-        }
+    if let Some(failure) = &report.failure {
+        out.push_str(&failure_block(failure, locale));
+    } else {
+        let passed = Styled(GOOD, label(locale, "result.passed"));
+        let message = catalogue(locale).stages.get("message").map(String::as_str).unwrap_or_default();
+        let _ = match report.test_message {
+            Some(_) => writeln!(out, "{passed}"),
+            None => writeln!(out, "{passed}  {}", Styled(DIM, format!("--to ADDRESS: {message}"))),
+        };
     }
     out
 }
