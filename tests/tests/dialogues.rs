@@ -3,7 +3,7 @@
 //!
 //! A file's head is lines of `key: value`, a line `---` ends it, and the script ([`ownpost_tests::scripted`])
 //! follows. Keys:
-//! - `security` (starttls), `auth` (password | oauth2 | none; password), `to` (the recipient; none), `host`
+//! - `security` (starttls), `auth` (password | oauth2 | none; password), `to` (the recipient; none), `message` (none: the test ends after RCPT TO), `host`
 //!   (127.0.0.1), `ehlo` (none: not set), `from` (the sender; noreply@example.org), `trust` (ca | none; ca).
 //! - `short` a step whose timeout is short; the others' are long.
 //! - `expect` the failure code, or `ok`; `stage`, `field`, `smtp` (code, enhanced code), `fix` (JSON; without
@@ -236,6 +236,7 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<C
     let test_mail = test_message::build(&run, &templates, None, None);
     let options = ProbeOptions {
         recipient,
+        without_message: dialogue.get("message").is_some(),
         test_mail,
         deadline: Duration::from_secs(dialogue.get("deadline").map_or(60, |s| s.parse().unwrap())),
         owner: ownpost_smtp::token_store::TokenOwner::default(),

@@ -7,6 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ownpost::store::{Clock, Store};
+use ownpost::worker;
+use ownpost_core::config::Config;
 use ownpost_core::effects::{Ledger as _, Queue as _, QueueMessage, SecretStage, Secrets};
 use ownpost_domain::delivery::Revision;
 use ownpost_domain::tenant::Tenant;
@@ -190,4 +192,42 @@ async fn a_version_without_a_label_goes_with_the_first_save_a_day_later() {
         assert_eq!(kept("failed").await, left, "{hours}");
         assert!(kept("one").await && kept("two").await, "what has a label stays");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_goes_back_while_it_runs_is_noticed() {
+    const DAY: i64 = 24 * 60 * 60;
+    let seconds = Arc::new(AtomicI64::new(1_790_000_000));
+    // The clock goes on with the time of this test, and jumps by hand.
+    let began = tokio::time::Instant::now();
+    let clock = {
+        let seconds = seconds.clone();
+        move || {
+            let passed = began.elapsed().as_secs().cast_signed();
+            Timestamp::from_second(seconds.load(Ordering::SeqCst) + passed).expect("in range")
+        }
+    };
+    let store = Arc::new(Store::in_memory(Arc::new(clock)).expect("a store"));
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let house = tokio::spawn(worker::keep_house(store.clone(), Config::RETAIN, stopped));
+    seconds.fetch_add(400 * DAY, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let group = Tenant::new("acme").expect("a name");
+    for sent in store.send(&[QueueMessage { group, body: "x".into(), delay: Duration::from_mins(15) }]).await
+    {
+        sent.expect("sent");
+    }
+    seconds.fetch_add(-400 * DAY, Ordering::SeqCst);
+    // How often the house looks until then depends on the store's thread, which the paused time does not wait for.
+    let mut shown = Duration::MAX;
+    for _ in 0..1000 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        shown = store.next_visible().await.expect("read").unwrap_or_default();
+        if shown <= Duration::from_mins(15) {
+            break;
+        }
+    }
+    assert!(shown <= Duration::from_mins(15), "{shown:?}");
+    stop.send_replace(true);
+    house.await.expect("ended");
 }

@@ -321,6 +321,7 @@ async fn a_test_of_the_settings_and_the_first_mail_use_one_token() {
     let app = world.process();
     let options = ProbeOptions {
         recipient: None,
+        without_message: false,
         test_mail: None,
         deadline: Duration::from_secs(30),
         owner: TokenOwner { tenant: Some("acme"), draft: true },

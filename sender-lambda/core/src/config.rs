@@ -414,10 +414,11 @@ impl Config {
     /// The connections that a relay of this name may get from all senders together. A tenant's relay occupies a third of
     /// the senders at most, so that a slow one delays nobody else; the platform's, which is everybody's, two thirds.
     pub fn bounds(&self, host: &str, of_platform: bool) -> Bounds {
-        let share = self
-            .senders
-            .map_or(u32::MAX, |senders| if of_platform { senders - senders / 3 } else { senders / 3 });
-        Bounds::of(host, self.relay_connections.unwrap_or(Self::RELAY_CONNECTIONS), share)
+        let begin = self.relay_connections.unwrap_or(Self::RELAY_CONNECTIONS);
+        if of_platform {
+            return Bounds::of_platform(host, begin, self.senders.map(|senders| senders - senders / 3));
+        }
+        Bounds::of(host, begin, self.senders.map_or(u32::MAX, |senders| senders / 3))
     }
 
     /// How long a mail is tried before it fails.

@@ -108,8 +108,20 @@ pub(crate) fn repair_surrogates(text: &str) -> Option<Zeroizing<String>> {
 
 /// Packs a value. Members come as JavaScript enumerates them, array indices first, so that the reports agree.
 pub(super) fn pack(value: &Value) -> Zeroizing<Vec<u8>> {
-    let mut packer = Packer::default();
+    let mut packer = Packer::with_capacity(room(value));
     Zeroizing::new(if pack_value(&mut packer, value, 0) { packer.finish() } else { vec![TOO_DEEP] })
+}
+
+/// The bytes that a value takes when it is packed, at most.
+fn room(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 9,
+        Value::String(text) => 6 + text.len(),
+        Value::Array(values) => 5 + values.iter().map(room).sum::<usize>(),
+        Value::Object(members) => {
+            5 + members.iter().map(|(name, value)| 6 + name.len() + room(value)).sum::<usize>()
+        }
+    }
 }
 
 fn pack_value(packer: &mut Packer, value: &Value, depth: usize) -> bool {

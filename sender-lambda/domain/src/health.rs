@@ -154,9 +154,13 @@ impl Health {
         self.probe.as_ref() == Some(mail)
     }
 
-    /// Whether a test that ends after MAIL FROM comes past the stage that failed.
-    pub fn a_test_suffices(&self) -> bool {
-        self.stage.is_none_or(|stage| stage <= Stage::Sender)
+    /// The stage at which a test must end to come past the one that failed: MAIL FROM, or RCPT TO. `None` when only a mail
+    /// comes so far.
+    pub fn test_to(&self) -> Option<Stage> {
+        match self.stage.unwrap_or(Stage::Sender).max(Stage::Sender) {
+            Stage::Message => None,
+            stage => Some(stage),
+        }
     }
 
     /// The state after an attempt, and whether that changes the status. `passed` is the last stage that it has passed;
@@ -321,7 +325,13 @@ mod tests {
                 let seen = [failing.clone(), vec![(kind, passed)]].concat();
                 let (health, changes) = run(&seen);
                 assert_eq!(changes.last().unwrap().1 == StatusChange::Recovered, closes, "{seen:?}");
-                assert_eq!(health.a_test_suffices(), closes || failing.iter().all(|(_, at)| *at <= Sender));
+                let furthest = failing.iter().map(|(_, at)| *at).max().filter(|_| !closes);
+                let test_to = match furthest {
+                    Some(Message) => None,
+                    Some(Recipient) => Some(Recipient),
+                    _ => Some(Sender),
+                };
+                assert_eq!(health.test_to(), test_to, "{seen:?}");
             }
         }
     }

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smtp_rules::providers;
 
+use super::time::later;
+
 /// A number of uses in a period: the size of the bucket, and how fast it fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
@@ -53,6 +55,8 @@ impl Limit {
     pub fn take(self, bucket: Option<Bucket>, count: u32, now: Timestamp) -> Result<Bucket, Duration> {
         let burst = f64::from(self.burst);
         let per_second = burst / self.period.as_secs_f64();
+        // One that lies further ahead than it takes to fill it is of a clock that has gone back since.
+        let bucket = bucket.filter(|bucket| bucket.at <= later(now, self.period));
         let bucket = bucket.unwrap_or(Bucket { tokens: burst, at: now });
         // A clock that went back fills nothing.
         let passed = now.duration_since(bucket.at).as_secs_f64().max(0.0);
@@ -62,6 +66,12 @@ impl Limit {
             return Err(Duration::from_secs_f64(missing / per_second));
         }
         Ok(Bucket { tokens: tokens - f64::from(count), at: now.max(bucket.at) })
+    }
+
+    /// Gives back what was taken and not used.
+    #[must_use]
+    pub fn give_back(self, bucket: Bucket, count: u32) -> Bucket {
+        Bucket { tokens: (bucket.tokens + f64::from(count)).min(self.burst.into()), ..bucket }
     }
 }
 
@@ -102,5 +112,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_was_not_used_comes_back_and_no_more() {
+        let limit = Limit { burst: 3, period: Duration::from_secs(30) };
+        let now = Timestamp::from_second(0).unwrap();
+        let taken = limit.take(None, 2, now).unwrap();
+        let mut bucket = limit.give_back(limit.give_back(taken, 1), 5);
+        for _ in 0..3 {
+            bucket = limit.take(Some(bucket), 1, now).unwrap();
+        }
+        assert!(limit.take(Some(bucket), 1, now).is_err());
+    }
+
+    #[test]
+    fn a_bucket_of_a_clock_that_was_ahead_locks_nobody_out() {
+        let limit = Limit { burst: 3, period: Duration::from_secs(30) };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let empty = limit.take(None, 3, at(34_560_000)).unwrap();
+        assert!(limit.take(Some(empty), 1, at(34_559_999)).is_err(), "a second is no jump");
+        let next = limit.take(Some(empty), 1, at(0)).unwrap();
+        assert!(limit.take(Some(next), 3, at(0)).is_err(), "and is counted from there");
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::category::Category;
 use super::limits::Limit;
+use super::time::CLOCKS_DIFFER;
 
 /// The number of categories, each with a lane of its own, so that an invitation does not wait behind ten thousand
 /// notifications.
@@ -15,6 +16,8 @@ const LANES: usize = Category::ALL.len();
 
 /// Mails leave a line in about the order of their tickets: this many may overtake one.
 const LATE: u32 = 100;
+/// [`CLOCKS_DIFFER`], in milliseconds.
+const CLOCKS_DIFFER_MS: i64 = CLOCKS_DIFFER.as_secs().cast_signed() * 1000;
 
 /// The place of a mail in a line. It is kept in the mail's row while the mail waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +69,11 @@ impl Line {
             (self.began, self.at) = (now.max(1), now);
             self.turns = if saves { burst } else { 0.0 };
         }
-        // A clock that went back brings nothing.
+        // An account of the future is of a clock that has gone back since.
+        if self.at.saturating_sub(now) > CLOCKS_DIFFER_MS {
+            self.at = now;
+        }
+        // A clock that is a little behind brings nothing.
         let passed = u32::try_from(now.saturating_sub(self.at).max(0)).unwrap_or(u32::MAX);
         if saves || self.is_waiting() {
             self.turns = (self.turns + f64::from(passed) / 1000.0 * per_second(pace)).min(burst);
@@ -219,5 +226,19 @@ mod tests {
         let mut other = Line::default();
         other.advance(PACE, true, at(9));
         assert!(!other.knows(Category::Notification, ticket));
+    }
+
+    #[test]
+    fn a_line_whose_clock_was_ahead_goes_on() {
+        for saves in [true, false] {
+            let mut line = Line::default();
+            line.advance(PACE, saves, at(400 * 86_400));
+            while line.pass(Category::Notification) {}
+            let ticket = line.give(Category::Notification);
+            line.advance(PACE, saves, at(0));
+            assert!(!line.is_called(Category::Notification, ticket));
+            line.advance(PACE, saves, at(2));
+            assert!(line.is_called(Category::Notification, ticket), "{saves}");
+        }
     }
 }

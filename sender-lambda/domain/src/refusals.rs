@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::delivery::hex;
 use super::failure::Reply;
-use super::time::{doubled, later};
+use super::time::{CLOCKS_DIFFER, doubled, later};
 
 /// So many recipients refused alike are believed.
 const BELIEVED: usize = 10;
@@ -61,7 +61,9 @@ impl Refusals {
     /// # Errors
     /// Another mail tries the relay until that time.
     pub fn take_turn(&self, now: Timestamp) -> Result<Self, Timestamp> {
-        if let Some(next_at) = self.next_at.filter(|next_at| *next_at > now) {
+        let latest = later(now, LONGEST_WAIT + CLOCKS_DIFFER);
+        // A turn after that was given by a clock that has gone back since.
+        if let Some(next_at) = self.next_at.filter(|next_at| *next_at > now && *next_at <= latest) {
             return Err(next_at);
         }
         let wait = doubled(FIRST_WAIT, self.tries, LONGEST_WAIT);
@@ -151,5 +153,12 @@ mod tests {
             now = next_at;
         }
         assert_eq!(waits, [1, 2, 4, 8, 15, 15]);
+    }
+
+    #[test]
+    fn a_turn_of_a_clock_that_was_ahead_is_over() {
+        let (refusals, _) = ten(|_| "User unknown".to_owned());
+        let ahead = refusals.unwrap().take_turn(at(400 * 86_400)).unwrap();
+        assert!(ahead.take_turn(at(0)).is_ok());
     }
 }

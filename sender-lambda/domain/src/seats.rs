@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::category::Category;
 use super::limits::{self, Limit};
 use super::line::{Line, Ticket};
+use super::time::CLOCKS_DIFFER;
 
 /// The most connections to a relay of which nothing is known.
 const MOST: u32 = 20;
@@ -17,6 +18,8 @@ const MOST: u32 = 20;
 pub const GOOD_FOR: Duration = Duration::from_mins(1);
 /// For how long the number does not grow again after a "too many".
 const NO_GROWTH: i64 = 10 * 60_000;
+/// [`CLOCKS_DIFFER`], in milliseconds.
+const CLOCKS_DIFFER_MS: i64 = CLOCKS_DIFFER.as_secs().cast_signed() * 1000;
 /// For how long a "too many" is remembered: until then connections are closed and not kept idle.
 const REMEMBERED: i64 = 24 * 3_600_000;
 /// The time a mail takes where none was measured yet, in milliseconds.
@@ -28,7 +31,9 @@ const LONGEST_LOOK: Duration = Duration::from_mins(15);
 /// The same for one whose turn has come.
 const LONGEST_AGAIN: Duration = Duration::from_mins(5);
 /// How long a seat is good for that is neither kept nor given back: as long as most batches take.
-const BRIEF: Duration = Duration::from_secs(1);
+const BRIEF: Duration = Duration::from_millis(600);
+/// When a batch is still at work, such a seat is made good for longer: early enough for the write.
+const BRIEF_RENEWED: Duration = Duration::from_millis(500);
 
 /// What a relay may get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +50,19 @@ impl Bounds {
     /// For the server of this name: `begin` connections at first, and never more than `share`, the part of all senders
     /// that one relay may occupy.
     pub fn of(host: &str, begin: u32, share: u32) -> Self {
+        Self::up_to(host, begin, share, MOST)
+    }
+
+    /// The same for the platform's server, which is the operator's own and takes the mail of all tenants: up to its part of
+    /// the senders, where their number is known.
+    pub fn of_platform(host: &str, begin: u32, share: Option<u32>) -> Self {
+        Self::up_to(host, begin, share.unwrap_or(u32::MAX), share.unwrap_or(MOST))
+    }
+
+    fn up_to(host: &str, begin: u32, share: u32, unknown: u32) -> Self {
         let provider = limits::provider(host);
         let known = provider.and_then(|provider| u32::try_from(provider.connections).ok());
-        let most = known.unwrap_or(MOST).min(share).max(1);
+        let most = known.unwrap_or(unknown).min(share).max(1);
         Self { begin: begin.clamp(1, most), most, mails: provider.map(|provider| provider.mails) }
     }
 
@@ -72,6 +87,9 @@ pub struct Seats {
     /// The time that a mail takes, in milliseconds, as a moving mean.
     #[serde(skip_serializing_if = "Option::is_none")]
     mail_ms: Option<u32>,
+    /// The same for a batch, with its connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch_ms: Option<u32>,
     /// The seats taken: a process, and until when in seconds.
     taken: Vec<(String, i64)>,
     line: Line,
@@ -125,7 +143,7 @@ impl Stay {
     /// How often a seat is made good for longer while its batch goes on.
     pub fn renewed_after(self) -> Duration {
         match self {
-            Self::Brief => BRIEF / 2,
+            Self::Brief => BRIEF_RENEWED,
             Self::Kept | Self::Returned => GOOD_FOR / 2,
         }
     }
@@ -168,11 +186,25 @@ impl Seats {
 
     /// Whether the relay is known to take few connections: it has said so lately, or its provider has.
     pub fn is_limited(&self, bounds: &Bounds, now: Timestamp) -> bool {
-        bounds.mails.is_some() || self.refused.is_some_and(|at| now.as_millisecond() - at < REMEMBERED)
+        bounds.mails.is_some() || self.refused_within(REMEMBERED, now)
     }
 
+    /// Whether most batches are over before a seat that lapses by itself would be made good for longer.
+    fn is_quick(&self) -> bool {
+        self.batch_ms.is_none_or(|each| Duration::from_millis(each.into()) < BRIEF_RENEWED)
+    }
+
+    fn refused_within(&self, time: i64, now: Timestamp) -> bool {
+        // A refusal of the future is of a clock that has gone back since.
+        let ago = |at| now.as_millisecond() - at;
+        self.refused.is_some_and(|at| (-CLOCKS_DIFFER_MS..time).contains(&ago(at)))
+    }
+
+    /// Takes back the seats that have lapsed. One that is good for longer than any seat is of a clock that has gone back.
     fn prune(&mut self, now: Timestamp) {
-        self.taken.retain(|(_, until)| *until > now.as_second());
+        let now = now.as_second();
+        let longest = now.saturating_add_unsigned((GOOD_FOR + CLOCKS_DIFFER).as_secs() + 1);
+        self.taken.retain(|(_, until)| *until > now && *until <= longest);
     }
 
     /// The pace at which mails leave: what the provider allows, or else as measured. Where the limit may still grow the
@@ -227,13 +259,15 @@ impl Seats {
         let places: Vec<Place> = places.into_iter().flatten().collect();
         let goes = places.contains(&Place::Go);
         let taken = self.taken.len() + usize::from(goes);
-        // A third may stay with idle connections, and one at least; half may lapse by themselves.
-        let (third, half) = ((limit / 3).max(1) as usize, (limit / 2) as usize);
+        // A third may stay with idle connections, and one at least. Where the number may still grow three quarters may lapse by
+        // themselves, where it may not half.
+        let (third, may_grow) = ((limit / 3).max(1) as usize, !self.is_limited(bounds, now));
+        let brief = if may_grow { limit - limit / 4 } else { limit / 2 } as usize;
         let stay = if self.line.is_waiting() {
             Stay::Returned
-        } else if taken <= third && !self.is_limited(bounds, now) {
+        } else if taken <= third && may_grow {
             Stay::Kept
-        } else if taken <= half {
+        } else if taken < limit as usize && taken <= brief && self.is_quick() {
             Stay::Brief
         } else {
             Stay::Returned
@@ -245,7 +279,8 @@ impl Seats {
 
     fn sit(&mut self, process: &str, good_for: Duration, now: Timestamp) -> i64 {
         // A started second counts as a whole one.
-        let until = now.as_second().saturating_add_unsigned(good_for.as_secs() + 1);
+        let good_for = i64::try_from(good_for.as_millis()).unwrap_or_default();
+        let until = (now.as_millisecond() + good_for + 999).div_euclid(1000);
         self.taken.push((process.to_owned(), until));
         until
     }
@@ -253,7 +288,8 @@ impl Seats {
     /// When a connection becomes free for a mail that has so many before it, as far as one can tell: the mean time between
     /// the ends of two batches, for each batch.
     fn next_free(&self, before: u32, bounds: &Bounds) -> Duration {
-        let batch = Duration::from_millis(u64::from(self.mail_ms.unwrap_or(MAIL_MS)) * u64::from(BATCH));
+        let batch = self.batch_ms.unwrap_or(self.mail_ms.unwrap_or(MAIL_MS).saturating_mul(BATCH));
+        let batch = Duration::from_millis(batch.into());
         let wait = (batch / self.limit(bounds)).saturating_mul(1 + before / BATCH);
         wait.clamp(Duration::from_secs(1), LONGEST_AGAIN)
     }
@@ -289,21 +325,23 @@ impl Seats {
             self.refused = Some(now.as_millisecond());
             // As many as work now, and fewer each time.
             self.limit = Some(f64::from(others).min(level - 1.0).max(1.0));
-        } else if report.answered > 0 && was_full && !self.refused_lately(now) {
+        } else if report.answered > 0 && was_full && !self.refused_within(NO_GROWTH, now) {
             // The more there are, the slower.
             let more = (f64::from(report.answered) / level).min(1.0);
             self.limit = Some((level + more).min(f64::from(bounds.most)));
         }
         let took = u32::try_from(report.took.as_millis()).unwrap_or(u32::MAX);
         if let Some(each) = took.checked_div(report.answered) {
-            self.mail_ms = Some(self.mail_ms.map_or(each, |mean| mean - mean / 4 + each / 4));
+            self.mail_ms = Some(moved(self.mail_ms, each));
+            self.batch_ms = Some(moved(self.batch_ms, took));
         }
         others > 0
     }
+}
 
-    fn refused_lately(&self, now: Timestamp) -> bool {
-        self.refused.is_some_and(|at| now.as_millisecond() - at < NO_GROWTH)
-    }
+/// The moving mean after one more measurement.
+fn moved(mean: Option<u32>, next: u32) -> u32 {
+    mean.map_or(next, |mean| mean - mean / 4 + next / 4)
 }
 
 /// When a mail asks again whose turn comes after `wait`.

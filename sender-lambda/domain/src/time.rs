@@ -9,6 +9,10 @@ pub(crate) fn doubled(first: Duration, doublings: u32, longest: Duration) -> Dur
     (first * 2_u32.pow(doublings.min(8))).min(longest)
 }
 
+/// How far the clocks of two senders differ at most. A time that lies further ahead, and that nobody can have meant, is of a
+/// clock that has gone back since.
+pub const CLOCKS_DIFFER: Duration = Duration::from_mins(1);
+
 /// The time so much later; the end of time when there is none.
 pub fn later(at: Timestamp, by: Duration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)

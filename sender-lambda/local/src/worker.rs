@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use ownpost_core::effects::{Emitted, Record};
 use ownpost_core::functions::sender;
 use ownpost_core::functions::{App, forget, monitor};
@@ -14,6 +14,7 @@ use ownpost_core::wire::emitted::SETTINGS_EXPIRED;
 use ownpost_domain::tenant::Tenant;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::store::{Received, Store};
 
@@ -110,14 +111,17 @@ pub async fn end_expired(
 /// Keeps the store in order until `stop` turns true: prunes it, and mends the queue's times when the clock goes back.
 pub async fn keep_house(store: Arc<Store>, kept: Duration, mut stop: watch::Receiver<bool>) {
     let mut steady = Duration::ZERO;
+    // Carried from look to look, so that no jump falls between two.
+    let (mut wall, mut began) = (store.now(), Instant::now());
     while !*stop.borrow() {
-        let (wall, began) = (Timestamp::now(), Instant::now());
         tokio::select! {
             () = tokio::time::sleep(LOOK_AT_CLOCK) => {}
             _ = stop.changed() => return,
         }
-        let passed = SignedDuration::try_from(began.elapsed()).unwrap_or(SignedDuration::MAX);
-        let jump = Timestamp::now().duration_since(wall).saturating_sub(passed);
+        let (wall_before, began_before) = (wall, began);
+        (wall, began) = (store.now(), Instant::now());
+        let passed = SignedDuration::try_from(began - began_before).unwrap_or(SignedDuration::MAX);
+        let jump = wall.duration_since(wall_before).saturating_sub(passed);
         if jump.unsigned_abs() < CLOCK_JUMP {
             steady += LOOK_AT_CLOCK;
         } else {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use ownpost::relays::{RelayInfo, Relays};
 use ownpost::store::{CaughtMail, Store};
 use ownpost::worker;
 use ownpost_core::config::Config;
@@ -15,7 +16,12 @@ use ownpost_core::functions::{App, router};
 use ownpost_core::wire::emitted::SETTINGS_EXPIRED;
 use ownpost_domain::delivery::{Delivery, Revision, Status};
 use ownpost_domain::tenant::Tenant;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::time_provider::TimeProvider;
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::json;
+use tokio_rustls::TlsConnector;
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -195,6 +201,42 @@ async fn a_clock_that_goes_back_leaves_no_message_behind() {
     assert_eq!(world.store.next_visible().await, Ok(Some(Duration::from_mins(1))));
     world.pass(60);
     assert_eq!(world.store.ready_groups().await, Ok(vec![world.acme.clone()]));
+}
+
+/// A handshake with a relay by a client that reads this clock.
+async fn handshake(relay: &RelayInfo, now: Timestamp) -> std::io::Result<()> {
+    #[derive(Debug)]
+    struct At(Timestamp);
+    impl TimeProvider for At {
+        fn current_time(&self) -> Option<UnixTime> {
+            let seconds = u64::try_from(self.0.as_second()).ok()?;
+            Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+        }
+    }
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(relay.ca_pem.as_bytes()).expect("a CA")).expect("a root");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_details(provider, Arc::new(At(now)))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = tokio::net::TcpStream::connect((relay.host, relay.ports.tls)).await?;
+    let name = ServerName::try_from("localhost").expect("a name");
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await.map(drop)
+}
+
+#[tokio::test]
+async fn relays_that_run_for_years_have_certificates_that_are_valid() {
+    let world = World::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let relays = Relays::start(&world.store, folder.path(), (world.app.now)(), 8).await.expect("relays");
+    for days in [0, 200, 164, 3, 400, -767, 4000] {
+        world.pass(days * DAY);
+        for relay in &relays.infos {
+            handshake(relay, (world.app.now)()).await.expect("a valid certificate");
+        }
+    }
 }
 
 #[tokio::test]

@@ -73,6 +73,8 @@ pub struct TestMail {
 pub struct ProbeOptions<'a> {
     /// The recipient of the test mail. `None` ends the test after MAIL FROM.
     pub recipient: Option<&'a str>,
+    /// Whether the test ends after RCPT TO: the server hears of the recipient and gets no mail.
+    pub without_message: bool,
     /// The test mail; `None` when the settings make none, which fails the test at MAIL FROM.
     pub test_mail: Option<TestMail>,
     /// The time that the whole test has, from its start.

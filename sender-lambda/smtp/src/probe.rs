@@ -372,6 +372,9 @@ impl Run<'_> {
         }
         let reply = session.rcpt(&envelope).await?;
         self.pass(answered(&mail.to, &reply));
+        if options.without_message {
+            return Ok(None);
+        }
         self.begin(Stage::Message);
         session.data().await?;
         let reply = session.body(&mail, Instant::now() + LISTEN_BEFORE_DOT).await?;

@@ -84,12 +84,12 @@ fn change(health: &Health, change: Change) -> Option<Health> {
         Change::Claim(by, number) => {
             // `relay_health::try_again`.
             let known = Health::about(Some(health.clone()), &revision(number), NOW);
-            let may = known.admit(NOW) == Admission::Due && (by.is_some() || known.a_test_suffices());
+            let may = known.admit(NOW) == Admission::Due && (by.is_some() || known.test_to().is_some());
             may.then(|| known.claim(by.map(id).as_ref(), NOW))
         }
         Change::TestPasses => {
             let tried = health.status == HealthStatus::Unhealthy && health.probe.is_none();
-            tried.then(|| health.observe(Observation::Works, Some(Stage::Sender), None, None, NOW).0)
+            tried.then(|| health.observe(Observation::Works, health.test_to(), None, None, NOW).0)
         }
         Change::PauseIsOver => health
             .probe_at

@@ -364,6 +364,11 @@ pub struct Packer {
 }
 
 impl Packer {
+    /// With room for so many bytes: a document that fits leaves no copy of its secrets behind as it grows.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes) }
+    }
+
     /// A value without content: one of the tags.
     pub fn tag(&mut self, tag: u8) {
         self.bytes.push(tag);

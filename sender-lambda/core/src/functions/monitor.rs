@@ -458,15 +458,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_test_closes_the_breaker_only_where_it_comes_past_the_failed_stage() {
-        for (stage, code, reply, recovers) in [
-            (Stage::Auth, FailureCode::AuthRejected, 535, true),
-            (Stage::Recipient, FailureCode::RelayDenied, 554, false),
+        for (act, recipient, recovers) in [
+            (Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535), None, true),
+            // The platform's sender is named in RCPT, and no mail follows.
+            (Act::Fail(Stage::Recipient, FailureCode::RelayDenied, 554), Some("noreply@acme.example"), true),
+            (Act::FailLate(FailureCode::RelayDenied, 554), None, false),
         ] {
             let world = world().await;
             // Nothing is held: the mail goes by the platform.
             world.activate("r2", &settings("smtp.acme.example", Via::Relay, OnFailure::Platform)).await;
             world.accept("e1", &["jan@example.org"]).await;
-            world.relays.then([Act::Fail(stage, code, reply)]);
+            world.relays.then([act]);
             world.work().await;
             for _ in 0..8 {
                 world.memory.pass(Duration::from_mins(1));
@@ -475,11 +477,14 @@ mod tests {
             let types =
                 || -> Vec<_> { world.memory.take_emitted().iter().map(|event| event.detail_type).collect() };
             let unhealthy = ["Relay Unhealthy", "Relay Recovered"];
-            assert_eq!(types(), unhealthy[..=usize::from(recovers)], "{stage:?}");
+            assert_eq!(types(), unhealthy[..=usize::from(recovers)], "{act:?}");
+            let tested = world.relays.tested.lock().unwrap().clone();
+            let test = ("smtp.acme.example".to_owned(), recipient.map(str::to_owned));
+            assert_eq!(tested, vec![test; usize::from(recovers)], "{act:?}");
             // The next mail for the relay tries it.
             world.accept("e2", &["ann@example.org"]).await;
             world.work().await;
-            assert_eq!(types(), unhealthy[usize::from(recovers) + 1..], "{stage:?}");
+            assert_eq!(types(), unhealthy[usize::from(recovers) + 1..], "{act:?}");
         }
     }
 

@@ -57,7 +57,7 @@ pub(super) async fn try_again(
         match known.admit(now) {
             // Another sender was faster; who it is that tries, its state says.
             Admission::Open | Admission::Closed => Change::Keep(false),
-            Admission::Due if by.is_none() && !known.a_test_suffices() => Change::Keep(false),
+            Admission::Due if by.is_none() && known.test_to().is_none() => Change::Keep(false),
             Admission::Due => Change::Write(Some(known.claim(by.as_ref(), now)), None, true),
         }
     });

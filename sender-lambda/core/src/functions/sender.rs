@@ -18,6 +18,7 @@ use ownpost_domain::health::{Admission, Health};
 use ownpost_domain::outcome;
 use ownpost_domain::route::{self, PlatformServer, Relay, Route};
 use ownpost_domain::tenant::Tenant;
+use ownpost_domain::time::CLOCKS_DIFFER;
 use ownpost_smtp::RelayKey;
 
 use self::group::Group;
@@ -313,7 +314,9 @@ async fn load_row(app: &App, job: &MailJob) -> std::result::Result<(Delivery, u6
         }
         Status::Sent | Status::Failed | Status::Unknown => Err(Disposition::Delete),
         Status::Sending => Err(interrupted(app, row, version, now).await),
-        Status::Deferred if row.next_attempt_at.is_some_and(|at| at > now) => {
+        Status::Deferred
+            if row.next_attempt_at.is_some_and(|at| at > now) && !is_of_the_future(&row, now) =>
+        {
             Err(Disposition::Keep(row.next_attempt_at.map(|at| until(now, at))))
         }
         Status::Queued | Status::Deferred | Status::Held => match end(&row, now) {
@@ -345,13 +348,18 @@ fn end(row: &Delivery, now: Timestamp) -> Option<&'static str> {
 async fn interrupted(app: &App, row: Delivery, version: u64, now: Timestamp) -> Disposition {
     let over = later(row.updated_at, app.config.sending_lease());
     let orphaned = app.config.overrides.senders_since.is_some_and(|since| row.updated_at < since);
-    if over > now && !orphaned {
+    if over > now && !orphaned && !is_of_the_future(&row, now) {
         return Disposition::Keep(Some(until(now, over)));
     }
     let reason = "The sending was interrupted after the mail may have left: whether it was taken is not known, so \
                   it is not sent again unless you say so.";
     let row = Delivery { status: Status::Unknown, reason: reason.to_owned(), ..row };
     settle(app, row, version, Disposition::Delete).await
+}
+
+/// Whether the row was written by a clock that has gone back since: what it says of the time to wait is worth nothing.
+fn is_of_the_future(row: &Delivery, now: Timestamp) -> bool {
+    row.updated_at > later(now, CLOCKS_DIFFER)
 }
 
 /// The event, or why it cannot be used.

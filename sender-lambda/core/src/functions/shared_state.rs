@@ -120,9 +120,25 @@ pub(super) enum Token {
 /// The ledger is out of reach.
 pub(super) async fn take(app: &App, tenant: &Tenant, key: &str, limit: Limit) -> Result<Token> {
     let taken = update(app, tenant, key, |bucket: Option<Bucket>, now| match limit.take(bucket, 1, now) {
-        // A bucket that has been full for a while is as good as none.
-        Ok(after) => Change::Write(Some(after), now.checked_add(limit.period * 2).ok(), Token::Taken),
+        Ok(after) => Change::Write(Some(after), expiry(limit, now), Token::Taken),
         Err(wait) => Change::Keep(Token::NoneFor(wait)),
     });
     Ok(taken.await?.unwrap_or(Token::Contended))
+}
+
+/// Gives a token back that was taken and not used.
+///
+/// # Errors
+/// The ledger is out of reach.
+pub(super) async fn give_back(app: &App, tenant: &Tenant, key: &str, limit: Limit) -> Result<()> {
+    let given = update(app, tenant, key, |bucket: Option<Bucket>, now| match bucket {
+        Some(bucket) => Change::Write(Some(limit.give_back(bucket, 1)), expiry(limit, now), ()),
+        None => Change::Keep(()),
+    });
+    given.await.map(drop)
+}
+
+/// A bucket that has been full for a while is as good as none.
+fn expiry(limit: Limit, now: Timestamp) -> Option<Timestamp> {
+    now.checked_add(limit.period * 2).ok()
 }

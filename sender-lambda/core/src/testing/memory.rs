@@ -133,6 +133,17 @@ impl Memory {
         state.now += SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
     }
 
+    /// Moves the clock back, and shows the queue's messages when they were to be shown: SQS has a clock of its own, and
+    /// `ownpost local` mends its queue.
+    pub fn go_back(&self, duration: Duration) {
+        let by = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+        let mut state = self.lock();
+        state.now -= by;
+        for message in &mut state.queue {
+            message.visible_at -= by;
+        }
+    }
+
     /// Makes the next `times` calls of an operation (`ledger.update`, `queue.send`, …) fail as transient.
     pub fn fail(&self, operation: &'static str, times: u32) {
         self.lock().failing.insert(operation, times);

@@ -40,6 +40,19 @@ fn the_bounds_of_a_relay() {
 }
 
 #[test]
+fn the_platforms_server_gets_its_part_of_the_senders() {
+    for (host, share, expected) in [
+        ("smtp.platform.test", Some(67), (3, 67)),
+        ("smtp.platform.test", None, (3, 20)),
+        ("smtp.platform.test", Some(0), (1, 1)),
+        ("smtp.office365.com", Some(67), (3, 3)),
+    ] {
+        let bounds = Bounds::of_platform(host, 3, share);
+        assert_eq!((bounds.begin, bounds.most), expected, "{host} {share:?}");
+    }
+}
+
+#[test]
 fn all_senders_together_have_no_more_than_the_limit_and_who_waits_takes_no_seat() {
     let (seats, taken) = sit(seats(), 10, at(0));
     assert_eq!(taken.len(), 3);
@@ -54,12 +67,12 @@ fn fewer_at_each_too_many_and_slowly_more_on_success() {
     let (bounds, no) = (free(), Report { too_many: true, ..Report::default() });
     let (mut seats, taken) = sit(seats(), 3, at(0));
     // Two of three were let in.
-    assert!(seats.give_back(&taken[2].0, taken[2].1, &no, &bounds, at(1)));
+    assert!(seats.give_back(&taken[2].0, taken[2].1, &no, &bounds, at(0)));
     assert_eq!(seats.limit(&bounds), 2);
-    assert!(seats.give_back(&taken[1].0, taken[1].1, &no, &bounds, at(1)));
+    assert!(seats.give_back(&taken[1].0, taken[1].1, &no, &bounds, at(0)));
     assert_eq!(seats.limit(&bounds), 1);
     // The last one is alone: a "too many" now is about the relay.
-    assert!(!seats.give_back(&taken[0].0, taken[0].1, &no, &bounds, at(1)));
+    assert!(!seats.give_back(&taken[0].0, taken[0].1, &no, &bounds, at(0)));
     assert_eq!(seats.limit(&bounds), 1);
     // Success does not bring it back at once, and then by one for as many mails as there are connections.
     let grow = |seats: &mut Seats, second| {
@@ -165,7 +178,8 @@ fn twenty_seats_and_their_line_are_one_write_unit() {
 #[test]
 fn whose_turn_has_come_looks_again_when_those_before_it_have_gone() {
     let bounds = free();
-    let (busy, taken) = sit(seats(), 3, at(0));
+    let mut busy = seats();
+    let taken: Vec<i64> = ["a", "b", "c"].map(|process| busy.sit(process, GOOD_FOR, at(0))).into();
     let answer = busy.ask("w", &[ONE[0]; 150], &bounds, at(0));
     let ticket = |place: &Place| match place {
         Place::Wait(ticket, _) => Asking { ticket: Some(*ticket), ..ONE[0] },
@@ -186,7 +200,7 @@ fn whose_turn_has_come_looks_again_when_those_before_it_have_gone() {
     assert!(all.is_sorted());
     // Fifty of them go over one connection.
     let mut seats = answer.seats;
-    seats.give_back(&taken[0].0, taken[0].1, &Report::default(), &bounds, at(50));
+    seats.give_back("a", taken[0], &Report::default(), &bounds, at(50));
     for mails in tickets[..50].chunks(10) {
         let answer = seats.ask("g", mails, &bounds, at(50));
         seats = answer.seats;
@@ -206,13 +220,16 @@ fn a_seat_is_given_back_only_where_somebody_needs_it() {
             Some(answer.stay)
         })
         .collect();
-    assert_eq!(stays, [Stay::Kept, Stay::Returned, Stay::Returned, Stay::Returned, Stay::Returned]);
-    // Of twelve connections four are kept, and two lapse by themselves.
+    assert_eq!(stays, [Stay::Kept, Stay::Brief, Stay::Returned, Stay::Returned, Stay::Returned]);
+    // Of twelve connections four are kept, and five lapse by themselves.
     let many = || Seats { limit: Some(12.0), ..seats() };
-    let (six, _) = sit(many(), 6, at(0));
-    assert_eq!(six.clone().ask("p", ONE, &free(), at(0)).stay, Stay::Returned);
-    assert_eq!(sit(six.clone(), 20, at(0)).1.len(), 6);
-    assert_eq!(sit(six, 20, at(4)).1.len(), 8);
+    let (nine, _) = sit(many(), 9, at(0));
+    assert_eq!(nine.clone().ask("p", ONE, &free(), at(0)).stay, Stay::Returned);
+    assert_eq!(sit(nine.clone(), 20, at(0)).1.len(), 3);
+    assert_eq!(sit(nine, 20, at(1)).1.len(), 8);
+    // One whose batches take longer is given back: to make it good for longer costs more.
+    let slow = Seats { batch_ms: Some(700), ..sit(many(), 4, at(0)).0 };
+    assert_eq!(slow.ask("p", ONE, &free(), at(0)).stay, Stay::Returned);
     // A relay that counts what is open gets no idle connection.
     let limited = Seats { refused: Some(at(0).as_millisecond()), ..many() };
     assert_eq!(limited.ask("p", ONE, &free(), at(0)).stay, Stay::Brief);
@@ -221,9 +238,21 @@ fn a_seat_is_given_back_only_where_somebody_needs_it() {
 #[test]
 fn the_only_process_of_a_ledger_does_not_wait_for_the_one_before_it() {
     let (killed, _) = sit(seats(), 3, at(0));
-    let asked = |seats: Seats| seats.ask("new", ONE, &free(), at(1)).seat;
+    let asked = |seats: Seats| seats.ask("new", ONE, &free(), at(0)).seat;
     assert_eq!(asked(killed.clone()), None);
     assert!(asked(killed.without_others("new")).is_some());
     let own = seats().ask("new", ONE, &free(), at(0)).seats;
     assert_eq!(own.clone().without_others("new"), own);
+}
+
+#[test]
+fn seats_and_refusals_of_a_clock_that_was_ahead_are_over() {
+    const AHEAD: i64 = 400 * 86_400;
+    let (bounds, no) = (free(), Report { too_many: true, ..Report::default() });
+    let (mut seats, taken) = sit(seats(), 3, at(AHEAD));
+    seats.give_back(&taken[2].0, taken[2].1, &no, &bounds, at(AHEAD));
+    assert!(seats.is_limited(&bounds, at(AHEAD - 59)), "clocks differ by seconds");
+    assert_eq!(sit(seats.clone(), 10, at(AHEAD - 59)).1.len(), 0, "clocks differ by seconds");
+    assert!(!seats.is_limited(&bounds, at(0)));
+    assert_eq!(sit(seats, 10, at(0)).1.len(), 2);
 }

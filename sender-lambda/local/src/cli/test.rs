@@ -78,6 +78,7 @@ pub(super) async fn run(config: &Config, args: &TestArgs) -> ExitCode {
     let test_mail = test_message::build(&run, &templates, keys.as_ref(), None);
     let options = ProbeOptions {
         recipient,
+        without_message: false,
         test_mail,
         deadline: DEADLINE,
         look_for_fix: true,

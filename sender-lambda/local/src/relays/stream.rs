@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 /// RFC 5321 §4.5.3.2.7: a server waits five minutes for the next command.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -30,14 +31,15 @@ pub(crate) enum Line {
 /// A connection's stream with the octets read ahead and the replies not yet written.
 pub(crate) struct Lines<S> {
     stream: S,
-    ahead: Vec<u8>,
+    /// Wiped in the end: AUTH's lines are in it.
+    ahead: Zeroizing<Vec<u8>>,
     start: usize,
     replies: Vec<u8>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, ahead: Vec::new(), start: 0, replies: Vec::new() }
+        Self { stream, ahead: Zeroizing::default(), start: 0, replies: Vec::new() }
     }
 
     /// Queues a reply; it leaves before the next wait.
@@ -75,7 +77,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
         self.ahead.drain(..self.start);
         self.start = 0;
         self.ahead.reserve(READ_BYTES);
-        let read = timeout(PATIENCE, self.stream.read_buf(&mut self.ahead));
+        let read = timeout(PATIENCE, self.stream.read_buf(&mut *self.ahead));
         Ok(read.await.map_err(|_| io::ErrorKind::TimedOut)?? > 0)
     }
 

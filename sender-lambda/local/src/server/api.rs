@@ -35,7 +35,10 @@ pub(super) async fn call(State(server): State<Server>, request: Request) -> Resu
     let (parts, body) = request.into_parts();
     let caller = match caller(&server, &parts.headers).await {
         Ok(caller) => caller,
-        Err(refused) => return Ok(refused),
+        Err(refused) => {
+            body::wipe(&parts, body).await;
+            return Ok(refused);
+        }
     };
     let Query(query) = Query::try_from_uri(&parts.uri).map_err(|_| {
         Problem::new(StatusCode::BAD_REQUEST, "request.query_invalid", "The query cannot be read.")

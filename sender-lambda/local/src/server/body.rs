@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use futures_util::StreamExt as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use zeroize::{Zeroize as _, Zeroizing};
@@ -32,16 +32,27 @@ pub(super) struct Whole {
 
 /// The whole body of at most `limit` bytes.
 pub(super) async fn read(parts: &Parts, body: Body, limit: usize) -> Result<Whole, Problem> {
-    let read = tokio::time::timeout(PATIENCE, collect(body, limit)).await.unwrap_or_else(|_| {
+    let peer = parts.extensions.get::<Arc<Peer>>();
+    let read = tokio::time::timeout(PATIENCE, collect(body, limit, peer)).await.unwrap_or_else(|_| {
         Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request.timeout", "The body did not come in time."))
     });
-    if let Some(peer) = parts.extensions.get::<Arc<Peer>>() {
+    if let Some(peer) = peer {
         peer.request_is_whole();
     }
     read
 }
 
-async fn collect(body: Body, limit: usize) -> Result<Whole, Problem> {
+/// Wipes the body of a request that is refused before it is read: a session that has ended may send a password. A large one is
+/// no settings.
+pub(super) async fn wipe(parts: &Parts, body: Body) {
+    let length =
+        parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: usize| length <= SMALL) {
+        drop(read(parts, body, SMALL).await);
+    }
+}
+
+async fn collect(body: Body, limit: usize, peer: Option<&Arc<Peer>>) -> Result<Whole, Problem> {
     let mut chunks = body.into_data_stream();
     let (mut bytes, mut length, mut place) = (Zeroizing::new(Vec::new()), 0, None);
     while let Some(chunk) = chunks.next().await {
@@ -59,7 +70,9 @@ async fn collect(body: Body, limit: usize) -> Result<Whole, Problem> {
         if length > SMALL && place.is_none() {
             place = LARGE_BODIES.acquire().await.ok();
         }
-        append(&mut bytes, chunk);
+        if let (Some(shared), Some(peer)) = (append(&mut bytes, chunk), peer) {
+            peer.wipe_later(shared);
+        }
     }
     if length > limit {
         let detail = format!("The body has more than {limit} bytes.");
@@ -68,9 +81,9 @@ async fn collect(body: Body, limit: usize) -> Result<Whole, Problem> {
     Ok(Whole { bytes: Bytes::from_owner(bytes), _place: place })
 }
 
-/// Appends a chunk and leaves no copy behind: neither of the bytes before, when they need more room, nor of the chunk as far
-/// as nobody else has it.
-fn append(bytes: &mut Zeroizing<Vec<u8>>, chunk: Bytes) {
+/// Appends a chunk and leaves no copy behind: neither of the bytes before, when they need more room, nor of the chunk. One that
+/// the connection's buffer holds as well is given back: it cannot be wiped yet.
+fn append(bytes: &mut Zeroizing<Vec<u8>>, chunk: Bytes) -> Option<Bytes> {
     let length = bytes.len() + chunk.len();
     if bytes.capacity() < length {
         let mut larger = Zeroizing::new(Vec::with_capacity(length.max(2 * bytes.capacity())));
@@ -78,7 +91,5 @@ fn append(bytes: &mut Zeroizing<Vec<u8>>, chunk: Bytes) {
         *bytes = larger;
     }
     bytes.extend_from_slice(&chunk);
-    if let Ok(mut chunk) = chunk.try_into_mut() {
-        chunk.zeroize();
-    }
+    chunk.try_into_mut().map(|mut chunk| chunk.zeroize()).err()
 }

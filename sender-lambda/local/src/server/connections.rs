@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::Response;
 use http_body_util::BodyExt as _;
@@ -27,6 +27,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
 use tower_service::Service as _;
+use zeroize::Zeroize as _;
 
 /// How long a request's header may take, from the connection's beginning or the answer before it.
 const HEADER: Duration = Duration::from_secs(10);
@@ -36,6 +37,8 @@ const UNREAD: Duration = Duration::from_secs(30);
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 /// Bytes of a request's header, and of an answer that waits to be written.
 const BUFFER: usize = 128 * 1024;
+/// Bytes of bodies that a connection keeps to wipe them: more than settings have.
+const MOST_UNWIPED: usize = 256 * 1024;
 /// How often a newcomer that has no place asks for the oldest idle one.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -46,6 +49,8 @@ pub(super) struct Peer {
     /// Whether a request of it has been answered: it is worth more than one that has sent none.
     answered: AtomicBool,
     leave: Notify,
+    /// Parts of bodies in the connection's own buffer: it lets go of them with its next read, or at its end.
+    unwiped: Mutex<Vec<Bytes>>,
 }
 
 impl Peer {
@@ -54,9 +59,35 @@ impl Peer {
         self.whole.store(true, Ordering::Relaxed);
     }
 
+    /// Takes part of a body, to be wiped once the connection's buffer does not hold it any more.
+    pub(super) fn wipe_later(&self, part: Bytes) {
+        let mut unwiped = self.unwiped.lock().unwrap_or_else(PoisonError::into_inner);
+        wipe(&mut unwiped);
+        if unwiped.iter().map(Bytes::len).sum::<usize>() + part.len() <= MOST_UNWIPED {
+            unwiped.push(part);
+        }
+    }
+
+    /// Wipes what is left of bodies, when the connection is over.
+    fn wipe(&self) {
+        wipe(&mut self.unwiped.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
     fn is_busy(&self) -> bool {
         self.whole.load(Ordering::Relaxed)
     }
+}
+
+/// Wipes the parts that nobody else has.
+fn wipe(parts: &mut Vec<Bytes>) {
+    let all = std::mem::take(parts).into_iter();
+    parts.extend(all.filter_map(|part| match part.try_into_mut() {
+        Ok(mut part) => {
+            part.zeroize();
+            None
+        }
+        Err(part) => Some(part),
+    }));
 }
 
 /// An extension of an answer that has no end of its own: its connection may be closed at any time.
@@ -108,7 +139,8 @@ pub async fn serve(listener: TcpListener, router: Router, most: usize, mut stop:
         open.lock().insert(number, peer.clone());
         let (router, stop, open) = (router.clone(), stop.clone(), open.clone());
         tasks.spawn(async move {
-            connection(stream, router, peer, stop).await;
+            connection(stream, router, peer.clone(), stop).await;
+            peer.wipe();
             open.lock().remove(&number);
             drop(place);
         });

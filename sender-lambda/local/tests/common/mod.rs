@@ -1,7 +1,7 @@
 //! The real binary in a temporary folder, and calls to it.
 #![allow(dead_code, reason = "each suite uses what it needs")]
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Seek as _, SeekFrom, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -183,6 +183,23 @@ impl Local {
             std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+    }
+
+    /// Whether this text is anywhere in the memory that it can write.
+    pub(crate) fn remembers(&self, wanted: &str) -> bool {
+        let proc = |name: &str| format!("/proc/{}/{name}", self.child.id());
+        let maps = std::fs::read_to_string(proc("maps")).expect("its memory's parts");
+        let mut memory = std::fs::File::open(proc("mem")).expect("its memory");
+        maps.lines().filter(|part| part.contains(" rw")).any(|part| {
+            let (from, to) =
+                part.split_once(' ').and_then(|(range, _)| range.split_once('-')).expect("a range");
+            let [from, to] = [from, to].map(|number| u64::from_str_radix(number, 16).expect("a number"));
+            let mut bytes = Vec::new();
+            // A part may be gone by now.
+            let _ = memory.seek(SeekFrom::Start(from));
+            let _ = Read::by_ref(&mut memory).take(to - from).read_to_end(&mut bytes);
+            String::from_utf8_lossy(&bytes).contains(wanted)
+        })
     }
 
     /// Whether it is still running.

@@ -150,7 +150,7 @@ impl Simulation {
                         self.send(now, held);
                         continue;
                     }
-                    if !health.a_test_suffices() {
+                    if health.test_to().is_none() {
                         continue;
                     }
                     self.tenants[tenant as usize].health = Some(health.claim(None, timestamp(now)));
@@ -158,11 +158,13 @@ impl Simulation {
                 }
             };
             let mood = self.tenants[tenant as usize].relay.mood(now);
-            // A test without a message ends after MAIL FROM, so it does not see later faults.
+            // A test without a message ends after MAIL FROM or RCPT TO, so it does not see later faults.
+            let to = health.test_to().unwrap_or(Stage::Sender);
             let (said, _) = converse(mood, 1, |_| false)[0];
-            let said = if matches!(said, Said::Later | Said::Closed) { Said::Accepted } else { said };
+            let unseen = said == Said::Closed || (said == Said::Later && to == Stage::Sender);
+            let said = if unseen { Said::Accepted } else { said };
             let seen = outcome::observation(said.outcome());
-            let passed = said.outcome().is_ok().then_some(Stage::Sender);
+            let passed = said.outcome().is_ok().then_some(to);
             self.observe(now, tenant, seen, passed, said.outcome().as_ref().err());
             if works && seen == Observation::Works {
                 self.release(now, tenant);

@@ -23,8 +23,12 @@ const MEMORY: f64 = 0.25;
 const LAMBDA_SECOND: f64 = 0.000_013_333_4;
 /// The price of a run of a function, in dollars.
 const LAMBDA_RUN: f64 = 0.2e-6;
-/// The price of an SQS call with the surcharge for groups, in dollars.
-const SQS_CALL: f64 = 0.4e-6 + 0.1e-6;
+/// The price of an SQS call, in dollars; below, with the surcharge for groups.
+const EVENTS_CALL: f64 = 0.4e-6;
+const SQS_CALL: f64 = EVENTS_CALL + 0.1e-6;
+/// The calls for an event that the bus puts on the events queue: sent, received and deleted. Events that come close together
+/// share the latter two.
+const EVENTS_CALLS: f64 = 3.0;
 /// The price of a DynamoDB write request unit (1 KB) on demand, in dollars; below, of a read request unit (4 KB,
 /// consistent).
 const WRITE_UNIT: f64 = 0.625e-6;
@@ -103,7 +107,13 @@ pub fn bill(results: &Results) -> Vec<Line> {
     vec![
         line("Lambda, time", seconds, "GB-s", LAMBDA_SECOND),
         line("Lambda, runs", results.events as f64 + sum(&[O::Batch]), "runs", LAMBDA_RUN),
-        line("SQS", sum(&[O::QueueSend, O::Batch, O::QueueDelete, O::QueueHide]), "calls", SQS_CALL),
+        line("SQS, events queue", results.events as f64 * EVENTS_CALLS, "calls", EVENTS_CALL),
+        line(
+            "SQS, queue of mails",
+            sum(&[O::QueueSend, O::Batch, O::QueueDelete, O::QueueHide]),
+            "calls",
+            SQS_CALL,
+        ),
         line("DynamoDB, writes", writes, "units", WRITE_UNIT),
         line("DynamoDB, reads", reads, "units", READ_UNIT),
         line("EventBridge", results.events as f64 + sum(&[O::Emit]), "events", EVENT),

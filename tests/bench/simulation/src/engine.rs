@@ -132,8 +132,10 @@ pub struct Results {
     pub large_rows: u64,
     /// The number of killed senders.
     pub crashed: u64,
-    /// The time from the event to the relay's 250, for tenants whose relay works.
+    /// The time from the event to the relay's 250, for tenants whose relay works and has room.
     pub delay: Quantiles,
+    /// The same times for tenants whose relay works and takes few connections at a time.
+    pub few_delay: Quantiles,
     /// The same times, grouped by the time when the mail was queued.
     pub delays: Vec<Quantiles>,
     /// The highest number of messages in flight.
@@ -408,6 +410,10 @@ impl Simulation {
         let mail = *mail;
         if mail.taken == 1 && self.tenants[mail.tenant as usize].healthy {
             let delay = at - mail.queued;
+            if self.tenants[mail.tenant as usize].few {
+                self.results.few_delay.add(delay);
+                return;
+            }
             self.results.delay.add(delay);
             let part = mail.queued.saturating_mul(PARTS as u64) / self.scenario.span.max(1);
             let part = usize::try_from(part).unwrap_or(PARTS).min(PARTS - 1);

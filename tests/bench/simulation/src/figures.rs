@@ -76,12 +76,16 @@ pub(crate) fn page(scenario: &Scenario, results: &[Results]) -> Result<String> {
         millis(latency::WRITE),
     )?;
     text += "## How long a healthy tenant's mail waits while others are in trouble\n\nFrom the event to the relay's \
-             250, for tenants whose relay works and whose provider sets no rate, the one that bursts left out.\n\n";
+             250, for tenants whose relay works and limits neither mails nor connections, the one that bursts left \
+             out. Below, the same for those whose relay works and takes few connections: where all of them are busy a \
+             mail waits for one, and SQS shows it again after a whole second at the earliest.\n\n";
     let _ = writeln!(text, "| | {} |\n|---|---:|---:|---:|", DAYS.join(" | "));
     row(&mut text, "half of the mails within", results, |day| said(day.delay.at(0.5)));
     row(&mut text, "99 %", results, |day| said(day.delay.at(0.99)));
     row(&mut text, "99.9 %", results, |day| said(day.delay.at(0.999)));
     row(&mut text, "all", results, |day| said(day.delay.most()));
+    row(&mut text, "few connections: half", results, |day| said(day.few_delay.at(0.5)));
+    row(&mut text, "few connections: 99 %", results, |day| said(day.few_delay.at(0.99)));
     text += "\nThe longest waits are those of mails whose sender was killed: their messages show again when the \
              queue's visibility timeout of 48 minutes is over.\n";
     text += "\n![99 % of the healthy tenants' mails within, over the day](simulation.svg)\n\n## What happened\n\n";

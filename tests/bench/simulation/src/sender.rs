@@ -311,7 +311,7 @@ impl Simulation {
                 (bounds, &mut known.seats, Some(tenant))
             }
             Via::Platform => {
-                let bounds = Bounds::of(PLATFORM, RELAY_CONNECTIONS, senders - senders / 3);
+                let bounds = Bounds::of_platform(PLATFORM, RELAY_CONNECTIONS, Some(senders - senders / 3));
                 (bounds, &mut self.platform_seats, None)
             }
         }

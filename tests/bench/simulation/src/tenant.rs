@@ -28,6 +28,8 @@ pub(crate) struct Tenant {
     pub(crate) held: VecDeque<Message>,
     /// Whether its delays are measured: its relay works, and it does not send the burst.
     pub(crate) healthy: bool,
+    /// Whether they are counted apart, since its relay takes few connections at a time.
+    pub(crate) few: bool,
 }
 
 impl Tenant {
@@ -56,6 +58,7 @@ impl Tenant {
             open: 0,
             held: VecDeque::new(),
             healthy: true,
+            few: false,
         }
     }
 
@@ -81,6 +84,7 @@ impl Tenant {
             Self {
                 relay: if slow && scenario.faults { Schedule::always(Fault::VerySlow) } else { schedule() },
                 takes: if few { random.u32(1..=5).max(needs(scenario, number)) } else { u32::MAX },
+                few,
                 healthy: !giant && !limited && !slow && fault.is_none(),
                 ..Self::new(own, policy, limited)
             }

@@ -11,7 +11,7 @@ use ownpost_domain::tenant::Tenant;
 use serde_json::json;
 
 use super::answer::{Answered, Response, json, problem, problem_for, problem_with};
-use super::connectivity_test::{Complete, admin, count_test, draft, keys, probe};
+use super::connectivity_test::{Complete, admin, count_test, draft, keys, probe, uncount_test};
 use super::{Call, Progress, given};
 use crate::functions::active_settings::{self, Active};
 use crate::functions::{alert, connect, emit, expiry, history, monitor, relay_health, task_queue};
@@ -95,8 +95,9 @@ pub(super) async fn save(call: &Call<'_>, progress: Progress<'_>) -> Answered {
     };
     let change = begun(call, Action::Save, Some(&revision), &before, Some(&settings));
     let secrets = &call.app.effects.secrets;
-    if new {
-        secrets.put_pending(call.tenant, &revision, &to_document(&settings)).await?;
+    if new && let Err(error) = secrets.put_pending(call.tenant, &revision, &to_document(&settings)).await {
+        uncount_test(call).await;
+        return Err(error.into());
     }
     let report = probe(call, &settings, Some(email), keys.as_deref(), progress).await;
     if !report.ok || report.test_message.is_none() {

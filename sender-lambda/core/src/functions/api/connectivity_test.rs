@@ -119,6 +119,7 @@ pub(super) async fn probe(
     let owner = TokenOwner { tenant: Some(call.tenant.as_str()), draft: true };
     let options = ProbeOptions {
         recipient,
+        without_message: false,
         test_mail,
         deadline: DEADLINE,
         look_for_fix: true,
@@ -150,6 +151,13 @@ pub(super) async fn count_test(call: &Call<'_>) -> Answered<()> {
     }
     tracing::warn!(tenant = %call.tenant, "a test that was not counted: others count all the time");
     Ok(())
+}
+
+/// Gives the token of a test back that did not run.
+pub(super) async fn uncount_test(call: &Call<'_>) {
+    if let Err(error) = shared_state::give_back(call.app, call.tenant, TESTS, TESTS_PER_TENANT).await {
+        tracing::warn!(tenant = %call.tenant, %error, "a test was counted that did not run");
+    }
 }
 
 /// Slows the tests of all tenants that dial one address, so that many together cannot be used to hammer a server. The

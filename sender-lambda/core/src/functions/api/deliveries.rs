@@ -153,9 +153,10 @@ pub(super) async fn release_held(call: &Call<'_>) -> Answered {
     let app = call.app;
     let active = active_settings::read(app, call.tenant).await?;
     if let Some((revision, settings)) = active.settings() {
+        let email = admin(call)?;
         let keys = keys(call).await?;
         count_test(call).await?;
-        let report = probe(call, settings, Some(admin(call)?), keys.as_deref(), None).await;
+        let report = probe(call, settings, Some(email), keys.as_deref(), None).await;
         if !report.ok || report.test_message.is_none() {
             let detail = "The test did not pass, so nothing was released.";
             let members = json!({"released": 0, "report": report});

@@ -11,6 +11,7 @@ use crate::wire::settings::to_document;
 
 mod events;
 mod history;
+mod limits;
 
 fn claims(tenant: &str) -> Claims {
     let email = format!("admin@{tenant}.example");

@@ -735,3 +735,26 @@ async fn a_mail_whose_dkim_key_cannot_be_read_waits_and_is_signed_later() {
     let sent = world.relays.taken();
     assert_eq!(sent.len(), 2);
 }
+
+/// What a clock that was ahead has written into rows holds up no mail, and takes none for sent.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_ahead_holds_up_no_mail() {
+    const AHEAD: Duration = Duration::from_hours(400 * 24);
+    for (act, expected) in [
+        (Act::Fail(Stage::Recipient, FailureCode::SmtpTemporary, 450), Status::Sent),
+        (Act::AcceptThenFail("ledger.update", 100), Status::Unknown),
+    ] {
+        let world = World::new();
+        world.activate("r1", &own(OnFailure::Hold)).await;
+        world.memory.pass(AHEAD);
+        world.accept("e1", &["jan@example.org"]).await;
+        world.relays.then([act]);
+        world.work().await;
+        world.memory.fail("ledger.update", 0);
+        assert!(!matches!(world.row().status, Status::Sent | Status::Unknown), "{:?}", world.row());
+        world.memory.go_back(AHEAD);
+        world.memory.pass(HOUR);
+        world.work().await;
+        assert_eq!(world.row().status, expected, "{:?}", world.row());
+    }
+}

@@ -85,7 +85,9 @@ async fn test(app: &App, tenant: &Tenant) -> Result<()> {
         // The marker of this revision was lost to a crash between activating and writing it.
         relay_health::reset(app, tenant, revision).await;
     }
-    let may = match relay_health::about(app, revision, stored).admit((app.now)()) {
+    let health = relay_health::about(app, revision, stored);
+    let Some(end) = end(app, &health).await? else { return Ok(()) };
+    let may = match health.admit((app.now)()) {
         Admission::Open => true,
         Admission::Closed => false,
         Admission::Due => relay_health::try_again(app, tenant, revision, None).await? == Try::Test,
@@ -93,13 +95,18 @@ async fn test(app: &App, tenant: &Tenant) -> Result<()> {
     if !may {
         return Ok(());
     }
+    let (recipient, to) = match &end {
+        End::Sender => (None, Stage::Sender),
+        End::Recipient(address) => (Some(address.as_str()), Stage::Recipient),
+    };
     let now = (app.now)();
     let run =
         TestRun { settings, recipient: None, started_by: None, locale: "en", now, unique: random_bits() };
     let test_mail = test_message::build(&run, &app.templates, None, None);
     let owner = TokenOwner { tenant: Some(tenant.as_str()), draft: false };
     let options = ProbeOptions {
-        recipient: None,
+        recipient,
+        without_message: true,
         test_mail,
         deadline: DEADLINE,
         look_for_fix: false,
@@ -108,22 +115,44 @@ async fn test(app: &App, tenant: &Tenant) -> Result<()> {
     };
     let report = app.relays.probe(settings, &options, &mut |_| {}).await;
     app.meter.tested(report.failure.is_none());
-    learn(app, tenant, revision, settings, &report).await
+    learn(app, tenant, (revision, settings), to, &report).await
 }
 
+/// The end of a test without a message.
+enum End {
+    /// After MAIL FROM.
+    Sender,
+    /// After RCPT TO with this address.
+    Recipient(String),
+}
+
+/// Where the test ends that comes past the failed stage; `None` when only a mail comes so far. A relay that has failed at RCPT
+/// hears the platform's sender, an address of the operator's that is foreign to the relay, as those of most mails are: its own
+/// may be taken where others are not.
+async fn end(app: &App, health: &Health) -> Result<Option<End>> {
+    match health.test_to() {
+        None => Ok(None),
+        Some(Stage::Recipient) => {
+            let platform = active_settings::platform(app).await?;
+            Ok(platform.settings().map(|(_, settings)| End::Recipient(settings.sender_address.clone())))
+        }
+        Some(_) => Ok(Some(End::Sender)),
+    }
+}
+
+/// Tells the breaker what a test up to this stage has found.
 async fn learn(
     app: &App,
     tenant: &Tenant,
-    revision: &Revision,
-    settings: &Settings,
+    (revision, settings): (&Revision, &Settings),
+    to: Stage,
     report: &ownpost_smtp::probe::Probe,
 ) -> Result<()> {
     let seen = match &report.failure {
         None => Observation::Works,
         Some(failure) => outcome::observation(&Err(failure.clone())),
     };
-    // The test ends after MAIL FROM.
-    let passed = report.failure.is_none().then_some(Stage::Sender);
+    let passed = report.failure.is_none().then_some(to);
     let observed = Seen { observation: seen, passed, failure: report.failure.as_ref(), took: false };
     relay_health::observe(app, tenant, &settings.host, revision, &observed).await;
     match report.tls.as_ref().and_then(|tls| tls.certificate.as_ref()) {
