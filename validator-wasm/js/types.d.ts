@@ -317,9 +317,9 @@ export type IssueCode =
   | "oauth2.token_url_not_https"
   /** Microsoft's endpoint without a tenant: with client_credentials that of all tenants, or a placeholder. */
   | "oauth2.tenant_needed"
-  /** A scope that gives no access to SMTP with this grant. */
+  /** client_credentials at Microsoft with a scope of users or of another service. */
   | "oauth2.scope_unsupported"
-  /** Another address of the provider, such as the one where people sign in. */
+  /** The address where people sign in, in place of the one for tokens. */
   | "oauth2.not_token_endpoint"
   /** No day as in 2027-01-31. */
   | "oauth2.date_invalid"
@@ -1201,6 +1201,12 @@ export type EmittedEvent =
     "detail-type": "Secret Unreadable";
     detail: SecretUnreadable;
   }
+  /** 30, 7 and 1 days before a client secret or a grant of OAuth 2 ends. */
+  | {
+    source: "ownpost";
+    "detail-type": "Credential Expiring";
+    detail: CredentialExpiring;
+  }
   /** 30, 7 and 1 days before a relay's certificate ends. */
   | {
     source: "ownpost";
@@ -1357,6 +1363,29 @@ export type UnreadableSecret =
   | "settings"
   /** The operator's DKIM keys. */
   | "dkim";
+
+/** A credential of OAuth 2 that ends soon. */
+export interface CredentialExpiring {
+  /** The tenant of the relay; null for the operator's application at a provider. */
+  tenant: string | null;
+  /** The host of the relay; null for the operator's application. */
+  host: string | null;
+  /** The operator's provider that the mailbox is connected with, or whose application it is; null for an application of the tenant's own. */
+  provider: string | null;
+  /** Which credential it is. */
+  credential: Credential;
+  /** When it ends. */
+  notAfter: string;
+  /** 30, 7 or 1. */
+  days: number;
+}
+
+/** A credential that ends. */
+export type Credential =
+  /** The client secret of an application, by `clientSecretExpires`. */
+  | "clientSecret"
+  /** The grant of a mailbox, as the token endpoint says. */
+  | "grant";
 
 /** A certificate that ends soon. */
 export interface CertificateExpiring {
