@@ -80,7 +80,11 @@ impl Identity {
     /// The meaning of a 5xx: by the table, or else by the command that it answers.
     fn permanent(&self, stage: Stage, reply: &Reply, meaning: Option<Meaning>) -> Meaning {
         let (code, cause) = meaning.unwrap_or_else(|| self.untold(stage, reply));
+        // RFC 6531 §3.5: no address beyond ASCII is taken.
+        let is_beyond_ascii = reply.enhanced == Some(EnhancedCode(5, 6, 7));
         match code {
+            FailureCode::SenderRejected if is_beyond_ascii => (code, Some(Cause::SenderNotAscii)),
+            FailureCode::RecipientRejected if is_beyond_ascii => (code, Some(Cause::RecipientNotAscii)),
             FailureCode::EhloRejected if stage == Stage::Ehlo => (code, ehlo_cause(reply)),
             // The same replies to a token are about the token.
             FailureCode::AuthRejected
