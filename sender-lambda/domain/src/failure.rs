@@ -447,6 +447,16 @@ causes! {
     DeniedAddress = "denied.address", "host";
     /// The account is on trial and may send to verified recipients alone.
     DeniedSandbox = "denied.sandbox", "username";
+    /// The server says that it is at fault itself.
+    ServerFault = "server.fault", "";
+    /// The mailbox of the account is full.
+    AccountFull = "account.full", "username";
+    /// The server cannot read the sender address.
+    SenderSyntax = "sender.syntax", "senderAddress";
+    /// SPF of the sender's domain does not name our address.
+    SenderSpf = "sender.spf", "senderAddress";
+    /// The message does not prove its sender.
+    MessageAuthentication = "message.authentication", "";
     /// The server refuses the sender because it is not ASCII.
     SenderNotAscii = "sender.not_ascii", "senderAddress";
     /// The server refuses the recipient because it is not ASCII.

@@ -127,14 +127,19 @@ pub(crate) fn trim_bytes(text: &[u8]) -> &[u8] {
     {
         return text;
     }
+    trim_by(text, is_space_code)
+}
+
+#[inline(never)]
+fn trim_by(text: &[u8], is_around: fn(u32) -> bool) -> &[u8] {
     let mut text = text;
     while let Some((c, rest)) = split_char(text)
-        && is_space_code(c)
+        && is_around(c)
     {
         text = rest;
     }
     while let Some((c, rest)) = split_last_char(text)
-        && is_space_code(c)
+        && is_around(c)
     {
         text = rest;
     }
@@ -303,25 +308,12 @@ pub(crate) fn trim_visible(text: &[u8]) -> &[u8] {
 }
 
 /// The text without white space, quotation marks, brackets, and the punctuation of a sentence around it.
-#[inline(never)]
 pub(crate) fn unwrapped(text: &[u8]) -> &[u8] {
-    let is_around = |c| {
+    trim_by(text, |c| {
         is_space_code(c)
             || matches!(c, 0x22 | 0x27..=0x29 | 0x2c | 0x3b | 0x3c | 0x3e | 0x60 | 0xab | 0xbb)
             || matches!(c, 0x2018..=0x201f | 0x2039 | 0x203a)
-    };
-    let mut text = text;
-    while let Some((c, rest)) = split_char(text)
-        && is_around(c)
-    {
-        text = rest;
-    }
-    while let Some((c, rest)) = split_last_char(text)
-        && is_around(c)
-    {
-        text = rest;
-    }
-    text
+    })
 }
 
 /// The text with plain hyphens in place of those of typesetting: hyphens, dashes and the minus sign.
