@@ -97,7 +97,9 @@ impl Identity {
     /// The meaning of a 5xx that the table does not know.
     fn untold(&self, stage: Stage, reply: &Reply, text: &str) -> Meaning {
         match stage {
-            _ if refusals::is_own_fault(reply, text) => (refusals::otherwise(stage), Some(Cause::ServerFault)),
+            _ if refusals::is_own_fault(reply, text) => {
+                (refusals::otherwise(stage), Some(Cause::ServerFault))
+            }
             Stage::Auth if is_mechanism_refused(reply) => (FailureCode::AuthMechanismUnsupported, None),
             // The server offers AUTH, and does not know or expect it.
             Stage::Auth if is_command_refused(stage, reply) => {

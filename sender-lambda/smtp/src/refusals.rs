@@ -259,7 +259,8 @@ pub(crate) const MESSAGE_AUTHENTICATION: &[&str] = &["spf", "dkim", "dmarc"];
 /// mail, set up wrongly), or in words.
 pub(crate) fn is_own_fault(reply: &Reply, text: &str) -> bool {
     const WORDS: &[&str] = &["internal error", "internal server error", "configuration error", "local error"];
-    matches!(reply.enhanced, Some(EnhancedCode(_, 3, 1 | 2 | 5))) || WORDS.iter().any(|word| says(text, &[word]))
+    matches!(reply.enhanced, Some(EnhancedCode(_, 3, 1 | 2 | 5)))
+        || WORDS.iter().any(|word| says(text, &[word]))
 }
 
 /// The meaning of a refusal that nothing in the table knows, by the command that it answers.
