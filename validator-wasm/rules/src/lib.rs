@@ -13,10 +13,10 @@ extern crate alloc;
 pub mod address;
 pub mod catalogue;
 mod contacts;
-mod day;
 mod destination;
 mod directory;
 mod document;
+mod endpoint;
 mod host;
 mod mailbox;
 mod name;
@@ -26,6 +26,7 @@ pub mod pem;
 mod platform;
 mod ports;
 mod presets;
+mod private;
 pub mod providers;
 pub mod report;
 mod rules;
@@ -36,7 +37,6 @@ mod typo;
 
 use alloc::string::String;
 
-pub use day::day;
 pub use destination::{Account, Destination};
 pub use directory::Directory;
 pub use document::{check, needs};
