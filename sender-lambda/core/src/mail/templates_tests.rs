@@ -95,6 +95,42 @@ fn every_text_reads_well_with_everything_and_with_nothing() {
 }
 
 #[test]
+fn no_french_text_shortens_a_word_before_a_value() {
+    let brand = Brand { name: Some("Éole".to_owned()), ..Brand::default() };
+    let templates = Templates::new(None, brand).unwrap();
+    let names = || FIELDS.iter().map(|field| (field.name.to_owned(), serde_json::json!("Éole")));
+    let mut seen = 0;
+    for known in TYPES {
+        // With all names, and with each alone: a sentence takes the first that it finds.
+        let alone = names().map(|(name, value)| serde_json::Map::from_iter([(name, value)]));
+        for data in std::iter::once(serde_json::Map::from_iter(names())).chain(alone) {
+            let event = event(known.category.name(), known.name, &data.into());
+            let recipient = Recipient {
+                locale: Some("fr".to_owned()),
+                name: Some("Éole".to_owned()),
+                ..event.recipients[0].clone()
+            };
+            let rendering = Rendering {
+                event: &event,
+                recipient: &recipient,
+                sender: Some("Éole"),
+                reply_to: Some("Éole"),
+            };
+            let rendered = templates.render(&rendering).unwrap();
+            let text = format!("{}\n{}", rendered.subject, rendered.text).to_lowercase();
+            for (at, _) in text.match_indices("éole") {
+                let before = text[..at].trim_end_matches(|c: char| c.is_whitespace() || c == '«');
+                let word = before.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+                let shortened = ["ce", "de", "la", "le", "ne", "que", "se", "jusque", "lorsque", "puisque"];
+                assert!(!shortened.contains(&word), "{}: {text}", known.name);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 500, "{seen}");
+}
+
+#[test]
 fn no_english_stands_in_another_language() {
     let templates = templates();
     for (locale, _) in EMBEDDED.iter().filter(|(locale, _)| *locale != "en") {
