@@ -104,8 +104,9 @@ const STATES = {
     active: OFFERED,
     shot: '[part~="section-signin"]',
     reach: async ({ form, page, server }) => {
+      // From another page, as from the provider: a change of the fragment alone would not load the page.
+      await page.goto('about:blank');
       await page.goto(`${server.origin}/#granted=g&provider=microsoft&username=noreply%40acme.test`);
-      await page.reload();
       await form.locator('.connect .new').waitFor();
     },
   },

@@ -46,6 +46,8 @@ struct Outcome {
     tally: Tally,
     /// The reason of the failure, if it failed.
     problem: Option<String>,
+    /// The lines in which it tells of failed tests.
+    failures: Vec<String>,
     /// The command that repeats the suite, or the failed part of it.
     again: String,
     took: Duration,
@@ -198,17 +200,19 @@ fn perform(suite: Suite) -> Outcome {
     let start = Instant::now();
     let mut tally = Tally::default();
     let mut problem = None;
+    let mut failures = Vec::new();
     let mut again = format!("cargo xtask test {}", suite.name);
     let counts = matches!(suite.work, Work::Tests(_));
     match suite.work {
         Work::Task(task) => problem = task().err().map(|error| format!("{error:#}")),
         Work::Check(commands) | Work::Tests(commands) => {
             for mut command in commands {
-                let (seen, failure) = watch::run(&mut command, DEADLINE);
-                tally += seen;
-                if problem.is_none() && failure.is_some() {
+                let end = watch::run(&mut command, DEADLINE);
+                tally += end.tally;
+                failures.extend(end.failures);
+                if problem.is_none() && end.problem.is_some() {
                     again = show(&command);
-                    problem = failure;
+                    problem = end.problem;
                 }
             }
         }
@@ -228,7 +232,7 @@ fn perform(suite: Suite) -> Outcome {
         None if !counts => tally.passed = 1,
         _ => {}
     }
-    Outcome { name: suite.name, tally, problem, again, took: start.elapsed() }
+    Outcome { name: suite.name, tally, problem, failures, again, took: start.elapsed() }
 }
 
 /// Prints the closing table. Its last line is the total, for people and for CI.

@@ -1,5 +1,5 @@
-//! The table at the end of a run: the passed and failed tests and the duration of each suite, and how to repeat the
-//! failed ones.
+//! The table at the end of a run: the passed and failed tests and the duration of each suite, and of the failed ones the
+//! messages and how to repeat them.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -20,9 +20,13 @@ pub(super) fn of(outcomes: &[Outcome], took: Duration) -> String {
         total += *tally;
     }
     row("all", total, took);
-    for Outcome { name, problem, again, .. } in outcomes {
+    for Outcome { name, problem, failures, again, .. } in outcomes {
         if let Some(problem) = problem {
-            let _ = write!(table, "\nFAILED {name}: {problem}\n  again: {again}\n");
+            let _ = writeln!(table, "\nFAILED {name}: {problem}");
+            for line in failures {
+                let _ = writeln!(table, "  {line}");
+            }
+            let _ = writeln!(table, "  again: {again}");
         }
     }
     let _ = write!(table, "\n{} passed, {} failed", total.passed, total.failed);
@@ -38,6 +42,7 @@ mod tests {
             name: name.to_owned(),
             tally: Tally { passed, failed, skipped: 0 },
             problem: problem.map(str::to_owned),
+            failures: problem.map(|_| "✖ form: fails".to_owned()).into_iter().collect(),
             again: format!("cargo xtask test {name}"),
             took: Duration::from_millis(1250),
         }
@@ -53,6 +58,7 @@ unit             830       2      1.2
 all              831       2      3.0
 
 FAILED unit: failed tests
+  ✖ form: fails
   again: cargo xtask test unit
 
 831 passed, 2 failed";

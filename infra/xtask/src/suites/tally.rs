@@ -1,4 +1,4 @@
-//! Counts tests in the output of the test runners.
+//! Reads the output of the test runners: the number of tests, and the part that tells of the failed ones.
 
 use std::ops::AddAssign;
 
@@ -44,9 +44,81 @@ impl AddAssign for Tally {
     }
 }
 
+/// The lines in which the test runners tell of failed tests, for the end of the run: CI shows the end alone.
+#[derive(Debug, Default)]
+pub(super) struct Failures {
+    lines: Vec<String>,
+    /// Whether the output is in such a part now.
+    inside: bool,
+}
+
+impl Failures {
+    /// The most lines that are kept, and the most characters of a line. A page's HTML or a table may be in them.
+    const LINES: usize = 80;
+    const CHARACTERS: usize = 300;
+
+    /// Reads a line: cargo's part begins with `failures:` and ends with its result; the part of Node's spec reporter
+    /// begins with `✖ failing tests:` and ends with the output.
+    pub(super) fn read(&mut self, line: &str) {
+        match line {
+            "failures:" | "✖ failing tests:" => self.inside = true,
+            _ if line.starts_with("test result: ") => self.inside = false,
+            _ if self.inside && !line.trim().is_empty() && self.lines.len() < Self::LINES => {
+                self.lines.push(line.chars().take(Self::CHARACTERS).collect());
+            }
+            _ => {}
+        }
+    }
+
+    /// The lines that were read.
+    pub(super) fn into_lines(self) -> Vec<String> {
+        self.lines
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Tally;
+    use super::{Failures, Tally};
+
+    #[test]
+    fn what_runners_tell_of_failures_is_kept_and_bounded() {
+        let mut failures = Failures::default();
+        let output = "\
+running 2 tests
+test a::works ... ok
+test a::fails ... FAILED
+
+failures:
+
+---- a::fails stdout ----
+assertion failed: 1 == 2
+
+failures:
+    a::fails
+
+test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured
+✔ form: works
+✖ failing tests:
+
+✖ form: fails (12ms)
+  Error: page not reached";
+        output.lines().for_each(|line| failures.read(line));
+        failures.read(&"x".repeat(2 * Failures::CHARACTERS));
+        for _ in 0..2 * Failures::LINES {
+            failures.read("more");
+        }
+        let lines = failures.into_lines();
+        let expected = [
+            "---- a::fails stdout ----",
+            "assertion failed: 1 == 2",
+            "    a::fails",
+            "✖ form: fails (12ms)",
+            "  Error: page not reached",
+        ];
+        assert_eq!(lines[..5], expected);
+        assert_eq!(lines[5].len(), Failures::CHARACTERS);
+        assert_eq!(lines.len(), Failures::LINES);
+    }
 
     #[test]
     fn summary_lines_are_counted_and_nothing_else() {

@@ -7,13 +7,27 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::tally::Tally;
+use super::tally::{Failures, Tally};
 use crate::process::{command, show};
 
-/// Runs the command until it ends or the deadline is over. Returns the counted tests, and the reason of a failure.
-pub(super) fn run(suite: &mut Command, deadline: Duration) -> (Tally, Option<String>) {
-    let name = show(suite);
-    println!("$ {name}");
+/// The end of a command.
+pub(super) struct End {
+    pub(super) tally: Tally,
+    /// The reason of the failure, if it failed.
+    pub(super) problem: Option<String>,
+    /// The lines in which the command tells of failed tests.
+    pub(super) failures: Vec<String>,
+}
+
+impl End {
+    fn failed(problem: String) -> Self {
+        Self { tally: Tally::default(), problem: Some(problem), failures: Vec::new() }
+    }
+}
+
+/// Runs the command until it ends or the deadline is over.
+pub(super) fn run(suite: &mut Command, deadline: Duration) -> End {
+    println!("$ {}", show(suite));
     suite.stdout(Stdio::piped()).stderr(Stdio::piped());
     // A process group of its own makes it possible to end a hung suite with all its processes. With a person at the
     // terminal the suite stays in this group: they see that it hangs, and their Ctrl-C reaches it.
@@ -23,7 +37,7 @@ pub(super) fn run(suite: &mut Command, deadline: Duration) -> (Tally, Option<Str
     }
     let mut child = match suite.spawn() {
         Ok(child) => child,
-        Err(error) => return (Tally::default(), Some(format!("cannot start `{name}`: {error}"))),
+        Err(error) => return End::failed(format!("cannot start: {error}")),
     };
     let (lines, received) = channel();
     pass_on(child.stdout.take(), lines.clone());
@@ -31,11 +45,13 @@ pub(super) fn run(suite: &mut Command, deadline: Duration) -> (Tally, Option<Str
 
     let mut end = Instant::now() + deadline;
     let mut tally = Tally::default();
+    let mut failures = Failures::default();
     let mut hung = false;
     loop {
         match received.recv_timeout(end.saturating_duration_since(Instant::now())) {
             Ok(line) => {
                 tally += Tally::of_line(line.trim_end());
+                failures.read(line.trim_end());
                 // A closed terminal does not fail the tests.
                 let _ = std::io::stdout().write_all(line.as_bytes());
             }
@@ -49,12 +65,12 @@ pub(super) fn run(suite: &mut Command, deadline: Duration) -> (Tally, Option<Str
         }
     }
     let problem = match child.wait() {
-        _ if hung => Some(format!("`{name}` did not end in {} minutes", deadline.as_secs() / 60)),
+        _ if hung => Some(format!("did not end in {} minutes", deadline.as_secs() / 60)),
         Ok(status) if status.success() => None,
-        Ok(status) => Some(format!("`{name}` ended with {status}")),
-        Err(error) => Some(format!("`{name}`: {error}")),
+        Ok(status) => Some(format!("ended with {status}")),
+        Err(error) => Some(error.to_string()),
     };
-    (tally, problem)
+    End { tally, problem, failures: failures.into_lines() }
 }
 
 fn pass_on(stream: Option<impl Read + Send + 'static>, lines: Sender<String>) {
