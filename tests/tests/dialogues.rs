@@ -117,6 +117,9 @@ impl Dialogue {
             command: long,
             data: long,
             done: long,
+            // Longer than on a page, for a machine that is busy; where the second connection is silent, that is how long it
+            // is waited for.
+            second: Duration::from_secs(10),
         };
         // Long enough for the steps of the same kind that are to pass on a busy machine, and shorter than a silence that
         // makes the client suspect the TLS mode.

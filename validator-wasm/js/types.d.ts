@@ -187,7 +187,7 @@ export type IssueCode =
   | "host.control_characters"
   /** A character in the host that nobody sees. */
   | "host.invisible_characters"
-  /** A hyphen or dash of typesetting (U+2010 to U+2013) in the host. */
+  /** A hyphen or dash of typesetting (U+2010 to U+2015, U+2212) in the host. */
   | "host.typographic_hyphen"
   /** A URL in place of a host. */
   | "host.url"
@@ -223,7 +223,7 @@ export type IssueCode =
   | "host.single_label"
   /** A label that mixes scripts. */
   | "host.mixed_script"
-  /** A name that public DNS does not have, such as one below .local, or an example's. */
+  /** A name that public DNS does not have, such as one below .local, an example's or a placeholder. */
   | "host.not_public"
   /** The domain of a known provider in place of its SMTP server. */
   | "host.bare_domain"
@@ -315,10 +315,12 @@ export type IssueCode =
   | "oauth2.token_url_invalid"
   /** An http URL. */
   | "oauth2.token_url_not_https"
-  /** client_credentials at Microsoft's endpoint of no tenant. */
+  /** Microsoft's endpoint without a tenant: with client_credentials that of all tenants, or a placeholder. */
   | "oauth2.tenant_needed"
-  /** client_credentials at Microsoft with a scope of users. */
+  /** client_credentials at Microsoft with a scope of users or of another service. */
   | "oauth2.scope_unsupported"
+  /** The address where people sign in, in place of the one for tokens. */
+  | "oauth2.not_token_endpoint"
   /** No day as in 2027-01-31. */
   | "oauth2.date_invalid"
   /** The token URL leads to an address that is not public. */
@@ -361,7 +363,7 @@ export type IssueCode =
   | "senderAddress.control_characters"
   /** A character in the address that nobody sees. */
   | "senderAddress.invisible_characters"
-  /** A hyphen or dash of typesetting (U+2010 to U+2013) in the domain. */
+  /** A hyphen or dash of typesetting (U+2010 to U+2015, U+2212) in the domain. */
   | "senderAddress.typographic_hyphen"
   /** A name stands before the address. */
   | "senderAddress.display_name"
@@ -377,6 +379,8 @@ export type IssueCode =
   | "senderAddress.non_ascii_local"
   /** Close to a well-known mail domain. */
   | "senderAddress.typo"
+  /** A domain that public DNS does not have, such as one below .local, or a placeholder. */
+  | "senderAddress.not_public"
   /** A free-mail sender through another provider's server. */
   | "senderAddress.free_mail"
   /** A sender that the provider's server will not take. */
@@ -401,7 +405,7 @@ export type IssueCode =
   | "replyTo.control_characters"
   /** A character in the address that nobody sees. */
   | "replyTo.invisible_characters"
-  /** A hyphen or dash of typesetting (U+2010 to U+2013) in the domain. */
+  /** A hyphen or dash of typesetting (U+2010 to U+2015, U+2212) in the domain. */
   | "replyTo.typographic_hyphen"
   /** A name stands before the address. */
   | "replyTo.display_name"
@@ -417,6 +421,8 @@ export type IssueCode =
   | "replyTo.non_ascii_local"
   /** Close to a well-known mail domain. */
   | "replyTo.typo"
+  /** A domain that public DNS does not have, such as one below .local, or a placeholder. */
+  | "replyTo.not_public"
   /** The EHLO name is no string. */
   | "ehloName.wrong_type"
   /** White space around the EHLO name. */
@@ -425,6 +431,8 @@ export type IssueCode =
   | "ehloName.control_characters"
   /** No fully qualified domain name. */
   | "ehloName.invalid"
+  /** A name that public DNS does not have, such as one below .local, or a placeholder. */
+  | "ehloName.not_public"
   /** The certificates are no string. */
   | "caPem.wrong_type"
   /** The certificates are larger than 32 KiB. */
@@ -463,7 +471,7 @@ export type IssueCode =
   | "contacts.control_characters"
   /** A character in an address that nobody sees. */
   | "contacts.invisible_characters"
-  /** A hyphen or dash of typesetting (U+2010 to U+2013) in a domain. */
+  /** A hyphen or dash of typesetting (U+2010 to U+2015, U+2212) in a domain. */
   | "contacts.typographic_hyphen"
   /** A name stands before an address. */
   | "contacts.display_name"
@@ -479,6 +487,8 @@ export type IssueCode =
   | "contacts.non_ascii_local"
   /** Close to a well-known mail domain. */
   | "contacts.typo"
+  /** A domain that public DNS does not have, such as one below .local, or a placeholder. */
+  | "contacts.not_public"
   /** An address that stands twice. */
   | "contacts.duplicate"
   /** An unknown key. */

@@ -109,10 +109,9 @@ pub fn secret(length: usize) -> usize {
 pub fn same_destination(settings: usize, stored: usize) -> bool {
     let same = ask(settings + stored, &|browser, input| {
         let (settings, stored) = input.split_at_checked(settings).unwrap_or_default();
-        let read = |document| Destination::read(document, browser);
-        let same =
-            read(settings).zip(read(stored)).is_some_and(|(settings, stored)| settings.is_same(&stored));
-        usize::from(same)
+        let key = |document| Destination::read(document, browser).map(|read| read.key());
+        let settings = key(settings);
+        usize::from(settings.is_some() && settings == key(stored))
     });
     same != 0
 }

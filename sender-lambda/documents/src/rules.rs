@@ -1,5 +1,9 @@
 //! The shell around `smtp-rules`: packs a document of any bytes, and decodes the issues.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::iter;
+
 use ownpost_i18n::{Locale, fill};
 use serde_json::{Map, Number, Value};
 use smtp_rules::catalogue::{Code, Param};
@@ -140,11 +144,15 @@ fn pack_value(packer: &mut Packer, value: &Value, depth: usize) -> bool {
         }
         Value::Object(members) => {
             let start = packer.open(OBJECT);
-            let mut names: Vec<&String> = members.keys().collect();
-            names.sort_by_key(|name| array_index(name).map_or(u64::MAX, u64::from));
-            for name in names {
+            let members: Vec<_> = members.iter().collect();
+            // By a heap: the standard library's sort would be a hundredth of the npm module.
+            let number = |(at, (name, _)): (usize, &(&String, _))| Some(Reverse((array_index(name)?, at)));
+            let mut numbered: BinaryHeap<_> = members.iter().enumerate().filter_map(number).collect();
+            let in_order = iter::from_fn(|| members.get(numbered.pop()?.0.1));
+            let others = members.iter().filter(|(name, _)| array_index(name).is_none());
+            for (name, value) in in_order.chain(others) {
                 packer.name(name);
-                if !members.get(name).is_none_or(|value| pack_value(packer, value, depth + 1)) {
+                if !pack_value(packer, value, depth + 1) {
                     return false;
                 }
             }

@@ -291,6 +291,8 @@ causes! {
     CertificateNoHost = "certificate.no_host", "host";
     /// A certificate that the settings' own certificate does not vouch for.
     CertificateOtherAuthority = "certificate.other_authority", "caPem";
+    /// A certificate of the settings' own that no chain can be checked with.
+    CertificateCaUnusable = "certificate.ca_unusable", "caPem";
     /// A chain of a trusted authority that breaks a rule of X.509.
     CertificateChain = "certificate.chain", "host";
     /// An expired certificate above one that is valid.
@@ -317,6 +319,12 @@ causes! {
     GreetingSilentAfterTls = "greeting.silent_after_tls", "host";
     /// A greeting that began and did not end.
     GreetingUnfinished = "greeting.unfinished", "host";
+    /// No reply within the time that our test gives to a step.
+    TimeoutStep = "timeout.step", "";
+    /// The test's own time was over.
+    TimeoutTest = "timeout.test", "";
+    /// The test's own time was over while the server had the message.
+    TimeoutMessage = "timeout.message", "";
     /// A 4xx greeting, whose text is not shown.
     GreetingTemporary = "greeting.temporary", "";
     /// No mechanism that goes with OAuth 2, which is chosen.
@@ -353,8 +361,16 @@ causes! {
     OauthInteraction = "oauth.interaction", "oauth2.refreshToken";
     /// The tenant in the token URL is unknown.
     OauthTenant = "oauth.tenant", "oauth2.tokenUrl";
+    /// The token URL is for other kinds of accounts than the application.
+    OauthEndpointKind = "oauth.endpoint_kind", "oauth2.tokenUrl";
     /// The scope is wrong.
     OauthScope = "oauth.scope", "oauth2.scope";
+    /// The endpoint wants a scope, and none is set.
+    OauthScopeMissing = "oauth.scope_missing", "oauth2.scope";
+    /// The scope names a service that the tenant does not have.
+    OauthResource = "oauth.resource", "oauth2.scope";
+    /// The refresh token is incomplete, or another provider's or client's.
+    OauthTokenUnusable = "oauth.token_unusable", "oauth2.refreshToken";
     /// The client may not use this grant.
     OauthGrantType = "oauth.grant_type", "oauth2.grant";
     /// The endpoint's answer holds no token and no error.
@@ -369,8 +385,16 @@ causes! {
     OauthTls = "oauth.tls", "oauth2.tokenUrl";
     /// The endpoint's host does not exist.
     OauthHostUnknown = "oauth.host_unknown", "oauth2.tokenUrl";
-    /// The endpoint's address or port may not be dialled.
+    /// The endpoint's address may not be dialled.
     OauthForbidden = "oauth.forbidden", "oauth2.tokenUrl";
+    /// The endpoint's port may not be dialled.
+    OauthPort = "oauth.port", "oauth2.tokenUrl";
+    /// The endpoint's certificate has expired, or is not valid yet.
+    OauthTlsExpired = "oauth.tls_expired", "oauth2.tokenUrl";
+    /// The endpoint's certificate is for other names.
+    OauthTlsName = "oauth.tls_name", "oauth2.tokenUrl";
+    /// The endpoint asks for a certificate of the client.
+    OauthClientCertificate = "oauth.client_certificate", "oauth2.tokenUrl";
     /// No encrypted connection to the endpoint.
     OauthTlsFailed = "oauth.tls_failed", "oauth2.tokenUrl";
     /// The endpoint says that it cannot answer now.
@@ -391,6 +415,10 @@ causes! {
     OauthSecretUnwanted = "oauth.secret_unwanted", "oauth2.clientSecret";
     /// The application is disabled or deleted.
     OauthClientDisabled = "oauth.client_disabled", "oauth2.clientId";
+    /// The relay says that the token does not allow sending.
+    OauthTokenScope = "oauth.token_scope", "oauth2.scope";
+    /// The relay says that the application has no right to the mailbox.
+    OauthMailboxRight = "oauth.mailbox_right", "username";
     /// The relay refuses the token.
     OauthTokenRefused = "oauth.token_refused", "username";
     /// The latest refresh token is not stored any more, or the grant has ended.
@@ -423,6 +451,20 @@ causes! {
     DeniedAddress = "denied.address", "host";
     /// The account is on trial and may send to verified recipients alone.
     DeniedSandbox = "denied.sandbox", "username";
+    /// The server says that it is at fault itself.
+    ServerFault = "server.fault", "";
+    /// The mailbox of the account is full.
+    AccountFull = "account.full", "username";
+    /// The server cannot read the sender address.
+    SenderSyntax = "sender.syntax", "senderAddress";
+    /// SPF of the sender's domain does not name our address.
+    SenderSpf = "sender.spf", "senderAddress";
+    /// The message does not prove its sender.
+    MessageAuthentication = "message.authentication", "";
+    /// The server refuses the sender because it is not ASCII.
+    SenderNotAscii = "sender.not_ascii", "senderAddress";
+    /// The server refuses the recipient because it is not ASCII.
+    RecipientNotAscii = "recipient.not_ascii", "";
     /// The sender's domain or mailbox cannot be found.
     SenderUnverified = "sender.unverified", "senderAddress";
     /// The sender's domain is on a block list.

@@ -26,7 +26,12 @@ impl Allowed {
 
     /// Whether a token endpoint may be dialled: by https on its usual port, or on one of the operator's.
     pub(crate) fn https(&self, endpoint: SocketAddr) -> bool {
-        (endpoint.port() == 443 || self.ports.contains(&endpoint.port())) && self.address(endpoint.ip())
+        self.https_port(endpoint.port()) && self.address(endpoint.ip())
+    }
+
+    /// Whether a token endpoint may have this port.
+    pub(crate) fn https_port(&self, port: u16) -> bool {
+        port == 443 || self.ports.contains(&port)
     }
 
     /// Ports that the operator allows beside the usual ones.

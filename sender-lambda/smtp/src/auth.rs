@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ownpost_domain::failure::{Cause, Failure, FailureCode, Reason, Reply, Stage};
 use ownpost_domain::secret::Secret;
-use ownpost_domain::settings::{Auth, Settings};
+use ownpost_domain::settings::{Auth, Grant, Settings};
 use zeroize::Zeroizing;
 
 use super::capabilities::Mechanism;
@@ -93,13 +93,31 @@ impl Secure {
                 reply if reply.code == 235 => return Ok(mechanism.name()),
                 reply if classify::is_mechanism_refused(&reply) => refused = Some(reply),
                 reply => {
+                    let is_token = matches!(settings.auth, Auth::OAuth2(_));
+                    let by_itself = matches!(&settings.auth,
+                        Auth::OAuth2(oauth2) if matches!(oauth2.grant, Grant::ClientCredentials));
                     let cause = match challenge.as_deref() {
-                        Some("insufficient_scope" | "403") => Cause::OauthScope,
+                        Some("insufficient_scope" | "403") => Cause::OauthTokenScope,
+                        // Exchange Online's for an application without a right to the mailbox.
+                        _ if by_itself && reply.enhanced.is_some_and(|code| code.to_string() == "5.7.3") => {
+                            Cause::OauthMailboxRight
+                        }
                         _ => Cause::OauthTokenRefused,
                     };
                     let detail = challenge.unwrap_or_else(|| reply.code.to_string());
                     let mut failure = self.refusal(Stage::Auth, reply);
-                    if failure.code == FailureCode::AuthOauthFailed && failure.reason.is_none() {
+                    let cause = match failure.reason.as_ref().map(|reason| reason.cause) {
+                        None if failure.code == FailureCode::AuthOauthFailed => Some(cause),
+                        // What is said of a password is meant of the token.
+                        Some(Cause::AuthPolicy) if is_token => Some(Cause::OauthPolicy),
+                        Some(Cause::AuthPasswordExpired) if is_token => Some(Cause::OauthAccount),
+                        Some(Cause::AuthInPerson) if is_token => {
+                            Some(if by_itself { Cause::OauthPolicy } else { Cause::OauthInteraction })
+                        }
+                        _ => None,
+                    };
+                    if let Some(cause) = cause {
+                        failure.code = FailureCode::AuthOauthFailed;
                         failure.reason = Some(Reason { cause, detail });
                     }
                     return Err(failure);

@@ -70,7 +70,7 @@ impl Identity {
         let meaning = refusals::meaning(stage, reply, &text);
         match reply.code {
             400..=499 => (temporary(stage), meaning.and_then(temporary_cause)),
-            500..=599 => self.permanent(stage, reply, meaning),
+            500..=599 => self.permanent(stage, reply, &text, meaning),
             _ if stage == Stage::Greeting => (FailureCode::GreetingNotSmtp, None),
             // A positive or intermediate reply where another was due: the two sides are out of step.
             _ => (FailureCode::ProtocolMalformed, None),
@@ -78,10 +78,10 @@ impl Identity {
     }
 
     /// The meaning of a 5xx: by the table, or else by the command that it answers.
-    fn permanent(&self, stage: Stage, reply: &Reply, meaning: Option<Meaning>) -> Meaning {
-        let (code, cause) = meaning.unwrap_or_else(|| self.untold(stage, reply));
+    fn permanent(&self, stage: Stage, reply: &Reply, text: &str, meaning: Option<Meaning>) -> Meaning {
+        let (code, cause) = meaning.unwrap_or_else(|| self.untold(stage, reply, text));
         match code {
-            FailureCode::EhloRejected if stage == Stage::Ehlo => (code, ehlo_cause(reply)),
+            FailureCode::EhloRejected if stage == Stage::Ehlo => (code, cause.or_else(|| ehlo_cause(reply))),
             // The same replies to a token are about the token.
             FailureCode::AuthRejected
             | FailureCode::AuthAppPasswordRequired
@@ -95,8 +95,11 @@ impl Identity {
     }
 
     /// The meaning of a 5xx that the table does not know.
-    fn untold(&self, stage: Stage, reply: &Reply) -> Meaning {
+    fn untold(&self, stage: Stage, reply: &Reply, text: &str) -> Meaning {
         match stage {
+            _ if refusals::is_own_fault(reply, text) => {
+                (refusals::otherwise(stage), Some(Cause::ServerFault))
+            }
             Stage::Auth if is_mechanism_refused(reply) => (FailureCode::AuthMechanismUnsupported, None),
             // The server offers AUTH, and does not know or expect it.
             Stage::Auth if is_command_refused(stage, reply) => {
@@ -107,23 +110,23 @@ impl Identity {
                 (FailureCode::AuthRequired, None)
             }
             // No verdict on the address.
-            Stage::Sender | Stage::Recipient if is_command_refused(stage, reply) => {
+            Stage::Sender | Stage::Recipient | Stage::Message if is_command_refused(stage, reply) => {
                 (FailureCode::ProtocolMalformed, Some(Cause::EhloOutOfStep))
             }
             // Too large (RFC 1870 §6.1), or over the account's quota.
-            Stage::Sender if reply.code == 552 || reply.enhanced == Some(EnhancedCode(5, 3, 4)) => {
-                (FailureCode::MessageRejected, None)
-            }
+            Stage::Sender if reply.code == 552 => (FailureCode::MessageRejected, None),
             _ => (refusals::otherwise(stage), None),
         }
     }
 }
 
-/// Whether the server refuses the command as unknown or out of order, or its options, whatever the address: 500, 502, 503,
-/// 555, and at MAIL what RFC 3463 calls a protocol status (X.5). At RCPT Postfix gives X.5 to an address that is not full.
+/// Whether the server refuses the command as unknown or out of order, or its options, whatever the credentials or the
+/// address: 500, 502, 503, 555, and at AUTH and MAIL what RFC 3463 calls a protocol status (X.5), or a feature that the
+/// system lacks (X.3.3). At RCPT Postfix gives X.5 to an address that is not full, at the dot to the message.
 fn is_command_refused(stage: Stage, reply: &Reply) -> bool {
-    let of_protocol = matches!(reply.enhanced, Some(EnhancedCode(5, 5, _)));
-    matches!(reply.code, 500 | 502 | 503 | 555) || (stage == Stage::Sender && of_protocol)
+    let of_protocol = matches!(reply.enhanced, Some(EnhancedCode(5, 5, _) | EnhancedCode(5, 3, 3)));
+    matches!(reply.code, 500 | 502 | 503 | 555)
+        || (matches!(stage, Stage::Auth | Stage::Sender) && of_protocol)
 }
 
 /// The code of a 4xx.

@@ -45,8 +45,6 @@ const USUAL: [(u16, Security); 6] = [
 ];
 /// The most of the operator's own ports that are tried.
 const MAX_EXTRA: usize = 4;
-/// The most time for each step of a second connection, which is a guess while the admin waits.
-const STEP: Duration = Duration::from_secs(3);
 /// The time without an octet of a greeting after which a second connection tries whether the server expects TLS at once.
 /// Postfix' postscreen takes 6 seconds for its greeting, and remembers who talks meanwhile.
 const SILENCE: Duration = Duration::from_secs(7);
@@ -141,7 +139,7 @@ fn other_security(settings: &Settings) -> Fix {
 
 /// The limits of a second connection.
 fn shortened(limits: Limits) -> Limits {
-    let overall = limits.overall.min(Instant::now() + STEP * 4);
+    let overall = limits.overall.min(Instant::now() + limits.timeouts.second * 4);
     Limits { timeouts: shorter(limits.timeouts), overall }
 }
 
@@ -229,16 +227,18 @@ fn is_curable_by_port(failure: &Failure) -> bool {
 
 /// The timeouts of a second connection.
 fn shorter(timeouts: Timeouts) -> Timeouts {
-    let short = |step: Duration| step.min(STEP);
+    let second = timeouts.second;
+    let short = |step: Duration| step.min(second);
     Timeouts {
         resolve: short(timeouts.resolve),
         connect: short(timeouts.connect),
-        greeting: timeouts.greeting.min(STEP * 2),
+        greeting: timeouts.greeting.min(second * 2),
         tls: short(timeouts.tls),
         auth: short(timeouts.auth),
         command: short(timeouts.command),
         data: short(timeouts.data),
         done: short(timeouts.done),
+        second,
     }
 }
 

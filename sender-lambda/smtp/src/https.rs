@@ -31,14 +31,26 @@ pub enum HttpsError {
     #[error("its host name does not exist")]
     UnknownHost,
     /// An address of the host may not be dialled.
-    #[error("its address is private, or its port unusual")]
+    #[error("its address is private")]
     Forbidden,
+    /// The port may not be dialled.
+    #[error("its port is unusual")]
+    Port,
     /// The host cannot be reached, or not in time.
     #[error("it cannot be reached")]
     Unreachable,
     /// The certificate is not trusted.
     #[error("its certificate is not trusted")]
     Untrusted,
+    /// The certificate has expired, or is not valid yet.
+    #[error("its certificate has expired or is not valid yet")]
+    Expired,
+    /// The certificate is for other names.
+    #[error("its certificate is for another name")]
+    OtherName,
+    /// The server asks for a certificate of ours.
+    #[error("it asks for a certificate of the client")]
+    WantsCertificate,
     /// The TLS handshake failed for another reason.
     #[error("the TLS handshake failed")]
     Handshake,
@@ -115,6 +127,9 @@ pub(crate) async fn connect(
     let host = url.host().filter(|_| url.scheme_str() == Some("https")).ok_or(HttpsError::NoUrl)?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let port = url.port_u16().unwrap_or(443);
+    if reach == Reach::Public && !network.allowed.https_port(port) {
+        return Err(HttpsError::Port);
+    }
     let until = limits.until(limits.timeouts.auth);
     let allowed = |endpoint: SocketAddr| reach == Reach::Any || network.allowed.https(endpoint);
     let endpoints =
@@ -125,7 +140,12 @@ pub(crate) async fn connect(
         let lost = failure.lost || failure.code == FailureCode::ProtocolTimeout;
         match failure.code {
             _ if lost => HttpsError::Unreachable,
-            FailureCode::TlsFailed | FailureCode::TlsLegacy => HttpsError::Handshake,
+            FailureCode::TlsExpired | FailureCode::TlsNotYetValid => HttpsError::Expired,
+            FailureCode::TlsNameMismatch => HttpsError::OtherName,
+            FailureCode::TlsClientCertificate => HttpsError::WantsCertificate,
+            FailureCode::TlsFailed | FailureCode::TlsLegacy | FailureCode::TlsUnsupported => {
+                HttpsError::Handshake
+            }
             _ => HttpsError::Untrusted,
         }
     })

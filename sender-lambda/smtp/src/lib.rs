@@ -46,6 +46,7 @@ pub use limits::Timeouts;
 pub use network::{Network, NetworkOptions};
 pub use pool::Pool;
 pub use session::Carrier;
+pub use tls::has_unusable_certificate;
 pub use tokens::grant_name;
 
 /// A message ready to leave.

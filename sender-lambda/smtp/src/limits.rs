@@ -27,6 +27,8 @@ pub struct Timeouts {
     pub data: Duration,
     /// For the reply after the final dot, when the server may scan the message.
     pub done: Duration,
+    /// The most for each step of a second connection, which is a guess while the admin waits.
+    pub second: Duration,
 }
 
 impl Timeouts {
@@ -40,6 +42,7 @@ impl Timeouts {
         command: Duration::from_secs(8),
         data: Duration::from_secs(10),
         done: Duration::from_secs(15),
+        second: Duration::from_secs(3),
     };
     /// The timeouts of sending.
     pub const SEND: Self = Self {
@@ -51,6 +54,7 @@ impl Timeouts {
         command: Duration::from_mins(1),
         data: Duration::from_mins(2),
         done: Duration::from_mins(3),
+        second: Duration::from_secs(3),
     };
 }
 

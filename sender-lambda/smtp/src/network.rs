@@ -78,7 +78,7 @@ impl Network {
     /// The same for a test whose caller waits: once connected, each step may take as long as the whole test.
     #[must_use]
     pub fn patient(mut self, deadline: Duration) -> Self {
-        let Timeouts { resolve, connect, .. } = self.test_timeouts;
+        let Timeouts { resolve, connect, second, .. } = self.test_timeouts;
         self.test_timeouts = Timeouts {
             resolve,
             connect,
@@ -88,6 +88,7 @@ impl Network {
             command: deadline,
             data: deadline,
             done: deadline,
+            second,
         };
         self
     }

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::Network;
 use super::https::{self, HttpsError, Reach};
 use super::limits::Limits;
-use super::oauth_refusals::{LATER, Refused, fitted, of_answer, refused, with_nothing_stored};
+use super::oauth_refusals::{LATER, Refused, because, fitted, of_answer, refused, with_nothing_stored};
 use super::redact::Redactor;
 use super::token_store::{GrantTokens, TokenOwner, TokenStore};
 use super::tokens::{self, Known, key};
@@ -222,6 +222,7 @@ pub(crate) async fn post(
     limits: Limits,
 ) -> Result<Bytes, Refused> {
     let url: Uri = token_url.parse().map_err(|_| refused(Cause::OauthNotFound))?;
+    let unanswered = |error| unanswered(error, &url);
     let stream = https::connect(network, &url, Reach::Public, limits).await.map_err(unanswered)?;
     let (status, body) =
         https::exchange(stream, request(form, &url)?, MAX_ANSWER).await.map_err(unanswered)?;
@@ -233,13 +234,18 @@ pub(crate) async fn post(
 }
 
 /// What an endpoint without an answer means.
-fn unanswered(error: HttpsError) -> Refused {
+fn unanswered(error: HttpsError, url: &Uri) -> Refused {
+    let (host, port) = (url.host().unwrap_or_default(), url.port_u16().unwrap_or(443));
     refused(match error {
+        HttpsError::Forbidden => return because(Cause::OauthForbidden, host.to_owned()),
+        HttpsError::Port => return because(Cause::OauthPort, port.to_string()),
+        HttpsError::Unreachable => return because(Cause::OauthUnreachable, format!("{host}, {port}")),
+        HttpsError::OtherName => return because(Cause::OauthTlsName, host.to_owned()),
         HttpsError::NoUrl | HttpsError::Status(_) => Cause::OauthNotFound,
         HttpsError::UnknownHost => Cause::OauthHostUnknown,
-        HttpsError::Forbidden => Cause::OauthForbidden,
-        HttpsError::Unreachable => Cause::OauthUnreachable,
         HttpsError::Untrusted => Cause::OauthTls,
+        HttpsError::Expired => Cause::OauthTlsExpired,
+        HttpsError::WantsCertificate => Cause::OauthClientCertificate,
         HttpsError::Handshake => Cause::OauthTlsFailed,
         HttpsError::NoAnswer => Cause::OauthNoAnswer,
         HttpsError::NotHttp | HttpsError::TooLarge => Cause::OauthNotJson,

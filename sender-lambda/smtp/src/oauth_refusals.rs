@@ -18,7 +18,8 @@ pub(crate) fn refused(cause: Cause) -> Refused {
     because(cause, String::new())
 }
 
-fn because(cause: Cause, detail: String) -> Refused {
+/// The same, with what was seen.
+pub(crate) fn because(cause: Cause, detail: String) -> Refused {
     let code = match cause {
         Cause::OauthBusy | Cause::OauthNoAnswer | Cause::OauthUnreachable => FailureCode::AuthTemporary,
         _ => FailureCode::AuthOauthFailed,
@@ -80,11 +81,8 @@ fn of(error: &str, described: &str, otherwise: &str) -> Refused {
     let number: Option<u32> = described
         .split_once("AADSTS")
         .and_then(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok());
-    let cause = match number {
-        Some(number) => numbered(number).unwrap_or_else(|| named(error, true)),
-        None if described.to_ascii_lowercase().contains("account has been deleted") => Cause::OauthAccount,
-        None => named(error, false),
-    };
+    let cause = number.and_then(numbered).or_else(|| of_description(described));
+    let cause = cause.unwrap_or_else(|| named(error, number.is_some()));
     let detail = match number {
         Some(number) => format!("{word}, AADSTS{number}"),
         None => word.to_owned(),
@@ -92,25 +90,59 @@ fn of(error: &str, described: &str, otherwise: &str) -> Refused {
     because(cause, detail)
 }
 
-/// Microsoft's numbers for what happens.
+/// Microsoft's numbers for what happens, as its page of Entra's error codes explains them.
+#[rustfmt::skip]
+const NUMBERS: &[(Cause, &[u32])] = &[
+    (Cause::OauthSecretWrong, &[7_000_215]),
+    (Cause::OauthSecretMissing, &[7_000_218]),
+    (Cause::OauthSecretExpired, &[7_000_222]),
+    (Cause::OauthSecretUnwanted, &[700_025]),
+    (Cause::OauthClientUnknown, &[90_013, 700_016, 700_038]),
+    (Cause::OauthClientDisabled, &[7_000_112]),
+    (Cause::OauthConsent, &[65_001, 65_004, 65_005, 90_008, 90_093, 90_094, 90_095, 650_056, 7_000_229]),
+    (Cause::OauthGrantEnded, &[
+        50_089, 50_132, 50_133, 50_173, 54_005, 70_008, 70_043, 700_081, 700_082, 700_084,
+    ]),
+    (Cause::OauthTokenUnusable, &[70_000, 9_002_313]),
+    (Cause::OauthInteraction, &[
+        16_000, 50_058, 50_072, 50_074, 50_076, 50_078, 50_079, 50_085, 50_158, 500_121,
+    ]),
+    (Cause::OauthAccount, &[
+        16_003, 50_020, 50_034, 50_053, 50_055, 50_056, 50_057, 50_126, 50_144, 51_004, 90_072, 500_341, 500_571,
+    ]),
+    (Cause::OauthPolicy, &[
+        50_005, 50_097, 50_105, 50_131, 53_000, 53_001, 53_002, 53_003, 53_004, 53_009, 53_010, 53_011,
+        135_011, 530_003, 530_004, 530_031, 530_032, 530_035,
+    ]),
+    (Cause::OauthTenant, &[50_059, 50_128, 90_002, 90_019, 900_021, 900_023]),
+    (Cause::OauthEndpointKind, &[50_194, 9_002_331, 9_002_332, 9_002_346]),
+    (Cause::OauthScope, &[28_002, 28_003, 70_011, 90_009, 1_002_012]),
+    (Cause::OauthScopeMissing, &[900_144]),
+    (Cause::OauthResource, &[50_001, 500_011, 500_014, 650_052, 650_057]),
+    (Cause::OauthGrantType, &[70_001, 70_003, 9_002_327]),
+    // An old TLS version reached Microsoft: something between us and it speaks for us.
+    (Cause::OauthTlsFailed, &[1_002_016]),
+    (Cause::OauthBusy, &[50_196, 90_033, 90_055]),
+];
+
 fn numbered(number: u32) -> Option<Cause> {
-    Some(match number {
-        7_000_215 | 7_000_218 => Cause::OauthSecretWrong,
-        7_000_222 => Cause::OauthSecretExpired,
-        700_025 => Cause::OauthSecretUnwanted,
-        700_016 | 700_038 | 90_013 => Cause::OauthClientUnknown,
-        7_000_112 => Cause::OauthClientDisabled,
-        65_001 | 65_004 | 65_005 | 90_094 | 7_000_229 => Cause::OauthConsent,
-        70_008 | 70_043 | 50_089 | 50_173 | 54_005 | 700_082 | 700_084 => Cause::OauthGrantEnded,
-        16_000 | 50_058 | 50_072 | 50_074 | 50_076 | 50_078 | 50_079 | 50_158 => Cause::OauthInteraction,
-        50_020 | 50_034 | 50_053 | 50_055 | 50_056 | 50_057 | 50_126 => Cause::OauthAccount,
-        53_000..=53_004 | 530_003 | 530_004 => Cause::OauthPolicy,
-        90_002 | 50_059 | 900_023 | 900_021 | 50_194 | 9_002_346 => Cause::OauthTenant,
-        70_011 | 28_002 | 28_003 | 1_002_012 | 500_011 | 900_144 | 90_009 => Cause::OauthScope,
-        70_001 | 70_003 | 9_002_327 => Cause::OauthGrantType,
-        50_196 | 90_033 => Cause::OauthBusy,
-        _ => return None,
-    })
+    NUMBERS.iter().find(|(_, numbers)| numbers.contains(&number)).map(|(cause, _)| *cause)
+}
+
+/// Google's descriptions that say more than its error.
+fn of_description(described: &str) -> Option<Cause> {
+    const SAYS: [(&str, Cause); 8] = [
+        ("account has been deleted", Cause::OauthAccount),
+        ("account disabled", Cause::OauthAccount),
+        ("account restricted", Cause::OauthPolicy),
+        ("invalid email or user id", Cause::OauthAccount),
+        ("client was not found", Cause::OauthClientUnknown),
+        ("client secret is invalid", Cause::OauthSecretWrong),
+        ("client_secret is missing", Cause::OauthSecretMissing),
+        ("reauth related error", Cause::OauthInteraction),
+    ];
+    let described = described.to_ascii_lowercase();
+    SAYS.iter().find(|(text, _)| described.contains(text)).map(|(_, cause)| *cause)
 }
 
 /// The errors of RFC 6749 §5.2, of OpenID Connect, and of Google. Under `invalid_grant` Microsoft's number says more, also
@@ -134,8 +166,11 @@ fn named(error: &str, has_number: bool) -> Cause {
 /// not entered cannot be wrong, and an account that was connected with a provider of the operator's has no application of its
 /// own: its admin can connect again and nothing else.
 pub(crate) fn fitted((code, reason): Refused, settings: &OAuth2) -> Refused {
-    let fit = |cause| match cause {
-        Cause::OauthGrantEnded | Cause::OauthInteraction if settings.provider.is_some() => {
+    let by_itself = matches!(settings.grant, Grant::ClientCredentials);
+    let fit = |cause, detail: &str| match cause {
+        Cause::OauthGrantEnded | Cause::OauthInteraction | Cause::OauthTokenUnusable
+            if settings.provider.is_some() =>
+        {
             Cause::OauthReconnect
         }
         Cause::OauthBusy | Cause::OauthNoAnswer | Cause::OauthUnreachable if settings.provider.is_some() => {
@@ -143,18 +178,21 @@ pub(crate) fn fitted((code, reason): Refused, settings: &OAuth2) -> Refused {
         }
         Cause::OauthTokenRefused if settings.provider.is_some() => Cause::OauthAccountRefused,
         cause if settings.provider.is_some() && is_of_the_application(cause) => Cause::OauthOperator,
-        Cause::OauthGrantEnded | Cause::OauthInteraction
-            if matches!(settings.grant, Grant::ClientCredentials) =>
-        {
+        Cause::OauthGrantEnded | Cause::OauthInteraction | Cause::OauthTokenUnusable if by_itself => {
             Cause::OauthOther
         }
+        // The refresh token of another client.
+        Cause::OauthGrantType if !by_itself && detail == "unauthorized_client" => Cause::OauthTokenUnusable,
+        Cause::OauthScope if settings.scope.is_none() => Cause::OauthScopeMissing,
+        Cause::OauthScopeMissing if settings.scope.is_some() => Cause::OauthScope,
+        Cause::OauthSecretMissing if settings.client_secret.is_some() => Cause::OauthSecretWrong,
         Cause::OauthClient | Cause::OauthSecretWrong if settings.client_secret.is_none() => {
             Cause::OauthSecretMissing
         }
         cause => cause,
     };
     let fit = |reason: Reason| {
-        let cause = fit(reason.cause);
+        let cause = fit(reason.cause, &reason.detail);
         // A refusal without a word of the endpoint: the operator needs to know which.
         let of_operator = matches!(cause, Cause::OauthOperator | Cause::OauthProviderBusy);
         let unsaid = of_operator && reason.detail.is_empty();
@@ -171,6 +209,8 @@ fn is_of_the_application(cause: Cause) -> bool {
         Cause::OauthClient
             | Cause::OauthClientDisabled
             | Cause::OauthClientUnknown
+            | Cause::OauthClientCertificate
+            | Cause::OauthEndpointKind
             | Cause::OauthForbidden
             | Cause::OauthGrantType
             | Cause::OauthHostUnknown
@@ -179,15 +219,20 @@ fn is_of_the_application(cause: Cause) -> bool {
             | Cause::OauthNotFound
             | Cause::OauthNotJson
             | Cause::OauthOther
+            | Cause::OauthPort
             | Cause::OauthRedirect
+            | Cause::OauthResource
             | Cause::OauthScope
+            | Cause::OauthScopeMissing
             | Cause::OauthSecretExpired
             | Cause::OauthSecretMissing
             | Cause::OauthSecretUnwanted
             | Cause::OauthSecretWrong
             | Cause::OauthTenant
             | Cause::OauthTls
+            | Cause::OauthTlsExpired
             | Cause::OauthTlsFailed
+            | Cause::OauthTlsName
     )
 }
 
@@ -229,10 +274,18 @@ mod tests {
             ("invalid_grant", 50_076, Cause::OauthInteraction),
             ("invalid_grant", 53_003, Cause::OauthPolicy),
             ("invalid_request", 90_002, Cause::OauthTenant),
-            ("invalid_request", 50_194, Cause::OauthTenant),
-            ("invalid_resource", 500_011, Cause::OauthScope),
-            ("invalid_request", 900_144, Cause::OauthScope),
-            ("invalid_request", 9_002_327, Cause::OauthGrantType),
+            ("invalid_request", 50_194, Cause::OauthEndpointKind),
+            ("invalid_request", 900_023, Cause::OauthTenant),
+            ("invalid_request", 50_059, Cause::OauthTenant),
+            ("invalid_resource", 500_011, Cause::OauthResource),
+            ("invalid_scope", 70_011, Cause::OauthScope),
+            ("invalid_request", 900_144, Cause::OauthScopeMissing),
+            ("invalid_request", 9_002_313, Cause::OauthTokenUnusable),
+            ("invalid_grant", 70_000, Cause::OauthTokenUnusable),
+            ("invalid_grant", 50_173, Cause::OauthGrantEnded),
+            ("invalid_grant", 50_079, Cause::OauthInteraction),
+            ("invalid_grant", 50_105, Cause::OauthPolicy),
+            ("invalid_client", 7_000_218, Cause::OauthSecretMissing),
             ("invalid_grant", 999_999, Cause::OauthOther),
             ("invalid_client", 999_999, Cause::OauthClient),
         ] {
@@ -256,6 +309,30 @@ mod tests {
                 r#"{"error":"invalid_grant","error_description":"Account has been deleted"}"#,
                 Cause::OauthAccount,
                 "invalid_grant",
+            ),
+            (
+                400,
+                r#"{"error":"invalid_grant","error_description":"Bad Request"}"#,
+                Cause::OauthGrantEnded,
+                "invalid_grant",
+            ),
+            (
+                400,
+                r#"{"error":"invalid_grant","error_description":"reauth related error (invalid_rapt)"}"#,
+                Cause::OauthInteraction,
+                "invalid_grant",
+            ),
+            (
+                401,
+                r#"{"error":"invalid_client","error_description":"The OAuth client was not found."}"#,
+                Cause::OauthClientUnknown,
+                "invalid_client",
+            ),
+            (
+                401,
+                r#"{"error":"invalid_client","error_description":"The provided client secret is invalid."}"#,
+                Cause::OauthSecretWrong,
+                "invalid_client",
             ),
             (400, r#"{"error":"invalid_scope"}"#, Cause::OauthScope, "invalid_scope"),
             (401, r#"{"error":"disabled_client"}"#, Cause::OauthClientDisabled, "disabled_client"),
@@ -325,10 +402,15 @@ mod tests {
             (Cause::OauthGrantEnded, settings(refresh(), Some("s")), Cause::OauthGrantEnded),
             (Cause::OauthSecretWrong, settings(refresh(), None), Cause::OauthSecretMissing),
             (Cause::OauthSecretWrong, settings(refresh(), Some("s")), Cause::OauthSecretWrong),
-            (Cause::OauthScope, settings(refresh(), None), Cause::OauthScope),
+            (Cause::OauthScope, settings(refresh(), None), Cause::OauthScopeMissing),
+            (Cause::OauthTokenUnusable, settings(Grant::ClientCredentials, Some("s")), Cause::OauthOther),
+            (Cause::OauthSecretMissing, settings(refresh(), Some("s")), Cause::OauthSecretWrong),
         ] {
             assert_eq!(fitted(refused(cause), &settings), refused(want), "{cause:?}");
         }
+        let foreign = |cause| because(cause, "unauthorized_client".to_owned());
+        let settings = settings(refresh(), Some("s"));
+        assert_eq!(fitted(foreign(Cause::OauthGrantType), &settings), foreign(Cause::OauthTokenUnusable));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use ownpost_domain::failure::{Cause, Failure, FailureCode, Reply, Stage};
+use ownpost_domain::failure::{Cause, Failure, FailureCode, Reason, Reply, Stage};
 use ownpost_domain::report::{
     Capabilities, DnsFindings, StageDetail, StageResult, StageStatus, TestMessage, TlsFacts, TranscriptLine,
 };
@@ -91,6 +91,7 @@ pub async fn probe(
             (Err(silent), Some(found))
         }
     };
+    let result = result.map_err(|failure| of_our_clock(failure, start.elapsed(), options.deadline, limits));
     if result.is_err() {
         run.fail();
     }
@@ -113,6 +114,28 @@ pub async fn probe(
         dns,
         ehlo_name: run.ehlo_name,
     }
+}
+
+/// The failure with our own limit of time as its cause, where that has ended the wait: a server that is slow is not one
+/// that has stopped or closed.
+fn of_our_clock(failure: Failure, elapsed: Duration, deadline: Duration, limits: Limits) -> Failure {
+    let is_over = elapsed >= deadline;
+    let step = match failure.stage {
+        Stage::Tls => limits.timeouts.tls,
+        Stage::Auth => limits.timeouts.auth,
+        Stage::Message => limits.timeouts.done,
+        _ => limits.timeouts.command,
+    };
+    let (cause, waited) = match failure.code {
+        FailureCode::ProtocolTimeout if is_over => (Cause::TimeoutTest, deadline),
+        FailureCode::ProtocolTimeout => (Cause::TimeoutStep, step),
+        FailureCode::MessageUnknown if is_over => (Cause::TimeoutMessage, deadline),
+        _ => return failure,
+    };
+    if failure.reason.is_some() || failure.reply.is_some() {
+        return failure;
+    }
+    Failure { reason: Some(Reason { cause, detail: waited.as_secs().to_string() }), ..failure }
 }
 
 /// The stages in the order in which this kind of session performs them.

@@ -35,6 +35,12 @@ pub(crate) enum At {
     Account,
     /// At each stage but RCPT, where the same words are about the recipient's domain.
     NotRecipient,
+    /// At MAIL.
+    Mail,
+    /// At MAIL and RCPT.
+    Envelope,
+    /// From MAIL on.
+    Transaction,
     /// At RCPT and the final dot.
     Addressed,
 }
@@ -49,6 +55,9 @@ impl At {
             Self::Encrypted => stage >= Stage::Auth,
             Self::Account => stage <= Stage::Sender,
             Self::NotRecipient => stage != Stage::Recipient,
+            Self::Mail => stage == Stage::Sender,
+            Self::Envelope => matches!(stage, Stage::Sender | Stage::Recipient),
+            Self::Transaction => stage >= Stage::Sender,
             Self::Addressed => matches!(stage, Stage::Recipient | Stage::Message),
         }
     }
@@ -75,8 +84,8 @@ pub(crate) const CODES: &[Code] = &[
     (7, 236..=236, At::Any, plain(Quota)),
     // RFC 3463's registry: mail flood.
     (7, 28..=28, At::Any, plain(Quota)),
-    // Registry: user account disabled.
-    (7, 13..=13, At::Any, plain(Suspended)),
+    // Registry: user account disabled. At RCPT it may be the recipient's.
+    (7, 13..=13, At::NotRecipient, plain(Suspended)),
     // Registry: reverse DNS. Microsoft: banned addresses.
     (7, 25..=25, At::Any, plain(Blocked)),
     (7, 511..=511, At::Any, plain(Blocked)),
@@ -101,8 +110,29 @@ pub(crate) const CODES: &[Code] = &[
     // Google: the owner must sign in once more. RFC 4954 §6: a new password has to be set.
     (7, 14..=14, At::Auth, because(AuthRejected, Cause::AuthInPerson)),
     (7, 12..=12, At::Auth, because(AuthRejected, Cause::AuthInPerson)),
-    // RFC 4954 §6: the mechanism needs encryption, which the connection has.
+    // RFC 4954 §6: the mechanism needs encryption, which the connection has. RFC 5248: so does the command.
     (7, 11..=11, At::Encrypted, because(NoMechanism, Cause::EncryptionNotSeen)),
+    (7, 10..=10, At::Encrypted, because(SignIn, Cause::EncryptionNotSeen)),
+    // Registry: security features, cryptography and algorithms, which at AUTH are those of the mechanism.
+    (7, 4..=6, At::Auth, plain(NoMechanism)),
+    // Registry: SPF, and a sender's domain that takes no mail (null MX).
+    (7, 23..=24, At::Transaction, because(Sender, Cause::SenderSpf)),
+    (7, 27..=27, At::Transaction, because(Sender, Cause::SenderUnverified)),
+    // Registry: DKIM, several checks at once, ARC.
+    (7, 20..=22, At::Transaction, because(Message, Cause::MessageAuthentication)),
+    (7, 26..=26, At::Transaction, because(Message, Cause::MessageAuthentication)),
+    (7, 29..=29, At::Transaction, because(Message, Cause::MessageAuthentication)),
+    // RFC 6531 §3.5: no address beyond ASCII is taken.
+    (6, 7..=7, At::Mail, because(Sender, Cause::SenderNotAscii)),
+    (6, 7..=7, At::Envelope, because(Recipient, Cause::RecipientNotAscii)),
+    // RFC 3463 and the registry: the message, by its size, kind, cryptography or priority.
+    (2, 3..=3, At::Transaction, plain(Message)),
+    (3, 4..=4, At::Transaction, plain(Message)),
+    (6, 0..=10, At::Envelope, plain(Message)),
+    (7, 5..=7, At::Envelope, plain(Message)),
+    (7, 15..=16, At::Envelope, plain(Message)),
+    // RFC 3463: too many recipients. A mail of ours has one, so it is a limit over several.
+    (5, 3..=3, At::Addressed, plain(Quota)),
     // RFC 3463: the recipient's address, but for a bad sender (7 and 8), and the recipient's mailbox.
     (1, 1..=6, At::Addressed, plain(Recipient)),
     (1, 10..=10, At::Addressed, plain(Recipient)),
@@ -112,8 +142,16 @@ pub(crate) const CODES: &[Code] = &[
 
 /// Enhanced codes that count where the words say nothing. Microsoft and Zoho use 1.8 for the account too.
 pub(crate) const OTHER_CODES: &[Code] = &[
-    (1, 7..=7, At::Encrypted, plain(Sender)),
+    (1, 7..=7, At::Encrypted, because(Sender, Cause::SenderSyntax)),
     (1, 8..=8, At::Encrypted, because(Sender, Cause::SenderUnverified)),
+    // What RFC 3463 says of the recipient, at MAIL: the sender's mailbox, its domain, its form; and the account.
+    (1, 1..=2, At::Mail, because(Sender, Cause::SenderUnverified)),
+    (1, 3..=3, At::Mail, because(Sender, Cause::SenderSyntax)),
+    (2, 1..=1, At::Auth, plain(Suspended)),
+    (2, 1..=1, At::Mail, plain(Suspended)),
+    (2, 2..=2, At::Mail, because(Suspended, Cause::AccountFull)),
+    // RFC 4954 §6: the credentials, wherever they are looked at.
+    (7, 8..=8, At::Transaction, plain(AuthRejected)),
     // Microsoft has one code for "switched off" and for "wrong password".
     (7, 139..=139, At::Auth, plain(NoPasswords)),
     // Google: an application password. RFC 4954 §6 has it for weak mechanisms, which say so.
@@ -126,6 +164,7 @@ pub(crate) const REPLIES: &[(u16, At, Meaning)] = &[
     // RFC 5248's registry: user account disabled.
     (525, At::Any, plain(Suspended)),
     (538, At::Encrypted, because(NoMechanism, Cause::EncryptionNotSeen)),
+    (523, At::Encrypted, because(SignIn, Cause::EncryptionNotSeen)),
 ];
 
 /// A section of `refusals.txt`.
@@ -193,9 +232,15 @@ pub(crate) fn meaning(stage: Stage, reply: &Reply, text: &str) -> Option<Meaning
             .map(|(.., means)| *means)
     };
     let by_words = || {
-        // "Gmail requires all senders to authenticate with SPF" speaks of the message.
-        let of_message = MESSAGE_AUTHENTICATION.iter().any(|word| says(text, &[word]));
-        if of_message { None } else { find(stage, text).map(|(group, _)| group.means) }
+        // "Gmail requires all senders to authenticate with SPF" is about no account.
+        if MESSAGE_AUTHENTICATION.iter().any(|word| says(text, &[word])) {
+            return match stage {
+                Stage::Sender | Stage::Recipient => Some(because(Sender, Cause::SenderSpf)),
+                Stage::Message => Some(because(Message, Cause::MessageAuthentication)),
+                _ => None,
+            };
+        }
+        find(stage, text).map(|(group, _)| group.means)
     };
     let by_reply = || {
         REPLIES
@@ -206,8 +251,17 @@ pub(crate) fn meaning(stage: Stage, reply: &Reply, text: &str) -> Option<Meaning
     by_code(CODES).or_else(by_words).or_else(|| by_code(OTHER_CODES)).or_else(by_reply)
 }
 
-/// Words about the authentication of the message (RFC 7208, RFC 6376, RFC 7489): no row speaks of it.
+/// Words about the authentication of the message (RFC 7208, RFC 6376, RFC 7489). Before there is a message, the server
+/// can only look at SPF.
 pub(crate) const MESSAGE_AUTHENTICATION: &[&str] = &["spf", "dkim", "dmarc"];
+
+/// Whether the server says that it is at fault itself: by what RFC 3463 calls the status of the mail system (full, takes no
+/// mail, set up wrongly), or in words.
+pub(crate) fn is_own_fault(reply: &Reply, text: &str) -> bool {
+    const WORDS: &[&str] = &["internal error", "internal server error", "configuration error", "local error"];
+    matches!(reply.enhanced, Some(EnhancedCode(_, 3, 1 | 2 | 5)))
+        || WORDS.iter().any(|word| says(text, &[word]))
+}
 
 /// The meaning of a refusal that nothing in the table knows, by the command that it answers.
 pub(crate) const fn otherwise(stage: Stage) -> FailureCode {

@@ -72,6 +72,13 @@ impl Trust {
     }
 }
 
+/// Whether one of these certificates can vouch for none, although the settings' rules take it: webpki reads more of it.
+pub fn has_unusable_certificate(pem: &str) -> bool {
+    pem::blocks(pem.as_bytes())
+        .flatten()
+        .any(|der| RootCertStore::empty().add(CertificateDer::from(der)).is_err())
+}
+
 fn config(verifier: Arc<Verifier>) -> Result<Arc<ClientConfig>, Error> {
     let mode = verifier.mode;
     let mut config = ClientConfig::builder_with_provider(provider())

@@ -82,6 +82,7 @@ impl Spec {
             command: short,
             data: Duration::from_secs(5),
             done: Duration::from_secs(5),
+            second: short,
         };
         let network = config.network().map_err(|error| error.to_string())?;
         let network = Arc::new(network.with_timeouts(Timeouts::TEST, send));

@@ -26,6 +26,7 @@ const CONTACTS: Codes = Codes {
     mixed_script: Code::ContactsMixedScript,
     non_ascii_local: Code::ContactsNonAsciiLocal,
     typo: Code::ContactsTypo,
+    not_public: Code::ContactsNotPublic,
 };
 
 impl<S: Platform> Rules<'_, S> {

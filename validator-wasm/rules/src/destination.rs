@@ -2,12 +2,15 @@
 //! settings that name another server would send it there.
 
 use alloc::borrow::Cow;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use crate::host;
-use crate::packed::{Key, Value, read};
+use crate::packed::{Key, Value, read, write_text};
 use crate::platform::Platform;
 use crate::ports::Security;
 use crate::rules::{Method, method_of, port_of, security_of};
+use crate::text::{lower, put};
 
 /// The server and the account that a secret is for.
 #[derive(Clone, Debug)]
@@ -20,8 +23,8 @@ pub struct Destination<'a> {
     pub security: Security,
     /// The account.
     pub account: Account<'a>,
-    /// The PEM text of the private CA, which decides who may say to be that server; empty without one. Line ends and
-    /// empty lines do not matter.
+    /// The PEM text of the private CA, which decides who may say to be that server; empty without one. The kind and
+    /// number of spaces and line ends in a row do not matter.
     pub ca_pem: &'a [u8],
 }
 
@@ -72,18 +75,36 @@ impl<'a> Destination<'a> {
 
     /// Whether a secret that is stored for one of the two may be used for the other.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.host.eq_ignore_ascii_case(&other.host)
-            && self.port == other.port
-            && self.security == other.security
-            && self.account == other.account
-            && lines(self.ca_pem).eq(lines(other.ca_pem))
+        self.key() == other.key()
     }
-}
 
-/// The lines of a PEM text, without white space at their ends and without empty ones: a form's text area changes line
-/// ends, and no certificate with them.
-fn lines(pem: &[u8]) -> impl Iterator<Item = &[u8]> {
-    pem.split(|byte| matches!(byte, b'\r' | b'\n')).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
+    /// All that has to be the same, in bytes.
+    pub fn key(&self) -> Vec<u8> {
+        let [low, high] = self.port.to_le_bytes();
+        let (method, texts) = match self.account {
+            Account::None => (Method::None, [&b""[..]; 3]),
+            Account::Password { username } => (Method::Password, [username, b"", b""]),
+            Account::OAuth2 { username, provider, token_url } => {
+                (Method::OAuth2, [username, provider, token_url])
+            }
+        };
+        let mut key = vec![low, high, self.security as u8, method as u8];
+        for text in texts {
+            write_text(&mut key, text);
+        }
+        write_text(&mut key, &lower(&self.host));
+        // A form's text area changes line ends, and no certificate with them.
+        let mut is_behind_space = false;
+        for byte in self.ca_pem.trim_ascii() {
+            let is_space = *byte <= b' ';
+            if !is_space {
+                put(&mut key, if is_behind_space { b"\n" } else { b"" });
+                put(&mut key, &[*byte]);
+            }
+            is_behind_space = is_space;
+        }
+        key
+    }
 }
 
 fn text(value: Value<'_>) -> &[u8] {

@@ -7,11 +7,12 @@ use crate::name;
 use crate::packed::{Key, MAX_BYTES, Name, Object, Value, json_size, length_of, read, split_name};
 use crate::platform::{Options, Platform};
 use crate::ports::{PORTS, Security};
+use crate::private::is_private;
 use crate::report::Report;
 use crate::rules::{CleanCodes, METHODS, Method, Rules, meant_method, method, whole_port};
 use crate::text::{
-    chars, find, has_control, plain_hyphens, push_number, put, trim_bytes, trim_visible, visible,
-    visible_name, whole_number,
+    chars, find, has_control, lower, plain_hyphens, push_number, put, trim_bytes, trim_visible, unwrapped,
+    visible, visible_name, whole_number,
 };
 
 const USERNAME: CleanCodes = CleanCodes {
@@ -66,7 +67,7 @@ pub fn needs(field: Key) -> u32 {
         Key::Security => &[Key::Port],
         Key::AuthMethod | Key::SenderAddress => &[Key::Host],
         Key::Username => &[Key::AuthMethod],
-        Key::OAuth2 => &[Key::AuthMethod, Key::Username],
+        Key::OAuth2 => &[Key::Host, Key::AuthMethod, Key::Username],
         Key::Password => &[Key::Host, Key::AuthMethod],
         _ => &[],
     };
@@ -258,10 +259,12 @@ impl<S: Platform> Rules<'_, S> {
         if !name.is_empty() && !usable(self, name) {
             self.report.add(Code::EhloNameInvalid);
             let plain = plain_hyphens(&visible(name));
-            let plain = trim_bytes(&plain);
+            let plain = unwrapped(&plain);
             if usable(self, plain) {
                 self.report.set(&[], plain);
             }
+        } else if is_private(&lower(name)) {
+            self.report.add(Code::EhloNameNotPublic);
         }
     }
 

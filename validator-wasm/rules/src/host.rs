@@ -9,11 +9,12 @@ use crate::directory::HostMatch;
 use crate::name::{self, MAX_LABEL, MAX_NAME, NameError};
 use crate::packed::{Key, Value};
 use crate::platform::Platform;
+use crate::private::is_not_public;
 use crate::rules::{Method, Rules};
 use crate::text::{
-    OF_NAMES, all, find, has_control, is_space_code, joined, last_label, lower, plain_hyphens, push_number,
-    put, rsplit_once, split, split_char, split_last_char, split_once, split_text, trim_bytes, trim_visible,
-    visible, whole_number, word,
+    OF_NAMES, all, find, has_control, is_space_code, joined, lower, plain_hyphens, push_number, put,
+    rsplit_once, split, split_char, split_last_char, split_once, split_text, trim_bytes, trim_visible,
+    unwrapped, visible, whole_number,
 };
 
 /// Longer than any name however it is written; what is longer is not looked at any further.
@@ -42,7 +43,7 @@ impl<S: Platform> Rules<'_, S> {
         if trim_visible(text).is_empty() {
             return self.report.add(Code::HostRequired);
         }
-        let host = trim_bytes(text);
+        let host = trimmed(text);
         if host.len() > MAX_TEXT {
             return self.too_long(Code::HostTooLong, &[], MAX_NAME);
         }
@@ -68,10 +69,26 @@ impl<S: Platform> Rules<'_, S> {
     }
 
     fn host_pasted(&mut self, host: &[u8]) {
+        let bare = unwrapped(host);
+        // Of other names the two platforms do not refuse the same.
+        if bare.len() != host.len() && matches!(self.ascii_name(bare), Ok(Cow::Borrowed(_))) {
+            self.report.add(Code::HostInvalid);
+            self.report.set(&[], bare);
+            return self.host_bare(bare);
+        }
         if find(host, b'/').is_some() {
             let rest = split_text(host, b"://").map_or(host, |(_, rest)| rest);
             let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\'));
             let authority = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
+            // `smtp/acme.org` and `http:/acme.org` are no web addresses; `localhost/` is one.
+            let has_port = find(authority, b':').is_some() && !authority.ends_with(b":");
+            if rest.len() == host.len()
+                && rest.len() > authority.len() + 1
+                && !has_port
+                && find(authority, b'.').is_none()
+            {
+                return self.no_name(Code::HostInvalid, host);
+            }
             let authority = rsplit_once(authority, b'@').map_or(authority, |(_, host)| host);
             let (inner, port) = self.split_any_port(authority).unwrap_or((authority, None));
             return self.host_peeled(Code::HostUrl, inner, port);
@@ -88,6 +105,8 @@ impl<S: Platform> Rules<'_, S> {
 
     /// Splits a port off, whatever is between it and the name; or the brackets around an address without a port.
     fn split_any_port<'t>(&self, host: &'t [u8]) -> Option<(&'t [u8], Option<u16>)> {
+        // A final dot goes along, with the white space in front of it: no fix may leave it behind.
+        let host = name::strip_dot(host).map_or(host, trim_bytes);
         split_port(host).or_else(|| self.split_loose_port(host).map(|(name, port)| (name, Some(port))))
     }
 
@@ -111,8 +130,8 @@ impl<S: Platform> Rules<'_, S> {
     }
 
     /// The name with a dot between its labels, where something else or more stands between them: `smtp,gmail.com`,
-    /// `smtp.gmail..com`. None where that would be a guess: a list of names, a space that may as well be inside a label,
-    /// an address that may lack a part.
+    /// `smtp.gmail..com`. None where that would be a guess: a list of names, a space, slash or underscore that may as
+    /// well be inside a label, an address that may lack a part.
     #[inline(never)]
     pub(crate) fn with_dots(&self, name: &[u8]) -> Option<Vec<u8>> {
         const DOT: u32 = b'.' as u32;
@@ -125,16 +144,16 @@ impl<S: Platform> Rules<'_, S> {
             rest = after;
             match c {
                 DOT => (has_dot, dots) = (true, dots + 1),
+                0x2f | 0x5f => has_space = true,
                 _ if is_space_code(c) => has_space = true,
                 _ if is_between(c) && c != u32::from(b':') => has_comma = true,
                 _ => {
                     if has_dot || has_space || has_comma {
-                        // Nothing in front: a label is missing.
-                        if dotted.is_empty() {
-                            return None;
+                        // Nothing in front: a label may be missing.
+                        only_space |= dotted.is_empty() || (!has_dot && !has_comma);
+                        if !dotted.is_empty() {
+                            put(&mut dotted, b".");
                         }
-                        put(&mut dotted, b".");
-                        only_space |= !has_dot && !has_comma;
                         is_list |= has_comma && dots > 0 && find(rest, b'.').is_some();
                         (has_dot, has_space, has_comma) = (false, false, false);
                     }
@@ -176,13 +195,21 @@ impl<S: Platform> Rules<'_, S> {
     }
 
     fn host_email(&mut self, local: &[u8], domain: &[u8]) {
-        let preset = self.platform.directory().by_domain(&lower(domain));
+        let name = lower(domain);
+        let directory = self.platform.directory();
+        let preset = directory.by_domain(&name);
         if let Some(preset) = preset.filter(|preset| !preset.is_pattern()) {
             self.report.add(Code::HostEmail);
             self.report.param(Param::Suggestion, preset.host);
             return preset.fill_in(self.report);
         }
-        let guess = joined(&[b"smtp.", domain]);
+        // `user@mail.acme.org` and `user@imap.gmail.com` name a server, and no domain.
+        let is_server = |label: &[u8]| label == b"mail" || split_text(label, b"smtp").is_some();
+        let start: &[u8] = match directory.recognise(&name) {
+            HostMatch::Unknown if !split(&name, b'.').next().is_some_and(is_server) => b"smtp.",
+            _ => b"",
+        };
+        let guess = joined(&[start, domain]);
         let usable = !local.is_empty() && self.ascii_name(domain).is_ok() && known_name(domain).is_none();
         if usable && !name::is_numeric(domain) && guess.len() <= MAX_NAME {
             self.report.suggest(Code::HostEmail, &guess);
@@ -194,12 +221,9 @@ impl<S: Platform> Rules<'_, S> {
 
     /// A name or an address with nothing around it, but perhaps a dot behind it.
     fn host_bare(&mut self, host: &[u8]) {
-        let host = match name::strip_dot(host).map(|rest| (rest, trim_bytes(rest))) {
-            Some((rest, name)) if !name.is_empty() && name::strip_dot(name).is_none() => {
-                // White space in front of the dot goes along with it, and no name has any.
-                let is_name = name.len() == rest.len();
-                let code = if is_name { Code::HostTrailingDot } else { Code::HostWhitespace };
-                self.report.suggest(code, name);
+        let host = match name::strip_dot(host).map(trim_bytes) {
+            Some(name) if !name.is_empty() && name::strip_dot(name).is_none() => {
+                self.report.suggest(Code::HostTrailingDot, name);
                 name
             }
             _ => host,
@@ -228,7 +252,7 @@ impl<S: Platform> Rules<'_, S> {
             Err(NameError::LabelTooLong) => self.too_long(Code::HostLabelTooLong, &[], MAX_LABEL),
             Err(NameError::TooLong) => self.too_long(Code::HostTooLong, &[], MAX_NAME),
             Err(NameError::EmptyLabel) => self.no_name(Code::HostEmptyLabel, host),
-            Err(NameError::Underscore) => self.report.add(Code::HostUnderscore),
+            Err(NameError::Underscore) => self.no_name(Code::HostUnderscore, host),
             Err(NameError::Invalid) => self.no_name(Code::HostInvalid, host),
             Err(NameError::IdnInvalid) => self.report.add(Code::HostIdnInvalid),
             Err(NameError::IdnRefused) => self.report.add(Code::HostIdnRefused),
@@ -251,8 +275,7 @@ impl<S: Platform> Rules<'_, S> {
             self.report.param(Param::Label, label);
         }
         // Mostly the name is the whole field, whose provider others ask for, too.
-        let is_whole = matches!(self.field(Key::Host), Value::Text(text) if text == host);
-        let known = if is_plain && is_whole {
+        let known = if matches!(self.field(Key::Host), Value::Text(text) if text == host) {
             self.known_host().unwrap_or(HostMatch::Unknown)
         } else {
             self.platform.directory().recognise(&lower(ascii))
@@ -299,22 +322,20 @@ impl<S: Platform> Rules<'_, S> {
     }
 }
 
-/// Whether the name, in lower case, is one that public DNS does not have: of RFC 2606, 6761, 6762, 7686, 8375 and 9476,
-/// `.internal`, and what routers and offices use. `.example` and example.org are left out: manuals and tests, our own
-/// among them, have them in place of names that are public.
-fn is_not_public(name: &[u8]) -> bool {
-    const LAST: &[u8] = b"local localdomain lan home corp internal intranet private invalid onion alt test";
-    const DOMAINS: [&[u8]; 3] = [b"home.arpa", b"example.com", b"example.net"];
-    let is_below = |domain: &&[u8]| {
-        name.strip_suffix(*domain).is_some_and(|rest| rest.is_empty() || rest.ends_with(b"."))
-    };
-    word(last_label(name), LAST).is_some() || DOMAINS.iter().any(is_below)
+/// The text without white space around it; with it goes a final dot that stands behind white space.
+fn trimmed(text: &[u8]) -> &[u8] {
+    let mut text = trim_bytes(text);
+    while let Some(rest) = name::strip_dot(text)
+        && trim_bytes(rest).len() != rest.len()
+    {
+        text = trim_bytes(rest);
+    }
+    text
 }
 
 /// Splits `name:587`, `[address]` and `[address]:587`; an address without brackets has no port. `None` when
-/// there is nothing to split. A final dot is taken away with the rest: no fix may leave it behind.
+/// there is nothing to split.
 fn split_port(host: &[u8]) -> Option<(&[u8], Option<u16>)> {
-    let host = name::strip_dot(host).unwrap_or(host);
     let port = |text: &[u8]| match text {
         [] => Some(0),
         _ => whole_number(text).and_then(|port| u16::try_from(port).ok()),

@@ -11,10 +11,11 @@ use crate::name::{self, NameError};
 use crate::packed::Key;
 use crate::platform::Platform;
 use crate::presets::Preset;
+use crate::private::is_private;
 use crate::rules::Rules;
 use crate::text::{
     ATEXT, all, chars, class, find, has_control, is_beyond_ascii, joined, lower, plain_hyphens, rsplit_once,
-    split, split_char, split_once, trim_bytes, trim_visible, visible,
+    split, split_char, split_once, trim_bytes, trim_visible, unwrapped, visible,
 };
 
 /// The longest local part and address, in octets (RFC 5321 §4.5.3.1).
@@ -35,6 +36,7 @@ pub(crate) struct Codes {
     pub(crate) mixed_script: Code,
     pub(crate) non_ascii_local: Code,
     pub(crate) typo: Code,
+    pub(crate) not_public: Code,
 }
 
 const SENDER: Codes = Codes {
@@ -50,6 +52,7 @@ const SENDER: Codes = Codes {
     mixed_script: Code::SenderAddressMixedScript,
     non_ascii_local: Code::SenderAddressNonAsciiLocal,
     typo: Code::SenderAddressTypo,
+    not_public: Code::SenderAddressNotPublic,
 };
 
 const REPLY_TO: Codes = Codes {
@@ -65,6 +68,7 @@ const REPLY_TO: Codes = Codes {
     mixed_script: Code::ReplyToMixedScript,
     non_ascii_local: Code::ReplyToNonAsciiLocal,
     typo: Code::ReplyToTypo,
+    not_public: Code::ReplyToNotPublic,
 };
 
 /// An address that can be used.
@@ -73,7 +77,7 @@ struct Parts<'a> {
     /// As it was typed.
     domain: &'a [u8],
     /// As A-labels in lower case.
-    ascii: Cow<'a, [u8]>,
+    ascii: Vec<u8>,
     /// Whether both are the same but for case.
     is_plain: bool,
 }
@@ -104,7 +108,7 @@ impl<'a, S: Platform> Rules<'a, S> {
         codes: &Codes,
         text: &'t [u8],
         plain: &'t mut Vec<u8>,
-    ) -> Option<(Cow<'t, [u8]>, Option<&'a Preset>)> {
+    ) -> Option<(Vec<u8>, Option<&'a Preset>)> {
         let address = trim_bytes(text);
         if address.len() > MAX_TEXT {
             self.address_too_long(codes, MAX_ADDRESS);
@@ -136,7 +140,7 @@ impl<'a, S: Platform> Rules<'a, S> {
             }
             Err(_) => {
                 self.add_address(codes.invalid);
-                self.dotted_address(address);
+                self.mend_address(address);
                 return None;
             }
         };
@@ -151,12 +155,18 @@ impl<'a, S: Platform> Rules<'a, S> {
         }
         if !name::is_ascii(local) {
             self.add_address(codes.non_ascii_local);
+            let plain = plain_hyphens(local);
+            if name::is_ascii(&plain) {
+                self.set_address(&joined(&[&plain, b"@", domain]));
+            }
         }
         let home = match self.platform.directory().mail_domain(&ascii) {
             DomainMatch::Known(home) => home,
             DomainMatch::Unknown(nearest) => {
                 if let Some(nearest) = nearest {
                     self.suggest_address(codes.typo, &joined(&[local, b"@", nearest]));
+                } else if is_private(&ascii) {
+                    self.add_address(codes.not_public);
                 }
                 None
             }
@@ -214,12 +224,14 @@ impl<'a, S: Platform> Rules<'a, S> {
         plain.to_vec()
     }
 
-    /// Gives a fix to an address whose domain has something else than a dot between two labels.
+    /// Gives a fix to an address with quotation marks, brackets or spaces around its parts, or with something else than
+    /// a dot between two labels.
     #[inline(never)]
-    fn dotted_address(&mut self, address: &[u8]) {
+    fn mend_address(&mut self, address: &[u8]) {
         if let Some((local, domain)) = rsplit_once(address, b'@')
-            && let Some(domain) = self.with_dots(domain)
+            && let Some(domain) = self.with_dots(unwrapped(domain))
         {
+            let local = unwrapped(local);
             let address = joined(&[local, b"@", &domain]);
             let is_short = |parts: &Parts<'_>| {
                 local.len() <= MAX_LOCAL && local.len() + 1 + parts.ascii.len() <= MAX_ADDRESS
@@ -234,12 +246,12 @@ impl<'a, S: Platform> Rules<'a, S> {
     fn parts<'t>(&self, address: &'t [u8]) -> Result<Parts<'t>, NameError<'t>> {
         let parts = rsplit_once(address, b'@').filter(|(local, _)| is_local_part(local));
         let (local, domain) = parts.ok_or(NameError::Invalid)?;
+        if unwrapped(domain).len() != domain.len() {
+            return Err(NameError::Invalid);
+        }
         let name = self.ascii_name(domain)?;
         let is_plain = matches!(name, Cow::Borrowed(_));
-        let ascii = match name {
-            Cow::Borrowed(name) => lower(name),
-            Cow::Owned(name) => Cow::Owned(name.to_ascii_lowercase()),
-        };
+        let ascii = lower(&name);
         if find(&ascii, b'.').is_none() || name::is_numeric(&ascii) {
             return Err(NameError::Invalid);
         }
@@ -277,8 +289,7 @@ fn is_at_home(host: HostMatch<'_>, home: &Preset) -> bool {
 
 /// The address in `Name <address>`, `<address>` and `mailto:address`.
 fn without_display_name(text: &[u8]) -> Option<&[u8]> {
-    if let Some(rest) = text.strip_suffix(b">") {
-        let (_, inner) = rsplit_once(rest, b'<')?;
+    if let Some((_, inner)) = text.strip_suffix(b">").and_then(|rest| rsplit_once(rest, b'<')) {
         return Some(trim_bytes(inner)).filter(|inner| !inner.is_empty());
     }
     let (scheme, rest) = split_once(text, b':')?;

@@ -77,7 +77,7 @@ fn unknown(byte: u8) -> NameError<'static> {
 }
 
 /// The label separators of UTS 46.
-fn is_dot(c: u32) -> bool {
+pub(crate) fn is_dot(c: u32) -> bool {
     matches!(c, 0x2e | 0x3002 | 0xff0e | 0xff61)
 }
 

@@ -2,14 +2,15 @@
 
 use crate::address::{Ip, known_name, legacy_v4};
 use crate::catalogue::{Code, Param};
+use crate::endpoint::{Endpoint, TOKEN_URL};
 use crate::name::{self, NameError};
 use crate::packed::{Key, Object, Value};
 use crate::platform::Platform;
 use crate::rules::{CleanCodes, Method, Rules};
 use crate::secret::{Codes, Spaces};
 use crate::text::{
-    find, has_control, has_line_break, joined, lower, plain_hyphens, rsplit_once, split_once, split_text,
-    trim_bytes, trim_visible, visible, whole_number, word,
+    find, has_control, has_line_break, joined, plain_hyphens, split_once, trim_visible, visible,
+    whole_number, word,
 };
 
 const SECRET: Codes = Codes {
@@ -45,37 +46,6 @@ enum Grant {
     ClientCredentials,
 }
 
-/// A token endpoint whose limits are known.
-#[derive(Clone, Copy)]
-enum Endpoint<'a> {
-    Google,
-    /// The URL in front of the tenant, the tenant, and the rest.
-    Microsoft {
-        before: &'a [u8],
-        tenant: &'a [u8],
-        after: &'a [u8],
-    },
-    Other,
-}
-
-impl<'a> Endpoint<'a> {
-    fn of(url: &'a [u8]) -> Self {
-        let Some((_, rest)) = split_text(url, b"://") else { return Self::Other };
-        let (host, path) = split_once(rest, b'/').unwrap_or((rest, b""));
-        let host = lower(host);
-        if host.ends_with(b".googleapis.com") || *host == *b"accounts.google.com" {
-            return Self::Google;
-        }
-        if *host != *b"login.microsoftonline.com" {
-            return Self::Other;
-        }
-        let end = find(path, b'/').unwrap_or(path.len());
-        let (before, rest) = url.split_at_checked(url.len() - path.len()).unwrap_or_default();
-        let (tenant, after) = rest.split_at_checked(end).unwrap_or_default();
-        Self::Microsoft { before, tenant, after }
-    }
-}
-
 /// The refresh token's object and its member `granted`, where it has one.
 fn granted_id(refresh_token: Value<'_>) -> Option<(Object<'_>, Value<'_>)> {
     let Value::Object(secret) = refresh_token else { return None };
@@ -85,7 +55,6 @@ fn granted_id(refresh_token: Value<'_>) -> Option<(Object<'_>, Value<'_>)> {
     }
 }
 
-const TOKEN_URL: &[Key] = &[Key::OAuth2, Key::TokenUrl];
 const EXPIRES: &[Key] = &[Key::OAuth2, Key::ClientSecretExpires];
 
 impl<S: Platform> Rules<'_, S> {
@@ -121,58 +90,30 @@ impl<S: Platform> Rules<'_, S> {
                 .unknown(Code::OAuth2UnknownKey, &[Key::OAuth2], object, |key| MEMBERS.contains(&key));
         }
         let grant = self.grant(object.get(Key::Grant));
-        let endpoint = match object.get(Key::TokenUrl) {
-            // Only these two providers, and only of an application that signs in by itself.
-            Value::Text(url) if grant == Some(Grant::ClientCredentials) => Endpoint::of(trim_visible(url)),
-            _ => Endpoint::Other,
+        let is_application = grant == Some(Grant::ClientCredentials);
+        let url = match object.get(Key::TokenUrl) {
+            Value::Text(url) => trim_visible(url),
+            _ => b"",
         };
-        if let Endpoint::Google = endpoint {
-            self.report.add_at(Code::OAuth2GrantUnsupported, &[Key::OAuth2, Key::Grant]);
-            self.report.param(Param::Provider, b"Google");
-            if let Value::Object(token) = object.get(Key::RefreshToken)
-                && (matches!(token.get(Key::Set), Value::Text(text) if !trim_visible(text).is_empty())
-                    || matches!(token.get(Key::Keep), Value::Bool(true)))
-            {
-                self.report.set(&[], b"refresh_token");
-            }
+        let endpoint = Endpoint::of(url);
+        if is_application {
+            self.endpoint_and_grant(&endpoint, object);
         }
         self.token_url(object.get(Key::TokenUrl));
-        if let Endpoint::Microsoft { before, tenant, after } = endpoint
-            && word(tenant, b"common organizations consumers").is_some()
-        {
-            self.report.add_at(Code::OAuth2TenantNeeded, TOKEN_URL);
-            self.report.param(Param::Label, tenant);
-            // A mailbox is in the tenant that its domain belongs to, and that has the name of each of its domains.
-            if let Value::Text(username) = self.field(Key::Username)
-                && let Some((_, domain)) = rsplit_once(trim_bytes(username), b'@')
-                && name::is_ascii(domain)
-                && find(domain, b'.').is_some()
-                && self.ascii_name(domain).is_ok()
-            {
-                self.report.set(&[], &joined(&[before, domain, after]));
-            }
-        }
+        self.endpoint_url(&endpoint, is_application);
         self.plain_text(Key::ClientId, object, true);
-        self.oauth2_secret(Key::ClientSecret, object, grant == Some(Grant::ClientCredentials));
+        self.oauth2_secret(Key::ClientSecret, object, is_application);
         let expires = self.text_at(object.get(Key::ClientSecretExpires), Code::OAuth2WrongType, EXPIRES);
         if expires.is_some_and(|day| !day.is_empty() && !self.platform.is_day(day)) {
             self.report.add_at(Code::OAuth2DateInvalid, EXPIRES);
         }
-        if grant == Some(Grant::ClientCredentials) && !matches!(object.get(Key::RefreshToken), Value::Null) {
+        if is_application && !matches!(object.get(Key::RefreshToken), Value::Null) {
             self.oauth2_unused(&[Key::OAuth2, Key::RefreshToken]);
         }
         self.oauth2_secret(Key::RefreshToken, object, grant == Some(Grant::RefreshToken));
-        self.plain_text(Key::Scope, object, grant == Some(Grant::ClientCredentials));
-        if let (Endpoint::Microsoft { .. }, Value::Text(scope)) = (endpoint, object.get(Key::Scope))
-            && !trim_visible(scope).is_empty()
-            && !trim_visible(scope).ends_with(b"/.default")
-        {
-            let path = &[Key::OAuth2, Key::Scope];
-            self.report.suggest_at(
-                Code::OAuth2ScopeUnsupported,
-                path,
-                b"https://outlook.office365.com/.default",
-            );
+        self.plain_text(Key::Scope, object, is_application);
+        if is_application {
+            self.endpoint_scope(&endpoint, object.get(Key::Scope));
         }
         self.unknown(Code::OAuth2UnknownKey, &[Key::OAuth2], object, |key| MEMBERS.contains(&key));
     }
@@ -306,20 +247,28 @@ impl<S: Platform> Rules<'_, S> {
             self.report.add_at(Code::OAuth2TokenUrlInvalid, TOKEN_URL);
             self.report.set(&[], url);
         }
-        let (code, address) = match found {
-            Ok(None) => return,
-            Ok(Some(host)) => (Code::OAuth2ForbiddenAddress, Some(host)),
-            Err(code) => (code, None),
-        };
-        self.report.add_at(code, TOKEN_URL);
-        if let Some(host) = address {
-            self.report.param(Param::Address, host);
+        match found {
+            Ok((host, true)) => {
+                self.report.add_at(Code::OAuth2ForbiddenAddress, TOKEN_URL);
+                self.report.param(Param::Address, host);
+            }
+            Ok(_) => {}
+            Err(code) => {
+                self.report.add_at(code, TOKEN_URL);
+                // `login.example.org/token` without its scheme.
+                if rest.is_none()
+                    && let Ok((host, false)) = self.url_address(url)
+                    && find(host, b'.').is_some()
+                {
+                    self.report.set(&[], &joined(&[b"https://", url]));
+                }
+            }
         }
     }
 
-    /// Host, port and path; no user, no fragment, nothing that would have to be escaped. The host, when it is an
-    /// address that may not be dialled or leads to one.
-    fn url_address<'t>(&self, rest: &'t [u8]) -> Result<Option<&'t [u8]>, Code> {
+    /// Host, port and path; no user, no fragment, nothing that would have to be escaped. The host, and whether it is
+    /// an address that may not be dialled or leads to one.
+    fn url_address<'t>(&self, rest: &'t [u8]) -> Result<(&'t [u8], bool), Code> {
         const INVALID: Code = Code::OAuth2TokenUrlInvalid;
         let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
         let (authority, target) = rest.split_at_checked(end).unwrap_or((rest, b""));
@@ -350,6 +299,6 @@ impl<S: Platform> Rules<'_, S> {
                 Err(_) => return Err(INVALID),
             }
         };
-        Ok(address.filter(|address| self.is_forbidden(*address)).map(|_| host))
+        Ok((host, address.is_some_and(|address| self.is_forbidden(address))))
     }
 }

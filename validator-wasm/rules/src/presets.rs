@@ -13,10 +13,12 @@ use crate::typo;
 /// and its mail domains, those of services with a dot in front, and hosts that take no submission with `!`. The last line has the mail domains without a server.
 pub(crate) const TABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/presets.txt"));
 
-/// Whether the host is of a pattern: `*` in it stands for one label, a dot in front of it for any labels.
+/// Whether the host is of a pattern: `*` in it stands for one label or a part of it, a dot in front for any labels or
+/// none.
 pub(crate) fn is_like(host: &[u8], pattern: &[u8]) -> bool {
     let Some((start, end)) = split_once(pattern, b'*') else {
-        return if pattern.starts_with(b".") { host.ends_with(pattern) } else { host == pattern };
+        return host == pattern.strip_prefix(b".").unwrap_or(pattern)
+            || (pattern.starts_with(b".") && host.ends_with(pattern));
     };
     let middle = host.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
     middle.is_some_and(|middle| !middle.is_empty() && find(middle, b'.').is_none())

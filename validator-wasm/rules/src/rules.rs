@@ -167,10 +167,10 @@ impl<'a, S: Platform> Rules<'a, S> {
         method_of(self.field(Key::AuthMethod))
     }
 
-    /// The result of looking up the host; `None` when it is no plain name.
+    /// The result of looking up the host; `None` when it is no name.
     pub(crate) fn known_host(&mut self) -> Option<HostMatch<'a>> {
         if self.host.is_none() {
-            self.host = self.plain_host().map(|host| self.platform.directory().recognise(&lower(host)));
+            self.host = self.plain_host().map(|host| self.platform.directory().recognise(&lower(&host)));
         }
         self.host
     }
@@ -183,14 +183,17 @@ impl<'a, S: Platform> Rules<'a, S> {
         }
     }
 
-    /// The host without white space and final dots, when that is a name in ASCII. Its case is as typed.
-    fn plain_host(&self) -> Option<&[u8]> {
+    /// The host as A-labels, without white space and final dots. Its case may be as typed.
+    fn plain_host(&self) -> Option<Cow<'a, [u8]>> {
         let Value::Text(text) = self.field(Key::Host) else { return None };
         let mut host = trim_bytes(text);
-        while let Some(rest) = host.strip_suffix(b".") {
+        while let Some(rest) = name::strip_dot(host) {
             host = rest;
         }
-        (!host.is_empty() && host.len() <= MAX_NAME && name::is_ascii(host)).then_some(host)
+        if host.is_empty() || !name::is_ascii(host) {
+            return name::ascii(host, self.platform).ok();
+        }
+        (host.len() <= MAX_NAME).then_some(Cow::Borrowed(host))
     }
 
     /// Reports control characters, with a fix where all of them are at the ends; or else white space at the ends.

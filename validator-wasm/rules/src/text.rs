@@ -2,7 +2,6 @@
 //! bring search algorithms and tables along that a page would have to download. Bytes that are no UTF-8 count as unknown
 //! characters and never cause a panic.
 
-use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 /// A letter, digit, hyphen or dot: what a name of A-labels is made of.
@@ -128,14 +127,19 @@ pub(crate) fn trim_bytes(text: &[u8]) -> &[u8] {
     {
         return text;
     }
+    trim_by(text, is_space_code)
+}
+
+#[inline(never)]
+fn trim_by(text: &[u8], is_around: fn(u32) -> bool) -> &[u8] {
     let mut text = text;
     while let Some((c, rest)) = split_char(text)
-        && is_space_code(c)
+        && is_around(c)
     {
         text = rest;
     }
     while let Some((c, rest)) = split_last_char(text)
-        && is_space_code(c)
+        && is_around(c)
     {
         text = rest;
     }
@@ -303,14 +307,23 @@ pub(crate) fn trim_visible(text: &[u8]) -> &[u8] {
     text
 }
 
-/// The text with plain hyphens in place of those of typesetting: hyphen, non-breaking hyphen, figure dash, en dash.
+/// The text without white space, quotation marks, brackets, and the punctuation of a sentence around it.
+pub(crate) fn unwrapped(text: &[u8]) -> &[u8] {
+    trim_by(text, |c| {
+        is_space_code(c)
+            || matches!(c, 0x22 | 0x27..=0x29 | 0x2c | 0x3b | 0x3c | 0x3e | 0x60 | 0xab | 0xbb)
+            || matches!(c, 0x2018..=0x201f | 0x2039 | 0x203a)
+    })
+}
+
+/// The text with plain hyphens in place of those of typesetting: hyphens, dashes and the minus sign.
 #[inline(never)]
 pub(crate) fn plain_hyphens(text: &[u8]) -> Vec<u8> {
     let mut all = Vec::new();
     let mut rest = text;
     while let Some((c, after)) = split_char(rest) {
         let bytes = rest.get(..rest.len() - after.len()).unwrap_or_default();
-        put(&mut all, if matches!(c, 0x2010..=0x2013) { b"-" } else { bytes });
+        put(&mut all, if matches!(c, 0x2010..=0x2015 | 0x2212) { b"-" } else { bytes });
         rest = after;
     }
     all
@@ -414,13 +427,10 @@ pub(crate) fn push_number(out: &mut Vec<u8>, number: u32) {
     put(out, &[b'0' + (number % 10) as u8]);
 }
 
-/// The ASCII letters in lower case; everything else as it is. Mostly nothing is to be done.
-pub(crate) fn lower(text: &[u8]) -> Cow<'_, [u8]> {
-    if text.iter().any(u8::is_ascii_uppercase) {
-        Cow::Owned(text.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(text)
-    }
+/// The ASCII letters in lower case; everything else as it is.
+#[inline(never)]
+pub(crate) fn lower(text: &[u8]) -> Vec<u8> {
+    text.to_ascii_lowercase()
 }
 
 /// A whole number of at most nine digits, without a sign.

@@ -116,6 +116,11 @@ fn cause(failure: &Failure, probe: &Probe, settings: &Settings) -> Option<Cause>
         {
             Some(Cause::CertificateNoHost)
         }
+        (FailureCode::TlsUntrusted | FailureCode::TlsSelfSigned, _)
+            if settings.ca_pem.as_deref().is_some_and(ownpost_smtp::has_unusable_certificate) =>
+        {
+            Some(Cause::CertificateCaUnusable)
+        }
         // To enter a certificate has been tried.
         (FailureCode::TlsUntrusted | FailureCode::TlsSelfSigned, _)
             if settings.ca_pem.is_some() && certificate.is_some_and(|seen| !seen.issuer.is_empty()) =>

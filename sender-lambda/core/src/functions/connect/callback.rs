@@ -137,13 +137,18 @@ fn not_granted(tenant: &Tenant, refused: &NotGranted) -> Outcome {
         | Cause::OauthSecretMissing
         | Cause::OauthSecretUnwanted
         | Cause::OauthTenant
+        | Cause::OauthEndpointKind
         | Cause::OauthScope
+        | Cause::OauthScopeMissing
+        | Cause::OauthResource
         | Cause::OauthGrantType => "operator",
         Cause::OauthUnreachable
         | Cause::OauthHostUnknown
         | Cause::OauthForbidden
         | Cause::OauthTls
         | Cause::OauthTlsFailed
+        | Cause::OauthTlsExpired
+        | Cause::OauthTlsName
         | Cause::OauthBusy
         | Cause::OauthNoAnswer => "later",
         _ => "other",
