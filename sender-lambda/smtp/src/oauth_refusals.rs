@@ -233,6 +233,7 @@ fn is_of_the_application(cause: Cause) -> bool {
             | Cause::OauthTlsExpired
             | Cause::OauthTlsFailed
             | Cause::OauthTlsName
+            | Cause::OauthTokenScope
     )
 }
 
