@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use ownpost_domain::report::StageResult;
 use ownpost_domain::settings::Settings;
-use ownpost_domain::time::later;
+use ownpost_domain::time::{is_to_come, is_younger, later};
 use ownpost_smtp::code_exchange::{self, CodeExchange, Granted, NotGranted};
 use ownpost_smtp::probe::{Probe, probe};
 use ownpost_smtp::{BeforeCommit, Mail, MailResult, Network, Pool, ProbeOptions, RelayKey};
