@@ -105,7 +105,7 @@ fn no_french_text_shortens_a_word_before_a_value() {
     for known in TYPES {
         // With all names, and with each alone: a sentence takes the first that it finds.
         let alone = names().map(|(name, value)| serde_json::Map::from_iter([(name, value)]));
-        for data in std::iter::once(serde_json::Map::from_iter(names())).chain(alone) {
+        for data in std::iter::once(names().collect()).chain(alone) {
             let event = event(known.category.name(), known.name, &data.into());
             let mut recipient = event.recipients[0].clone();
             recipient.locale = Some("fr".to_owned());
