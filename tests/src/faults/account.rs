@@ -1,6 +1,6 @@
 //! The check at the end of a fault run: compares the ledger with the relays' own records.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use ownpost_domain::delivery::{Delivery, Status};
 use ownpost_domain::tenant::Tenant;
 
 use super::senders::Senders;
-use super::{Run, journal, tenant};
+use super::{READ, REFUSED, Run, journal, tenant};
 
 /// The counts of all mails, and every violation of the rule.
 #[derive(Default)]
@@ -20,6 +20,8 @@ pub(super) struct Account {
     failed: usize,
     unknown_silent: usize,
     unknown_killed: usize,
+    /// Of these, the mails whose 250 the sender had read before it was killed.
+    unknown_read: usize,
     attempts: usize,
     by_platform: usize,
     pub(super) lost: usize,
@@ -49,7 +51,7 @@ impl Account {
             }
         }
         let mut account = Self::default();
-        let last_marks = last_marks(run, senders);
+        let (last_marks, read) = journals(run, senders);
         let products = rows.iter().filter(|(_, row)| !row.event.starts_with("ownpost.")).count();
         account.alerts = rows.len() - products;
         if products != run.plan.mails {
@@ -79,6 +81,7 @@ impl Account {
                 Status::Unknown => {
                     account.unknown_silent += usize::from(silent);
                     account.unknown_killed += usize::from(!silent);
+                    account.unknown_read += usize::from(read.contains(&row.message_id));
                     account.unknowns.push((*lane, run.spec.real(row.updated_at)));
                     times <= 1 && (silent || killed)
                 }
@@ -92,8 +95,7 @@ impl Account {
             }
         }
         // Every mail that arrived has a row, except for the test mails to the admins.
-        let known: std::collections::HashSet<&str> =
-            rows.iter().map(|(_, row)| row.message_id.as_str()).collect();
+        let known: HashSet<&str> = rows.iter().map(|(_, row)| row.message_id.as_str()).collect();
         for (message_id, (_, recipient)) in &pages.taken {
             if !known.contains(message_id.as_str()) && !recipient.starts_with("admin@") {
                 account.violations.push(format!("{message_id} to {recipient} has no row"));
@@ -123,6 +125,7 @@ impl Account {
             ("`failed`, refused with 5xx and taken by nobody", self.failed),
             ("`unknown`, the relay kept silent after the message", self.unknown_silent),
             ("`unknown`, the sender was killed between mark and record", self.unknown_killed),
+            ("of these, with a 250 that it had read and not yet recorded", self.unknown_read),
             ("lost", self.lost),
             ("doubled", self.doubled),
         ] {
@@ -132,20 +135,30 @@ impl Account {
     }
 }
 
-/// For each Message-ID the last sender that marked the mail, and when, from the journals.
-fn last_marks(run: &Run, senders: &Senders) -> HashMap<String, (i64, String)> {
+/// From the journals: for each Message-ID the last sender that marked the mail, and when; and the mails whose 250 was read.
+fn journals(run: &Run, senders: &Senders) -> (HashMap<String, (i64, String)>, HashSet<String>) {
     let mut last: HashMap<String, (i64, String)> = HashMap::new();
+    let mut read = HashSet::new();
     for name in &senders.names {
         let text = std::fs::read_to_string(journal(&run.spec.folder, name)).unwrap_or_default();
+        // A process marks a mail again only after its mark before was refused or its result written.
+        let mut marks: HashMap<&str, Vec<i64>> = HashMap::new();
         for line in text.lines() {
-            let Some((at, message_id)) = line.split_once(' ') else { continue };
-            let at: i64 = at.parse().unwrap_or_default();
+            let Some((what, message_id)) = line.split_once(' ') else { continue };
+            match what {
+                READ => drop(read.insert(message_id.to_owned())),
+                REFUSED => drop(marks.get_mut(message_id).and_then(Vec::pop)),
+                at => marks.entry(message_id).or_default().push(at.parse().unwrap_or_default()),
+            }
+        }
+        for (message_id, marks) in marks {
+            let Some(at) = marks.into_iter().max() else { continue };
             if last.get(message_id).is_none_or(|(before, _)| *before <= at) {
                 last.insert(message_id.to_owned(), (at, name.clone()));
             }
         }
     }
-    last
+    (last, read)
 }
 
 fn wrong(row: &Delivery, times: u32, silent: bool, killed: bool) -> String {

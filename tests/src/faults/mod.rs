@@ -456,6 +456,11 @@ impl Run {
     }
 }
 
+/// What a line of a journal begins with when the relay's 250 has been read, and when the mark before it was refused; the
+/// others begin with a time and are marks.
+const READ: &str = "read";
+const REFUSED: &str = "refused";
+
 /// The path of a sender's journal.
 fn journal(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.journal"))

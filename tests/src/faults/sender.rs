@@ -45,6 +45,14 @@ struct JournaledGate<'a> {
     journal: &'a Mutex<File>,
 }
 
+impl JournaledGate<'_> {
+    /// Writes a further line about a mail. Should it be missing, the account is stricter.
+    fn note(&self, what: &str, index: usize) {
+        let line = format!("{what} {}\n", message_id(&self.mails[index].message));
+        let _ = self.journal.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
+    }
+}
+
 #[async_trait]
 impl BeforeCommit for JournaledGate<'_> {
     async fn commit(&self, index: usize) -> bool {
@@ -52,10 +60,21 @@ impl BeforeCommit for JournaledGate<'_> {
         let message_id = message_id(&self.mails[index].message);
         let line = format!("{} {message_id}\n", Timestamp::now().as_microsecond());
         let written = self.journal.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
-        written.is_ok() && self.gate.commit(index).await
+        if written.is_err() {
+            return false;
+        }
+        let granted = self.gate.commit(index).await;
+        if !granted {
+            // Another sender has the mail: this one has marked nothing.
+            self.note(super::REFUSED, index);
+        }
+        granted
     }
 
     fn finished(&self, index: usize, result: &Result<Reply, Failure>) {
+        if result.is_ok() {
+            self.note(super::READ, index);
+        }
         self.gate.finished(index, result);
     }
 
