@@ -121,13 +121,7 @@ fn pack(product: &Product, arch: Arch) -> Result<PathBuf> {
     ensure!(found.is_empty(), "the binary has paths of this machine: {}", found.join(", "));
 
     let size = bytes.len();
-    let mut files = vec![(*program, bytes, 0o755)];
-    for licence in LICENCES {
-        files.push((licence, fs::read(root().join(licence))?, 0o644));
-    }
-    files.extend(supply::papers(artefact)?.map(|(name, bytes)| (name, bytes, 0o644)));
-
-    let packed = archive::zip(&files)?;
+    let packed = archive::zip(&contents(program, bytes, artefact)?)?;
     let archive = zip_of(artefact);
     fs::create_dir_all(root().join("target/package"))?;
     fs::write(&archive, &packed).with_context(|| format!("cannot write {}", archive.display()))?;
@@ -136,10 +130,48 @@ fn pack(product: &Product, arch: Arch) -> Result<PathBuf> {
     Ok(archive)
 }
 
+/// The files of an artefact, each with its mode: the program, the project's licences and the papers.
+fn contents(
+    program: &'static str,
+    bytes: Vec<u8>,
+    artefact: &Artefact,
+) -> Result<Vec<(&'static str, Vec<u8>, u32)>> {
+    let mut files = vec![(program, bytes, 0o755)];
+    for licence in LICENCES {
+        files.push((licence, fs::read(root().join(licence))?, 0o644));
+    }
+    files.extend(supply::papers(artefact)?.map(|(name, bytes)| (name, bytes, 0o644)));
+    Ok(files)
+}
+
 /// The SHA-256 of the bytes, in hexadecimal.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_zip_has_the_program_its_licences_and_its_papers() -> Result<()> {
+        for (program, artefact) in [("bootstrap", LAMBDA), ("ownpost", OWNPOST)] {
+            let packed = archive::zip(&contents(program, b"\x7fELF".to_vec(), &artefact)?)?;
+            let read = |name: &str| Ok::<_, anyhow::Error>(String::from_utf8(archive::read(&packed, name)?)?);
+            assert_eq!(read(program)?, "\x7fELF");
+            assert!(
+                read("LICENSE-MIT")?.contains("MIT License")
+                    && read("LICENSE-APACHE")?.contains("Apache License")
+            );
+            assert!(
+                read("THIRD-PARTY-NOTICES.txt")?
+                    .contains(&format!("Third-party notices of {}", artefact.name))
+            );
+            assert!(read("sbom.cdx.json")?.contains("CycloneDX"));
+        }
+        Ok(())
+    }
 }
