@@ -10,13 +10,17 @@ pub(super) fn set<'a>(source: &'a str, language: &str) -> Cow<'a, str> {
     }
     let mut set = String::with_capacity(source.len());
     let mut rest = source;
-    // What stands between braces is code.
-    while let Some(start) = rest.find("{%").into_iter().chain(rest.find("{{")).min() {
-        let end = rest[start..].find(['}']).map_or(rest.len(), |end| (start + end + 2).min(rest.len()));
-        set.push_str(&spaced(&rest[..start]));
-        let Some(code) = rest.get(start..end) else { break };
+    // What stands between braces is code, and ends as it has begun.
+    while let Some((start, close)) = [("{%", "%}"), ("{{", "}}"), ("{#", "#}")]
+        .into_iter()
+        .filter_map(|(open, close)| Some((rest.find(open)?, close)))
+        .min()
+    {
+        let (text, code) = rest.split_at(start);
+        let (code, after) = code.split_at(code.find(close).map_or(code.len(), |end| end + close.len()));
+        set.push_str(&spaced(text));
         set.push_str(code);
-        rest = &rest[end..];
+        rest = after;
     }
     set.push_str(&spaced(rest));
     Cow::Owned(set)
@@ -42,5 +46,16 @@ mod tests {
             "Demande\u{a0}: «\u{202f}{{ title }}\u{202f}»\u{202f}? {% if a ? b %}x\u{202f}!{% endif %}";
         assert_eq!(set(source, "fr"), want);
         assert_eq!(set(source, "de"), source);
+        for (source, want) in [
+            ("{% if a %}de {{ a }}{% endif %} : b", "{% if a %}de {{ a }}{% endif %}\u{a0}: b"),
+            (
+                "{{ {'a': 1}['a'] }} !{# ici : rien #} !",
+                "{{ {'a': 1}['a'] }}\u{202f}!{# ici : rien #}\u{202f}!",
+            ),
+            ("{{ a :", "{{ a :"),
+            ("{% if a :", "{% if a :"),
+        ] {
+            assert_eq!(set(source, "fr"), want);
+        }
     }
 }
