@@ -15,6 +15,11 @@ variable "name" {
   description = "Name of the stack; every other name begins with it."
   type        = string
   default     = "ownpost"
+
+  validation {
+    condition     = can(regex("^[A-Za-z][A-Za-z0-9-]{0,63}$", var.name))
+    error_message = "Letters, digits and -, a letter first, at most 64 characters."
+  }
 }
 
 variable "template" {

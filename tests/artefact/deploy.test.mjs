@@ -13,6 +13,7 @@ const xtask = join(root, 'target/debug/xtask');
 const work = await mkdtemp(join(tmpdir(), 'ownpost-deploy-'));
 after(() => rm(work, { recursive: true, force: true }));
 
+const TEMPLATE = await readFile(join(root, 'infra/template.yaml'), 'utf8');
 const PASSWORD = 'correct-horse-battery';
 const PLATFORM = { host: 'smtp.product.test', senderAddress: 'no-reply@product.test', password: { set: PASSWORD } };
 const OUTPUTS = { ApiUrl: 'https://api.test', RouterFunctionName: 'router-1', SettingsFunctionName: 'settings-1' };
@@ -81,7 +82,9 @@ const elf = (machine) => {
 
 let count = 0;
 /** Runs the command in a folder of its own; returns status, output, and the calls of the programs. */
-async function deploy(args, { answers = WELL, programs = ['sam', 'aws'], parameters = [], machine = 0xb7 } = {}) {
+async function deploy(args, given = {}) {
+  const { answers = WELL, programs = ['sam', 'aws'], parameters = [], machine = 0xb7, stack = 'own-staging' } = given;
+  const { always = ['JwtIssuer=https://login.product.test/', 'JwtAudience=app'] } = given;
   const folder = join(work, String(++count));
   const bin = join(folder, 'bin');
   await mkdir(bin, { recursive: true });
@@ -99,13 +102,16 @@ async function deploy(args, { answers = WELL, programs = ['sam', 'aws'], paramet
     const program = there.find(Boolean);
     if (program) await symlink(program, join(bin, name));
   }
-  const list = ['JwtIssuer=https://login.product.test/', ...parameters];
-  const stage = `[staging.deploy.parameters]\nstack_name = "own-staging"\nregion = "eu-west-1"\n`;
+  const list = [...always, ...parameters];
+  const stage = `[staging.deploy.parameters]\nstack_name = "${stack}"\nregion = "eu-west-1"\n`;
   await writeFile(
     join(folder, 'samconfig.toml'),
     `${stage}template_file = "template.yaml"\nparameter_overrides = ${JSON.stringify(list)}\n`,
   );
-  await writeFile(join(folder, 'template.yaml'), 'Globals:\n  Function:\n    CodeUri: code.zip\n');
+  await writeFile(
+    join(folder, 'template.yaml'),
+    TEMPLATE.replace('CodeUri: ../target/package/ownpost-lambda.zip', 'CodeUri: code.zip'),
+  );
   await writeFile(join(folder, 'code.zip'), write('bootstrap', elf(machine)));
   await writeFile(join(folder, 'platform.json'), JSON.stringify(PLATFORM));
   const [calls, table] = [join(folder, 'calls'), join(folder, 'answers.json')];
@@ -165,6 +171,25 @@ test('without a stage, credentials or a command line the rest is still looked at
     nobody.text,
     /one thing is missing .+\n\n- AWS does not know you: Unable to locate credentials\.\n {2}`aws sso login`/,
   );
+});
+
+test('a name that nothing takes is named before anything is built', async () => {
+  const { status, text, calls } = await deploy(['--stage', 'staging', '--no-smoke', '--platform', 'platform.json'], {
+    stack: `own-${'s'.repeat(61)}`,
+    always: ['JwtIssuer=https://login.product.test/'],
+    // SAM would leave the first out without a word, and every user would be an admin.
+    parameters: ['AdminClaims=role=admin', 'SecretPrefix=own/', 'DkimSecretName=own/dkim'],
+  });
+  assert.equal(status, 1);
+  const expected = [
+    /the stack's name `own-s+` cannot be used\n {2}.+at most 64/,
+    /the template has no parameter AdminClaims, which the stage gives/,
+    /the stage does not give JwtAudience, which has no default/,
+    /the secret own\/dkim begins with the prefix of the tenants' secrets, own\/\n {2}.+DkimSecretName/,
+  ];
+  for (const pattern of expected) assert.match(text, pattern);
+  assert.match(text, /4 things are missing/);
+  assert.ok(!calls.some((call) => WRITES.test(call)), calls.join('\n'));
 });
 
 test('--dry-run says what would be done', async () => {

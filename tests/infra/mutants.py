@@ -104,6 +104,9 @@ MUTANTS = [
     ("an attribute that no index uses", "related", "        - !If [HasDueIndex, {AttributeName: due, AttributeType: S}, !Ref AWS::NoValue]\n", "        - {AttributeName: due, AttributeType: S}\n"),
     ("two networks at once", "related", '!Or [!Equals [!Ref VpcCidr, ""], {', '!Or [!Equals [!Ref SubnetIds, "-"], !Equals [!Ref VpcCidr, "10.91.0.0/24"], {'),
     ("a reader without an admin", "related", '!Or [!Equals [!Ref ReaderClaim, ""], !Not [!Equals [!Ref AdminClaim, ""]]]', '!Or [!Equals [!Ref AdminClaim, ""], !Not [!Equals [!Ref ReaderClaim, ""]]]'),
+    ("a network without a security group", "related", "- Assert: !Or [{\"Fn::EachMemberEquals\": [!Ref SubnetIds, \"\"]}, ", "- Assert: !Or [{\"Fn::EachMemberEquals\": [!Ref SecurityGroupIds, \"\"]}, "),
+    ("files without a layer", "related", "!And [!Equals [!Ref TemplatesFolder, \"\"], !Equals [!Ref ExtraCaFile, \"\"]]", "!Equals [!Ref TemplatesFolder, \"\"]"),
+    ("a value with which no function starts", "related", "    AllowedPattern: ^$|^\\*$|^https?://[A-Za-z0-9.:*-]+$\n", ""),
     # General practice.
     ("a key that is never rotated", "checkov", "EnableKeyRotation: true", "EnableKeyRotation: false"),
 ]

@@ -60,9 +60,41 @@ SETS = {
 
 # What a deployment must be refused for, by the rule that does so.
 CONTRADICTIONS = {
-    "OneNetwork": {"SubnetIds": "subnet-1", "VpcCidr": "10.91.0.0/24"},
-    "ReaderNeedsAdmin": {"ReaderClaim": "role=support"},
-    "ProvidersNeedAddress": {"OAuthProvidersSecret": "shop/providers"},
+    "OneNetwork": [{"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1", "VpcCidr": "10.91.0.0/24"}],
+    "ReaderNeedsAdmin": [{"ReaderClaim": "role=support"}],
+    "ProvidersNeedAddress": [
+        {"OAuthProvidersSecret": "shop/providers", "AllowedOrigins": "https://app.example.com"},
+        {"OAuthProvidersSecret": "shop/providers", "PublicUrl": "https://api.example.com"},
+    ],
+    "GroupsWithSubnets": [{"SubnetIds": "subnet-1"}, {"SecurityGroupIds": "sg-1"}],
+    "FilesNeedLayer": [{"TemplatesFolder": "/opt/templates"}, {"ExtraCaFile": "/opt/ca.pem"}],
+}
+
+# Values that the functions would refuse when they start, after the deployment: the parameter's pattern refuses them before.
+UNUSABLE = {
+    "TenantClaim": ["the tenant"],
+    "AllowedOrigins": ["app.example.com", "https://app.example.com/", "https://app.example.com/settings"],
+    "PublicUrl": ["http://api.example.com", "https://api.example.com/?a=b"],
+    "EhloName": ["localhost", "mail_1.example.com", "mail.example.com."],
+    "AllowNetworks": ["intranet", "10.0.0.0/8;10.1.0.0/16"],
+    "AllowPorts": ["smtp", "25;26", "0"],
+    "Product": ["Shop", "name=Shop"],
+    "TemplatesFolder": ["templates"],
+    "AlertEmail": ["operations"],
+    "AdminClaim": ["admin"],
+    "SecretPrefix": ["shop"],
+    "EventSource": ["ownpost", "aws.events"],
+}
+# Values that they take.
+USABLE = {
+    "TenantClaim": ["https://example.com/tenant"],
+    "AllowedOrigins": ["", "*", "https://*.example.com", "http://localhost:5173"],
+    "PublicUrl": ["https://api.example.com/mail"],
+    "EhloName": ["", "mail.example.com"],
+    "AllowNetworks": ["", "10.0.0.0/8, fd00::/8,192.168.1.5"],
+    "AllowPorts": ["", "2526", "2526, 5870"],
+    "Product": ["", '{"name": "Shop",\n "url": "https://shop.example.com"}', "/opt/product.json"],
+    "AlertEmail": ["", "operations@example.com"],
 }
 
 # What GetAtt ..., Arn gives for each type.
@@ -220,14 +252,20 @@ def resolve(expanded, parameters):
 
 
 def wrongly_accepted(text):
-    """The contradictions that no rule of the template refuses, and the sets that one does."""
+    """What the template takes although it contradicts itself or no function starts with it, and what it wrongly refuses."""
     expanded = expand(text)
-    for rule, parameters in CONTRADICTIONS.items():
-        if resolve(expanded, parameters)["Refusing"] != [rule]:
-            yield f"{rule} does not refuse {parameters}"
+    for rule, sets in CONTRADICTIONS.items():
+        for parameters in sets:
+            if resolve(expanded, parameters)["Refusing"] != [rule]:
+                yield f"{rule} does not refuse {parameters}"
     for name, parameters in SETS.items():
         for rule in resolve(expanded, parameters)["Refusing"]:
             yield f"{rule} refuses the set {name}"
+    for values, refused in ((UNUSABLE, True), (USABLE, False)):
+        for name, value in ((name, value) for name, given in values.items() for value in given):
+            pattern = expanded["Parameters"][name].get("AllowedPattern", "")
+            if (re.search(pattern, value) is None) != refused:
+                yield f"{name} {'takes' if refused else 'refuses'} {value!r}"
 
 
 def of_type(resolved, kind):

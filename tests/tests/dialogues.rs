@@ -406,7 +406,7 @@ async fn dialogues() {
             if dialogue.get("mode") == Some("send") {
                 Box::pin(check_send(&dialogue, &server, &certificates)).await;
             } else {
-                check_test(&dialogue, &server, &certificates).await;
+                Box::pin(check_test(&dialogue, &server, &certificates)).await;
             }
             if dialogue.get("loose") == Some("yes") {
                 return;

@@ -12,7 +12,7 @@ fn every_mail_is_accounted_for_when_relays_fail_and_senders_are_killed() {
     println!("seed {seed}");
     let plan = Plan {
         mails: 400,
-        tenants: 8,
+        tenants: 10,
         trouble: Duration::from_secs(10),
         senders: 3,
         seed,

@@ -55,6 +55,37 @@ const ENCODINGS: &[Encoding] = &[
     }),
     ("UTF-16 in the open", |text| each(text, |byte| format!("{}\0", char::from(byte)))),
     ("over lines", |text| each(text, |byte| format!("{}\n", char::from(byte)))),
+    ("hex between slashes", |text| each(text, |byte| format!("/{byte:02x}/"))),
+    ("hex with a letter", |text| each(text, |byte| format!("{byte:02X}h "))),
+    ("code points", |text| each(text, |byte| format!("U+{byte:04X} "))),
+    ("escapes of CSS", |text| each(text, |byte| format!("\\{byte:06x}"))),
+    ("decimal in brackets", |text| each(text, |byte| format!("[{byte}]   "))),
+    ("octal list", |text| each(text, |byte| format!("{byte:o} "))),
+    ("binary", |text| each(text, |byte| format!("{byte:08b}"))),
+];
+
+/// Encodings that are found where nothing else encodes what they gave.
+const OUTER: &[Encoding] = &[
+    ("base64 in fours", |text| {
+        STANDARD
+            .encode(text)
+            .as_bytes()
+            .chunks(4)
+            .map(|four| String::from_utf8_lossy(four).into_owned() + " - ")
+            .collect()
+    }),
+    ("hex in pairs, as od writes it", |text| {
+        let turned = |pair: &[u8]| pair.iter().rev().copied().collect::<Vec<_>>();
+        let pair = |pair: &[u8]| each(&turned(pair), |byte| format!("{byte:02x}")) + " ";
+        text.chunks(2).map(pair).collect()
+    }),
+    ("between dashes", |text| each(text, |byte| format!("{}-", char::from(byte)))),
+    ("backwards", |text| text.iter().rev().map(|byte| char::from(*byte)).collect()),
+    ("full width", |text| {
+        let wide = |byte: &u8| char::from_u32(u32::from(*byte) + 0xfee0).filter(|_| *byte > b' ');
+        text.iter().map(|byte| wide(byte).unwrap_or(' ')).collect()
+    }),
+    ("all but one character", |text| String::from_utf8_lossy(&text[..text.len() - 1]).into_owned()),
 ];
 
 /// Secrets as people and generators make them.
@@ -83,6 +114,23 @@ proptest! {
         let cleaned = Redactor::new([secret.as_str()]).clean(&said);
         prop_assert!(cleaned.contains(REDACTED), "{names:?}: {secret:?} in {said:?}");
         prop_assert!(!cleaned.contains(&text), "{names:?}: {secret:?} in {cleaned:?}");
+    }
+
+    /// Nor does one of letters and digits whose characters are only parted or put in another order.
+    #[test]
+    fn a_secret_is_found_by_its_letters(
+        secret in "[a-zA-Z0-9]{16,30}",
+        inner in prop::option::of(prop::sample::select(&["percent", "quoted-printable", "c"][..])),
+        (name, encode) in prop::sample::select(OUTER),
+        before in "[A-Za-z ]{0,20}",
+    ) {
+        let mut text = encode(secret.as_bytes());
+        for (_, encode) in ENCODINGS.iter().filter(|(name, _)| Some(*name) == inner) {
+            text = encode(text.as_bytes());
+        }
+        let cleaned = Redactor::new([secret.as_str()]).clean(&format!("{before} {text} sorry"));
+        prop_assert!(cleaned.contains(REDACTED), "{name} in {inner:?}: {secret:?} in {cleaned:?}");
+        prop_assert!(!cleaned.contains(&text), "{name} in {inner:?}: {secret:?} in {cleaned:?}");
     }
 
     /// A text that has nothing to do with the secret stays as it is.

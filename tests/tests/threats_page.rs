@@ -63,17 +63,49 @@ fn every_threat_names_tests_that_exist() {
 }
 
 #[test]
-fn what_is_said_of_kept_credentials_names_tests_that_exist() {
+fn what_is_said_of_kept_credentials_and_of_a_release_names_tests_that_exist() {
     let page = page("docs/SECURITY.md");
-    let kept =
-        page.split("\n## ").find(|part| part.starts_with("How long credentials are kept")).expect("the part");
-    let lines: Vec<_> = kept.split("\n- ").skip(1).collect();
-    assert!(lines.len() >= 5, "{}", lines.len());
-    for line in lines {
-        assert!(!named(line).is_empty(), "no test: {line}");
-        for (file, test) in named(line) {
-            assert!(has(file, test), "there is no {file}::{}", test.unwrap_or_default());
+    for (title, least) in [("How long credentials are kept", 5), ("What is in a release", 2)] {
+        let part = page.split("\n## ").find(|part| part.starts_with(title)).expect("the part");
+        let lines: Vec<_> = part.split("\n- ").skip(1).collect();
+        assert!(lines.len() >= least, "{title}: {}", lines.len());
+        for line in lines {
+            assert!(!named(line).is_empty(), "no test: {line}");
+            for (file, test) in named(line) {
+                assert!(has(file, test), "there is no {file}::{}", test.unwrap_or_default());
+            }
         }
+    }
+}
+
+fn is_rust(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "rs")
+}
+
+/// Adds every source file below a folder of the project, by its path.
+fn sources(folder: &Path, all: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() && name != "target" && name != "node_modules" && !name.starts_with('.') {
+            sources(&path, all);
+        } else if is_rust(&path) {
+            all.push(path.to_string_lossy().into_owned());
+        }
+    }
+}
+
+#[test]
+fn the_files_that_protect_are_where_the_page_says() {
+    let page = page("docs/threats.md");
+    let mut all = Vec::new();
+    for folder in ["sender-lambda", "validator-wasm/rules", "infra/xtask"] {
+        sources(&root().join(folder), &mut all);
+    }
+    let files: Vec<_> = page.split('`').skip(1).step_by(2).filter(|code| is_rust(Path::new(code))).collect();
+    assert!(files.len() > 30, "{}", files.len());
+    for file in files {
+        assert!(all.iter().any(|path| path.ends_with(&format!("/{file}"))), "there is no {file}");
     }
 }
 

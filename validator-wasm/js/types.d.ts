@@ -1366,7 +1366,7 @@ export type UnreadableSecret =
 
 /** A credential of OAuth 2 that ends soon. */
 export interface CredentialExpiring {
-  /** The tenant of the relay; null for the operator's application at a provider. */
+  /** The tenant of the relay; `-platform` for the platform's own server, null for the operator's application at a provider. */
   tenant: string | null;
   /** The host of the relay; null for the operator's application. */
   host: string | null;

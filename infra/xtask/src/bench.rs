@@ -1,6 +1,7 @@
 //! `cargo xtask bench NAME [OPTIONS]`: each benchmark writes its table and its pictures into `docs/figures`.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -13,6 +14,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let Some((name, options)) = arguments.split_first() else { bail!("which benchmark? `cargo xtask help`") };
     match name.as_str() {
         "coldstart" => coldstart(options),
+        "page" => page(options),
         "sending" => sending(options),
         "simulation" => simulation(options),
         "throughput" => throughput(options),
@@ -64,6 +66,30 @@ fn throughput(options: &[String]) -> Result<()> {
     let mut throughput = command(target.join("release/throughput"));
     throughput.arg("--program").arg(root().join("target/release/ownpost"));
     finish(throughput.arg("--figures").arg(root().join("docs/figures")).args(options))
+}
+
+/// Compares what a page with the form loads with what it loaded in an earlier commit.
+fn page(options: &[String]) -> Result<()> {
+    setup::for_page_bench()?;
+    let before = earlier_package()?;
+    wasm::build()?;
+    finish(command("node").arg("tests/bench/page/run.mjs").args(options).arg("--before").arg(before))
+}
+
+/// The first commit whose page was measured.
+const EARLIER: &str = "7129f9d";
+
+/// The sources of that commit with its npm package, which its own tasks have built, once.
+fn earlier_package() -> Result<PathBuf> {
+    let folder = root().join("target/bench/page-before");
+    if !folder.join("validator-wasm/dist/form/index.js").exists() {
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let sources = root().join("target/bench/page-before.tar");
+        finish(command("git").args(["archive", EARLIER, "--output"]).arg(&sources))?;
+        finish(command("tar").arg("-xf").arg(&sources).arg("-C").arg(&folder))?;
+        finish(cargo_that_may_lock().args(["xtask", "test", "package"]).current_dir(&folder))?;
+    }
+    Ok(folder)
 }
 
 /// Compares the npm package with its peers, in Node and in Chromium.

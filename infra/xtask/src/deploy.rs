@@ -16,6 +16,7 @@ mod check;
 mod options;
 mod smoke;
 mod stage;
+mod template;
 
 use check::Ready;
 use options::Options;

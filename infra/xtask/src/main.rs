@@ -30,8 +30,8 @@ cargo xtask <task>
   test long [STEP…] [--seconds N]
                   what CI has no time for: the long fault run, fuzzing, benchmarks (`cargo xtask test long list`)
   bench NAME [--quick]
-                  a benchmark, which writes its table into docs/figures: coldstart, sending, validating, simulation,
-                  throughput
+                  a benchmark, which writes its table into docs/figures: coldstart, page, sending, validating,
+                  simulation, throughput
   faults [ARGS]   the long fault run; writes docs/figures/faults.md and its picture
   build           the npm package and the debug binaries
   package [--arch arm64|x86_64]

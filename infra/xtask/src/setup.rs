@@ -57,6 +57,7 @@ pub(crate) fn for_tests() -> Result<()> {
     npm("tests/packaging")?;
     npm("tests/packaging/angular")?;
     npm("tests/packaging/next")?;
+    npm("tests/packaging/runtimes")?;
     npm("tests/tools")?;
     apt::provide(&[
         apt::Program { names: &["postfix"], package: "postfix" },
@@ -83,12 +84,17 @@ fn firefox() {
     }
 }
 
-/// Installs the dependencies of the npm package's benchmark: its peers, and a browser.
-pub(crate) fn for_validating_bench() -> Result<()> {
+/// Installs the dependencies of the page's benchmark: a browser.
+pub(crate) fn for_page_bench() -> Result<()> {
     for_package()?;
     npm("tests")?;
-    npm("tests/bench/validating")?;
     browser()
+}
+
+/// Installs the dependencies of the npm package's benchmark: its peers, and a browser.
+pub(crate) fn for_validating_bench() -> Result<()> {
+    for_page_bench()?;
+    npm("tests/bench/validating")
 }
 
 /// Installs the dependencies of the cold start benchmark: its peers in Node and Python, and the bundler. Returns the Python

@@ -478,30 +478,30 @@ impl AwsResources {
             Some(DkimSource::Secret(name)) => Some(name),
             _ => None,
         };
-        let resources = resources.consistent(dkim.as_deref())?;
+        let (_, providers) = one(&get, OAUTH_PROVIDERS, oauth_providers)?.unwrap_or_default();
+        let others = [(DKIM, dkim.as_deref()), (OAUTH_PROVIDERS, providers.as_deref())];
+        let resources = resources.consistent(others)?;
         // Without an endpoint of its own (an emulator's) a call goes to the region's.
         if get("AWS_ENDPOINT_URL").is_none()
             && let Some(region) = get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION"))
         {
-            resources.in_region(&region, dkim.as_deref())?;
+            resources.in_region(&region, others)?;
         }
         Ok(resources)
     }
 
     /// Refuses a queue or a secret of another region than the one that is called.
-    fn in_region(&self, region: &str, dkim: Option<&str>) -> Result<(), ConfigError> {
+    fn in_region(&self, region: &str, others: [(&'static str, Option<&str>); 2]) -> Result<(), ConfigError> {
         let queue = self.queue_url.as_deref().and_then(|url| {
             let host = url.strip_prefix("https://sqs.")?.split('/').next()?;
             host.contains(".amazonaws.com").then(|| host.split('.').next().unwrap_or_default())
         });
         let secret = self.platform_secret.as_deref().and_then(arn_region);
         let bus = self.event_bus.as_deref().and_then(arn_region);
-        for (variable, theirs) in [
-            ("OWNPOST_QUEUE_URL", queue),
-            ("OWNPOST_PLATFORM_SECRET", secret),
-            ("OWNPOST_EVENT_BUS", bus),
-            (DKIM, dkim.and_then(arn_region)),
-        ] {
+        let named =
+            [("OWNPOST_QUEUE_URL", queue), ("OWNPOST_PLATFORM_SECRET", secret), ("OWNPOST_EVENT_BUS", bus)];
+        let others = others.map(|(variable, secret)| (variable, secret.and_then(arn_region)));
+        for (variable, theirs) in named.into_iter().chain(others) {
             if let Some(theirs) = theirs.filter(|theirs| *theirs != region) {
                 let problem = format!("is in the region {theirs}, and AWS_REGION is {region}");
                 return Err(ConfigError { variable, problem });
@@ -511,9 +511,9 @@ impl AwsResources {
     }
 
     /// Refuses a secret of the operator below the tenants' prefix: a tenant of that name would own it.
-    fn consistent(self, dkim: Option<&str>) -> Result<Self, ConfigError> {
-        for (variable, secret) in [("OWNPOST_PLATFORM_SECRET", self.platform_secret.as_deref()), (DKIM, dkim)]
-        {
+    fn consistent(self, others: [(&'static str, Option<&str>); 2]) -> Result<Self, ConfigError> {
+        let platform = ("OWNPOST_PLATFORM_SECRET", self.platform_secret.as_deref());
+        for (variable, secret) in [platform].into_iter().chain(others) {
             let secret = secret.unwrap_or_default();
             // An ARN has the name behind `:secret:`.
             let name = secret.split_once(":secret:").map_or(secret, |(_, name)| name);
@@ -903,6 +903,8 @@ mod tests {
             ("OWNPOST_DKIM", "[{}]", false),
             ("OWNPOST_DKIM", "ownpost/dkim", false),
             ("OWNPOST_DKIM", "arn:aws:secretsmanager:eu-west-1:1:secret:ownpost/dkim-AbCdEf", false),
+            ("OWNPOST_OAUTH_PROVIDERS", "shop/providers", true),
+            ("OWNPOST_OAUTH_PROVIDERS", "ownpost/providers", false),
             ("OWNPOST_DNS_SERVER", "127.0.0.1:5353", true),
             ("OWNPOST_DNS_SERVER", "localhost:5353", true),
             ("OWNPOST_DNS_SERVER", "[::1]:53", true),
@@ -962,6 +964,7 @@ mod tests {
             ("OWNPOST_PLATFORM_SECRET", "arn:aws:secretsmanager:eu-west-1:1:secret:p-AbCdEf"),
             ("OWNPOST_EVENT_BUS", "arn:aws:events:eu-west-1:1:event-bus/mail"),
             ("OWNPOST_DKIM", "arn:aws:secretsmanager:eu-west-1:1:secret:dkim-AbCdEf"),
+            ("OWNPOST_OAUTH_PROVIDERS", "arn:aws:secretsmanager:eu-west-1:1:secret:oauth-AbCdEf"),
         ] {
             assert!(read("eu-west-1", "", variable, value).is_ok(), "{variable}");
             assert!(read("us-east-1", "http://127.0.0.1:4566", variable, value).is_ok(), "{variable}");

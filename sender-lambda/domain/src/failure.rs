@@ -425,6 +425,10 @@ causes! {
     OauthLost = "oauth.lost", "oauth2.refreshToken";
     /// The grant of an account that was connected with a provider of the operator's has ended.
     OauthReconnect = "oauth.reconnect", "oauth2.provider";
+    /// The provider of such an account cannot be reached or cannot answer now.
+    OauthProviderBusy = "oauth.provider_busy", "oauth2.provider";
+    /// The relay refuses such an account.
+    OauthAccountRefused = "oauth.account_refused", "oauth2.provider";
     /// The provider refuses the operator's application.
     OauthOperator = "oauth.operator", "oauth2.provider";
     /// Another error of the endpoint.

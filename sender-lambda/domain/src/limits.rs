@@ -24,6 +24,10 @@ pub const TESTS_PER_TENANT: Limit = Limit { burst: 30, period: Duration::from_mi
 /// do locks nobody out. Enough for a provider where many of them have their mail.
 pub const TESTS_PER_ADDRESS: Limit = Limit { burst: 300, period: Duration::from_mins(10) };
 
+/// Mails of one tenant's alerts and notices to contacts, whose addresses nobody has verified: enough for a bad day, useless for
+/// sending by the platform's server to anybody.
+pub const MAILS_TO_CONTACTS: Limit = Limit { burst: 20, period: Duration::from_hours(24) };
+
 /// A bucket as it was at some time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bucket {

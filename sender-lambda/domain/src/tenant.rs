@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct Tenant(String);
 
+/// The name of [`Tenant::platform`].
+const PLATFORM: &str = "-platform";
+
 /// The name cannot be a tenant's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -40,7 +43,16 @@ impl Tenant {
 
     /// The owner of the shared states that concern no single tenant. A tenant's own name cannot begin with a hyphen.
     pub fn platform() -> Self {
-        Self("-platform".to_owned())
+        Self(PLATFORM.to_owned())
+    }
+
+    /// Reads back a name that [`Tenant::as_str`] gave: a tenant's, or that of [`Tenant::platform`]. For the queue alone: what
+    /// comes from outside is read by [`Tenant::new`].
+    ///
+    /// # Errors
+    /// The name is neither.
+    pub fn stored(name: &str) -> Result<Self, UnusableTenant> {
+        if name == PLATFORM { Ok(Self::platform()) } else { Self::new(name) }
     }
 
     /// The tenant's name as text.
@@ -79,6 +91,10 @@ mod tests {
         }
         for bad in ["", "-a", ".", "../x", "a/b", "a b", "é", "a\n", &"x".repeat(65)] {
             assert!(Tenant::new(bad).is_err(), "{bad:?}");
+            assert!(Tenant::stored(bad).is_err(), "{bad:?}");
         }
+        let platform = Tenant::platform();
+        assert!(Tenant::new(platform.as_str()).is_err(), "no token names it");
+        assert_eq!(Tenant::stored(platform.as_str()), Ok(platform));
     }
 }

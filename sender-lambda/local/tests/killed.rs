@@ -152,6 +152,57 @@ fn kills_in_saves_events_and_releases_lose_nothing_and_open_nothing() {
     }
 }
 
+/// A rollback, a removal and an erasing each write several times: a kill between two leaves the settings before or after.
+#[test]
+fn kills_in_rollbacks_removals_and_erasings_leave_the_settings_before_or_after() {
+    let changes = [
+        ("POST", "/api/smtp/rollback", Some("One"), 6),
+        ("DELETE", "/api/smtp", None, 2),
+        ("DELETE", "/api/smtp?forget=1", None, 2),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut local = Local::start(folder.path());
+    for round in 0..5_u64 {
+        for (number, (method, path, after, step)) in changes.into_iter().enumerate() {
+            let tenant = format!("t{round}-{number}");
+            let token = local.token(&tenant);
+            for name in ["One", "Two"] {
+                let mut settings = local.settings("tls");
+                settings["senderName"] = json!(name);
+                assert_eq!(local.call(&token, "PUT", "/api/smtp", &settings).status, 200);
+            }
+            let (url, caller) = (local.url.clone(), token.clone());
+            let asked = thread::spawn(move || ask(&url, &caller, method, path, &Value::Null));
+            thread::sleep(Duration::from_millis(step * round * round));
+            local.crash();
+            let answered = asked.join().expect("a call").is_some_and(|(status, _)| status < 300);
+
+            local = Local::start(folder.path());
+            let shown = local.call(&token, "GET", "/api/smtp?default=1", &Value::Null);
+            let shown = (shown.status, shown.json());
+            assert_eq!(shown.0, 200, "{path}: {}", shown.1);
+            let active = shown.1["senderName"].as_str();
+            assert!(active == after || (active == Some("Two") && !answered), "{path}: {active:?} {answered}");
+            // No mail waits for settings that are neither there nor gone, and none leaves by another server.
+            let id = format!("mail-{tenant}");
+            assert_eq!(
+                local.call(&token, "POST", "/api/events", &event(&id, &tenant, "notification")).status,
+                202
+            );
+            let row = until("the mail", || {
+                let rows = local.call(&token, "GET", &format!("/api/deliveries?event={id}"), &Value::Null);
+                let row = rows.json()["deliveries"][0].clone();
+                assert_ne!(row["status"], "deferred", "{path}: {row}");
+                (row["status"] == "sent").then_some(row)
+            });
+            assert_eq!(row["route"], if active.is_some() { "relay" } else { "platform" }, "{path}: {row}");
+            // The same call completes it.
+            let again = local.call(&token, method, path, &Value::Null);
+            assert!(again.status < 300 || again.status == 409, "{path}: {}", again.json());
+        }
+    }
+}
+
 #[test]
 fn a_full_disk_refuses_and_loses_nothing() {
     let folder = tempfile::tempdir().expect("a folder");

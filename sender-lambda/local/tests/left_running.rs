@@ -3,7 +3,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
@@ -119,6 +119,14 @@ fn half_requests_take_no_place_from_whole_ones() {
         }
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     }
+    // The embedded relays keep to the same.
+    let ports = local.relay("platform")["ports"].clone();
+    let relay =
+        |name: &str| ("127.0.0.1", u16::try_from(ports[name].as_u64().expect("a port")).expect("a port"));
+    let _held: Vec<_> = [relay("starttls"), relay("tls")]
+        .iter()
+        .flat_map(|address| (0..10).map(|_| TcpStream::connect(*address).expect("a connection")))
+        .collect();
     let token = local.token("acme");
     send_one(&local, &token, "e1");
 }

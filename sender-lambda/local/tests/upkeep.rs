@@ -189,7 +189,7 @@ async fn removed_settings_end_when_their_time_is_over() {
 }
 
 #[tokio::test]
-async fn a_clock_that_goes_back_leaves_no_message_behind() {
+async fn a_clock_that_goes_back_leaves_nothing_behind() {
     let world = World::new();
     let message = QueueMessage { group: world.acme.clone(), body: "x".into(), delay: Duration::from_mins(1) };
     for sent in world.store.send(&[message]).await {
@@ -201,6 +201,15 @@ async fn a_clock_that_goes_back_leaves_no_message_behind() {
     assert_eq!(world.store.next_visible().await, Ok(Some(Duration::from_mins(1))));
     world.pass(60);
     assert_eq!(world.store.ready_groups().await, Ok(vec![world.acme.clone()]));
+
+    world.pass(400 * DAY);
+    world.row("sent", Status::Sent).await;
+    world.row("held", Status::Held).await;
+    world.store.watch(&world.acme, (world.app.now)()).await.expect("watched");
+    world.pass(-400 * DAY);
+    world.store.clock_went_back(by).await.expect("mended");
+    let due = world.store.due(0, (world.app.now)() + Duration::from_secs(1), 10).await.expect("read");
+    assert_eq!(due.len(), 2, "the held mail and the relay are looked at: {due:?}");
 }
 
 /// A handshake with a relay by a client that reads this clock.
@@ -240,7 +249,7 @@ async fn relays_that_run_for_years_have_certificates_that_are_valid() {
 }
 
 #[tokio::test]
-async fn a_clock_that_went_back_between_two_runs_leaves_no_message_behind() {
+async fn a_clock_that_went_back_between_two_runs_leaves_nothing_behind() {
     let folder = tempfile::tempdir().expect("a folder");
     let acme = Tenant::new("acme").expect("a name");
     let at = |seconds: i64| Arc::new(move || Timestamp::from_second(seconds).expect("in range"));
@@ -249,9 +258,12 @@ async fn a_clock_that_went_back_between_two_runs_leaves_no_message_behind() {
     for sent in store.send(&[message]).await {
         sent.expect("sent");
     }
+    store.watch(&acme, at(1_790_000_000)()).await.expect("watched");
     drop(store);
     let store = Store::open(folder.path(), at(1_790_000_000 - 400 * DAY)).expect("open");
     assert_eq!(store.ready_groups().await, Ok(vec![acme]));
+    let soon = at(1_790_000_001 - 400 * DAY)();
+    assert_eq!(store.due(0, soon, 10).await.expect("read").len(), 1, "its relay is looked at");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use ownpost_domain::settings::{Auth, Grant, Settings};
 use zeroize::Zeroizing;
 
 use super::capabilities::Mechanism;
-use super::oauth_refusals::error_name;
+use super::oauth_refusals::{error_name, fitted};
 use super::session::Secure;
 use super::token_store::TokenOwner;
 use super::{Network, classify, oauth};
@@ -63,7 +63,8 @@ impl Secure {
             let credentials = Credentials::Token { username: &oauth2.username, token: token.secret.clone() };
             match self.sign_in(settings, mechanisms.clone(), &credentials).await {
                 Ok(mechanism) => return Ok(Some(mechanism)),
-                Err(failure) => {
+                Err(mut failure) => {
+                    failure.reason = fitted((failure.code, failure.reason), oauth2).1;
                     let once_more = failure.code == FailureCode::AuthOauthFailed && !token.fetched;
                     if failure.reply.is_some() {
                         network.tokens.forget(oauth2);

@@ -173,7 +173,7 @@ async fn find_or_lock(store: &dyn TokenStore, wanted: &Wanted<'_>, name: &str) -
 fn usable(tokens: &GrantTokens, wanted: &Wanted<'_>, drafts: bool) -> bool {
     tokens.access.is_some()
         && tokens.access.as_ref() != wanted.refused
-        && tokens::now() < tokens.until
+        && tokens::is_used(tokens.until)
         && (drafts || !tokens.draft)
 }
 

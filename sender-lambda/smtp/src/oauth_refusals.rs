@@ -173,6 +173,10 @@ pub(crate) fn fitted((code, reason): Refused, settings: &OAuth2) -> Refused {
         {
             Cause::OauthReconnect
         }
+        Cause::OauthBusy | Cause::OauthNoAnswer | Cause::OauthUnreachable if settings.provider.is_some() => {
+            Cause::OauthProviderBusy
+        }
+        Cause::OauthTokenRefused if settings.provider.is_some() => Cause::OauthAccountRefused,
         cause if settings.provider.is_some() && is_of_the_application(cause) => Cause::OauthOperator,
         Cause::OauthGrantEnded | Cause::OauthInteraction | Cause::OauthTokenUnusable if by_itself => {
             Cause::OauthOther
@@ -190,7 +194,8 @@ pub(crate) fn fitted((code, reason): Refused, settings: &OAuth2) -> Refused {
     let fit = |reason: Reason| {
         let cause = fit(reason.cause, &reason.detail);
         // A refusal without a word of the endpoint: the operator needs to know which.
-        let unsaid = cause == Cause::OauthOperator && reason.detail.is_empty();
+        let of_operator = matches!(cause, Cause::OauthOperator | Cause::OauthProviderBusy);
+        let unsaid = of_operator && reason.detail.is_empty();
         let detail = if unsaid { reason.cause.key().to_owned() } else { reason.detail };
         Reason { cause, detail }
     };
@@ -228,6 +233,7 @@ fn is_of_the_application(cause: Cause) -> bool {
             | Cause::OauthTlsExpired
             | Cause::OauthTlsFailed
             | Cause::OauthTlsName
+            | Cause::OauthTokenScope
     )
 }
 
@@ -426,7 +432,22 @@ mod tests {
         assert_eq!(of(Cause::OauthTls, ""), because(Cause::OauthOperator, "oauth.tls".to_owned()));
         assert_eq!(of(Cause::OauthGrantEnded, "x"), because(Cause::OauthReconnect, "x".to_owned()));
         assert_eq!(of(Cause::OauthInteraction, "x"), because(Cause::OauthReconnect, "x".to_owned()));
-        for cause in [Cause::OauthAccount, Cause::OauthPolicy, Cause::OauthConsent, Cause::OauthBusy] {
+        let later = (FailureCode::AuthTemporary, Cause::OauthProviderBusy);
+        for (cause, detail, said) in [
+            (Cause::OauthBusy, "HTTP 503", "HTTP 503"),
+            (Cause::OauthNoAnswer, "", "oauth.no_answer"),
+            (Cause::OauthUnreachable, "", "oauth.unreachable"),
+        ] {
+            assert_eq!(
+                of(cause, detail),
+                (later.0, Some(Reason { cause: later.1, detail: said.to_owned() }))
+            );
+        }
+        assert_eq!(
+            of(Cause::OauthTokenRefused, "401"),
+            because(Cause::OauthAccountRefused, "401".to_owned())
+        );
+        for cause in [Cause::OauthAccount, Cause::OauthPolicy, Cause::OauthConsent] {
             assert_eq!(of(cause, "x"), because(cause, "x".to_owned()));
         }
     }

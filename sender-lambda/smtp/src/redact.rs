@@ -8,6 +8,9 @@ use smtp_rules::shown::deceives;
 use zeroize::Zeroizing;
 
 mod decode;
+mod spelling;
+
+use spelling::{Spelling, Spelt};
 
 /// The text in a secret's place.
 pub const REDACTED: &str = "<redacted>";
@@ -20,6 +23,8 @@ const TOO_SHORT_TO_CUT_OUT: usize = 4;
 const TOO_SHORT_TO_SQUEEZE: usize = 8;
 /// How often a text may be encoded: base64 of JSON of base64.
 const DEPTH: usize = 3;
+/// In how many encodings a secret is also looked for by its letters alone.
+const SPELT: usize = 1;
 /// The length, in octets, from which a secret is a token or key, which nobody remembers and no text has a part of.
 const LONG: usize = 40;
 /// How many octets in a row of what AUTH sent may not come back: six octets of the account's name and password.
@@ -39,6 +44,8 @@ pub struct Redactor {
     secrets: Vec<Zeroizing<String>>,
     /// Each secret in base64, hex and percent encoding.
     encoded: Vec<Zeroizing<String>>,
+    /// Each secret by its letters and digits alone.
+    spellings: Vec<Spelling>,
     /// What AUTH sent, in base64, in small letters.
     sent: Vec<Zeroizing<String>>,
 }
@@ -70,6 +77,7 @@ impl Redactor {
             return;
         }
         self.secrets.push(Zeroizing::new(secret.to_owned()));
+        self.spellings.extend(spelling::of(secret));
         let base64 = general_purpose::STANDARD_NO_PAD.encode(secret);
         self.encoded.push(Zeroizing::new(base64.replace('+', "-").replace('/', "_")));
         self.encoded.push(Zeroizing::new(base64));
@@ -164,6 +172,9 @@ impl Redactor {
         let mut seen = level.clone();
         for depth in 0..=DEPTH {
             if level.iter().any(|view| self.is_plain_in(view)) {
+                return true;
+            }
+            if depth <= SPELT && level.iter().any(|view| Spelt::new(view).has(&self.spellings)) {
                 return true;
             }
             if depth == DEPTH {

@@ -61,7 +61,7 @@ impl Known {
     /// The access token, as long as it is used.
     pub(crate) fn access(&self) -> Option<Secret> {
         let access = lock(&self.access);
-        access.as_ref().filter(|(_, until)| now() < *until).map(|(token, _)| token.clone())
+        access.as_ref().filter(|(_, until)| is_used(*until)).map(|(token, _)| token.clone())
     }
 
     /// Remembers an access token until then.
@@ -94,6 +94,12 @@ pub(crate) fn until(life: Duration) -> u64 {
     let life = life.as_secs().min(LONGEST);
     // Rounded up, so that a life of a few seconds has a margin too.
     now() + life - MARGIN.min(life.div_ceil(10))
+}
+
+/// Whether a token with this end is used. An end further ahead than any is of a clock that has gone back since.
+pub(crate) fn is_used(until: u64) -> bool {
+    let now = now();
+    now < until && until <= now + LONGEST
 }
 
 /// The name of a grant in a store.
@@ -164,5 +170,7 @@ mod tests {
         assert!(known.access().is_some());
         known.set_access(&Secret::new("t".into()), now());
         assert!(known.access().is_none(), "by the wall clock");
+        known.set_access(&Secret::new("t".into()), now() + LONGEST + 60);
+        assert!(known.access().is_none(), "the clock was ahead");
     }
 }

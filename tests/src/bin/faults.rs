@@ -65,9 +65,11 @@ fn page(plan: &Plan, table: &str) -> String {
         "# The fault run\n\n\
          ![Relays, mails, deaths and the queue over time](faults.svg)\n\n\
          Made by `cargo xtask faults --mails {} --tenants {} --senders {} --seconds {} --seed {}`.\n\n{table}\n\
-         Senders are processes of their own over one durable store. Random ones are killed all the time, and relays \
-         kill the very process at the other end of their connection: before it can have marked the mail, in the \
-         message, after the dot, after the reply. For every mail the relays' own count and the ledger agree:\n\n\
+         Senders are processes of their own over one durable store. Random ones are killed all the time or stopped as \
+         for a new version, and relays kill the very process at the other end of their connection: before it can have \
+         marked the mail, in the message, after the dot, after the reply. Relays refuse for good and for now at each \
+         stage, keep silent, take two connections at a time, are slow, or say that a daily limit is reached; secrets \
+         are lost or their store is busy; one message in forty is lost before it is on the queue. For every mail the relays' own count and the ledger agree:\n\n\
          - `sent`: its relay took it, once.\n\
          - `failed`: its relay did not take it, and refused it with 5xx.\n\
          - `unknown`: its relay took it at most once, and either asked for the message and never answered it, or the \

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ownpost_core::effects::{Filter, Ledger as _, Order};
@@ -111,6 +112,11 @@ impl Account {
             ("tenants, each with a relay of its own", run.plan.tenants),
             ("sender processes at a time", run.plan.senders),
             ("senders killed with SIGKILL", senders.killed.len()),
+            ("senders stopped, each ends what it has begun", senders.stopped()),
+            (
+                "messages lost before the queue, put back by `monitor`",
+                run.lost_messages.load(Ordering::Relaxed),
+            ),
             ("attempts recorded", self.attempts),
             ("`sent`, taken once by the relay that the row names", self.sent),
             ("of these by the platform's relay, as the policy says", self.by_platform),

@@ -12,6 +12,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,7 @@ mod relay;
 mod sender;
 mod senders;
 mod spec;
+mod trouble;
 
 pub use sender::run as run_sender;
 
@@ -99,6 +101,9 @@ struct Run {
     plan: Plan,
     spec: Spec,
     app: App,
+    /// The same with a queue that loses messages.
+    router: App,
+    lost_messages: Arc<AtomicUsize>,
     store: Arc<Store>,
     relays: Vec<Arc<Relay>>,
     book: Arc<Book>,
@@ -131,11 +136,28 @@ async fn run_here(plan: &Plan) -> Result<Report, String> {
     let store = Store::share(&spec.folder, spec.clock()).map_err(|error| error.to_string())?;
     let store = Arc::new(store);
     let app = sender::app(&spec, "controller.faults.test", &store)?;
+    let mut router = sender::app(&spec, "router.faults.test", &store)?;
+    let lost_messages = Arc::new(AtomicUsize::new(0));
+    router.effects.queue = Arc::new(trouble::LossyQueue {
+        inner: Arc::clone(&router.effects.queue),
+        dice: Mutex::new(Dice::new(plan.seed, 4)),
+        lost: Arc::clone(&lost_messages),
+    });
     for (relay, listener) in relays.iter().zip(listeners) {
         tokio::spawn(Arc::clone(relay).serve(listener));
     }
-    let run =
-        Arc::new(Run { plan: plan.clone(), spec, app, store, relays, book, began, depth: Mutex::default() });
+    let run = Arc::new(Run {
+        plan: plan.clone(),
+        spec,
+        app,
+        router,
+        lost_messages,
+        store,
+        relays,
+        book,
+        began,
+        depth: Mutex::default(),
+    });
     for relay in &run.relays[..plan.tenants] {
         run.save(relay).await?;
     }
@@ -169,7 +191,8 @@ async fn run_here(plan: &Plan) -> Result<Report, String> {
                 let _ = kill.done.send(());
             }
             () = tokio::time::sleep_until((began + next_kill).into()), if troubled && next_kill < end => {
-                senders.kill_one(&mut dice)?;
+                // One in four is stopped and not killed, as for a new version.
+                if dice.roll(4) == 0 { senders.stop_one(&mut dice)?; } else { senders.kill_one(&mut dice)?; }
                 next_kill += dice.millis(500, 1500);
             }
             Some(done) = tasks.join_next() => done.map_err(|error| error.to_string())??,
@@ -257,6 +280,7 @@ fn relays(
             book: Arc::clone(book),
             kills: kills.clone(),
             dice: Mutex::new(Dice::new(plan.seed, 100 + lane as u64)),
+            open: AtomicU32::new(0),
         })
     };
     listeners.iter().enumerate().map(relay).collect()
@@ -328,8 +352,10 @@ impl Run {
             if phase.mood == Mood::PasswordChanged {
                 relay.change_password(&format!("changed-{number}"));
             }
+            trouble::set(&self.spec.folder, &tenant(relay.lane), phase.mood);
             relay.mood.send_replace(phase.mood);
             tokio::time::sleep_until((self.began + phase.until).into()).await;
+            trouble::set(&self.spec.folder, &tenant(relay.lane), Mood::Works);
             relay.mood.send_replace(Mood::Works);
             if phase.mood == Mood::PasswordChanged {
                 self.save(&relay).await?;
@@ -371,7 +397,7 @@ impl Run {
             accepting.spawn(async move {
                 for _ in 0..times {
                     // A source repeats an event that was refused because the store was busy.
-                    while let Err(refused) = router::accept(&run.app, event.as_bytes(), None).await {
+                    while let Err(refused) = router::accept(&run.router, event.as_bytes(), None).await {
                         if !refused.transient {
                             return Err(refused.to_string());
                         }

@@ -56,6 +56,24 @@ pub(super) enum Mood {
     NoAfterDot,
     /// It answers `452` after the final dot.
     BusyAfterDot,
+    /// It takes two connections at a time and answers `421` to more.
+    FewConnections,
+    /// It is slow: it answers the final dot late.
+    Slow,
+    /// It answers `550` to EHLO.
+    NoToHello,
+    /// It answers that the account's daily limit is reached.
+    QuotaAtRecipient,
+    /// It answers `554` to RCPT TO: it does not relay for this client.
+    DeniedAtRecipient,
+    /// It answers `554` to DATA.
+    NoAtData,
+    /// It answers after the final dot that the client's address is listed.
+    BlockedAfterDot,
+    /// The relay works, and the senders' secret store has no settings of its tenant.
+    SecretLost,
+    /// The relay works, and the senders' secret store is too busy to answer for its tenant.
+    SecretThrottled,
     /// The sender at the other end of the connection is killed at this moment.
     Kills(Moment),
 }
@@ -74,7 +92,7 @@ pub(super) enum Moment {
 }
 
 /// All faults, as the schedules draw them.
-const FAULTS: [Mood; 28] = [
+const FAULTS: [Mood; 37] = [
     Mood::Refuses,
     Mood::SilentAtGreeting,
     Mood::BusyAtGreeting,
@@ -99,6 +117,15 @@ const FAULTS: [Mood; 28] = [
     Mood::SilentAfterDot { keeps: true },
     Mood::NoAfterDot,
     Mood::BusyAfterDot,
+    Mood::FewConnections,
+    Mood::Slow,
+    Mood::NoToHello,
+    Mood::QuotaAtRecipient,
+    Mood::DeniedAtRecipient,
+    Mood::NoAtData,
+    Mood::BlockedAfterDot,
+    Mood::SecretLost,
+    Mood::SecretThrottled,
     Mood::Kills(Moment::AtRecipient),
     Mood::Kills(Moment::InMessage),
     Mood::Kills(Moment::AfterDot),
@@ -129,8 +156,11 @@ impl Mood {
             | Self::Certificate(_)
             | Self::BreaksTls
             | Self::PasswordChanged
-            | Self::NoToSender => Colour::Broken,
-            Self::NoToRecipient | Self::NoAfterDot => Colour::Refusing,
+            | Self::NoToSender
+            | Self::NoToHello
+            | Self::DeniedAtRecipient
+            | Self::BlockedAfterDot => Colour::Broken,
+            Self::NoToRecipient | Self::NoAtData | Self::NoAfterDot => Colour::Refusing,
             Self::ClosesAfter354
             | Self::ClosesAfterDot { .. }
             | Self::SilentAfterDot { .. }
@@ -144,7 +174,12 @@ impl Mood {
             | Self::BusyToRecipient
             | Self::SilentAtRecipient
             | Self::BusyAtData
-            | Self::BusyAfterDot => Colour::Temporary,
+            | Self::BusyAfterDot
+            | Self::FewConnections
+            | Self::Slow
+            | Self::QuotaAtRecipient
+            | Self::SecretLost
+            | Self::SecretThrottled => Colour::Temporary,
         }
     }
 }

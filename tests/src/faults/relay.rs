@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -19,6 +20,11 @@ use tokio_rustls::server::TlsStream;
 use super::book::Book;
 use super::dice::Dice;
 use super::mood::{Moment, Mood};
+
+/// How many connections a relay takes that takes few.
+const FEW: u32 = 2;
+/// The time of a slow relay for a mail: 24 seconds of the product's clock.
+const SLOW: Duration = Duration::from_millis(400);
 
 /// A request to the run: kill the sender that introduced itself with this name in EHLO.
 pub(super) struct Kill {
@@ -48,6 +54,8 @@ pub(super) struct Relay {
     pub(super) book: Arc<Book>,
     pub(super) kills: mpsc::UnboundedSender<Kill>,
     pub(super) dice: Mutex<Dice>,
+    /// The open connections.
+    pub(super) open: AtomicU32,
 }
 
 impl Relay {
@@ -84,7 +92,11 @@ impl Relay {
                         if let Ok((stream, _)) = accepted {
                             let relay = Arc::clone(&self);
                             // A broken connection is expected here.
-                            tokio::spawn(async move { drop(relay.connection(stream).await) });
+                            tokio::spawn(async move {
+                                let others = relay.open.fetch_add(1, Ordering::Relaxed);
+                                drop(Arc::clone(&relay).connection(stream, others).await);
+                                relay.open.fetch_sub(1, Ordering::Relaxed);
+                            });
                         }
                         continue;
                     }
@@ -114,7 +126,7 @@ impl Relay {
         }
     }
 
-    async fn connection(self: Arc<Self>, stream: TcpStream) -> io::Result<()> {
+    async fn connection(self: Arc<Self>, stream: TcpStream, others: u32) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let mut talk = Talk {
             relay: &self,
@@ -130,6 +142,9 @@ impl Relay {
         }
         match self.mood() {
             Mood::BusyAtGreeting => return talk.say("421 4.3.2 too busy").await,
+            Mood::FewConnections if others >= FEW => {
+                return talk.say("421 4.7.0 Too many connections from your address").await;
+            }
             Mood::NoAtGreeting => return talk.say("554 5.3.2 no service for you").await,
             _ => talk.say("220 relay.faults.test ESMTP").await?,
         }
@@ -204,6 +219,7 @@ impl Talk<'_> {
             }
             let (verb, rest) = line.split_once(' ').unwrap_or((&line, ""));
             match verb.to_ascii_uppercase().as_str() {
+                "EHLO" if now == Mood::NoToHello => self.say("550 5.7.1 not with that name").await?,
                 "EHLO" => {
                     rest.clone_into(&mut self.sender);
                     let encrypted = matches!(self.stream.get_ref(), Stream::Tls(_));
@@ -258,6 +274,11 @@ impl Talk<'_> {
                             self.relay.book.defer(self.relay.lane);
                             self.say("450 4.2.1 mailbox busy").await?;
                         }
+                        Mood::QuotaAtRecipient => {
+                            self.relay.book.defer(self.relay.lane);
+                            self.say("550 5.4.5 Daily user sending limit exceeded").await?;
+                        }
+                        Mood::DeniedAtRecipient => self.say("554 5.7.1 Relay access denied").await?,
                         _ => {
                             to = Some(address.to_owned());
                             self.say("250 2.1.5 recipient ok").await?;
@@ -269,6 +290,10 @@ impl Talk<'_> {
                     (Some(_), Mood::BusyAtData) => {
                         self.relay.book.defer(self.relay.lane);
                         self.say("451 4.3.0 not now").await?;
+                    }
+                    (Some(to), Mood::NoAtData) => {
+                        self.relay.book.refuse(self.relay.lane, &to);
+                        self.say("554 5.6.0 not this message").await?;
                     }
                     (Some(to), _) => {
                         if !self.message(this, &to).await? {
@@ -322,11 +347,18 @@ impl Talk<'_> {
                 book.refuse(lane, to);
                 self.say("554 5.6.0 not this message").await?;
             }
+            Mood::BlockedAfterDot => {
+                self.say("554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using dnsbl.test")
+                    .await?;
+            }
             Mood::BusyAfterDot => {
                 book.defer(lane);
                 self.say("452 4.3.1 disk full").await?;
             }
             _ => {
+                if mood == Mood::Slow {
+                    tokio::time::sleep(SLOW).await;
+                }
                 book.take(lane, &message_id, to);
                 if mood == Mood::Kills(Moment::AfterDot) {
                     self.relay.kill(&self.sender).await;

@@ -21,6 +21,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::dice::Dice;
 use super::spec::{Spec, VISIBILITY};
+use super::trouble::TroubledSecrets;
 
 /// The number of batches at the same time.
 const BATCHES: usize = 6;
@@ -129,7 +130,10 @@ pub fn run(spec: &Path, name: &str) -> Result<(), String> {
 async fn work(spec: &Spec, name: &str, mut stopped: watch::Receiver<bool>) -> Result<(), String> {
     let store = Store::share(&spec.folder, spec.clock()).map_err(|error| error.to_string())?;
     let store = Arc::new(store);
-    let app = Arc::new(app(spec, name, &store)?);
+    let mut app = app(spec, name, &store)?;
+    app.effects.secrets =
+        Arc::new(TroubledSecrets { folder: spec.folder.clone(), inner: Arc::clone(&app.effects.secrets) });
+    let app = Arc::new(app);
     let free = Arc::new(Semaphore::new(BATCHES));
     let mut dice = Dice::new(u64::from(std::process::id()), 0);
     while !*stopped.borrow() {
@@ -150,6 +154,7 @@ async fn work(spec: &Spec, name: &str, mut stopped: watch::Receiver<bool>) -> Re
             drop(permit);
         });
     }
+    app.stop();
     let _ = free.acquire_many(u32::try_from(BATCHES).unwrap_or(1)).await;
     Ok(())
 }

@@ -16,6 +16,8 @@ pub(super) struct Senders {
     folder: PathBuf,
     began: Instant,
     alive: Vec<Process>,
+    /// Processes that end their work after a stop.
+    stopping: Vec<Process>,
     /// The names of the killed processes.
     pub(super) killed: HashSet<String>,
     /// The names of all processes, in order of their start.
@@ -38,6 +40,7 @@ impl Senders {
             folder: folder.to_owned(),
             began,
             alive: Vec::new(),
+            stopping: Vec::new(),
             killed: HashSet::new(),
             names: Vec::new(),
             deaths: Vec::new(),
@@ -80,6 +83,21 @@ impl Senders {
         self.kill(slot)
     }
 
+    /// Stops a random sender as for a new version: it begins no further mail, and another one takes its place at once.
+    pub(super) fn stop_one(&mut self, dice: &mut Dice) -> Result<(), String> {
+        let slot = usize::try_from(dice.roll(self.alive.len() as u64)).unwrap_or(0);
+        let next = self.spawn(slot)?;
+        let mut process = std::mem::replace(&mut self.alive[slot], next);
+        drop(process.child.stdin.take());
+        self.stopping.push(process);
+        Ok(())
+    }
+
+    /// How many senders were stopped.
+    pub(super) fn stopped(&self) -> usize {
+        self.stopping.len()
+    }
+
     fn kill(&mut self, slot: usize) -> Result<(), String> {
         let process = &mut self.alive[slot];
         process.child.kill().and_then(|()| process.child.wait()).map_err(|error| error.to_string())?;
@@ -93,7 +111,7 @@ impl Senders {
     /// as a panic.
     pub(super) fn end(&mut self) -> Vec<String> {
         let mut wrong = Vec::new();
-        for mut process in self.alive.drain(..) {
+        for process in self.alive.iter_mut().chain(&mut self.stopping) {
             drop(process.child.stdin.take());
             match process.child.wait() {
                 Ok(status) if status.success() => {}

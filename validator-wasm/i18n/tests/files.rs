@@ -49,3 +49,26 @@ fn same_sentences(name: &str) {
         }
     }
 }
+
+/// The words that French shortens before a vowel.
+const SHORTENED: [&str; 14] =
+    ["ce", "de", "je", "jusque", "la", "le", "lorsque", "me", "ne", "puisque", "que", "quoique", "se", "te"];
+
+/// A value begins with a vowel or not: no sentence has such a word before one. A time begins with a digit.
+#[test]
+fn no_french_sentence_shortens_a_word_before_a_value() {
+    let files = std::fs::read_dir(folder().join(Locale::French.tag())).expect("the folder of French");
+    let mut values = 0;
+    for file in files {
+        let path = file.expect("a file").path();
+        for line in std::fs::read_to_string(&path).expect("the sentences").lines() {
+            for (at, _) in line.match_indices('{').filter(|(at, _)| !line[*at..].starts_with("{time}")) {
+                let before = line[..at].trim_end_matches(|c: char| c.is_whitespace() || c == '«');
+                let word = before.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+                assert!(!SHORTENED.contains(&word.to_lowercase().as_str()), "{path:?}: {line}");
+                values += 1;
+            }
+        }
+    }
+    assert!(values > 100, "{values}");
+}

@@ -48,6 +48,7 @@ const Element = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (/**
  * @csspart button - A button; also `resend-button`, `cancel-button`, `release-button`, `resend-many-button`, `cancel-many-button`, `resend-all-button`, `more-button`, `clear-button`.
  * @csspart banner - A problem; also `banner-bad`.
  * @csspart inspect - The disclosure for a look into the received mail; `inspector` is its content, `inspect-report` the report with its `findings` (each a `finding`, also `finding-error` or `finding-warning`) and `hops` (each a `hop`).
+ * @csspart disclosure - What unfolds in the look into a received mail.
  * @csspart dialog - A question.
  */
 export class SmtpDeliveries extends Element {
@@ -85,7 +86,7 @@ export class SmtpDeliveries extends Element {
   #place = h('div', { class: 'slot' });
 
   connectedCallback() {
-    takeOver(this, ['getToken', 'filters']);
+    takeOver(this, ['api', 'locale', 'readonly', 'getToken', 'filters']);
     dress(this.#root, css);
     if (this.#messages?.locale !== pickLocale(this.locale, LOADERS)) this.#start();
   }
@@ -101,12 +102,14 @@ export class SmtpDeliveries extends Element {
     this.#start();
   }
 
+  /** The attribute `api`. */
   get api() {
     return this.getAttribute('api') ?? '';
   }
   set api(value) {
     this.setAttribute('api', value);
   }
+  /** The attribute `locale`; without one, the language of the page. */
   get locale() {
     return languageOf(this);
   }
@@ -120,6 +123,7 @@ export class SmtpDeliveries extends Element {
   set readonly(value) {
     this.toggleAttribute('readonly', Boolean(value));
   }
+  /** An async function that gives the bearer token for each call. */
   get getToken() {
     return this.#getToken;
   }
@@ -127,7 +131,7 @@ export class SmtpDeliveries extends Element {
     this.#getToken = typeof value === 'function' ? value : null;
     if (this.#session.interrupted) this.#session.goOn();
   }
-  /** What the list is narrowed to. */
+  /** What the list is narrowed to: `{recipient, status, category, since, until}`, each a text; `since` and `until` are days of the reader, as `2026-11-30`. */
   get filters() {
     return { ...this.#filters };
   }
@@ -138,7 +142,7 @@ export class SmtpDeliveries extends Element {
     this.#look();
   }
 
-  /** Loads the rows that are shown again. */
+  /** Loads the rows that are shown again; what is open, chosen and focused stays. */
   async refresh() {
     if (this.#messages) await this.#look(Math.max(PAGE, this.#rows.length));
   }

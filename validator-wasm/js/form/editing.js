@@ -18,6 +18,9 @@ import { coupled } from './pairs.js';
 /** @type {Record<string, string[]>} */
 const DEPENDENT = { port: ['security'], security: ['security'], host: ['port', 'security'] };
 
+/** How long after a click a second one belongs to it: as long as systems set out with. */
+const DOUBLE_CLICK_MS = 500;
+
 export class Editing {
   draft = emptyDraft();
   controls = new Controls();
@@ -42,7 +45,17 @@ export class Editing {
    * @type {Set<string>}
    */
   #dirty = new Set();
-  #pointerDown = false;
+  /**
+   * The encryption before it followed a port.
+   * @type {string | null}
+   */
+  #followed = null;
+  /** Whether a pointer is down, or may come down once more for the same click. */
+  #pressing = false;
+  /** @type {(() => void)[]} */
+  #afterPress = [];
+  /** What the page was told last, as JSON; empty before the admin has changed anything. */
+  #told = '';
   /** @type {AbortController | undefined} */
   #watch;
   #form;
@@ -69,6 +82,7 @@ export class Editing {
   /** Forgets what was done with the draft. */
   untouch() {
     this.preset = false;
+    this.#followed = null;
     this.#dirty.clear();
     this.#touched.clear();
   }
@@ -83,6 +97,7 @@ export class Editing {
   replace(draft) {
     this.draft = draft;
     this.#applySpaces();
+    this.#followed = null;
     this.#dirty.clear();
     this.#touched.clear();
     if (!this.#form.built) return;
@@ -114,20 +129,25 @@ export class Editing {
     for (const other of DEPENDENT[path] ?? []) if (this.#dirty.has(other)) this.#touched.add(other);
     this.controls.showUsed(this.draft);
     this.offerSecrets();
-    this.check();
-    this.#notify();
+    this.check(true);
   }
 
-  // Port and encryption follow each other while one of them is untouched.
+  // Port and encryption follow each other while one of them is untouched. Who types a port passes others (465 on the way to
+  // 4650), so the encryption starts each time from what it was before.
   /** @param {string} path */
   #couple(path) {
     const other = path === 'port' ? 'security' : 'port';
     if ((path !== 'port' && path !== 'security') || this.#dirty.has(other) || !this.rules) return;
     const { t, options, announce } = this.#form;
+    const before = this.draft[other];
+    if (path === 'port') {
+      this.#followed ??= this.draft.security;
+      setPath(this.draft, other, this.#followed);
+    }
     const { issues } = this.rules.validate(this.settings, options);
-    const value = coupled(this.draft, path, issues);
-    if (value === null) return;
+    const value = coupled(this.draft, path, issues) ?? this.draft[other];
     setPath(this.draft, other, value);
+    if (value === before) return;
     this.controls.get(other).set(value);
     announce(`${t(`${other}.label`)}: ${other === 'security' ? t(`security.${value}`) : value}`);
   }
@@ -153,7 +173,8 @@ export class Editing {
 
   // --- the rules -----------------------------------------------------------------------------------------------------
 
-  check() {
+  /** @param {boolean} [changed] whether the admin has changed something */
+  check(changed = false) {
     if (!this.#form.built) return;
     const { t, options, membership, later } = this.#form;
     const all = { locale: t.locale, ...options };
@@ -161,6 +182,7 @@ export class Editing {
     membership.hold(this.withoutSecrets);
     this.#showReport();
     later.draw();
+    this.#tell(changed);
   }
 
   #showReport() {
@@ -185,11 +207,21 @@ export class Editing {
     this.#watch = new AbortController();
     const { signal } = this.#watch;
     const { root } = this.#form;
+    /** @type {ReturnType<typeof setTimeout>} */
+    let timer;
     const up = () => {
-      this.#pointerDown = false;
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        this.#pressing = false;
+        for (const act of this.#afterPress.splice(0)) act();
+      }, DOUBLE_CLICK_MS);
+    };
+    const down = () => {
+      clearTimeout(timer);
+      this.#pressing = true;
     };
     root.addEventListener('focusout', (event) => this.#left(/** @type {FocusEvent} */ (event)), { signal });
-    root.addEventListener('pointerdown', () => (this.#pointerDown = true), { signal });
+    root.addEventListener('pointerdown', down, { signal });
     addEventListener('pointerup', up, { signal });
     addEventListener('pointercancel', up, { signal });
   }
@@ -204,12 +236,14 @@ export class Editing {
     const path = target?.closest('[data-path]')?.getAttribute('data-path');
     if (this.resting || !path || !this.#dirty.has(path)) return;
     const touch = () => {
+      if (!this.#dirty.has(path)) return;
       this.#touched.add(path);
       this.#showReport();
       if (path === 'senderAddress' || path === 'username' || path === 'host') this.#offerPreset(path);
     };
-    // An issue that appeared between press and release would move the button away from under the pointer.
-    if (this.#pointerDown) addEventListener('pointerup', () => setTimeout(touch), { once: true });
+    // An issue that appeared between press and release, or between two clicks, would move what is clicked away from under the
+    // pointer.
+    if (this.#pressing) this.#afterPress.push(touch);
     else touch();
   }
 
@@ -239,8 +273,7 @@ export class Editing {
     }
     this.controls.write(this.draft);
     this.offerSecrets();
-    this.check();
-    this.#notify();
+    this.check(true);
   }
 
   // A fix for a secret does not contain the secret, only `spaces`. Applies that, so that the field shows the result.
@@ -252,9 +285,16 @@ export class Editing {
     }
   }
 
-  #notify() {
+  // The page hears of each change of the admin's, and then also when the rest makes the last one untrue: options or a language
+  // that come late, changes that are dropped or saved.
+  /** @param {boolean} changed */
+  #tell(changed) {
     const { valid, issues } = this.report;
-    this.#form.emit('smtp-change', { valid, issues, settings: this.withoutSecrets });
+    const detail = { valid, issues, settings: this.withoutSecrets };
+    const text = JSON.stringify(detail);
+    if (!changed && (this.#told === '' || this.#told === text)) return;
+    this.#told = text;
+    this.#form.emit('smtp-change', detail);
   }
 
   /**

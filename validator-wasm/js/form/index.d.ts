@@ -1,6 +1,9 @@
 import type { Issue, Options, SmtpSettings, TestReport } from '../index.js';
 
-/** The detail of `smtp-change`. It never holds a typed secret. */
+/**
+ * The detail of `smtp-change`. It never holds a typed secret. The event comes with each change of the admin's, and then also
+ * when options, a language or an action make the last one untrue.
+ */
 export interface ChangeDetail {
   valid: boolean;
   issues: Issue[];
@@ -48,7 +51,10 @@ export class SmtpSettingsForm extends HTMLElement {
   /** The operator's options, as the server has them. */
   options: Pick<Options, 'allowPorts' | 'allowNetworks'>;
   readonly form: HTMLFormElement | null;
-  readonly name: string | null;
+  /** Makes the settings, without secrets, a part of the surrounding `<form>`. */
+  name: string | null;
+  /** Holds up the surrounding `<form>` until the settings are valid. */
+  required: boolean;
   readonly validity: ValidityState;
   readonly validationMessage: string;
   readonly willValidate: boolean;

@@ -36,7 +36,7 @@ const Element = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (/**
  * @attr {string} locale - Language tag; without one, the language of the page.
  * @attr {string} name - Makes the settings, without secrets, a part of the surrounding `<form>`.
  * @attr {boolean} required - Holds up the surrounding `<form>` until the settings are valid.
- * @fires {CustomEvent<ChangeDetail>} smtp-change - The settings in the form have changed: `{valid, issues, settings}`, never a typed secret.
+ * @fires {CustomEvent<ChangeDetail>} smtp-change - The admin has changed the settings in the form, or what was said of the last change is no longer so: `{valid, issues, settings}`, never a typed secret.
  * @fires {CustomEvent<TestedDetail>} smtp-tested - A test has ended: `{report}`; null when there was nothing to test.
  * @fires {CustomEvent<ActivatedDetail>} smtp-activated - Settings are active: `{revision, report}`; `revision` is null once the platform's server is in use again.
  * @fires {CustomEvent<UnauthorizedDetail>} smtp-unauthorized - The session has ended or `getToken` was rejected: `{retry}`, to call after a new sign-in.
@@ -79,6 +79,7 @@ const Element = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (/**
  * @csspart dialog - A question.
  */
 export class SmtpSettingsForm extends Element {
+  /** @internal */
   static formAssociated = true;
   static observedAttributes = ['api', 'locale', 'name', 'required'];
 
@@ -108,7 +109,7 @@ export class SmtpSettingsForm extends Element {
   #later = new Later(this.#hooks);
 
   connectedCallback() {
-    takeOver(this, ['getToken', 'value', 'options']);
+    takeOver(this, ['api', 'locale', 'name', 'required', 'getToken', 'value', 'options']);
     dress(this.#root, css);
     this.#editing.watch();
     // An element that was only moved is not rebuilt.
@@ -137,12 +138,14 @@ export class SmtpSettingsForm extends Element {
 
   // --- properties ----------------------------------------------------------------------------------------------------
 
+  /** The attribute `api`. */
   get api() {
     return this.getAttribute('api') ?? '';
   }
   set api(value) {
     this.setAttribute('api', value);
   }
+  /** The attribute `locale`; without one, the language of the page. */
   get locale() {
     return languageOf(this);
   }
@@ -160,7 +163,7 @@ export class SmtpSettingsForm extends Element {
     else if (this.#messages && this.isConnected && this.#current.active === undefined) this.#current.load();
   }
 
-  /** The operator's `{allowPorts, allowNetworks}`, as the server has them. */
+  /** The operator's `{allowPorts, allowNetworks}`, as the server has them; they may come at any time. */
   get options() {
     return { ...this.#options };
   }
@@ -169,7 +172,7 @@ export class SmtpSettingsForm extends Element {
     this.#editing.check();
   }
 
-  /** The settings in the form, with typed secrets until they are saved. */
+  /** The settings in the form, with typed secrets until they are saved. It also takes the answer of `GET /smtp`. */
   get value() {
     return this.#editing.settings;
   }
@@ -181,37 +184,62 @@ export class SmtpSettingsForm extends Element {
 
   // --- as a part of a <form> -----------------------------------------------------------------------------------------
 
+  /** The surrounding `<form>`, or null. */
   get form() {
     return this.#membership.internals.form;
   }
+  /** The attribute `name`, or null. */
   get name() {
     return this.getAttribute('name');
   }
+  set name(value) {
+    if (value === null || value === undefined) this.removeAttribute('name');
+    else this.setAttribute('name', value);
+  }
+  /** Whether the attribute `required` is there. */
+  get required() {
+    return this.hasAttribute('required');
+  }
+  set required(value) {
+    this.toggleAttribute('required', Boolean(value));
+  }
+  /** As of every form control. */
   get validity() {
     return this.#membership.internals.validity;
   }
+  /** As of every form control. */
   get validationMessage() {
     return this.#membership.internals.validationMessage;
   }
+  /** As of every form control. */
   get willValidate() {
     return this.#membership.internals.willValidate;
   }
+  /** As of every form control. */
   checkValidity() {
     return this.#membership.internals.checkValidity?.() ?? true;
   }
+  /** As of every form control; also shows the issues of all fields. */
   reportValidity() {
     if (this.#built) this.#editing.touchAll();
     return this.checkValidity();
   }
+  /** @internal */
   formResetCallback() {
     this.#editing.replace(toDraft(this.#current.active?.settings));
   }
-  /** @param {boolean} disabled */
+  /**
+   * @internal
+   * @param {boolean} disabled
+   */
   formDisabledCallback(disabled) {
     this.#disabled = disabled;
     this.#enable();
   }
-  /** @param {string} state */
+  /**
+   * @internal
+   * @param {string} state
+   */
   formStateRestoreCallback(state) {
     try {
       this.#editing.replace(toDraft(JSON.parse(state)));

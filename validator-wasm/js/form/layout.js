@@ -109,7 +109,12 @@ export function openUsed(root, { ehloName, caPem, routing, contacts }) {
  * @param {ShadowRoot} root
  */
 export function saveFocus(root) {
-  return { open: [...root.querySelectorAll('details')].map(({ open }) => open), focus: root.activeElement?.id };
+  const active = /** @type {HTMLInputElement | null} */ (root.activeElement);
+  return {
+    open: [...root.querySelectorAll('details')].map(({ open }) => open),
+    focus: active?.id,
+    caret: /** @type {const} */ ([active?.selectionStart, active?.selectionEnd, active?.selectionDirection]),
+  };
 }
 
 /**
@@ -117,9 +122,12 @@ export function saveFocus(root) {
  * @param {ShadowRoot} root
  * @param {ReturnType<typeof saveFocus>} place
  */
-export function restoreFocus(root, { open, focus }) {
+export function restoreFocus(root, { open, focus, caret: [start, end, direction] }) {
   for (const [at, details] of root.querySelectorAll('details').entries()) details.open ||= open[at] === true;
-  if (focus) root.getElementById(focus)?.focus();
+  const element = focus ? /** @type {HTMLInputElement | null} */ (root.getElementById(focus)) : null;
+  element?.focus();
+  // Only text has a caret, and what was typed into it goes on there.
+  if (typeof start === 'number') element?.setSelectionRange?.(start, end ?? start, direction ?? undefined);
 }
 
 /**

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::aws::Aws;
 use super::options::Options;
-use super::stage::Stage;
+use super::stage::{NAME_LIMIT, Stage};
+use super::template;
 use crate::package::{elf, lambda_zip, packed_program};
 use crate::process::find_program;
 use crate::setup;
@@ -95,6 +96,12 @@ fn stage(options: &Options, found: &mut Found) -> Option<Stage> {
             return None;
         }
     };
+    if !stage.has_usable_name() {
+        found.add(
+            format!("the stack's name `{}` cannot be used", stage.stack),
+            format!("letters, digits and `-`, a letter first, at most {NAME_LIMIT}: what is named by it takes no more"),
+        );
+    }
     let placeholders = stage.placeholders();
     if !placeholders.is_empty() {
         found.add(
@@ -176,15 +183,16 @@ fn account(stage: Option<&Stage>, found: &mut Found) -> Option<Here> {
 /// a function starts.
 fn zip(options: &Options, stage: &Stage, found: &mut Found) -> Option<PathBuf> {
     let folder = options.config.parent().unwrap_or(Path::new("/"));
-    let template = folder.join(&stage.template);
-    let text = fs::read_to_string(&template).unwrap_or_default();
-    let Some(code) = code_of(&text).map(|code| plain(&folder.join(code))) else {
+    let file = folder.join(&stage.template);
+    let text = fs::read_to_string(&file).unwrap_or_default();
+    let Some(code) = template::code(&text).map(|code| plain(&folder.join(code))) else {
         found.add(
-            format!("{} is no template of Ownpost", template.display()),
+            format!("{} is no template of Ownpost", file.display()),
             "template_file of the stage names infra/template.yaml, relative to the file",
         );
         return None;
     };
+    parameters(stage, &template::parameters(&text), found);
     if !options.packaged {
         if code != lambda_zip() {
             found.add(
@@ -209,6 +217,18 @@ fn zip(options: &Options, stage: &Stage, found: &mut Found) -> Option<PathBuf> {
     Some(code)
 }
 
+/// The names of the stage's parameters. SAM leaves out a name that the template does not have, without a word: with a
+/// misspelt `AdminClaim`, say, everybody would be an admin.
+fn parameters(stage: &Stage, known: &[template::Parameter], found: &mut Found) {
+    let described = "infra/template.yaml describes each parameter";
+    for name in stage.names().filter(|name| known.iter().all(|known| known.name != *name)) {
+        found.add(format!("the template has no parameter {name}, which the stage gives"), described);
+    }
+    for needed in known.iter().filter(|known| !known.has_default && stage.parameter(&known.name).is_empty()) {
+        found.add(format!("the stage does not give {}, which has no default", needed.name), described);
+    }
+}
+
 /// The path without `..`; it need not exist.
 fn plain(path: &Path) -> PathBuf {
     path.components().fold(PathBuf::new(), |mut plain, part| {
@@ -219,13 +239,6 @@ fn plain(path: &Path) -> PathBuf {
         }
         plain
     })
-}
-
-/// The zip that a template in YAML or JSON names.
-fn code_of(template: &str) -> Option<&str> {
-    let (_, rest) = template.split_once("CodeUri")?;
-    let rest = rest.trim_start_matches(['"', '\'', ':', ' ']);
-    rest.split(['"', '\'', ',', '\n']).next().map(str::trim).filter(|code| !code.is_empty())
 }
 
 /// What the build of the artefact cannot install by itself.
@@ -278,6 +291,16 @@ fn secrets(options: &Options, stage: &Stage, aws: &Aws, found: &mut Found) -> bo
         ("OAuthProvidersSecret", stage.parameter("OAuthProvidersSecret").to_owned()),
     ] {
         if name.is_empty() {
+            continue;
+        }
+        let prefix = stage.secret_prefix();
+        if name.starts_with(&prefix) {
+            found.add(
+                format!("the secret {name} begins with the prefix of the tenants' secrets, {prefix}"),
+                format!(
+                    "give it another name, in {parameter}: a tenant could own it, and no function starts"
+                ),
+            );
             continue;
         }
         let platform = parameter == "PlatformSecretName";
@@ -335,14 +358,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_zip_of_a_template_is_found() {
-        let template = fs::read_to_string(crate::process::root().join("infra/template.yaml")).unwrap();
-        assert_eq!(code_of(&template), Some("../target/package/ownpost-lambda.zip"));
-        assert_eq!(
-            code_of(r#"{"Globals": {"Function": {"CodeUri": "/a b/c.zip", "M": 1}}}"#),
-            Some("/a b/c.zip")
-        );
-        assert_eq!(code_of("Resources: {}"), None);
+    fn the_path_of_the_templates_zip_is_that_of_the_package() {
         assert_eq!(
             plain(&crate::process::root().join("infra/../target/package/ownpost-lambda.zip")),
             lambda_zip()

@@ -7,6 +7,9 @@ use toml::{Table, Value};
 
 use crate::package::elf::Arch;
 
+/// The longest name of a stack: AppConfig takes 64 characters for an application, SQS 80 with what follows.
+pub(super) const NAME_LIMIT: usize = 64;
+
 /// What the section says.
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -51,6 +54,17 @@ impl Stage {
         })
     }
 
+    /// Whether everything that is named by the stack's name takes it.
+    pub(super) fn has_usable_name(&self) -> bool {
+        let letters = self.stack.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        letters && self.stack.len() <= NAME_LIMIT && self.stack.starts_with(|c: char| c.is_ascii_alphabetic())
+    }
+
+    /// The names of the parameters that the stage gives.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.parameters.keys().map(String::as_str)
+    }
+
     /// A parameter of the template, empty when the stage leaves it to the default.
     pub(super) fn parameter(&self, name: &str) -> &str {
         self.parameters.get(name).map_or("", String::as_str)
@@ -69,6 +83,14 @@ impl Stage {
         match self.parameter("PlatformSecretName") {
             "" => format!("{}/platform", self.stack),
             name => name.to_owned(),
+        }
+    }
+
+    /// What the names of the tenants' secrets begin with, by the rule of the template.
+    pub(super) fn secret_prefix(&self) -> String {
+        match self.parameter("SecretPrefix") {
+            "" => format!("{}/tenants/", self.stack),
+            prefix => prefix.to_owned(),
         }
     }
 

@@ -38,6 +38,15 @@ mod tests {
         let files = [("bootstrap", b"\x7fELF".to_vec(), 0o755), ("LICENSE-MIT", b"text".to_vec(), 0o644)];
         let packed = zip(&files)?;
         assert_eq!(packed, zip(&files)?);
+        let mut archive = ZipArchive::new(Cursor::new(&packed))?;
+        for (at, (name, bytes, mode)) in files.iter().enumerate() {
+            let file = archive.by_index(at)?;
+            assert_eq!((file.name()?.as_ref(), file.size()), (*name, bytes.len() as u64));
+            assert_eq!(file.unix_mode().map(|found| found & 0o777), Some(*mode));
+            // The first day of a zip, wherever and whenever it is packed.
+            let time = file.last_modified().map(|time| (time.datepart(), time.timepart()));
+            assert_eq!(time, Some((0x21, 0)));
+        }
         assert_eq!(read(&packed, "LICENSE-MIT")?, b"text");
         assert!(read(&packed, "other").is_err());
         assert!(read(b"no zip", "bootstrap").is_err());

@@ -19,7 +19,7 @@ struct Step {
     run: fn(seconds: u32) -> Result<()>,
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 12] = [
     Step {
         name: "faults",
         about: "the long fault run; fails when a mail is lost or doubled; writes docs/figures/faults.md",
@@ -55,16 +55,22 @@ const STEPS: [Step; 10] = [
         },
     },
     Step {
+        name: "artefact",
+        about: "the Lambda artefact from outside: processor, glibc, paths, papers, size",
+        run: |_| finish(command("node").args(["--test", "tests/artefact/long/package.mjs"])),
+    },
+    Step {
         name: "reproducible",
         about: "the Lambda artefact from a second folder with a second cargo home; fails when a byte differs",
         run: |_| package::same_bytes(),
     },
     Step {
         name: "coldstart",
-        about: "benchmark; writes docs/figures/coldstart.md",
+        about: "benchmark; fails when a function takes too much memory; writes docs/figures/coldstart.md",
         run: |_| measure("coldstart"),
     },
     Step { name: "sending", about: "benchmark; writes docs/figures/sending.md", run: |_| measure("sending") },
+    Step { name: "page", about: "benchmark; writes docs/figures/page.md", run: |_| measure("page") },
     Step {
         name: "validating",
         about: "benchmark; writes docs/figures/validating.md",

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ownpost_domain::delivery::Revision;
 use ownpost_domain::settings::Settings;
 use ownpost_domain::tenant::Tenant;
 
-use super::App;
+use super::{App, is_younger};
 use crate::effects::{Result, SecretStage, StoredVersion};
 use crate::oauth_providers::OAuthProviders;
 use crate::wire::settings::from_document;
@@ -22,9 +23,9 @@ pub(super) const FORGOTTEN: &str = "forgotten";
 /// How long a sender may go without asking whether a tenant's settings are still the same. The marker in the relay's
 /// health reveals a change at once, and settings that fail are read again at once; this is for a crash before the marker was
 /// written.
-const FRESH_FOR: SignedDuration = SignedDuration::from_hours(1);
+const FRESH_FOR: Duration = Duration::from_hours(1);
 /// The same for the platform's settings, which no marker belongs to.
-const PLATFORM_FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
+const PLATFORM_FRESH_FOR: Duration = Duration::from_mins(5);
 /// How many tenants a process remembers; beyond that it forgets all, which costs reads and nothing else.
 const REMEMBERED: usize = 10_000;
 
@@ -118,7 +119,7 @@ pub(super) async fn remembered(app: &App, tenant: &Tenant, marker: Option<&Revis
     let now = (app.now)();
     if let Some(known) = lock(&app.cache.tenants).get(tenant)
         && known.marker.as_ref() == marker
-        && now.duration_since(known.read_at) < FRESH_FOR
+        && is_younger(known.read_at, FRESH_FOR, now)
     {
         return Ok(known.active.clone());
     }
@@ -149,7 +150,7 @@ pub(super) fn forget(app: &App, tenant: &Tenant) {
 pub(super) async fn platform(app: &App) -> Result<Active> {
     let now = (app.now)();
     if let Some((read_at, active)) = &*lock(&app.cache.platform)
-        && now.duration_since(*read_at) < PLATFORM_FRESH_FOR
+        && is_younger(*read_at, PLATFORM_FRESH_FOR, now)
     {
         return Ok(active.clone());
     }

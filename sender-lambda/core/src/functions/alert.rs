@@ -6,6 +6,7 @@ use ownpost_domain::category::Category;
 use ownpost_domain::delivery::Status;
 use ownpost_domain::failure::Failure;
 use ownpost_domain::health::Health;
+use ownpost_domain::limits::MAILS_TO_CONTACTS;
 use ownpost_domain::settings::Auth;
 use ownpost_domain::tenant::Tenant;
 use ownpost_i18n::Locale;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::active_settings::{self, Active};
-use super::shared_state::{change, read};
+use super::shared_state::{Token, change, read, take};
 use super::{App, router};
 use crate::effects::{Filter, Order, Result};
 use crate::mail::values::AlertFailure;
@@ -36,6 +37,8 @@ const COUNTED: usize = 100;
 const ADMINS: &str = "admins";
 /// The ledger's key of the outbox of alerts.
 const OUTBOX: &str = "alert";
+/// The ledger's key of the bucket of mails to contacts.
+const MAILS: &str = "mails to contacts";
 /// How many admins are alerted: those who saved settings last.
 const ADMINS_ALERTED: usize = 5;
 
@@ -249,6 +252,7 @@ async fn known_admins(app: &App, tenant: &Tenant) -> Vec<Admin> {
 /// Posts a mail to these admins, by an outbox: it is first written to the ledger and then recorded as an event, because no
 /// event source would repeat it after a crash. [`complete`] finishes after a crash.
 async fn post(app: &App, tenant: &Tenant, id: &str, kind: &str, admins: Vec<Admin>, data: &Value) {
+    let admins = within_limit(app, tenant, kind, admins).await;
     if admins.is_empty() {
         return;
     }
@@ -269,6 +273,29 @@ async fn post(app: &App, tenant: &Tenant, id: &str, kind: &str, admins: Vec<Admi
         record(app, tenant, &document).await;
     } else if let Err(error) = complete(app, tenant).await {
         tracing::warn!(%tenant, %error, "admins not alerted; monitor will");
+    }
+}
+
+/// Those of them who get the mail. The addresses of admins are claims of tokens; contacts are whomever a tenant names, and get
+/// only so many mails by the platform's server. Beyond that the admins get what no other would.
+async fn within_limit(app: &App, tenant: &Tenant, kind: &str, told: Vec<Admin>) -> Vec<Admin> {
+    let admins = known_admins(app, tenant).await;
+    let is_admin = |one: &Admin| admins.iter().any(|admin| is_same(&admin.address, &one.address));
+    if told.iter().all(is_admin) {
+        return told;
+    }
+    match take(app, tenant, MAILS, MAILS_TO_CONTACTS).await {
+        Ok(Token::NoneFor(_)) => {
+            tracing::warn!(%tenant, kind, "the contacts get no more mails today");
+            let known: Vec<Admin> = told.into_iter().filter(is_admin).collect();
+            // Of a change the one who made it knows.
+            if known.is_empty() && kind != CHANGED { admins } else { known }
+        }
+        Ok(Token::Taken | Token::Contended) => told,
+        Err(error) => {
+            tracing::warn!(%tenant, %error, "mails to contacts not counted");
+            told
+        }
     }
 }
 
@@ -377,21 +404,45 @@ mod tests {
         let before = active_settings::read(&world.app, &acme()).await.unwrap();
         let after = with_contacts("smtp.evil.example", &["thief@acme.example", "new@evil.example"]);
         world.activate("r2", &after).await;
-        let change = Change {
+        settings_changed(&world.app, &acme(), &saved(&world), &before, Some("thief@acme.example")).await;
+        world.work().await;
+        let mut told: Vec<_> = world.relays.taken().into_iter().map(|taken| taken.to).collect();
+        told.sort();
+        assert_eq!(told, ["admin@acme.example", "new@evil.example", "old@acme.example"]);
+    }
+
+    /// A change of host and contacts, now.
+    fn saved(world: &World) -> Change {
+        Change {
             at: (world.app.now)(),
             by: By::default(),
             action: Action::Save,
             ended: Ended::Done,
             code: None,
             revision: None,
-            host: Some(after.host),
+            host: None,
             changed: vec!["host".to_owned(), "contacts".to_owned()],
-        };
-        settings_changed(&world.app, &acme(), &change, &before, Some("thief@acme.example")).await;
-        world.work().await;
-        let mut told: Vec<_> = world.relays.taken().into_iter().map(|taken| taken.to).collect();
-        told.sort();
-        assert_eq!(told, ["admin@acme.example", "new@evil.example", "old@acme.example"]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn contacts_get_twenty_mails_a_day_and_admins_all() {
+        let world = World::new();
+        remember_admin(&world.app, &acme(), "admin@acme.example", "en").await;
+        world.activate("r1", &with_contacts("smtp.acme.example", &["victim@other.example"])).await;
+        let active = active_settings::read(&world.app, &acme()).await.unwrap();
+        for _ in 0..40 {
+            world.memory.pass(std::time::Duration::from_secs(1));
+            settings_changed(&world.app, &acme(), &saved(&world), &active, Some("thief@acme.example")).await;
+        }
+        while world.work().await > 0 {}
+        // Of a broken relay the contacts hear, and here the admin in their place.
+        world.accept("e1", &["jan@example.org"]).await;
+        world.relays.then([Act::Fail(Stage::Auth, FailureCode::AuthRejected, 535)]);
+        while world.work().await > 0 {}
+        let told = world.relays.taken();
+        let mails = |address: &str| told.iter().filter(|taken| taken.to == address).count();
+        assert_eq!((mails("victim@other.example"), mails("admin@acme.example")), (20, 41));
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,6 +7,8 @@
 //! settings  page, with its token ──▶ {"granted": ID} of the same tenant, admin and provider ──▶ the token
 //! ```
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
@@ -19,7 +21,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::shared_state::{self, Change};
-use super::{App, tokens};
+use super::{App, is_to_come, later, tokens};
 use crate::effects::Result;
 use crate::oauth_providers::OAuthProvider;
 use crate::wire::history::By;
@@ -32,11 +34,9 @@ pub use callback::{PATH, callback};
 pub use page::Page;
 
 /// How long an admin has to sign in and consent.
-const ATTEMPT: SignedDuration = SignedDuration::from_mins(10);
+const ATTEMPT: Duration = Duration::from_mins(10);
 /// How long it is remembered that an attempt was there, to say so.
 const ATTEMPT_KNOWN: SignedDuration = SignedDuration::from_hours(1);
-/// How long what was brought waits for settings that use it.
-const WAITS: SignedDuration = SignedDuration::from_hours(1);
 /// How long it is remembered that something was brought, to say so.
 const WAITS_KNOWN: SignedDuration = SignedDuration::from_hours(24);
 
@@ -103,7 +103,7 @@ pub(super) async fn begin(app: &App, begin: &Begin<'_>) -> Result<Option<Begun>>
         verifier: verifier.clone(),
         origin: origin.map(str::to_owned),
         locale: begin.locale.to_owned(),
-        until: now + ATTEMPT,
+        until: later(now, ATTEMPT),
         taken: false,
     };
     let expires = Some(now + ATTEMPT_KNOWN);
@@ -136,7 +136,7 @@ pub(super) async fn brought(
         Some(known) if !is_same_person(&known.by, by) || known.provider != provider => NotGranted::Foreign,
         None => NotGranted::Foreign,
         Some(known) if known.used => NotGranted::Used,
-        Some(known) if known.until <= (app.now)() => NotGranted::Expired,
+        Some(known) if !is_to_come(known.until, tokens::WAITS, (app.now)()) => NotGranted::Expired,
         Some(_) => match tokens::waiting(app, tenant, &digest).await? {
             Some(token) => return Ok(Ok(token)),
             None => NotGranted::Expired,
@@ -168,7 +168,7 @@ pub(super) async fn used(app: &App, tenant: &Tenant, id: &str) {
 async fn keep(app: &App, attempt: &Attempt, refresh: &Secret) -> Result<Option<String>> {
     let Some(id) = random(32) else { return Ok(None) };
     let (now, digest) = ((app.now)(), digest(&id));
-    let until = now + WAITS;
+    let until = later(now, tokens::WAITS);
     let brought = Brought { by: attempt.by.clone(), provider: attempt.provider.clone(), until, used: false };
     // First, so that nothing waits without somebody who erases it.
     shared_state::change(app, &attempt.tenant, WAITING, |_: Option<Timestamp>| Some(until)).await?;
@@ -185,7 +185,7 @@ async fn keep(app: &App, attempt: &Attempt, refresh: &Secret) -> Result<Option<S
 pub(super) async fn erase_late(app: &App, tenant: &Tenant) -> Result<()> {
     let known = shared_state::read::<Option<Timestamp>>(app, tenant, WAITING).await?;
     match known.value {
-        Some(until) if until <= (app.now)() => {
+        Some(until) if !is_to_come(until, tokens::WAITS, (app.now)()) => {
             tokens::erase_waiting(app, tenant, "").await?;
             shared_state::change(app, tenant, WAITING, |newer: Option<Timestamp>| {
                 newer.filter(|newer| *newer != until)

@@ -1,5 +1,6 @@
 //! The warnings that something ends soon, each once at 30, 7 and 1 days. A warning is emitted and mailed before it is marked as
-//! given: one that breaks off in between is given again, by the next look at the relay at the latest.
+//! given: one that breaks off in between is given again, by the next look at the relay at the latest. What is the operator's is
+//! emitted and logged.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
@@ -63,7 +64,6 @@ pub(super) async fn at_relay(app: &App, tenant: &Tenant, active: Option<&Revisio
         }
     }
     of_credentials(app, tenant, &due).await?;
-    of_providers(app).await?;
     Ok(due.iter().any(|due| due.what == Ending::Certificate))
 }
 
@@ -73,7 +73,11 @@ async fn of_credentials(app: &App, tenant: &Tenant, due: &[Due]) -> Result<()> {
     if of_credentials.is_empty() {
         return Ok(());
     }
-    let active = active_settings::read(app, tenant).await?;
+    let active = if *tenant == Tenant::platform() {
+        active_settings::platform(app).await?
+    } else {
+        active_settings::read(app, tenant).await?
+    };
     for due in of_credentials {
         let end = match &active {
             Active::Settings(_, settings) => end_now(app, tenant, settings, due.what).await?,
@@ -98,7 +102,7 @@ async fn end_now(app: &App, tenant: &Tenant, settings: &Settings, what: Ending) 
     }
 }
 
-/// The end of the secret of the tenant's own application.
+/// The end of the secret of an application that the settings themselves name.
 fn client_secret(settings: &Settings) -> Option<Timestamp> {
     let Auth::OAuth2(oauth2) = &settings.auth else { return None };
     oauth2.client_secret_expires.filter(|_| oauth2.provider.is_none()).and_then(begin_of)
@@ -138,9 +142,30 @@ async fn warn(app: &App, tenant: &Tenant, settings: &Settings, due: &Due) -> Res
         }),
     };
     let emitted = emit(app, [announcement]).await;
-    alert::expiring(app, tenant, &settings.host, credential, not_after, days).await;
+    if *tenant == Tenant::platform() {
+        tracing::warn!(
+            host = settings.host,
+            %not_after,
+            "a credential of the platform's own mail server ends soon"
+        );
+    } else {
+        alert::expiring(app, tenant, &settings.host, credential, not_after, days).await;
+    }
     // What the bus has not taken is emitted again; the mail has an id of its own and is not sent twice.
     if emitted { At::of(app).given(Owner::Tenant(tenant), due).await } else { Ok(()) }
+}
+
+/// Gives the warnings that are due of the operator's own credentials: of the platform's server, and of its applications at
+/// providers. No tenant can change them, so no admin gets a mail.
+pub(super) async fn of_operator(app: &App) -> Result<()> {
+    let platform = Tenant::platform();
+    let owner = Owner::Tenant(&platform);
+    if let Active::Settings(_, settings) = active_settings::platform(app).await? {
+        At::of(app).note(owner, Ending::ClientSecret, client_secret(&settings).map(End::at)).await?;
+    }
+    let (due, _) = At::of(app).due(owner).await?;
+    of_credentials(app, &platform, &due).await?;
+    of_providers(app).await
 }
 
 /// Warns the operator of secrets of its applications at providers. Costs nothing until one ends soon.
@@ -172,3 +197,6 @@ async fn of_providers(app: &App) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,14 @@
 //! The functions of the one artefact; the only places where wire, domain and effects meet.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ownpost_domain::report::StageResult;
 use ownpost_domain::settings::Settings;
-use ownpost_domain::time::later;
+use ownpost_domain::time::{is_to_come, is_younger, later};
 use ownpost_smtp::code_exchange::{self, CodeExchange, Granted, NotGranted};
 use ownpost_smtp::probe::{Probe, probe};
 use ownpost_smtp::{BeforeCommit, Mail, MailResult, Network, Pool, ProbeOptions, RelayKey};
@@ -65,6 +65,8 @@ pub struct App {
     idle_seats: sender::Idle,
     signing: signing::Signing,
     cache: active_settings::Cache,
+    /// When `monitor` last had the operator's own credentials looked at.
+    operator_looked: Mutex<Option<Timestamp>>,
 }
 
 impl App {
@@ -107,6 +109,7 @@ impl App {
             idle_seats: sender::Idle::default(),
             signing,
             cache: active_settings::Cache::default(),
+            operator_looked: Mutex::new(None),
         })
     }
 

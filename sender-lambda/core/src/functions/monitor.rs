@@ -2,11 +2,13 @@
 //! mail that is not due, and the sender does the work: the message of a row that has lost its own brings the row to its end,
 //! and a relay that is due is looked at by a task.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use ownpost_domain::due;
+use ownpost_domain::tenant::Tenant;
 use serde::Serialize;
 
 use super::{App, later, put_on_queue, random_unit, router, task_queue};
@@ -25,6 +27,9 @@ const AT_A_TIME: usize = 4;
 const MOST: usize = 2000;
 /// When a run reads no further page; the rest is due at the next run. A Lambda lives for 15 minutes.
 const BUDGET: SignedDuration = SignedDuration::from_mins(10);
+
+/// How often a process of `monitor` has the operator's own credentials looked at, the first time as it starts.
+const OPERATOR: SignedDuration = SignedDuration::from_hours(6);
 
 /// The result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -68,9 +73,24 @@ pub async fn run(app: &App) -> Result<RunReport> {
             }
         }
     }
+    look_at_operator(app).await;
     match last {
         Some(error) if report.failed == usize::from(due::SHARDS) => Err(error),
         _ => Ok(report),
+    }
+}
+
+/// Puts on the queue, every few hours, the look at the operator's own credentials: by the sender, which may read them. One that
+/// is not on the queue is put there by the next run.
+async fn look_at_operator(app: &App) {
+    let now = (app.now)();
+    let looked = *app.operator_looked.lock().unwrap_or_else(PoisonError::into_inner);
+    if looked.is_some_and(|looked| now.duration_since(looked) < OPERATOR) {
+        return;
+    }
+    match put_on_queue(app, &[task_queue::look_at_relay(&Tenant::platform())]).await {
+        Ok(()) => *app.operator_looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(now),
+        Err(error) => tracing::warn!(%error, "the operator's credentials are looked at later"),
     }
 }
 
@@ -111,18 +131,14 @@ fn message(due: &Due) -> QueueMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::effects::Emitted;
+    use crate::functions::alert;
     use crate::functions::shared_state::{self, Change};
-    use crate::functions::{alert, expiry};
-    use crate::oauth_providers::OAuthProviders;
-    use crate::testing::memory::life;
     use crate::testing::world::{Act, World, acme, settings};
     use ownpost_domain::category::{OnFailure, Via};
-    use ownpost_domain::delivery::{Revision, Status};
+    use ownpost_domain::delivery::Status;
     use ownpost_domain::failure::{FailureCode, Stage};
     use ownpost_domain::health::Health;
-    use ownpost_domain::secret::Secret;
-    use ownpost_domain::settings::{Auth, Grant, OAuth2, Settings};
+    use ownpost_domain::settings::Settings;
 
     fn relay() -> Settings {
         settings("smtp.acme.example", Via::Relay, OnFailure::Hold)
@@ -223,158 +239,6 @@ mod tests {
         world.accept("e1", &["jan@example.org"]).await;
         world.work().await;
         assert_eq!((world.row().status, world.row().attempts.len()), (Status::Held, 0));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_certificate_is_warned_of_at_30_7_and_1_days_also_while_mail_passes() {
-        for idle in [true, false] {
-            let world = world().await;
-            *world.relays.certificate.lock().unwrap() = Some("1970-02-20T00:00:00Z".to_owned());
-            // What the test at activation has seen.
-            let facts = crate::testing::world::certificate("1970-02-20T00:00:00Z");
-            expiry::certificate_seen(&world.app, &acme(), &relay(), &facts).await.unwrap();
-            let mut warned = Vec::new();
-            for day in 0..50 {
-                if !idle {
-                    world.accept(&format!("e{day}"), &["jan@example.org"]).await;
-                }
-                run_at_work(&world).await;
-                let days =
-                    |event: Emitted| (event.detail_type == "Certificate Expiring").then_some(event.detail);
-                warned.extend(world.memory.take_emitted().into_iter().filter_map(days));
-                world.memory.pass(INTERVAL);
-            }
-            let days: Vec<_> = warned.iter().map(|detail| detail["days"].as_u64().unwrap()).collect();
-            assert_eq!(days, [30, 7, 1], "idle: {idle}");
-            assert_eq!(warned[0]["tenant"], "acme");
-            assert!(idle || tests(&world) <= 3, "{} tests of a relay that works", tests(&world));
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_certificate_that_was_renewed_is_not_warned_of() {
-        let world = world().await;
-        let facts = crate::testing::world::certificate("1970-02-20T00:00:00Z");
-        expiry::certificate_seen(&world.app, &acme(), &relay(), &facts).await.unwrap();
-        *world.relays.certificate.lock().unwrap() = Some("1971-02-20T00:00:00Z".to_owned());
-        for _ in 0..60 {
-            world.memory.pass(INTERVAL);
-            run_at_work(&world).await;
-        }
-        assert!(world.memory.take_emitted().is_empty());
-    }
-
-    fn with_secret_until(day: &str) -> Settings {
-        let oauth2 = OAuth2 {
-            username: "noreply@acme.example".into(),
-            provider: None,
-            token_url: "https://id.acme.example/token".into(),
-            client_id: "client".into(),
-            client_secret: Some(Secret::new("hunter2".into())),
-            client_secret_expires: Some(day.parse().unwrap()),
-            grant: Grant::ClientCredentials,
-            scope: Some("mail".into()),
-        };
-        Settings { auth: Auth::OAuth2(oauth2), ..relay() }
-    }
-
-    /// The days of the warnings of this type, by day, over so many days.
-    async fn warned(world: &World, detail_type: &str, days: u32) -> Vec<(u32, u64)> {
-        let mut warned = Vec::new();
-        for day in 0..days {
-            run_at_work(world).await;
-            let emitted = world.memory.take_emitted().into_iter();
-            let of_type = emitted.filter(|event| event.detail_type == detail_type);
-            warned.extend(of_type.map(|event| (day, event.detail["days"].as_u64().unwrap())));
-            world.memory.pass(INTERVAL);
-        }
-        warned
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_client_secret_is_warned_of_at_30_7_and_1_days_without_reading_secrets_before() {
-        let world = World::new();
-        let settings = with_secret_until("1970-02-20");
-        world.activate("r1", &settings).await;
-        alert::remember_admin(&world.app, &acme(), "admin@acme.example", "nl").await;
-        world.app.effects.ledger.watch(&acme(), later(world.memory.now(), INTERVAL)).await.unwrap();
-        let given = warned(&world, "Credential Expiring", 60).await;
-        assert_eq!(given.iter().map(|(_, days)| *days).collect::<Vec<_>>(), [30, 7, 1], "{given:?}");
-        let subjects = world.relays.subjects.lock().unwrap().clone();
-        assert_eq!(subjects.len(), 3, "{subjects:?}");
-        assert!(subjects.iter().all(|subject| subject.contains("clientgeheim")), "{subjects:?}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_client_secret_that_was_replaced_is_not_warned_of() {
-        let world = World::new();
-        let before = with_secret_until("1970-02-20");
-        world.activate("r1", &before).await;
-        world.app.effects.ledger.watch(&acme(), later(world.memory.now(), INTERVAL)).await.unwrap();
-        // The process ends before it notes the new end.
-        world.promote("r2", &with_secret_until("1971-02-20")).await;
-        assert_eq!(warned(&world, "Credential Expiring", 60).await, []);
-        assert_eq!(warned(&world, "Credential Expiring", 350).await.len(), 2, "but of the new one");
-        // Back to a password.
-        world.activate("r3", &relay()).await;
-        assert_eq!(warned(&world, "Credential Expiring", 90).await, []);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_warning_that_breaks_off_anywhere_is_given_again() {
-        let settings = with_secret_until("1970-01-20");
-        let facts = crate::testing::world::certificate("1970-01-20T00:00:00Z");
-        for calls in 0.. {
-            let world = World::new();
-            alert::remember_admin(&world.app, &acme(), "admin@acme.example", "en").await;
-            world.app.effects.ledger.watch(&acme(), later(world.memory.now(), INTERVAL)).await.unwrap();
-            world.promote("r1", &settings).await;
-            let revision = Revision("r1".to_owned());
-            life::ends_after(calls);
-            let ended =
-                expiry::activated(&world.app, &acme(), &revision, &settings, Some(&facts)).await.is_err();
-            life::begins();
-            *world.relays.certificate.lock().unwrap() = Some("1970-01-20T00:00:00Z".to_owned());
-            for _ in 0..4 {
-                run_at_work(&world).await;
-                world.memory.pass(INTERVAL);
-            }
-            let emitted = world.memory.take_emitted();
-            for detail_type in ["Certificate Expiring", "Credential Expiring"] {
-                let count = emitted.iter().filter(|event| event.detail_type == detail_type).count();
-                assert!((1..=2).contains(&count), "{calls} calls: {detail_type} {count} times");
-            }
-            assert_eq!(world.relays.subjects.lock().unwrap().len(), 2, "{calls} calls: a mail for each");
-            if !ended {
-                assert!(calls > 15, "{calls} calls");
-                return;
-            }
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_bus_that_is_out_of_reach_gets_the_warning_later() {
-        let world = World::new();
-        let settings = with_secret_until("1970-02-20");
-        world.activate("r1", &settings).await;
-        world.app.effects.ledger.watch(&acme(), later(world.memory.now(), INTERVAL)).await.unwrap();
-        world.memory.pass(INTERVAL * 25);
-        world.memory.fail("events.emit", 1);
-        run_at_work(&world).await;
-        assert_eq!(world.memory.take_emitted(), []);
-        world.memory.pass(INTERVAL);
-        assert_eq!(warned(&world, "Credential Expiring", 2).await, [(0, 30)]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_operator_is_warned_of_the_secret_of_its_application_once() {
-        let json = r#"{"google": {"clientId": "g", "clientSecret": "hunter2", "clientSecretExpires": "1970-02-20"}}"#;
-        let mut world = world().await;
-        world.app.config.oauth_providers = OAuthProviders::parse(json).unwrap();
-        alert::remember_admin(&world.app, &acme(), "admin@acme.example", "en").await;
-        let given = warned(&world, "Credential Expiring", 60).await;
-        assert_eq!(given.iter().map(|(_, days)| *days).collect::<Vec<_>>(), [30, 7, 1], "{given:?}");
-        assert!(world.relays.taken().is_empty(), "no tenant can change it");
     }
 
     #[tokio::test(start_paused = true)]

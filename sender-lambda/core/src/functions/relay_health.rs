@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ownpost_domain::category::Via;
 use ownpost_domain::delivery::{Delivery, Revision, Status};
 use ownpost_domain::describe;
@@ -13,14 +13,14 @@ use ownpost_domain::refusals::Refusals;
 use ownpost_domain::tenant::Tenant;
 
 use super::shared_state::{self, Change};
-use super::{App, alert, emit, later, put_on_queue, router, task_queue};
+use super::{App, alert, emit, is_younger, later, put_on_queue, router, task_queue};
 use crate::effects::{Filter, Order, Result, Versioned};
 use crate::wire::emitted::{Announcement, RelayChanged};
 
 /// The state's key in the ledger.
 const HEALTH: &str = "health";
 /// A change that is not announced after this time lost its sender.
-const ANNOUNCED_WITHIN: SignedDuration = SignedDuration::from_mins(1);
+const ANNOUNCED_WITHIN: Duration = Duration::from_mins(1);
 
 /// How soon a relay is looked at that has failed.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
@@ -208,7 +208,7 @@ pub(crate) async fn reset(app: &App, tenant: &Tenant, revision: &Revision) -> bo
 /// Announces a change of status that a crash has kept back. The change says so itself, so that no crash between two writes
 /// loses it.
 pub(super) async fn complete(app: &App, tenant: &Tenant, host: &str, health: &Health) {
-    if health.unannounced && (app.now)().duration_since(health.since) > ANNOUNCED_WITHIN {
+    if health.unannounced && !is_younger(health.since, ANNOUNCED_WITHIN, (app.now)()) {
         announce(app, tenant, host, health, None).await;
     }
 }

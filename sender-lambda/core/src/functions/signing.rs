@@ -2,16 +2,17 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::App;
+use super::{App, is_younger};
 use crate::config::{ConfigError, DkimSource};
 use crate::effects::{EffectError, Secrets};
 use crate::mail::dkim::Keys;
 
 /// How long keys of a secret are used before they are read again.
-const FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
+const FRESH_FOR: Duration = Duration::from_mins(5);
 
 /// Where the keys come from, and those that are known.
 pub(super) enum Signing {
@@ -77,7 +78,7 @@ pub(super) async fn keys(app: &App) -> Result<Option<Arc<Keys>>, KeysUnreadable>
     let now = (app.now)();
     let before = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some((read_at, keys)) = &before
-        && now.duration_since(*read_at) < FRESH_FOR
+        && is_younger(*read_at, FRESH_FOR, now)
     {
         return Ok(Some(keys.clone()));
     }

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use super::{App, task_queue};
+use ownpost_domain::tenant::Tenant;
+
+use super::{App, expiry, task_queue};
 use crate::effects::Result;
 use crate::wire::sqs::{Task, TaskJob};
 
@@ -31,6 +33,7 @@ pub(super) async fn run(app: &App, job: &TaskJob) -> Result<()> {
             }
             Ok(())
         }
+        Task::LookAtRelay {} if *tenant == Tenant::platform() => expiry::of_operator(app).await,
         Task::LookAtRelay {} => look::at_relay(app, tenant).await,
     }
 }

@@ -17,11 +17,13 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::ends::{At, End, Ending, Owner};
-use super::{App, Clock, later};
+use super::{App, Clock, is_to_come, later};
 use crate::effects::{EffectError, Effects, Result};
 
 /// The ledger's key of the lock.
 const LOCK: &str = "oauth-lock";
+/// How long a refresh token that a connection has brought waits for settings that use it.
+pub(super) const WAITS: Duration = Duration::from_hours(1);
 /// How many grants of active settings are kept: those of the settings, of the ones before, and one more.
 const ACTIVE: usize = 3;
 /// How many grants are kept that only tests of drafts have used.
@@ -51,6 +53,12 @@ struct Waiting {
     refresh: String,
     /// In seconds since 1970.
     until: i64,
+}
+
+impl Waiting {
+    fn is_good(&self, now: Timestamp) -> bool {
+        Timestamp::from_second(self.until).is_ok_and(|until| is_to_come(until, WAITS, now))
+    }
 }
 
 /// The tokens of one grant.
@@ -85,7 +93,7 @@ impl SharedTokens {
         let lock = stored.map(|stored| stored.value).unwrap_or_default();
         let ends: Option<Timestamp> = lock["until"].as_str().and_then(|text| text.parse().ok());
         let others = lock["process"] != self.process.as_str();
-        let held = ends.is_some_and(|ends| now < ends);
+        let held = ends.is_some_and(|ends| is_to_come(ends, LEASE, now));
         // Taking waits for everybody's; only one's own is given back.
         if if until.is_some() { held } else { others } {
             return Ok(false);
@@ -154,8 +162,8 @@ impl TokenStore for SharedTokens {
                 "ends": entry.ends, "draft": entry.draft,
             })
         }));
-        let now = (self.now)().as_second();
-        let waiting: Vec<_> = before.waiting.iter().filter(|waiting| now < waiting.until).collect();
+        let now = (self.now)();
+        let waiting: Vec<_> = before.waiting.iter().filter(|waiting| waiting.is_good(now)).collect();
         let document = Zeroizing::new(json!({"grants": grants, "waiting": waiting}).to_string());
         logged(&tenant, self.effects.secrets.put_tokens(&tenant, &document).await)?;
         // Behind the tokens, which must be stored first; an end that is not noted is noted with the next token.
@@ -217,8 +225,8 @@ impl SharedTokens {
         let mut document: serde_json::Value = serde_json::from_str(text).map_err(unreadable)?;
         let mut waiting: Vec<Waiting> =
             serde_json::from_value(document["waiting"].take()).unwrap_or_default();
-        let now = (self.now)().as_second();
-        waiting.retain(|waiting| now < waiting.until);
+        let now = (self.now)();
+        waiting.retain(|waiting| waiting.is_good(now));
         change(&mut waiting);
         document["waiting"] = json!(waiting);
         let document = Zeroizing::new(document.to_string());
@@ -245,10 +253,10 @@ pub(super) async fn wait(
 
 /// The refresh token that waits under this digest.
 pub(super) async fn waiting(app: &App, tenant: &Tenant, id: &str) -> Result<Option<Secret>> {
-    let now = (app.now)().as_second();
+    let now = (app.now)();
     let document = of_app(app).document(tenant).await?;
     let mut waiting = document.waiting.into_iter();
-    let found = waiting.find(|waiting| waiting.id == id && now < waiting.until);
+    let found = waiting.find(|waiting| waiting.id == id && waiting.is_good(now));
     Ok(found.map(|waiting| Secret::new(waiting.refresh)))
 }
 
@@ -310,6 +318,8 @@ mod tests {
         assert_eq!(other.lock(Some("acme")).await, Ok(true));
         memory.pass(LEASE);
         assert_eq!(one.lock(Some("acme")).await, Ok(true), "the other was killed");
+        memory.go_back(Duration::from_hours(400 * 24));
+        assert_eq!(other.lock(Some("acme")).await, Ok(true), "the clock was ahead");
     }
 
     #[tokio::test]

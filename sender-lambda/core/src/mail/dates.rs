@@ -5,17 +5,25 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use ownpost_i18n::Locale;
 
+/// The years before are default values of a program's type, and no day that a mail is about.
+const FIRST_YEAR: i16 = 1000;
+
 /// The date of an ISO 8601 date or time, written out; `None` when the text is neither. The day is the one that the text
 /// names: a time zone shifts nothing.
 pub(super) fn written_out(text: &str, locale: Locale) -> Option<String> {
+    day(text).filter(|date| date.year() >= FIRST_YEAR).map(|date| of_date(date, locale))
+}
+
+/// Whether a text that is not written out may say a day to a reader. A number does not (seconds since 1970, it may be), nor
+/// does a default value.
+pub(super) fn is_readable(text: &str) -> bool {
+    text.trim().parse::<f64>().is_err() && day(text).is_none()
+}
+
+fn day(text: &str) -> Option<Date> {
     let text = text.trim();
-    let day = text.get(..10)?;
-    let rest = &text[10..];
-    let date: Date = day.parse().ok()?;
-    let is_time = rest.is_empty()
-        || rest.starts_with(['T', 't', ' ']) && text.parse::<jiff::civil::DateTime>().is_ok()
-        || text.parse::<Timestamp>().is_ok();
-    is_time.then(|| of_date(date, locale))
+    // A time of day in UTC is no part of a date, and jiff says so.
+    text.strip_suffix(['Z', 'z']).unwrap_or(text).parse().ok()
 }
 
 /// A moment in UTC, to the minute.
@@ -130,13 +138,27 @@ mod tests {
             (Locale::German, "14. Dezember 2026"),
             (Locale::Spanish, "14 de diciembre de 2026"),
         ] {
-            for text in ["2026-12-14", "2026-12-14T23:30:00-05:00", "2026-12-14T00:00:00Z", " 2026-12-14 "] {
+            for text in [
+                "2026-12-14",
+                "20261214",
+                "2026-12-14T23:30:00-05:00",
+                "2026-12-14T00:00:00Z",
+                "2026-12-14T00:00:00.123Z",
+                "2026-12-14 10:00",
+                "2026-12-14[Europe/Paris]",
+                "2026-12-14T10:00:00+01:00[Europe/Paris]",
+                " 2026-12-14 ",
+            ] {
                 assert_eq!(plain(text, locale).as_deref(), Some(want), "{text}");
             }
         }
         assert_eq!(plain("2027-01-01", Locale::French).as_deref(), Some("1er janvier 2027"));
         for text in ["30 November", "2026-13-14", "2026-12-14x", "", "soon", "2026-12-1é"] {
             assert_eq!(plain(text, Locale::English), None, "{text}");
+            assert!(text.is_empty() || is_readable(text), "{text}");
+        }
+        for text in ["0001-01-01", "0001-01-01T00:00:00Z", "1765670400", "1765670400000", "-1"] {
+            assert_eq!((plain(text, Locale::English), is_readable(text)), (None, false), "{text}");
         }
         let at: Timestamp = "2026-11-30T08:05:00Z".parse().unwrap();
         assert_eq!(moment(at, Locale::French).replace('\u{a0}', " "), "30 novembre 2026 à 8 h 05 (UTC)");

@@ -125,7 +125,8 @@ impl Values {
             Kind::Text | Kind::Number => Some(isolated(&text)),
             Kind::Person => Some(isolated(&text)).filter(|name| own || !links::reads_as_link(name)),
             Kind::Quotation => Some(several_lines(&text)),
-            Kind::Date => Some(dates::written_out(&text, language).unwrap_or_else(|| isolated(&text))),
+            Kind::Date => dates::written_out(&text, language)
+                .or_else(|| dates::is_readable(&text).then(|| isolated(&text))),
             Kind::Time => {
                 let at = text.trim().parse::<Timestamp>().ok();
                 Some(at.map_or_else(|| isolated(&text), |at| dates::moment(at, language)))
@@ -136,6 +137,7 @@ impl Values {
             (None, Kind::Person) => {
                 self.warnings.push(format!("data.{name} reads as a web address and is left out"));
             }
+            (None, Kind::Date) => self.warnings.push(format!("data.{name} is no ISO date and is left out")),
             (None, _) => self.warnings.push(format!("data.{name} is no web address and is left out")),
             (Some(read), Kind::Date) if dates::written_out(&text, language).is_none() => {
                 self.warnings.push(format!("data.{name} is no ISO date and stands as it came"));

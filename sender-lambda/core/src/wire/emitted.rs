@@ -138,7 +138,7 @@ pub enum UnreadableSecret {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CredentialExpiring {
-    /// The tenant of the relay; null for the operator's application at a provider.
+    /// The tenant of the relay; `-platform` for the platform's own server, null for the operator's application at a provider.
     #[schemars(with = "Option<String>")]
     pub tenant: Option<Tenant>,
     /// The host of the relay; null for the operator's application.

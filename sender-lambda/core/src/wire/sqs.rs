@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use ownpost_domain::category::Category;
 use ownpost_domain::delivery::{DeliveryId, Status};
 use ownpost_domain::tenant::Tenant;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The body of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,11 +35,12 @@ pub struct MailJob {
     pub announce: bool,
 }
 
-/// A task for a tenant.
+/// A task for a tenant, or for the platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskJob {
     /// The tenant it is for.
+    #[serde(deserialize_with = "stored")]
     pub tenant: Tenant,
     /// What is to be done.
     pub task: Task,
@@ -76,7 +78,8 @@ pub enum Task {
     },
     /// Deletes everything that the ledger keeps of the tenant.
     Forget {},
-    /// Looks at the tenant's relay: tests it when it is idle or due after a failure, and warns of its certificate.
+    /// Looks at the tenant's relay: tests it when it is idle or due after a failure, and warns of its certificate. For the
+    /// platform: warns of the operator's credentials.
     LookAtRelay {},
 }
 
@@ -96,6 +99,11 @@ pub struct Choice {
     /// Mail of this category; of all when absent.
     #[serde(default)]
     pub category: Option<Category>,
+}
+
+/// Reads the name of a tenant or of the platform.
+fn stored<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tenant, D::Error> {
+    Tenant::stored(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
 impl Job {
@@ -141,12 +149,16 @@ mod tests {
             let job = Job::Task(TaskJob { tenant: tenant.clone(), task });
             assert_eq!(Job::decode(&job.encode()), Ok(job));
         }
+        let operators = Job::Task(TaskJob { tenant: Tenant::platform(), task: Task::LookAtRelay {} });
+        assert_eq!(Job::decode(&operators.encode()), Ok(operators));
         for foreign in [
             "",
             "x",
             "[]",
             "{}",
             r#"{"tenant":"../x","delivery":"d"}"#,
+            r#"{"tenant":"-platform","delivery":"d"}"#,
+            r#"{"tenant":"-other","task":{"lookAtRelay":{}}}"#,
             r#"{"tenant":"a"}"#,
             r#"{"tenant":"a","task":"release"}"#,
             r#"{"tenant":"a","task":{"format":{}}}"#,

@@ -1,12 +1,13 @@
 //! The two embedded TLS relays: the platform's, and that of an example customer. They catch mail into the
 //! store instead of delivering it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use certificates::{Authority, Certificate, Problem};
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use session::{Identity, Mode};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::keys::random_password;
 use crate::private_file::write_private;
@@ -178,11 +179,12 @@ async fn listen(earlier: Option<u16>) -> io::Result<(TcpListener, u16)> {
     Ok((listener, port))
 }
 
+/// Accepts connections, and gives a newcomer that finds no place that of the oldest one whose client has not signed in.
 async fn accept(listener: TcpListener, mode: Mode, identity: Arc<Identity>, store: Arc<Store>, most: usize) {
     let places = Arc::new(Semaphore::new(most));
     let mut connections = JoinSet::new();
+    let mut open: VecDeque<(AbortHandle, Arc<AtomicBool>)> = VecDeque::new();
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -192,13 +194,21 @@ async fn accept(listener: TcpListener, mode: Mode, identity: Arc<Identity>, stor
                 continue;
             }
         };
-        let (identity, store) = (identity.clone(), store.clone());
-        connections.spawn(async move {
-            if let Err(error) = session::serve(stream, mode, &identity, &store).await {
+        while connections.try_join_next().is_some() {}
+        open.retain(|(connection, _)| !connection.is_finished());
+        let silent = open.iter().position(|(_, signed_in)| !signed_in.load(Ordering::Relaxed));
+        if let Some((connection, _)) = silent.filter(|_| open.len() >= most).and_then(|at| open.remove(at)) {
+            connection.abort();
+        }
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let (identity, store, signed_in) = (identity.clone(), store.clone(), Arc::<AtomicBool>::default());
+        let of_client = signed_in.clone();
+        let connection = connections.spawn(async move {
+            if let Err(error) = session::serve(stream, mode, &identity, &store, &of_client).await {
                 tracing::debug!(%error, relay = identity.name, "connection");
             }
             drop(place);
         });
-        while connections.try_join_next().is_some() {}
+        open.push_back((connection, signed_in));
     }
 }

@@ -4,6 +4,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -41,19 +42,20 @@ pub(crate) enum Mode {
     Tls,
 }
 
-/// One connection from its beginning to its end.
+/// One connection from its beginning to its end. `signed_in` turns true when its client has signed in.
 pub(crate) async fn serve(
     stream: TcpStream,
     mode: Mode,
     identity: &Identity,
     store: &Arc<Store>,
+    signed_in: &AtomicBool,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let stream = match mode {
         Mode::StartTls => {
             let mut lines = Lines::new(stream);
             greet(&mut lines, identity);
-            match Session::new(identity, store, false).talk(&mut lines).await? {
+            match Session::new(identity, store, false, signed_in).talk(&mut lines).await? {
                 End::StartTls => lines.into_stream().await?,
                 End::Closed => return lines.flush().await,
             }
@@ -66,7 +68,7 @@ pub(crate) async fn serve(
     if matches!(mode, Mode::Tls) {
         greet(&mut lines, identity);
     }
-    Session::new(identity, store, true).talk(&mut lines).await?;
+    Session::new(identity, store, true, signed_in).talk(&mut lines).await?;
     lines.flush().await
 }
 
@@ -91,24 +93,33 @@ struct Session<'a> {
     store: &'a Arc<Store>,
     secure: bool,
     greeted: bool,
-    authenticated: bool,
+    authenticated: &'a AtomicBool,
     failures: u32,
     from: Option<Sender>,
     to: Vec<String>,
 }
 
 impl<'a> Session<'a> {
-    fn new(identity: &'a Identity, store: &'a Arc<Store>, secure: bool) -> Self {
+    fn new(
+        identity: &'a Identity,
+        store: &'a Arc<Store>,
+        secure: bool,
+        authenticated: &'a AtomicBool,
+    ) -> Self {
         Self {
             identity,
             store,
             secure,
             greeted: false,
-            authenticated: false,
+            authenticated,
             failures: 0,
             from: None,
             to: Vec::new(),
         }
+    }
+
+    fn is_authenticated(&self) -> bool {
+        self.authenticated.load(Ordering::Relaxed)
     }
 
     async fn talk<S: AsyncRead + AsyncWrite + Unpin>(&mut self, lines: &mut Lines<S>) -> io::Result<End> {
@@ -163,7 +174,7 @@ impl<'a> Session<'a> {
                         return Ok(End::Closed);
                     }
                 }
-                "MAIL" | "RCPT" | "DATA" if !self.authenticated => {
+                "MAIL" | "RCPT" | "DATA" if !self.is_authenticated() => {
                     lines.reply("530 5.7.0 Authentication required");
                 }
                 "MAIL" => self.mail(lines, rest),
@@ -200,7 +211,7 @@ impl<'a> Session<'a> {
         lines: &mut Lines<S>,
         rest: &str,
     ) -> io::Result<()> {
-        if self.authenticated {
+        if self.is_authenticated() {
             lines.reply("503 5.5.1 Authenticated already");
             return Ok(());
         }
@@ -241,7 +252,7 @@ impl<'a> Session<'a> {
             return Ok(());
         };
         if username == self.identity.username && password == self.identity.password {
-            self.authenticated = true;
+            self.authenticated.store(true, Ordering::Relaxed);
             lines.reply("235 2.7.0 Authentication succeeded");
         } else {
             self.failures += 1;

@@ -66,7 +66,7 @@ impl Store {
     pub async fn ready_groups(&self) -> Result<Vec<Tenant>> {
         let now = micros(self.now());
         let names = self.read(move |connection| ready_groups(connection, now)).await?;
-        names.iter().map(|name| Tenant::new(name).map_err(|error| permanent(error.to_string()))).collect()
+        names.iter().map(|name| Tenant::stored(name).map_err(|error| permanent(error.to_string()))).collect()
     }
 
     /// Receives at most `limit` messages of this group, the longest visible first, and hides them for

@@ -14,6 +14,8 @@ use super::{Store, duration_micros, micros};
 const EXPIRED_KEPT: Duration = Duration::from_hours(24);
 /// Caught mails that are kept.
 const MOST_MAILS: i64 = 100_000;
+/// Further ahead than anything is due that waits: a relay that works is looked at once a day, a held mail sooner.
+const LATEST_DUE: Duration = Duration::from_hours(48);
 /// Rows of one transaction: other writes wait for it.
 const AT_A_TIME: i64 = 1000;
 
@@ -121,14 +123,15 @@ impl Store {
         .await
     }
 
-    /// Shows the messages earlier by this time that wait for theirs: the clock was set back by it.
+    /// Shows the messages earlier by this time that wait for theirs, and makes due at once what waits for longer than anything
+    /// does: the clock was set back.
     pub async fn clock_went_back(&self, by: Duration) -> Result<()> {
         let now = micros(self.now());
         self.write(move |connection| {
             connection
                 .prepare_cached("UPDATE message SET visible_at = visible_at - ?1 WHERE visible_at > ?2")?
-                .execute(params![duration_micros(by), now])
-                .map(drop)
+                .execute(params![duration_micros(by), now])?;
+            make_due(connection, now)
         })
         .await?;
         self.queue_changed.notify_one();
@@ -136,8 +139,19 @@ impl Store {
     }
 }
 
-/// Shows the messages at once that are hidden for longer than anything is: the clock was set back meanwhile.
-pub(super) fn show_stranded(connection: &Connection, now: i64) -> rusqlite::Result<usize> {
+/// Makes due what is due later than anything is: relays that are to be looked at, and rows whose message may be lost.
+fn make_due(connection: &Connection, now: i64) -> rusqlite::Result<()> {
+    let latest = now.saturating_add(duration_micros(LATEST_DUE));
+    for table in ["watch", "delivery"] {
+        connection.execute(&format!("UPDATE {table} SET due = ?2 WHERE due > ?1"), params![latest, now])?;
+    }
+    Ok(())
+}
+
+/// Shows the messages at once that are hidden for longer than anything is, and makes due what waits so long: the clock was set
+/// back meanwhile.
+pub(super) fn show_stranded(connection: &Connection, now: i64) -> rusqlite::Result<()> {
     let latest = now.saturating_add(duration_micros(LONGEST_HIDING));
-    connection.execute("UPDATE message SET visible_at = 0 WHERE visible_at > ?1", params![latest])
+    connection.execute("UPDATE message SET visible_at = 0 WHERE visible_at > ?1", params![latest])?;
+    make_due(connection, now)
 }

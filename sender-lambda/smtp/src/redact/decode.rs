@@ -14,15 +14,15 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 /// The shortest word that is taken for base64, in characters.
 const SHORTEST_WORD: usize = 8;
-/// The fewest bytes in a row that are taken for a list in hex or in decimal numbers.
+/// The fewest bytes in a row that are taken for a list in hex.
 const SHORTEST_LIST: usize = 4;
 
 /// Undoes one encoding.
 pub(super) type Decoder = fn(&[u8]) -> Vec<u8>;
 
 /// All of them.
-pub(super) const DECODERS: [Decoder; 9] =
-    [joined, html, escapes, quoted_printable, percent, xtext, hex, decimal, base64];
+pub(super) const DECODERS: [Decoder; 12] =
+    [joined, html, escapes, quoted_printable, percent, xtext, hex, decimal, octal, binary, base64, alike];
 
 /// The text with each place replaced for which `decode` gives the length of the encoded text and its meaning.
 fn replaced(text: &[u8], decode: impl Fn(&[u8]) -> Option<(usize, Vec<u8>)>) -> Vec<u8> {
@@ -192,34 +192,69 @@ fn xtext(text: &[u8]) -> Vec<u8> {
     replaced(text, |rest| Some((3, vec![octet(rest.strip_prefix(b"+")?)?])))
 }
 
-/// Octets in hex, one behind the other or with separators: `68:75`, `68 75`, `0x68, 0x75`.
+/// What stands before the digits of a number in hex, and no separator: `0x68`, `\x68`, `%u0068`, `U+0068`.
+const PREFIXES: [&[u8]; 8] = [b"0x", b"0X", b"x", b"X", b"u", b"U+", b"u+", b"U"];
+
+/// Octets in hex, one behind the other or with separators: `68:75`, `68/75`, `0x68, 0x75`, `68h 75h`.
 fn hex(text: &[u8]) -> Vec<u8> {
     replaced(text, |rest| {
         list(rest, |rest| {
-            let prefixed = rest.strip_prefix(b"0x").or_else(|| rest.strip_prefix(b"0X"));
-            let digits = prefixed.unwrap_or(rest);
-            Some((rest.len() - digits.len() + 2, octet(digits)?))
+            let digits = PREFIXES.iter().find_map(|prefix| rest.strip_prefix(*prefix)).unwrap_or(rest);
+            let octet = octet(digits)?;
+            let end = rest.len() - digits.len() + 2;
+            Some((end + usize::from(matches!(rest.get(end), Some(b'h' | b'H'))), octet))
         })
     })
 }
 
-/// Octets in decimal numbers with separators: `104 117`, `104,117`.
+/// Octets in decimal numbers, whatever stands between them: `104 117`, `[104]/[117]`, `104117`.
 fn decimal(text: &[u8]) -> Vec<u8> {
-    replaced(text, |rest| {
-        list(rest, |rest| {
-            let (value, length) = number(rest, 10, 3)?;
-            Some((length, u8::try_from(value).ok()?))
-        })
-    })
+    numbers(text, 10, 3)
 }
 
-/// A list of octets at the beginning of the text, with up to two separators between them.
+/// Octets in octal numbers: `150 165`, `0o150, 0o165`.
+fn octal(text: &[u8]) -> Vec<u8> {
+    numbers(text, 8, 3)
+}
+
+/// Octets in binary numbers: `01101000 01110101`.
+fn binary(text: &[u8]) -> Vec<u8> {
+    numbers(text, 2, 8)
+}
+
+/// The octets of all numbers of a text, of at most so many digits each; what is no octet keeps its place.
+fn numbers(text: &[u8], radix: u32, most: usize) -> Vec<u8> {
+    let digits = text.split(|byte| !char::from(*byte).is_digit(radix)).filter(|digits| !digits.is_empty());
+    let octet = |digits: &[u8]| number(digits, radix, most).and_then(|(value, _)| u8::try_from(value).ok());
+    digits.flat_map(|digits| digits.chunks(most)).map(|digits| octet(digits).unwrap_or(0xff)).collect()
+}
+
+/// Letters and digits that only look like ASCII: full width, circled, mathematical.
+fn alike(text: &[u8]) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(text) else { return text.to_vec() };
+    let letter = |at: u32| char::from_u32(if at < 26 { 0x41 + at } else { 0x61 + at - 26 });
+    text.chars()
+        .map(|c| {
+            let plain = match u32::from(c) {
+                code @ 0xff01..=0xff5e => char::from_u32(code - 0xfee0),
+                code @ 0x24b6..=0x24e9 => letter(code - 0x24b6),
+                code @ 0x1d400..=0x1d6a3 => letter((code - 0x1d400) % 52),
+                code @ 0x1d7ce..=0x1d7ff => char::from_u32(0x30 + (code - 0x1d7ce) % 10),
+                _ => None,
+            };
+            plain.unwrap_or(c)
+        })
+        .collect::<String>()
+        .into_bytes()
+}
+
+/// A list of octets at the beginning of the text, with up to four separators between them.
 fn list(text: &[u8], one: impl Fn(&[u8]) -> Option<(usize, u8)>) -> Option<(usize, Vec<u8>)> {
     let (mut octets, mut end, mut at) = (Vec::new(), 0, 0);
     while let Some((length, octet)) = one(text.get(at..)?) {
         octets.push(octet);
         end = at + length;
-        let separators = text[end..].iter().take(2).take_while(|byte| b" :,;-._\t\r\n".contains(byte));
+        let separators = text[end..].iter().take(4).take_while(|byte| !byte.is_ascii_alphanumeric());
         at = end + separators.count();
     }
     (octets.len() >= SHORTEST_LIST).then_some((end, octets))
@@ -263,8 +298,14 @@ mod tests {
             (percent, "a%41+b%zz", "aA b%zz"),
             (xtext, "a+41b+zz", "aAb+zz"),
             (hex, "x: 68:75:6E:74, 0x68, 0x75, 0x6e, 0x74", "x: hunthunt"),
+            (hex, "X'68756e74' <68><75><6e><74> 68h 75H 6eh 74h", "X'hunthunthunt"),
+            (hex, "U+0068 U+0075", "\0h\0u"),
             (hex, "550 not hex", "550 not hex"),
             (decimal, "104 117 110 116", "hunt"),
+            (decimal, "[104]   [117] / 110116", "hunt"),
+            (octal, "150 0o165 156 164", "h\0unt"),
+            (binary, "01101000 0111010101101110 01110100", "hunt"),
+            (alike, "\u{ff48}\u{24e4}\u{1d427}\u{1d495}\u{1d7d2} a", "hunt4 a"),
             (joined, "a\r\nb\0c d", "abc d"),
         ] {
             assert_eq!(String::from_utf8_lossy(&decoder(text.as_bytes())), meaning, "{text}");

@@ -5,10 +5,12 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 use jiff::Timestamp;
 use ownpost_domain::category::OnFailure;
+use ownpost_domain::delivery;
 use ownpost_domain::line::Ticket;
 use ownpost_domain::seats::Seats;
 
 use crate::counts::{Counts, Operation};
+use crate::entries::{Entries, Row};
 use crate::quantiles::Quantiles;
 use crate::queue::{Message, Queue};
 use crate::relay::Fault;
@@ -50,6 +52,8 @@ pub(crate) struct Mail {
     /// The version of its row.
     pub(crate) version: u32,
     pub(crate) status: Status,
+    /// The entries of its row that change.
+    pub(crate) entries: Entries,
     /// Its place in the line before its relay.
     pub(crate) ticket: Option<Ticket>,
     /// The number of messages for it on the queue or in flight.
@@ -130,6 +134,10 @@ pub struct Results {
     pub lined_up: u64,
     /// The number of writes of rows that take a second write request unit ([`crate::cost::MANY_TRIES`]).
     pub large_rows: u64,
+    /// Units for the entries in what is due that came or went after the new row.
+    pub due_entries: u64,
+    /// Units for the entries of rows that wait or want a person.
+    pub open_entries: u64,
     /// The number of killed senders.
     pub crashed: u64,
     /// The time from the event to the relay's 250, for tenants whose relay works and has room.
@@ -178,6 +186,7 @@ pub struct Simulation {
     pub(crate) platform_seats: Seats,
     /// Tenants whose relay is unhealthy or that have held mail: `monitor` makes more calls for them.
     pub(crate) troubled: BTreeSet<u32>,
+    row: Row,
     mails: Vec<Mail>,
     gone: Vec<Message>,
     zipf: Zipf,
@@ -207,6 +216,7 @@ impl Simulation {
             bursting,
             platform_seats: Seats::default(),
             troubled: BTreeSet::new(),
+            row: Row::new(),
             mails: Vec::new(),
             gone: Vec::new(),
             heap: BinaryHeap::new(),
@@ -334,10 +344,13 @@ impl Simulation {
             tries: 0,
             version: 1,
             status: Status::Waiting,
+            entries: Entries::default(),
             ticket: None,
             messages: 0,
             taken: 0,
         };
+        let entries = self.row.entries(&mail, delivery::Status::Queued, now, None);
+        let mail = Mail { entries, ..mail };
         self.results.events += 1;
         let message = if let Some(message) = self.gone.pop() {
             self.mails[message as usize] = mail;
@@ -370,6 +383,22 @@ impl Simulation {
 
     pub(crate) fn mail(&mut self, message: Message) -> &mut Mail {
         &mut self.mails[message as usize]
+    }
+
+    /// Counts the index entries that come and go when a row is written at `now`.
+    pub(crate) fn enter(
+        &mut self,
+        message: Message,
+        status: delivery::Status,
+        now: Micros,
+        next: Option<Micros>,
+    ) {
+        let mail = &mut self.mails[message as usize];
+        let entries = self.row.entries(mail, status, now, next);
+        let (due, open) = mail.entries.units_to(entries);
+        mail.entries = entries;
+        self.results.due_entries += due;
+        self.results.open_entries += open;
     }
 
     /// Removes a message from the queue. A mail has ended when its last message is removed and its row is final.

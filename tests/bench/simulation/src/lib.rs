@@ -10,6 +10,7 @@ mod breaker;
 pub mod cost;
 pub mod counts;
 mod engine;
+mod entries;
 pub mod quantiles;
 pub mod queue;
 pub mod relay;

@@ -3,9 +3,8 @@
 use std::sync::LazyLock;
 
 use ownpost_domain::failure::{Failure, FailureCode, Reply, Stage};
-use ownpost_smtp::Timeouts;
 
-use crate::scenario::{MINUTE, Micros, SECOND, latency};
+use crate::scenario::{Micros, SECOND, latency};
 
 /// The result of a mail, as the SMTP session reports it.
 pub type Outcome = Result<Reply, Failure>;
@@ -145,12 +144,11 @@ impl Said {
 /// The answers to `count` mails on one connection, each with its time since the connection began. `refuse` says
 /// whether the recipient of a mail does not exist.
 pub fn converse(mood: Mood, count: usize, refuse: impl Fn(usize) -> bool) -> Vec<(Said, Micros)> {
-    use latency::{CONNECT, RELAY, ROUND_TRIP, WRITE};
-    let greeting = Micros::try_from(Timeouts::SEND.greeting.as_micros()).unwrap_or(MINUTE);
+    use latency::{CONNECT, GREETING, RELAY, ROUND_TRIP, WRITE};
     let all = |said, after| vec![(said, after); count];
     // The answer to each mail and its duration, once the connection is open.
     let (said, each) = match mood {
-        Mood::Fails(Fault::Stall) => return all(Said::NoGreeting, ROUND_TRIP + greeting),
+        Mood::Fails(Fault::Stall) => return all(Said::NoGreeting, ROUND_TRIP + GREETING),
         Mood::Fails(Fault::Refuse) => return all(Said::Refused, ROUND_TRIP),
         Mood::Fails(Fault::Password) => return all(Said::BadPassword, CONNECT),
         Mood::Fails(Fault::Temporary) => (Said::Later, ROUND_TRIP),

@@ -113,7 +113,7 @@ impl Scenario {
 /// The durations of calls, in microseconds. They are assumptions, named in the report; none of them decides the order
 /// of tenants.
 pub mod latency {
-    use super::Micros;
+    use super::{MINUTE, Micros};
 
     /// A read of DynamoDB, in microseconds.
     pub const READ: Micros = 4_000;
@@ -127,6 +127,8 @@ pub mod latency {
     pub const ROUND_TRIP: Micros = 40_000;
     /// TCP, greeting, EHLO, STARTTLS, the handshake, EHLO again, AUTH.
     pub const CONNECT: Micros = 7 * ROUND_TRIP;
+    /// How long a sender waits for a relay's greeting: `Timeouts::SEND`, which `tests/counts.rs` compares.
+    pub const GREETING: Micros = MINUTE;
     /// The time of a relay for a mail, without the round trip.
     pub const RELAY: Micros = 20_000;
     /// The processor time for each mail: building it and everything else.

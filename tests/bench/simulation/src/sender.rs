@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use ownpost_domain::category::Via;
+use ownpost_domain::delivery;
 use ownpost_domain::describe;
 use ownpost_domain::failure::Verdict;
 use ownpost_domain::outcome;
@@ -102,11 +103,11 @@ impl Simulation {
             let mail = *self.mail(message);
             match mail.status {
                 Status::Sent | Status::Failed | Status::Unknown => {}
-                Status::Sending if now >= mail.marked + LEASE => self.settle(message, Status::Unknown),
+                Status::Sending if now >= mail.marked + LEASE => self.settle(now, message, Status::Unknown),
                 Status::Sending => batch.staying.push((message, mail.marked + LEASE + SECOND)),
                 Status::Waiting | Status::Held if now >= mail.until() => {
                     self.let_go(tenant, message);
-                    self.settle(message, Status::Failed);
+                    self.settle(now, message, Status::Failed);
                     self.count(Operation::Emit, 1);
                 }
                 Status::Waiting | Status::Held => {
@@ -155,7 +156,7 @@ impl Simulation {
                 tried.push(tenant);
             }
             let fault = if tries { None } else { faults[place].as_deref() };
-            let Some(via) = self.route(tenant, message, fault) else { continue };
+            let Some(via) = self.route(now, tenant, message, fault) else { continue };
             // All tenants share the platform's relay, and so one group.
             let same = |group: &&mut (u32, Via, Vec<Message>)| {
                 group.1 == via && (via == Via::Platform || group.0 == tenant)
@@ -221,7 +222,7 @@ impl Simulation {
     }
 
     /// Decides the route of one mail; `None` when it is held.
-    fn route(&mut self, tenant: u32, message: Message, fault: Option<&str>) -> Option<Via> {
+    fn route(&mut self, now: Micros, tenant: u32, message: Message, fault: Option<&str>) -> Option<Via> {
         let number = self.mail(message).number;
         let known = &self.tenants[tenant as usize];
         let relay = if known.own {
@@ -232,7 +233,7 @@ impl Simulation {
         match route::decide(category(number), &relay, PlatformServer::Available) {
             Route::Send { via, .. } => Some(via),
             Route::Hold { .. } | Route::Defer { .. } => {
-                self.settle(message, Status::Held);
+                self.settle(now, message, Status::Held);
                 self.count(Operation::EventKeep, 1);
                 self.mail(message).ticket = None;
                 self.results.held += 1;
@@ -428,18 +429,28 @@ impl Simulation {
     fn defer(&mut self, batch: &mut Batch, now: Micros, message: Message, wait: Duration) {
         let until = self.mail(message).retry_until;
         if outcome::next_attempt(timestamp(now), wait, timestamp(until)).is_some() {
-            self.settle(message, Status::Waiting);
+            self.settle(now, message, Status::Waiting);
+            self.enter(message, delivery::Status::Deferred, now, Some(now + micros(wait)));
             self.results.deferred += 1;
             // The sender hides a message for whole seconds, plus one.
             batch.staying.push((message, now + (micros(wait) / SECOND + 1) * SECOND));
         } else {
-            self.settle(message, Status::Failed);
+            self.settle(now, message, Status::Failed);
             self.count(Operation::Emit, 1);
         }
     }
 
-    /// Writes the status of a row.
-    pub(crate) fn settle(&mut self, message: Message, status: Status) {
+    /// Writes the status of a row. What a row that waits has in the indexes depends on its next attempt and is entered by
+    /// [`Self::defer`].
+    pub(crate) fn settle(&mut self, now: Micros, message: Message, status: Status) {
+        match status {
+            Status::Waiting => {}
+            Status::Sending => self.enter(message, delivery::Status::Sending, now, None),
+            Status::Held => self.enter(message, delivery::Status::Held, now, None),
+            Status::Sent => self.enter(message, delivery::Status::Sent, now, None),
+            Status::Failed => self.enter(message, delivery::Status::Failed, now, None),
+            Status::Unknown => self.enter(message, delivery::Status::Unknown, now, None),
+        }
         let mail = self.mail(message);
         mail.status = status;
         mail.version += 1;
@@ -479,6 +490,7 @@ impl Simulation {
             if said.after_the_dot() {
                 // The gate: of several senders one writes `sending`.
                 self.count(Operation::RowUpdate, 1);
+                self.enter(message, delivery::Status::Sending, at, None);
                 let mail = self.mail(message);
                 mail.version += 1;
                 mail.status = Status::Sending;
@@ -518,10 +530,10 @@ impl Simulation {
                 continue;
             }
             match verdict {
-                Verdict::Sent => self.settle(message, Status::Sent),
-                Verdict::Unknown => self.settle(message, Status::Unknown),
+                Verdict::Sent => self.settle(clock, message, Status::Sent),
+                Verdict::Unknown => self.settle(clock, message, Status::Unknown),
                 Verdict::Failed => {
-                    self.settle(message, Status::Failed);
+                    self.settle(clock, message, Status::Failed);
                     self.count(Operation::Emit, 1);
                 }
                 Verdict::Retry | Verdict::RelayFault => {
@@ -538,8 +550,9 @@ impl Simulation {
         let first = batch.groups.len();
         if let Some(said) = broken.filter(|_| own) {
             let fault = said.outcome().as_ref().err().map(describe::failure).unwrap_or_default();
-            let rest =
-                again.into_iter().filter(|message| self.route(tenant, *message, Some(&fault)).is_some());
+            let rest = again
+                .into_iter()
+                .filter(|message| self.route(clock, tenant, *message, Some(&fault)).is_some());
             // The other mails use the platform's relay, as the policy says.
             let rest: Vec<Message> = rest.collect();
             if !rest.is_empty() {
@@ -605,6 +618,7 @@ impl Simulation {
                 mail.version += 1;
                 mail.status = Status::Sending;
                 mail.marked = at;
+                self.enter(message, delivery::Status::Sending, at, None);
                 self.count(Operation::RowUpdate, 1);
                 if said == Said::Accepted {
                     self.taken(message, at);

@@ -26,9 +26,10 @@ use ownpost_domain::settings::{Auth, Security, Settings};
 use ownpost_domain::tenant::Tenant;
 use ownpost_simulation::counts::{Counts, Operation as O};
 use ownpost_simulation::relay::{Fault, Mood, Said, converse};
+use ownpost_simulation::scenario::latency;
 use ownpost_simulation::{Case, Simulation, cost};
 use ownpost_smtp::probe::Probe;
-use ownpost_smtp::{Mail, ProbeOptions, RelayKey};
+use ownpost_smtp::{Mail, ProbeOptions, RelayKey, Timeouts};
 
 /// Effects in memory that count their calls.
 struct Counting {
@@ -355,8 +356,8 @@ async fn monitor_and_a_look_make_the_counted_calls() {
         // One query finds the relay, and one more finds nothing behind it.
         assert_eq!(std::mem::take(&mut counts[O::Due]), cost::RUN + 1);
         let mut expected = Counts::default();
-        for (operation, times) in cost::LOOK {
-            expected[operation] = times;
+        for (operation, times) in cost::LOOK.into_iter().chain(cost::OPERATOR) {
+            expected[operation] += times;
         }
         assert!(look < 3 || counts == expected, "{counts:?}, expected {expected:?}");
     }
@@ -372,4 +373,9 @@ async fn monitor_and_a_look_make_the_counted_calls() {
     );
     let (_, tenant) = cost::tenant_month();
     assert!(tenant <= 0.005, "${tenant} a month");
+}
+
+#[test]
+fn a_greeting_is_waited_for_as_long_as_by_the_sender() {
+    assert_eq!(u128::from(latency::GREETING), Timeouts::SEND.greeting.as_micros());
 }

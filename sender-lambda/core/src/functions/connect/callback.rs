@@ -9,7 +9,7 @@ use ownpost_smtp::code_exchange::{CodeExchange, NotGranted};
 
 use super::page::{Outcome, Page, Reader};
 use super::shared_state::{self, Change};
-use super::{Attempt, attempt_key, keep, redirect_uri};
+use super::{ATTEMPT, Attempt, attempt_key, is_to_come, keep, redirect_uri};
 use crate::functions::App;
 
 /// The path below the API's base.
@@ -70,7 +70,7 @@ async fn take(app: &App, state: &str) -> crate::effects::Result<Taken> {
         let mine = Box::new(attempt.clone());
         if attempt.taken {
             Change::Keep(Taken::Before(mine))
-        } else if attempt.until <= now {
+        } else if !is_to_come(attempt.until, ATTEMPT, now) {
             Change::Keep(Taken::TooLate(mine))
         } else {
             let expires = Some(attempt.until + super::ATTEMPT_KNOWN);

@@ -758,3 +758,28 @@ async fn a_clock_that_was_ahead_holds_up_no_mail() {
         assert_eq!(world.row().status, expected, "{:?}", world.row());
     }
 }
+
+/// What was read under a clock that was ahead is not taken for fresh until that time comes.
+#[tokio::test(start_paused = true)]
+async fn what_was_read_under_a_clock_that_was_ahead_is_read_again() {
+    const AHEAD: Duration = Duration::from_hours(400 * 24);
+    let mut world = World::new();
+    let source = crate::config::DkimSource::Secret("dkim".to_owned());
+    world.app.signing = crate::functions::signing::Signing::of(Some(&source)).unwrap();
+    let pem = include_str!("../../mail/dkim_test_rsa.pem");
+    let keys = serde_json::json!([{"domain": "acme.example", "selector": "s1", "privateKeyPem": pem}]);
+    world.memory.set_operator("dkim", &keys.to_string());
+    let reads = |world: &World| {
+        ["secrets.get", "secrets.platform", "secrets.operator"].map(|operation| world.memory.calls(operation))
+    };
+    world.memory.pass(AHEAD);
+    world.accept("ahead", &["jan@example.org"]).await;
+    world.work().await;
+    world.memory.go_back(AHEAD);
+    let before = reads(&world);
+    world.accept("again", &["jan@example.org"]).await;
+    world.work().await;
+    let after = reads(&world);
+    assert!(before.iter().zip(&after).all(|(before, after)| before < after), "{before:?} {after:?}");
+    assert_eq!(world.relays.taken().len(), 2);
+}

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ownpost_domain::category::Via;
 use ownpost_domain::delivery::{Revision, Status};
 use ownpost_domain::failure::Stage;
@@ -19,13 +19,13 @@ use ownpost_smtp::token_store::TokenOwner;
 use crate::effects::{Filter, Order, Result};
 use crate::functions::relay_health::{Seen, Try};
 use crate::functions::{
-    App, active_settings, alert, connect, expiry, forget, later, put_on_queue, random_bits, relay_health,
-    router,
+    App, active_settings, alert, connect, expiry, forget, is_younger, later, put_on_queue, random_bits,
+    relay_health, router,
 };
 use crate::mail::test_message::{self, TestRun};
 
 /// A relay that no mail has passed for so long is idle.
-const IDLE: SignedDuration = SignedDuration::from_hours(24);
+const IDLE: Duration = Duration::from_hours(24);
 /// How many of the newest mails are looked at for one that has passed.
 const NEWEST: usize = 10;
 /// How long one test may take.
@@ -68,9 +68,7 @@ async fn is_idle(app: &App, tenant: &Tenant, now: Timestamp) -> Result<bool> {
     let newest =
         app.effects.ledger.list(tenant, &Filter::default(), Order::NewestFirst, None, NEWEST).await?;
     Ok(!newest.deliveries.iter().any(|row| {
-        row.status == Status::Sent
-            && row.route == Some(Via::Relay)
-            && now.duration_since(row.updated_at) < IDLE
+        row.status == Status::Sent && row.route == Some(Via::Relay) && is_younger(row.updated_at, IDLE, now)
     }))
 }
 

@@ -23,7 +23,7 @@ async fn dialogue(secure: bool, client: &str) -> (Vec<String>, Vec<Vec<u8>>) {
     ours.shutdown().await.unwrap();
     let mut lines = Lines::new(theirs);
     // A dialogue that breaks off in the middle of a message ends with an error.
-    let _ = Session::new(&identity, &store, secure).talk(&mut lines).await;
+    let _ = Session::new(&identity, &store, secure, &AtomicBool::default()).talk(&mut lines).await;
     let _ = lines.flush().await;
     drop(lines);
     let mut said = String::new();
