@@ -117,7 +117,10 @@ impl Secure {
                         _ => None,
                     };
                     if let Some(cause) = cause {
-                        failure.code = FailureCode::AuthOauthFailed;
+                        // What passes by itself keeps its code.
+                        if failure.code != FailureCode::AuthTemporary {
+                            failure.code = FailureCode::AuthOauthFailed;
+                        }
                         failure.reason = Some(Reason { cause, detail });
                     }
                     return Err(failure);

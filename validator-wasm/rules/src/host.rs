@@ -182,7 +182,8 @@ impl<S: Platform> Rules<'_, S> {
 
     /// The port goes along when it may be used, and the TLS mode when it does not go with that port.
     fn host_peeled(&mut self, code: Code, host: &[u8], port: Option<u16>) {
-        let host = trim_bytes(host);
+        // Quotation marks in front go along: no fix may leave them behind.
+        let host = unwrapped(host);
         // The rest holds one more port: which of the two is meant cannot be known.
         if host.is_empty() || self.split_any_port(host).is_some() {
             return self.report.add(Code::HostInvalid);

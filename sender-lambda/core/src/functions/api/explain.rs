@@ -66,7 +66,7 @@ fn explain_failure(
         ("usual", usual.map_or("–", mode)),
         ("detail", failure.reason.as_ref().map_or("", |reason| &reason.detail)),
     ];
-    let cause = cause(failure, probe, settings);
+    let cause = cause(failure, probe, settings, recipient);
     let (message, remedy) = sentences.failure(failure.code.code(), cause.map(Cause::key), &values);
     let shorten =
         |reply: &Reply| Reply { text: reply.text.chars().take(MAX_TEXT).collect(), ..reply.clone() };
@@ -83,9 +83,16 @@ fn explain_failure(
 
 /// The cause whose sentences fit: the one that the session has seen, or the one that the settings decide, so that no
 /// remedy advises what is chosen already.
-fn cause(failure: &Failure, probe: &Probe, settings: &Settings) -> Option<Cause> {
+fn cause(failure: &Failure, probe: &Probe, settings: &Settings, recipient: Option<&str>) -> Option<Cause> {
     if let Some(reason) = &failure.reason {
-        return Some(reason.cause);
+        // An address that has plain letters already cannot be cured by them; its domain goes out as A-labels.
+        let is_plain = |address: &str| address.rsplit_once('@').is_none_or(|(local, _)| local.is_ascii());
+        let is_cure = match reason.cause {
+            Cause::SenderNotAscii => !is_plain(&settings.sender_address),
+            Cause::RecipientNotAscii => !recipient.is_none_or(is_plain),
+            _ => true,
+        };
+        return is_cure.then_some(reason.cause);
     }
     let certificate = probe.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
     let usual = usual_security(settings.port);
