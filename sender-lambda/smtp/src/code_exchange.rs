@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ownpost_domain::failure::{Cause, FailureCode, Reason};
+use ownpost_domain::failure::{FailureCode, Reason};
 use ownpost_domain::secret::Secret;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 
 use super::Network;
 use super::limits::Limits;
-use super::oauth::{add_pair, post};
-use super::oauth_refusals::of_error;
+use super::oauth::{add_pair, post, refresh_token};
+use super::oauth_refusals::{of_answer, of_error};
 use super::redact::Redactor;
 
 /// How long the exchange may take in all: a person waits for it.
@@ -142,8 +142,9 @@ pub async fn exchange(network: &Network, code: &CodeExchange<'_>) -> Result<Gran
     let limits = Limits { timeouts: network.test_timeouts, overall: Instant::now() + DEADLINE };
     let hidden = Redactor::new([code.code, code.client_secret, code.verifier].map(Secret::expose));
     let posted = post(network, code.token_url, &form, &hidden, limits);
-    let body = timeout_at(limits.overall, posted).await.map_err(|_| NotGranted::LATER)??;
-    read(&body).ok_or_else(|| NotGranted { later: false, reason: Some(Cause::OauthNotJson.into()) })
+    let (status, body) = timeout_at(limits.overall, posted).await.map_err(|_| NotGranted::LATER)??;
+    // Some endpoints refuse with 200.
+    read(&body).ok_or_else(|| of_answer(status, &body, &hidden).into())
 }
 
 /// The members of the answer (RFC 6749 §5.1; OpenID Connect Core §3.1.3.3) that matter here.
@@ -151,13 +152,13 @@ pub async fn exchange(network: &Network, code: &CodeExchange<'_>) -> Result<Gran
 struct Answer {
     #[serde(rename = "access_token")]
     _access: String,
-    refresh_token: Option<String>,
+    refresh_token: Option<serde_json::Value>,
     id_token: Option<String>,
 }
 
 fn read(body: &[u8]) -> Option<Granted> {
     let answer: Answer = serde_json::from_slice(body).ok()?;
-    let refresh = answer.refresh_token.filter(|token| !token.is_empty()).map(Secret::new);
+    let refresh = refresh_token(answer.refresh_token);
     Some(Granted { refresh, mailbox: answer.id_token.as_deref().and_then(mailbox) })
 }
 
@@ -183,6 +184,8 @@ fn mailbox(id_token: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use ownpost_domain::failure::Cause;
+
     use super::*;
 
     #[test]
@@ -232,6 +235,7 @@ mod tests {
         assert!(read(br#"{"error": "x"}"#).is_none());
         let granted = read(br#"{"access_token": "a", "refresh_token": "r"}"#).unwrap();
         assert_eq!(granted.refresh.unwrap().expose(), "r");
+        assert_eq!(read(br#"{"access_token": "a", "refresh_token": 7}"#).unwrap().refresh, None);
     }
 
     #[test]

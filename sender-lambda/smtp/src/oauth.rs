@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HOST};
 use hyper::{Request, Uri};
 use ownpost_domain::expiry::GrantEnd;
 use ownpost_domain::failure::Cause;
@@ -26,6 +26,9 @@ use super::tokens::{self, Known, key};
 
 /// The largest answer taken from a token endpoint. Tokens are JWTs of a few kilobytes.
 const MAX_ANSWER: usize = 64 * 1024;
+/// How long a token is used whose life the endpoint does not say: an hour, the life that most endpoints give. One that ends
+/// sooner is refused by the relay, and fetched once more.
+const UNSAID: u64 = 60 * 60;
 
 /// A wish for an access token.
 pub(crate) struct Wanted<'a> {
@@ -208,19 +211,20 @@ async fn fetch(
     let secrets = [settings.client_secret.as_ref(), of_settings, refresh].into_iter().flatten();
     let hidden = Redactor::new(secrets.map(Secret::expose));
     let answer = post(network, &settings.token_url, &form, &hidden, limits).await;
-    let answer = answer.and_then(|body| read_answer(&body).ok_or_else(|| of_answer(200, &body, &hidden)));
+    let answer =
+        answer.and_then(|(status, body)| read_answer(&body).ok_or_else(|| of_answer(status, &body, &hidden)));
     answer.map_err(|refused| fitted(refused, settings))
 }
 
-/// Posts a form to a token endpoint: the body of its answer, or what its refusal means. `hidden` has the form's secrets, which
-/// an endpoint could send back.
+/// Posts a form to a token endpoint: the status and the body of its answer, or what its refusal means. `hidden` has the form's
+/// secrets, which an endpoint could send back.
 pub(crate) async fn post(
     network: &Network,
     token_url: &str,
     form: &str,
     hidden: &Redactor,
     limits: Limits,
-) -> Result<Bytes, Refused> {
+) -> Result<(u16, Bytes), Refused> {
     let url: Uri = token_url.parse().map_err(|_| refused(Cause::OauthNotFound))?;
     let unanswered = |error| unanswered(error, &url);
     let stream = https::connect(network, &url, Reach::Public, limits).await.map_err(unanswered)?;
@@ -230,7 +234,10 @@ pub(crate) async fn post(
     if status.is_redirection() {
         return Err(refused(Cause::OauthRedirect));
     }
-    if status.is_success() { Ok(body) } else { Err(of_answer(status.as_u16(), &body, hidden)) }
+    // RFC 8259 §8.1: a byte order mark before JSON may be ignored.
+    let body = if body.starts_with(b"\xEF\xBB\xBF") { body.slice(3..) } else { body };
+    let code = status.as_u16();
+    if status.is_success() { Ok((code, body)) } else { Err(of_answer(code, &body, hidden)) }
 }
 
 /// What an endpoint without an answer means.
@@ -258,6 +265,8 @@ fn request(form: &str, url: &Uri) -> Result<Request<Full<Bytes>>, Refused> {
         .header(HOST, https::host_of(url))
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(ACCEPT, "application/json")
+        // RFC 9110 §12.5.3: without it every coding is acceptable, and a packed answer is no JSON here.
+        .header(ACCEPT_ENCODING, "identity")
         .body(Full::new(Bytes::copy_from_slice(form.as_bytes())))
         .map_err(|_| refused(Cause::OauthNotFound))
 }
@@ -280,8 +289,8 @@ fn read_answer(body: &[u8]) -> Option<Answer> {
     let usable = !answer.access_token.is_empty()
         && answer.access_token.bytes().all(|b| b.is_ascii_graphic())
         && answer.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
-    let life = Duration::from_secs(answer.expires_in.as_ref().map_or(0, seconds));
-    let refresh = answer.refresh_token.filter(|token| !token.is_empty()).map(Secret::new);
+    let life = Duration::from_secs(answer.expires_in.as_ref().map_or(UNSAID, seconds));
+    let refresh = refresh_token(answer.refresh_token);
     let grant_life = answer.refresh_token_expires_in.or(answer.refresh_expires_in);
     let grant_life = grant_life.as_ref().map(seconds);
     usable.then(|| Answer { access: Secret::new(answer.access_token), life, refresh, grant_life })
@@ -293,11 +302,19 @@ struct TokenResponse {
     access_token: String,
     token_type: Option<String>,
     expires_in: Option<serde_json::Value>,
-    refresh_token: Option<String>,
+    refresh_token: Option<serde_json::Value>,
     /// No part of RFC 6749: how Google, Microsoft and others name the life of the refresh token.
     refresh_token_expires_in: Option<serde_json::Value>,
     /// How Keycloak names it.
     refresh_expires_in: Option<serde_json::Value>,
+}
+
+/// A refresh token of an answer. One that is empty or no text is none: the access token beside it is good all the same.
+pub(crate) fn refresh_token(value: Option<serde_json::Value>) -> Option<Secret> {
+    match value? {
+        serde_json::Value::String(token) if !token.is_empty() => Some(Secret::new(token)),
+        _ => None,
+    }
 }
 
 /// A number of seconds as endpoints write it: as a whole number, with a fraction, or as text. Nonsense is 0: the token is
@@ -366,6 +383,23 @@ mod tests {
             assert_eq!(seconds(&serde_json::from_str(json).unwrap()), want, "{json}");
             let answer = format!("{{\"access_token\":\"t\",\"expires_in\":{json}}}");
             assert!(read_answer(answer.as_bytes()).is_some(), "{json}");
+        }
+    }
+
+    #[test]
+    fn an_access_token_is_used_whatever_is_beside_it() {
+        for (members, life, refresh) in [
+            (r"", UNSAID, None),
+            (r#","expires_in":null"#, UNSAID, None),
+            (r#","expires_in":0,"refresh_token":null"#, 0, None),
+            (r#","expires_in":9,"refresh_token":"""#, 9, None),
+            (r#","expires_in":9,"refresh_token":7"#, 9, None),
+            (r#","expires_in":9,"refresh_token":{"a":"b"}"#, 9, None),
+            (r#","expires_in":9,"refresh_token":"new""#, 9, Some("new")),
+        ] {
+            let answer = read_answer(format!(r#"{{"access_token":"t"{members}}}"#).as_bytes()).unwrap();
+            let got = (answer.life.as_secs(), answer.refresh.as_ref().map(Secret::expose));
+            assert_eq!(got, (life, refresh), "{members}");
         }
     }
 

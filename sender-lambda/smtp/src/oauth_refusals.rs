@@ -30,16 +30,21 @@ pub(crate) fn because(cause: Cause, detail: String) -> Refused {
 /// The meaning of an answer without a token, by its HTTP status and body. `hidden` has the secrets of the request.
 pub(crate) fn of_answer(status: u16, body: &[u8], hidden: &Redactor) -> Refused {
     let of_status = |cause| because(cause, format!("HTTP {status}"));
-    if status >= 500 || status == 429 {
+    // 408 and 425 ask for the same request once more (RFC 9110 §15.5.9, RFC 8470 §5.2).
+    if status >= 500 || matches!(status, 408 | 425 | 429) {
         return of_status(Cause::OauthBusy);
     }
-    let answer = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    let parsed = serde_json::from_slice::<Value>(body);
+    // An answer without a length shows by its JSON alone that the connection broke off.
+    let is_cut = !body.is_empty() && parsed.as_ref().is_err_and(serde_json::Error::is_eof);
+    let answer = parsed.unwrap_or_default();
     if let Some(error) = error_of(&answer) {
         let described = answer.get("error_description").and_then(Value::as_str).unwrap_or_default();
         return of(&hidden.clean(&error), &hidden.clean(described), &format!("HTTP {status}"));
     }
     match status {
         404 | 405 | 410 => refused(Cause::OauthNotFound),
+        _ if is_cut => refused(Cause::OauthNoAnswer),
         _ if answer.is_object() => of_status(Cause::OauthNoToken),
         _ if matches!(status, 401 | 403) || (status >= 400 && body.is_empty()) => {
             of_status(Cause::OauthNoReason)
@@ -358,6 +363,7 @@ mod tests {
             (404, "<html>", Cause::OauthNotFound, ""),
             (400, "<html>", Cause::OauthNotJson, ""),
             (200, "<html>", Cause::OauthNotJson, ""),
+            (200, "", Cause::OauthNotJson, ""),
         ] {
             let want = Some(Reason { cause, detail: detail.to_owned() });
             assert_eq!(
@@ -366,8 +372,18 @@ mod tests {
                 "{body}"
             );
         }
+        for (status, body) in [(200, r#"{"access_token":"t"#), (400, r#"{"error":"invalid_gr"#), (200, "[")] {
+            let want = Some(Cause::OauthNoAnswer.into());
+            assert_eq!(
+                of_answer(status, body.as_bytes(), &hidden()),
+                (FailureCode::AuthTemporary, want),
+                "{body}"
+            );
+        }
         for (status, body, detail) in [
             (503, "<html>", "HTTP 503"),
+            (408, "", "HTTP 408"),
+            (425, "{}", "HTTP 425"),
             (429, "", "HTTP 429"),
             (400, r#"{"error":"temporarily_unavailable"}"#, "temporarily_unavailable"),
             (
