@@ -24,7 +24,6 @@ async fn from_the_form_to_the_mailbox() {
     one_bad_record(&cloud).await;
     monitoring(&cloud).await;
     platform_after_delete(&cloud).await;
-    the_end_of_removed_settings(&cloud).await;
     forgetting(&cloud).await;
     no_secret_in_any_log(&cloud);
 }
@@ -243,12 +242,9 @@ async fn forgetting(cloud: &Cloud) {
     }
 }
 
-/// After `DELETE /smtp` mail is sent by the platform's own server. The event comes by a direct invocation. The removal is of
-/// 91 days ago.
+/// After `DELETE /smtp` mail is sent by the platform's own server. The event comes by a direct invocation.
 async fn platform_after_delete(cloud: &Cloud) {
-    cloud.emulator.age_secrets(Duration::from_hours(91 * 24));
     assert_eq!(cloud.call(Some("acme"), "DELETE", "/smtp", "").0, 204, "{}", cloud.story());
-    cloud.emulator.age_secrets(Duration::ZERO);
     assert_eq!(cloud.call(Some("acme"), "GET", "/smtp", "").0, 404);
     let event = event("evt-direct", "user-invitation", "eva@example.org");
     let answer = cloud.invoke("RouterFunctionName", &event);
@@ -260,39 +256,6 @@ async fn platform_after_delete(cloud: &Cloud) {
     let answer = cloud.invoke("RouterFunctionName", &unusable);
     let code = answer["errorType"].as_str().unwrap_or_default();
     assert!(code.starts_with("event."), "{answer:#}");
-}
-
-/// Credentials of settings that were removed longer ago than `RetainDays`: the sender's look finds them, the rule of the bus
-/// calls the function `settings`, and this one, which alone may, deletes them. Mail goes on by the platform's server.
-async fn the_end_of_removed_settings(cloud: &Cloud) {
-    let secret = "ownpost/tenants/acme";
-    let client = aws_sdk_secretsmanager::Client::new(&cloud.emulator.sdk());
-    let kept = client.get_secret_value().secret_id(secret).version_stage("AWSPREVIOUS").send().await;
-    let kept = kept.expect("a version").secret_string.unwrap_or_default();
-    assert!(kept.contains(&cloud.relay("customer").password), "until then a rollback has its password");
-
-    let effects = super::effects::effects(&cloud.emulator, &cloud.outputs);
-    let tenant = Tenant::new("acme").expect("a tenant");
-    effects.ledger.watch(&tenant, Timestamp::now()).await.expect("a relay that is due");
-    let report = cloud.invoke("MonitorFunctionName", &json!({}));
-    assert_eq!(report["relays"], 1, "{report:#}\n{}", cloud.story());
-    let deadline = Instant::now() + PATIENCE;
-    let newest = loop {
-        let (_, changes) = cloud.call(Some("acme"), "GET", "/smtp/history", "");
-        let newest = changes["history"][0].clone();
-        if newest["ended"] == "done" && newest["action"] == "forget" {
-            break newest;
-        }
-        assert!(Instant::now() < deadline, "{changes:#}\n{}", cloud.story());
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    };
-    assert_eq!(newest["by"]["sub"], "OWNPOST_RETAIN_DAYS", "{newest:#}");
-    let gone = client.describe_secret().secret_id(secret).send().await.expect_err("no secret");
-    assert!(gone.into_service_error().is_resource_not_found_exception());
-    let answer =
-        cloud.invoke("RouterFunctionName", &event("evt-after", "user-invitation", "ida@example.org"));
-    assert_eq!(answer["deliveries"].as_array().map(Vec::len), Some(1), "{answer:#}\n{}", cloud.story());
-    assert_eq!(cloud.mail_to("ida@example.org").await, "platform");
 }
 
 /// The functions logged at trace level, and each secret passed through them.
