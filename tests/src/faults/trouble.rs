@@ -84,8 +84,8 @@ impl Secrets for TroubledSecrets {
     }
 }
 
-/// The queue as the router of a process sees it that dies between a row and its message: some messages are lost, and nobody
-/// is told.
+/// The queue of a router that dies between a row and its message: some messages are lost, and their sending succeeds all the
+/// same.
 pub(super) struct LossyQueue {
     pub(super) inner: Arc<dyn Queue>,
     pub(super) dice: Mutex<Dice>,
