@@ -150,19 +150,18 @@ fn output_that_cannot_be_written_is_no_success() {
     }
 }
 
-/// On a terminal of its own, which `script` makes.
-#[test]
-fn an_interrupted_prompt_leaves_the_echo_on() {
+/// The screen of `ownpost test` on a terminal of its own, which `script` makes, when these keys follow the prompt.
+fn prompted(keys: &[u8]) -> String {
     let ownpost = env!("CARGO_BIN_EXE_ownpost");
     let session = format!(
-        "trap : INT; env -u OWNPOST_PASSWORD {ownpost} test smtp.example.com --user jan --from a@example.com; \
+        "trap : INT; env -u OWNPOST_PASSWORD {ownpost} test smtp.example.com --user jan --from nobody; \
          echo status=$?; stty -a"
     );
     let mut script = Command::new("script");
     script.args(["--quiet", "--return", "--command", &session, "/dev/null"]);
     script.env("SHELL", "/bin/sh").stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut script = script.spawn().expect("script (bsdutils) starts");
-    let (mut keys, mut screen) =
+    let (mut keyboard, mut screen) =
         (script.stdin.take().expect("a pipe"), script.stdout.take().expect("a pipe"));
     let mut seen = Vec::new();
     let shows = |seen: &[u8], text: &str| String::from_utf8_lossy(seen).contains(text);
@@ -170,12 +169,34 @@ fn an_interrupted_prompt_leaves_the_echo_on() {
     while !shows(&seen, "Password of jan: ") && screen.read(&mut octet).expect("the screen") == 1 {
         seen.extend(octet);
     }
-    keys.write_all(b"\x03").expect("the keyboard");
+    keyboard.write_all(keys).expect("the keyboard");
     screen.read_to_end(&mut seen).expect("the screen");
-    let seen = String::from_utf8_lossy(&seen).into_owned();
-    assert!(seen.contains("status=130"), "{seen}");
-    assert!(seen.contains(" echo ") && !seen.contains(" -echo "), "{seen}");
     assert!(script.wait().expect("script ends").success());
+    let seen = String::from_utf8_lossy(&seen).into_owned();
+    assert!(seen.contains(" echo ") && !seen.contains(" -echo "), "{seen}");
+    seen
+}
+
+#[test]
+fn an_interrupted_prompt_leaves_the_echo_on() {
+    for _ in 0..20 {
+        let seen = prompted(b"\x03");
+        assert!(seen.contains("status=130"), "{seen}");
+    }
+}
+
+/// The sender is no address, so no server is asked.
+#[test]
+fn a_password_that_is_typed_is_not_seen() {
+    for (keys, ended) in [
+        (&b"geheim\n"[..], "sender"),
+        ("ü\n".as_bytes(), "sender"),
+        (b"\x04", "no password was entered"),
+        (b"\xff\n", "the password is not UTF-8"),
+    ] {
+        let seen = prompted(keys);
+        assert!(seen.contains(ended) && !seen.contains("geheim") && !seen.contains("status=0"), "{seen}");
+    }
 }
 
 #[test]

@@ -7,7 +7,6 @@ use std::path::Path;
 use ownpost_core::wire::wipe;
 use serde_json::{Map, Value, json};
 use smtp_rules::Security;
-use tokio::signal::unix::SignalKind;
 use zeroize::Zeroizing;
 
 use super::{ServerArgs, input, terminal};
@@ -145,19 +144,13 @@ fn password(user: &str) -> Result<Zeroizing<String>, String> {
     if let Some(password) = of_environment()? {
         return Ok(password);
     }
-    let none = |_| format!("there is no terminal to ask for the password on; set {PASSWORD}");
-    terminal::echo_again_on_signals().map_err(none)?;
-    match rpassword::prompt_password(format!("Password of {}: ", terminal::clean(user))) {
-        Ok(password) => Ok(Zeroizing::new(password)),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Err("no password was entered".to_owned())
+    terminal::unseen(&format!("Password of {}: ", terminal::clean(user))).map_err(|error| {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => "no password was entered".to_owned(),
+            io::ErrorKind::InvalidData => "the password is not UTF-8".to_owned(),
+            _ => format!("there is no terminal to ask for the password on; set {PASSWORD}"),
         }
-        // It has read Ctrl-C as a key, for the terminal makes no signal of it here.
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-            terminal::ended_by(SignalKind::interrupt())
-        }
-        Err(error) => Err(none(error)),
-    }
+    })
 }
 
 fn text_of(file: &Path, limit: usize) -> Result<String, String> {

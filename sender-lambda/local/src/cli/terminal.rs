@@ -2,15 +2,17 @@
 
 use std::fmt::{self, Write as _};
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Read, Write as _};
 use std::process::{self, ExitCode};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use anstream::AutoStream;
 use clap::builder::styling::{AnsiColor, Style};
-use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use smtp_rules::shown::deceives;
 use tokio::signal::unix::{SignalKind, signal};
+use zeroize::Zeroizing;
 
 use super::UNUSABLE;
 
@@ -19,6 +21,9 @@ pub(super) const DIM: Style = Style::new().dimmed();
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(super) const WARN: Style = AnsiColor::Yellow.on_default();
+
+/// The most octets of a line that a terminal gives (Linux: `N_TTY_BUF_SIZE`).
+const LONGEST_LINE: usize = 4096;
 
 /// Text in a style.
 pub(super) struct Styled<T>(pub(super) Style, pub(super) T);
@@ -48,28 +53,56 @@ pub(super) fn ended(status: ExitCode) -> ExitCode {
     if LOST.load(Ordering::Relaxed) { ExitCode::from(UNUSABLE) } else { status }
 }
 
-/// Ends the process on SIGINT and SIGTERM with the terminal as it is now: a prompt without an echo leaves none behind.
+/// A line that is typed on the terminal without an echo. On SIGINT and SIGTERM the process ends with the echo as it was,
+/// and with a shell's status of one that this signal has ended.
+///
+/// One lock is held for each change of the terminal, and the end by a signal keeps it: Ctrl-C in the moment before the
+/// echo goes off cannot leave it off.
 ///
 /// # Errors
-/// There is no terminal.
-pub(super) fn echo_again_on_signals() -> io::Result<()> {
-    let terminal = File::open("/dev/tty")?;
+/// There is no terminal (any other kind), no line was entered (`UnexpectedEof`), or it is not UTF-8 (`InvalidData`).
+pub(super) fn unseen(prompt: &str) -> io::Result<Zeroizing<String>> {
+    let terminal = File::options().read(true).write(true).open("/dev/tty")?;
     let before = tcgetattr(&terminal)?;
+    let turn = Arc::new(Mutex::new(()));
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (ending, shown, at_end) = (Arc::clone(&turn), before.clone(), terminal.try_clone()?);
     tokio::spawn(async move {
         let signal = tokio::select! {
             _ = interrupt.recv() => SignalKind::interrupt(),
             _ = terminate.recv() => SignalKind::terminate(),
         };
-        let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
-        ended_by(signal)
+        let _last = ending.lock();
+        let _ = tcsetattr(&at_end, OptionalActions::Now, &shown);
+        process::exit(128 + signal.as_raw_value())
     });
-    Ok(())
+    let set = |modes: &Termios| {
+        let _turn = turn.lock();
+        tcsetattr(&terminal, OptionalActions::Now, modes)
+    };
+    let mut hidden = before.clone();
+    hidden.local_modes.remove(LocalModes::ECHO);
+    hidden.local_modes.insert(LocalModes::ECHONL);
+    set(&hidden)?;
+    let line = (&terminal).write_all(prompt.as_bytes()).and_then(|()| line_of(&terminal));
+    set(&before)?;
+    line
 }
 
-/// Ends the process with a shell's status of one that this signal has ended.
-pub(super) fn ended_by(signal: SignalKind) -> ! {
-    process::exit(128 + signal.as_raw_value())
+/// The line that one read of a terminal gives, without its end; nothing of it is left elsewhere.
+fn line_of(mut terminal: impl Read) -> io::Result<Zeroizing<String>> {
+    let mut line = Zeroizing::new([0; LONGEST_LINE]);
+    let length = loop {
+        match terminal.read(line.as_mut()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            length => break length?,
+        }
+    };
+    if length == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let text = str::from_utf8(&line[..length]).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+    Ok(Zeroizing::new(text.trim_end_matches('\n').to_owned()))
 }
 
 /// One line on standard error, and the exit status that goes with it.
