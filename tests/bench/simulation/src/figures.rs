@@ -42,13 +42,13 @@ where
 
 /// The page in Markdown.
 #[expect(clippy::cast_precision_loss, reason = "times")]
-pub(crate) fn page(scenario: &Scenario, results: &[Results]) -> Result<String> {
+pub(crate) fn page(command: &str, scenario: &Scenario, results: &[Results]) -> Result<String> {
     let date = Command::new("date").args(["-u", "+%Y-%m-%d"]).output()?;
     let date = String::from_utf8_lossy(&date.stdout).trim().to_owned();
     let mut text = String::new();
     write!(
         text,
-        "# Simulation\n\nWritten by `cargo xtask bench simulation` on {date}; seed {}. {} events of {} tenants in {} \
+        "# Simulation\n\nWritten by `{command}` on {date}; seed {}. {} events of {} tenants in {} \
          hours, one recipient each; how much a tenant sends follows Zipf's law, and the largest one sends {:.0} % of \
          everything within {} halfway. {} senders at most, 10 messages a batch. {:.0} % of the tenants have a relay \
          of their own; {:.0} % of those are allowed 30 mails a minute by their provider; {:.0} % fail for {} now and \

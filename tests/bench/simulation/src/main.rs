@@ -1,4 +1,5 @@
-//! `cargo xtask bench simulation [--quick]`: three days in simulated time, and their price.
+//! `cargo xtask bench simulation [--quick] [--events NUMBER] [--senders NUMBER] [--seed NUMBER]`: three days in simulated time,
+//! and their price. With fewer events the days are shorter, and the rate is the same.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use ownpost_simulation::scenario::{HOUR, Scenario};
+use ownpost_simulation::scenario::Scenario;
 use ownpost_simulation::{Results, Simulation};
 
 #[path = "../../chart.rs"]
@@ -16,18 +17,15 @@ mod figures;
 fn main() -> Result<()> {
     let mut figures = None;
     let mut scenario = Scenario::day(1, 10_000_000, 10_000, 100);
-    let mut arguments = std::env::args().skip(1);
+    let options: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments = options.iter();
     while let Some(argument) = arguments.next() {
         let mut number =
             || arguments.next().and_then(|value| value.parse().ok()).context("a number is missing");
         match argument.as_str() {
             "--figures" => figures = arguments.next().map(PathBuf::from),
-            // The same rate, for a shorter time.
-            "--quick" => {
-                scenario.events /= 10;
-                scenario.span = 24 * HOUR / 10;
-                scenario.burst_for /= 10;
-            }
+            "--quick" => scenario = scenario.of(1_000_000),
+            "--events" => scenario = scenario.of(number()?),
             "--senders" => scenario.senders = usize::try_from(number()?)?,
             "--seed" => scenario.seed = number()?,
             other => bail!("no option `{other}`"),
@@ -41,9 +39,17 @@ fn main() -> Result<()> {
     let results: Vec<Results> = results.collect::<Result<_>>()?;
     println!("simulated in {:.0} s", began.elapsed().as_secs_f64());
     fs::create_dir_all(&figures)?;
-    let page = figures::page(&scenario, &results)?;
+    let page = figures::page(&command(&options), &scenario, &results)?;
     println!("{page}");
     fs::write(figures.join("simulation.md"), page)?;
     fs::write(figures.join("simulation.svg"), figures::picture(&scenario, &results))?;
     Ok(())
+}
+
+/// The command that was given to `cargo xtask`, which adds the folder.
+fn command(options: &[String]) -> String {
+    let folder = options.iter().position(|option| option == "--figures").unwrap_or(options.len());
+    let given = options.iter().enumerate().filter(|(place, _)| !(folder..=folder + 1).contains(place));
+    let given: String = given.map(|(_, option)| format!(" {option}")).collect();
+    format!("cargo xtask bench simulation{given}")
 }

@@ -97,6 +97,15 @@ impl Scenario {
         (self.events as f64 * self.burst) as u64
     }
 
+    /// The same rate for so many events, and so for another time.
+    #[must_use]
+    pub fn of(self, events: u64) -> Self {
+        let part = |time: Micros| {
+            time / self.events.max(1) * events + time % self.events.max(1) * events / self.events.max(1)
+        };
+        Self { events, span: part(self.span), burst_for: part(self.burst_for), ..self }
+    }
+
     /// The same day without faults and without the burst.
     #[must_use]
     pub fn in_peace(self) -> Self {
