@@ -14,8 +14,9 @@ use super::time::CLOCKS_DIFFER;
 /// notifications.
 const LANES: usize = Category::ALL.len();
 
-/// Mails leave a line in about the order of their tickets: this many may overtake one.
-const LATE: u32 = 100;
+/// Those before a mail are not waited for when none of them has gone for this long, and two batches of time in which none
+/// could: they have gone another way.
+const NOBODY: Duration = Duration::from_secs(5);
 /// [`CLOCKS_DIFFER`], in milliseconds.
 const CLOCKS_DIFFER_MS: i64 = CLOCKS_DIFFER.as_secs().cast_signed() * 1000;
 
@@ -40,6 +41,8 @@ pub struct Line {
     called: [u32; LANES],
     /// How many of those that were called have gone.
     gone: [u32; LANES],
+    /// When the last of them went, in milliseconds.
+    went: i64,
     /// The lane that is called next.
     turn: usize,
     /// The turns saved up at `at`.
@@ -54,7 +57,7 @@ fn lane(category: Category) -> usize {
 }
 
 impl Line {
-    /// Whether somebody waits in any lane.
+    /// Whether somebody in any lane waits for being called.
     pub fn is_waiting(&self) -> bool {
         self.given != self.called
     }
@@ -121,11 +124,26 @@ impl Line {
         Ticket { line: self.began, number: self.given[lane] }
     }
 
-    /// The mail of this ticket, which was called, goes. One that is far behind it has gone another way.
-    pub fn go(&mut self, category: Category, ticket: Ticket) {
+    /// The mail of this ticket, which was called, goes. It is one more that has gone, and says nothing of those before it:
+    /// it may have taken a free connection before its turn. Only where nobody has gone for some batches of this time, half
+    /// of those before it count as gone another way.
+    pub fn go(&mut self, category: Category, ticket: Ticket, batch: Duration, now: Timestamp) {
         let lane = lane(category);
-        let gone = (self.gone[lane] + 1).max(ticket.number.saturating_sub(LATE));
-        self.gone[lane] = gone.min(self.called[lane]);
+        let lost =
+            if self.is_going(batch, now) { 0 } else { ticket.number.saturating_sub(self.gone[lane]) / 2 };
+        self.gone[lane] = self.gone[lane].saturating_add(lost.max(1)).min(self.called[lane]);
+        self.went = now.as_millisecond();
+    }
+
+    /// Whether somebody waits for a connection: nobody has called them yet, or they were called and have not gone.
+    pub fn wants_more(&self, batch: Duration, now: Timestamp) -> bool {
+        self.is_waiting() || (self.gone != self.called && self.is_going(batch, now))
+    }
+
+    /// Whether somebody with a ticket has gone within some batches of this time.
+    fn is_going(&self, batch: Duration, now: Timestamp) -> bool {
+        let nobody = i64::try_from((NOBODY + 2 * batch).as_millis()).unwrap_or(i64::MAX);
+        (-CLOCKS_DIFFER_MS..nobody).contains(&now.as_millisecond().saturating_sub(self.went))
     }
 
     /// How many mails were called before this one and have not gone: those before it in its own lane, and as many in each
@@ -200,6 +218,32 @@ mod tests {
         line.advance(PACE, true, at(24));
         let called: Vec<u32> = line.called.iter().zip(before).map(|(after, before)| after - before).collect();
         assert_eq!(called.iter().sum::<u32>(), 10);
+    }
+
+    #[test]
+    fn one_that_goes_before_its_turn_is_one_less_and_not_thousands() {
+        let (mut line, mail) = (Line::default(), Category::Notification);
+        line.advance(PACE, false, at(0));
+        let tickets: Vec<Ticket> = (0..1000).map(|_| line.give(mail)).collect();
+        let fast = Limit { burst: 1000, period: Duration::from_secs(1) };
+        line.advance(fast, false, at(10));
+        let batch = Duration::from_millis(400);
+        line.go(mail, tickets[0], batch, at(10));
+        line.go(mail, tickets[999], batch, at(10));
+        assert_eq!((line.before(mail, tickets[1]), line.before(mail, tickets[998])), (0, 996));
+        assert!(line.wants_more(batch, at(15)), "nobody is to be called, and many have not gone");
+        // They were erased: nobody goes any more, and nobody waits for them.
+        assert!(!line.wants_more(batch, at(16)));
+        let before: Vec<u32> = [16, 22, 28, 34]
+            .map(|second| {
+                line.go(mail, tickets[998], batch, at(second));
+                line.before(mail, tickets[998])
+            })
+            .into();
+        assert_eq!(before, [498, 249, 124, 62]);
+        // A clock that was ahead keeps nobody.
+        line.go(mail, tickets[998], batch, at(400 * 86_400));
+        assert!(!line.wants_more(batch, at(34)));
     }
 
     #[test]

@@ -28,8 +28,6 @@ const MAIL_MS: u32 = 500;
 const BATCH: u32 = 10;
 /// The longest time between two looks of a mail that waits for a connection. The time of its turn is an estimate.
 const LONGEST_LOOK: Duration = Duration::from_mins(15);
-/// The same for one whose turn has come.
-const LONGEST_AGAIN: Duration = Duration::from_mins(5);
 /// How long a seat is good for that is neither kept nor given back: as long as most batches take.
 const BRIEF: Duration = Duration::from_millis(600);
 /// When a batch is still at work, such a seat is made good for longer: early enough for the write.
@@ -214,8 +212,7 @@ impl Seats {
             return limit;
         }
         let count = if self.is_limited(bounds, now) { self.limit(bounds) } else { bounds.most };
-        let mail = Duration::from_millis(self.mail_ms.unwrap_or(MAIL_MS).max(1).into());
-        Limit { burst: count * BATCH, period: mail * BATCH }
+        Limit { burst: count * BATCH, period: self.mail() * BATCH }
     }
 
     /// Decides about the mails of a sender that all want to go over one connection, and takes the seat for it. Those whose
@@ -227,13 +224,14 @@ impl Seats {
         self.line.advance(pace, saves, now);
         let limit = self.limit(bounds);
         let is_free = self.taken.len() < limit as usize;
+        let batch = self.batch();
         let mut places: Vec<Option<Place>> = vec![None; mails.len()];
         for (mail, place) in mails.iter().zip(&mut places) {
             let ticket = mail.ticket.filter(|ticket| self.line.knows(mail.category, *ticket));
             let called = ticket.is_some_and(|ticket| self.line.is_called(mail.category, ticket));
             *place = match ticket {
                 Some(ticket) if called && is_free => {
-                    self.line.go(mail.category, ticket);
+                    self.line.go(mail.category, ticket, batch, now);
                     Some(Place::Go)
                 }
                 Some(ticket) if called => {
@@ -263,7 +261,7 @@ impl Seats {
         // themselves, where it may not half.
         let (third, may_grow) = ((limit / 3).max(1) as usize, !self.is_limited(bounds, now));
         let brief = if may_grow { limit - limit / 4 } else { limit / 2 } as usize;
-        let stay = if self.line.is_waiting() {
+        let stay = if self.line.wants_more(batch, now) {
             Stay::Returned
         } else if taken <= third && may_grow {
             Stay::Kept
@@ -286,12 +284,25 @@ impl Seats {
     }
 
     /// When a connection becomes free for a mail that has so many before it, as far as one can tell: the mean time between
-    /// the ends of two batches, for each batch.
+    /// the ends of two batches, for each batch before it.
     fn next_free(&self, before: u32, bounds: &Bounds) -> Duration {
-        let batch = self.batch_ms.unwrap_or(self.mail_ms.unwrap_or(MAIL_MS).saturating_mul(BATCH));
-        let batch = Duration::from_millis(batch.into());
-        let wait = (batch / self.limit(bounds)).saturating_mul(1 + before / BATCH);
-        wait.clamp(Duration::from_secs(1), LONGEST_AGAIN)
+        let wait = (self.batch() / self.limit(bounds)).saturating_mul(1 + before / self.mails());
+        wait.clamp(Duration::from_secs(1), LONGEST_LOOK)
+    }
+
+    /// How many mails a connection takes: as many as of late, since mails that wait come out of the queue one by one.
+    fn mails(&self) -> u32 {
+        u32::try_from(self.batch().as_millis() / self.mail().as_millis()).unwrap_or(BATCH).clamp(1, BATCH)
+    }
+
+    /// The time that a mail takes.
+    fn mail(&self) -> Duration {
+        Duration::from_millis(self.mail_ms.unwrap_or(MAIL_MS).max(1).into())
+    }
+
+    /// The time that a batch takes, with its connection.
+    fn batch(&self) -> Duration {
+        self.batch_ms.map_or(self.mail() * BATCH, |each| Duration::from_millis(each.into()))
     }
 
     /// Makes the seat that ends at `seat` good for longer. Gives its new end, in seconds.

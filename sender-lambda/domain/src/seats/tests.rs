@@ -198,6 +198,10 @@ fn whose_turn_has_come_looks_again_when_those_before_it_have_gone() {
     let all = waits(&answer);
     assert_eq!((all[0], all[149]), (1_666, 24_999));
     assert!(all.is_sorted());
+    // Where a connection takes one mail and not ten, there are ten times as many batches before the last one.
+    let single = Seats { mail_ms: Some(500), batch_ms: Some(500), ..answer.seats.clone() };
+    let each = waits(&single.ask("w", &tickets, &bounds, at(50)));
+    assert_eq!((each[0], each[149]), (1_000, 24_999));
     // Fifty of them go over one connection.
     let mut seats = answer.seats;
     seats.give_back("a", taken[0], &Report::default(), &bounds, at(50));
