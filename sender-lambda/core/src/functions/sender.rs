@@ -28,7 +28,7 @@ use super::alert;
 use super::relay_health::Try;
 use super::shared_state::{self, Change};
 use super::{App, active_settings, emit, later, random_unit, relay_health, tasks};
-use crate::effects::{Record, Result};
+use crate::effects::{QueueMessage, Record, Result};
 use crate::wire::emitted::{Announcement, SecretUnreadable, UnreadableSecret};
 use crate::wire::sqs::{Job, MailJob, TaskJob};
 use crate::wire::stored_event::{self, StoredEvent};
@@ -55,8 +55,11 @@ const AT_A_TIME: usize = 16;
 const ROUNDS: usize = 3;
 /// Mail that waits for the platform's server comes back spread over this time.
 const SPREAD: Duration = Duration::from_secs(30);
-/// The longest that SQS hides a message is 12 hours from its receipt.
-const LONGEST_HIDE: Duration = Duration::from_hours(11);
+/// A message that stays for longer is put on the queue once more with a delay, and its first copy leaves: SQS gives nothing
+/// out any more while 120 000 messages are hidden or being worked on, and one that is delayed is neither.
+const HIDDEN_FOR: Duration = Duration::from_mins(1);
+/// The longest delay of a message on SQS. Who comes too early is delayed again.
+const LONGEST_DELAY: Duration = Duration::from_mins(15);
 
 /// For how long after its start the function begins mails. Once committed, a mail may take as long as writing it and the
 /// server's last word may, five minutes; a function ended before that would leave it `unknown`. The function's timeout
@@ -68,7 +71,7 @@ pub const BEGIN_FOR: Duration = Duration::from_secs(150);
 enum Disposition {
     /// The message leaves the queue; from now on only the row has the mail's status.
     Delete,
-    /// The message stays on the queue, hidden for this long; `None`: by the back-off of [`outcome::hiccup_wait`].
+    /// The message comes again after this time; `None`: by the back-off of [`outcome::hiccup_wait`].
     Keep(Option<Duration>),
 }
 
@@ -130,7 +133,7 @@ pub async fn handle_messages(app: &App, messages: &[Message<'_>]) -> Vec<String>
     for index in done {
         dispositions[index] = Disposition::Delete;
     }
-    hide(app, messages, &dispositions).await
+    put_off(app, messages, &dispositions).await
 }
 
 /// Sends the mails of a batch.
@@ -191,21 +194,45 @@ async fn do_task(app: &App, job: &TaskJob) -> bool {
     }
 }
 
-/// Hides the messages that stay on the queue for as long as their dispositions say. Gives their ids.
-async fn hide(app: &App, messages: &[Message<'_>], dispositions: &[Disposition]) -> Vec<String> {
-    let mut kept = Vec::new();
+/// Hides the messages that stay on the queue for as long as their dispositions say, and delays those that stay for long.
+/// Gives the ids of the hidden ones; what else is on the queue is to leave it.
+async fn put_off(app: &App, messages: &[Message<'_>], dispositions: &[Disposition]) -> Vec<String> {
+    let (mut hidden, mut delayed) = (Vec::new(), Vec::new());
     for (message, disposition) in messages.iter().zip(dispositions) {
-        let Disposition::Keep(hide) = disposition else { continue };
-        kept.push(message.record.message_id.clone());
+        let Disposition::Keep(during) = disposition else { continue };
         // The queue's visibility timeout is for senders that were killed: every other wait is said here.
-        let during = hide.unwrap_or_else(|| outcome::hiccup_wait(message.record.receives));
-        // Whole seconds, and at least one: zero would make it visible at once.
-        let during = Duration::from_secs(during.as_secs() + 1).min(LONGEST_HIDE);
-        if let Err(error) = app.effects.queue.hide(&message.record.receipt, during).await {
+        match (during, &message.job) {
+            (Some(during), Job::Mail(job)) if *during > HIDDEN_FOR => {
+                let (group, body) = (job.tenant.clone(), message.record.body.clone());
+                let delay = whole_seconds(*during).min(LONGEST_DELAY);
+                delayed.push((message.record, QueueMessage { group, body, delay }));
+            }
+            _ => {
+                let during = during.unwrap_or_else(|| outcome::hiccup_wait(message.record.receives));
+                hidden.push((message.record, whole_seconds(during)));
+            }
+        }
+    }
+    if !delayed.is_empty() {
+        let copies: Vec<QueueMessage> = delayed.iter().map(|(_, copy)| copy.clone()).collect();
+        for ((record, copy), sent) in delayed.into_iter().zip(app.effects.queue.send(&copies).await) {
+            if let Err(error) = sent {
+                tracing::warn!(%error, "message not delayed; it is hidden");
+                hidden.push((record, copy.delay));
+            }
+        }
+    }
+    for (record, during) in &hidden {
+        if let Err(error) = app.effects.queue.hide(&record.receipt, *during).await {
             tracing::warn!(%error, "message not hidden; the queue's visibility timeout brings it back");
         }
     }
-    kept
+    hidden.into_iter().map(|(record, _)| record.message_id.clone()).collect()
+}
+
+/// Whole seconds, and at least one: none would make a message visible at once.
+fn whole_seconds(during: Duration) -> Duration {
+    Duration::from_secs(during.as_secs() + 1)
 }
 
 /// Reads the rows and their events, and settles the messages whose mail is not to be sent now.

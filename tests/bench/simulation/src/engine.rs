@@ -47,6 +47,8 @@ pub(crate) struct Mail {
     pub(crate) retry_until: Micros,
     /// The time when a sender marked it.
     pub(crate) marked: Micros,
+    /// When it is tried next, where it was deferred.
+    pub(crate) next: Micros,
     pub(crate) number: u64,
     pub(crate) tries: u16,
     /// The version of its row.
@@ -78,8 +80,8 @@ pub(crate) enum Happening {
     Burst,
     /// A message becomes visible again.
     Visible(Message),
-    /// The queue delivers a message a second time.
-    Duplicate(Message),
+    /// A message that was sent with a delay becomes visible, or the queue delivers one a second time.
+    Delayed(Message),
     /// All mails of a batch for one relay are done.
     Group { slot: u32, run: u32, group: u32 },
     /// A batch is done.
@@ -290,7 +292,7 @@ impl Simulation {
                 let tenant = self.mail(message).tenant;
                 self.queue.show(now, tenant, message);
             }
-            Happening::Duplicate(message) => {
+            Happening::Delayed(message) => {
                 let tenant = self.mail(message).tenant;
                 self.queue.send(now, tenant, message);
             }
@@ -305,7 +307,10 @@ impl Simulation {
                 self.plan(now + MONITOR, Happening::Monitor);
             }
         }
-        while !self.free.is_empty() && self.queue.has_visible() && self.begin_batch(now) {}
+        // What becomes visible at the same moment is received together.
+        if self.heap.peek().is_none_or(|Reverse((next, ..))| *next > now) {
+            while !self.free.is_empty() && self.queue.has_visible() && self.begin_batch(now) {}
+        }
     }
 
     fn is_running(&self, slot: u32, run: u32) -> bool {
@@ -339,6 +344,7 @@ impl Simulation {
             tenant,
             queued: now,
             marked: 0,
+            next: 0,
             number: self.results.events,
             retry_until: now + RETRY_FOR,
             tries: 0,
@@ -370,7 +376,7 @@ impl Simulation {
         if self.random.f64() < self.scenario.duplicates {
             self.expect(message);
             let later = now + self.random.u64(..SECOND);
-            self.plan(later, Happening::Duplicate(message));
+            self.plan(later, Happening::Delayed(message));
         }
     }
 

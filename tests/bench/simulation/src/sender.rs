@@ -35,6 +35,9 @@ const WRITTEN_FROM: Duration = Duration::from_mins(1);
 const TRIES_OF_TOO_MANY: usize = 2;
 /// The name of the platform's server.
 const PLATFORM: &str = "smtp.platform.example";
+/// A message that stays for longer is sent again with a delay: `functions::sender::HIDDEN_FOR`, and `LONGEST_DELAY`.
+const HIDDEN_FOR: Micros = MINUTE;
+const LONGEST_DELAY: Micros = 15 * MINUTE;
 /// One of this many recipients does not exist.
 const NO_SUCH_USER: u64 = 200;
 
@@ -110,6 +113,7 @@ impl Simulation {
                     self.settle(now, message, Status::Failed);
                     self.count(Operation::Emit, 1);
                 }
+                Status::Waiting if now < mail.next => batch.staying.push((message, mail.next)),
                 Status::Waiting | Status::Held => {
                     if mail.status == Status::Held {
                         // Holding counts apart from trying.
@@ -432,6 +436,7 @@ impl Simulation {
             self.settle(now, message, Status::Waiting);
             self.enter(message, delivery::Status::Deferred, now, Some(now + micros(wait)));
             self.results.deferred += 1;
+            self.mail(message).next = now + micros(wait);
             // The sender hides a message for whole seconds, plus one.
             batch.staying.push((message, now + (micros(wait) / SECOND + 1) * SECOND));
         } else {
@@ -578,21 +583,33 @@ impl Simulation {
         for (tenant, _) in &batch.messages {
             self.queue.worked(now, *tenant, took);
         }
-        if batch.staying.len() < batch.messages.len() {
-            self.count(Operation::QueueDelete, 1);
-        }
         let mut staying = batch.staying;
+        let mut left = 0;
+        let mut delayed: u64 = 0;
         for (_, message) in batch.messages {
             // Of two messages for a mail in one batch, one stays and one is deleted.
             match staying.iter().position(|(stays, _)| *stays == message) {
                 Some(place) => {
                     let (_, until) = staying.swap_remove(place);
-                    self.count(Operation::QueueHide, 1);
-                    self.plan(until.max(now), Happening::Visible(message));
+                    if until > now + HIDDEN_FOR + SECOND {
+                        delayed += 1;
+                        left += 1;
+                        let tenant = self.mail(message).tenant;
+                        self.queue.delete(tenant);
+                        self.plan(until.min(now + LONGEST_DELAY), Happening::Delayed(message));
+                    } else {
+                        self.count(Operation::QueueHide, 1);
+                        self.plan(until.max(now), Happening::Visible(message));
+                    }
                 }
-                None => self.delete(now, message),
+                None => {
+                    left += 1;
+                    self.delete(now, message);
+                }
             }
         }
+        self.count(Operation::QueueSend, delayed.div_ceil(10));
+        self.count(Operation::QueueDelete, u64::from(left > 0));
     }
 
     /// Kills the sender: mails that were sent stay sent, nothing else is written, and every message becomes visible
