@@ -231,6 +231,14 @@ fn a_seat_is_given_back_only_where_somebody_needs_it() {
     assert_eq!(nine.clone().ask("p", ONE, &free(), at(0)).stay, Stay::Returned);
     assert_eq!(sit(nine.clone(), 20, at(0)).1.len(), 3);
     assert_eq!(sit(nine, 20, at(1)).1.len(), 8);
+    // So do mails that were called and have not gone, as long as some of them go.
+    let waiting = sit(many(), 12, at(0)).0.ask("w", &[ONE[0]; 20], &free(), at(0));
+    let Place::Wait(ticket, _) = waiting.places[0] else { panic!("{:?}", waiting.places) };
+    let first = waiting.seats.ask("f", &[Asking { ticket: Some(ticket), ..ONE[0] }], &free(), at(70));
+    assert_eq!((&first.places[..], first.stay), (&[Place::Go][..], Stay::Returned));
+    assert!(!first.seats.line.is_waiting(), "all were called");
+    assert_eq!(first.seats.clone().ask("n", ONE, &free(), at(80)).stay, Stay::Returned);
+    assert_eq!(first.seats.ask("n", ONE, &free(), at(90)).stay, Stay::Kept);
     // One whose batches take longer is given back: to make it good for longer costs more.
     let slow = Seats { batch_ms: Some(700), ..sit(many(), 4, at(0)).0 };
     assert_eq!(slow.ask("p", ONE, &free(), at(0)).stay, Stay::Returned);
