@@ -50,6 +50,6 @@ fn main() -> Result<()> {
 fn command(options: &[String]) -> String {
     let folder = options.iter().position(|option| option == "--figures").unwrap_or(options.len());
     let given = options.iter().enumerate().filter(|(place, _)| !(folder..=folder + 1).contains(place));
-    let given: String = given.map(|(_, option)| format!(" {option}")).collect();
-    format!("cargo xtask bench simulation{given}")
+    let given = given.map(|(_, option)| option.as_str());
+    std::iter::once("cargo xtask bench simulation").chain(given).collect::<Vec<_>>().join(" ")
 }

@@ -588,24 +588,21 @@ impl Simulation {
         let mut delayed: u64 = 0;
         for (_, message) in batch.messages {
             // Of two messages for a mail in one batch, one stays and one is deleted.
-            match staying.iter().position(|(stays, _)| *stays == message) {
-                Some(place) => {
-                    let (_, until) = staying.swap_remove(place);
-                    if until > now + HIDDEN_FOR + SECOND {
-                        delayed += 1;
-                        left += 1;
-                        let tenant = self.mail(message).tenant;
-                        self.queue.delete(tenant);
-                        self.plan(until.min(now + LONGEST_DELAY), Happening::Delayed(message));
-                    } else {
-                        self.count(Operation::QueueHide, 1);
-                        self.plan(until.max(now), Happening::Visible(message));
-                    }
-                }
-                None => {
-                    left += 1;
-                    self.delete(now, message);
-                }
+            let Some(place) = staying.iter().position(|(stays, _)| *stays == message) else {
+                left += 1;
+                self.delete(now, message);
+                continue;
+            };
+            let (_, until) = staying.swap_remove(place);
+            if until > now + HIDDEN_FOR + SECOND {
+                delayed += 1;
+                left += 1;
+                let tenant = self.mail(message).tenant;
+                self.queue.delete(tenant);
+                self.plan(until.min(now + LONGEST_DELAY), Happening::Delayed(message));
+            } else {
+                self.count(Operation::QueueHide, 1);
+                self.plan(until.max(now), Happening::Visible(message));
             }
         }
         self.count(Operation::QueueSend, delayed.div_ceil(10));
