@@ -182,8 +182,15 @@ impl<S: Platform> Rules<'_, S> {
 
     /// The port goes along when it may be used, and the TLS mode when it does not go with that port.
     fn host_peeled(&mut self, code: Code, host: &[u8], port: Option<u16>) {
-        // Quotation marks in front go along: no fix may leave them behind.
-        let host = unwrapped(host);
+        // Quotation marks, and a dot behind white space, go along: no fix may leave them behind.
+        let mut inner = host;
+        let host = loop {
+            let rest = unwrapped(trimmed(inner));
+            if rest.len() == inner.len() {
+                break rest;
+            }
+            inner = rest;
+        };
         // The rest holds one more port: which of the two is meant cannot be known.
         if host.is_empty() || self.split_any_port(host).is_some() {
             return self.report.add(Code::HostInvalid);
