@@ -254,7 +254,7 @@ fn unanswered(error: HttpsError, url: &Uri) -> Refused {
         HttpsError::Expired => Cause::OauthTlsExpired,
         HttpsError::WantsCertificate => Cause::OauthClientCertificate,
         HttpsError::Handshake => Cause::OauthTlsFailed,
-        HttpsError::NoAnswer => Cause::OauthNoAnswer,
+        HttpsError::NoAnswer => Cause::OauthCut,
         HttpsError::NotHttp | HttpsError::TooLarge => Cause::OauthNotJson,
     })
 }

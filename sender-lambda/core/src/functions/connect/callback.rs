@@ -150,7 +150,8 @@ fn not_granted(tenant: &Tenant, refused: &NotGranted) -> Outcome {
         | Cause::OauthTlsExpired
         | Cause::OauthTlsName
         | Cause::OauthBusy
-        | Cause::OauthNoAnswer => "later",
+        | Cause::OauthNoAnswer
+        | Cause::OauthCut => "later",
         _ => "other",
     };
     Outcome::Problem { code, detail: detail.clone() }
