@@ -143,8 +143,12 @@ async fn warn(app: &App, tenant: &Tenant, settings: &Settings, due: &Due) -> Res
     };
     let emitted = emit(app, [announcement]).await;
     if *tenant == Tenant::platform() {
-        let what = credential.map_or("certificate", |_| "credential");
-        tracing::warn!(host = settings.host, %not_after, what, "of the platform's own mail server, and ends soon");
+        let host = settings.host.as_str();
+        if credential.is_some() {
+            tracing::warn!(host, %not_after, "a credential of the platform's own mail server ends soon");
+        } else {
+            tracing::warn!(host, %not_after, "the certificate of the platform's own mail server ends soon");
+        }
     } else {
         alert::expiring(app, tenant, &settings.host, credential, not_after, days).await;
     }
