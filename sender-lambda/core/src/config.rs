@@ -1,7 +1,7 @@
 //! What the operator sets: the environment of docs/reference/environment.md.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,9 +10,11 @@ use ownpost_domain::outcome;
 use ownpost_domain::seats::Bounds;
 use ownpost_smtp::{Network, NetworkOptions};
 use rustls::pki_types::CertificateDer;
+use zeroize::Zeroizing;
 
 use crate::access::{Access, Claim};
 use crate::effects::Secrets;
+use crate::files;
 use crate::identity::Issuer;
 use crate::oauth_providers::OAuthProviders;
 
@@ -380,7 +382,7 @@ impl Config {
         if let Some(file) = &self.extra_ca_file {
             let unusable =
                 |why: String| problem("OWNPOST_EXTRA_CA_FILE", format!("{}: {why}", file.display()));
-            let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+            let pem = files::read(file).map_err(|error| unusable(error.to_string()))?;
             if pem.windows(16).any(|window| window == b"PRIVATE KEY-----") {
                 return Err(unusable("holds a private key; name a file with certificates alone".to_owned()));
             }
@@ -629,7 +631,15 @@ fn days(text: &str) -> Parsed<Duration> {
 
 fn file(text: &str) -> Parsed<PathBuf> {
     let path = PathBuf::from(text);
-    if path.is_file() { Ok(path) } else { Err(format!("there is no file `{text}`")) }
+    if path.is_file() { Ok(path) } else { Err(no_file(text)) }
+}
+
+/// Why a path is none of a file that is read at start.
+fn no_file(text: &str) -> String {
+    match std::fs::metadata(text) {
+        Ok(_) => format!("`{text}` is no regular file"),
+        Err(_) => format!("there is no file `{text}`"),
+    }
 }
 
 fn folder(text: &str) -> Parsed<PathBuf> {
@@ -647,7 +657,7 @@ fn dkim(text: &str) -> Parsed<DkimSource> {
         return Ok(DkimSource::File(path));
     }
     if text.starts_with(['/', '.', '~']) {
-        return Err(format!("there is no file `{text}`"));
+        return Err(no_file(text));
     }
     secret_name(text).map(DkimSource::Secret)
 }
@@ -664,7 +674,11 @@ fn product(text: &str) -> Parsed<Brand> {
 /// The providers, or the name of the secret with them.
 fn oauth_providers(text: &str) -> Parsed<(OAuthProviders, Option<String>)> {
     let is_json = text.starts_with(['{', '[']);
-    if !is_json && !std::path::Path::new(text).is_file() {
+    let path = Path::new(text);
+    if !is_json && path.is_absolute() && path.exists() && !path.is_file() {
+        return Err(no_file(text));
+    }
+    if !is_json && !path.is_file() {
         let name =
             secret_name(text).map_err(|_| "is neither JSON, nor a file, nor a secret's name".to_owned())?;
         return Ok((OAuthProviders::default(), Some(name)));
@@ -703,11 +717,11 @@ fn public_url(text: &str) -> Parsed<String> {
 }
 
 /// A value that is JSON itself, or the path of a file with it.
-fn json_or_file(text: &str) -> Parsed<String> {
+fn json_or_file(text: &str) -> Parsed<Zeroizing<String>> {
     if text.starts_with(['{', '[']) {
-        return Ok(text.to_owned());
+        return Ok(Zeroizing::new(text.to_owned()));
     }
-    std::fs::read_to_string(text)
+    files::read_text(Path::new(text))
         .map_err(|error| format!("`{text}` is neither JSON nor a file that can be read: {error}"))
 }
 
@@ -971,6 +985,27 @@ mod tests {
             let error = read("us-east-1", "", variable, value).unwrap_err();
             assert_eq!(error.variable, variable);
             assert!(error.problem.contains("AWS_REGION"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_pipe_a_device_or_a_folder_is_no_file() {
+        let files = ["OWNPOST_EXTRA_CA_FILE", DKIM, OAUTH_PROVIDERS, "OWNPOST_PRODUCT"];
+        for variable in files {
+            for (value, expected) in
+                [("/dev/zero", "regular file"), ("/", "regular file"), ("/no/such", "file")]
+            {
+                let error = Config::read(|name| (name == variable).then(|| value.to_owned()));
+                let problem = match error {
+                    // A secret's name may begin with a slash.
+                    Ok(config) => {
+                        assert_eq!(config.oauth_providers_secret.as_deref(), Some("/no/such"), "{variable}");
+                        continue;
+                    }
+                    Err(error) => error.to_string(),
+                };
+                assert!(problem.starts_with(variable) && problem.contains(expected), "{problem}");
+            }
         }
     }
 
