@@ -31,7 +31,7 @@ pub struct AwsResources {
 }
 
 impl AwsResources {
-    /// Reads the environment as [`Config::read`] does. A resource that is required and missing is `None` here: the
+    /// Reads the environment as [`super::Config::read`] does. A resource that is required and missing is `None` here: the
     /// effects that need it say so.
     ///
     /// # Errors

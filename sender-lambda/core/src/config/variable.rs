@@ -1,6 +1,6 @@
 //! A variable of the environment: its name, its value, and why it cannot be used.
 
-/// A variable of the environment that [`Config::read`] or [`AwsResources::read`] reads.
+/// A variable of the environment that the program reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Variable {
     /// The name in the environment.
