@@ -14,7 +14,7 @@ type List = u8;
 const HOSTS: List = 0;
 /// The mail domains.
 const DOMAINS: List = 1;
-/// The domains that servers stand in: of each SMTP server the name without its first label.
+/// The domains that servers stand in: of each SMTP server the name without its first label, where that is no mail domain.
 const SERVICES: List = 2;
 
 /// The length under which patterns are kept: they match names of many lengths, and no name has this one.
@@ -123,10 +123,12 @@ impl Directory {
     fn line(&mut self, line: &'static [u8], found: &mut Vec<Entry>) -> Option<()> {
         let preset = self.presets.len() as u8;
         let mut parts = split(line, b':');
-        let (flags, name) = (parts.next()?, parts.next()?);
-        let mut names = split(parts.next()?, b' ');
+        let (name, names) = (parts.next()?, parts.next()?);
+        let flags = parts.next().unwrap_or_default();
+        let mut names = split(names, b' ');
         let host = names.next()?;
-        let has_domains = names.clone().any(|name| !name.starts_with(b"!"));
+        let has_own = find(flags, b'd').is_some();
+        let has_domains = has_own || names.clone().any(|name| !name.starts_with(b"!"));
         // On the line without a server, the number is that of no preset.
         let domain = split_once(host, b'.').map(|(_, domain)| domain);
         if domain.is_some() {
@@ -134,7 +136,7 @@ impl Directory {
             found.push(Entry::new(HOSTS, host, preset));
         }
         if let Some(domain) = domain.filter(|domain| find(domain, b'.').is_some()) {
-            found.push(Entry::new(SERVICES, domain, preset));
+            found.push(Entry::new(if has_own { DOMAINS } else { SERVICES }, domain, preset));
         }
         for domain in names {
             match domain {
