@@ -153,7 +153,7 @@ pub(crate) async fn behind_silence(
             if let Some(fix) = elsewhere(network, settings, limits).await {
                 let _ = works_elsewhere.set(fix);
             }
-            pending().await;
+            pending::<()>().await;
         };
         tokio::select! {
             found = same_port => return (silent, found),
