@@ -116,6 +116,36 @@ test('properties set before the element is defined are taken over, all of them',
     await becomes(() => early().map(({ headers }) => headers['accept-language']), ['fr']);
   }));
 
+test('an element that is put back before it has loaded asks once', () =>
+  withForm(browser, {}, async ({ page, form, server }) => {
+    for (const waits of ['for nothing', 'for its first answer', 'for a token']) {
+      let answer;
+      server.script['GET /smtp'] = { json: ACTIVE, wait: new Promise((resolve) => (answer = resolve)) };
+      const asked = () => server.calls.filter(({ key }) => key === 'GET /smtp').length;
+      await page.evaluate(() => document.querySelector('smtp-settings-form').remove());
+      const before = asked();
+      await page.evaluate((waits) => {
+        const form = Object.assign(document.createElement('smtp-settings-form'), { api: '/api' });
+        const later = waits === 'for a token';
+        if (!later) form.getToken = async () => 'token-of-acme';
+        document.body.append(form);
+        form.remove();
+        document.body.append(form);
+        if (later) form.getToken = async () => 'token-of-acme';
+      }, waits);
+      if (waits === 'for its first answer') {
+        await becomes(asked, before + 1);
+        await form.evaluate((element) => {
+          element.remove();
+          document.body.append(element);
+        });
+      }
+      answer();
+      await form.locator('.status.active').waitFor();
+      assert.equal(asked(), before + 1, waits);
+    }
+  }));
+
 test('name and required are properties too, as frameworks set them', () =>
   withForm(browser, {}, async ({ form }) => {
     const seen = await form.evaluate((element) => {

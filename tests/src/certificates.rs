@@ -79,8 +79,9 @@ impl Certificates {
 
     /// A TLS server of this kind: `good`, `self-signed`, `expired`, `not-yet-valid`, `wrong-name`,
     /// `unknown-ca`, `ca-as-leaf`, `client-only`, `no-intermediate`, `weak-key`, `no-names` (a common name alone),
-    /// `wildcard`, `many-names` (900), `version-1`, `signed-sha512`, `address-as-name`. With `wants-client` or `wants-client-1.2` the certificate is good, and the server
-    /// demands one of the client, the latter by TLS 1.2.
+    /// `wildcard`, `many-names` (900), `other-names` (a URI and a mail address alone), `version-1`, `signed-sha512`,
+    /// `address-as-name`. With `wants-client` or `wants-client-1.2` the certificate is good, and the server demands one of the
+    /// client, the latter by TLS 1.2; with `asks-client` it goes on without.
     pub fn server(&self, kind: &str) -> Arc<ServerConfig> {
         let by_others = match kind {
             "version-1" => Some(VERSION_1),
@@ -97,13 +98,21 @@ impl Certificates {
             "wrong-name" => &["other.test"],
             "wildcard" => &["*.other.test"],
             "many-names" => &many,
-            "no-names" | "address-as-name" => &[],
+            "no-names" | "address-as-name" | "other-names" => &[],
             _ => &[NAME, "127.0.0.1", "::1"],
         };
         let mut params = params("relay", names);
         match kind {
             "good" | "wrong-name" | "self-signed" | "unknown-ca" | "no-intermediate" | "weak-key"
-            | "no-names" | "wildcard" | "many-names" | "wants-client" | "wants-client-1.2" => {}
+            | "no-names" | "wildcard" | "many-names" | "wants-client" | "wants-client-1.2"
+            | "asks-client" => {}
+            "other-names" => {
+                let text = |text: &str| text.try_into().expect("a text");
+                params.subject_alt_names = vec![
+                    SanType::URI(text("spiffe://relay.test/mail")),
+                    SanType::Rfc822Name(text("postmaster@relay.test")),
+                ];
+            }
             "address-as-name" => {
                 let name = "127.0.0.1".try_into().expect("a text");
                 params.subject_alt_names = vec![SanType::DnsName(name)];
@@ -124,7 +133,7 @@ impl Certificates {
             _ => params.signed_by(&key, &self.issuer),
         };
         let certificate = certificate.expect("a certificate");
-        if kind.starts_with("wants-client") {
+        if kind.starts_with("wants-client") || kind == "asks-client" {
             self.demanding(&certificate, &key, kind)
         } else {
             config(&certificate, &key)
@@ -138,8 +147,9 @@ impl Certificates {
         roots.add(own).expect("a root");
         let provider = Arc::new(ring::default_provider());
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+        let verifier = if kind == "asks-client" { verifier.allow_unauthenticated() } else { verifier };
         let versions: &[&rustls::SupportedProtocolVersion] =
-            if kind == "wants-client" { &[&rustls::version::TLS13] } else { &[&rustls::version::TLS12] };
+            if kind != "wants-client-1.2" { &[&rustls::version::TLS13] } else { &[&rustls::version::TLS12] };
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key in DER");
         let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)

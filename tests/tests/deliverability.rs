@@ -79,7 +79,7 @@ async fn records() {
     )
     .await;
     check(
-        "NODATA | news.example.org=v=spf1 include:_spf.google.com ~all",
+        "NODATA | news.example.org=v=spf1 include:_spf.google.com ~all | _spf.google.com=v=spf1 ~all",
         "smtp.gmail.com",
         "pass",
         "missing",
@@ -96,9 +96,9 @@ async fn records() {
     .await;
     // A provider's include counts where an evaluation comes to it: nested, but not behind `all`, nor in the text alone.
     let google = "smtp.gmail.com";
-    let nested = "NODATA | news.example.org=v=spf1 include:spf.example.org -all | spf.example.org=v=spf1 include:_spf.google.com -all";
+    let nested = "NODATA | news.example.org=v=spf1 include:spf.example.org -all | spf.example.org=v=spf1 include:_spf.google.com -all | _spf.google.com=v=spf1 ~all";
     check(nested, google, "pass", "missing", 1).await;
-    check("NODATA | news.example.org=v=spf1 redirect=spf.example.org | spf.example.org=v=spf1 include:_spf.google.com -all", google, "pass", "missing", 1).await;
+    check("NODATA | news.example.org=v=spf1 redirect=spf.example.org | spf.example.org=v=spf1 include:_spf.google.com -all | _spf.google.com=v=spf1 ~all", google, "pass", "missing", 1).await;
     check("NODATA | news.example.org=v=spf1 -all include:_spf.google.com", google, "fail", "missing", 2)
         .await;
     check(
@@ -109,6 +109,9 @@ async fn records() {
         2,
     )
     .await;
+    // A name of the provider's proves nothing where it has no record.
+    check("NODATA | news.example.org=v=spf1 include:spf.google.com -all", google, "invalid", "missing", 2)
+        .await;
     // A name of the relay's own domain proves nothing.
     check("NODATA | news.example.org=v=spf1 include:gone.example.org -all", host, "invalid", "missing", 2)
         .await;

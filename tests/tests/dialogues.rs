@@ -9,9 +9,10 @@
 //! - `expect` the failure code, or `ok`; `stage`, `field`, `smtp` (code, enhanced code), `fix` (JSON; without
 //!   it none is looked for).
 //! - `dns` what the name server says of every name: addresses, NXDOMAIN, NODATA, SERVFAIL, SILENCE.
-//! - `token` what the token endpoint answers: status and body; `token-wire` its octets, behind which it closes.
+//! - `token` what the token endpoint answers: status and body; `token-wire` its octets, behind which it closes; `token-tls` the
+//!   kind of its certificate (good).
 //! - `listen`: `no` (nothing listens on the port), `full` (connections are not taken), `elsewhere` (the script is
-//!   on another port, `ELSEWHERE` in `fix`). `loose: yes` does not mind where the client leaves the script.
+//!   on another port, `ELSEWHERE` in `fix`), `silent` (likewise, and the port takes connections and says nothing). `loose: yes` does not mind where the client leaves the script.
 //! - `shows`, `hides` what the report contains and what it does not.
 //! - `mode: send` sends `mails` mails (1) through the pool; `expect` is then their results in order. After `over-after` mails it is too late to begin another. `calls` is in how many calls
 //!   (1); `revisions: each` gives each call a revision of its own. At the end the pool is closed, which takes a QUIT.
@@ -200,6 +201,10 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<C
             (port, vec![socket])
         }
         Some("full") => full_port().await,
+        Some("silent") => {
+            let silent = Scripted::start("EVERY\nSILENCE\n", Arc::clone(certificates)).await;
+            (silent.address.port(), Vec::new())
+        }
         Some(other) => panic!("no way to listen: {other}"),
     };
     let token = match dialogue.get("token").or(dialogue.get("token-wire")) {
@@ -207,11 +212,12 @@ async fn check_test(dialogue: &Dialogue, server: &Scripted, certificates: &Arc<C
         Some(answer) => {
             let (status, body) = answer.split_once(' ').unwrap_or((answer, ""));
             let length = body.len();
+            let tls = dialogue.get("token-tls").unwrap_or("good");
             let wire =
-                dialogue.get("token-wire").map(|wire| format!("TLS\nC: <request>\nS! {wire}\nCLOSE\n"));
+                dialogue.get("token-wire").map(|wire| format!("TLS {tls}\nC: <request>\nS! {wire}\nCLOSE\n"));
             let script = wire.unwrap_or_else(|| {
                 format!(
-                    "TLS\nC: <request>\nS: HTTP/1.1 {status} x\nS: Content-Type: application/json\n\
+                    "TLS {tls}\nC: <request>\nS: HTTP/1.1 {status} x\nS: Content-Type: application/json\n\
                  S: Content-Length: {length}\nS! \\r\\n{body}\n"
                 )
             });

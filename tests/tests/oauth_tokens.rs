@@ -7,13 +7,16 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use ownpost_core::config::Config;
+use ownpost_core::effects::{Effects, Result as EffectResult, SecretStage, Secrets, StoredVersion};
 use ownpost_core::functions::App;
 use ownpost_core::testing::memory::{Memory, life};
 use ownpost_domain::category::Routing;
+use ownpost_domain::delivery::Revision;
 use ownpost_domain::failure::{Cause, FailureCode};
 use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Auth, Grant, OAuth2, Security, Settings};
@@ -22,8 +25,10 @@ use ownpost_smtp::{BeforeCommit, Mail, MailResult, RelayKey};
 use ownpost_tests::certificates::Certificates;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use zeroize::Zeroizing;
 
 /// What the provider and the relays know.
 #[derive(Default)]
@@ -40,6 +45,8 @@ struct Provider {
     fetches: usize,
     sign_ins: usize,
     mails: usize,
+    /// What happened, in order: `MAIL` of a session that has signed in, `stored` of a store that is held back.
+    order: Vec<&'static str>,
 }
 
 type Shared = Arc<Mutex<Provider>>;
@@ -112,7 +119,7 @@ async fn relay(mut stream: BufReader<TlsStream<TcpStream>>, state: Shared) -> st
     stream.write_all(b"220 relay.test ESMTP\r\n").await?;
     let mechanism = state.lock().unwrap().mechanism.unwrap_or("XOAUTH2");
     let mut line = String::new();
-    let mut refused = false;
+    let (mut refused, mut signed_in) = (false, false);
     loop {
         stream.flush().await?;
         line.clear();
@@ -130,6 +137,7 @@ async fn relay(mut stream: BufReader<TlsStream<TcpStream>>, state: Shared) -> st
             let mut state = state.lock().unwrap();
             if state.good.contains(&token) {
                 state.sign_ins += 1;
+                signed_in = true;
                 "235 ok".to_owned()
             } else {
                 refused = true;
@@ -149,6 +157,9 @@ async fn relay(mut stream: BufReader<TlsStream<TcpStream>>, state: Shared) -> st
             stream.write_all(b"221 bye\r\n").await?;
             return stream.flush().await;
         } else {
+            if signed_in && command.starts_with("MAIL") {
+                state.lock().unwrap().order.push("MAIL");
+            }
             "250 ok".to_owned()
         };
         stream.write_all(format!("{reply}\r\n").as_bytes()).await?;
@@ -209,12 +220,21 @@ impl World {
             routing: Routing::default(),
             contacts: Vec::new(),
         };
-        Self { state, memory: Memory::new(), config, settings, _ca: ca }
+        let memory = Memory::new();
+        let (secrets, acme) = (memory.effects().secrets, Tenant::new("acme").unwrap());
+        let revision = Revision("1".into());
+        secrets.put_pending(&acme, &revision, "opaque").await.unwrap();
+        assert!(secrets.promote(&acme, &revision, None).await.unwrap());
+        Self { state, memory, config, settings, _ca: ca }
     }
 
     /// A process that has just begun: it shares the store alone.
     fn process(&self) -> App {
-        App::new(self.config.clone(), self.memory.effects()).unwrap()
+        self.process_with(self.memory.effects())
+    }
+
+    fn process_with(&self, effects: Effects) -> App {
+        App::new(self.config.clone(), effects).unwrap()
     }
 
     async fn send(&self, app: &App, count: usize) -> Vec<MailResult> {
@@ -288,7 +308,9 @@ async fn a_running_process_gets_over_a_token_that_is_taken_back() {
 
 #[tokio::test]
 async fn whatever_fails_the_grant_lives_on() {
-    for operation in ["secrets.tokens", "secrets.put_tokens", "ledger.get_state", "ledger.put_state"] {
+    for operation in
+        ["secrets.get", "secrets.tokens", "secrets.put_tokens", "ledger.get_state", "ledger.put_state"]
+    {
         for skip in 0..4 {
             let world = World::new().await;
             let first = world.process();
@@ -311,6 +333,105 @@ async fn whatever_fails_the_grant_lives_on() {
             assert!(!world.state.lock().unwrap().ended, "{operation} {skip}");
         }
     }
+}
+
+/// Secrets whose writes of tokens wait until the test lets them go on.
+struct HeldBack {
+    secrets: Arc<dyn Secrets>,
+    state: Shared,
+    /// One permit for each write that has begun.
+    begun: Semaphore,
+    /// One permit for each write that may go on.
+    open: Semaphore,
+}
+
+#[async_trait]
+impl Secrets for HeldBack {
+    async fn put_tokens(&self, tenant: &Tenant, document: &str) -> EffectResult<()> {
+        self.begun.add_permits(1);
+        self.open.acquire().await.unwrap().forget();
+        self.secrets.put_tokens(tenant, document).await?;
+        self.state.lock().unwrap().order.push("stored");
+        Ok(())
+    }
+
+    async fn get(&self, tenant: &Tenant, stage: SecretStage) -> EffectResult<Option<StoredVersion>> {
+        self.secrets.get(tenant, stage).await
+    }
+
+    async fn get_revision(
+        &self,
+        tenant: &Tenant,
+        revision: &Revision,
+    ) -> EffectResult<Option<StoredVersion>> {
+        self.secrets.get_revision(tenant, revision).await
+    }
+
+    async fn put_pending(&self, tenant: &Tenant, revision: &Revision, document: &str) -> EffectResult<()> {
+        self.secrets.put_pending(tenant, revision, document).await
+    }
+
+    async fn promote(
+        &self,
+        tenant: &Tenant,
+        revision: &Revision,
+        expected: Option<&Revision>,
+    ) -> EffectResult<bool> {
+        self.secrets.promote(tenant, revision, expected).await
+    }
+
+    async fn discard_pending(&self, tenant: &Tenant, revision: &Revision) -> EffectResult<()> {
+        self.secrets.discard_pending(tenant, revision).await
+    }
+
+    async fn forget(&self, tenant: &Tenant) -> EffectResult<()> {
+        self.secrets.forget(tenant).await
+    }
+
+    async fn tokens(&self, tenant: &Tenant) -> EffectResult<Option<Zeroizing<String>>> {
+        self.secrets.tokens(tenant).await
+    }
+
+    async fn platform(&self) -> EffectResult<Option<StoredVersion>> {
+        self.secrets.platform().await
+    }
+
+    async fn operator(&self, name: &str) -> EffectResult<Option<Zeroizing<String>>> {
+        self.secrets.operator(name).await
+    }
+}
+
+#[tokio::test]
+async fn the_new_refresh_token_is_stored_before_the_mail_goes_on() {
+    let world = World::new().await;
+    let held = Arc::new(HeldBack {
+        secrets: world.memory.effects().secrets,
+        state: Arc::clone(&world.state),
+        begun: Semaphore::new(0),
+        open: Semaphore::new(0),
+    });
+    let app = world.process_with(Effects { secrets: held.clone(), ..world.memory.effects() });
+    let mail = world.send(&app, 1);
+    tokio::pin!(mail);
+    let others = async {
+        held.begun.acquire().await.unwrap().forget();
+        // Ten whole sessions without a sign-in: enough for a mail that waits for nothing to arrive.
+        let without = Settings { auth: Auth::None, ..world.settings.clone() };
+        for _ in 0..10 {
+            let other = world.process();
+            assert!(all_accepted(&send(&other, &without, 1).await));
+        }
+    };
+    tokio::select! {
+        results = &mut mail => panic!("the mail has left, and its token is not stored: {results:?}"),
+        () = others => {}
+    }
+    assert_eq!(world.state.lock().unwrap().order, Vec::<&str>::new());
+    held.open.add_permits(1);
+    assert!(all_accepted(&mail.await));
+    assert_eq!(world.state.lock().unwrap().order, ["stored", "MAIL"]);
+    let stored = world.memory.effects().secrets.tokens(&Tenant::new("acme").unwrap()).await.unwrap();
+    assert!(stored.is_some_and(|stored| stored.contains("refresh-1")));
 }
 
 #[tokio::test]

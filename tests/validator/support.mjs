@@ -24,7 +24,7 @@ export const locales = readdirSync(new URL('../../validator-wasm/locales/', impo
 
 /** Codes in a report that the browser cannot know (docs/reference/settings.md). */
 export const serverOnly =
-  /"((password|oauth2)\.reentry_required|oauth2\.date_invalid|caPem\.(expired|not_yet_valid|not_a_ca)|\w+\.idn_refused|settings\.not_json)"/;
+  /"((password|oauth2)\.reentry_required|caPem\.(expired|not_yet_valid|not_a_ca)|\w+\.idn_refused|settings\.not_json)"/;
 
 const list = (value) => (Array.isArray(value) ? value.join() : (value ?? ''));
 

@@ -1389,7 +1389,7 @@ export type Credential =
 
 /** A certificate that ends soon. */
 export interface CertificateExpiring {
-  /** The tenant of the relay. */
+  /** The tenant of the relay; `-platform` for the platform's own server. */
   tenant: string;
   /** The host of the relay. */
   host: string;

@@ -107,8 +107,11 @@ fn account_limits(text: &str) -> Option<[u32; 3]> {
 
 /// A line of the rules' text; `presets.rs` says what it holds.
 fn preset(block: &Block<'_>) -> String {
-    let Some(server) = block.server else { return format!("::- {}", block.domains.join(" ")) };
+    let Some(server) = block.server else { return format!(":- {}", block.domains.join(" ")) };
+    let own = server.split_once('.').map_or("", |(_, domain)| domain);
+    let (own, domains): (Vec<&str>, Vec<&str>) = block.domains.iter().partition(|name| **name == own);
     let flags: String = [
+        (!own.is_empty(), 'd'),
         (block.port == Some("465"), 't'),
         (block.port == Some("2525"), '2'),
         (block.only_own_domains, 'o'),
@@ -121,8 +124,9 @@ fn preset(block: &Block<'_>) -> String {
     let services: Vec<String> = block.services.iter().map(|name| format!(".{name}")).collect();
     let others: Vec<String> = block.no_submission.iter().map(|name| format!("!{name}")).collect();
     let more = services.iter().chain(&others).map(String::as_str).collect();
-    let names = [vec![server], block.domains.clone(), more].concat();
-    format!("{flags}:{}:{}", block.name, names.join(" "))
+    let names = [vec![server], domains, more].concat().join(" ");
+    let colon = if flags.is_empty() { "" } else { ":" };
+    format!("{}:{names}{colon}{flags}", block.name)
 }
 
 /// A `Provider` of `providers.rs`.

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod config;
 pub mod effects;
+pub mod files;
 pub mod functions;
 pub mod identity;
 pub mod mail;

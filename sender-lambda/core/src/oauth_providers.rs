@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
+use ownpost_documents::settings::day;
 use ownpost_domain::brand::is_url;
 use ownpost_domain::secret::Secret;
 use ownpost_domain::settings::{Auth, Settings};
@@ -176,7 +177,7 @@ fn provider(id: &str, row: Value) -> Result<OAuthProvider, String> {
     let own_scope = text("scope", Some(""))?;
     let name = text("name", Some(known.map_or(id, |known| known.name)))?;
     let host = text("host", Some(known.map_or("", |known| known.host)))?;
-    let client_secret_expires = Some(&expires).filter(|day| day.len() == 10).and_then(|day| day.parse().ok());
+    let client_secret_expires = day(&expires);
     if client_secret_expires.is_none() && !expires.is_empty() {
         return Err("`clientSecretExpires` is no day as 2027-01-31".to_owned());
     }

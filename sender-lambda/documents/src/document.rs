@@ -244,11 +244,10 @@ pub(super) fn auth_method_name(auth: &Auth) -> &'static str {
     }
 }
 
-/// The day that the rules have accepted (RFC 3339 §5.6, `full-date`).
-pub(super) fn day(text: &str) -> Option<Date> {
-    let mut parts = text.split('-').map(|part| part.parse::<i16>().ok());
-    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
+/// The day that a text says as the rules accept it.
+pub fn day(text: &str) -> Option<Date> {
+    let [year, month, day] = smtp_rules::day(text.as_bytes())?;
+    Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
 pub(super) fn day_name(day: Date) -> String {

@@ -10,6 +10,7 @@ use smtp_rules::packed::{self, Key, Value as Packed};
 use smtp_rules::{Account, Destination, Options, Platform, Spaces, normal_address, normal_host};
 use zeroize::Zeroizing;
 
+pub use super::document::day;
 use super::document::{self, SmtpSettings};
 pub use super::given::Given;
 use super::given::text as text_of;

@@ -283,7 +283,7 @@ causes! {
     CertificateVersion1 = "certificate.version_1", "host";
     /// A certificate for clients, shown by a server.
     CertificateClientOnly = "certificate.client_only", "host";
-    /// A certificate with a common name and no subject alternative names.
+    /// A certificate without a host name or address among its subject alternative names: it has none, or others alone.
     CertificateNoNames = "certificate.no_names", "host";
     /// A certificate that has the address as a DNS name, not as an address.
     CertificateAddressAsName = "certificate.address_as_name", "host";
@@ -401,6 +401,8 @@ causes! {
     OauthBusy = "oauth.busy", "oauth2.tokenUrl";
     /// The endpoint takes the request and does not answer it.
     OauthNoAnswer = "oauth.no_answer", "oauth2.tokenUrl";
+    /// The connection to the endpoint broke off before its answer was whole.
+    OauthCut = "oauth.cut", "oauth2.tokenUrl";
     /// An answer without a usable token and without an error.
     OauthNoToken = "oauth.no_token", "oauth2.tokenUrl";
     /// A refusal without a reason.

@@ -338,6 +338,14 @@ fn a_start_that_fails_gives_its_reason_in_one_line() {
     std::fs::write(folder.path().join("platform.json"), "{}").expect("a file");
     check(&["local", "--port", "0", "--data", path], "platform.json");
     std::fs::remove_file(folder.path().join("platform.json")).expect("a file");
+    // Nobody writes to the pipe: who reads it waits for ever.
+    let pipe = folder.path().join("platform.json");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    check(&["local", "--port", "0", "--data", path], "it is a pipe or a device; a regular file is wanted");
+    std::fs::remove_file(&pipe).expect("a file");
+    std::os::unix::fs::symlink("/dev/zero", &pipe).expect("a link");
+    check(&["local", "--port", "0", "--data", path], "it is a pipe or a device; a regular file is wanted");
+    std::fs::remove_file(&pipe).expect("a file");
     std::fs::write(folder.path().join("key"), "rubbish").expect("a file");
     check(&["local", "--port", "0", "--data", path], "is no key file");
 }

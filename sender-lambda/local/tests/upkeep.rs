@@ -12,7 +12,7 @@ use ownpost_core::config::Config;
 use ownpost_core::effects::{
     Emitted, Events as _, Filter, Ledger as _, Order, Queue as _, QueueMessage, SecretStage,
 };
-use ownpost_core::functions::{App, router};
+use ownpost_core::functions::{App, forget, router};
 use ownpost_core::wire::emitted::SETTINGS_EXPIRED;
 use ownpost_domain::delivery::{Delivery, Revision, Status};
 use ownpost_domain::tenant::Tenant;
@@ -295,5 +295,34 @@ async fn a_row_that_cannot_be_read_holds_up_no_upkeep() {
     store.prune(Config::RETAIN).await.expect("prune");
     for id in ["text", "bytes", "whole"] {
         assert_eq!(store.get_event(&acme, id).await, Ok(None), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_erased_is_not_in_the_file_any_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let acme = Tenant::new("acme").expect("a name");
+    let is_in_file = || {
+        let bytes = std::fs::read(folder.path().join("ownpost.db")).expect("the database");
+        bytes.windows(6).any(|window| window == b"erased")
+    };
+    for erases in [false, true] {
+        let store = Arc::new(Store::open(folder.path(), Arc::new(Timestamp::now)).expect("a store"));
+        if erases {
+            forget::at_once(&store.effects(), &acme).await.expect("forgotten");
+        } else {
+            let app = App::new(Config::default(), store.effects()).expect("an app");
+            // One that fits in a page of the file, and one with pages of its own.
+            for (id, length) in [("erased-1", 1), ("erased-2", 100_000)] {
+                let event = json!({
+                    "id": id, "tenant": "acme", "category": "notification", "type": "comment.created",
+                    "recipients": [{"address": "erased@example.org", "name": "erased"}],
+                    "data": {"excerpt": "erased ".repeat(length)},
+                });
+                router::accept(&app, event.to_string().as_bytes(), None).await.expect("accepted");
+            }
+        }
+        store.close();
+        assert_eq!(is_in_file(), !erases);
     }
 }

@@ -117,12 +117,10 @@ async fn leads_to(network: &Network, record: &str, provider: &str, lookups: &mut
 async fn is_or_leads_to(network: &Network, name: &str, provider: &str, lookups: &mut usize) -> bool {
     let Some(left) = lookups.checked_sub(1) else { return false };
     *lookups = left;
-    if is_within(name, provider) {
-        return true;
-    }
+    // A name of the provider's that has no record breaks the evaluation (§5.2), like any other.
     let records = texts(network, name).await.unwrap_or_default();
     match records.iter().find(|text| is_spf(text)) {
-        Some(record) => leads_to(network, record, provider, lookups).await,
+        Some(record) => is_within(name, provider) || leads_to(network, record, provider, lookups).await,
         None => false,
     }
 }

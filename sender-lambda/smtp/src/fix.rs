@@ -1,6 +1,8 @@
 //! Looks for another port and security where the settings' own fail. An alternative is offered only after a connection
 //! over it has worked.
 
+use std::future::pending;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -74,6 +76,11 @@ pub(crate) async fn look(
     if !is_curable_by_port(failure) {
         return found;
     }
+    elsewhere(network, settings, limits).await.map(Found::Works).or(found)
+}
+
+/// Looks for another port of the same host that works.
+async fn elsewhere(network: &Network, settings: &Settings, limits: Limits) -> Option<Fix> {
     let mut candidates = Vec::new();
     for (port, security) in USUAL {
         candidates.push(Fix { port, security });
@@ -104,32 +111,57 @@ pub(crate) async fn look(
             break;
         }
     }
-    best.map(|index| Found::Works(candidates[index])).or(found)
+    best.map(|index| candidates[index])
 }
 
-/// Ends when the server does not greet and a second connection has proven that it takes TLS at once. Otherwise it stays
-/// pending, so that a server that greets late on purpose (Postfix' postscreen by 6 seconds) keeps its whole time.
+/// Ends when the server is silent and a second connection has proven that the port takes the other kind of TLS. Otherwise it
+/// stays pending, so that a server that greets late on purpose (Postfix' postscreen by 6 seconds) keeps its whole time; another
+/// port that works meanwhile is left in `works_elsewhere`, because behind that time there may be none left to look for one.
 pub(crate) async fn behind_silence(
     network: &Network,
     settings: &Settings,
     limits: Limits,
     mut stage: watch::Receiver<Option<Stage>>,
-) -> Found {
-    let is_greeting = |stage: &Option<Stage>| *stage == Some(Stage::Greeting);
-    if settings.security == Security::StartTls
-        && stage.wait_for(is_greeting).await.is_ok()
-        && timeout(SILENCE, stage.wait_for(|stage| !is_greeting(stage))).await.is_err()
-    {
-        let other = other_security(settings);
-        let found = tokio::select! {
-            found = attempt(network, settings, other, shortened(limits)) => found,
-            _ = stage.wait_for(|stage| !is_greeting(stage)) => None,
+    works_elsewhere: &OnceLock<Fix>,
+) -> (Stage, Found) {
+    let stages: &[Stage] = match settings.security {
+        Security::StartTls => &[Stage::Greeting],
+        Security::Tls => &[Stage::Tls, Stage::Greeting],
+    };
+    for (index, &silent) in stages.iter().enumerate() {
+        let is_silent = |stage: &Option<Stage>| *stage == Some(silent);
+        if stage.wait_for(is_silent).await.is_err() {
+            break;
+        }
+        if timeout(SILENCE, stage.wait_for(|stage| !is_silent(stage))).await.is_ok() {
+            continue;
+        }
+        let limits = shortened(limits);
+        // Behind TLS that has worked, the other kind is no question.
+        let same_port = async {
+            let found = if index == 0 {
+                attempt(network, settings, other_security(settings), limits).await
+            } else {
+                None
+            };
+            match found {
+                Some(found) => found,
+                None => pending().await,
+            }
         };
-        if let Some(found) = found {
-            return found;
+        let others = async {
+            if let Some(fix) = elsewhere(network, settings, limits).await {
+                let _ = works_elsewhere.set(fix);
+            }
+            pending::<()>().await;
+        };
+        tokio::select! {
+            found = same_port => return (silent, found),
+            () = others => {}
+            _ = stage.wait_for(|stage| !is_silent(stage)) => {}
         }
     }
-    std::future::pending().await
+    pending().await
 }
 
 /// The same port with the other kind of TLS.
@@ -242,6 +274,18 @@ fn shorter(timeouts: Timeouts) -> Timeouts {
     }
 }
 
+/// Whether the server has answered a handshake in TLS, though no connection came of it: by an alert, or in a version or with a
+/// key that we do not take.
+fn speaks_tls(failure: &Failure) -> bool {
+    let alert = failure.reason.as_ref().is_some_and(|reason| reason.cause == Cause::TlsAlert);
+    failure.stage == Stage::Tls
+        && (alert
+            || matches!(
+                failure.code,
+                FailureCode::TlsLegacy | FailureCode::TlsUnsupported | FailureCode::TlsClientCertificate
+            ))
+}
+
 /// Tries the settings with this port and security: whether they lead to an encrypted and verified session, with AUTH if they
 /// have credentials; or whether the port takes TLS from the first byte at least. No credentials are sent, because a wrong
 /// guess must not count against the account.
@@ -259,7 +303,11 @@ async fn attempt(network: &Network, settings: &Settings, fix: Fix, limits: Limit
     let mut seen = SeenTls::default();
     let opened = open(network, &candidate, &setup, limits, None, &mut seen).await;
     let from_first_byte = (seen.0 && fix.security == Security::Tls).then_some(Found::Tls);
-    let Ok(session) = opened else { return from_first_byte };
+    let session = match opened {
+        Ok(session) => session,
+        Err(failure) if fix.security == Security::Tls && speaks_tls(&failure) => return Some(Found::Tls),
+        Err(_) => return from_first_byte,
+    };
     let wanted = auth::wanted(&candidate.auth);
     let fits = wanted.is_empty() || !session.offer.mechanisms(wanted).is_empty();
     session.quit().await;

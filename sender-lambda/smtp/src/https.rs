@@ -1,9 +1,11 @@
 //! Requests over https. A server is dialled like a relay: its name is resolved once, every address is checked, and the
 //! certificate is verified. No redirect is followed.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
 
 use super::limits::Limits;
+use super::tls::AskedForCertificate;
 use super::{Network, dial, tls};
 
 /// Why there is no answer.
@@ -112,13 +115,19 @@ pub(crate) fn path(url: &Uri) -> &str {
     url.path_and_query().map_or("/", |path| path.as_str())
 }
 
+/// An encrypted and verified connection for one request.
+pub(crate) struct Connected {
+    stream: TlsStream<TcpStream>,
+    asked: Arc<AskedForCertificate>,
+}
+
 /// Connects to the host of a URL.
 pub(crate) async fn connect(
     network: &Network,
     url: &Uri,
     reach: Reach,
     limits: Limits,
-) -> Result<TlsStream<TcpStream>, HttpsError> {
+) -> Result<Connected, HttpsError> {
     let unreachable = |code| match code {
         FailureCode::ResolveNotFound => HttpsError::UnknownHost,
         FailureCode::ResolveForbidden => HttpsError::Forbidden,
@@ -135,8 +144,9 @@ pub(crate) async fn connect(
     let endpoints =
         dial::resolve(&network.resolvers, host, port, allowed, until).await.map_err(unreachable)?;
     let (stream, _) = dial::connect(&endpoints, limits.timeouts.connect, until).await.map_err(unreachable)?;
-    let config = network.trust.strict().map_err(|_| HttpsError::Untrusted)?;
-    tls::handshake(config, host, stream, until).await.map_err(|failure| {
+    let (config, asked) = network.trust.strict_once().map_err(|_| HttpsError::Untrusted)?;
+    let shaken = tls::handshake(config, host, stream, until).await.map_err(|failure| {
+        let failure = asked.explained(failure);
         let lost = failure.lost || failure.code == FailureCode::ProtocolTimeout;
         match failure.code {
             _ if lost => HttpsError::Unreachable,
@@ -148,17 +158,40 @@ pub(crate) async fn connect(
             }
             _ => HttpsError::Untrusted,
         }
-    })
+    });
+    shaken.map(|stream| Connected { stream, asked })
+}
+
+/// Why an exchange broke off. A server with TLS 1.3 that wants a certificate of ours says so only behind the handshake, or just
+/// closes where the request is.
+fn broken_off(error: &hyper::Error, asked: bool) -> HttpsError {
+    if error.is_parse() {
+        return HttpsError::NotHttp;
+    }
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if cause.downcast_ref::<io::Error>().is_some_and(tls::wants_certificate) {
+            return HttpsError::WantsCertificate;
+        }
+        source = cause.source();
+    }
+    if asked { HttpsError::WantsCertificate } else { HttpsError::NoAnswer }
+}
+
+/// Whether an answer of this status refuses a client without a certificate, where the server has asked for one: 400 and 403 are
+/// what web servers give, 495 and 496 nginx's own. Its page is for people; JSON says more.
+fn refuses_without_certificate(status: StatusCode, body: &[u8]) -> bool {
+    matches!(status.as_u16(), 400 | 401 | 403 | 495 | 496) && !body.trim_ascii_start().starts_with(b"{")
 }
 
 /// Sends a request: the status of the answer, and its body of at most `most` bytes, which of a redirect is left unread.
 pub(crate) async fn exchange(
-    stream: TlsStream<TcpStream>,
+    Connected { stream, asked }: Connected,
     request: Request<Full<Bytes>>,
     most: usize,
 ) -> Result<(StatusCode, Bytes), HttpsError> {
-    let lost =
-        |error: hyper::Error| if error.is_parse() { HttpsError::NotHttp } else { HttpsError::NoAnswer };
+    let asked = asked.was_asked();
+    let lost = |error: hyper::Error| broken_off(&error, asked);
     let (mut sender, connection) = http1::handshake(Io(stream)).await.map_err(lost)?;
     let exchange = async {
         let response = sender.send_request(request).await.map_err(lost)?;
@@ -170,7 +203,11 @@ pub(crate) async fn exchange(
             let too_large = error.downcast_ref::<LengthLimitError>().is_some();
             if too_large { HttpsError::TooLarge } else { HttpsError::NoAnswer }
         })?;
-        Ok((status, body.to_bytes()))
+        let body = body.to_bytes();
+        if asked && refuses_without_certificate(status, &body) {
+            return Err(HttpsError::WantsCertificate);
+        }
+        Ok((status, body))
     };
     // hyper's connection makes progress only while it is polled. Where the server closes behind its answer it ends first,
     // and the answer is there all the same.

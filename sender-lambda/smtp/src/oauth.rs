@@ -151,7 +151,7 @@ async fn find_or_lock(store: &dyn TokenStore, wanted: &Wanted<'_>, name: &str) -
         if let Some(tokens) = stored.filter(|tokens| usable(tokens, wanted, wanted.owner.draft)) {
             return Ok(Locked::Found(tokens));
         }
-        if store.lock(tenant).await.map_err(|_| LATER)? {
+        if store.lock(wanted.owner).await.map_err(|_| LATER)? {
             // Read again: who had the lock may have stored in between.
             let stored = store.load(tenant, name).await;
             return match stored {
@@ -254,7 +254,7 @@ fn unanswered(error: HttpsError, url: &Uri) -> Refused {
         HttpsError::Expired => Cause::OauthTlsExpired,
         HttpsError::WantsCertificate => Cause::OauthClientCertificate,
         HttpsError::Handshake => Cause::OauthTlsFailed,
-        HttpsError::NoAnswer => Cause::OauthNoAnswer,
+        HttpsError::NoAnswer => Cause::OauthCut,
         HttpsError::NotHttp | HttpsError::TooLarge => Cause::OauthNotJson,
     })
 }

@@ -21,7 +21,9 @@ pub(crate) fn refused(cause: Cause) -> Refused {
 /// The same, with what was seen.
 pub(crate) fn because(cause: Cause, detail: String) -> Refused {
     let code = match cause {
-        Cause::OauthBusy | Cause::OauthNoAnswer | Cause::OauthUnreachable => FailureCode::AuthTemporary,
+        Cause::OauthBusy | Cause::OauthNoAnswer | Cause::OauthCut | Cause::OauthUnreachable => {
+            FailureCode::AuthTemporary
+        }
         _ => FailureCode::AuthOauthFailed,
     };
     (code, Some(Reason { cause, detail }))
@@ -44,7 +46,7 @@ pub(crate) fn of_answer(status: u16, body: &[u8], hidden: &Redactor) -> Refused 
     }
     match status {
         404 | 405 | 410 => refused(Cause::OauthNotFound),
-        _ if is_cut => refused(Cause::OauthNoAnswer),
+        _ if is_cut => refused(Cause::OauthCut),
         _ if answer.is_object() => of_status(Cause::OauthNoToken),
         _ if matches!(status, 401 | 403) || (status >= 400 && body.is_empty()) => {
             of_status(Cause::OauthNoReason)
@@ -178,7 +180,9 @@ pub(crate) fn fitted((code, reason): Refused, settings: &OAuth2) -> Refused {
         {
             Cause::OauthReconnect
         }
-        Cause::OauthBusy | Cause::OauthNoAnswer | Cause::OauthUnreachable if settings.provider.is_some() => {
+        Cause::OauthBusy | Cause::OauthNoAnswer | Cause::OauthCut | Cause::OauthUnreachable
+            if settings.provider.is_some() =>
+        {
             Cause::OauthProviderBusy
         }
         Cause::OauthTokenRefused if settings.provider.is_some() => Cause::OauthAccountRefused,
@@ -373,7 +377,7 @@ mod tests {
             );
         }
         for (status, body) in [(200, r#"{"access_token":"t"#), (400, r#"{"error":"invalid_gr"#), (200, "[")] {
-            let want = Some(Cause::OauthNoAnswer.into());
+            let want = Some(Cause::OauthCut.into());
             assert_eq!(
                 of_answer(status, body.as_bytes(), &hidden()),
                 (FailureCode::AuthTemporary, want),
@@ -452,6 +456,7 @@ mod tests {
         for (cause, detail, said) in [
             (Cause::OauthBusy, "HTTP 503", "HTTP 503"),
             (Cause::OauthNoAnswer, "", "oauth.no_answer"),
+            (Cause::OauthCut, "", "oauth.cut"),
             (Cause::OauthUnreachable, "", "oauth.unreachable"),
         ] {
             assert_eq!(

@@ -3,7 +3,7 @@
 
 use std::future::ready;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -81,17 +81,24 @@ pub async fn probe(
         refused: false,
         ehlo_name: network.ehlo_name(settings, None),
     };
-    let silence = Box::pin(fix::behind_silence(network, settings, limits, run.at.subscribe()));
+    let works_elsewhere = OnceLock::new();
+    let silence =
+        Box::pin(fix::behind_silence(network, settings, limits, run.at.subscribe(), &works_elsewhere));
     let (result, proven) = tokio::select! {
         biased;
         result = run.test(network, settings, options, limits, transcript.clone()) => (result, None),
-        found = silence, if options.look_for_fix => {
-            let silent =
-                Failure::new(Stage::Greeting, FailureCode::GreetingTimeout);
-            (Err(silent), Some(found))
+        (stage, found) = silence, if options.look_for_fix => {
+            let code = if stage == Stage::Tls { FailureCode::ProtocolTimeout } else { FailureCode::GreetingTimeout };
+            (Err(Failure::new(stage, code)), Some(found))
         }
     };
     let result = result.map_err(|failure| of_our_clock(failure, start.elapsed(), options.deadline, limits));
+    let was_silent = |failure: &Failure| {
+        failure.code == FailureCode::GreetingTimeout
+            || (failure.code, failure.stage) == (FailureCode::ProtocolTimeout, Stage::Tls)
+    };
+    let elsewhere = works_elsewhere.get().filter(|_| result.as_ref().is_err_and(was_silent));
+    let proven = proven.or(elsewhere.copied().map(Found::Works));
     if result.is_err() {
         run.fail();
     }

@@ -305,8 +305,32 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_in_pieces_takes_the_text_along() {
+        for secret in ["abcdefghijklmnop", "Tr0ub4dor&3x", "k7Qz-93Lm-Xw2p-R5tV"] {
+            let redactor = Redactor::new([secret]);
+            for at in 4..=secret.len() - 4 {
+                let (one, two) = secret.split_at(at);
+                // Three letters are in many words.
+                let is_short = |part: &str| part.bytes().filter(u8::is_ascii_alphanumeric).count() < 4;
+                if is_short(one) || is_short(two) {
+                    continue;
+                }
+                for text in [
+                    format!("5.7.8 got {one}\nand {two}, sorry"),
+                    format!("5.7.8 {two} follows\nupon {one}."),
+                ] {
+                    let clean = redactor.clean(&text);
+                    assert!(!clean.contains(one) || !clean.contains(two), "{text}: {clean}");
+                }
+            }
+            assert_eq!(redactor.clean("5.7.8 authentication failed"), "5.7.8 authentication failed");
+        }
+    }
+
+    #[test]
     fn texts_without_a_secret_stay_as_they_are() {
-        let mut redactor = Redactor::new(["hunter2", "a much longer pass phrase"]);
+        let mut redactor =
+            Redactor::new(["hunter2", "a much longer pass phrase", "Summer-2026-mailer", "abcdefghijklmnop"]);
         redactor.add_sent("AUTH PLAIN AG1haWxlcgBodW50ZXIy");
         for text in [
             "5.7.8 Error: authentication failed: UGFzc3dvcmQ6",

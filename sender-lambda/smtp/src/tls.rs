@@ -70,6 +70,11 @@ impl Trust {
     pub(crate) fn strict(&self) -> Result<Arc<ClientConfig>, Error> {
         config(Arc::new(self.verifier(Mode::Enforce)?))
     }
+
+    /// The same for one connection, and whether the server has asked for a certificate of ours there.
+    pub(crate) fn strict_once(&self) -> Result<(Arc<ClientConfig>, Arc<AskedForCertificate>), Error> {
+        self.strict().map(remembering)
+    }
 }
 
 /// Whether one of these certificates can vouch for none, although the settings' rules take it: webpki reads more of it.
@@ -105,7 +110,27 @@ enum Mode {
 
 /// Has no certificate for the server, and remembers that it was asked for one.
 #[derive(Debug, Default)]
-struct AskedForCertificate(AtomicBool);
+pub(crate) struct AskedForCertificate(AtomicBool);
+
+impl AskedForCertificate {
+    /// Whether the server has asked.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+
+    /// What a failed handshake means: TLS 1.2 has no alert of its own for a client without a certificate.
+    pub(crate) fn explained(&self, failure: TlsFailure) -> TlsFailure {
+        let alert = failure.reason.as_ref().is_some_and(|reason| reason.cause == Cause::TlsAlert);
+        if alert && self.was_asked() { TlsFailure::new(FailureCode::TlsClientCertificate) } else { failure }
+    }
+}
+
+/// The configuration with a resolver that remembers.
+fn remembering(mut config: Arc<ClientConfig>) -> (Arc<ClientConfig>, Arc<AskedForCertificate>) {
+    let asked = Arc::new(AskedForCertificate::default());
+    Arc::make_mut(&mut config).client_auth_cert_resolver = Arc::<AskedForCertificate>::clone(&asked);
+    (config, asked)
+}
 
 impl ResolvesClientCert for AskedForCertificate {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
@@ -299,14 +324,10 @@ where
 {
     let setup = || {
         let verifier = Arc::new(trust.verifier(Mode::Record)?);
-        let mut config = config(Arc::clone(&verifier))?;
-        let asked = Arc::new(AskedForCertificate::default());
-        if let Some(config) = Arc::get_mut(&mut config) {
-            config.client_auth_cert_resolver = Arc::<AskedForCertificate>::clone(&asked);
-        }
-        Ok::<_, Error>((verifier, asked, config))
+        let config = config(Arc::clone(&verifier))?;
+        Ok::<_, Error>((verifier, remembering(config)))
     };
-    let Ok((verifier, asked, config)) = setup() else {
+    let Ok((verifier, (config, asked))) = setup() else {
         return (Err(TlsFailure::new(FailureCode::TlsFailed)), None);
     };
     let result = handshake(config, host, stream, until).await;
@@ -340,13 +361,7 @@ where
         }
         Err(mut failure) => {
             failure.refused &= seen.leaf.is_none();
-            let alert = failure.reason.as_ref().is_some_and(|reason| reason.cause == Cause::TlsAlert);
-            if let Some(rejected) = seen.rejected {
-                failure = rejected.into();
-            } else if alert && asked.0.load(Relaxed) {
-                // TLS 1.2 has no alert of its own for a client without a certificate.
-                failure = TlsFailure::new(FailureCode::TlsClientCertificate);
-            }
+            let failure = seen.rejected.map_or_else(|| asked.explained(failure), TlsFailure::from);
             (Err(failure), facts(None))
         }
     }

@@ -31,8 +31,9 @@ pub struct Unavailable;
 pub trait TokenStore: Send + Sync {
     /// The tokens of this grant; `None` when there are none.
     async fn load(&self, owner: Option<&str>, grant: &str) -> Result<Option<GrantTokens>, Unavailable>;
-    /// Takes the owner's lock for [`LEASE`]; `false` while another process has it.
-    async fn lock(&self, owner: Option<&str>) -> Result<bool, Unavailable>;
+    /// Takes the owner's lock for [`LEASE`]; `false` while another process has it. Unavailable, too, for active settings that
+    /// were erased meanwhile: their tokens must not come back.
+    async fn lock(&self, owner: TokenOwner<'_>) -> Result<bool, Unavailable>;
     /// Keeps the tokens in place of those of the same grant. The caller has the lock.
     async fn store(&self, owner: Option<&str>, tokens: &GrantTokens) -> Result<(), Unavailable>;
     /// Gives the lock back. One that cannot be given back ends with its lease.

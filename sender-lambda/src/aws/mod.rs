@@ -13,21 +13,17 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedAsyncSleep};
 use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_types::SdkConfig;
 use ownpost_core::config::{AwsResources, Config, ConfigError};
 use ownpost_core::effects::Effects;
 
 mod error;
 mod events;
+mod http;
 mod keys;
 mod ledger;
 mod queue;
 mod secrets;
-
-/// What AWS endpoints' certificates lead to, in PEM (<https://www.amazontrust.com/repository/>).
-const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 
 /// All waiting is bounded, so that a stuck call leaves time to say so before API Gateway gives up after 30 s.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -95,19 +91,10 @@ fn sdk_config(env: impl Fn(&str) -> Option<String>) -> Result<SdkConfig, ConfigE
         None,
         "environment",
     );
-    let tls = TlsContext::builder()
-        .with_trust_store(TrustStore::empty().with_pem_certificate(AMAZON_ROOTS))
-        .build()
+    let http = http::Http::new()
         .map_err(|error| ConfigError { variable: "AWS_REGION", problem: error.to_string() })?;
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .tls_context(tls)
-        .build_https();
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(ATTEMPT)
-        .operation_timeout(OPERATION)
-        .build();
+    let timeouts =
+        TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(OPERATION).build();
     let mut builder = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region))

@@ -11,8 +11,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { read } from '../zip.mjs';
 
-/** The most that the zip may have, in bytes; the goal is 4 000 000. */
-const BUDGET = 5_200_000;
+/** The most that the zip may have, in bytes; the goal is 4 000 000 (docs/decisions.md, L2, has what stands in the way). */
+const BUDGET = 4_700_000;
 /** The glibc of Amazon Linux 2023. */
 const GLIBC = 234;
 

@@ -48,7 +48,8 @@ impl Emulator {
         let log = std::fs::File::create(folder.path().join("log")).expect("a log");
         let mut command = match kind {
             Kind::Ministack => {
-                let mut command = python_program("ministack");
+                let mut command = python_program("python");
+                command.arg(script("aged.py"));
                 // The default is to listen on all addresses. The functions reach the emulator by this one.
                 command
                     .env("BIND_HOST", "127.0.0.1")
@@ -98,6 +99,11 @@ impl Emulator {
         serde_json::from_slice(&output.stdout).expect("outputs as JSON")
     }
 
+    /// Makes each version of a secret from now on as old as this.
+    pub(crate) fn age_secrets(&self, age: Duration) {
+        std::fs::write(self.folder.path().join("secrets-age"), age.as_secs().to_string()).expect("the age");
+    }
+
     /// The configuration of AWS clients for this emulator.
     pub(crate) fn sdk(&self) -> SdkConfig {
         let credentials = Credentials::new("test", "test", None, None, "test");
@@ -127,9 +133,13 @@ impl Drop for Emulator {
 /// A `deploy.py` command for this task.
 pub(crate) fn deploy_script(what: &str) -> Command {
     let mut python = python_program("python");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real_aws/deploy.py");
-    python.arg(script).arg(what).stdin(Stdio::null());
+    python.arg(script("deploy.py")).arg(what).stdin(Stdio::null());
     python
+}
+
+/// A Python file of this folder.
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real_aws").join(name)
 }
 
 /// A program from the Python environment of the tests.

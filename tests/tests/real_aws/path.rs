@@ -24,6 +24,7 @@ async fn from_the_form_to_the_mailbox() {
     one_bad_record(&cloud).await;
     monitoring(&cloud).await;
     platform_after_delete(&cloud).await;
+    the_end_of_removed_settings(&cloud).await;
     forgetting(&cloud).await;
     no_secret_in_any_log(&cloud);
 }
@@ -256,6 +257,46 @@ async fn platform_after_delete(cloud: &Cloud) {
     let answer = cloud.invoke("RouterFunctionName", &unusable);
     let code = answer["errorType"].as_str().unwrap_or_default();
     assert!(code.starts_with("event."), "{answer:#}");
+}
+
+/// Credentials of settings that were removed longer ago than `RetainDays`: the sender's look finds them, the rule of the bus
+/// calls the function `settings`, and this one, which alone may, deletes them. Mail goes on by the platform's server. The
+/// tenant is one whose mails are not of today: the look reads no settings of a relay that a mail has passed within a day.
+async fn the_end_of_removed_settings(cloud: &Cloud) {
+    let (status, answer) = cloud.call(Some("other"), "PUT", "/smtp", &cloud.settings("customer").to_string());
+    assert_eq!(status, 200, "{answer:#}\n{}", cloud.story());
+    cloud.emulator.age_secrets(Duration::from_hours(91 * 24));
+    assert_eq!(cloud.call(Some("other"), "DELETE", "/smtp", "").0, 204, "{}", cloud.story());
+    cloud.emulator.age_secrets(Duration::ZERO);
+    let secret = "ownpost/tenants/other";
+    let client = aws_sdk_secretsmanager::Client::new(&cloud.emulator.sdk());
+    let kept = client.get_secret_value().secret_id(secret).version_stage("AWSPREVIOUS").send().await;
+    let kept = kept.expect("a version").secret_string.unwrap_or_default();
+    assert!(kept.contains(&cloud.relay("customer").password), "until then a rollback has its password");
+
+    let effects = super::effects::effects(&cloud.emulator, &cloud.outputs);
+    let tenant = Tenant::new("other").expect("a tenant");
+    effects.ledger.watch(&tenant, Timestamp::now()).await.expect("a relay that is due");
+    let report = cloud.invoke("MonitorFunctionName", &json!({}));
+    assert_eq!(report["relays"], 1, "{report:#}\n{}", cloud.story());
+    let deadline = Instant::now() + PATIENCE;
+    let newest = loop {
+        let (_, changes) = cloud.call(Some("other"), "GET", "/smtp/history", "");
+        let newest = changes["history"][0].clone();
+        if newest["ended"] == "done" && newest["action"] == "forget" {
+            break newest;
+        }
+        assert!(Instant::now() < deadline, "{changes:#}\n{}", cloud.story());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert_eq!(newest["by"]["sub"], "OWNPOST_RETAIN_DAYS", "{newest:#}");
+    let gone = client.describe_secret().secret_id(secret).send().await.expect_err("no secret");
+    assert!(gone.into_service_error().is_resource_not_found_exception());
+    let mut after = event("evt-after", "user-invitation", "ida@example.org");
+    after["tenant"] = json!("other");
+    let answer = cloud.invoke("RouterFunctionName", &after);
+    assert_eq!(answer["deliveries"].as_array().map(Vec::len), Some(1), "{answer:#}\n{}", cloud.story());
+    assert_eq!(cloud.mail_to("ida@example.org").await, "platform");
 }
 
 /// The functions logged at trace level, and each secret passed through them.

@@ -16,6 +16,8 @@ export class Current {
   active = undefined;
   /** Whether the admin has asked to change the active settings: until then the form shows a summary of them. */
   changing = false;
+  /** Whether an answer is awaited. */
+  asking = false;
   /** @type {Problem | null} */
   #problem = null;
   #loads = 0;
@@ -35,10 +37,13 @@ export class Current {
   forget() {
     this.active = undefined;
     this.#problem = null;
+    this.asking = false;
+    this.#loads++;
   }
 
   async load() {
     const load = ++this.#loads;
+    this.asking = true;
     const { editing, later, call } = this.#form;
     try {
       const active = await askActive((method, path) => call(method, path, {}, () => this.load()));
@@ -52,6 +57,7 @@ export class Current {
       if (load !== this.#loads) return;
       this.#problem = /** @type {Problem} */ (error);
     }
+    this.asking = false;
     this.show();
     later.prefetch();
   }

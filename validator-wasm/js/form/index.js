@@ -258,8 +258,10 @@ export class SmtpSettingsForm extends Element {
     if (!this.#messages) fill(this.#root, h('p', { class: 'loading', role: 'status' }, '…'));
     // A page may set `getToken` and `init` where the WASM is right after its imports: the element waits one task.
     const turn = new Promise((resolve) => setTimeout(resolve));
-    const asked = this.#current.active !== undefined || !this.api;
-    if (!asked) (this.#getToken ? Promise.resolve() : turn).then(() => this.#current.load());
+    const asked = this.#current.active !== undefined || this.#current.asking || !this.api;
+    // An element that was put back before it has loaded has started twice.
+    const load = () => start === this.#starts && this.#current.load();
+    if (!asked) (this.#getToken ? Promise.resolve() : turn).then(load);
     const rules = turn.then(() => validator.default({ locales: locale === 'en' ? [] : [locale] }));
     const loaded = await Promise.allSettled([this.#loadMessages(locale), rules]);
     // A test of the page may have ended, and its document with it.

@@ -182,7 +182,7 @@ codes! {
     OAuth2TenantNeeded = "oauth2.tenant_needed" Warning Both [Label] "Microsoft's endpoint without a tenant: with client_credentials that of all tenants, or a placeholder.",
     OAuth2ScopeUnsupported = "oauth2.scope_unsupported" Warning Both [Suggestion] "client_credentials at Microsoft with a scope of users or of another service.",
     OAuth2NotTokenEndpoint = "oauth2.not_token_endpoint" Warning Both [Suggestion] "The address where people sign in, in place of the one for tokens.",
-    OAuth2DateInvalid = "oauth2.date_invalid" Error Server [] "No day as in 2027-01-31.",
+    OAuth2DateInvalid = "oauth2.date_invalid" Error Both [] "No day as in 2027-01-31.",
     OAuth2ForbiddenAddress = "oauth2.forbidden_address" Error Both [Address] "The token URL leads to an address that is not public.",
     OAuth2IdnRefused = "oauth2.idn_refused" Error Server [] "The token URL's host is not a name by the strict form of UTS 46.",
     OAuth2ControlCharacters = "oauth2.control_characters" Error Both [] "A control character.",

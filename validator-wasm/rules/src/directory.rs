@@ -14,7 +14,7 @@ type List = u8;
 const HOSTS: List = 0;
 /// The mail domains.
 const DOMAINS: List = 1;
-/// The domains that servers stand in: of each SMTP server the name without its first label.
+/// The domains that servers stand in: of each SMTP server the name without its first label, where that is no mail domain.
 const SERVICES: List = 2;
 
 /// The length under which patterns are kept: they match names of many lengths, and no name has this one.
@@ -46,8 +46,8 @@ pub struct Directory {
     presets: Vec<Preset>,
     /// List by list, in each by length, and else in the order of the table.
     entries: Vec<Entry>,
-    /// The hosts of providers that take no submission, as patterns, with the number of the preset to use in their place.
-    others: Vec<(&'static [u8], u8)>,
+    /// The hosts of providers that take no submission, as patterns, with the preset to use in their place.
+    others: Vec<Entry>,
     /// The place of the first entry of each list and length, and behind them the end of the last.
     first: [u16; 3 * LENGTHS + 1],
 }
@@ -123,10 +123,12 @@ impl Directory {
     fn line(&mut self, line: &'static [u8], found: &mut Vec<Entry>) -> Option<()> {
         let preset = self.presets.len() as u8;
         let mut parts = split(line, b':');
-        let (flags, name) = (parts.next()?, parts.next()?);
-        let mut names = split(parts.next()?, b' ');
+        let (name, names) = (parts.next()?, parts.next()?);
+        let flags = parts.next().unwrap_or_default();
+        let mut names = split(names, b' ');
         let host = names.next()?;
-        let has_domains = names.clone().any(|name| !name.starts_with(b"!"));
+        let has_own = find(flags, b'd').is_some();
+        let has_domains = has_own || names.clone().any(|name| !name.starts_with(b"!"));
         // On the line without a server, the number is that of no preset.
         let domain = split_once(host, b'.').map(|(_, domain)| domain);
         if domain.is_some() {
@@ -134,11 +136,11 @@ impl Directory {
             found.push(Entry::new(HOSTS, host, preset));
         }
         if let Some(domain) = domain.filter(|domain| find(domain, b'.').is_some()) {
-            found.push(Entry::new(SERVICES, domain, preset));
+            found.push(Entry::new(if has_own { DOMAINS } else { SERVICES }, domain, preset));
         }
         for domain in names {
             match domain {
-                [b'!', other @ ..] => self.others.push((other, preset)),
+                [b'!', other @ ..] => self.others.push(Entry::new(HOSTS, other, preset)),
                 [b'.', domain @ ..] => found.push(Entry::new(SERVICES, domain, preset)),
                 _ => found.push(Entry::new(DOMAINS, domain, preset)),
             }
@@ -172,6 +174,9 @@ impl Directory {
             return HostMatch::Server(preset);
         }
         let patterns = self.of_lengths(HOSTS, PATTERNS, PATTERNS).iter();
+        // A pattern's letters are all in a name of it.
+        let may_be = |entry: &&Entry| entry.letters & !letters == 0;
+        let patterns = patterns.filter(may_be);
         let mut patterns = patterns.filter_map(|entry| self.preset(entry));
         if let Some(preset) = patterns.find(|preset| preset.is_like(host)) {
             return HostMatch::Server(preset);
@@ -179,8 +184,9 @@ impl Directory {
         if let Some(preset) = self.exactly(DOMAINS, host, letters).and_then(|entry| self.preset(entry)) {
             return HostMatch::Domain(preset);
         }
-        let other = self.others.iter().find(|(pattern, _)| is_like(host, pattern));
-        if let Some(preset) = other.and_then(|(_, preset)| self.presets.get(usize::from(*preset))) {
+        let mut others = self.others.iter().filter(may_be);
+        let other = others.find(|entry| is_like(host, entry.name));
+        if let Some(preset) = other.and_then(|entry| self.preset(entry)) {
             return HostMatch::NoSubmission(preset);
         }
         let (first, domain) = split_once(host, b'.').unwrap_or((host, b""));
@@ -223,7 +229,7 @@ impl Directory {
     fn cut_short(&self, host: &[u8]) -> Option<&Entry> {
         let is_rest = |rest: &[u8]| rest.starts_with(b".") && split(rest, b'.').count() == 2;
         let mut longer = self.of_lengths(HOSTS, host.len() + 3, host.len() + 6).iter().filter(|entry| {
-            split(host, b'.').count() == 2 && entry.name.strip_prefix(host).is_some_and(is_rest)
+            entry.name.strip_prefix(host).is_some_and(is_rest) && split(host, b'.').count() == 2
         });
         let entry = longer.next()?;
         longer.next().is_none().then_some(entry)

@@ -40,10 +40,10 @@ impl<S: Platform> Rules<'_, S> {
             }
             return;
         }
-        if trim_visible(text).is_empty() {
+        let host = trimmed(text);
+        if trim_visible(host).is_empty() {
             return self.report.add(Code::HostRequired);
         }
-        let host = trimmed(text);
         if host.len() > MAX_TEXT {
             return self.too_long(Code::HostTooLong, &[], MAX_NAME);
         }
@@ -57,7 +57,7 @@ impl<S: Platform> Rules<'_, S> {
             return self.host_pasted(host);
         }
         let visible = visible(host);
-        let visible = trim_bytes(&visible);
+        let visible = trimmed(&visible);
         if visible.len() != host.len() {
             self.report.suggest(Code::HostInvisibleCharacters, visible);
         }
@@ -69,13 +69,6 @@ impl<S: Platform> Rules<'_, S> {
     }
 
     fn host_pasted(&mut self, host: &[u8]) {
-        let bare = unwrapped(host);
-        // Of other names the two platforms do not refuse the same.
-        if bare.len() != host.len() && matches!(self.ascii_name(bare), Ok(Cow::Borrowed(_))) {
-            self.report.add(Code::HostInvalid);
-            self.report.set(&[], bare);
-            return self.host_bare(bare);
-        }
         if find(host, b'/').is_some() {
             let rest = split_text(host, b"://").map_or(host, |(_, rest)| rest);
             let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\'));
@@ -182,8 +175,8 @@ impl<S: Platform> Rules<'_, S> {
 
     /// The port goes along when it may be used, and the TLS mode when it does not go with that port.
     fn host_peeled(&mut self, code: Code, host: &[u8], port: Option<u16>) {
-        // Quotation marks in front go along: no fix may leave them behind.
-        let host = unwrapped(host);
+        // Quotation marks, and a dot behind white space, go along.
+        let host = trimmed(unwrapped(host));
         // The rest holds one more port: which of the two is meant cannot be known.
         if host.is_empty() || self.split_any_port(host).is_some() {
             return self.report.add(Code::HostInvalid);
@@ -220,9 +213,18 @@ impl<S: Platform> Rules<'_, S> {
         }
     }
 
-    /// A name or an address with nothing around it, but perhaps a dot behind it.
+    /// A name or an address, perhaps with a dot behind it, or with quotation marks and the like around it.
     fn host_bare(&mut self, host: &[u8]) {
-        let host = match name::strip_dot(host).map(trim_bytes) {
+        let stripped = name::strip_dot(host).map(trim_bytes);
+        let name = stripped.unwrap_or(host);
+        let bare = unwrapped(name);
+        // Of other names the two platforms do not refuse the same.
+        if bare.len() != name.len() && matches!(self.ascii_name(bare), Ok(Cow::Borrowed(_))) {
+            self.report.add(Code::HostInvalid);
+            self.report.set(&[], bare);
+            return self.host_bare(bare);
+        }
+        let host = match stripped {
             Some(name) if !name.is_empty() && name::strip_dot(name).is_none() => {
                 self.report.suggest(Code::HostTrailingDot, name);
                 name

@@ -13,6 +13,7 @@ extern crate alloc;
 pub mod address;
 pub mod catalogue;
 mod contacts;
+mod day;
 mod destination;
 mod directory;
 mod document;
@@ -37,6 +38,7 @@ mod typo;
 
 use alloc::string::String;
 
+pub use day::day;
 pub use destination::{Account, Destination};
 pub use directory::Directory;
 pub use document::{check, needs};

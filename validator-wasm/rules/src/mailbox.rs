@@ -127,11 +127,14 @@ impl<'a, S: Platform> Rules<'a, S> {
             *plain = self.plain_address(codes, address);
             plain
         };
-        let inner = without_display_name(address);
-        if let Some(inner) = inner {
+        let mut inner = address;
+        while let Some(rest) = without_display_name(inner) {
+            inner = rest;
+        }
+        if inner.len() != address.len() {
             self.suggest_address(codes.display_name, inner);
         }
-        let address = inner.unwrap_or(address);
+        let address = inner;
         let Parts { local, domain, ascii, is_plain } = match self.parts(address) {
             Ok(parts) => parts,
             Err(NameError::IdnRefused) => {
@@ -287,13 +290,13 @@ fn is_at_home(host: HostMatch<'_>, home: &Preset) -> bool {
     }
 }
 
-/// The address in `Name <address>`, `<address>` and `mailto:address`.
+/// The address in `Name <address>`, `<address>`, `mailto:address` and `mailto:address?subject=…`.
 fn without_display_name(text: &[u8]) -> Option<&[u8]> {
     if let Some((_, inner)) = text.strip_suffix(b">").and_then(|rest| rsplit_once(rest, b'<')) {
         return Some(trim_bytes(inner)).filter(|inner| !inner.is_empty());
     }
     let (scheme, rest) = split_once(text, b':')?;
-    let rest = trim_bytes(rest);
+    let rest = trim_bytes(split_once(rest, b'?').map_or(rest, |(address, _)| address));
     (scheme.eq_ignore_ascii_case(b"mailto") && !rest.is_empty()).then_some(rest)
 }
 
@@ -359,6 +362,7 @@ mod tests {
     fn display_names() {
         assert_eq!(without_display_name(b"Jan <jan@example.org>"), Some(&b"jan@example.org"[..]));
         assert_eq!(without_display_name(b"mailto:jan@example.org"), Some(&b"jan@example.org"[..]));
+        assert_eq!(without_display_name(b"mailto:jan@example.org?subject=x"), Some(&b"jan@example.org"[..]));
         assert_eq!(without_display_name(b"jan@example.org"), None);
         assert_eq!(without_display_name(b"<>"), None);
     }

@@ -1,7 +1,6 @@
 //! Domain names: from what people type to A-labels, and what makes a name unusable.
 
 use alloc::borrow::Cow;
-use alloc::vec::Vec;
 
 use crate::platform::{Idn, Platform};
 use crate::text::{
@@ -168,11 +167,16 @@ pub(crate) fn is_numeric(name: &[u8]) -> bool {
     }
 }
 
-/// The characters of an A-label (RFC 3492), or nothing when it is none.
-fn decode(label: &[u8]) -> Option<Vec<u32>> {
+/// Calls `each` with the characters of an A-label in the order of RFC 3492 and the place at which each goes between those
+/// before it; `None` when it is none.
+fn decode(label: &[u8], mut each: impl FnMut(u32, u32)) -> Option<()> {
     let text = label.get(4..).filter(|_| is_ace(label))?;
     let (basic, extended) = rsplit_once(text, b'-').unwrap_or((b"", text));
-    let mut output: Vec<u32> = chars(basic).collect();
+    let mut length = 0_u32;
+    for byte in basic {
+        each(length, u32::from(*byte));
+        length += 1;
+    }
     let (mut n, mut i, mut bias) = (128_u32, 0_u32, 72_u32);
     let mut digits = extended.iter();
     while digits.len() > 0 {
@@ -193,7 +197,7 @@ fn decode(label: &[u8]) -> Option<Vec<u32>> {
             weight = weight.checked_mul(36 - threshold)?;
             k += 36;
         }
-        let length = output.len() as u32 + 1;
+        length += 1;
         let mut delta = if start == 0 { (i - start) / 700 } else { (i - start) / 2 };
         delta += delta / length;
         let mut k = 0;
@@ -204,16 +208,23 @@ fn decode(label: &[u8]) -> Option<Vec<u32>> {
         bias = k + 36 * delta / (delta + 38);
         n = n.checked_add(i / length).filter(|n| char::from_u32(*n).is_some())?;
         i %= length;
-        output.insert(i as usize, n);
+        each(i, n);
         i += 1;
     }
-    Some(output)
+    Some(())
 }
 
 /// The first label that mixes scripts as no language does (UTS 39, highly restrictive): a look-alike. Of a name
 /// that [`ascii`] gives back as it was, there is none.
 pub(crate) fn mixed_label(name: &[u8]) -> Option<&[u8]> {
-    labels(name).find(|label| is_mixed(&decode(label).unwrap_or_else(|| chars(label).collect())))
+    labels(name).find(|label| {
+        // Which scripts there are does not depend on the order.
+        let mut scripts = 0;
+        if decode(label, |_, c| scripts |= script(c)).is_none() {
+            scripts = chars(label).fold(0, |scripts, c| scripts | script(c));
+        }
+        is_mixed(scripts)
+    })
 }
 
 const LATIN: u32 = 0;
@@ -224,8 +235,8 @@ const BOPOMOFO: u32 = 4;
 /// What is common to all scripts, or not looked at.
 const NONE: u32 = 31;
 
-fn is_mixed(label: &[u32]) -> bool {
-    let scripts = label.iter().fold(0, |scripts, c| scripts | script(*c));
+/// Whether these scripts, as bits, do not go together.
+fn is_mixed(scripts: u32) -> bool {
     let within = |allowed: u32| scripts & !(allowed | 1 << LATIN) == 0;
     !(scripts.count_ones() <= 1
         || within(1 << HAN | 1 << KANA)
@@ -239,7 +250,7 @@ const fn at(start: u32, script: u32) -> u32 {
 
 /// Where blocks of scripts begin, with the script: those that share no look-alikes share a number.
 #[rustfmt::skip]
-const SCRIPTS: [u32; 73] = [
+const SCRIPTS: [u32; 72] = [
     at(0x41, LATIN), at(0x5b, NONE), at(0x61, LATIN), at(0x7b, NONE), at(0xaa, LATIN), at(0xab, NONE),
     at(0xba, LATIN), at(0xbb, NONE), at(0xc0, LATIN), at(0xd7, NONE), at(0xd8, LATIN), at(0xf7, NONE),
     at(0xf8, LATIN), at(0x2b9, NONE), at(0x370, 5), at(0x400, 6), at(0x530, 7), at(0x591, 8), at(0x600, 9),
@@ -248,7 +259,7 @@ const SCRIPTS: [u32; 73] = [
     at(0x1780, 21), at(0x1800, 22), at(0x1900, 23), at(0x1c80, 6), at(0x1c90, 16), at(0x1cd0, NONE),
     at(0x1d00, LATIN), at(0x1dc0, NONE), at(0x1e00, LATIN), at(0x1f00, 5), at(0x2000, NONE),
     at(0x2c60, LATIN), at(0x2c80, 24), at(0x2d00, 16), at(0x2d30, 25), at(0x2de0, 6), at(0x2e00, NONE),
-    at(0x2e80, HAN), at(0x3007, HAN), at(0x3008, NONE), at(0x3041, KANA), at(0x3105, BOPOMOFO),
+    at(0x2e80, HAN), at(0x3008, NONE), at(0x3041, KANA), at(0x3105, BOPOMOFO),
     at(0x3130, HANGUL), at(0x3190, NONE), at(0x31f0, KANA), at(0x3200, NONE), at(0x3400, HAN),
     at(0x4dc0, NONE), at(0x4e00, HAN), at(0xa000, 26), at(0xa640, 6), at(0xa6a0, NONE), at(0xa722, LATIN),
     at(0xa800, 27), at(0xac00, HANGUL), at(0xd800, NONE), at(0xf900, HAN), at(0xfb00, LATIN),
@@ -316,7 +327,9 @@ mod tests {
     #[test]
     fn punycode() {
         let decoded = |label: &str| -> Option<alloc::string::String> {
-            decode(label.as_bytes())?.into_iter().map(char::from_u32).collect()
+            let mut characters = alloc::vec::Vec::new();
+            decode(label.as_bytes(), |place, c| characters.insert(place as usize, c))?;
+            characters.into_iter().map(char::from_u32).collect()
         };
         assert_eq!(decoded("xn--mnchen-3ya").as_deref(), Some("münchen"));
         assert_eq!(decoded("XN--80AK6AA92E").as_deref(), Some("аррӏе"));

@@ -2,6 +2,7 @@
 
 use crate::address::{Ip, known_name, legacy_v4};
 use crate::catalogue::{Code, Param};
+use crate::day::day;
 use crate::endpoint::{Endpoint, TOKEN_URL};
 use crate::name::{self, NameError};
 use crate::packed::{Key, Object, Value};
@@ -104,7 +105,7 @@ impl<S: Platform> Rules<'_, S> {
         self.plain_text(Key::ClientId, object, true);
         self.oauth2_secret(Key::ClientSecret, object, is_application);
         let expires = self.text_at(object.get(Key::ClientSecretExpires), Code::OAuth2WrongType, EXPIRES);
-        if expires.is_some_and(|day| !day.is_empty() && !self.platform.is_day(day)) {
+        if expires.is_some_and(|text| !text.is_empty() && day(text).is_none()) {
             self.report.add_at(Code::OAuth2DateInvalid, EXPIRES);
         }
         if is_application && !matches!(object.get(Key::RefreshToken), Value::Null) {

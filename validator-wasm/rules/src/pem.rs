@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 
 use crate::catalogue::Code;
+use crate::day::is_day;
 use crate::packed::Key;
 use crate::platform::{CertificateProblem, Platform};
 use crate::rules::Rules;
@@ -263,8 +264,7 @@ fn date(element: Element<'_>) -> Option<[u32; 6]> {
         *date.get_mut(at + 1)? = whole_number(part)?;
     }
     let [_, month, day, hour, minute, second] = date;
-    let fine =
-        (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second < 61;
+    let fine = is_day(year, month, day) && hour < 24 && minute < 60 && second < 61;
     (rest.len() == 10 && fine).then_some(date)
 }
 
@@ -293,6 +293,7 @@ mod tests {
             (GENERALIZED_TIME, "20380119031408Z", Some(2_147_483_648)),
             (UTC_TIME, "70010100000Z", None),
             (UTC_TIME, "701301000000Z", None),
+            (UTC_TIME, "700229000000Z", None),
             (UTC_TIME, "7001010000000", None),
             (0x13, "700101000000Z", None),
         ] {

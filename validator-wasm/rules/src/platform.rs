@@ -55,12 +55,6 @@ pub trait Platform {
         None
     }
 
-    /// Whether the text is a day of the calendar as `2027-01-31`. A browser's own field gives no other, and the page saves the octets.
-    fn is_day(&self, text: &[u8]) -> bool {
-        let _ = text;
-        true
-    }
-
     /// Exact endpoints that may be dialled although they are not public. A browser knows none.
     fn allowed_endpoints(&self) -> &[SocketAddr] {
         &[]

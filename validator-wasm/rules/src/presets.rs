@@ -8,9 +8,10 @@ use crate::report::Report;
 use crate::text::{find, joined, split_once};
 use crate::typo;
 
-/// The rules' columns of `providers.txt`, written by `build.rs`: a server each line. In front the flags (`t`: port 465
-/// and implicit TLS; `2`: port 2525; `o`, `a`, `e`: below), behind a colon the provider's name, behind another the server
-/// and its mail domains, those of services with a dot in front, and hosts that take no submission with `!`. The last line has the mail domains without a server.
+/// The rules' columns of `providers.txt`, written by `build.rs`: a server each line. In front the provider's name, behind a
+/// colon the server and its mail domains, those of services with a dot in front, and hosts that take no submission with `!`,
+/// behind another the flags (`d`: what follows the server's first dot is a mail domain, too; `t`: port 465 and implicit TLS;
+/// `2`: port 2525; `o`, `a`, `e`: below). The last line has the mail domains without a server.
 pub(crate) const TABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/presets.txt"));
 
 /// Whether the host is of a pattern: `*` in it stands for one label or a part of it, a dot in front for any labels or

@@ -220,7 +220,13 @@ impl<S: Platform> Rules<'_, S> {
         let broken = has_line_break(inner);
         if broken || (is_kept && trim_bytes(text).len() != text.len()) {
             self.report.add_at(if broken { codes.line_break } else { codes.whitespace }, path);
-            if can_trim && !has_line_break(trimmed) {
+            // One code says all of control characters in the secrets of OAuth 2, and is cured only when none is left.
+            let is_cured = if codes.line_break == Code::PasswordLineBreak {
+                !has_line_break(trimmed)
+            } else {
+                !broken || !has_control(trimmed)
+            };
+            if can_trim && is_cured {
                 self.report.set_spaces(path, b"trim");
             }
         }

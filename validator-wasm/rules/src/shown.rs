@@ -16,3 +16,8 @@ pub fn deceives(c: char) -> bool {
     let code = u32::from(c);
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || is_joiner(code) || is_invisible(code)
 }
+
+/// Whether nothing of the text is seen: it has white space and characters that [`deceives`] names, and nothing else.
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || deceives(c))
+}

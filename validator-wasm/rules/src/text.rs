@@ -236,6 +236,7 @@ fn is_of_name(before: u32, c: u32) -> bool {
 /// The characters of a text that are seen, each with its bytes.
 pub(crate) struct Seen<'a> {
     rest: &'a [u8],
+    /// The last one that was seen: what nobody sees stands between no others.
     before: u32,
     is_name: bool,
 }
@@ -248,9 +249,9 @@ impl<'a> Iterator for Seen<'a> {
         loop {
             let rest = self.rest;
             let (c, after) = split_char(rest)?;
-            let before = core::mem::replace(&mut self.before, c);
             self.rest = after;
-            if !is_hidden(before, c, after) || (self.is_name && is_of_name(before, c)) {
+            if !is_hidden(self.before, c, after) || (self.is_name && is_of_name(self.before, c)) {
+                self.before = c;
                 return Some((c, rest.get(..rest.len() - after.len())?));
             }
         }
@@ -444,7 +445,7 @@ pub(crate) fn whole_number(text: &[u8]) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{chars, has_invisible, trim, trim_bytes, trim_visible, visible};
+    use super::{chars, has_invisible, trim, trim_bytes, trim_visible, visible, visible_name};
 
     #[test]
     fn characters_are_those_of_the_text() {
@@ -482,6 +483,7 @@ mod tests {
             ("می\u{200c}", "می"),
             ("a\u{200c}b\u{200d}", "ab"),
             ("क्\u{200d}\u{200d}", "क्\u{200d}"),
+            ("क्\u{200b}\u{200d}ष", "क्\u{200d}ष"),
             ("ᠠ\u{200c}\u{180b}b", "ᠠb"),
             ("👩\u{200d}🔧", "👩🔧"),
         ] {
@@ -496,6 +498,18 @@ mod tests {
             ("a\u{200b}b", "a\u{200b}b"),
         ] {
             assert_eq!(trim_visible(text.as_bytes()), trimmed.as_bytes(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_name_nothing_is_left_that_nobody_sees() {
+        for (name, seen) in [
+            ("mailto:\u{200b}\u{200d}", "mailto:"),
+            ("a\u{202e}\u{200d}\u{2060}{", "a{"),
+            ("👩\u{200b}\u{200d}🔧", "👩\u{200d}🔧"),
+            ("👩\u{200d}🔧", "👩\u{200d}🔧"),
+        ] {
+            assert_eq!(visible_name(name.as_bytes()), seen.as_bytes(), "{name:?}");
         }
     }
 

@@ -6,13 +6,18 @@ use anyhow::{Context as _, Result};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
+/// Above 9, the levels are zopfli's: fifteen rounds.
+const LEVEL: i64 = 24;
+
 /// An archive with these files (name, content, mode).
 pub(super) fn zip(files: &[(&str, Vec<u8>, u32)]) -> Result<Vec<u8>> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes, mode) in files {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
-            .compression_level(Some(9))
+            .compression_level(Some(LEVEL))
+            // Each file as a whole, not in pieces of 32 KB.
+            .with_zopfli_buffer(None)
             .last_modified_time(DateTime::default())
             .unix_permissions(*mode);
         writer.start_file(*name, options)?;

@@ -85,8 +85,8 @@ pub(super) async fn raise(
 ) {
     // One alert for each time it fails, however many senders see it.
     let id = format!("{}unhealthy-{}", router::RESERVED_PREFIX, health.since);
-    let admins = responsible(app, tenant).await;
-    if admins.is_empty() {
+    let addressees = responsible(app, tenant).await;
+    if addressees.told.is_empty() {
         return;
     }
     let (held, more) = held(app, tenant).await;
@@ -94,19 +94,19 @@ pub(super) async fn raise(
         "host": host, "since": health.since, "held": held, "more": more, "url": settings_url(app),
         "failure": described(app, tenant, host, health, failure).await,
     });
-    post(app, tenant, &id, UNHEALTHY, admins, &data).await;
+    post(app, tenant, &id, UNHEALTHY, addressees, &data).await;
 }
 
 /// Tells the admins that their server works again.
 pub(super) async fn recovered(app: &App, tenant: &Tenant, host: &str, health: &Health) {
     let id = format!("{}recovered-{}", router::RESERVED_PREFIX, health.since);
-    let admins = responsible(app, tenant).await;
-    if admins.is_empty() {
+    let addressees = responsible(app, tenant).await;
+    if addressees.told.is_empty() {
         return;
     }
     let (held, _) = held(app, tenant).await;
     let data = json!({"host": host, "held": held, "url": settings_url(app)});
-    post(app, tenant, &id, RECOVERED, admins, &data).await;
+    post(app, tenant, &id, RECOVERED, addressees, &data).await;
 }
 
 /// Tells the admins that the certificate of their server ends, or a credential with which we sign in there.
@@ -210,17 +210,24 @@ pub(super) async fn settings_changed(
         "actor": change.by.email.as_ref().or(change.by.sub.as_ref()),
         "fields": change.changed.join(", "), "when": change.at,
     });
-    post(app, tenant, &id, CHANGED, told, &data).await;
+    post(app, tenant, &id, CHANGED, Addressees { told, admins }, &data).await;
+}
+
+/// Those who get a mail, and the known admins, by whom its limit is decided.
+struct Addressees {
+    told: Vec<Admin>,
+    admins: Vec<Admin>,
 }
 
 /// Those who hear of a broken relay: the contacts of the settings, or else those who saved them last.
-async fn responsible(app: &App, tenant: &Tenant) -> Vec<Admin> {
+async fn responsible(app: &App, tenant: &Tenant) -> Addressees {
     let admins = known_admins(app, tenant).await;
     // Settings that cannot be read name nobody.
     let active = active_settings::read(app, tenant).await.ok();
     let contacts: Vec<Admin> =
         active.iter().flat_map(contacts_of).map(|address| contact(address, &admins)).collect();
-    if contacts.is_empty() { admins } else { contacts }
+    let told = if contacts.is_empty() { admins.clone() } else { contacts };
+    Addressees { told, admins }
 }
 
 fn contacts_of(active: &Active) -> &[String] {
@@ -249,11 +256,11 @@ async fn known_admins(app: &App, tenant: &Tenant) -> Vec<Admin> {
     }
 }
 
-/// Posts a mail to these admins, by an outbox: it is first written to the ledger and then recorded as an event, because no
+/// Posts a mail, by an outbox: it is first written to the ledger and then recorded as an event, because no
 /// event source would repeat it after a crash. [`complete`] finishes after a crash.
-async fn post(app: &App, tenant: &Tenant, id: &str, kind: &str, admins: Vec<Admin>, data: &Value) {
-    let admins = within_limit(app, tenant, kind, admins).await;
-    if admins.is_empty() {
+async fn post(app: &App, tenant: &Tenant, id: &str, kind: &str, addressees: Addressees, data: &Value) {
+    let told = within_limit(app, tenant, kind, addressees).await;
+    if told.is_empty() {
         return;
     }
     let document = json!({
@@ -261,7 +268,7 @@ async fn post(app: &App, tenant: &Tenant, id: &str, kind: &str, admins: Vec<Admi
         "tenant": tenant,
         "category": Category::Notification,
         "type": kind,
-        "recipients": admins,
+        "recipients": told,
         "data": data,
     });
     let noted = change(app, tenant, OUTBOX, |mut raised: Vec<Value>| {
@@ -278,8 +285,8 @@ async fn post(app: &App, tenant: &Tenant, id: &str, kind: &str, admins: Vec<Admi
 
 /// Those of them who get the mail. The addresses of admins are claims of tokens; contacts are whomever a tenant names, and get
 /// only so many mails by the platform's server. Beyond that the admins get what no other would.
-async fn within_limit(app: &App, tenant: &Tenant, kind: &str, told: Vec<Admin>) -> Vec<Admin> {
-    let admins = known_admins(app, tenant).await;
+async fn within_limit(app: &App, tenant: &Tenant, kind: &str, addressees: Addressees) -> Vec<Admin> {
+    let Addressees { told, admins } = addressees;
     let is_admin = |one: &Admin| admins.iter().any(|admin| is_same(&admin.address, &one.address));
     if told.iter().all(is_admin) {
         return told;

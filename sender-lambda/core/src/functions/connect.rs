@@ -40,7 +40,7 @@ const ATTEMPT_KNOWN: SignedDuration = SignedDuration::from_hours(1);
 /// How long it is remembered that something was brought, to say so.
 const WAITS_KNOWN: SignedDuration = SignedDuration::from_hours(24);
 
-/// The ledger's key of the time until which something waits.
+/// The ledger's key of the time at which something that waits is to be erased.
 const WAITING: &str = "connections waiting";
 
 /// An attempt, by the digest of its state, in the ledger as long as it may come back. The verifier is of no use to who has
@@ -171,8 +171,7 @@ async fn keep(app: &App, attempt: &Attempt, refresh: &Secret) -> Result<Option<S
     let until = later(now, tokens::WAITS);
     let brought = Brought { by: attempt.by.clone(), provider: attempt.provider.clone(), until, used: false };
     // First, so that nothing waits without somebody who erases it.
-    shared_state::change(app, &attempt.tenant, WAITING, |_: Option<Timestamp>| Some(until)).await?;
-    app.effects.ledger.watch(&attempt.tenant, until).await?;
+    erase_at(app, &attempt.tenant, until).await?;
     tokens::wait(app, &attempt.tenant, &digest, refresh, until).await?;
     let key = brought_key(&digest);
     let expires = Some(now + WAITS_KNOWN);
@@ -180,19 +179,33 @@ async fn keep(app: &App, attempt: &Attempt, refresh: &Secret) -> Result<Option<S
     Ok(Some(id))
 }
 
-/// Erases what has waited long enough: for the look at the tenant's relay, which [`keep`] has asked for. It looks again while
-/// something waits.
+/// Has the tokens erased that a test of a draft is going to bring, unless the draft is saved within a day.
+pub(super) async fn draft_is_tried(app: &App, tenant: &Tenant) -> Result<()> {
+    erase_at(app, tenant, later((app.now)(), tokens::TRIED)).await
+}
+
+/// Has the look at the tenant's relay erase what waits at this time, or sooner.
+async fn erase_at(app: &App, tenant: &Tenant, at: Timestamp) -> Result<()> {
+    let sooner = |known: Option<Timestamp>| Some(known.map_or(at, |known| known.min(at)));
+    shared_state::change(app, tenant, WAITING, sooner).await?;
+    app.effects.ledger.watch(tenant, at).await
+}
+
+/// Erases what has waited long enough: for the look at the tenant's relay, which [`erase_at`] has asked for. It looks again
+/// while something waits.
 pub(super) async fn erase_late(app: &App, tenant: &Tenant) -> Result<()> {
     let known = shared_state::read::<Option<Timestamp>>(app, tenant, WAITING).await?;
-    match known.value {
-        Some(until) if !is_to_come(until, tokens::WAITS, (app.now)()) => {
-            tokens::erase_waiting(app, tenant, "").await?;
-            shared_state::change(app, tenant, WAITING, |newer: Option<Timestamp>| {
-                newer.filter(|newer| *newer != until)
-            })
-            .await
-        }
-        Some(until) => app.effects.ledger.watch(tenant, until).await,
+    let Some(at) = known.value else { return Ok(()) };
+    if is_to_come(at, tokens::TRIED, (app.now)()) {
+        return app.effects.ledger.watch(tenant, at).await;
+    }
+    let next = tokens::erase_late(app, tenant).await?;
+    shared_state::change(app, tenant, WAITING, |newer: Option<Timestamp>| {
+        newer.filter(|newer| *newer != at).into_iter().chain(next).min()
+    })
+    .await?;
+    match next {
+        Some(next) => app.effects.ledger.watch(tenant, next).await,
         None => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! The warnings that something ends soon, each once at 30, 7 and 1 days. A warning is emitted and mailed before it is marked as
 //! given: one that breaks off in between is given again, by the next look at the relay at the latest. What is the operator's is
-//! emitted and logged.
+//! emitted and logged: no tenant can change it, so no admin gets a mail.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
@@ -143,11 +143,12 @@ async fn warn(app: &App, tenant: &Tenant, settings: &Settings, due: &Due) -> Res
     };
     let emitted = emit(app, [announcement]).await;
     if *tenant == Tenant::platform() {
-        tracing::warn!(
-            host = settings.host,
-            %not_after,
-            "a credential of the platform's own mail server ends soon"
-        );
+        let host = settings.host.as_str();
+        if credential.is_some() {
+            tracing::warn!(host, %not_after, "a credential of the platform's own mail server ends soon");
+        } else {
+            tracing::warn!(host, %not_after, "the certificate of the platform's own mail server ends soon");
+        }
     } else {
         alert::expiring(app, tenant, &settings.host, credential, not_after, days).await;
     }
@@ -155,11 +156,14 @@ async fn warn(app: &App, tenant: &Tenant, settings: &Settings, due: &Due) -> Res
     if emitted { At::of(app).given(Owner::Tenant(tenant), due).await } else { Ok(()) }
 }
 
-/// Gives the warnings that are due of the operator's own credentials: of the platform's server, and of its applications at
-/// providers. No tenant can change them, so no admin gets a mail.
-pub(super) async fn of_operator(app: &App) -> Result<()> {
+/// Gives the warnings that are due of what is the operator's own: the credentials and the certificate of the platform's server,
+/// and its applications at providers. `seen`: the settings, and the certificate that a test of them has just seen.
+pub(super) async fn of_operator(app: &App, seen: Option<(&Settings, &CertificateFacts)>) -> Result<()> {
     let platform = Tenant::platform();
     let owner = Owner::Tenant(&platform);
+    if let Some((settings, seen)) = seen {
+        certificate_seen(app, &platform, settings, seen).await?;
+    }
     if let Active::Settings(_, settings) = active_settings::platform(app).await? {
         At::of(app).note(owner, Ending::ClientSecret, client_secret(&settings).map(End::at)).await?;
     }

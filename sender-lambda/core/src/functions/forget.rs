@@ -11,7 +11,7 @@ use ownpost_domain::delivery::Revision;
 use ownpost_domain::tenant::Tenant;
 
 use super::active_settings::{self, FORGOTTEN, REMOVED};
-use super::{App, emit, history, relay_health, task_queue};
+use super::{App, emit, history, relay_health, task_queue, tokens};
 use crate::effects::{EffectError, Effects, Result, SecretStage};
 use crate::wire::emitted::{Announcement, SettingsExpired, SettingsRemoved};
 use crate::wire::history::{Action, By, Change, Ended};
@@ -22,7 +22,7 @@ use crate::wire::sqs::Task;
 /// # Errors
 /// The store or the queue is out of reach; calling it again completes it.
 pub async fn begin(app: &App, tenant: &Tenant) -> Result<()> {
-    app.effects.secrets.forget(tenant).await?;
+    tokens::forget(app, tenant).await?;
     active_settings::forget(app, tenant);
     task_queue::enqueue(app, tenant, Task::Forget {}, Duration::ZERO).await
 }
@@ -47,7 +47,7 @@ pub(super) async fn settings(app: &App, tenant: &Tenant) -> Result<()> {
         let message = "the marker of forgotten settings is not written".to_owned();
         return Err(EffectError::Transient { service: "the ledger", message });
     }
-    app.effects.secrets.forget(tenant).await?;
+    tokens::forget(app, tenant).await?;
     active_settings::forget(app, tenant);
     Ok(())
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::{App, is_younger};
 use crate::config::{ConfigError, DkimSource};
 use crate::effects::{EffectError, Secrets};
+use crate::files;
 use crate::mail::dkim::Keys;
 
 /// How long keys of a secret are used before they are read again.
@@ -63,7 +64,7 @@ fn read_file(path: &Path) -> Result<Keys, ConfigError> {
         variable: "OWNPOST_DKIM",
         problem: format!("{}: {problem}", path.display()),
     };
-    let document = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+    let document = files::read(path).map_err(|error| unusable(error.to_string()))?;
     Keys::parse(&document).map_err(unusable)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ownpost_domain::tenant::Tenant;
 
-use super::{App, expiry, task_queue};
+use super::{App, task_queue};
 use crate::effects::Result;
 use crate::wire::sqs::{Task, TaskJob};
 
@@ -33,7 +33,7 @@ pub(super) async fn run(app: &App, job: &TaskJob) -> Result<()> {
             }
             Ok(())
         }
-        Task::LookAtRelay {} if *tenant == Tenant::platform() => expiry::of_operator(app).await,
+        Task::LookAtRelay {} if *tenant == Tenant::platform() => look::at_platform(app).await,
         Task::LookAtRelay {} => look::at_relay(app, tenant).await,
     }
 }

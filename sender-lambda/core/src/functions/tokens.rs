@@ -8,22 +8,25 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use ownpost_domain::expiry::GrantEnd;
 use ownpost_domain::secret::Secret;
-use ownpost_domain::settings::OAuth2;
+use ownpost_domain::settings::{Auth, OAuth2};
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::grant_name;
-use ownpost_smtp::token_store::{GrantTokens, LEASE, TokenStore, Unavailable};
+use ownpost_smtp::token_store::{GrantTokens, LEASE, TokenOwner, TokenStore, Unavailable};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use super::active_settings::{self, Active};
 use super::ends::{At, End, Ending, Owner};
 use super::{App, Clock, is_to_come, later};
-use crate::effects::{EffectError, Effects, Result};
+use crate::effects::{EffectError, Effects, Result, SecretStage};
 
 /// The ledger's key of the lock.
 const LOCK: &str = "oauth-lock";
 /// How long a refresh token that a connection has brought waits for settings that use it.
 pub(super) const WAITS: Duration = Duration::from_hours(1);
+/// How long the tokens of a grant are kept that only tests of a draft have used: a day to save it.
+pub(super) const TRIED: Duration = Duration::from_hours(24);
 /// How many grants of active settings are kept: those of the settings, of the ones before, and one more.
 const ACTIVE: usize = 3;
 /// How many grants are kept that only tests of drafts have used.
@@ -71,6 +74,9 @@ struct Entry {
     #[serde(default)]
     ends: Option<GrantEnd>,
     draft: bool,
+    /// When a test of the draft has stored them, in seconds since 1970.
+    #[serde(default)]
+    tried: Option<i64>,
 }
 
 impl SharedTokens {
@@ -125,7 +131,7 @@ impl TokenStore for SharedTokens {
         let tenant = tenant_of(owner)?;
         let document = logged(&tenant, self.document(&tenant).await)?;
         let entry = document.grants.into_iter().find(|entry| entry.grant == grant);
-        Ok(entry.map(|Entry { grant, refresh, access, until, ends, draft }| GrantTokens {
+        Ok(entry.map(|Entry { grant, refresh, access, until, ends, draft, .. }| GrantTokens {
             grant,
             refresh: refresh.map(Secret::new),
             access: access.map(Secret::new),
@@ -135,9 +141,19 @@ impl TokenStore for SharedTokens {
         }))
     }
 
-    async fn lock(&self, owner: Option<&str>) -> std::result::Result<bool, Unavailable> {
-        let tenant = tenant_of(owner)?;
-        logged(&tenant, self.set_lock(&tenant, Some(later((self.now)(), LEASE))).await)
+    async fn lock(&self, owner: TokenOwner<'_>) -> std::result::Result<bool, Unavailable> {
+        let tenant = tenant_of(owner.tenant)?;
+        let taken = logged(&tenant, self.set_lock(&tenant, Some(later((self.now)(), LEASE))).await)?;
+        if !taken || owner.draft || owner.tenant.is_none() {
+            return Ok(taken);
+        }
+        // What erases the settings has the lock, too: none are erased behind this look.
+        let settings = self.effects.secrets.get(&tenant, SecretStage::Current).await;
+        if let Ok(Some(_)) = logged(&tenant, settings) {
+            return Ok(true);
+        }
+        self.unlock(owner.tenant).await;
+        Err(Unavailable)
     }
 
     async fn store(&self, owner: Option<&str>, tokens: &GrantTokens) -> std::result::Result<(), Unavailable> {
@@ -154,12 +170,12 @@ impl TokenStore for SharedTokens {
         let mut grants = vec![json!({
             "grant": tokens.grant, "refresh": tokens.refresh.as_ref().map(Secret::expose),
             "access": tokens.access.as_ref().map(Secret::expose), "until": tokens.until, "ends": tokens.ends,
-            "draft": tokens.draft,
+            "draft": tokens.draft, "tried": tokens.draft.then(|| (self.now)().as_second()),
         })];
         grants.extend(others.map(|entry| {
             json!({
                 "grant": entry.grant, "refresh": entry.refresh, "access": entry.access, "until": entry.until,
-                "ends": entry.ends, "draft": entry.draft,
+                "ends": entry.ends, "draft": entry.draft, "tried": entry.tried,
             })
         }));
         let now = (self.now)();
@@ -184,17 +200,19 @@ impl TokenStore for SharedTokens {
     }
 }
 
-/// How often the lock is tried for by a connection, and how long it waits in between.
+/// How often the lock is tried for by a connection or an erasing, and how long it waits in between.
 const TRIES: u32 = 20;
 const RETRY: Duration = Duration::from_millis(100);
 
+/// What a tenant's document has beside what another version has added.
+struct Parts {
+    grants: Vec<Value>,
+    waiting: Vec<Waiting>,
+}
+
 impl SharedTokens {
-    /// Changes what waits to be used, under the lock; what has waited long enough goes.
-    async fn change_waiting(
-        &self,
-        tenant: &Tenant,
-        change: impl FnOnce(&mut Vec<Waiting>) + Send,
-    ) -> Result<()> {
+    /// Does something under the lock.
+    async fn locked<T>(&self, tenant: &Tenant, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
         let until = || Some(later((self.now)(), LEASE));
         let mut tries = 0;
         while !self.set_lock(tenant, until()).await? {
@@ -205,37 +223,84 @@ impl SharedTokens {
             }
             tokio::time::sleep(RETRY).await;
         }
-        let written = self.write_waiting(tenant, change).await;
+        let done = work.await;
         self.unlock(Some(tenant.as_str())).await;
-        written
+        done
     }
 
-    async fn write_waiting(
-        &self,
-        tenant: &Tenant,
-        change: impl FnOnce(&mut Vec<Waiting>) + Send,
-    ) -> Result<()> {
+    /// Changes the document; what has waited long enough goes.
+    async fn change<T>(&self, tenant: &Tenant, change: impl FnOnce(&mut Parts) -> T + Send) -> Result<T> {
         // The document as it is: what cannot be read is left alone, and so is what another version has added.
         let stored = self.effects.secrets.tokens(tenant).await?;
-        let text = stored.as_ref().map_or(r#"{"grants": []}"#, |text| text.as_str());
+        let text = stored.as_ref().map_or("{}", |text| text.as_str());
         let unreadable = |error: serde_json::Error| EffectError::Permanent {
             service: "tokens",
             message: format!("the tokens cannot be read: line {}", error.line()),
         };
-        let mut document: serde_json::Value = serde_json::from_str(text).map_err(unreadable)?;
-        let mut waiting: Vec<Waiting> =
-            serde_json::from_value(document["waiting"].take()).unwrap_or_default();
+        let mut document: Value = serde_json::from_str(text).map_err(unreadable)?;
+        let mut parts = Parts {
+            grants: serde_json::from_value(document["grants"].take()).unwrap_or_default(),
+            waiting: serde_json::from_value(document["waiting"].take()).unwrap_or_default(),
+        };
         let now = (self.now)();
-        waiting.retain(|waiting| waiting.is_good(now));
-        change(&mut waiting);
-        document["waiting"] = json!(waiting);
+        parts.waiting.retain(|waiting| waiting.is_good(now));
+        let changed = change(&mut parts);
+        // Nothing to keep makes no secret.
+        if stored.is_none() && parts.grants.is_empty() && parts.waiting.is_empty() {
+            return Ok(changed);
+        }
+        document["grants"] = json!(parts.grants);
+        document["waiting"] = json!(parts.waiting);
         let document = Zeroizing::new(document.to_string());
-        self.effects.secrets.put_tokens(tenant, &document).await
+        self.effects.secrets.put_tokens(tenant, &document).await?;
+        Ok(changed)
     }
 }
 
 fn of_app(app: &App) -> SharedTokens {
     SharedTokens { effects: app.effects.clone(), now: app.now.clone(), process: app.process.clone() }
+}
+
+/// Deletes the tenant's settings with all tokens. Under the lock, so that no sender that is just getting a token stores it
+/// afterwards.
+pub(super) async fn forget(app: &App, tenant: &Tenant) -> Result<()> {
+    of_app(app).locked(tenant, app.effects.secrets.forget(tenant)).await
+}
+
+/// Erases the tokens of drafts that nobody has saved within a day, and what has waited long enough. When there is something to
+/// erase next.
+pub(super) async fn erase_late(app: &App, tenant: &Tenant) -> Result<Option<Timestamp>> {
+    let now = (app.now)();
+    let mut in_use = Vec::new();
+    for stage in
+        [active_settings::read(app, tenant).await?, active_settings::read_previous(app, tenant).await?]
+    {
+        match stage {
+            Active::Settings(_, settings) => {
+                if let Auth::OAuth2(oauth2) = &settings.auth {
+                    in_use.push(grant_name(oauth2));
+                }
+            }
+            Active::None(_) => {}
+            // It may be the one that they belong to.
+            Active::Unreadable(_) | Active::Missing => return Ok(Some(later(now, TRIED))),
+        }
+    }
+    let tokens = of_app(app);
+    let erased = tokens.change(tenant, |parts| {
+        let end = |entry: &Value| {
+            let is_kept = entry["draft"] != true || in_use.iter().any(|name| entry["grant"] == name.as_str());
+            if is_kept {
+                return None;
+            }
+            let tried = Timestamp::from_second(entry["tried"].as_i64().unwrap_or_default());
+            Some(later(tried.unwrap_or(Timestamp::UNIX_EPOCH), TRIED))
+        };
+        parts.grants.retain(|entry| end(entry).is_none_or(|end| is_to_come(end, TRIED, now)));
+        let waiting = parts.waiting.iter().filter_map(|waiting| Timestamp::from_second(waiting.until).ok());
+        parts.grants.iter().filter_map(end).chain(waiting).min()
+    });
+    tokens.locked(tenant, erased).await
 }
 
 /// Keeps a refresh token until settings use it, or until that time.
@@ -248,7 +313,8 @@ pub(super) async fn wait(
 ) -> Result<()> {
     let waiting =
         Waiting { id: id.to_owned(), refresh: refresh.expose().to_owned(), until: until.as_second() };
-    of_app(app).change_waiting(tenant, |all| all.push(waiting)).await
+    let tokens = of_app(app);
+    tokens.locked(tenant, tokens.change(tenant, |parts| parts.waiting.push(waiting))).await
 }
 
 /// The refresh token that waits under this digest.
@@ -262,7 +328,10 @@ pub(super) async fn waiting(app: &App, tenant: &Tenant, id: &str) -> Result<Opti
 
 /// Erases the refresh token under this digest, and those that have waited long enough.
 pub(super) async fn erase_waiting(app: &App, tenant: &Tenant, id: &str) -> Result<()> {
-    of_app(app).change_waiting(tenant, |all| all.retain(|waiting| waiting.id != id)).await
+    let tokens = of_app(app);
+    tokens
+        .locked(tenant, tokens.change(tenant, |parts| parts.waiting.retain(|waiting| waiting.id != id)))
+        .await
 }
 
 /// When the grant of these settings ends, where its endpoint says so and using it does not move the end.
@@ -282,6 +351,8 @@ pub(super) fn shared(effects: &Effects, now: Clock, process: &str) -> Arc<dyn To
 mod tests {
     use super::*;
     use crate::testing::memory::Memory;
+    use crate::testing::world::{World, acme, settings};
+    use ownpost_domain::category::{OnFailure, Via};
 
     fn process(memory: &Arc<Memory>, name: &str) -> SharedTokens {
         let clock = memory.clone();
@@ -304,22 +375,53 @@ mod tests {
         }
     }
 
+    /// An owner's draft: the lock of active settings asks for these.
+    fn of(tenant: Option<&str>) -> TokenOwner<'_> {
+        TokenOwner { tenant, draft: true }
+    }
+
     #[tokio::test]
     async fn one_process_has_the_lock_and_a_dead_one_loses_it() {
         let memory = Memory::new();
         let (one, other) = (process(&memory, "one"), process(&memory, "other"));
-        assert_eq!(one.lock(Some("acme")).await, Ok(true));
-        assert_eq!(other.lock(Some("acme")).await, Ok(false));
-        assert_eq!(one.lock(Some("acme")).await, Ok(false), "two tasks of one process are two");
-        assert_eq!(other.lock(None).await, Ok(true), "another owner");
+        assert_eq!(one.lock(of(Some("acme"))).await, Ok(true));
+        assert_eq!(other.lock(of(Some("acme"))).await, Ok(false));
+        assert_eq!(one.lock(of(Some("acme"))).await, Ok(false), "two tasks of one process are two");
+        assert_eq!(other.lock(of(None)).await, Ok(true), "another owner");
         other.unlock(Some("acme")).await;
-        assert_eq!(other.lock(Some("acme")).await, Ok(false), "only one's own is given back");
+        assert_eq!(other.lock(of(Some("acme"))).await, Ok(false), "only one's own is given back");
         one.unlock(Some("acme")).await;
-        assert_eq!(other.lock(Some("acme")).await, Ok(true));
+        assert_eq!(other.lock(of(Some("acme"))).await, Ok(true));
         memory.pass(LEASE);
-        assert_eq!(one.lock(Some("acme")).await, Ok(true), "the other was killed");
+        assert_eq!(one.lock(of(Some("acme"))).await, Ok(true), "the other was killed");
         memory.go_back(Duration::from_hours(400 * 24));
-        assert_eq!(other.lock(Some("acme")).await, Ok(true), "the clock was ahead");
+        assert_eq!(other.lock(of(Some("acme"))).await, Ok(true), "the clock was ahead");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn erased_settings_get_no_token_any_more() {
+        let world = World::new();
+        let owner = TokenOwner { tenant: Some("acme"), draft: false };
+        let sender = process(&world.memory, "sender");
+        assert_eq!(sender.lock(owner).await, Err(Unavailable), "there are none yet");
+        world.activate("r1", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+        // A sender has the lock, and its provider has given a token: the erasing waits for it.
+        assert_eq!(sender.lock(owner).await, Ok(true));
+        let stored = async {
+            tokio::time::sleep(RETRY * 3).await;
+            sender.store(Some("acme"), &tokens("g", "r1", false)).await.unwrap();
+            sender.unlock(Some("acme")).await;
+        };
+        let acme = acme();
+        let (erased, ()) = tokio::join!(forget(&world.app, &acme), stored);
+        assert_eq!(erased, Ok(()));
+        assert!(sender.load(Some("acme"), "g").await.unwrap().is_none());
+        // One that has read the settings before asks behind it.
+        assert_eq!(sender.lock(owner).await, Err(Unavailable));
+        assert_eq!(sender.lock(of(Some("acme"))).await, Ok(true), "and a new draft may: the lock is free");
+        assert!(world.app.effects.secrets.tokens(&acme).await.unwrap().is_none());
+        // One that does not give the lock back holds it up for seconds: it is asked for again.
+        assert!(forget(&world.app, &acme).await.is_err());
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use lettre::Address;
 use lettre::message::Mailbox;
 use ownpost_domain::event::{Content, Event, Person, Recipient};
 use ownpost_domain::settings::Settings;
+use smtp_rules::shown::is_blank;
 
 use super::compose::{Letter, compose};
 use super::html;
@@ -38,6 +39,9 @@ pub enum BuildError {
     /// An address of the settings or the event is none.
     #[error("{0} is no address that a header takes")]
     Address(&'static str),
+    /// The product's own content has nothing to read.
+    #[error("content.html shows nothing when what acts in a mail is taken out, and there is no content.text")]
+    NothingToRead,
     /// The mail builder refused a header or part.
     #[error("the message cannot be put together: {0}")]
     Message(#[from] lettre::error::Error),
@@ -80,7 +84,7 @@ pub fn build(parts: &Parts<'_>, templates: &Templates) -> Result<Built, BuildErr
     let settings_reply_to = settings.reply_to.clone().map(|address| Person { address, name: None });
     let reply_to = event.reply_to.as_ref().or(settings_reply_to.as_ref());
     let bodies = if let Some(content) = &event.content {
-        given(content, recipient.locale.as_deref())
+        given(content, recipient.locale.as_deref())?
     } else {
         let rendered = templates.render(&Rendering {
             event,
@@ -115,22 +119,27 @@ pub fn build(parts: &Parts<'_>, templates: &Templates) -> Result<Built, BuildErr
     Ok(Built { message, bodies })
 }
 
-/// The product's own content: its HTML made harmless, its text derived where it has none.
-fn given(content: &Content, locale: Option<&str>) -> Bodies {
+/// The product's own content: its HTML made harmless, its text derived where it has none. HTML of which nothing is left to see
+/// is left out: a mailer would show an empty page in the place of the text.
+fn given(content: &Content, locale: Option<&str>) -> Result<Bodies, BuildError> {
     let language = locale.filter(|tag| tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
-    let html = content.html.as_deref().filter(|html| !html.trim().is_empty());
+    let given = content.html.as_deref().filter(|html| !html.trim().is_empty());
+    let html = given.filter(|html| html::shows_something(html));
     let text = match html {
-        Some(html) if content.text.trim().is_empty() => html::as_text(html),
-        _ => content.text.clone(),
+        _ if !is_blank(&content.text) => content.text.clone(),
+        Some(html) => html::as_text(html),
+        None => return Err(BuildError::NothingToRead),
     };
-    Bodies {
+    let left_out = given.filter(|_| html.is_none());
+    let left_out = left_out.map(|_| "content.html shows nothing and is left out".to_owned());
+    Ok(Bodies {
         subject: content.subject.clone(),
         text,
         html: html.map(|html| html::sanitised(html, &content.subject, language)),
         language: language.map(str::to_owned),
-        warnings: Vec::new(),
+        warnings: left_out.into_iter().collect(),
         fallback: None,
-    }
+    })
 }
 
 fn mailbox(person: &Person, what: &'static str) -> Result<Mailbox, BuildError> {
@@ -265,6 +274,46 @@ mod tests {
         assert!(header.contains(&"Subject: =?utf-8?b?R3LDtsOfZQ==?=".to_owned()), "{header:?}");
         assert!(message.contains("\r\n\r\na\r\n.\r\nb\r\n"), "{message:?}");
         assert!(!message.contains("multipart"), "{message}");
+    }
+
+    #[test]
+    fn html_of_which_nothing_is_left_is_left_out() {
+        let mut event = event();
+        let html = "<script>alert(1)</script><form><input></form>";
+        event["content"] = serde_json::json!({"subject": "s", "text": "Hello", "html": html});
+        let (message, _) = built(&event);
+        assert!(message.contains("\r\n\r\nHello") && !message.contains("html"), "{message}");
+        let bodies = |event: &serde_json::Value| {
+            let event = parse(event.to_string().as_bytes(), QUEUE_LIMIT).unwrap();
+            given(event.content.as_ref().unwrap(), None)
+        };
+        let warnings = bodies(&event).unwrap().warnings;
+        assert_eq!(warnings, ["content.html shows nothing and is left out"]);
+        event["content"]["html"] = "<p>Hello</p>".into();
+        assert_eq!(bodies(&event).unwrap().warnings, Vec::<String>::new());
+        // Nobody wants a mail without a word.
+        event["content"] = serde_json::json!({"subject": "s", "text": " ", "html": html});
+        assert!(matches!(bodies(&event), Err(BuildError::NothingToRead)));
+    }
+
+    #[test]
+    fn a_notification_can_be_unsubscribed_with_one_click() {
+        let mut event = event();
+        let of_unsubscribing = |event: &serde_json::Value| -> Vec<String> {
+            built(event).1.into_iter().filter(|line| line.starts_with("List-")).collect()
+        };
+        assert_eq!(of_unsubscribing(&event), Vec::<String>::new());
+        event["unsubscribe"] = serde_json::json!({"url": "https://app.example.com/unsubscribe/42?a=1"});
+        // RFC 8058 §3.1: both headers, and the second one has this value and no other.
+        let both = [
+            "List-Unsubscribe: <https://app.example.com/unsubscribe/42?a=1>",
+            "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+        ];
+        assert_eq!(of_unsubscribing(&event), both);
+        event["content"] = serde_json::json!({"subject": "s", "text": "t"});
+        assert_eq!(of_unsubscribing(&event), both);
+        event["category"] = "user-invitation".into();
+        assert_eq!(of_unsubscribing(&event), Vec::<String>::new());
     }
 
     /// Every octet of every kind of file arrives as it was: base64 alone keeps line ends, NUL and lone CR.

@@ -14,6 +14,7 @@ use super::build::Built;
 use super::catalogue::{FIELDS, MailType, TYPES};
 use super::preview::{self, Sample, preview};
 use super::templates::{PARTS, Templates, environment};
+use crate::files;
 
 /// The names that a template sees beside the members of `data`.
 const NAMES: &[&str] = &[
@@ -74,11 +75,11 @@ pub struct Finding {
 /// The folder cannot be read.
 pub fn check(folder: &Path, now: Timestamp) -> Result<Vec<Finding>, String> {
     let mut found = BTreeSet::new();
-    let files = files(folder, &mut found)?;
+    let files = templates_of(folder, &mut found)?;
     let engine = environment(UndefinedBehavior::Lenient);
     let mut sound = true;
     for (name, path) in &files {
-        let source = match std::fs::read_to_string(path) {
+        let source = match files::read_text(path) {
             Ok(source) => source,
             Err(error) => {
                 sound = false;
@@ -119,7 +120,10 @@ fn add(found: &mut BTreeSet<Finding>, file: &str, line: usize, severity: Severit
 }
 
 /// The templates of a folder; what is no template is a finding, because nobody would read it.
-fn files(folder: &Path, found: &mut BTreeSet<Finding>) -> Result<Vec<(String, std::path::PathBuf)>, String> {
+fn templates_of(
+    folder: &Path,
+    found: &mut BTreeSet<Finding>,
+) -> Result<Vec<(String, std::path::PathBuf)>, String> {
     let list = |path: &Path| -> Result<Vec<std::path::PathBuf>, String> {
         let entries = std::fs::read_dir(path).map_err(|error| format!("{}: {error}", path.display()))?;
         entries.map(|entry| entry.map(|entry| entry.path()).map_err(|error| error.to_string())).collect()

@@ -1,7 +1,7 @@
 //! Dates and times as each language writes them. A date never breaks before its month: no-break spaces hold it together.
 
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, ISOWeekDate, Weekday};
 use jiff::tz::TimeZone;
 use ownpost_i18n::Locale;
 
@@ -14,16 +14,49 @@ pub(super) fn written_out(text: &str, locale: Locale) -> Option<String> {
     day(text).filter(|date| date.year() >= FIRST_YEAR).map(|date| of_date(date, locale))
 }
 
-/// Whether a text that is not written out may say a day to a reader. A number does not (seconds since 1970, it may be), nor
-/// does a default value.
+/// Whether a text that is not written out says a day in a sentence, as `14/12/2026` and `30 November` do. A text without a digit
+/// does not (`tomorrow`, `true`), nor does a number (seconds since 1970, it may be), nor what a program writes: a default value, a
+/// duration, a day that there is not.
 pub(super) fn is_readable(text: &str) -> bool {
-    text.trim().parse::<f64>().is_err() && day(text).is_none()
+    let text = plain(text);
+    let digits = text.chars().take_while(char::is_ascii_digit).count();
+    let is_iso =
+        digits == 4 && text[4..].starts_with(['-', 'W', 'w']) || text.starts_with(['+', '-', 'P', 'p']);
+    text.chars().any(char::is_numeric) && text.parse::<f64>().is_err() && !is_iso && day(&text).is_none()
 }
 
+/// Without white space around it, and with the hyphens of a keyboard.
+fn plain(text: &str) -> String {
+    text.trim().replace(['\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}', '\u{2212}'], "-")
+}
+
+/// The day of a date, of a time, of a week (`2026-W51-1`) or by its number in the year (`2026-348`).
 fn day(text: &str) -> Option<Date> {
-    let text = text.trim();
-    // A time of day in UTC is no part of a date, and jiff says so.
-    text.strip_suffix(['Z', 'z']).unwrap_or(text).parse().ok()
+    let text = plain(text);
+    // The day counts as it is written: nothing behind it changes it, neither a time (24:00, any number of digits) nor a zone.
+    let end =
+        text.find(['T', 't', ' ']).filter(|end| text[end + 1..].starts_with(|c: char| c.is_ascii_digit()));
+    let date = end.map_or(text.as_str(), |end| &text[..end]);
+    date.parse().ok().or_else(|| of_week(date)).or_else(|| of_year(date))
+}
+
+/// ISO 8601-1 §5.2.4.
+fn of_week(text: &str) -> Option<Date> {
+    let (year, rest) = text.split_once(['W', 'w'])?;
+    let rest = rest.replace('-', "");
+    if rest.len() != 3 || !rest.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let weekday = Weekday::from_monday_one_offset(rest[2..].parse().ok()?).ok()?;
+    let year = year.strip_suffix('-').unwrap_or(year);
+    Some(ISOWeekDate::new(year.parse().ok()?, rest[..2].parse().ok()?, weekday).ok()?.date())
+}
+
+/// ISO 8601-1 §5.2.3.
+fn of_year(text: &str) -> Option<Date> {
+    let (year, day) = text.split_once('-').filter(|(year, day)| year.len() == 4 && day.len() == 3)?;
+    let first = Date::new(year.parse().ok()?, 1, 1).ok()?;
+    first.with().day_of_year(day.parse().ok()?).build().ok()
 }
 
 /// A moment in UTC, to the minute.
@@ -148,16 +181,42 @@ mod tests {
                 "2026-12-14[Europe/Paris]",
                 "2026-12-14T10:00:00+01:00[Europe/Paris]",
                 " 2026-12-14 ",
+                "2026-12-14T24:00",
+                "2026-12-14T10:00:00.123456789123Z",
+                "2026-W51-1",
+                "2026W511",
+                "2026-348",
+                "2026\u{2011}12\u{2011}14",
             ] {
                 assert_eq!(plain(text, locale).as_deref(), Some(want), "{text}");
             }
         }
         assert_eq!(plain("2027-01-01", Locale::French).as_deref(), Some("1er janvier 2027"));
-        for text in ["30 November", "2026-13-14", "2026-12-14x", "", "soon", "2026-12-1é"] {
-            assert_eq!(plain(text, Locale::English), None, "{text}");
-            assert!(text.is_empty() || is_readable(text), "{text}");
+        for text in ["30 November", "14/12/2026", "14.12.2026", "mid-2026", "٣٠ نوفمبر"] {
+            assert_eq!((plain(text, Locale::English), is_readable(text)), (None, true), "{text}");
         }
-        for text in ["0001-01-01", "0001-01-01T00:00:00Z", "1765670400", "1765670400000", "-1"] {
+        // "Due on" before one of these is no sentence, or a wrong one.
+        for text in [
+            "0001-01-01",
+            "0001-01-01T00:00:00Z",
+            "1765670400",
+            "1765670400000",
+            "-1",
+            "",
+            "soon",
+            "true",
+            "P3D",
+            "2026-13-14",
+            "2026-02-30",
+            "2026-02-30T10:00",
+            "2026-W54-1",
+            "2026-366",
+            "2026-12",
+            "2026-12-14x",
+            "2026-12-1é",
+            "2026-12-14/2026-12-20",
+            "-000001-01-01",
+        ] {
             assert_eq!((plain(text, Locale::English), is_readable(text)), (None, false), "{text}");
         }
         let at: Timestamp = "2026-11-30T08:05:00Z".parse().unwrap();

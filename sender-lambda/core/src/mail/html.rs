@@ -4,6 +4,8 @@ use ammonia::{Builder, UrlRelative};
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
+use smtp_rules::shown::is_blank;
+
 use super::blocks::escape;
 
 /// The tags whose content goes with them.
@@ -147,6 +149,19 @@ pub(super) fn as_text(html: &str) -> String {
     format!("{}\n", text.trim())
 }
 
+/// Whether a recipient sees something of the HTML: a text or an image. What acts in a mail is taken out and shows nothing.
+pub(super) fn shows_something(html: &str) -> bool {
+    // In values the sanitiser writes `<` and `>` as references, so a tag ends at the first `>`.
+    let has_image =
+        |html: &str| html.split("<img ").skip(1).filter_map(|tag| tag.split('>').next()).any(has_source);
+    !is_blank(&as_text(html)) || has_image(&fragment(html))
+}
+
+/// Whether the tag has the attribute `src`. Every second piece between the quotes is a value.
+fn has_source(tag: &str) -> bool {
+    tag.split('"').step_by(2).any(|outside| outside.ends_with("src="))
+}
+
 /// Text between tags: white space counts as one space, and none at the beginning of a line.
 fn collapsed(html: &str, at_start: bool) -> String {
     let text = unescape(html);
@@ -217,13 +232,29 @@ mod tests {
     }
 
     #[test]
+    fn html_without_anything_to_see_is_known() {
+        for nothing in [
+            "<script>alert(1)</script>",
+            "<style>p{}</style><form action=\"https://x.example\"><input value=\"x\"></form>",
+            "<div><table bgcolor=\"red\"><tr><td width=\"5\">\u{a0}&nbsp;&#8203;</td></tr></table></div><hr>",
+            "<iframe src=\"https://x.example\">old browsers</iframe><!-- note -->",
+            "<img src=\"javascript:alert(1)\" title=\" src=\">",
+            "<p title=\"a > b\"></p>",
+        ] {
+            assert!(!shows_something(nothing), "{nothing}: {}", fragment(nothing));
+        }
+        for something in ["x", "<p>.</p>", "<img src=\"https://x.example/logo.png\">", "<img alt=\"Logo\">"] {
+            assert!(shows_something(something), "{something}: {}", fragment(something));
+        }
+    }
+
+    #[test]
     fn html_without_a_text_gets_one() {
         let html = "<h1>Title</h1><p>One\n two<br>three &amp; four</p><ul><li>a</li><li>b</li></ul>\
                     <a href=\"https://x.example/1\">Open</a> <a href=\"https://y.example/\">https://y.example/</a>\
-                    <script>no()</script>";
+                    <script>no()</script><p title=\"1 > 0\">End<img alt=\" > A\"></p>";
         let text = as_text(html);
-        let want =
-            "Title\n\nOne two\nthree & four\n\n- a\n- b\n\nOpen (https://x.example/1) https://y.example/\n";
+        let want = "Title\n\nOne two\nthree & four\n\n- a\n- b\n\nOpen (https://x.example/1) https://y.example/\n\nEnd > A\n";
         assert_eq!(text, want);
     }
 }

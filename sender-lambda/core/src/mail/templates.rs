@@ -19,6 +19,7 @@ use super::header_text::undirected;
 use super::typography;
 use super::values::{Rendering, Values, one_line};
 use crate::config::ConfigError;
+use crate::files;
 
 /// Includes the templates of one locale: one file for each part and each type of the catalogue.
 macro_rules! embedded {
@@ -324,7 +325,10 @@ impl Filler<'_> {
 /// Reads `<folder>/layout.html` and `<folder>/<locale>/<name>.txt`.
 fn read_folder(folder: &Path) -> Result<HashMap<String, String>, String> {
     let mut sources = HashMap::new();
-    let read = |path: &Path| std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()));
+    let read = |path: &Path| {
+        let text = files::read_text(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok::<_, String>(text.to_string())
+    };
     let list = |path: &Path| -> Result<Vec<_>, String> {
         let entries = std::fs::read_dir(path).map_err(|e| format!("{}: {e}", path.display()))?;
         entries.map(|entry| entry.map(|entry| entry.path()).map_err(|e| e.to_string())).collect()

@@ -28,6 +28,9 @@ use crate::wire::settings::to_document;
 /// How long a received message stays hidden.
 pub(crate) const VISIBILITY: Duration = Duration::from_secs(90);
 
+/// The platform's server.
+const PLATFORM: &str = "smtp.platform.example";
+
 /// The world and the app in it.
 pub(crate) struct World {
     pub(crate) app: App,
@@ -43,7 +46,7 @@ impl World {
         let mut app = App::with_relays(Config::default(), memory.effects(), relays.clone()).unwrap();
         let clock = memory.clone();
         app.now = Arc::new(move || clock.now());
-        let platform = settings("smtp.platform.example", Via::Platform, OnFailure::Hold);
+        let platform = settings(PLATFORM, Via::Platform, OnFailure::Hold);
         memory.set_platform("p1", &to_document(&platform));
         Self { app, memory, relays }
     }
@@ -167,7 +170,7 @@ pub(crate) struct Script {
     pub(crate) taken: Mutex<Vec<Taken>>,
     /// The subject lines of the mails taken, as they were sent.
     pub(crate) subjects: Mutex<Vec<String>>,
-    /// How many of the next tests fail.
+    /// How many of the next tests of other servers than this world's platform fail.
     pub(crate) failing_tests: Mutex<u32>,
     /// The end of the certificate that the next tests see.
     pub(crate) certificate: Mutex<Option<String>>,
@@ -261,8 +264,8 @@ impl Fake for Script {
         }
         let ok = {
             let mut failing = self.failing_tests.lock().unwrap();
-            let ok = *failing == 0;
-            *failing = failing.saturating_sub(1);
+            let ok = *failing == 0 || settings.host == PLATFORM;
+            *failing -= u32::from(!ok);
             ok
         };
         let status = if ok { StageStatus::Passed } else { StageStatus::Failed };

@@ -169,7 +169,7 @@ pub enum Credential {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateExpiring {
-    /// The tenant of the relay.
+    /// The tenant of the relay; `-platform` for the platform's own server.
     #[schemars(with = "String")]
     pub tenant: Tenant,
     /// The host of the relay.

@@ -7,7 +7,6 @@ use std::sync::LazyLock;
 
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
-use jiff::civil::Date;
 use ownpost_documents::event::{self, EventError, EventReport};
 use ownpost_documents::settings::{self, CheckedDraft};
 use ownpost_documents::validation::ValidationReport;
@@ -122,12 +121,6 @@ impl Platform for Server<'_> {
             _ => ["", "a", "\u{5d0}"].iter().all(|before| lenient(&format!("{before}{c}")).is_err()),
         };
         if name.chars().any(|c| is_impossible(&c)) { Idn::Invalid } else { Idn::Unsure }
-    }
-
-    fn is_day(&self, text: &[u8]) -> bool {
-        // RFC 3339 §5.6, `full-date`; jiff reads more.
-        let text = str::from_utf8(text).unwrap_or_default();
-        text.len() == 10 && text.as_bytes()[4] == b'-' && text.parse::<Date>().is_ok()
     }
 
     fn certificate(&self, der: &[u8]) -> Option<CertificateProblem> {

@@ -10,6 +10,7 @@ use ownpost_domain::category::Category;
 use ownpost_domain::event::{Attachment, Content, Event, Person, Recipient, UnusableRecipient};
 use ownpost_domain::tenant::{Tenant, UnusableTenant};
 use serde_json::Value;
+use smtp_rules::shown::is_blank;
 
 use super::address::{ToAscii, canonical_address};
 use super::code::{EventCode, EventError};
@@ -228,9 +229,9 @@ fn check_address(address: &str, path: &str, to_ascii: ToAscii) -> Result<String,
     canonical_address(address, to_ascii).ok_or_else(|| EventError::new(EventCode::AddressInvalid, &at, rule))
 }
 
-/// An empty name is what products send for "none".
+/// An empty name, or one that nobody sees, is what products send for "none".
 fn check_name(name: &mut Option<String>, path: &str) -> Result<(), EventError> {
-    *name = name.take().filter(|name| !name.trim().is_empty());
+    *name = name.take().filter(|name| !is_blank(name));
     name.as_deref().map_or(Ok(()), |name| line(name, &format!("{path}.name"), 256))
 }
 
@@ -240,7 +241,7 @@ fn check_content(content: &mut ContentDocument, problems: &mut Problems) {
     let text = content.text.as_deref().unwrap_or_default();
     problems.take(no_nul(text, "content.text"));
     problems.take(no_nul(content.html.as_deref().unwrap_or_default(), "content.html"));
-    if text.trim().is_empty() && content.html.is_none() {
+    if is_blank(text) && content.html.is_none() {
         problems.refuse(EventCode::ContentEmpty, "content.text", "a text, or html to make it from");
     }
 }
@@ -289,7 +290,7 @@ fn is_file_type(text: &str) -> bool {
 /// One line of 1 to `most` characters.
 fn line(text: &str, path: &str, most: usize) -> Result<(), EventError> {
     no_control(text, path)?;
-    if text.trim().is_empty() || text.chars().count() > most {
+    if is_blank(text) || text.chars().count() > most {
         return Err(EventError::new(EventCode::LengthInvalid, path, format!("1 to {most} characters")));
     }
     Ok(())

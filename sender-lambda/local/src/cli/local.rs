@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ownpost_core::config::Config;
+use ownpost_core::files;
 use ownpost_core::functions::{App, forget};
 use ownpost_core::identity::Issuer;
 use ownpost_core::wire::settings::from_document;
@@ -265,7 +266,8 @@ fn default_data() -> Option<PathBuf> {
 fn trusted(config: &Config, data: &Path, relays_ca: &str) -> Result<PathBuf, String> {
     let mut pem = String::new();
     if let Some(file) = &config.extra_ca_file {
-        pem = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let own = files::read_text(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        pem.push_str(&own);
         pem.push('\n');
     }
     pem.push_str(relays_ca);
@@ -277,9 +279,8 @@ fn trusted(config: &Config, data: &Path, relays_ca: &str) -> Result<PathBuf, Str
 /// The operator's file with the platform's settings, if there is one.
 fn platform(data: &Path) -> Result<Option<Zeroizing<String>>, String> {
     let path = data.join(PLATFORM_FILE);
-    match fs::read_to_string(&path) {
+    match files::read_text(&path) {
         Ok(document) => {
-            let document = Zeroizing::new(document);
             from_document(&document).map_err(|problem| format!("{}: {problem}", path.display()))?;
             Ok(Some(document))
         }

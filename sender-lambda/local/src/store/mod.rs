@@ -241,7 +241,7 @@ fn prepare(connection: &Connection) -> std::result::Result<(), String> {
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;
              PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 4000;
-             PRAGMA journal_size_limit = 67108864;",
+             PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON;",
         )
         .map_err(text)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);

@@ -13,6 +13,9 @@ const SHORTEST: usize = 8;
 /// has shown it all the same. Fewer are a word that many texts have.
 const PART: usize = 12;
 
+/// The shortest piece of a secret that counts where its pieces are all over a text.
+const PIECE: usize = 4;
+
 /// A secret's letters and digits, or its octets in hex, in some spelling. In small letters.
 #[derive(Clone)]
 pub(super) struct Spelling {
@@ -74,7 +77,11 @@ impl Spelt {
             text.windows(SHORTEST).filter_map(|row| row.try_into().ok()).collect()
         };
         let (letters, hex) = (rows(&self.letters), rows(&self.hex));
+        let pieces: HashSet<&[u8]> = self.letters.windows(PIECE).collect();
         spellings.iter().any(|spelling| {
+            if !spelling.is_hex && is_pieced(&spelling.text, &pieces) {
+                return true;
+            }
             let (rows, part) = if spelling.is_hex { (&hex, SHORTEST) } else { (&letters, PART) };
             let length = spelling.text.len();
             // So many rows, each a character behind the one before, are that many characters.
@@ -86,6 +93,18 @@ impl Spelt {
             })
         })
     }
+}
+
+/// Whether these pieces of a text are a secret together, or most of it: a reply of two lines has room for half of it in each.
+fn is_pieced(secret: &[u8], pieces: &HashSet<&[u8]>) -> bool {
+    let (mut found, mut end) = (0, 0);
+    for (at, piece) in secret.windows(PIECE).enumerate() {
+        if pieces.contains(piece) {
+            found += at + PIECE - end.max(at);
+            end = at + PIECE;
+        }
+    }
+    found >= PART.max(secret.len() * 3 / 4).min(secret.len())
 }
 
 /// The ASCII letters and digits of a text, in small letters.
@@ -167,6 +186,7 @@ mod tests {
             "MNXXE4TFMN2CA2DPOJZWKIDCMF2HIZLSPE======",
             "63h 6Fh 72h 72h 65h 63h 74h 20h 68h 6Fh 72h 73h 65h",
             "0x63/0x6f/0x72/0x72/0x65/0x63/0x74/0x20/0x68/0x6f/0x72",
+            "bad: correct hor\n and then se battery",
             "6f63 7272 6365 2074 6f68 7372 2065 6162 7474 7265",
             "U+0063 U+006F U+0072 U+0072 U+0065 U+0063 U+0074 U+0020 U+0068 U+006F U+0072",
         ] {
@@ -175,6 +195,7 @@ mod tests {
         for text in [
             "correct",
             "a battery of horses",
+            "correct the name of the host",
             "Y29ycmVj",
             "deadbeef 0123456789abcdef 00000000000000000000",
             "",

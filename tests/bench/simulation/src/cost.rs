@@ -129,7 +129,7 @@ pub const LOOK: [(Operation, u64); 8] = [
 /// The calls beside them when the same batch looks at the operator's own credentials. That comes four times a day in all, which
 /// no bill shows.
 pub const OPERATOR: [(Operation, u64); 3] =
-    [(Operation::QueueSend, 1), (Operation::StateGet, 2), (Operation::PlatformGet, 1)];
+    [(Operation::QueueSend, 1), (Operation::StateGet, 4), (Operation::PlatformGet, 1)];
 /// The calls of `monitor` in each run, however many tenants there are: one for each part of what is due.
 pub const RUN: u64 = 16;
 /// Runs of `monitor` in a month: one every five minutes.

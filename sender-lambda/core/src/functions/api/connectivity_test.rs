@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use ownpost_domain::limits::{TESTS_PER_ADDRESS, TESTS_PER_TENANT};
 use ownpost_domain::secret::Secret;
-use ownpost_domain::settings::Settings;
+use ownpost_domain::settings::{Auth, Settings};
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::token_store::TokenOwner;
 use ownpost_smtp::{BeforeDial, ProbeOptions};
@@ -85,6 +85,9 @@ pub(super) async fn draft(call: &Call<'_>) -> Answered<Complete> {
     let settings = resolved
         .and_then(|settings| with_provider(settings, &app.config.oauth_providers, locale))
         .map_err(invalid)?;
+    if matches!(settings.auth, Auth::OAuth2(_)) {
+        connect::draft_is_tried(app, tenant).await?;
+    }
     Ok(Complete { before, settings: Arc::new(settings), granted: granted.map(|(_, id)| id) })
 }
 

@@ -150,8 +150,11 @@ fn not_granted(tenant: &Tenant, refused: &NotGranted) -> Outcome {
         | Cause::OauthTlsExpired
         | Cause::OauthTlsName
         | Cause::OauthBusy
-        | Cause::OauthNoAnswer => "later",
+        | Cause::OauthNoAnswer
+        | Cause::OauthCut => "later",
         _ => "other",
     };
-    Outcome::Problem { code, detail: detail.clone() }
+    // The sentence asks the reader to pass it on.
+    let detail = if detail.is_empty() { cause.key().to_owned() } else { detail.clone() };
+    Outcome::Problem { code, detail }
 }

@@ -3,10 +3,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ownpost_domain::category::{OnFailure, Via};
+use ownpost_domain::failure::{Cause, Reason};
 use ownpost_domain::report::StageResult;
-use ownpost_domain::settings::{Auth, Grant, Settings};
+use ownpost_domain::settings::{Auth, Grant, OAuth2, Settings};
 use ownpost_smtp::code_exchange::{CodeExchange, Granted, NotGranted as Refused};
+use ownpost_smtp::grant_name;
 use ownpost_smtp::probe::Probe;
+use ownpost_smtp::token_store::GrantTokens;
 use ownpost_smtp::{BeforeCommit, Mail, MailResult, ProbeOptions, RelayKey};
 use serde_json::Value;
 
@@ -16,7 +19,7 @@ use crate::effects::SecretStage;
 use crate::functions::Relays;
 use crate::functions::api::{Caller, Claims, Request, Response, handle};
 use crate::oauth_providers::OAuthProviders;
-use crate::testing::world::World;
+use crate::testing::world::{World, acme, settings};
 use crate::wire::settings::to_document;
 use std::result::Result;
 
@@ -244,6 +247,12 @@ async fn the_providers_errors_are_explained() {
     let (_, state) = start(&world).await;
     let page = back(&world, &[("state", &state), ("code", "c")]).await;
     assert_eq!(message(&page)["problem"]["code"], json!("lasting"));
+    // What says nothing itself has a name that can be passed on.
+    let reason = Reason { cause: Cause::OauthNotJson, detail: String::new() };
+    let world = self::world(Err(Refused { later: false, reason: Some(reason) }));
+    let (_, state) = start(&world).await;
+    let page = back(&world, &[("state", &state), ("code", "c")]).await;
+    assert!(page.body.contains(": oauth.not_json.<"), "{}", page.body);
 }
 
 #[tokio::test]
@@ -289,4 +298,60 @@ async fn settings_of_a_provider_that_is_gone_are_unreadable_and_never_another_wa
     assert!(matches!(active, crate::functions::active_settings::Active::Unreadable(_)), "{active:?}");
     settings.sender_name = None;
     assert!(!to_document(&settings).contains("provider"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_of_a_draft_that_nobody_saves_are_erased_after_a_day() {
+    let world = World::new();
+    let oauth2 = |refresh: &str| OAuth2 {
+        username: "noreply@acme.example".into(),
+        provider: None,
+        token_url: "https://id.acme.example/token".into(),
+        client_id: "client".into(),
+        client_secret: None,
+        client_secret_expires: None,
+        grant: Grant::RefreshToken(Secret::new(refresh.into())),
+        scope: None,
+    };
+    let plain = settings("smtp.acme.example", Via::Relay, OnFailure::Hold);
+    world.activate("r1", &Settings { auth: Auth::OAuth2(oauth2("saved")), ..plain }).await;
+    let names = ["saved", "first", "second"].map(|refresh| grant_name(&oauth2(refresh)));
+    let store = tokens::shared(&world.app.effects, world.app.now.clone(), "one");
+    let tried = async |grant: &String| {
+        draft_is_tried(&world.app, &acme()).await.unwrap();
+        let of_draft = GrantTokens {
+            grant: grant.clone(),
+            refresh: Some(Secret::new("r".into())),
+            access: None,
+            until: 0,
+            ends: None,
+            draft: true,
+        };
+        store.store(Some("acme"), &of_draft).await.unwrap();
+    };
+    let kept = async || {
+        let mut kept = Vec::new();
+        for name in &names {
+            kept.push(store.load(Some("acme"), name).await.unwrap().is_some());
+        }
+        kept
+    };
+    let looks = async |hours: u64| {
+        for _ in 0..hours {
+            world.memory.pass(Duration::from_hours(1));
+            crate::functions::monitor::run(&world.app).await.unwrap();
+            while world.work().await > 0 {}
+        }
+    };
+    tried(&names[0]).await;
+    tried(&names[1]).await;
+    looks(20).await;
+    tried(&names[2]).await;
+    assert_eq!(kept().await, [true, true, true]);
+    looks(5).await;
+    assert_eq!(kept().await, [true, false, true], "the grant of active settings stays, whoever has used it");
+    looks(20).await;
+    assert_eq!(kept().await, [true, false, false]);
+    looks(100).await;
+    assert_eq!(kept().await, [true, false, false]);
 }

@@ -42,8 +42,10 @@ async fn run_at_work(world: &World) {
     while world.work().await > 0 {}
 }
 
+/// The tests of the tenant's relay.
 fn tests(world: &World) -> usize {
-    world.relays.tested.lock().unwrap().len()
+    let tested = world.relays.tested.lock().unwrap();
+    tested.iter().filter(|(host, _)| *host == relay().host).count()
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,15 +62,60 @@ async fn a_certificate_is_warned_of_at_30_7_and_1_days_also_while_mail_passes() 
                 world.accept(&format!("e{day}"), &["jan@example.org"]).await;
             }
             run_at_work(&world).await;
-            let days = |event: Emitted| (event.detail_type == "Certificate Expiring").then_some(event.detail);
-            warned.extend(world.memory.take_emitted().into_iter().filter_map(days));
+            warned.extend(certificates(&world).into_iter().filter(|detail| detail["tenant"] == "acme"));
             world.memory.pass(DAY);
         }
         let days: Vec<_> = warned.iter().map(|detail| detail["days"].as_u64().unwrap()).collect();
         assert_eq!(days, [30, 7, 1], "idle: {idle}");
-        assert_eq!(warned[0]["tenant"], "acme");
         assert!(idle || tests(&world) <= 3, "{} tests of a relay that works", tests(&world));
     }
+}
+
+/// The details of the warnings of certificates since the last call.
+fn certificates(world: &World) -> Vec<Value> {
+    let detail = |event: Emitted| (event.detail_type == "Certificate Expiring").then_some(event.detail);
+    world.memory.take_emitted().into_iter().filter_map(detail).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_operator_is_warned_of_the_certificate_of_the_platforms_own_server() {
+    for renewed in [false, true] {
+        let world = World::new();
+        alert::remember_admin(&world.app, &acme(), "admin@acme.example", "en").await;
+        *world.relays.certificate.lock().unwrap() = Some("1970-02-20T00:00:00Z".to_owned());
+        let mut warned = Vec::new();
+        for day in 0..60 {
+            if renewed && day == 25 {
+                *world.relays.certificate.lock().unwrap() = Some("1970-05-20T00:00:00Z".to_owned());
+            }
+            run_at_work(&world).await;
+            warned.extend(certificates(&world));
+            world.memory.pass(DAY);
+        }
+        let days: Vec<_> = warned.iter().map(|detail| detail["days"].as_u64().unwrap()).collect();
+        assert_eq!(days, if renewed { &[30][..] } else { &[30, 7, 1] }, "{warned:?}");
+        let first = (&warned[0]["tenant"], &warned[0]["host"]);
+        assert_eq!(first, (&json!("-platform"), &json!("smtp.platform.example")));
+        assert!(world.memory.rows().is_empty(), "no tenant can change it");
+        // Without a message, so that nobody gets one.
+        let tested = world.relays.tested.lock().unwrap();
+        assert!(tested.iter().all(|test| *test == ("smtp.platform.example".to_owned(), None)), "{tested:?}");
+        assert_eq!(tested.len(), 60);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_platform_that_fails_its_test_is_warned_of_all_the_same() {
+    let world = World::new();
+    *world.relays.certificate.lock().unwrap() = Some("1970-01-20T00:00:00Z".to_owned());
+    world.memory.set_platform("p2", &to_document(&relay()));
+    *world.relays.failing_tests.lock().unwrap() = u32::MAX;
+    run_at_work(&world).await;
+    assert_eq!(certificates(&world).len(), 1);
+    world.memory.remove_platform();
+    world.memory.pass(DAY);
+    run_at_work(&world).await;
+    assert_eq!(world.relays.tested.lock().unwrap().len(), 1, "there is no server");
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,7 +207,8 @@ async fn a_warning_that_breaks_off_anywhere_is_given_again() {
         }
         let emitted = world.memory.take_emitted();
         for detail_type in ["Certificate Expiring", "Credential Expiring"] {
-            let count = emitted.iter().filter(|event| event.detail_type == detail_type).count();
+            let of_acme = emitted.iter().filter(|event| event.detail["tenant"] == "acme");
+            let count = of_acme.filter(|event| event.detail_type == detail_type).count();
             assert!((1..=2).contains(&count), "{calls} calls: {detail_type} {count} times");
         }
         assert_eq!(world.relays.subjects.lock().unwrap().len(), 2, "{calls} calls: a mail for each");

@@ -501,7 +501,7 @@ fn note_bodies(row: &mut Delivery, bodies: &Bodies) {
     } else if !bodies.warnings.is_empty() {
         let lacks = bodies.warnings.join(", ");
         tracing::warn!(%tenant, kind, lacks, "a mail says less than it could");
-        note(row, &format!("The text is neutral where it could say more: {lacks}."));
+        note(row, &format!("The mail says less than it could: {lacks}."));
     }
 }
 

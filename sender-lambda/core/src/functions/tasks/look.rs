@@ -14,6 +14,7 @@ use ownpost_domain::outcome::{self, Observation};
 use ownpost_domain::settings::Settings;
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::ProbeOptions;
+use ownpost_smtp::probe::Probe;
 use ownpost_smtp::token_store::TokenOwner;
 
 use crate::effects::{Filter, Order, Result};
@@ -54,6 +55,20 @@ pub(super) async fn at_relay(app: &App, tenant: &Tenant) -> Result<()> {
         test(app, tenant).await?;
     }
     look_again(app, tenant).await
+}
+
+/// Looks at the platform's own server: at its certificate, by a test without a message, and at the operator's credentials. A
+/// test that fails stays in the log, because the next mail says the same in a row.
+pub(super) async fn at_platform(app: &App) -> Result<()> {
+    let active = active_settings::platform(app).await?;
+    let Some((_, settings)) = active.settings() else { return expiry::of_operator(app, None).await };
+    let report = probe(app, None, settings, None).await;
+    if let Some(failure) = &report.failure {
+        let (host, code) = (settings.host.as_str(), failure.code.code());
+        tracing::warn!(host, code, "the platform's own mail server fails a test");
+    }
+    let seen = report.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
+    expiry::of_operator(app, seen.map(|seen| (&**settings, seen))).await
 }
 
 /// Puts the oldest held mail on the queue, if there is one: what becomes of it tells more than a test without a message.
@@ -97,11 +112,17 @@ async fn test(app: &App, tenant: &Tenant) -> Result<()> {
         End::Sender => (None, Stage::Sender),
         End::Recipient(address) => (Some(address.as_str()), Stage::Recipient),
     };
+    let report = probe(app, Some(tenant), settings, recipient).await;
+    learn(app, tenant, (revision, settings), to, &report).await
+}
+
+/// Tests a server without a message: up to RCPT TO where there is a recipient, otherwise up to MAIL FROM. No tenant: the platform's.
+async fn probe(app: &App, tenant: Option<&Tenant>, settings: &Settings, recipient: Option<&str>) -> Probe {
     let now = (app.now)();
     let run =
         TestRun { settings, recipient: None, started_by: None, locale: "en", now, unique: random_bits() };
     let test_mail = test_message::build(&run, &app.templates, None, None);
-    let owner = TokenOwner { tenant: Some(tenant.as_str()), draft: false };
+    let owner = TokenOwner { tenant: tenant.map(Tenant::as_str), draft: false };
     let options = ProbeOptions {
         recipient,
         without_message: true,
@@ -113,7 +134,7 @@ async fn test(app: &App, tenant: &Tenant) -> Result<()> {
     };
     let report = app.relays.probe(settings, &options, &mut |_| {}).await;
     app.meter.tested(report.failure.is_none());
-    learn(app, tenant, (revision, settings), to, &report).await
+    report
 }
 
 /// The end of a test without a message.
@@ -144,7 +165,7 @@ async fn learn(
     tenant: &Tenant,
     (revision, settings): (&Revision, &Settings),
     to: Stage,
-    report: &ownpost_smtp::probe::Probe,
+    report: &Probe,
 ) -> Result<()> {
     let seen = match &report.failure {
         None => Observation::Works,
