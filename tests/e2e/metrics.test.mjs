@@ -50,6 +50,9 @@ test('what becomes of mails and tests is counted, and no tenant is named', async
     empty.ownpost_refused.samples.map(([, , value]) => value),
     [0],
   );
+  // The platform's own server is looked at as soon as the server runs.
+  const passed = (families) => families.ownpost_tests.samples.find(([, { result }]) => result === 'passed')?.[2];
+  await until('the test of the platform to be counted', async () => passed(await scrape()) === 1);
   const acme = await local.as('acme');
   const { relays } = await local.relays();
   const relay = relays.find(({ name }) => name === 'customer');
@@ -76,7 +79,7 @@ test('what becomes of mails and tests is counted, and no tenant is named', async
   assert.equal(value('ownpost_waiting_seconds', 'ownpost_waiting_seconds_count', mail), 2);
   assert.equal(value('ownpost_relay_seconds', 'ownpost_relay_seconds_count', mail), 2);
   assert.equal(value('ownpost_relay_seconds', 'ownpost_relay_seconds_bucket', { ...mail, le: '+Inf' }), 2);
-  assert.equal(value('ownpost_tests', 'ownpost_tests_total', { result: 'passed' }), 1);
+  assert.equal(passed(found), 2);
   assert.equal(value('ownpost_tests', 'ownpost_tests_total', { result: 'failed' }), 1);
   assert.equal(value('ownpost_refused', 'ownpost_refused_total', {}), 1);
   assert.ok(Object.values(found).every(({ help }) => help));

@@ -151,7 +151,7 @@ impl Metric {
             Self::WaitingTime => "time from recorded to the begin of the first attempt",
             Self::RelayTime => "time of an attempt, from the begin of its batch at the server to its result",
             Self::Tests => {
-                "connectivity tests: of drafts, of saved settings, and of relays that are looked at"
+                "connectivity tests: of drafts, of saved settings, and of relays that are looked at, the platform's among them"
             }
             Self::BreakerOpened => "relays that have become unhealthy: one outage counts once",
             Self::BreakerClosed => "relays that work again",
