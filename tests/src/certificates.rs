@@ -149,7 +149,7 @@ impl Certificates {
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
         let verifier = if kind == "asks-client" { verifier.allow_unauthenticated() } else { verifier };
         let versions: &[&rustls::SupportedProtocolVersion] =
-            if kind != "wants-client-1.2" { &[&rustls::version::TLS13] } else { &[&rustls::version::TLS12] };
+            if kind == "wants-client-1.2" { &[&rustls::version::TLS12] } else { &[&rustls::version::TLS13] };
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key in DER");
         let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)

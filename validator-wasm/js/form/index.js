@@ -260,7 +260,7 @@ export class SmtpSettingsForm extends Element {
     const turn = new Promise((resolve) => setTimeout(resolve));
     const asked = this.#current.active !== undefined || this.#current.asking || !this.api;
     // An element that was put back before it has loaded has started twice.
-    const load = () => start === this.#starts && this.#current.load();
+    const load = () => (start === this.#starts ? this.#current.load() : undefined);
     if (!asked) (this.#getToken ? Promise.resolve() : turn).then(load);
     const rules = turn.then(() => validator.default({ locales: locale === 'en' ? [] : [locale] }));
     const loaded = await Promise.allSettled([this.#loadMessages(locale), rules]);
