@@ -157,15 +157,19 @@ async fn warn(app: &App, tenant: &Tenant, settings: &Settings, due: &Due) -> Res
 }
 
 /// Gives the warnings that are due of what is the operator's own: the credentials and the certificate of the platform's server,
-/// and its applications at providers. `seen`: the settings, and the certificate that a test of them has just seen.
-pub(super) async fn of_operator(app: &App, seen: Option<(&Settings, &CertificateFacts)>) -> Result<()> {
+/// and its applications at providers. `server`: the settings of that server, where they can be read, and the certificate that a
+/// test of them has just seen.
+pub(super) async fn of_operator(
+    app: &App,
+    server: Option<(&Settings, Option<&CertificateFacts>)>,
+) -> Result<()> {
     let platform = Tenant::platform();
     let owner = Owner::Tenant(&platform);
-    if let Some((settings, seen)) = seen {
-        certificate_seen(app, &platform, settings, seen).await?;
-    }
-    if let Active::Settings(_, settings) = active_settings::platform(app).await? {
-        At::of(app).note(owner, Ending::ClientSecret, client_secret(&settings).map(End::at)).await?;
+    if let Some((settings, seen)) = server {
+        if let Some(seen) = seen {
+            certificate_seen(app, &platform, settings, seen).await?;
+        }
+        At::of(app).note(owner, Ending::ClientSecret, client_secret(settings).map(End::at)).await?;
     }
     let (due, _) = At::of(app).due(owner).await?;
     of_credentials(app, &platform, &due).await?;

@@ -349,7 +349,11 @@ async fn tokens_of_a_draft_that_nobody_saves_are_erased_after_a_day() {
     tried(&names[2]).await;
     assert_eq!(kept().await, [true, true, true]);
     looks(5).await;
-    assert_eq!(kept().await, [true, false, true], "the grant of active settings stays, whoever has used it");
+    assert_eq!(
+        kept().await,
+        [true, false, true],
+        "the grant of active settings stays, though a draft has used it too"
+    );
     looks(20).await;
     assert_eq!(kept().await, [true, false, false]);
     looks(100).await;

@@ -68,7 +68,7 @@ pub(super) async fn at_platform(app: &App) -> Result<()> {
         tracing::warn!(host, code, "the platform's own mail server fails a test");
     }
     let seen = report.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
-    expiry::of_operator(app, seen.map(|seen| (&**settings, seen))).await
+    expiry::of_operator(app, Some((settings, seen))).await
 }
 
 /// Puts the oldest held mail on the queue, if there is one: what becomes of it tells more than a test without a message.
