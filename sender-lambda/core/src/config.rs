@@ -100,8 +100,8 @@ pub struct Overrides {
     pub sending_lease: Option<Duration>,
     /// The first wait before another attempt, instead of [`outcome::FIRST_WAIT`].
     pub retry_wait: Option<Duration>,
-    /// The start of the only process that uses the ledger. A row that is `sending` from before has no sender any more,
-    /// whatever the lease says.
+    /// The start of the only process that uses the ledger. A row that is `sending` from before has no sender any more, and a
+    /// lock from before has no holder, whatever the leases say.
     pub senders_since: Option<Timestamp>,
 }
 

@@ -75,7 +75,12 @@ impl App {
     /// # Errors
     /// A file that the configuration names cannot be read (CA file, templates, DKIM keys).
     pub fn new(config: Config, effects: Effects) -> Result<Self, ConfigError> {
-        let store = tokens::shared(&effects, Arc::new(Timestamp::now), &process_name());
+        let store = tokens::shared(
+            &effects,
+            Arc::new(Timestamp::now),
+            process_name(),
+            config.overrides.senders_since,
+        );
         let network = Arc::new(config.network()?.with_token_store(store));
         let identity = config.issuer.clone().map(|issuer| {
             Verifier::new(issuer, Arc::new(OverHttps(network.clone())), Arc::new(Timestamp::now))

@@ -38,6 +38,8 @@ pub(super) struct SharedTokens {
     pub(super) now: Clock,
     /// The name of this process, for the lock.
     pub(super) process: String,
+    /// [`Overrides::senders_since`](crate::config::Overrides::senders_since): nobody has a lock from before any more.
+    pub(super) since: Option<Timestamp>,
 }
 
 /// The document of a tenant's tokens.
@@ -99,7 +101,8 @@ impl SharedTokens {
         let lock = stored.map(|stored| stored.value).unwrap_or_default();
         let ends: Option<Timestamp> = lock["until"].as_str().and_then(|text| text.parse().ok());
         let others = lock["process"] != self.process.as_str();
-        let held = ends.is_some_and(|ends| is_to_come(ends, LEASE, now));
+        let orphaned = |ends| self.since.is_some_and(|since| ends < later(since, LEASE));
+        let held = ends.is_some_and(|ends| is_to_come(ends, LEASE, now) && !orphaned(ends));
         // Taking waits for everybody's; only one's own is given back.
         if if until.is_some() { held } else { others } {
             return Ok(false);
@@ -258,7 +261,12 @@ impl SharedTokens {
 }
 
 fn of_app(app: &App) -> SharedTokens {
-    SharedTokens { effects: app.effects.clone(), now: app.now.clone(), process: app.process.clone() }
+    SharedTokens {
+        effects: app.effects.clone(),
+        now: app.now.clone(),
+        process: app.process.clone(),
+        since: app.config.overrides.senders_since,
+    }
 }
 
 /// Deletes the tenant's settings with all tokens. Under the lock, so that no sender that is just getting a token stores it
@@ -343,8 +351,13 @@ pub(super) async fn end_of_grant(app: &App, tenant: &Tenant, settings: &OAuth2) 
 }
 
 /// The store of tokens over these effects, for the SMTP client.
-pub(super) fn shared(effects: &Effects, now: Clock, process: &str) -> Arc<dyn TokenStore> {
-    Arc::new(SharedTokens { effects: effects.clone(), now, process: process.to_owned() })
+pub(super) fn shared(
+    effects: &Effects,
+    now: Clock,
+    process: String,
+    since: Option<Timestamp>,
+) -> Arc<dyn TokenStore> {
+    Arc::new(SharedTokens { effects: effects.clone(), now, process, since })
 }
 
 #[cfg(test)]
@@ -360,6 +373,7 @@ mod tests {
             effects: memory.effects(),
             now: Arc::new(move || clock.now()),
             process: name.to_owned(),
+            since: None,
         }
     }
 
@@ -396,6 +410,10 @@ mod tests {
         assert_eq!(one.lock(of(Some("acme"))).await, Ok(true), "the other was killed");
         memory.go_back(Duration::from_hours(400 * 24));
         assert_eq!(other.lock(of(Some("acme"))).await, Ok(true), "the clock was ahead");
+        memory.pass(Duration::from_secs(1));
+        let alone = SharedTokens { since: Some(memory.now()), ..process(&memory, "alone") };
+        assert_eq!(alone.lock(of(Some("acme"))).await, Ok(true), "started after all others had ended");
+        assert_eq!(alone.lock(of(Some("acme"))).await, Ok(false), "its own holds");
     }
 
     #[tokio::test(start_paused = true)]

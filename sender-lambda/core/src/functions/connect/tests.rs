@@ -316,7 +316,7 @@ async fn tokens_of_a_draft_that_nobody_saves_are_erased_after_a_day() {
     let plain = settings("smtp.acme.example", Via::Relay, OnFailure::Hold);
     world.activate("r1", &Settings { auth: Auth::OAuth2(oauth2("saved")), ..plain }).await;
     let names = ["saved", "first", "second"].map(|refresh| grant_name(&oauth2(refresh)));
-    let store = tokens::shared(&world.app.effects, world.app.now.clone(), "one");
+    let store = tokens::shared(&world.app.effects, world.app.now.clone(), "one".to_owned(), None);
     let tried = async |grant: &String| {
         draft_is_tried(&world.app, &acme()).await.unwrap();
         let of_draft = GrantTokens {
