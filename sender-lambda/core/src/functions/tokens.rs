@@ -43,7 +43,7 @@ pub(super) struct SharedTokens {
 }
 
 /// The document of a tenant's tokens.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, Serialize)]
 struct Document {
     grants: Vec<Entry>,
     #[serde(default)]
@@ -67,7 +67,7 @@ impl Waiting {
 }
 
 /// The tokens of one grant.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Entry {
     grant: String,
     refresh: Option<String>,
@@ -79,6 +79,21 @@ struct Entry {
     /// When a test of the draft has stored them, in seconds since 1970.
     #[serde(default)]
     tried: Option<i64>,
+}
+
+impl Entry {
+    fn of(tokens: &GrantTokens, now: Timestamp) -> Self {
+        let text = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
+        Self {
+            grant: tokens.grant.clone(),
+            refresh: text(&tokens.refresh),
+            access: text(&tokens.access),
+            until: tokens.until,
+            ends: tokens.ends,
+            draft: tokens.draft,
+            tried: tokens.draft.then(|| now.as_second()),
+        }
+    }
 }
 
 impl SharedTokens {
@@ -161,36 +176,27 @@ impl TokenStore for SharedTokens {
 
     async fn store(&self, owner: Option<&str>, tokens: &GrantTokens) -> std::result::Result<(), Unavailable> {
         let tenant = tenant_of(owner)?;
-        let before = logged(&tenant, self.document(&tenant).await)?;
+        let now = (self.now)();
+        let mut document = logged(&tenant, self.document(&tenant).await)?;
+        let known = document.grants.iter().find(|entry| entry.grant == tokens.grant && !entry.draft);
+        let known = known.and_then(|entry| entry.ends?.that_stands());
         // The newest first; of active settings and of drafts the oldest go, each for itself: however often somebody tests
         // drafts, the tokens of the active settings stay.
-        let (mut active, mut drafts) = if tokens.draft { (0, 1) } else { (1, 0) };
-        let others = before.grants.iter().filter(|entry| entry.grant != tokens.grant).filter(|entry| {
+        document.grants.retain(|entry| entry.grant != tokens.grant);
+        document.grants.insert(0, Entry::of(tokens, now));
+        let (mut active, mut drafts) = (0, 0);
+        document.grants.retain(|entry| {
             let (count, most) = if entry.draft { (&mut drafts, DRAFTS) } else { (&mut active, ACTIVE) };
             *count += 1;
             *count <= most
         });
-        let mut grants = vec![json!({
-            "grant": tokens.grant, "refresh": tokens.refresh.as_ref().map(Secret::expose),
-            "access": tokens.access.as_ref().map(Secret::expose), "until": tokens.until, "ends": tokens.ends,
-            "draft": tokens.draft, "tried": tokens.draft.then(|| (self.now)().as_second()),
-        })];
-        grants.extend(others.map(|entry| {
-            json!({
-                "grant": entry.grant, "refresh": entry.refresh, "access": entry.access, "until": entry.until,
-                "ends": entry.ends, "draft": entry.draft, "tried": entry.tried,
-            })
-        }));
-        let now = (self.now)();
-        let waiting: Vec<_> = before.waiting.iter().filter(|waiting| waiting.is_good(now)).collect();
-        let document = Zeroizing::new(json!({"grants": grants, "waiting": waiting}).to_string());
+        document.waiting.retain(|waiting| waiting.is_good(now));
+        let document = Zeroizing::new(json!(document).to_string());
         logged(&tenant, self.effects.secrets.put_tokens(&tenant, &document).await)?;
         // Behind the tokens, which must be stored first; an end that is not noted is noted with the next token.
-        let known = before.grants.iter().find(|entry| entry.grant == tokens.grant && !entry.draft);
-        let known = known.and_then(|entry| entry.ends?.that_stands());
         let end = tokens.ends.and_then(GrantEnd::that_stands);
         if !tokens.draft && (end.is_some() || known.is_some()) {
-            let at = At { ledger: &*self.effects.ledger, now: (self.now)() };
+            let at = At { ledger: &*self.effects.ledger, now };
             let noted = at.note(Owner::Tenant(&tenant), Ending::Grant, end.map(End::at)).await;
             let _ = logged(&tenant, noted);
         }

@@ -274,7 +274,12 @@ fn check_attachments(attachments: &[AttachmentDocument], problems: &mut Problems
         }
         match base64.decode(&attachment.base64) {
             Ok(bytes) => files.push(bytes),
-            Err(error) => problems.refuse(EventCode::Base64Invalid, &path("base64"), error.to_string()),
+            Err(error) => {
+                let is_broken = attachment.base64.contains(['\r', '\n']);
+                let rule =
+                    if is_broken { "base64 has no line breaks here".to_owned() } else { error.to_string() };
+                problems.refuse(EventCode::Base64Invalid, &path("base64"), rule);
+            }
         }
     }
     files
