@@ -28,6 +28,8 @@ const MAIL_MS: u32 = 500;
 const BATCH: u32 = 10;
 /// The longest time between two looks of a mail that waits for a connection. The time of its turn is an estimate.
 const LONGEST_LOOK: Duration = Duration::from_mins(15);
+/// A batch that takes less than this frees its connection before a message that was hidden shows again.
+const SOON: Duration = Duration::from_millis(100);
 /// How long a seat is good for that is neither kept nor given back: as long as most batches take.
 const BRIEF: Duration = Duration::from_millis(600);
 /// When a batch is still at work, such a seat is made good for longer: early enough for the write.
@@ -42,6 +44,8 @@ pub struct Bounds {
     most: u32,
     /// The mails that its provider takes of one account in a period, where that is known.
     mails: Option<Limit>,
+    /// Whether one process has them all.
+    of_one: bool,
 }
 
 impl Bounds {
@@ -61,7 +65,18 @@ impl Bounds {
         let provider = limits::provider(host);
         let known = provider.and_then(|provider| u32::try_from(provider.connections).ok());
         let most = known.unwrap_or(unknown).min(share).max(1);
-        Self { begin: begin.clamp(1, most), most, mails: provider.map(|provider| provider.mails) }
+        Self {
+            begin: begin.clamp(1, most),
+            most,
+            mails: provider.map(|provider| provider.mails),
+            of_one: false,
+        }
+    }
+
+    /// The same for the only process of its ledger: what it keeps is free for its next batch, and holds up nobody.
+    #[must_use]
+    pub fn of_one_process(self) -> Self {
+        Self { of_one: true, ..self }
     }
 
     /// The mails that its provider takes in a period, where that is known.
@@ -192,6 +207,14 @@ impl Seats {
         self.batch_ms.is_none_or(|each| Duration::from_millis(each.into()) < BRIEF_RENEWED)
     }
 
+    /// Whether no connection is free and one will be at once, as far as one can tell. At a relay that is known to take few
+    /// connections mails wait in the line, where the categories take turns.
+    pub fn is_soon_free(mut self, bounds: &Bounds, now: Timestamp) -> bool {
+        self.prune(now);
+        let is_soon = self.batch_ms.is_none_or(|each| Duration::from_millis(each.into()) < SOON);
+        is_soon && self.taken.len() >= self.limit(bounds) as usize && !self.is_limited(bounds, now)
+    }
+
     fn refused_within(&self, time: i64, now: Timestamp) -> bool {
         // A refusal of the future is of a clock that has gone back since.
         let ago = |at| now.as_millisecond() - at;
@@ -257,15 +280,16 @@ impl Seats {
         let places: Vec<Place> = places.into_iter().flatten().collect();
         let goes = places.contains(&Place::Go);
         let taken = self.taken.len() + usize::from(goes);
-        // A third may stay with idle connections, and one at least. Where the number may still grow three quarters may lapse by
-        // themselves, where it may not half.
-        let (third, may_grow) = ((limit / 3).max(1) as usize, !self.is_limited(bounds, now));
-        let brief = if may_grow { limit - limit / 4 } else { limit / 2 } as usize;
+        // A third may stay with idle connections, and one at least; of one process all but the last, whose batch shows whether
+        // there may be more. Where the number may still grow three quarters may lapse by themselves, where it may not half.
+        let may_grow = !self.is_limited(bounds, now);
+        let kept = if bounds.of_one { limit - u32::from(limit < bounds.most) } else { limit / 3 };
+        let brief = if may_grow { limit - limit / 4 } else { limit / 2 };
         let stay = if self.line.wants_more(batch, now) {
             Stay::Returned
-        } else if taken <= third && may_grow {
+        } else if taken <= kept.max(1) as usize && may_grow {
             Stay::Kept
-        } else if taken < limit as usize && taken <= brief && self.is_quick() {
+        } else if !bounds.of_one && taken < limit as usize && taken <= brief as usize && self.is_quick() {
             Stay::Brief
         } else {
             Stay::Returned
@@ -310,6 +334,13 @@ impl Seats {
         self.prune(now);
         self.leave(process, seat);
         self.sit(process, GOOD_FOR, now)
+    }
+
+    /// The state without this seat, which its holder does not use.
+    #[must_use]
+    pub fn without(mut self, process: &str, seat: i64) -> Self {
+        self.leave(process, seat);
+        self
     }
 
     fn leave(&mut self, process: &str, seat: i64) {

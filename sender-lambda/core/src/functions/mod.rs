@@ -38,6 +38,7 @@ pub mod signing;
 mod task_queue;
 mod tasks;
 mod tokens;
+mod turns;
 
 /// A clock: gives the current time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -62,7 +63,10 @@ pub struct App {
     stopping: AtomicBool,
     /// A random name of this process, under which it holds seats at relays.
     process: String,
-    idle_seats: sender::Idle,
+    /// The connections of this process.
+    at_hand: sender::AtHand,
+    /// The writers of states.
+    writers: turns::Turns,
     signing: signing::Signing,
     cache: active_settings::Cache,
     /// When `monitor` last had the operator's own credentials looked at.
@@ -111,7 +115,8 @@ impl App {
             identity: None,
             stopping: AtomicBool::new(false),
             process: process_name(),
-            idle_seats: sender::Idle::default(),
+            at_hand: sender::AtHand::default(),
+            writers: turns::Turns::default(),
             signing,
             cache: active_settings::Cache::default(),
             operator_looked: Mutex::new(None),

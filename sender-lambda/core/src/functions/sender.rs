@@ -39,7 +39,7 @@ mod in_flight;
 mod seats;
 mod settle;
 
-pub(super) use self::seats::Idle;
+pub(super) use self::seats::AtHand;
 
 /// How long a mail waits whose settings cannot be read, half to one and a half times.
 const UNREADABLE_WAIT: Duration = Duration::from_mins(5);

@@ -8,11 +8,13 @@ use ownpost_domain::tenant::Tenant;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::App;
+use super::{App, random_unit};
 use crate::effects::{EffectError, Result, Versioned};
 
 /// How often a write is tried against others who write the same state.
-const TRIES: usize = 8;
+const TRIES: u32 = 8;
+/// How long a writer waits after its first lost race, at most; twice as long after each further one.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// The state and its version (0 when there is none). What cannot be read counts as none: it is of another version of
 /// this program.
@@ -40,7 +42,7 @@ pub(super) enum Change<T, R> {
 }
 
 /// Changes a state by compare-and-swap: `decide` gets the stored state and the time, again after each lost race. `None` when
-/// other writers won every race.
+/// other writers won every race. The writers of one process take turns, so that the races are those between processes.
 ///
 /// # Errors
 /// The ledger is out of reach.
@@ -48,32 +50,19 @@ pub(super) async fn update<T, R>(
     app: &App,
     tenant: &Tenant,
     key: &str,
-    decide: impl FnMut(T, Timestamp) -> Change<T, R> + Send,
-) -> Result<Option<R>>
-where
-    T: Default + Serialize + for<'de> Deserialize<'de> + Send,
-    R: Send,
-{
-    let known = read(app, tenant, key).await?;
-    update_known(app, tenant, key, known, decide).await
-}
-
-/// The same for a caller that has just read the state: it is read again only after a lost race.
-///
-/// # Errors
-/// The ledger is out of reach.
-pub(super) async fn update_known<T, R>(
-    app: &App,
-    tenant: &Tenant,
-    key: &str,
-    mut known: Versioned<T>,
     mut decide: impl FnMut(T, Timestamp) -> Change<T, R> + Send,
 ) -> Result<Option<R>>
 where
     T: Default + Serialize + for<'de> Deserialize<'de> + Send,
     R: Send,
 {
-    for _ in 0..TRIES {
+    let _turn = app.writers.turn(tenant, key).await;
+    for lost in 0..TRIES {
+        if lost > 0 {
+            // Each waits for a time of its own, or all would meet again.
+            tokio::time::sleep(PAUSE.saturating_mul(1 << lost).mul_f64(random_unit())).await;
+        }
+        let known: Versioned<T> = read(app, tenant, key).await?;
         let now = (app.now)();
         let (after, expires, result) = match decide(known.value, now) {
             Change::Keep(result) => return Ok(Some(result)),
@@ -82,7 +71,6 @@ where
         if app.effects.ledger.put_state(tenant, key, &after, known.version, expires, now).await? {
             return Ok(Some(result));
         }
-        known = read(app, tenant, key).await?;
     }
     Ok(None)
 }
@@ -141,4 +129,33 @@ pub(super) async fn give_back(app: &App, tenant: &Tenant, key: &str, limit: Limi
 /// A bucket that has been full for a while is as good as none.
 fn expiry(limit: Limit, now: Timestamp) -> Option<Timestamp> {
     now.checked_add(limit.period * 2).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use futures_util::future;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::testing::world::{World, acme};
+
+    async fn count(world: &World) -> Result<Option<()>> {
+        update(&world.app, &acme(), "count", |count: u64, _| Change::Write(count + 1, None, ())).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn writers_lose_no_change_and_those_of_one_process_no_race() {
+        let world = World::new();
+        world.memory.far_away.store(true, Ordering::Relaxed);
+        let began = Instant::now();
+        let written = future::join_all((0..100).map(|_| count(&world))).await;
+        assert!(written.into_iter().all(|written| written == Ok(Some(()))));
+        assert_eq!(began.elapsed(), Duration::ZERO, "nobody had to wait after a lost race");
+        let others: Vec<World> = (0..10).map(|_| world.another_process()).collect();
+        let written = future::join_all(others.iter().map(count)).await;
+        assert!(written.into_iter().all(|written| written == Ok(Some(()))));
+        assert_eq!(read::<u64>(&world.app, &acme(), "count").await.unwrap().value, 110);
+    }
 }

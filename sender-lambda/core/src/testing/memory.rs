@@ -63,6 +63,9 @@ pub struct Memory {
     /// What somebody else does at the moment when the next messages are on the queue.
     #[cfg(test)]
     pub(crate) after_send: Mutex<Option<Meanwhile>>,
+    /// Whether others write a state between a caller's read and its write, as in a ledger that is far away.
+    #[cfg(test)]
+    pub(crate) far_away: std::sync::atomic::AtomicBool,
 }
 
 /// A step of another process, run once in the middle of an operation.
@@ -452,6 +455,10 @@ impl Ledger for Memory {
         expires: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<bool> {
+        #[cfg(test)]
+        if self.far_away.load(std::sync::atomic::Ordering::Relaxed) {
+            tokio::task::yield_now().await;
+        }
         let mut state = self.enter("ledger.put_state")?;
         let key = (tenant.clone(), key.to_owned());
         let live = state.states.get(&key).filter(|(_, expires)| expires.is_none_or(|at| at > now));

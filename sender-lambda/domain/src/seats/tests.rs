@@ -268,3 +268,43 @@ fn seats_and_refusals_of_a_clock_that_was_ahead_are_over() {
     assert!(!seats.is_limited(&bounds, at(0)));
     assert_eq!(sit(seats, 10, at(0)).1.len(), 2);
 }
+
+#[test]
+fn one_process_keeps_its_connections_but_the_last_that_shows_whether_there_may_be_more() {
+    let bounds = free().of_one_process();
+    let mut seats = seats();
+    let mut stays = Vec::new();
+    for _ in 0..3 {
+        let answer = seats.ask("p", ONE, &bounds, at(0));
+        seats = answer.seats;
+        stays.push(answer.stay);
+    }
+    assert_eq!(stays, [Stay::Kept, Stay::Kept, Stay::Returned]);
+    // Where there may not be more it keeps them all.
+    let most = Bounds::of("smtp.acme.test", 3, 3).of_one_process();
+    let (full, _) = sit(Seats::default().about("smtp.acme.test"), 2, at(0));
+    assert_eq!(full.ask("p", ONE, &most, at(0)).stay, Stay::Kept);
+}
+
+#[test]
+fn a_connection_of_a_quick_relay_is_soon_free() {
+    // Three, and never more.
+    let bounds = Bounds::of("smtp.acme.test", 3, 3);
+    let (few, _) = sit(seats(), 2, at(0));
+    assert!(!few.is_soon_free(&bounds, at(0)), "one is free");
+    let (mut all, taken) = sit(seats(), 3, at(0));
+    assert!(all.clone().is_soon_free(&bounds, at(0)), "nothing is known of it yet");
+    let report = |took| Report { answered: 10, took: Duration::from_millis(took), ..Report::default() };
+    all.give_back(&taken[0].0, taken[0].1, &report(99), &bounds, at(0));
+    let (all, taken) = sit(all, 1, at(0));
+    assert!(all.clone().is_soon_free(&bounds, at(0)));
+    let mut slow = all.clone();
+    slow.give_back(&taken[0].0, taken[0].1, &report(110), &bounds, at(0));
+    let (slow, _) = sit(slow, 2, at(0));
+    assert!(!slow.is_soon_free(&bounds, at(0)), "a batch takes too long");
+    let no = Report { too_many: true, ..Report::default() };
+    let mut limited = all;
+    limited.give_back(&taken[0].0, taken[0].1, &no, &bounds, at(0));
+    let (limited, _) = sit(limited, 1, at(0));
+    assert!(!limited.is_soon_free(&bounds, at(0)), "it takes few connections");
+}

@@ -1,10 +1,12 @@
 //! How fast `ownpost local` turns events into mails that its embedded relay has accepted, with everything durable,
 //! beside a plain loop over lettre into the same relay; and whether its memory stays flat meanwhile.
 //!
-//! `cargo xtask bench throughput [--quick] [--events N]` builds both and writes `docs/figures/throughput.md` and
-//! `docs/figures/throughput-memory.svg`.
+//! `cargo xtask bench throughput [--quick] [--events N] [--before PROGRAM]` builds both and writes
+//! `docs/figures/throughput.md` and `docs/figures/throughput-memory.svg`; an earlier build of `ownpost` runs in the same
+//! rounds.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -26,6 +28,8 @@ const LOOPS: usize = 16;
 
 struct Options {
     program: PathBuf,
+    /// An earlier build of the same program.
+    before: Option<PathBuf>,
     figures: PathBuf,
     /// The number of events in the run that measures memory.
     long: usize,
@@ -40,6 +44,7 @@ impl Options {
     fn read() -> Result<Self> {
         let mut options = Self {
             program: PathBuf::new(),
+            before: None,
             figures: PathBuf::new(),
             long: 100_000,
             short: 10_000,
@@ -51,6 +56,7 @@ impl Options {
             let mut value = || arguments.next().with_context(|| format!("{argument} wants a value"));
             match argument.as_str() {
                 "--program" => options.program = value()?.into(),
+                "--before" => options.before = Some(value()?.into()),
                 "--figures" => options.figures = value()?.into(),
                 "--events" => options.long = value()?.parse().context("--events")?,
                 "--quick" => {
@@ -64,64 +70,101 @@ impl Options {
     }
 }
 
-/// The median of each figure over the rounds.
-struct Table {
-    fsync: f64,
-    peer_one: f64,
-    peer_many: f64,
-    accepted: f64,
-    platform: f64,
-    own: f64,
+/// What each round measures.
+#[derive(Default)]
+struct Samples {
+    fsync: Vec<f64>,
+    peer_one: Vec<f64>,
+    peer_many: Vec<f64>,
+    now: Rates,
+    before: Rates,
+}
+
+/// What a build of `ownpost` does in a second.
+#[derive(Default)]
+struct Rates {
+    accepted: Vec<f64>,
+    platform: Vec<f64>,
+    own: Vec<f64>,
+}
+
+/// The long run of a build: resident memory (MB) each time another part of the mails has been accepted.
+struct Memory {
+    run: Run,
+    points: Vec<(usize, f64)>,
 }
 
 fn main() -> Result<()> {
     let options = Options::read()?;
-    let mut samples: [Vec<f64>; 6] = Default::default();
+    let mut samples = Samples::default();
     for round in 1..=options.rounds {
         // Each round runs all programs, so that a busy minute of the machine affects all of them.
         let folder = tempfile::tempdir()?;
-        samples[0].push(machine::fsync(folder.path())?);
+        samples.fsync.push(machine::fsync(folder.path())?);
         let local = program::Local::start(&options.program, &folder.path().join("data"))?;
         // Lettre sends the bytes of a mail of Ownpost.
         let first = load::run(&local, Route::Platform, "model", 1, 1, |_| {})?;
         let model = local.mail(first.last_mail)?;
-        samples[1].push(peer::send(&local, &model, 1, options.peer)?);
-        samples[2].push(peer::send(&local, &model, LOOPS, options.peer)?);
-        let platform = load::run(&local, Route::Platform, "a", TENANTS, options.short, |_| {})?;
-        samples[3].push(platform.accepted_per_second());
-        samples[4].push(platform.mails_per_second());
-        let own = load::run(&local, Route::Own, "b", TENANTS, options.short, |_| {})?;
-        samples[5].push(own.mails_per_second());
+        samples.peer_one.push(peer::send(&local, &model, 1, options.peer)?);
+        samples.peer_many.push(peer::send(&local, &model, LOOPS, options.peer)?);
+        samples.now.measure(&local, &options)?;
         local.stop()?;
         println!(
-            "round {round}: lettre {:.0}, {LOOPS} lettres {:.0}; events {:.0}, mails {:.0} by the platform's relay, \
-             {:.0} by the tenants' own",
-            samples[1].last().unwrap_or(&0.0),
-            samples[2].last().unwrap_or(&0.0),
-            samples[3].last().unwrap_or(&0.0),
-            samples[4].last().unwrap_or(&0.0),
-            samples[5].last().unwrap_or(&0.0),
+            "round {round}: lettre {}, {LOOPS} lettres {}; {}",
+            last(&samples.peer_one),
+            last(&samples.peer_many),
+            samples.now
         );
+        if let Some(before) = &options.before {
+            let local = program::Local::start(before, &folder.path().join("before"))?;
+            samples.before.measure(&local, &options)?;
+            local.stop()?;
+            println!("round {round}, before: {}", samples.before);
+        }
     }
-    let [fsync, peer_one, peer_many, accepted, platform, own] = samples.map(|mut sample| median(&mut sample));
-    let table = Table { fsync, peer_one, peer_many, accepted, platform, own };
-    let (long, memory) = watch_memory(&options)?;
-    figures::write(&options, &table, &long, &memory)
+    let before = options.before.as_ref().map(|before| watch_memory(before, &options)).transpose()?;
+    let now = watch_memory(&options.program, &options)?;
+    figures::write(&options, &samples, &now, before.as_ref())
 }
 
-/// The long run: resident memory (MB) each time another part of the mails has been accepted.
-fn watch_memory(options: &Options) -> Result<(Run, Vec<(usize, f64)>)> {
+impl Rates {
+    fn measure(&mut self, local: &program::Local, options: &Options) -> Result<()> {
+        let platform = load::run(local, Route::Platform, "a", TENANTS, options.short, |_| {})?;
+        self.accepted.push(platform.accepted_per_second());
+        self.platform.push(platform.mails_per_second());
+        let own = load::run(local, Route::Own, "b", TENANTS, options.short, |_| {})?;
+        self.own.push(own.mails_per_second());
+        Ok(())
+    }
+}
+
+impl fmt::Display for Rates {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (accepted, platform, own) = (last(&self.accepted), last(&self.platform), last(&self.own));
+        write!(
+            formatter,
+            "events {accepted}, mails {platform} by the platform's relay, {own} by the tenants' own"
+        )
+    }
+}
+
+fn last(sample: &[f64]) -> String {
+    format!("{:.0}", sample.last().unwrap_or(&0.0))
+}
+
+fn watch_memory(program: &Path, options: &Options) -> Result<Memory> {
     let folder = tempfile::tempdir()?;
-    let local = program::Local::start(&options.program, &folder.path().join("data"))?;
-    let mut memory = vec![(0, local.resident()?)];
-    let long = load::run(&local, Route::Platform, "long", TENANTS, options.long, |mails| {
-        memory.extend(local.resident().map(|megabytes| (mails, megabytes)));
+    let local = program::Local::start(program, &folder.path().join("data"))?;
+    let mut points = vec![(0, local.resident()?)];
+    let run = load::run(&local, Route::Platform, "long", TENANTS, options.long, |mails| {
+        points.extend(local.resident().map(|megabytes| (mails, megabytes)));
     })?;
     local.stop()?;
-    Ok((long, memory))
+    Ok(Memory { run, points })
 }
 
-fn median(sample: &mut [f64]) -> f64 {
-    sample.sort_by(f64::total_cmp);
-    sample.get(sample.len() / 2).copied().unwrap_or_default()
+fn median(sample: &[f64]) -> f64 {
+    let mut sorted = sample.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }

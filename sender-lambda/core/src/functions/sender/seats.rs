@@ -12,11 +12,13 @@ use ownpost_domain::seats::{Asking, Bounds, GOOD_FOR, Place, Report, Seats, Stay
 use ownpost_domain::settings::Settings;
 use ownpost_domain::tenant::Tenant;
 use ownpost_smtp::RelayKey;
+use tokio::sync::Notify;
 
 use super::settle::defer;
 use super::{Disposition, Pending};
 use crate::functions::App;
 use crate::functions::shared_state::{self, Change};
+use crate::functions::turns::{Turn, Turns};
 
 /// The key of a relay's seats in the ledger.
 const SEATS: &str = "seats";
@@ -25,8 +27,19 @@ const WRITTEN_FROM: Duration = Duration::from_mins(1);
 /// How long a mail waits when the seats cannot be had: a relay that is given too many connections costs more than a pause.
 const UNREADABLE: Duration = Duration::from_secs(5);
 
-/// The seats that this process holds and does not use: those of idle connections, by their owner. Ends in seconds.
-pub(in crate::functions) type Idle = Mutex<HashMap<(Tenant, String), Vec<i64>>>;
+/// How long a group waits in memory for its turn at a quick relay. Beyond that its mails wait in the relay's line.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What this process holds of relays, and the groups of mails that wait in it.
+#[derive(Default)]
+pub(in crate::functions) struct AtHand {
+    /// The seats of idle connections, by their owner and host. Ends in seconds.
+    idle: Mutex<HashMap<(Tenant, String), Vec<i64>>>,
+    /// The groups that wait for a connection of a relay.
+    turns: Turns,
+    /// Heard when any seat was given back.
+    freed: Notify,
+}
 
 /// A seat that was taken.
 pub(super) struct Seat {
@@ -50,6 +63,14 @@ pub(super) struct Asked {
     pub(super) dispositions: Vec<(usize, Disposition)>,
 }
 
+impl AtHand {
+    /// How many seats of idle connections there are.
+    #[cfg(test)]
+    pub(super) fn idle(&self) -> usize {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).values().map(Vec::len).sum()
+    }
+}
+
 impl Seat {
     /// Whether the connection stays open after the group. The only process of its ledger keeps them all: it counts them
     /// itself, and uses them again.
@@ -63,6 +84,7 @@ pub(super) async fn ask(app: &App, key: &RelayKey, settings: &Settings, mut mail
     let owner = owner(key);
     let host = settings.host.to_ascii_lowercase();
     let bounds = app.config.bounds(&host, key.tenant.is_none());
+    let bounds = if is_alone(app) { bounds.of_one_process() } else { bounds };
     mails.sort_by_key(|pending| pending.row.queued_at);
     // Only a row that waits has a ticket: what was released or resent begins like a new mail.
     let asking: Vec<Asking> = mails
@@ -72,15 +94,19 @@ pub(super) async fn ask(app: &App, key: &RelayKey, settings: &Settings, mut mail
             ticket: row.ticket.filter(|_| row.status == Status::Deferred),
         })
         .collect();
-    if asking.iter().all(|mail| mail.ticket.is_none())
-        && let Some(until) = take_idle(app, &owner, &host)
+    // Held until the answer is there, so that the next group asks after this one.
+    let _turn = if is_alone(app) { turn(app, &owner, &host, &bounds).await } else { None };
+    let idle = take_idle(app, &owner, &host);
+    if let Some(until) = idle
+        && asking.iter().all(|mail| mail.ticket.is_none())
     {
         let seat = Seat { owner, host, bounds, until, stay: Stay::Kept };
         return Asked { seat: Some(seat), mails, dispositions: Vec::new() };
     }
     let asked = shared_state::update(app, &owner, SEATS, |seats: Seats, now| {
-        let seats = seats.about(&host);
-        let seats = if is_alone(app) { seats.without_others(&app.process) } else { seats };
+        let seats = of_this_process(app, seats.about(&host));
+        // Whose turn it is decides the line, and the connection at hand is free for it.
+        let seats = if let Some(until) = idle { seats.without(&app.process, until) } else { seats };
         let limit = seats.limit(&bounds);
         let answer = seats.ask(&app.process, &asking, &bounds, now);
         let changed = answer.seat.is_some()
@@ -113,6 +139,39 @@ pub(super) async fn ask(app: &App, key: &RelayKey, settings: &Settings, mut mail
         send_away(app, pending, place, &reason, &mut asked).await;
     }
     asked
+}
+
+/// Waits for a turn and a connection where one is free at once: in the second for which a hidden message waits at least, a
+/// quick relay takes hundreds of mails. `None` when that took too long.
+async fn turn(app: &App, owner: &Tenant, host: &str, bounds: &Bounds) -> Option<Turn> {
+    let is_soon_free = async || {
+        if has_idle(app, owner, host) {
+            return false;
+        }
+        let seats = shared_state::read::<Seats>(app, owner, SEATS).await;
+        // What cannot be read is told by the question that follows.
+        seats.is_ok_and(|seats| {
+            of_this_process(app, seats.value.about(host)).is_soon_free(bounds, (app.now)())
+        })
+    };
+    let turn = async {
+        let turn = app.at_hand.turns.turn(owner, host).await;
+        loop {
+            let mut freed = pin!(app.at_hand.freed.notified());
+            // From here on it hears of seats that are given back while it looks.
+            freed.as_mut().enable();
+            if !is_soon_free().await {
+                return turn;
+            }
+            freed.await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, turn).await.ok()
+}
+
+/// The seats without those of processes that have ended.
+fn of_this_process(app: &App, seats: Seats) -> Seats {
+    if is_alone(app) { seats.without_others(&app.process) } else { seats }
 }
 
 /// The mails come again after this time; their rows stay as they are.
@@ -170,6 +229,12 @@ pub(super) async fn keep_during<T>(app: &App, seat: &mut Seat, work: impl Future
 /// Gives the seat back with what was learnt. Gives whether other connections to the relay were open meanwhile. A seat that
 /// nobody wants stays with the connection, and lapses with it, or soon.
 pub(super) async fn give_back(app: &App, seat: Seat, report: Report) -> bool {
+    let others = leave(app, seat, report).await;
+    app.at_hand.freed.notify_waiters();
+    others
+}
+
+async fn leave(app: &App, seat: Seat, report: Report) -> bool {
     match seat.stay {
         _ if report.too_many => {}
         Stay::Returned => {}
@@ -202,10 +267,22 @@ fn owner(key: &RelayKey) -> Tenant {
     key.tenant.as_deref().and_then(|name| Tenant::new(name).ok()).unwrap_or_else(Tenant::platform)
 }
 
+/// Whether [`take_idle`] finds one.
+fn has_idle(app: &App, owner: &Tenant, host: &str) -> bool {
+    let idle = app.at_hand.idle.lock().unwrap_or_else(PoisonError::into_inner);
+    let seats = idle.get(&(owner.clone(), host.to_owned()));
+    seats.is_some_and(|seats| seats.iter().any(|until| *until > good_until(app)))
+}
+
+/// The end that the seat of an idle connection must have to be used, in seconds.
+fn good_until(app: &App) -> i64 {
+    (app.now)().as_second() + (GOOD_FOR / 2).as_secs().cast_signed()
+}
+
 /// A seat of an idle connection that is good for long enough.
 fn take_idle(app: &App, owner: &Tenant, host: &str) -> Option<i64> {
-    let mut idle = app.idle_seats.lock().unwrap_or_else(PoisonError::into_inner);
-    let least = (app.now)().as_second() + (GOOD_FOR / 2).as_secs().cast_signed();
+    let least = good_until(app);
+    let mut idle = app.at_hand.idle.lock().unwrap_or_else(PoisonError::into_inner);
     let key = (owner.clone(), host.to_owned());
     let seats = idle.get_mut(&key)?;
     seats.retain(|until| *until > least);
@@ -217,6 +294,6 @@ fn take_idle(app: &App, owner: &Tenant, host: &str) -> Option<i64> {
 }
 
 fn put_idle(app: &App, seat: Seat) {
-    let mut idle = app.idle_seats.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut idle = app.at_hand.idle.lock().unwrap_or_else(PoisonError::into_inner);
     idle.entry((seat.owner, seat.host)).or_default().push(seat.until);
 }

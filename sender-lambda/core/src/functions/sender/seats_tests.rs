@@ -5,7 +5,7 @@ use std::task::Poll;
 use futures_util::{FutureExt as _, future, poll};
 use ownpost_domain::category::OnFailure;
 use ownpost_domain::failure::{Failure, FailureCode, Reply, Stage};
-use ownpost_domain::seats::{Asking, Seats};
+use ownpost_domain::seats::{Asking, Place, Seats};
 use ownpost_smtp::Mail;
 
 use super::*;
@@ -39,7 +39,7 @@ impl Fake for Counting {
             self.most.fetch_max(open.min(self.takes + 1), Ordering::SeqCst);
             tokio::task::yield_now().await;
             while self.stands_still.load(Ordering::SeqCst) {
-                tokio::task::yield_now().await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
     }
@@ -73,9 +73,21 @@ struct Senders {
 
 impl Senders {
     async fn new(relay: Counting) -> Self {
+        Self::with(relay, 10, &Config { senders: Some(10), ..Config::default() }).await
+    }
+
+    /// The only process of its ledger, as `ownpost local` is.
+    async fn alone(relay: Counting) -> Self {
+        let mut config = Config::default();
+        config.overrides.senders_since = Some(Timestamp::UNIX_EPOCH);
+        Self::with(relay, 1, &config).await
+    }
+
+    async fn with(relay: Counting, count: usize, config: &Config) -> Self {
         let (memory, relay) = (Memory::new(), Arc::new(relay));
-        let apps = (0..10).map(|_| {
-            let config = Config { senders: Some(10), ..Config::default() };
+        memory.far_away.store(true, Ordering::Relaxed);
+        let apps = (0..count).map(|_| {
+            let config = config.clone();
             let mut app = App::with_relays(config, memory.effects(), relay.clone()).unwrap();
             let clock = memory.clone();
             app.now = Arc::new(move || clock.now());
@@ -137,6 +149,74 @@ async fn a_relay_that_takes_three_connections_gets_three_and_all_is_sent() {
     assert!(refused <= 3, "{refused} of {:?} connections refused", senders.relay.connections);
 }
 
+/// The seats of acme's relay as the ledger has them.
+async fn stored_seats(app: &App) -> serde_json::Value {
+    let stored = app.effects.ledger.get_state(&acme(), "seats", (app.now)()).await.unwrap();
+    stored.unwrap().value
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_the_only_process_no_mail_of_a_quick_relay_is_put_off() {
+    let senders = Senders::alone(Counting { takes: 20, ..Counting::default() }).await;
+    senders.accept(&to_many("e", 400)).await;
+    future::join_all((0..40).map(|_| senders.work(&senders.apps[0]))).await;
+    assert_eq!((senders.memory.queued(), senders.relay.taken.lock().unwrap().len()), (0, 400));
+    assert!(senders.memory.rows().iter().all(|row| row.status == Status::Sent));
+    let most = senders.relay.most.load(Ordering::SeqCst);
+    assert!((4..=20).contains(&most), "{most} connections at a time");
+    // What it keeps of them is at hand.
+    let (seats, kept) = (stored_seats(&senders.apps[0]).await, senders.apps[0].at_hand.idle());
+    assert_eq!(seats["taken"].as_array().map(Vec::len), Some(kept), "{seats}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_the_only_process_too_the_mails_of_a_relay_that_stands_still_wait_in_the_line() {
+    let senders = Senders::alone(Counting { takes: 100, ..Counting::default() }).await;
+    senders.relay.stands_still.store(true, Ordering::SeqCst);
+    senders.accept(&to_many("e", 100)).await;
+    let work = future::join_all((0..10).map(|_| senders.work(&senders.apps[0])));
+    let free = async {
+        while senders.memory.rows().iter().filter(|row| row.status == Status::Deferred).count() < 70 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        senders.relay.stands_still.store(false, Ordering::SeqCst);
+    };
+    future::join(work, tokio::time::timeout(Duration::from_secs(5), free))
+        .await
+        .1
+        .expect("seven of ten wait");
+    assert_eq!(senders.relay.taken.lock().unwrap().len(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_at_hand_takes_a_mail_whose_turn_has_come() {
+    let config = Config { relay_connections: Some(1), ..Config::default() };
+    let senders = Senders::with(Counting { takes: 1, ..Counting::default() }, 1, &config).await;
+    let app = &senders.apps[0];
+    senders.accept(&to_many("a", 1)).await;
+    senders.work(app).await;
+    assert_eq!(app.at_hand.idle(), 1, "the one connection is kept");
+    // A mail that another process has put into the line meanwhile.
+    senders.accept(&to_many("b", 1)).await;
+    let row = |name: &str| {
+        let rows = senders.memory.rows();
+        rows.into_iter().find(|row| row.recipient == format!("{name}-0@example.org")).unwrap()
+    };
+    let asking = [Asking { category: row("b").category, ticket: None }];
+    let bounds = app.config.bounds("smtp.acme.example", false);
+    let tenant = acme();
+    let given = shared_state::update(app, &tenant, "seats", |seats: Seats, now| {
+        let answer = seats.ask("other", &asking, &bounds, now);
+        Change::Write(answer.seats, None, answer.places[0])
+    });
+    let Some(Place::Wait(ticket, wait)) = given.await.unwrap() else { panic!("the connection is taken") };
+    let stored = app.effects.ledger.get(&acme(), &row("b").id).await.unwrap().unwrap();
+    defer(app, Delivery { ticket: Some(ticket), ..stored.value }, stored.version, wait, String::new()).await;
+    senders.memory.pass(wait + Duration::from_secs(1));
+    senders.work(app).await;
+    assert_eq!(row("b").status, Status::Sent, "{}", row("b").reason);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_relay_that_takes_one_connection_is_found_out_and_not_called_ill() {
     let senders = Senders::new(Counting { takes: 1, ..Counting::default() }).await;
@@ -167,7 +247,7 @@ async fn a_relay_that_stands_still_occupies_a_third_of_the_senders() {
             }
         }
         batches = left;
-        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!((batches.len(), free.len()), (3, 7), "the others wait in the line and not in a sender");
     // Another tenant's mail does not wait for any of it.
