@@ -163,6 +163,12 @@ impl Health {
         }
     }
 
+    /// Whether an attempt that began then says nothing about a relay that has failed since: mail on its way at that moment may
+    /// have been taken before, and one outage fails in several connections at once.
+    pub fn is_news_of_before(&self, began: Timestamp) -> bool {
+        self.status == HealthStatus::Unhealthy && began < self.since
+    }
+
     /// The state after an attempt, and whether that changes the status. `passed` is the last stage that it has passed;
     /// `failure` and `message` describe a failure.
     #[must_use]

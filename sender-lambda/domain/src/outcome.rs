@@ -63,16 +63,26 @@ pub fn passed(result: &Result<Reply, Failure>) -> Option<Stage> {
     }
 }
 
-/// Whether the server has said that it takes no more of us now: 4xx before a mail's recipient is named, or 421, by which it
-/// ends the connection. The number of our connections follows it ([`super::seats`]).
+/// Whether the server has said that it takes no more of us now: 4xx before a mail's recipient is named, at AUTH where it speaks of
+/// connections or sessions, or 421, by which it ends the connection. The number of our connections follows it
+/// ([`super::seats`]).
 pub fn is_too_many(failure: &Failure) -> bool {
-    let before_a_mail =
-        matches!(failure.stage, Stage::Connect | Stage::Greeting | Stage::Ehlo | Stage::Tls | Stage::Sender);
-    failure.code != FailureCode::MessageUnknown
-        && failure
-            .reply
-            .as_ref()
-            .is_some_and(|reply| reply.code == 421 || (before_a_mail && reply.is_transient()))
+    let Some(reply) = failure.reply.as_ref().filter(|_| failure.code != FailureCode::MessageUnknown) else {
+        return false;
+    };
+    let about_us = match failure.stage {
+        Stage::Connect | Stage::Greeting | Stage::Ehlo | Stage::Tls | Stage::Sender => true,
+        Stage::Auth => counts_connections(&reply.text),
+        _ => false,
+    };
+    reply.code == 421 || (about_us && reply.is_transient())
+}
+
+/// Whether a reply to AUTH is about how many of us are there, and not about the password.
+fn counts_connections(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    has(&["too many", "concurrent", "simultaneous", "limit", "maximum"]) && has(&["connection", "session"])
 }
 
 /// The first wait before another attempt.
@@ -204,6 +214,24 @@ mod tests {
         ] {
             let Err(failure) = failure(stage, code, reply) else { unreachable!() };
             assert_eq!(is_too_many(&failure), expected, "{stage:?} {code:?} {reply}");
+        }
+    }
+
+    #[test]
+    fn too_many_at_auth_is_about_connections_and_not_about_passwords() {
+        for (code, text, expected) in [
+            (454, "4.7.0 Too many login sessions for this user", true),
+            (454, "4.3.2 Concurrent connections limit exceeded", true),
+            (432, "Maximum number of simultaneous sessions reached", true),
+            (454, "Too many login attempts, try again later", false),
+            (454, "Temporary authentication failure", false),
+            (535, "Too many sessions", false),
+        ] {
+            let Err(mut failure) = failure(Stage::Auth, FailureCode::AuthTemporary, code) else {
+                unreachable!()
+            };
+            failure.reply.as_mut().unwrap().text = text.to_owned();
+            assert_eq!(is_too_many(&failure), expected, "{code} {text}");
         }
     }
 

@@ -74,9 +74,9 @@ pub fn decide(category: Category, relay: &Relay<'_>, platform: PlatformServer) -
                      the platform's server as soon as you release it; if nobody does before its time is over, it fails."
                 .to_owned(),
         },
-        Relay::Unreadable => Route::Hold {
-            waits_for: Via::Relay,
-            reason: "Held: the stored settings of your mail server cannot be read. Save them again."
+        Relay::Unreadable => Route::Defer {
+            reason: "The stored settings of your own mail server cannot be read. Nothing leaves by another way; the \
+                     operator has to restore them, or you save them again."
                 .to_owned(),
         },
         Relay::Missing => Route::Defer {
@@ -198,6 +198,7 @@ mod tests {
                 matches!(decide(category, relay, platform), Route::Defer { .. })
             };
             assert!(deferred(&Relay::Missing, PlatformServer::Available));
+            assert!(deferred(&Relay::Unreadable, PlatformServer::Available));
             assert!(deferred(&Relay::None, PlatformServer::Unreadable));
             assert!(!deferred(&relay, PlatformServer::Unreadable), "its own relay needs no platform");
         }

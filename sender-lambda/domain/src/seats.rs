@@ -280,14 +280,14 @@ impl Seats {
         let places: Vec<Place> = places.into_iter().flatten().collect();
         let goes = places.contains(&Place::Go);
         let taken = self.taken.len() + usize::from(goes);
-        // A third may stay with idle connections, and one at least; of one process all but the last, whose batch shows whether
-        // there may be more. Where the number may still grow three quarters may lapse by themselves, where it may not half.
+        // A third may stay with idle connections: of one or two none, since a process that sleeps would hold up the others. Of one
+        // process all but the last, whose batch shows whether there may be more. Where the number may still grow three quarters may lapse by themselves, where it may not half.
         let may_grow = !self.is_limited(bounds, now);
         let kept = if bounds.of_one { limit - u32::from(limit < bounds.most) } else { limit / 3 };
         let brief = if may_grow { limit - limit / 4 } else { limit / 2 };
         let stay = if self.line.wants_more(batch, now) {
             Stay::Returned
-        } else if taken <= kept.max(1) as usize && may_grow {
+        } else if taken <= kept as usize && may_grow {
             Stay::Kept
         } else if !bounds.of_one && taken < limit as usize && taken <= brief as usize && self.is_quick() {
             Stay::Brief

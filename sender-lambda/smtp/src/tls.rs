@@ -448,6 +448,8 @@ fn handshake_failure(error: &io::Error) -> TlsFailure {
                     | AlertDescription::InsufficientSecurity
                     | AlertDescription::ProtocolVersion
             ),
+            // It says nothing of the settings (RFC 8446 §6.2): the server had no memory, or no process.
+            lost: *alert == AlertDescription::InternalError,
             reason: Some(Reason { cause: Cause::TlsAlert, detail: alert_name(*alert) }),
             ..failed
         },

@@ -124,13 +124,17 @@ pub(super) async fn remembered(app: &App, tenant: &Tenant, marker: Option<&Revis
         return Ok(known.active.clone());
     }
     let mut active = read(app, tenant).await?;
-    if marker.is_some_and(|marker| marker.0 != FORGOTTEN) && matches!(active, Active::None(None)) {
+    if is_missing(&active, marker) {
         // The marker says that there are settings, and taking them away leaves a version. One more look, because a secret
         // store answers some reads late.
         active = read(app, tenant).await?;
-        if matches!(active, Active::None(None)) {
+        if is_missing(&active, marker) {
             return Ok(Active::Missing);
         }
+    }
+    // What cannot be read is read again by the next batch: somebody may have restored it.
+    if matches!(active, Active::Unreadable(_)) {
+        return Ok(active);
     }
     let mut tenants = lock(&app.cache.tenants);
     if tenants.len() >= REMEMBERED {
@@ -139,6 +143,11 @@ pub(super) async fn remembered(app: &App, tenant: &Tenant, marker: Option<&Revis
     let known = Remembered { marker: marker.cloned(), read_at: now, active: active.clone() };
     tenants.insert(tenant.clone(), known);
     Ok(active)
+}
+
+/// Whether there is no version although the marker says that there are settings.
+pub(super) fn is_missing(active: &Active, marker: Option<&Revision>) -> bool {
+    matches!(active, Active::None(None)) && marker.is_some_and(|marker| marker.0 != FORGOTTEN)
 }
 
 /// Forgets a tenant's settings: they have just failed, or have been replaced.

@@ -102,6 +102,8 @@ pub(super) struct Seen<'a> {
     pub(super) failure: Option<&'a Failure>,
     /// Whether it has taken a mail.
     pub(super) took: bool,
+    /// When the attempt began; `None` for the one that tries an unhealthy relay.
+    pub(super) began: Option<Timestamp>,
 }
 
 /// Records an observation of a relay, and emits an event when that changes the relay's status. An observation that
@@ -125,6 +127,9 @@ pub(super) async fn observe(app: &App, tenant: &Tenant, host: &str, revision: &R
             return Change::Keep(None);
         }
         let before = Health::about(stored.clone(), revision, now);
+        if seen.began.is_some_and(|began| before.is_news_of_before(began)) {
+            return Change::Keep(None);
+        }
         let (mut after, change) =
             before.observe(seen.observation, seen.passed, seen.failure, message.as_deref(), now);
         if seen.took {
@@ -189,20 +194,37 @@ pub(super) async fn take_turn(app: &App, tenant: &Tenant, revision: &Revision) -
     Ok(taken.await?.unwrap_or_else(|| Some(later((app.now)(), LOOK_AGAIN))))
 }
 
-/// Settings have just passed their test and are active, or were taken away: whatever was known of a relay is
-/// about other settings. The revision is also the marker that makes senders read the settings again. Whether it is written.
+/// Settings have just passed their test and are active: whatever was known of a relay is about others, and an outage is over. The
+/// caller releases what is held.
+pub(super) async fn passed(app: &App, tenant: &Tenant, host: &str, revision: &Revision) {
+    if let Some(Some(recovered)) = restart(app, tenant, revision, true).await {
+        tell(app, tenant, host, &recovered, None).await;
+    }
+}
+
+/// Settings were taken away, or their marker was lost. Whether the marker is written.
 pub(crate) async fn reset(app: &App, tenant: &Tenant, revision: &Revision) -> bool {
-    let fresh = |_: Option<Health>, now| Change::Write(Some(Health::fresh(revision.clone(), now)), None, ());
+    restart(app, tenant, revision, false).await.is_some()
+}
+
+/// Begins anew with this revision, which is also the marker that makes senders read the settings again. `None` when that could
+/// not be written; otherwise the health to announce, where this ends an outage.
+async fn restart(app: &App, tenant: &Tenant, revision: &Revision, works: bool) -> Option<Option<Health>> {
+    let fresh = |stored: Option<Health>, now| {
+        let recovers = works && stored.is_some_and(|health| health.status == HealthStatus::Unhealthy);
+        let fresh = Health { unannounced: recovers, ..Health::fresh(revision.clone(), now) };
+        Change::Write(Some(fresh.clone()), None, recovers.then_some(fresh))
+    };
     // Without the marker senders would go on with settings that are gone until they ask again, so a failed write is tried
     // once more.
     for _ in 0..2 {
         match shared_state::update(app, tenant, HEALTH, fresh).await {
-            Ok(Some(())) => return true,
+            Ok(Some(recovered)) => return Some(recovered),
             Ok(None) => tracing::warn!(%tenant, "relay health not reset: others write it all the time"),
             Err(error) => tracing::warn!(%tenant, %error, "relay health not reset"),
         }
     }
-    false
+    None
 }
 
 /// Announces a change of status that a crash has kept back. The change says so itself, so that no crash between two writes
@@ -214,6 +236,16 @@ pub(super) async fn complete(app: &App, tenant: &Tenant, host: &str, health: &He
 }
 
 async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, failure: Option<&Failure>) {
+    if health.status == HealthStatus::Healthy
+        && let Err(error) = task_queue::release(app, tenant).await
+    {
+        return tracing::warn!(%tenant, %error, "held mail not released; monitor will");
+    }
+    tell(app, tenant, host, health, failure).await;
+}
+
+/// The events and mails of a change of status.
+async fn tell(app: &App, tenant: &Tenant, host: &str, health: &Health, failure: Option<&Failure>) {
     let changed = RelayChanged {
         tenant: tenant.clone(),
         host: host.to_owned(),
@@ -233,9 +265,6 @@ async fn announce(app: &App, tenant: &Tenant, host: &str, health: &Health, failu
             tracing::info!(%tenant, host, "relay recovered");
             emit(app, [Announcement::RelayRecovered(changed)]).await;
             alert::recovered(app, tenant, host, health).await;
-            if let Err(error) = task_queue::release(app, tenant).await {
-                return tracing::warn!(%tenant, %error, "held mail not released; monitor will");
-            }
         }
     }
     let marked = shared_state::update(app, tenant, HEALTH, |stored: Option<Health>, _| match stored {

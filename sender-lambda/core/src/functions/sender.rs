@@ -509,7 +509,7 @@ async fn route_all(
             Route::Defer { reason } => {
                 let wait = unreadable_wait();
                 let (index, version) = (pending.index, pending.version);
-                if matches!(tenant.active, Active::Missing) {
+                if matches!(tenant.active, Active::Missing | Active::Unreadable(_)) {
                     report_unreadable(app, &pending.row.tenant).await;
                 }
                 dispositions[index] = defer(app, pending.row, version, wait, reason).await;

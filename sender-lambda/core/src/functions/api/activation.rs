@@ -32,6 +32,12 @@ pub(super) async fn show(call: &Call<'_>, query: &[(String, String)]) -> Answere
         active_settings::read_previous(app, tenant)
     )?;
     let previous = matches!(before, Active::Settings(..) | Active::None(Some(_)));
+    let health = relay_health::load(app, tenant).await?.value;
+    if active_settings::is_missing(&active, health.as_ref().map(|health| &health.revision)) {
+        let detail = "The settings should be there and are not in the secret store. The operator has to restore them, or you \
+                      save them again.";
+        return Err(problem(500, "settings.unreadable", detail));
+    }
     let (revision, settings) = match active {
         Active::Settings(revision, settings) => (revision, settings),
         Active::None(_) if given(query, "default") == Some("1") => {
@@ -49,7 +55,6 @@ pub(super) async fn show(call: &Call<'_>, query: &[(String, String)]) -> Answere
             return Err(problem(500, "settings.unreadable", detail));
         }
     };
-    let health = relay_health::load(app, tenant).await?.value;
     let mut body = public(&settings);
     body["status"] = json!("active");
     body["revision"] = json!(revision);
@@ -230,7 +235,10 @@ async fn activated(
     tested: Option<(&Settings, TestReport)>,
 ) -> Response {
     let Call { app, tenant, .. } = call;
-    relay_health::reset(app, tenant, revision).await;
+    match &tested {
+        Some((settings, _)) => relay_health::passed(app, tenant, &settings.host, revision).await,
+        None => drop(relay_health::reset(app, tenant, revision).await),
+    }
     active_settings::forget(app, tenant);
     ended(call, &change, Ended::Done).await;
     let changed = SettingsChanged {

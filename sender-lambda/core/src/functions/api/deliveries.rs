@@ -162,7 +162,7 @@ pub(super) async fn release_held(call: &Call<'_>) -> Answered {
             let members = json!({"released": 0, "report": report});
             return Err(problem_with(409, "settings.test_failed", detail, None, members));
         }
-        relay_health::reset(app, call.tenant, revision).await;
+        relay_health::passed(app, call.tenant, &settings.host, revision).await;
     }
     let due = count(call, Status::Held).await?;
     task_queue::release_for_a_person(app, call.tenant).await?;

@@ -390,6 +390,40 @@ async fn held_mail_is_released_only_by_a_passing_test() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn settings_that_have_vanished_are_not_told_as_the_platforms_server() {
+    let world = World::new();
+    assert_eq!(call(&world, "GET", "/smtp", &Value::Null).await.0, 404, "there were none");
+    world.activate("r1", &stored("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+    world.app.effects.secrets.forget(&acme()).await.unwrap();
+    for path in ["/smtp", "/smtp?default=1"] {
+        let (status, body) = call(&world, "GET", path, &Value::Null).await;
+        assert_eq!((status, &body["code"]), (500, &json!("settings.unreadable")), "{body}");
+    }
+    // Erased by the tenant they are gone.
+    assert_eq!(call(&world, "DELETE", "/smtp?forget=1", &Value::Null).await.0, 204);
+    assert_eq!(call(&world, "GET", "/smtp", &Value::Null).await.0, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_that_a_release_or_a_save_ends_has_one_recovery() {
+    for (method, path) in [("POST", "/held/release"), ("PUT", "/smtp")] {
+        let world = World::new();
+        world.activate("r1", &stored("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+        world.accept("e1", &["jan@example.org"]).await;
+        world.relays.then([Act::Fail(ownpost_domain::failure::Stage::Auth, FailureCode::AuthRejected, 535)]);
+        assert_eq!(sent(&world).await[0].status, Status::Held);
+        // The second time the relay is healthy already.
+        for _ in 0..2 {
+            let (status, body) = call(&world, method, path, &draft("smtp.acme.example")).await;
+            assert!(status < 300, "{body}");
+        }
+        let emitted = world.memory.take_emitted().into_iter().map(|event| event.detail_type);
+        let relay: Vec<_> = emitted.filter(|kind| kind.starts_with("Relay ")).collect();
+        assert_eq!(relay, ["Relay Unhealthy", "Relay Recovered"], "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_takes_long_is_not_done_inside_the_call() {
     let world = World::new();
     world.activate("r1", &stored("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
@@ -398,16 +432,21 @@ async fn what_takes_long_is_not_done_inside_the_call() {
     world.accept("e1", &recipients.iter().map(String::as_str).collect::<Vec<_>>()).await;
     sent(&world).await;
     let calls = [
-        ("PUT", "/smtp", draft("smtp.two.example"), 200),
-        ("POST", "/held/release", Value::Null, 202),
-        ("DELETE", "/smtp", Value::Null, 204),
+        // The task, and the mail that says that the relay is well again.
+        ("PUT", "/smtp", draft("smtp.two.example"), (200, 2)),
+        ("POST", "/held/release", Value::Null, (202, 1)),
+        ("DELETE", "/smtp", Value::Null, (204, 1)),
     ];
     for (method, path, body, expected) in calls {
         let (status, body) = call(&world, method, path, &body).await;
-        assert_eq!((status, world.memory.queued()), (expected, 1), "{path} queues one task, and no mail");
+        assert_eq!((status, world.memory.queued()), expected, "{path} queues one task, and no mail");
         // More than an answer waits for are not counted.
         assert!(path != "/held/release" || body == json!({"released": null}), "{body}");
-        assert!(world.memory.rows().iter().all(|row| row.status == Status::Held), "{path}");
+        let rows = world.memory.rows();
+        assert!(
+            rows.iter().all(|row| row.status == Status::Held || row.kind.starts_with("ownpost.")),
+            "{path}"
+        );
         for record in world.memory.receive(10, VISIBILITY) {
             world.memory.delete(&record.message_id);
         }

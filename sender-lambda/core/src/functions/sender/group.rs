@@ -91,6 +91,15 @@ impl Attempted {
     }
 }
 
+/// What was around a group's connection.
+#[derive(Clone, Copy)]
+struct Around {
+    /// Whether other connections of ours to the relay were open.
+    others: bool,
+    /// When the group began.
+    began: Timestamp,
+}
+
 /// The tenant of the first of these mails.
 fn tenant_of(mails: &[Pending]) -> Option<Tenant> {
     mails.first().map(|mail| mail.row.tenant.clone())
@@ -150,9 +159,9 @@ impl Group {
         let others = seats::give_back(app, seat, report(&attempted, took)).await;
         let Some(tenant) = tenant else { return result };
         let view = if self.key.tenant.is_some() {
-            self.relay_observed(app, &tenant, &attempted, others).await
+            self.relay_observed(app, &tenant, &attempted, Around { others, began }).await
         } else {
-            self.platform_observed(app, &attempted, others).await;
+            self.platform_observed(app, &attempted, Around { others, began }).await;
             None
         };
         let (reroute, ended): (Vec<_>, Vec<_>) = attempted
@@ -231,7 +240,7 @@ impl Group {
         app: &App,
         tenant: &Tenant,
         attempted: &[Attempted],
-        others: bool,
+        around: Around,
     ) -> Option<TenantView> {
         let fault = relay_fault(attempted);
         if fault.is_some()
@@ -241,17 +250,17 @@ impl Group {
             // The fault is one of settings that are no longer active, so the breaker does not hear of it.
             return Some(view);
         }
-        self.report(app, tenant, attempted, others).await;
+        self.report(app, tenant, attempted, around).await;
         // Read after the report, so that the view is never older than the fault.
         faulty(app, tenant, fault?).await
     }
 
     /// Reports to the breaker of the platform's server. After a fault its settings are read again by the next batch.
-    async fn platform_observed(&self, app: &App, attempted: &[Attempted], others: bool) {
+    async fn platform_observed(&self, app: &App, attempted: &[Attempted], around: Around) {
         if relay_fault(attempted).is_some() {
             active_settings::forget_platform(app);
         }
-        self.report(app, &Tenant::platform(), attempted, others).await;
+        self.report(app, &Tenant::platform(), attempted, around).await;
     }
 
     /// Adds the result of a mail to its row, and records it unless it is a fault of the relay.
@@ -296,9 +305,9 @@ impl Group {
     }
 
     /// Reports one observation for all mails of the group, because they shared a connection: the most telling one.
-    async fn report(&self, app: &App, tenant: &Tenant, attempted: &[Attempted], others: bool) {
+    async fn report(&self, app: &App, tenant: &Tenant, attempted: &[Attempted], around: Around) {
         let order = [Observation::Works, Observation::Broken, Observation::Stumbles, Observation::Nothing];
-        let first = |kind| attempted.iter().find(|attempted| attempted.observation(others) == kind);
+        let first = |kind| attempted.iter().find(|attempted| attempted.observation(around.others) == kind);
         let Some((observation, first)) = order.into_iter().find_map(|kind| Some((kind, first(kind)?))) else {
             return;
         };
@@ -309,7 +318,8 @@ impl Group {
         let revision = Revision(self.key.revision.clone());
         let passed = attempted.iter().filter_map(|attempted| outcome::passed(&attempted.result)).max();
         let took = attempted.iter().any(|attempted| attempted.result.is_ok());
-        let seen = Seen { observation, passed, failure: first.result.as_ref().err(), took };
+        let began = (!self.tries).then_some(around.began);
+        let seen = Seen { observation, passed, failure: first.result.as_ref().err(), took, began };
         relay_health::observe(app, tenant, &self.settings.host, &revision, &seen).await;
     }
 }

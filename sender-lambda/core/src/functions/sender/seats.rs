@@ -96,17 +96,17 @@ pub(super) async fn ask(app: &App, key: &RelayKey, settings: &Settings, mut mail
         .collect();
     // Held until the answer is there, so that the next group asks after this one.
     let _turn = if is_alone(app) { turn(app, &owner, &host, &bounds).await } else { None };
-    let idle = take_idle(app, &owner, &host);
-    if let Some(until) = idle
-        && asking.iter().all(|mail| mail.ticket.is_none())
+    if asking.iter().all(|mail| mail.ticket.is_none())
+        && let Some(until) = take_idle(app, &owner, &host)
     {
         let seat = Seat { owner, host, bounds, until, stay: Stay::Kept };
         return Asked { seat: Some(seat), mails, dispositions: Vec::new() };
     }
+    // Whose turn it is decides the line, and the connections at hand are free for it.
+    let idle = take_all_idle(app, &owner, &host);
     let asked = shared_state::update(app, &owner, SEATS, |seats: Seats, now| {
         let seats = of_this_process(app, seats.about(&host));
-        // Whose turn it is decides the line, and the connection at hand is free for it.
-        let seats = if let Some(until) = idle { seats.without(&app.process, until) } else { seats };
+        let seats = idle.iter().fold(seats, |seats, until| seats.without(&app.process, *until));
         let limit = seats.limit(&bounds);
         let answer = seats.ask(&app.process, &asking, &bounds, now);
         let changed = answer.seat.is_some()
@@ -291,6 +291,12 @@ fn take_idle(app: &App, owner: &Tenant, host: &str) -> Option<i64> {
         idle.remove(&key);
     }
     seat
+}
+
+/// The seats of all idle connections to the relay.
+fn take_all_idle(app: &App, owner: &Tenant, host: &str) -> Vec<i64> {
+    let mut idle = app.at_hand.idle.lock().unwrap_or_else(PoisonError::into_inner);
+    idle.remove(&(owner.clone(), host.to_owned())).unwrap_or_default()
 }
 
 fn put_idle(app: &App, seat: Seat) {

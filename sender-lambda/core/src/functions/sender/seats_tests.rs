@@ -190,12 +190,11 @@ async fn in_the_only_process_too_the_mails_of_a_relay_that_stands_still_wait_in_
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_at_hand_takes_a_mail_whose_turn_has_come() {
-    let config = Config { relay_connections: Some(1), ..Config::default() };
-    let senders = Senders::with(Counting { takes: 1, ..Counting::default() }, 1, &config).await;
+    let senders = Senders::with(Counting { takes: 3, ..Counting::default() }, 1, &Config::default()).await;
     let app = &senders.apps[0];
     senders.accept(&to_many("a", 1)).await;
     senders.work(app).await;
-    assert_eq!(app.at_hand.idle(), 1, "the one connection is kept");
+    assert_eq!(app.at_hand.idle(), 1, "one of three is kept");
     // A mail that another process has put into the line meanwhile.
     senders.accept(&to_many("b", 1)).await;
     let row = |name: &str| {
@@ -205,11 +204,15 @@ async fn a_connection_at_hand_takes_a_mail_whose_turn_has_come() {
     let asking = [Asking { category: row("b").category, ticket: None }];
     let bounds = app.config.bounds("smtp.acme.example", false);
     let tenant = acme();
-    let given = shared_state::update(app, &tenant, "seats", |seats: Seats, now| {
+    let given = shared_state::update(app, &tenant, "seats", |mut seats: Seats, now| {
+        // The other two connections are in use, so it waits.
+        for _ in 0..2 {
+            seats = seats.ask("other", &asking, &bounds, now).seats;
+        }
         let answer = seats.ask("other", &asking, &bounds, now);
         Change::Write(answer.seats, None, answer.places[0])
     });
-    let Some(Place::Wait(ticket, wait)) = given.await.unwrap() else { panic!("the connection is taken") };
+    let Some(Place::Wait(ticket, wait)) = given.await.unwrap() else { panic!("all are taken") };
     let stored = app.effects.ledger.get(&acme(), &row("b").id).await.unwrap().unwrap();
     defer(app, Delivery { ticket: Some(ticket), ..stored.value }, stored.version, wait, String::new()).await;
     senders.memory.pass(wait + Duration::from_secs(1));

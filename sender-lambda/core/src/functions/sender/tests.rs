@@ -539,15 +539,66 @@ async fn connections_refused_in_a_row_open_the_breaker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unreadable_settings_hold_the_mail() {
+async fn what_began_before_an_outage_neither_ends_nor_prolongs_it() {
+    use crate::functions::relay_health::{self, Seen};
+    use ownpost_domain::failure::Failure;
+    use ownpost_domain::health::HealthStatus;
+    use ownpost_domain::outcome::Observation;
+
     let world = World::new();
+    world.activate("r1", &own(OnFailure::Hold)).await;
+    world.memory.take_emitted();
     let revision = ownpost_domain::delivery::Revision("r1".into());
+    let broken = Failure::new(Stage::Recipient, FailureCode::RelaySuspended);
+    let observe = async |works: bool, began: Option<Timestamp>| {
+        let seen = Seen {
+            observation: if works { Observation::Works } else { Observation::Broken },
+            passed: works.then_some(Stage::Message),
+            failure: (!works).then_some(&broken),
+            took: works,
+            began,
+        };
+        relay_health::observe(&world.app, &acme(), "smtp.acme.example", &revision, &seen).await;
+        let health = relay_health::load(&world.app, &acme()).await.unwrap().value.unwrap();
+        (health.status, health.failures, health.probe_at)
+    };
+    // Three connections are at work when the account is suspended. One has seen it first, one has had its 250 before, and one
+    // sees it, too.
+    let began = world.memory.now();
+    world.memory.pass(Duration::from_secs(1));
+    let open = observe(false, Some(began)).await;
+    assert_eq!(open.0, HealthStatus::Unhealthy);
+    world.memory.pass(Duration::from_millis(90));
+    assert_eq!(observe(true, Some(began)).await, open);
+    assert_eq!(observe(false, Some(began)).await, open);
+    assert_eq!(observe(true, None).await.0, HealthStatus::Healthy, "the try decides");
+    let emitted: Vec<String> =
+        world.memory.take_emitted().into_iter().map(|event| event.detail_type.to_owned()).collect();
+    assert_eq!(emitted, ["Relay Unhealthy", "Relay Recovered"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unreadable_settings_defer_the_mail_until_somebody_has_restored_them() {
+    let world = World::new();
+    let [broken, restored] = ["r1", "r2"].map(|name| ownpost_domain::delivery::Revision(name.into()));
     let secrets = &world.app.effects.secrets;
-    secrets.put_pending(&acme(), &revision, "{\"garbage\":1}").await.unwrap();
-    secrets.promote(&acme(), &revision, None).await.unwrap();
+    secrets.put_pending(&acme(), &broken, "{\"garbage\":1}").await.unwrap();
+    secrets.promote(&acme(), &broken, None).await.unwrap();
     world.accept("e1", &["jan@example.org"]).await;
     world.work().await;
-    assert_eq!((world.row().status, world.relays.taken().len()), (Status::Held, 0));
+    assert_eq!((world.row().status, world.relays.taken().len()), (Status::Deferred, 0));
+    let emitted = world.memory.take_emitted();
+    assert_eq!(emitted.iter().map(|event| event.detail_type).collect::<Vec<_>>(), ["Secret Unreadable"]);
+    // In the store alone, as an operator does it: no marker tells the senders.
+    secrets
+        .put_pending(&acme(), &restored, &crate::wire::settings::to_document(&own(OnFailure::Hold)))
+        .await
+        .unwrap();
+    secrets.promote(&acme(), &restored, Some(&broken)).await.unwrap();
+    world.memory.pass(Duration::from_mins(8));
+    world.work().await;
+    assert_eq!(world.row().status, Status::Sent, "{}", world.row().reason);
+    assert_eq!(world.relays.taken(), [taken(Some("acme"), "r2")]);
 }
 
 #[tokio::test(start_paused = true)]
