@@ -102,7 +102,7 @@ pub(super) async fn ask(app: &App, key: &RelayKey, settings: &Settings, mut mail
         let seat = Seat { owner, host, bounds, until, stay: Stay::Kept };
         return Asked { seat: Some(seat), mails, dispositions: Vec::new() };
     }
-    // Whose turn it is decides the line, and the connections at hand are free for it.
+    // Whose turn it is decides the line. The connections at hand are free for it, also where nobody goes now.
     let idle = take_all_idle(app, &owner, &host);
     let asked = shared_state::update(app, &owner, SEATS, |seats: Seats, now| {
         let seats = of_this_process(app, seats.about(&host));
@@ -110,6 +110,7 @@ pub(super) async fn ask(app: &App, key: &RelayKey, settings: &Settings, mut mail
         let limit = seats.limit(&bounds);
         let answer = seats.ask(&app.process, &asking, &bounds, now);
         let changed = answer.seat.is_some()
+            || !idle.is_empty()
             || answer.places.iter().zip(&asking).any(|(place, mail)| match place {
                 Place::Wait(ticket, _) => mail.ticket != Some(*ticket),
                 Place::Go | Place::Again(_) => false,

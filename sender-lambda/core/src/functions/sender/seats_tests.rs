@@ -214,7 +214,20 @@ async fn a_connection_at_hand_takes_a_mail_whose_turn_has_come() {
     });
     let Some(Place::Wait(ticket, wait)) = given.await.unwrap() else { panic!("all are taken") };
     let stored = app.effects.ledger.get(&acme(), &row("b").id).await.unwrap().unwrap();
-    defer(app, Delivery { ticket: Some(ticket), ..stored.value }, stored.version, wait, String::new()).await;
+    defer(
+        app,
+        Delivery { ticket: Some(ticket), ..stored.value },
+        stored.version,
+        Duration::ZERO,
+        String::new(),
+    )
+    .await;
+    // Before its turn it waits, and what it does not use is given back.
+    senders.work(app).await;
+    assert_eq!(row("b").status, Status::Deferred);
+    let seats = stored_seats(app).await;
+    let own = seats["taken"].as_array().unwrap().iter().filter(|seat| seat[0] == app.process.as_str());
+    assert_eq!((own.count(), app.at_hand.idle()), (0, 0), "{seats}");
     senders.memory.pass(wait + Duration::from_secs(1));
     senders.work(app).await;
     assert_eq!(row("b").status, Status::Sent, "{}", row("b").reason);
