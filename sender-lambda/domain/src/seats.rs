@@ -207,11 +207,11 @@ impl Seats {
         self.batch_ms.is_none_or(|each| Duration::from_millis(each.into()) < BRIEF_RENEWED)
     }
 
-    /// Whether no connection is free and one will be at once, as far as one can tell. At a relay that is known to take few
-    /// connections mails wait in the line, where the categories take turns.
+    /// Whether no connection is free and one will be at once, as the last batches show. Elsewhere mails wait in the line, where the
+    /// categories take turns.
     pub fn is_soon_free(mut self, bounds: &Bounds, now: Timestamp) -> bool {
         self.prune(now);
-        let is_soon = self.batch_ms.is_none_or(|each| Duration::from_millis(each.into()) < SOON);
+        let is_soon = self.batch_ms.is_some_and(|each| Duration::from_millis(each.into()) < SOON);
         is_soon && self.taken.len() >= self.limit(bounds) as usize && !self.is_limited(bounds, now)
     }
 
@@ -283,7 +283,12 @@ impl Seats {
         // A third may stay with idle connections: of one or two none, since a process that sleeps would hold up the others. Of one
         // process all but the last, whose batch shows whether there may be more. Where the number may still grow three quarters may lapse by themselves, where it may not half.
         let may_grow = !self.is_limited(bounds, now);
-        let kept = if bounds.of_one { limit - u32::from(limit < bounds.most) } else { limit / 3 };
+        let kept = match (bounds.of_one, self.batch_ms) {
+            (false, _) => limit / 3,
+            // The first batch shows how quick the relay is.
+            (true, None) => 0,
+            (true, Some(_)) => limit - u32::from(limit < bounds.most),
+        };
         let brief = if may_grow { limit - limit / 4 } else { limit / 2 };
         let stay = if self.line.wants_more(batch, now) {
             Stay::Returned
