@@ -207,12 +207,16 @@ impl Seats {
         self.batch_ms.is_none_or(|each| Duration::from_millis(each.into()) < BRIEF_RENEWED)
     }
 
+    /// Whether the last batches were over at once.
+    fn frees_soon(&self) -> bool {
+        self.batch_ms.is_some_and(|each| Duration::from_millis(each.into()) < SOON)
+    }
+
     /// Whether no connection is free and one will be at once, as the last batches show. Elsewhere mails wait in the line, where the
     /// categories take turns.
     pub fn is_soon_free(mut self, bounds: &Bounds, now: Timestamp) -> bool {
         self.prune(now);
-        let is_soon = self.batch_ms.is_some_and(|each| Duration::from_millis(each.into()) < SOON);
-        is_soon && self.taken.len() >= self.limit(bounds) as usize && !self.is_limited(bounds, now)
+        self.frees_soon() && self.taken.len() >= self.limit(bounds) as usize && !self.is_limited(bounds, now)
     }
 
     fn refused_within(&self, time: i64, now: Timestamp) -> bool {
@@ -280,14 +284,15 @@ impl Seats {
         let places: Vec<Place> = places.into_iter().flatten().collect();
         let goes = places.contains(&Place::Go);
         let taken = self.taken.len() + usize::from(goes);
-        // A third may stay with idle connections: of one or two none, since a process that sleeps would hold up the others. Of one
-        // process all but the last, whose batch shows whether there may be more. Where the number may still grow three quarters may lapse by themselves, where it may not half.
+        // A third may stay with idle connections: of one or two none, since a process that sleeps would hold up the others.
+        // Of one process and a quick relay all but the last, whose batch shows whether there may be more. Where the number may
+        // still grow three quarters may lapse by themselves, where it may not half.
         let may_grow = !self.is_limited(bounds, now);
         let kept = match (bounds.of_one, self.batch_ms) {
-            (false, _) => limit / 3,
             // The first batch shows how quick the relay is.
             (true, None) => 0,
-            (true, Some(_)) => limit - u32::from(limit < bounds.most),
+            (true, Some(_)) if self.frees_soon() => limit - u32::from(limit < bounds.most),
+            _ => limit / 3,
         };
         let brief = if may_grow { limit - limit / 4 } else { limit / 2 };
         let stay = if self.line.wants_more(batch, now) {
