@@ -302,7 +302,7 @@ pub(crate) struct TlsFailure {
     /// Whether the server refused before it showed a certificate, as it does when it has no version or cipher in common
     /// with rustls.
     pub(crate) refused: bool,
-    /// Whether the connection was lost, which says nothing about the server's TLS.
+    /// Whether the connection was lost, or the server has failed inside, which says nothing about its TLS.
     pub(crate) lost: bool,
     /// The cause, where it is known.
     pub(crate) reason: Option<Reason>,
@@ -469,6 +469,18 @@ mod tests {
 
     /// A private authority of the vectors, which the rules accept in each of these forms.
     const PEM: &str = include_str!("tls_authority.pem");
+
+    #[test]
+    fn an_error_inside_the_server_is_a_lost_connection_and_a_refusal_is_none() {
+        for (alert, lost) in [
+            (AlertDescription::InternalError, true),
+            (AlertDescription::HandshakeFailure, false),
+            (AlertDescription::UnrecognisedName, false),
+        ] {
+            let failure = handshake_failure(&io::Error::other(Error::AlertReceived(alert)));
+            assert_eq!((failure.code, failure.lost), (FailureCode::TlsFailed, lost), "{alert:?}");
+        }
+    }
 
     #[test]
     fn what_the_rules_accept_is_trusted() {
