@@ -411,6 +411,8 @@ test('back to the earlier settings, after a confirmation', async () => {
   await open({ active: true });
   server.script['POST /smtp/rollback'] = { json: { activated: true, revision: 'earlier-revision', report: PASSED } };
   await button('rollback').click();
+  // The question's code comes late: a key before it would close nothing.
+  await form.locator('dialog').waitFor();
   await page.keyboard.press('Escape');
   await becomes(() => form.locator('dialog').count(), 0, 'Escape closes the question');
   assert.deepEqual(asked('POST /smtp/rollback'), []);
