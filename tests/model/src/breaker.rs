@@ -149,6 +149,11 @@ pub fn admits(breaker: Breaker, number: u8) -> Admission {
     health(breaker).admit(NOW)
 }
 
+/// Whether mail goes through.
+pub fn is_healthy(breaker: Breaker) -> bool {
+    health(breaker).status == HealthStatus::Healthy
+}
+
 /// Whether this mail is the one that tries the relay.
 pub fn is_tried_by(breaker: Breaker, mail: usize) -> bool {
     health(breaker).is_tried_by(&id(mail))

@@ -55,6 +55,8 @@ pub struct Work {
     pub behind: u8,
     /// The settings that it uses.
     pub revision: u8,
+    /// Whether its mail tries a relay that is unhealthy.
+    pub tries: bool,
     /// How far it has come.
     pub phase: Phase,
 }

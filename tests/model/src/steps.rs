@@ -243,7 +243,7 @@ impl State {
             }
             Status::Queued | Status::Deferred | Status::Held => Phase::Loaded(status.into()),
         };
-        self.senders[sender] = Sender::Busy(Work { mail, behind: 0, revision: 0, phase });
+        self.senders[sender] = Sender::Busy(Work { mail, behind: 0, revision: 0, tries: false, phase });
     }
 
     fn work(&self, sender: usize) -> Option<Work> {
@@ -277,7 +277,8 @@ impl State {
                 held.is_some()
             }
         };
-        self.take_way(sender, Work { revision, ..work }, code.into(), way(missing, fault));
+        let tries = breaker::is_tried_by(self.breaker, work.mail);
+        self.take_way(sender, Work { revision, tries, ..work }, code.into(), way(missing, fault));
     }
 
     fn take_way(&mut self, sender: usize, work: Work, before: Status, way: Result<Via, Status>) {
@@ -330,7 +331,7 @@ impl State {
             },
             Phase::Overwriting(code, end) => self.settle(sender, code.into(), end),
             Phase::Recorded(end, late, stays) => {
-                self.observe(end, late, work.revision);
+                self.observe(work, end, late);
                 self.free(sender, stays);
             }
             // `group::faulty`: the mail is routed once more, by the settings that are active and the fault.
@@ -345,15 +346,19 @@ impl State {
         }
     }
 
-    fn observe(&mut self, end: End, late: bool, revision: u8) {
-        self.breaker = breaker::after(self.breaker, Change::Observe(end, late, revision));
+    fn observe(&mut self, work: Work, end: End, late: bool) {
+        // `Health::is_news_of_before`: only the mail that tries an unhealthy relay has begun after it failed.
+        if !work.tries && !breaker::is_healthy(self.breaker) {
+            return;
+        }
+        self.breaker = breaker::after(self.breaker, Change::Observe(end, late, work.revision));
     }
 
     /// `group::relay_observed`: a fault of settings that are replaced is not the relay's.
     fn blame(&mut self, sender: usize, work: Work, end: End, late: bool) {
         let replaced = work.revision != self.revision;
         if !replaced {
-            self.observe(end, late, work.revision);
+            self.observe(work, end, late);
         }
         if late {
             self.go(sender, work, Phase::Blamed(replaced));

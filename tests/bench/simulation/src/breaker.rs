@@ -56,8 +56,15 @@ impl Simulation {
         held.is_none()
     }
 
-    /// Reports the results of a group to the breaker, once for all its mails.
-    pub(crate) fn watch(&mut self, now: Micros, tenant: u32, sent: &[(Message, Said)], others: bool) {
+    /// Reports the results of a group that began then to the breaker, once for all its mails.
+    pub(crate) fn watch(
+        &mut self,
+        now: Micros,
+        tenant: u32,
+        began: Micros,
+        sent: &[(Message, Said)],
+        others: bool,
+    ) {
         let order = [Observation::Works, Observation::Broken, Observation::Stumbles];
         let seen = |said: &Said| match (said, others) {
             (Said::TooMany, true) => Observation::Nothing,
@@ -65,6 +72,11 @@ impl Simulation {
         };
         let kind = order.into_iter().find(|kind| sent.iter().any(|(_, said)| seen(said) == *kind));
         let Some(kind) = kind else { return };
+        let health = Health::about(self.tenants[tenant as usize].health.clone(), &revision(), timestamp(now));
+        let tries = sent.iter().any(|(message, _)| health.is_tried_by(&id(*message)));
+        if !tries && health.is_news_of_before(timestamp(began)) {
+            return self.count(Operation::StateGet, 1);
+        }
         let failure = sent.iter().find(|(_, said)| seen(said) == kind);
         let failure = failure.and_then(|(_, said)| said.outcome().as_ref().err());
         let passed = sent.iter().filter_map(|(_, said)| outcome::passed(said.outcome())).max();

@@ -518,7 +518,7 @@ impl Simulation {
                 self.count(Operation::SecretGet, 1);
                 clock += latency::SECRET;
             }
-            self.watch(clock, tenant, &sent, others);
+            self.watch(clock, tenant, batch.groups[index].began, &sent, others);
             if broken.is_some() {
                 self.count(Operation::SecretGet, 1);
                 clock += latency::SECRET;
