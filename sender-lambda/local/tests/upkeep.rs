@@ -171,6 +171,31 @@ async fn of_caught_mail_the_newest_hundred_thousand_stay_and_of_the_ledger_all()
 }
 
 #[tokio::test]
+async fn emitted_events_go_with_the_person_they_name_and_with_their_time() {
+    let world = World::new();
+    let store = &world.store;
+    let failed = async |event: &str| {
+        world.row(event, Status::Failed).await;
+        let filter = Filter { event: Some(event.to_owned()), ..Filter::default() };
+        let page = store.list(&world.acme, &filter, Order::NewestFirst, None, 1).await.expect("listed");
+        let row = page.deliveries.into_iter().next().expect("a row");
+        let detail = json!({"tenant": "acme", "delivery": {"id": row.id, "recipient": row.recipient}});
+        store.emit(&[Emitted { detail_type: "Delivery Failed", detail }]).await.pop().expect("one").expect("emitted");
+        row.id
+    };
+    let (erased, kept) = (failed("first").await, failed("second").await);
+    let row = store.get(&world.acme, &erased).await.expect("read").expect("a row");
+    assert!(store.update(&row.value.erased((world.app.now)()), row.version).await.expect("written"));
+    let emitted = store.emitted(10).await.expect("read");
+    assert_eq!(emitted.len(), 1);
+    assert!(emitted[0].1.contains(kept.as_str()));
+    world.pass(91 * DAY);
+    world.row("third", Status::Sent).await;
+    store.prune(Config::RETAIN).await.expect("pruned");
+    assert_eq!(store.emitted(10).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
 async fn removed_settings_end_when_their_time_is_over() {
     let World { store, app, seconds, acme } = World::new();
     let (app, revision) = (Arc::new(app), Revision("r1".to_owned()));

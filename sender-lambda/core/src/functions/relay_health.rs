@@ -100,6 +100,8 @@ pub(super) struct Seen<'a> {
     pub(super) passed: Option<Stage>,
     /// The failure, if it was one.
     pub(super) failure: Option<&'a Failure>,
+    /// The recipient of that mail; empty for a test.
+    pub(super) recipient: &'a str,
     /// Whether it has taken a mail.
     pub(super) took: bool,
     /// When the attempt began; `None` for the one that tries an unhealthy relay.
@@ -118,7 +120,7 @@ pub(super) async fn observe(app: &App, tenant: &Tenant, host: &str, revision: &R
             tracing::warn!(%tenant, %error, "the relay is looked at later than it should be");
         }
     }
-    let message = seen.failure.map(describe::failure);
+    let message = seen.failure.map(|failure| describe::relay_failure(failure, seen.recipient));
     let observed = shared_state::update(app, tenant, HEALTH, |stored: Option<Health>, now| {
         // Somebody has saved other settings meanwhile; what we saw is about the old ones. The platform's are changed
         // by an operator, who leaves no mark here.

@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use ownpost_core::effects::{Emitted, Events, Result};
-use rusqlite::params;
+use ownpost_domain::delivery::DeliveryId;
+use rusqlite::{Connection, params};
 use tokio::sync::broadcast;
 
 use super::{Store, micros};
 
-/// How many of the latest events are kept: on one machine none subscribes, and a person may look.
+/// How many of the latest events are kept, as long as rows are: on one machine none subscribes, and a person may look.
 const KEPT: i64 = 10_000;
 /// How many events wait for one who listens; older ones are lost to it.
 pub(super) const UNHEARD: usize = 256;
@@ -28,6 +29,14 @@ impl Store {
     pub fn hear(&self) -> broadcast::Receiver<Emitted> {
         self.emitted_now.subscribe()
     }
+}
+
+/// Deletes the events about this mail, which name its recipient. The id is a hash, so no other text has it.
+pub(super) fn erase(connection: &Connection, id: &DeliveryId) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM emitted WHERE instr(detail, ?1) > 0")?
+        .execute(params![id.as_str()])
+        .map(drop)
 }
 
 #[async_trait]

@@ -6,13 +6,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use ownpost_core::config::Config;
 use ownpost_core::effects::{Due, DueKind, Filter, Ledger, Order, Page, Result, Versioned};
-use ownpost_domain::delivery::{Delivery, DeliveryId, Status};
+use ownpost_domain::delivery::{Closed, Delivery, DeliveryId, Status};
 use ownpost_domain::due;
 use ownpost_domain::tenant::Tenant;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension as _, Row, params, params_from_iter};
 
-use super::{Store, duration_micros, micros, permanent};
+use super::{Store, duration_micros, emitted, micros, permanent};
 
 fn status_name(status: Status) -> &'static str {
     match status {
@@ -199,14 +199,17 @@ impl Ledger for Store {
             if written == 1 {
                 return Ok(true);
             }
-            connection
+            let written = connection
                 .prepare_cached(
                     "UPDATE delivery SET status = ?1, queued_at = ?2, version = version + 1, document = ?3, due = ?7,
                          recipient = ?8
                      WHERE tenant = ?4 AND id = ?5 AND version = ?6",
                 )?
-                .execute(values)
-                .map(|written| written == 1)
+                .execute(values)?;
+            if written == 1 && row.closed == Some(Closed::Erased) {
+                emitted::erase(connection, &row.id)?;
+            }
+            Ok(written == 1)
         })
         .await
     }

@@ -87,7 +87,7 @@ fn prune_documents(connection: &Connection, now: i64) -> rusqlite::Result<bool> 
 }
 
 impl Store {
-    /// Deletes final rows and caught mail that are as old as `kept`, documents whose mails have all been final for a week,
+    /// Deletes final rows, emitted events and caught mail that are as old as `kept`, documents whose mails have all been final for a week,
     /// caught mail beyond the newest 100 000, and states that have expired a day ago.
     ///
     /// A clock that is wrong by months must not empty the ledger, so the age counts from the newest row or mail.
@@ -115,6 +115,9 @@ impl Store {
                     "DELETE FROM mail WHERE seq IN (SELECT seq FROM mail ORDER BY seq LIMIT ?1) AND at < ?2",
                 )?
                 .execute(params![AT_A_TIME, mails_before])?;
+            connection
+                .prepare_cached("DELETE FROM emitted WHERE at < ?1")?
+                .execute(params![rows_before])?;
             connection
                 .prepare_cached("DELETE FROM state WHERE expires < ?1")?
                 .execute(params![now - duration_micros(EXPIRED_KEPT)])

@@ -319,7 +319,8 @@ impl Group {
         let passed = attempted.iter().filter_map(|attempted| outcome::passed(&attempted.result)).max();
         let took = attempted.iter().any(|attempted| attempted.result.is_ok());
         let began = (!self.tries).then_some(around.began);
-        let seen = Seen { observation, passed, failure: first.result.as_ref().err(), took, began };
+        let (failure, recipient) = (first.result.as_ref().err(), first.pending.row.recipient.as_str());
+        let seen = Seen { observation, passed, failure, recipient, took, began };
         relay_health::observe(app, tenant, &self.settings.host, &revision, &seen).await;
     }
 }
@@ -342,10 +343,11 @@ async fn take_back(app: &App, attempted: Attempted) -> Result<Pending, (usize, D
     Err((index, settle(app, row, version, Disposition::Keep(None)).await))
 }
 
-/// The first failure that is the relay's fault.
-fn relay_fault(attempted: &[Attempted]) -> Option<&Failure> {
+/// The first failure that is the relay's fault, in words that go into the rows of other mails too.
+fn relay_fault(attempted: &[Attempted]) -> Option<String> {
     let at_fault = attempted.iter().find(|attempted| attempted.verdict() == Verdict::RelayFault)?;
-    at_fault.result.as_ref().err()
+    let failure = at_fault.result.as_ref().err()?;
+    Some(describe::relay_failure(failure, &at_fault.pending.row.recipient))
 }
 
 /// Reads the settings again after a fault; `Some` when another revision is active than the one that was used.
@@ -357,9 +359,9 @@ async fn replaced(app: &App, tenant: &Tenant, key: &RelayKey) -> Option<TenantVi
 }
 
 /// The tenant with a relay at fault, by the settings that are active now.
-async fn faulty(app: &App, tenant: &Tenant, failure: &Failure) -> Option<TenantView> {
+async fn faulty(app: &App, tenant: &Tenant, fault: String) -> Option<TenantView> {
     let active = reread(app, tenant).await?;
-    Some(TenantView { active, health: None, fault: Some(describe::failure(failure)), reread: true })
+    Some(TenantView { active, health: None, fault: Some(fault), reread: true })
 }
 
 async fn reread(app: &App, tenant: &Tenant) -> Option<Active> {

@@ -556,6 +556,7 @@ async fn what_began_before_an_outage_neither_ends_nor_prolongs_it() {
             passed: works.then_some(Stage::Message),
             failure: (!works).then_some(&broken),
             took: works,
+            recipient: "",
             began,
         };
         relay_health::observe(&world.app, &acme(), "smtp.acme.example", &revision, &seen).await;
