@@ -45,7 +45,9 @@ pub fn relay_failure(failed: &Failure, recipient: &str) -> String {
 fn without_recipients(text: &str, recipient: &str) -> String {
     let mut told = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((at, sign)) = ["@", "%40"].into_iter().filter_map(|sign| Some((rest.find(sign)?, sign))).min() {
+    while let Some((at, sign)) =
+        ["@", "%40"].into_iter().filter_map(|sign| Some((rest.find(sign)?, sign))).min()
+    {
         told.push_str(without_local_part(&rest[..at]));
         told.push('…');
         told.push_str(sign);

@@ -180,7 +180,12 @@ async fn emitted_events_go_with_the_person_they_name_and_with_their_time() {
         let page = store.list(&world.acme, &filter, Order::NewestFirst, None, 1).await.expect("listed");
         let row = page.deliveries.into_iter().next().expect("a row");
         let detail = json!({"tenant": "acme", "delivery": {"id": row.id, "recipient": row.recipient}});
-        store.emit(&[Emitted { detail_type: "Delivery Failed", detail }]).await.pop().expect("one").expect("emitted");
+        store
+            .emit(&[Emitted { detail_type: "Delivery Failed", detail }])
+            .await
+            .pop()
+            .expect("one")
+            .expect("emitted");
         row.id
     };
     let (erased, kept) = (failed("first").await, failed("second").await);

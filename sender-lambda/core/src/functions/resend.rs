@@ -49,8 +49,8 @@ pub(super) async fn resend(app: &App, stored: Versioned<Delivery>) -> Result<Res
                 next_attempt_at: None,
                 retry_until: later(now, app.config.retry_for()),
                 hold_until: later(now, app.config.hold_for()),
-                // The person decides now; the time that the event set was for the first time.
-                not_after: None,
+                // A time that is not over still holds. Where it is, the person who asks for this one mail has decided.
+                not_after: row.not_after.filter(|not_after| *not_after > now),
                 closed: None,
                 ..row
             };
@@ -83,10 +83,11 @@ pub(super) async fn chosen(
     let Page { mut deliveries, cursor } = list;
     let beyond = deliveries.iter().any(|row| row.queued_at < choice.since);
     deliveries.retain(|row| {
+        // What is too late, or withdrawn by a person, is not sent again together with others.
+        let too_late = row.not_after.is_some_and(|not_after| not_after <= now);
         let wanted = match choice.status {
-            // A mail that a person has withdrawn is not sent again together with others.
-            Status::Failed => row.closed.is_none(),
-            Status::Unknown => true,
+            Status::Failed => row.closed.is_none() && !too_late,
+            Status::Unknown => !too_late,
             _ => is_late(row, now),
         };
         wanted

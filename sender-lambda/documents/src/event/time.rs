@@ -4,7 +4,8 @@
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 
-/// The time that the text says; a leap second is the second before.
+/// The time that the text says; a leap second is the second before, and a time behind the last that jiff has, a day before
+/// the end of the year 9999, is that one.
 pub(super) fn time(text: &str) -> Option<Timestamp> {
     let mut rest = text.as_bytes();
     let year = number(&mut rest, 4)?;
@@ -15,11 +16,15 @@ pub(super) fn time(text: &str) -> Option<Timestamp> {
     let second = number(skip(&mut rest, b":")?, 2)?;
     let mut nanosecond = 0;
     if skip(&mut rest, b".").is_some() {
+        // RFC 3339 sets no limit; what is finer than a nanosecond is left out.
         let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
-        if !(1..=9).contains(&digits) {
+        let kept = digits.min(9);
+        if kept == 0 {
             return None;
         }
-        nanosecond = number(&mut rest, digits)? * 10_i32.pow(u32::try_from(9 - digits).ok()?);
+        let unit = 10_i32.pow(u32::try_from(9 - kept).ok()?);
+        nanosecond = number(&mut rest, kept)? * unit;
+        rest = &rest[digits - kept..];
     }
     let offset = match rest {
         b"Z" | b"z" => 0,
@@ -41,7 +46,8 @@ pub(super) fn time(text: &str) -> Option<Timestamp> {
     let time = Time::new(small(hour)?, small(minute)?, small(second)?, nanosecond).ok()?;
     let days = days_since_1970(i64::from(date.year()), i64::from(date.month()), i64::from(date.day()));
     let of_day = i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
-    Timestamp::new(days * 86_400 + of_day - offset, nanosecond).ok()
+    let second = (days * 86_400 + of_day - offset).min(Timestamp::MAX.as_second());
+    Timestamp::new(second, nanosecond).ok()
 }
 
 /// The days of the Gregorian calendar, counted from a March so that the leap day ends a year.
@@ -93,6 +99,13 @@ mod tests {
                     assert_eq!(time(&text), text.parse().ok(), "{text}");
                 }
             }
+        }
+        for (text, other) in [
+            ("9999-12-31T23:59:59Z", "9999-12-30T22:00:00Z"),
+            ("9999-12-31T23:59:59.999999999-23:59", "9999-12-30T22:00:00.999999999Z"),
+            ("2026-12-01T12:00:00.1234567890129Z", "2026-12-01T12:00:00.123456789Z"),
+        ] {
+            assert_eq!(time(text), other.parse().ok(), "{text}");
         }
         for bad in [
             "",

@@ -115,9 +115,7 @@ impl Store {
                     "DELETE FROM mail WHERE seq IN (SELECT seq FROM mail ORDER BY seq LIMIT ?1) AND at < ?2",
                 )?
                 .execute(params![AT_A_TIME, mails_before])?;
-            connection
-                .prepare_cached("DELETE FROM emitted WHERE at < ?1")?
-                .execute(params![rows_before])?;
+            connection.prepare_cached("DELETE FROM emitted WHERE at < ?1")?.execute(params![rows_before])?;
             connection
                 .prepare_cached("DELETE FROM state WHERE expires < ?1")?
                 .execute(params![now - duration_micros(EXPIRED_KEPT)])

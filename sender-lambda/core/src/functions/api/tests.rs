@@ -589,6 +589,18 @@ async fn a_mail_that_is_too_late_fails_and_says_so() {
         assert_eq!(row.status, Status::Failed);
         assert!(row.reason.contains("too late"), "held {held}: {}", row.reason);
         assert_eq!(world.relays.taken().len(), 0);
+        // Together with others it is not sent again; a person who asks for this one has decided.
+        world.relays.acts.lock().unwrap().clear();
+        call(&world, "DELETE", "/smtp", &Value::Null).await;
+        let many = json!({"status": "failed", "since": "1970-01-01T00:00:00Z"});
+        let (status, body) = call(&world, "POST", "/deliveries/resend", &many).await;
+        assert_eq!((status, &body["resent"]), (202, &json!(0)));
+        sent(&world).await;
+        assert_eq!(world.relays.taken().len(), 0);
+        let path = format!("/deliveries/{}/resend", row.id.as_str());
+        assert_eq!(call(&world, "POST", &path, &Value::Null).await.0, 202);
+        let row = sent(&world).await.into_iter().find(|row| row.event == "e1").unwrap();
+        assert_eq!(row.status, Status::Sent, "{}", row.reason);
     }
 }
 

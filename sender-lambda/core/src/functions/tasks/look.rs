@@ -172,8 +172,14 @@ async fn learn(
         Some(failure) => outcome::observation(&Err(failure.clone())),
     };
     let passed = report.failure.is_none().then_some(to);
-    let observed =
-        Seen { observation: seen, passed, failure: report.failure.as_ref(), recipient: "", took: false, began: None };
+    let observed = Seen {
+        observation: seen,
+        passed,
+        failure: report.failure.as_ref(),
+        recipient: "",
+        took: false,
+        began: None,
+    };
     relay_health::observe(app, tenant, &settings.host, revision, &observed).await;
     match report.tls.as_ref().and_then(|tls| tls.certificate.as_ref()) {
         Some(seen) => expiry::certificate_seen(app, tenant, settings, seen).await,
