@@ -42,7 +42,8 @@ pub struct DeliveryId(String);
 impl DeliveryId {
     /// Derives the id. The address counts as it is, but for the case of its domain.
     pub fn derive(tenant: &Tenant, event: &str, recipient: &str) -> Self {
-        let (local, domain) = recipient.rsplit_once('@').unwrap_or((recipient, ""));
+        let (local, domain) =
+            recipient.rsplit_once('@').filter(|(_, domain)| !domain.is_empty()).unwrap_or((recipient, ""));
         let row = half(&[tenant.as_str(), event, local, &domain.to_ascii_lowercase()]);
         Self(format!("{}{row}", Self::of_event(tenant, event)))
     }
@@ -304,6 +305,9 @@ mod tests {
         assert_ne!(id("acme", "e1", "jan@example.org"), id("acme", "e1", "Jan@example.org"));
         assert_ne!(id("acme", "e1", "jan@example.org"), id("acme", "e2", "jan@example.org"));
         assert_ne!(id("acme", "1e1", "jan@example.org"), id("acme1", "e1", "jan@example.org"));
+        // Texts that are no addresses have rows too.
+        let bad = ["", "@", "@@", "jan", "jan@", "@jan"].map(|text| id("acme", "e1", text));
+        assert!(bad.iter().enumerate().all(|(place, id)| !bad[..place].contains(id)), "{bad:?}");
     }
 
     #[test]

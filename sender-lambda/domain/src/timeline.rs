@@ -7,16 +7,11 @@ use super::failure::{FailureCode, Stage};
 
 /// The entries in order: a time and a sentence each.
 pub fn timeline(row: &Delivery) -> Vec<(Timestamp, String)> {
-    let mut entries = vec![(
-        row.queued_at,
-        format!(
-            "Triggered by event {} ({}, {}) for {}.",
-            row.event,
-            row.kind,
-            row.category.name(),
-            row.recipient
-        ),
-    )];
+    let (event, category) = (&row.event, row.category.name());
+    // An erased row has no recipient.
+    let recipient = if row.recipient.is_empty() { String::new() } else { format!(" for {}", row.recipient) };
+    let triggered = format!("Triggered by event {event} ({}, {category}){recipient}.", row.kind);
+    let mut entries = vec![(row.queued_at, triggered)];
     entries.extend(row.attempts.iter().map(|attempt| (attempt.at, describe(attempt))));
     let now = match row.status {
         Status::Queued => "Waiting",

@@ -269,6 +269,29 @@ fn a_lost_key_is_named_and_a_half_made_one_is_made_again() {
 }
 
 #[test]
+fn a_tenant_is_forgotten_in_a_folder_that_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let forget = || {
+        let data = data.to_str().expect("UTF-8");
+        ownpost(&["local", "--data", data, "--forget-tenant", "acme"]).output().expect("it ends")
+    };
+    let missing = forget();
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("no folder of `ownpost local`"));
+    assert!(!data.exists(), "nothing is made");
+
+    let local = Local::start(&data);
+    let token = local.token("acme");
+    assert_eq!(local.call(&token, "PUT", "/api/smtp", &local.settings("tls")).status, 200);
+    local.stop();
+    assert!(forget().status.success());
+    let local = Local::start(&data);
+    assert_eq!(local.call(&local.token("acme"), "GET", "/api/smtp", &Value::Null).status, 404);
+    local.stop();
+}
+
+#[test]
 fn a_backup_beside_a_running_server_is_whole_and_has_no_key() {
     let folder = tempfile::tempdir().expect("a folder");
     let (data, target) = (folder.path().to_str().expect("UTF-8"), tempfile::tempdir().expect("a folder"));

@@ -5,7 +5,7 @@ use ownpost_domain::delivery::{Closed, Delivery, Status};
 use ownpost_domain::due;
 use ownpost_domain::tenant::Tenant;
 
-use super::router::KEEP_FROM_START;
+use super::router::{KEEP_FROM_START, WAITING};
 use super::{App, later, put_on_queue, router};
 use crate::effects::{Filter, Order, Page, Result, Versioned};
 use crate::wire::sqs::Choice;
@@ -44,7 +44,7 @@ pub(super) async fn resend(app: &App, stored: Versioned<Delivery>) -> Result<Res
             app.effects.ledger.keep_event(&row.tenant, &row.event, later(now, KEEP_FROM_START)).await?;
             let row = Delivery {
                 status: Status::Queued,
-                reason: "A person decided to send it again. Waiting to be sent.".to_owned(),
+                reason: format!("A person decided to send it again. {WAITING}"),
                 updated_at: now,
                 next_attempt_at: None,
                 retry_until: later(now, app.config.retry_for()),

@@ -13,7 +13,7 @@ use crate::effects::{EffectError, QueueMessage};
 use crate::mail::ids;
 pub use crate::wire::answers::{AcceptedEvent as Accepted, RefusedRecipient};
 pub(super) use crate::wire::event::RESERVED_PREFIX;
-use crate::wire::event::{self, EventCode, EventError, QUEUE_LIMIT};
+use crate::wire::event::{self, EventCode, EventError, QUEUE_LIMIT, address_meant};
 use crate::wire::sqs::{Job, MailJob};
 use crate::wire::stored_event::{self, StoredEvent};
 
@@ -165,8 +165,12 @@ fn rows_of(app: &App, event: &Event) -> (Vec<Delivery>, Vec<RefusedRecipient>) {
     for unusable in &event.unusable {
         let person = Person { address: unusable.address.clone(), name: None };
         let row = Delivery {
+            recipient: address_meant(&unusable.address),
             status: Status::Failed,
-            reason: format!("The recipient's address cannot be used: {}.", unusable.problem),
+            reason: format!(
+                "The recipient's address “{}” cannot be used: {}.",
+                unusable.address, unusable.problem
+            ),
             closed: Some(Closed::Unusable),
             ..new_row(app, event, &Recipient { person, locale: None })
         };
@@ -215,6 +219,9 @@ pub(super) fn message_for(tenant: &Tenant, id: &DeliveryId, decided: bool) -> Qu
     QueueMessage { group: tenant.clone(), body: job.encode(), delay: Duration::ZERO }
 }
 
+/// The reason of a mail that has not been tried yet.
+pub(super) const WAITING: &str = "Waiting to be sent.";
+
 /// The row of a mail that has not been tried yet.
 pub fn new_row(app: &App, event: &Event, recipient: &Recipient) -> Delivery {
     let now = (app.now)();
@@ -228,7 +235,7 @@ pub fn new_row(app: &App, event: &Event, recipient: &Recipient) -> Delivery {
         recipient: address.clone(),
         status: Status::Queued,
         route: None,
-        reason: "Waiting to be sent.".to_owned(),
+        reason: WAITING.to_owned(),
         revision: None,
         message_id: ids::message_id(&event.tenant, &event.id, address),
         queued_at: now,
@@ -309,8 +316,8 @@ mod tests {
         let rows = world.memory.rows();
         let of = |status| rows.iter().filter(|row| row.status == status).count();
         assert_eq!((of(Status::Sent), of(Status::Failed)), (2, 2));
-        let failed = rows.iter().find(|row| row.recipient == "jan@example.org ").unwrap();
-        assert!(failed.reason.contains("cannot be used"), "{}", failed.reason);
+        let failed = rows.iter().find(|row| row.recipient == "jan@example.org").unwrap();
+        assert!(failed.reason.contains("“jan@example.org ” cannot be used"), "{}", failed.reason);
         assert!(rows.iter().all(|row| !row.recipient.contains('\n')));
         let emitted = world.memory.take_emitted();
         assert!(emitted.iter().all(|event| event.detail_type == "Delivery Failed") && emitted.len() >= 2);

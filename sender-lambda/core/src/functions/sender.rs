@@ -27,7 +27,7 @@ use super::active_settings::Active;
 use super::alert;
 use super::relay_health::Try;
 use super::shared_state::{self, Change};
-use super::{App, active_settings, emit, later, random_unit, relay_health, tasks};
+use super::{App, active_settings, emit, later, random_unit, relay_health, router, tasks};
 use crate::effects::{QueueMessage, Record, Result};
 use crate::wire::emitted::{Announcement, SecretUnreadable, UnreadableSecret};
 use crate::wire::sqs::{Job, MailJob, TaskJob};
@@ -348,8 +348,10 @@ async fn load_row(app: &App, job: &MailJob) -> std::result::Result<(Delivery, u6
         }
         Status::Queued | Status::Deferred | Status::Held => match end(&row, now) {
             Some(end) => {
-                let problem = format!("{} {end}", row.reason);
-                Err(settle::fail(app, row, version, &problem).await)
+                // What comes before its end, but that it waits.
+                let before = row.reason.strip_suffix(router::WAITING).unwrap_or(&row.reason).trim_end();
+                let problem = [before, end].join(" ");
+                Err(settle::fail(app, row, version, problem.trim_start()).await)
             }
             // Holding counts apart from trying: what was held may be tried for as long as any other mail.
             None if row.status == Status::Held => {

@@ -16,7 +16,7 @@ pub use ownpost_documents::{stored, validation, wipe};
 pub mod event {
     pub use ownpost_documents::event::*;
 
-    pub use super::server::{canonical_address, parse, read, report};
+    pub use super::server::{address_meant, canonical_address, parse, read, report};
 }
 
 /// The SmtpSettings, with the server's A-labels, clock and options.

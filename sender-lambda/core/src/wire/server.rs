@@ -72,6 +72,18 @@ pub fn canonical_address(address: &str) -> Option<String> {
     event::canonical_address(address, to_ascii)
 }
 
+/// The address under which a row is kept and looked for. Of a text that is no address it is the one that it seems to mean:
+/// `Jan <jan@example.org>` fails, and who looks for jan@example.org finds why. Else the text itself.
+pub fn address_meant(text: &str) -> String {
+    let trimmed = text.trim();
+    let inner = trimmed
+        .split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'))
+        .map_or(trimmed, |(inner, _)| inner);
+    let bare = inner.strip_prefix("mailto:").unwrap_or(inner).trim();
+    canonical_address(text).or_else(|| canonical_address(bare)).unwrap_or_else(|| text.to_owned())
+}
+
 fn to_ascii(name: &str) -> Option<String> {
     idna::domain_to_ascii_cow(name.as_bytes(), AsciiDenyList::URL).ok().map(Cow::into_owned)
 }

@@ -7,7 +7,7 @@ use ownpost_domain::event::Event;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::event::{self, EventError, canonical_address};
+use super::event::{self, EventError, address_meant, canonical_address};
 
 /// The beginning of a document that something was erased from. No event begins so: it would have an unknown member.
 const ERASED: &[u8] = br#"{"erased":["#;
@@ -45,7 +45,7 @@ pub fn without(document: &[u8], row: &DeliveryId, recipient: &str) -> Option<Vec
     let before = recipients.len();
     recipients.retain(|entry| {
         let address = entry["address"].as_str().unwrap_or_default();
-        address != recipient && canonical_address(address).as_deref() != Some(recipient)
+        address != recipient && address_meant(address) != recipient
     });
     if recipients.len() == before {
         return None;
@@ -94,5 +94,28 @@ mod tests {
             StoredEvent { event: None, erased: vec![row("ann@example.org"), row("jan@example.org")] };
         assert_eq!(read(&twice), Ok(nothing));
         assert_eq!(without(&twice, &row("jan@example.org"), "jan@example.org"), None);
+    }
+
+    #[test]
+    fn a_malformed_address_goes_with_the_person_it_means() {
+        for (given, meant) in [
+            ("Zoë <zoe@EXAMPLE.org>", "zoe@example.org"),
+            (" zoe@example.org\t", "zoe@example.org"),
+            ("mailto:zoe@example.org", "zoe@example.org"),
+            ("<zoe@example.org>", "zoe@example.org"),
+            ("zoe@EXAMPLE.org", "zoe@example.org"),
+            ("zoe", "zoe"),
+            ("<>", "<>"),
+            ("", ""),
+            ("a@b.org, c@d.org", "a@b.org, c@d.org"),
+        ] {
+            assert_eq!(address_meant(given), meant, "{given}");
+            let document = json!({"recipients": [{"address": given}, {"address": "ann@example.org"}]});
+            let row = DeliveryId::from_external("dlv_1");
+            let left = without(document.to_string().as_bytes(), &row, meant).unwrap();
+            let (_, event) = parts(&left);
+            let event: Value = serde_json::from_slice(&event.unwrap()).unwrap();
+            assert_eq!(event["recipients"], json!([{"address": "ann@example.org"}]), "{given}");
+        }
     }
 }

@@ -27,7 +27,7 @@ use crate::private_file::write_private;
 use crate::relays::Relays;
 use crate::server::metrics::{self, Metrics};
 use crate::server::{self, Server};
-use crate::store::{Store, backup};
+use crate::store::{Store, backup, is_store};
 use crate::worker;
 
 /// How long requests and mails may take to end after a signal; the rest is done after the next start.
@@ -89,6 +89,13 @@ async fn listen(address: IpAddr, port: u16, option: &str) -> Result<TcpListener,
 
 /// Does `--forget-tenant`: the folder is this process's alone.
 async fn forget(data: &Path, tenant: &Tenant) -> Result<(), String> {
+    // A folder that is made for this would look like success.
+    if !is_store(data) {
+        return Err(format!(
+            "{} is no folder of `ownpost local`; give the one of its --data",
+            data.display()
+        ));
+    }
     let store = Store::open(data, Arc::new(Timestamp::now)).map_err(|error| error.to_string())?;
     let store = Arc::new(store);
     let forgotten = forget::at_once(&store.effects(), tenant).await;

@@ -36,7 +36,7 @@ pub enum BackupError {
 /// The database cannot be read, or the file is there already or cannot be written.
 pub fn backup(folder: &Path, file: &Path) -> Result<(), BackupError> {
     let database = folder.join(DATABASE);
-    if !fs::symlink_metadata(&database).is_ok_and(|found| found.is_file()) {
+    if !is_store(folder) {
         return Err(BackupError::Nothing(database));
     }
     if fs::symlink_metadata(file).is_ok() {
@@ -55,6 +55,11 @@ pub fn backup(folder: &Path, file: &Path) -> Result<(), BackupError> {
         _ => at_file(error.error),
     })?;
     sync_folder(file).map_err(at_file)
+}
+
+/// Whether the folder has a database.
+pub fn is_store(folder: &Path) -> bool {
+    fs::symlink_metadata(folder.join(DATABASE)).is_ok_and(|found| found.is_file())
 }
 
 fn copy(from: &Connection, path: &Path) -> rusqlite::Result<()> {

@@ -29,7 +29,7 @@ mod queue;
 mod retention;
 mod secrets;
 
-pub use backup::{BackupError, backup};
+pub use backup::{BackupError, backup, is_store};
 pub use mail::{CaughtMail, MailSummary};
 pub use queue::Received;
 

@@ -13,7 +13,7 @@ use crate::effects::{EffectError, Filter, Order, Versioned};
 use crate::functions::resend::{self, Resent};
 use crate::functions::{active_settings, relay_health, task_queue};
 use crate::wire::answers::{Erasing, Released, ResentMany};
-use crate::wire::event::canonical_address;
+use crate::wire::event::address_meant;
 use crate::wire::http::{Chapter, DeliveryDetail, DeliveryList, DeliveryRow};
 use crate::wire::sqs::{Choice, Task};
 
@@ -34,9 +34,8 @@ pub(super) async fn list(call: &Call<'_>, query: &[(String, String)]) -> Answere
     })?;
     let filter = Filter {
         event: given("event").map(str::to_owned),
-        // Rows have addresses in one form; text that is no address matches no row.
-        recipient: given("recipient")
-            .map(|address| canonical_address(address).unwrap_or_else(|| address.to_owned())),
+        // Rows have addresses in one form.
+        recipient: given("recipient").map(address_meant),
         status,
     };
     let cursor = given("cursor");
@@ -127,7 +126,7 @@ pub(super) async fn erase(call: &Call<'_>, query: &[(String, String)]) -> Answer
     let Some(recipient) = given(query, "recipient") else {
         return Err(problem(400, "query.invalid", "recipient: the address whose data is to be erased"));
     };
-    let recipient = canonical_address(recipient).unwrap_or_else(|| recipient.to_owned());
+    let recipient = address_meant(recipient);
     let task = Task::Erase { recipient: recipient.clone() };
     task_queue::enqueue(call.app, call.tenant, task, Duration::ZERO).await?;
     // What has not left is taken back at once: its message may be on the queue before the task.

@@ -588,6 +588,7 @@ async fn a_mail_that_is_too_late_fails_and_says_so() {
         let row = sent(&world).await.into_iter().find(|row| row.event == "e1").unwrap();
         assert_eq!(row.status, Status::Failed);
         assert!(row.reason.contains("too late"), "held {held}: {}", row.reason);
+        assert!(!row.reason.contains("Waiting"), "held {held}: {}", row.reason);
         assert_eq!(world.relays.taken().len(), 0);
         // Together with others it is not sent again; a person who asks for this one has decided.
         world.relays.acts.lock().unwrap().clear();
