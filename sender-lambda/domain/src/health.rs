@@ -23,6 +23,9 @@ const FIRST_PAUSE: Duration = Duration::from_mins(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 /// The longest pause of one that has kept silent after a mail's last octet: each further try may cost a person's decision.
 const LONGEST_PAUSE_UNKNOWN: Duration = Duration::from_hours(1);
+/// How long a relay may say "too many connections" before it counts as unhealthy. Other tenants of one server, whose
+/// connections nobody counts here, make it say so for minutes.
+const CROWDED_FOR: SignedDuration = SignedDuration::from_mins(10);
 /// An unknown outcome counts as so many stumbles, so that three in a row are enough.
 const STUMBLES_OF_UNKNOWN: u32 = 2;
 
@@ -53,6 +56,10 @@ pub struct Health {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub probe: Option<DeliveryId>,
+    /// Since when it has said "too many connections" and has taken nothing. Not for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub crowded_since: Option<Timestamp>,
     /// Whether the change to this status is still to be announced. Not for a person.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(skip)]
@@ -106,6 +113,7 @@ impl Health {
             probe_at: None,
             stage: None,
             probe: None,
+            crowded_since: None,
             unannounced: false,
             refusals: None,
         }
@@ -114,7 +122,7 @@ impl Health {
     /// The state as a person sees it: without what senders note for each other.
     #[must_use]
     pub fn shown(self) -> Self {
-        Self { probe: None, unannounced: false, refusals: None, ..self }
+        Self { probe: None, crowded_since: None, unannounced: false, refusals: None, ..self }
     }
 
     /// Whether its refusals of recipients are not believed, so that one mail at a time tries it.
@@ -182,13 +190,23 @@ impl Health {
     ) -> (Self, Option<StatusChange>) {
         match (self.status, seen) {
             (HealthStatus::Healthy, Observation::Nothing) => (self.clone(), None),
-            (HealthStatus::Healthy, Observation::Works) if self.failures == 0 => (self.clone(), None),
+            (HealthStatus::Healthy, Observation::Works)
+                if self.failures == 0 && self.crowded_since.is_none() =>
+            {
+                (self.clone(), None)
+            }
             (HealthStatus::Healthy, Observation::Works) => {
                 let fresh = Self::fresh(self.revision.clone(), now);
                 let (unannounced, refusals) = (self.unannounced, self.refusals.clone());
                 (Self { since: self.since, unannounced, refusals, ..fresh }, None)
             }
-            (_, Observation::Stumbles | Observation::Broken) => self.fail(seen, failure, message, now),
+            (HealthStatus::Healthy, Observation::Crowded) if !self.is_crowded_for_long(now) => {
+                let since = self.crowded_since.filter(|since| *since <= now).unwrap_or(now);
+                (Self { crowded_since: Some(since), ..self.clone() }, None)
+            }
+            (_, Observation::Stumbles | Observation::Crowded | Observation::Broken) => {
+                self.fail(seen, failure, message, now)
+            }
             (HealthStatus::Unhealthy, Observation::Works | Observation::Nothing) => {
                 if passed.is_some_and(|passed| self.stage.is_none_or(|stage| passed >= stage)) {
                     let fresh = Self::fresh(self.revision.clone(), now);
@@ -212,12 +230,14 @@ impl Health {
         let unknown = failure.is_some_and(|failure| failure.code == FailureCode::MessageUnknown);
         let count = if healthy && unknown { STUMBLES_OF_UNKNOWN } else { 1 };
         let failures = self.failures.saturating_add(count);
-        let opens = healthy && (seen == Observation::Broken || failures >= STUMBLES);
+        let at_once = matches!(seen, Observation::Broken | Observation::Crowded);
+        let opens = healthy && (at_once || failures >= STUMBLES);
         let mut next = Self {
             failures,
             code: failure.map(|failure| failure.code.code().to_owned()),
             message: message.map(str::to_owned),
             probe: None,
+            crowded_since: None,
             ..self.clone()
         };
         if opens {
@@ -233,6 +253,10 @@ impl Health {
             next.probe_at = later(now, next.pause());
         }
         (next, opens.then_some(StatusChange::Unhealthy))
+    }
+
+    fn is_crowded_for_long(&self, now: Timestamp) -> bool {
+        self.crowded_since.is_some_and(|since| now.duration_since(since) >= CROWDED_FOR)
     }
 
     fn pause(&self) -> Duration {
@@ -271,7 +295,7 @@ mod tests {
                 Observation::Works | Observation::Nothing => {
                     health.observe(*seen, Some(*stage), None, None, now)
                 }
-                Observation::Stumbles | Observation::Broken => {
+                Observation::Stumbles | Observation::Crowded | Observation::Broken => {
                     let failure = failed(*stage, FailureCode::ProtocolDisconnected);
                     health.observe(*seen, None, Some(&failure), Some("no"), now)
                 }
@@ -311,6 +335,31 @@ mod tests {
         check(&[s, s, n, s, s, n, s], &[(6, Unhealthy)]);
         check(&[b, b, s, n, w, w], &[(0, Unhealthy), (4, Recovered)]);
         check(&[b, w, b, w], &[(0, Unhealthy), (1, Recovered), (2, Unhealthy), (3, Recovered)]);
+    }
+
+    #[test]
+    fn too_many_connections_for_ten_minutes_are_illness() {
+        let crowded = failed(Stage::Greeting, FailureCode::SmtpTemporary);
+        let see = |health: &Health, seen, second| {
+            let failure = (seen == Observation::Crowded).then_some(&crowded);
+            health.observe(seen, Some(Stage::Message), failure, None, at(second))
+        };
+        let mut health = Health::fresh(Revision("r1".into()), at(0));
+        for second in 0..600 {
+            let (next, change) = see(&health, Observation::Crowded, second);
+            assert_eq!((next.status, next.failures, change), (HealthStatus::Healthy, 0, None));
+            health = next;
+        }
+        // One mail that it takes begins the time anew; an illness after that time is one like any other.
+        let (works, _) = see(&health, Observation::Works, 599);
+        assert_eq!(see(&works, Observation::Crowded, 700).1, None);
+        let (ill, change) = see(&health, Observation::Crowded, 600);
+        assert_eq!((change, ill.probe_at), (Some(StatusChange::Unhealthy), Some(at(660))));
+        let (still, change) = see(&ill, Observation::Crowded, 660);
+        assert_eq!((change, still.probe_at), (None, Some(at(780))));
+        assert_eq!(see(&still, Observation::Works, 780).1, Some(StatusChange::Recovered));
+        // A clock that has gone back since.
+        assert_eq!(see(&health, Observation::Crowded, -9_000).0.crowded_since, Some(at(-9_000)));
     }
 
     #[test]

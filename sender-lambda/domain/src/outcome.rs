@@ -27,6 +27,8 @@ pub enum Observation {
     Works,
     /// The server failed in a way that may pass by itself.
     Stumbles,
+    /// The server says that too many connections are open, ours or those of others who share it with us.
+    Crowded,
     /// The server takes no mail with these settings.
     Broken,
     /// It says nothing about the server.
@@ -41,6 +43,7 @@ pub fn observation(result: &Result<Reply, Failure>) -> Observation {
         (_, Err(failure)) if failure.code.is_ours() => Observation::Nothing,
         (Verdict::Sent | Verdict::Failed, _) => Observation::Works,
         (Verdict::RelayFault, _) => Observation::Broken,
+        (Verdict::Retry, Err(failure)) if is_crowded(failure) => Observation::Crowded,
         // A 4xx to a recipient or message is about that mail, or about how fast we are.
         (Verdict::Retry, Err(failure)) if late(failure) && failure.reply.is_some() => Observation::Nothing,
         // A server that keeps silent after each dot must be stopped before every mail is `unknown`.
@@ -78,7 +81,14 @@ pub fn is_too_many(failure: &Failure) -> bool {
     reply.code == 421 || (about_us && reply.is_transient())
 }
 
-/// Whether a reply to AUTH is about how many of us are there, and not about the password.
+/// Whether a "too many" is about connections: by its words, or as a 421 in place of the greeting, whose words nobody keeps.
+fn is_crowded(failure: &Failure) -> bool {
+    let greets = failure.stage == Stage::Greeting;
+    let says = |reply: &Reply| counts_connections(&reply.text) || (greets && reply.code == 421);
+    is_too_many(failure) && failure.reply.as_ref().is_some_and(says)
+}
+
+/// Whether a reply is about how many connections are there; to AUTH, not about the password.
 fn counts_connections(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
@@ -127,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_table() {
-        use Observation::{Broken, Nothing, Stumbles, Works};
+        use Observation::{Broken, Crowded, Nothing, Stumbles, Works};
         use Verdict::{Failed, RelayFault, Retry, Unknown};
         let check = |stage, code, reply, expected: Verdict, seen: Observation| {
             let result = failure(stage, code, reply);
@@ -141,7 +151,8 @@ mod tests {
             (Stage::Connect, Code::ConnectRefused, 0, Retry, Stumbles),
             (Stage::Connect, Code::ConnectTimeout, 0, Retry, Stumbles),
             (Stage::Connect, Code::ConnectUnreachable, 0, Retry, Stumbles),
-            (Stage::Greeting, Code::SmtpTemporary, 421, Retry, Stumbles),
+            (Stage::Greeting, Code::SmtpTemporary, 421, Retry, Crowded),
+            (Stage::Greeting, Code::SmtpTemporary, 451, Retry, Stumbles),
             (Stage::Greeting, Code::GreetingRejected, 554, RelayFault, Broken),
             (Stage::Tls, Code::TlsExpired, 0, RelayFault, Broken),
             (Stage::Tls, Code::TlsFailed, 0, RelayFault, Broken),
@@ -218,6 +229,23 @@ mod tests {
     }
 
     #[test]
+    fn a_server_is_crowded_when_it_speaks_of_connections() {
+        for (stage, code, text, expected) in [
+            (Stage::Greeting, 421, "", true),
+            (Stage::Greeting, 450, "", false),
+            (Stage::Ehlo, 421, "4.7.0 Too many connections from your host", true),
+            (Stage::Sender, 450, "4.7.0 Connection limit exceeded", true),
+            (Stage::Sender, 421, "4.3.2 Service shutting down", false),
+            (Stage::Recipient, 421, "too many concurrent sessions", true),
+        ] {
+            let Err(mut failure) = failure(stage, FailureCode::SmtpTemporary, code) else { unreachable!() };
+            failure.reply.as_mut().unwrap().text = text.to_owned();
+            let crowded = observation(&Err(failure)) == Observation::Crowded;
+            assert_eq!(crowded, expected, "{stage:?} {code} {text}");
+        }
+    }
+
+    #[test]
     fn too_many_at_auth_is_about_connections_and_not_about_passwords() {
         for (code, text, expected) in [
             (454, "4.7.0 Too many login sessions for this user", true),
@@ -232,6 +260,8 @@ mod tests {
             };
             failure.reply.as_mut().unwrap().text = text.to_owned();
             assert_eq!(is_too_many(&failure), expected, "{code} {text}");
+            let crowded = observation(&Err(failure)) == Observation::Crowded;
+            assert_eq!(crowded, expected, "{code} {text}");
         }
     }
 

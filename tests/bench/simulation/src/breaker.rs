@@ -65,7 +65,7 @@ impl Simulation {
         sent: &[(Message, Said)],
         others: bool,
     ) {
-        let order = [Observation::Works, Observation::Broken, Observation::Stumbles];
+        let order = [Observation::Works, Observation::Broken, Observation::Stumbles, Observation::Crowded];
         let seen = |said: &Said| match (said, others) {
             (Said::TooMany, true) => Observation::Nothing,
             (said, _) => outcome::observation(said.outcome()),
@@ -91,7 +91,7 @@ impl Simulation {
         passed: Option<Stage>,
         failure: Option<&Failure>,
     ) {
-        if matches!(seen, Observation::Broken | Observation::Stumbles) {
+        if matches!(seen, Observation::Broken | Observation::Crowded | Observation::Stumbles) {
             self.count(Operation::Watch, 1);
         }
         self.count(Operation::StateGet, 1);

@@ -71,14 +71,9 @@ impl Attempted {
         outcome::verdict(&self.result)
     }
 
-    /// The observation of the server. "Too many" while other connections of ours are open is not its illness; from a
-    /// server that has none of ours but this one it is.
+    /// The observation of the server. "Too many" while other connections of ours are open is not its illness.
     fn observation(&self, others: bool) -> Observation {
-        match (self.too_many(), others) {
-            (true, true) => Observation::Nothing,
-            (true, false) => Observation::Stumbles,
-            (false, _) => outcome::observation(&self.result),
-        }
+        if self.too_many() && others { Observation::Nothing } else { outcome::observation(&self.result) }
     }
 
     fn too_many(&self) -> bool {
@@ -306,7 +301,8 @@ impl Group {
 
     /// Reports one observation for all mails of the group, because they shared a connection: the most telling one.
     async fn report(&self, app: &App, tenant: &Tenant, attempted: &[Attempted], around: Around) {
-        let order = [Observation::Works, Observation::Broken, Observation::Stumbles, Observation::Nothing];
+        use Observation::{Broken, Crowded, Nothing, Stumbles, Works};
+        let order = [Works, Broken, Stumbles, Crowded, Nothing];
         let first = |kind| attempted.iter().find(|attempted| attempted.observation(around.others) == kind);
         let Some((observation, first)) = order.into_iter().find_map(|kind| Some((kind, first(kind)?))) else {
             return;

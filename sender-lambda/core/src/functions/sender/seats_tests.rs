@@ -415,6 +415,26 @@ async fn too_many_is_no_illness_while_others_are_connected_and_one_without_other
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_other_tenants_fill_is_not_ill_while_it_takes_a_mail_now_and_then() {
+    let world = World::new();
+    world.activate("r1", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+    world.memory.take_emitted();
+    // For an hour it takes one of twenty.
+    for round in 0..20 {
+        world.relays.then(vec![Act::Fail(Stage::Greeting, FailureCode::SmtpTemporary, 421); 19]);
+        world.relays.then([Act::Accept]);
+        world.accept(&format!("e{round}"), &["jan@example.org"]).await;
+        for _ in 0..20 {
+            world.work().await;
+            world.memory.pass(Duration::from_secs(9));
+        }
+    }
+    let types: Vec<_> = world.memory.take_emitted().iter().map(|event| event.detail_type).collect();
+    assert!(!types.contains(&"Relay Unhealthy"), "{types:?}");
+    assert!(world.relays.taken().len() > 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn too_many_counts_once_for_a_batch_and_for_no_mail_but_the_first() {
     let world = World::new();
     world.activate("r1", &settings("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
