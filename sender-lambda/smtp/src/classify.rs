@@ -66,7 +66,7 @@ impl Identity {
     }
 
     fn refusal_code(&self, stage: Stage, reply: &Reply) -> Meaning {
-        let text = wording::own(&reply.text, &self.sender);
+        let text = wording::own(stage, &reply.text, &self.sender);
         let meaning = refusals::meaning(stage, reply, &text);
         match reply.code {
             400..=499 => (temporary(stage), meaning.and_then(temporary_cause)),

@@ -77,8 +77,8 @@ fn each_phrase_of_the_table_decides_an_example() {
 
     let mut decided = BTreeSet::new();
     for example in Example::all() {
-        let text = wording::own(&example.reply.text, &example.identity.sender);
         for &stage in &example.stages {
+            let text = wording::own(stage, &example.reply.text, &example.identity.sender);
             if let Some((group, phrase)) = find(stage, &text) {
                 decided.insert((std::ptr::from_ref(group) as usize, phrase));
             }

@@ -31,9 +31,9 @@ pub(crate) enum At {
     Auth,
     /// From AUTH on, where the connection is encrypted.
     Encrypted,
-    /// Up to MAIL. At RCPT the same words are about the recipient's account, at the final dot about the message.
+    /// Up to MAIL. Later the same words are about the recipient or the message.
     Account,
-    /// At each stage but RCPT, where the same words are about the recipient's domain.
+    /// At each stage but RCPT, where the same words are about the recipient's account or domain.
     NotRecipient,
     /// At MAIL.
     Mail,
@@ -43,6 +43,8 @@ pub(crate) enum At {
     Transaction,
     /// At RCPT and the final dot.
     Addressed,
+    /// At the final dot, where the server has read the message, or passes on what the recipient's server says of it.
+    Message,
 }
 
 impl At {
@@ -59,6 +61,7 @@ impl At {
             Self::Envelope => matches!(stage, Stage::Sender | Stage::Recipient),
             Self::Transaction => stage >= Stage::Sender,
             Self::Addressed => matches!(stage, Stage::Recipient | Stage::Message),
+            Self::Message => stage == Stage::Message,
         }
     }
 }
@@ -150,8 +153,9 @@ pub(crate) const OTHER_CODES: &[Code] = &[
     (2, 1..=1, At::Auth, plain(Suspended)),
     (2, 1..=1, At::Mail, plain(Suspended)),
     (2, 2..=2, At::Mail, because(Suspended, Cause::AccountFull)),
-    // RFC 4954 §6: the credentials, wherever they are looked at.
+    // RFC 4954 §6: the credentials, wherever they are looked at. Exchange says 7.3.
     (7, 8..=8, At::Transaction, plain(AuthRejected)),
+    (7, 3..=3, At::Transaction, plain(AuthRejected)),
     // Microsoft has one code for "switched off" and for "wrong password".
     (7, 139..=139, At::Auth, plain(NoPasswords)),
     // Google: an application password. RFC 4954 §6 has it for weak mechanisms, which say so.
@@ -161,6 +165,9 @@ pub(crate) const OTHER_CODES: &[Code] = &[
 /// Reply codes that count where neither an enhanced code nor words say more.
 pub(crate) const REPLIES: &[(u16, At, Meaning)] = &[
     (530, At::Any, plain(SignIn)),
+    // RFC 4954 §6: the credentials, or the way of signing in.
+    (534, At::Transaction, plain(AuthRejected)),
+    (535, At::Transaction, plain(AuthRejected)),
     // RFC 5248's registry: user account disabled.
     (525, At::Any, plain(Suspended)),
     (538, At::Encrypted, because(NoMechanism, Cause::EncryptionNotSeen)),
@@ -207,7 +214,9 @@ fn section(head: &str) -> Option<Group> {
         "encrypted" => At::Encrypted,
         "account" => At::Account,
         "not-recipient" => At::NotRecipient,
+        "envelope" => At::Envelope,
         "addressed" => At::Addressed,
+        "message" => At::Message,
         _ => return None,
     };
     Some(Group { means: (code, cause), at, phrases: Vec::new() })
