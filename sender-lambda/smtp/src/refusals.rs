@@ -104,9 +104,8 @@ pub(crate) const CODES: &[Code] = &[
     // Microsoft: not allowed to send as.
     (7, 60..=60, At::Any, plain(Sender)),
     (2, 252..=252, At::Any, plain(Sender)),
-    // Microsoft: nobody has signed in; no passwords any more; the name given in EHLO.
+    // Microsoft: nobody has signed in; the name given in EHLO.
     (7, 57..=57, At::Any, plain(SignIn)),
-    (7, 30..=30, At::Any, plain(NoPasswords)),
     (7, 506..=506, At::Any, plain(Ehlo)),
     // Microsoft: a group or mailbox that takes mail only from some.
     (7, 124..=136, At::Addressed, plain(Recipient)),
@@ -118,13 +117,17 @@ pub(crate) const CODES: &[Code] = &[
     (7, 10..=10, At::Encrypted, because(SignIn, Cause::EncryptionNotSeen)),
     // Registry: security features, cryptography and algorithms, which at AUTH are those of the mechanism.
     (7, 4..=6, At::Auth, plain(NoMechanism)),
-    // Registry: SPF, and a sender's domain that takes no mail (null MX).
-    (7, 23..=24, At::Transaction, because(Sender, Cause::SenderSpf)),
-    (7, 27..=27, At::Transaction, because(Sender, Cause::SenderUnverified)),
-    // Registry: DKIM, several checks at once, ARC.
-    (7, 20..=22, At::Transaction, because(Message, Cause::MessageAuthentication)),
-    (7, 26..=26, At::Transaction, because(Message, Cause::MessageAuthentication)),
+    // Registry: SPF, and a sender's domain that takes no mail (null MX). Behind the dot it is one of the checks below:
+    // Google's 7.27 is about SPF.
+    (7, 23..=24, At::Envelope, because(Sender, Cause::SenderSpf)),
+    (7, 27..=27, At::Envelope, because(Sender, Cause::SenderUnverified)),
+    // Registry: DKIM, SPF, several checks at once, ARC. Microsoft: DMARC, and what large senders must prove. It is about this
+    // message, as the recipient's server says it: mail to other providers is not refused.
+    (7, 20..=24, At::Transaction, because(Message, Cause::MessageAuthentication)),
+    (7, 26..=27, At::Transaction, because(Message, Cause::MessageAuthentication)),
     (7, 29..=29, At::Transaction, because(Message, Cause::MessageAuthentication)),
+    (7, 509..=509, At::Transaction, because(Message, Cause::MessageAuthentication)),
+    (7, 515..=515, At::Transaction, because(Message, Cause::MessageAuthentication)),
     // RFC 6531 §3.5: no address beyond ASCII is taken.
     (6, 7..=7, At::Mail, because(Sender, Cause::SenderNotAscii)),
     (6, 7..=7, At::Envelope, because(Recipient, Cause::RecipientNotAscii)),
@@ -156,6 +159,8 @@ pub(crate) const OTHER_CODES: &[Code] = &[
     // RFC 4954 §6: the credentials, wherever they are looked at. Exchange says 7.3.
     (7, 8..=8, At::Transaction, plain(AuthRejected)),
     (7, 3..=3, At::Transaction, plain(AuthRejected)),
+    // Microsoft: no passwords any more. Google: DKIM, in words.
+    (7, 30..=30, At::Any, plain(NoPasswords)),
     // Microsoft has one code for "switched off" and for "wrong password".
     (7, 139..=139, At::Auth, plain(NoPasswords)),
     // Google: an application password. RFC 4954 §6 has it for weak mechanisms, which say so.
