@@ -44,6 +44,10 @@ pub fn observation(result: &Result<Reply, Failure>) -> Observation {
         (Verdict::Sent | Verdict::Failed, _) => Observation::Works,
         (Verdict::RelayFault, _) => Observation::Broken,
         (Verdict::Retry, Err(failure)) if is_crowded(failure) => Observation::Crowded,
+        // A server that refuses the command MAIL itself, before a recipient is named, refuses it to each mail.
+        (Verdict::Retry, Err(Failure { stage: Stage::Sender, code: FailureCode::ProtocolMalformed, .. })) => {
+            Observation::Stumbles
+        }
         // A 4xx to a recipient or message is about that mail, or about how fast we are.
         (Verdict::Retry, Err(failure)) if late(failure) && failure.reply.is_some() => Observation::Nothing,
         // A server that keeps silent after each dot must be stopped before every mail is `unknown`.
@@ -171,6 +175,8 @@ mod tests {
             (Stage::Recipient, Code::RecipientRejected, 0, Failed, Works),
             (Stage::Recipient, Code::RecipientNeedsSmtputf8, 0, Failed, Nothing),
             (Stage::Sender, Code::SenderNeedsSmtputf8, 0, Retry, Nothing),
+            (Stage::Sender, Code::ProtocolMalformed, 503, Retry, Stumbles),
+            (Stage::Recipient, Code::ProtocolMalformed, 555, Retry, Nothing),
             (Stage::Recipient, Code::SmtpTemporary, 450, Retry, Nothing),
             (Stage::Recipient, Code::SenderRejected, 550, RelayFault, Broken),
             (Stage::Message, Code::MessageRejected, 554, Failed, Works),
