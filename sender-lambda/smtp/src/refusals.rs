@@ -87,8 +87,6 @@ pub(crate) const CODES: &[Code] = &[
     (7, 236..=236, At::Any, plain(Quota)),
     // RFC 3463's registry: mail flood.
     (7, 28..=28, At::Any, plain(Quota)),
-    // Registry: user account disabled. At RCPT it may be the recipient's.
-    (7, 13..=13, At::NotRecipient, plain(Suspended)),
     // Registry: reverse DNS. Microsoft: banned addresses.
     (7, 25..=25, At::Any, plain(Blocked)),
     (7, 511..=511, At::Any, plain(Blocked)),
@@ -156,6 +154,8 @@ pub(crate) const OTHER_CODES: &[Code] = &[
     (2, 1..=1, At::Auth, plain(Suspended)),
     (2, 1..=1, At::Mail, plain(Suspended)),
     (2, 2..=2, At::Mail, because(Suspended, Cause::AccountFull)),
+    // Registry: user account disabled. At RCPT it is the recipient's, and behind the dot where the words say so.
+    (7, 13..=13, At::NotRecipient, plain(Suspended)),
     // RFC 4954 §6: the credentials, wherever they are looked at. Exchange says 7.3.
     (7, 8..=8, At::Transaction, plain(AuthRejected)),
     (7, 3..=3, At::Transaction, plain(AuthRejected)),
@@ -173,8 +173,8 @@ pub(crate) const REPLIES: &[(u16, At, Meaning)] = &[
     // RFC 4954 §6: the credentials, or the way of signing in.
     (534, At::Transaction, plain(AuthRejected)),
     (535, At::Transaction, plain(AuthRejected)),
-    // RFC 5248's registry: user account disabled.
-    (525, At::Any, plain(Suspended)),
+    // RFC 5248's registry: user account disabled. At RCPT it is the recipient's.
+    (525, At::NotRecipient, plain(Suspended)),
     (538, At::Encrypted, because(NoMechanism, Cause::EncryptionNotSeen)),
     (523, At::Encrypted, because(SignIn, Cause::EncryptionNotSeen)),
 ];
