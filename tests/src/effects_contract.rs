@@ -469,6 +469,7 @@ pub async fn queue(queue: &dyn Queue, bench: &dyn QueueBench, run: &str) {
     let acme = tenant(run, "acme");
     let message = |body: &str, delay| QueueMessage {
         group: acme.clone(),
+        category: None,
         body: body.to_owned(),
         delay: Duration::from_secs(delay),
     };

@@ -84,7 +84,7 @@ async fn events() {
 }
 
 fn message(group: &Tenant, body: &str) -> QueueMessage {
-    QueueMessage { group: group.clone(), body: body.to_owned(), delay: Duration::ZERO }
+    QueueMessage { group: group.clone(), category: None, body: body.to_owned(), delay: Duration::ZERO }
 }
 
 #[tokio::test]
@@ -213,7 +213,9 @@ async fn a_clock_that_goes_back_while_it_runs_is_noticed() {
     seconds.fetch_add(400 * DAY, Ordering::SeqCst);
     tokio::time::sleep(Duration::from_mins(1)).await;
     let group = Tenant::new("acme").expect("a name");
-    for sent in store.send(&[QueueMessage { group, body: "x".into(), delay: Duration::from_mins(15) }]).await
+    for sent in store
+        .send(&[QueueMessage { group, category: None, body: "x".into(), delay: Duration::from_mins(15) }])
+        .await
     {
         sent.expect("sent");
     }

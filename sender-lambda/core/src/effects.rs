@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use ownpost_domain::category::Category;
 use ownpost_domain::delivery::{Delivery, DeliveryId, Revision, Status};
 use ownpost_domain::tenant::Tenant;
 use zeroize::Zeroizing;
@@ -217,6 +218,8 @@ pub trait Ledger: Send + Sync {
 pub struct QueueMessage {
     /// The fair-queue group (`MessageGroupId`): the tenant.
     pub group: Tenant,
+    /// The mail's category, where it is known: a queue that can lets the categories of a group take turns. SQS cannot.
+    pub category: Option<Category>,
     /// The body, a `Job` in JSON.
     pub body: String,
     /// The time before a sender can receive it: whole seconds, at most 900.

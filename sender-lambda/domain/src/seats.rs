@@ -212,11 +212,16 @@ impl Seats {
         self.batch_ms.is_some_and(|each| Duration::from_millis(each.into()) < SOON)
     }
 
-    /// Whether no connection is free and one will be at once, as the last batches show. Elsewhere mails wait in the line, where the
-    /// categories take turns.
+    /// Whether no connection is free and one will be at once, as the last batches show. Of a relay that has shown nothing yet the
+    /// first batches will, unless they have taken a second already. Elsewhere mails wait in the line, where the categories take
+    /// turns.
     pub fn is_soon_free(mut self, bounds: &Bounds, now: Timestamp) -> bool {
         self.prune(now);
-        self.frees_soon() && self.taken.len() >= self.limit(bounds) as usize && !self.is_limited(bounds, now)
+        let since = now.as_second() + GOOD_FOR.as_secs().cast_signed() - 1;
+        let shows_soon = self.batch_ms.is_none() && self.taken.iter().all(|(_, until)| *until >= since);
+        (self.frees_soon() || shows_soon)
+            && self.taken.len() >= self.limit(bounds) as usize
+            && !self.is_limited(bounds, now)
     }
 
     fn refused_within(&self, time: i64, now: Timestamp) -> bool {

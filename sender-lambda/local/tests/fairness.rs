@@ -1,7 +1,7 @@
 //! A slow relay delays the mail of its own tenant only.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,6 +24,14 @@ struct Slow {
     batches: AtomicUsize,
     most: AtomicUsize,
     door: Semaphore,
+    taken: Mutex<Vec<String>>,
+}
+
+impl Default for Slow {
+    fn default() -> Self {
+        let (batches, most, taken) = (0.into(), 0.into(), Mutex::default());
+        Self { batches, most, door: Semaphore::new(0), taken }
+    }
 }
 
 #[async_trait]
@@ -43,7 +51,8 @@ impl Fake for Slow {
         Ok(())
     }
 
-    fn after_the_dot(&self, (): (), _key: &RelayKey, _mail: &Mail) -> Result<Reply, Failure> {
+    fn after_the_dot(&self, (): (), _key: &RelayKey, mail: &Mail) -> Result<Reply, Failure> {
+        self.taken.lock().expect("not poisoned").push(mail.to.clone());
         Ok(reply(250))
     }
 
@@ -75,15 +84,11 @@ async fn until_sent(store: &Store, tenant: &Tenant, count: usize) {
         .expect("the mail of this tenant waits for another's");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_slow_relay_delays_its_own_tenant_only_and_gets_three_connections_at_most() {
+/// A store with active settings for these tenants, and an app on it.
+async fn world(config: Config, relays: &Arc<Slow>, tenants: &[Tenant]) -> (Arc<Store>, Arc<App>) {
     let store = Arc::new(Store::in_memory(Arc::new(Timestamp::now)).expect("a store"));
-    let (batches, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let relays = Arc::new(Slow { batches, most, door: Semaphore::new(0) });
-    let app = App::with_relays(Config::default(), store.effects(), relays.clone()).expect("an app");
-    let app = Arc::new(app);
-    let tenants = ["quick", "slow"].map(|name| Tenant::new(name).expect("a name"));
-    for tenant in &tenants {
+    let app = App::with_relays(config, store.effects(), relays.clone()).expect("an app");
+    for tenant in tenants {
         let document = json!({
             "host": "smtp.relay.example", "username": "mailer", "password": {"set": "s3cret-word"},
             "senderAddress": "noreply@relay.example",
@@ -92,14 +97,47 @@ async fn a_slow_relay_delays_its_own_tenant_only_and_gets_three_connections_at_m
         store.put_pending(tenant, &revision, &document.to_string()).await.expect("put");
         assert!(store.promote(tenant, &revision, None).await.expect("promote"));
     }
+    (store, Arc::new(app))
+}
+
+/// Accepts an event of this category to so many recipients.
+async fn accept(app: &App, tenant: &Tenant, category: &str, count: usize) {
+    let to: Vec<_> = (0..count).map(|n| json!({"address": format!("{category}{n}@example.org")})).collect();
+    let event = json!({
+        "id": category, "tenant": tenant, "category": category, "type": "some.type", "recipients": to, "data": {},
+    });
+    router::accept(app, event.to_string().as_bytes(), None).await.expect("accepted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_does_not_wait_behind_all_notifications_where_every_batch_has_a_connection() {
+    let relays = Arc::new(Slow::default());
+    let mut config = Config { relay_connections: Some(20), ..Config::default() };
+    config.overrides.senders_since = Some(Timestamp::now());
+    let slow = Tenant::new("slow").expect("a name");
+    let (store, app) = world(config, &relays, std::slice::from_ref(&slow)).await;
+    accept(&app, &slow, "notification", 200).await;
+    accept(&app, &slow, "user-invitation", 1).await;
+    let (stop, stopped) = watch::channel(false);
+    let worker = tokio::spawn(worker::run(app, store.clone(), stopped));
+    relays.door.add_permits(1);
+    until_sent(&store, &slow, 201).await;
+    let taken = relays.taken.lock().expect("not poisoned").clone();
+    let place = taken.iter().position(|to| to == "user-invitation0@example.org").expect("it was sent");
+    // The batches that were begun before it, of ten mails each.
+    assert!(place < 50, "it was mail {place} of 201");
+    stop.send(true).expect("the worker listens");
+    worker.await.expect("it ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_relay_delays_its_own_tenant_only_and_gets_three_connections_at_most() {
+    let relays = Arc::new(Slow::default());
+    let tenants = ["quick", "slow"].map(|name| Tenant::new(name).expect("a name"));
+    let (store, app) = world(Config::default(), &relays, &tenants).await;
     // The slow one's mail comes first, and is far more.
     for (tenant, count) in [(&tenants[1], 100), (&tenants[0], 20)] {
-        let to: Vec<_> = (0..count).map(|n| json!({"address": format!("r{n}@example.org")})).collect();
-        let event = json!({
-            "id": "e1", "tenant": tenant, "category": "notification", "type": "comment.created",
-            "recipients": to, "data": {},
-        });
-        router::accept(&app, event.to_string().as_bytes(), None).await.expect("accepted");
+        accept(&app, tenant, "notification", count).await;
     }
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::spawn(worker::run(app, store.clone(), stopped));

@@ -14,6 +14,7 @@ use ownpost_core::effects::{
 };
 use ownpost_core::functions::{App, forget, router};
 use ownpost_core::wire::emitted::SETTINGS_EXPIRED;
+use ownpost_domain::category::Category;
 use ownpost_domain::delivery::{Delivery, Revision, Status};
 use ownpost_domain::tenant::Tenant;
 use rustls::pki_types::pem::PemObject as _;
@@ -221,7 +222,12 @@ async fn removed_settings_end_when_their_time_is_over() {
 #[tokio::test]
 async fn a_clock_that_goes_back_leaves_nothing_behind() {
     let world = World::new();
-    let message = QueueMessage { group: world.acme.clone(), body: "x".into(), delay: Duration::from_mins(1) };
+    let message = QueueMessage {
+        group: world.acme.clone(),
+        category: None,
+        body: "x".into(),
+        delay: Duration::from_mins(1),
+    };
     for sent in world.store.send(&[message]).await {
         sent.expect("sent");
     }
@@ -283,7 +289,8 @@ async fn a_clock_that_went_back_between_two_runs_leaves_nothing_behind() {
     let folder = tempfile::tempdir().expect("a folder");
     let acme = Tenant::new("acme").expect("a name");
     let at = |seconds: i64| Arc::new(move || Timestamp::from_second(seconds).expect("in range"));
-    let message = QueueMessage { group: acme.clone(), body: "x".into(), delay: Duration::ZERO };
+    let message =
+        QueueMessage { group: acme.clone(), category: None, body: "x".into(), delay: Duration::ZERO };
     let store = Store::open(folder.path(), at(1_790_000_000)).expect("open");
     for sent in store.send(&[message]).await {
         sent.expect("sent");
@@ -294,6 +301,37 @@ async fn a_clock_that_went_back_between_two_runs_leaves_nothing_behind() {
     assert_eq!(store.ready_groups().await, Ok(vec![acme]));
     let soon = at(1_790_000_001 - 400 * DAY)();
     assert_eq!(store.due(0, soon, 10).await.expect("read").len(), 1, "its relay is looked at");
+}
+
+#[tokio::test]
+async fn a_folder_from_before_the_lanes_keeps_its_messages() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let acme = Tenant::new("acme").expect("a name");
+    let open = || Store::open(folder.path(), Arc::new(Timestamp::now)).expect("a store");
+    let send = async |store: &Store, body: &str, category| {
+        let message =
+            QueueMessage { group: acme.clone(), category, body: body.into(), delay: Duration::ZERO };
+        store.send(&[message]).await.pop().expect("one").expect("sent");
+    };
+    let store = open();
+    send(&store, "old", None).await;
+    drop(store);
+    let database = rusqlite::Connection::open(folder.path().join("ownpost.db")).expect("the database");
+    let before = "DROP INDEX message_by_lane; ALTER TABLE message DROP COLUMN lane;
+                  CREATE INDEX message_by_group ON message (grp, visible_at, seq); PRAGMA user_version = 2;";
+    database.execute_batch(before).expect("as it was");
+    database.close().expect("closed");
+
+    for opened in 1..=2 {
+        let store = open();
+        let category = Some(Category::UserInvitation);
+        send(&store, "new", category).await;
+        assert_eq!(store.ready_groups().await, Ok(vec![acme.clone()]));
+        let received = store.receive(&acme, 10, Duration::ZERO).await.expect("received");
+        let bodies: Vec<_> = received.iter().map(|message| message.body.as_str()).collect();
+        assert_eq!(bodies, [vec!["old"], vec!["new"; opened]].concat());
+        drop(store);
+    }
 }
 
 #[tokio::test]

@@ -123,7 +123,7 @@ async fn sweep(app: &App, shard: u16, until: Timestamp) -> Result<(usize, usize)
 
 fn message(due: &Due) -> QueueMessage {
     match &due.what {
-        DueKind::Row(tenant, id) => router::message_for(tenant, id, false),
+        DueKind::Row(tenant, id) => router::message_for(tenant, id, None, false),
         DueKind::Relay(tenant) => task_queue::look_at_relay(tenant),
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use ownpost_domain::category::Category;
 use ownpost_domain::delivery::{Closed, Delivery, DeliveryId, Status};
 use ownpost_domain::event::{Event, Person, Recipient};
 use ownpost_domain::tenant::Tenant;
@@ -205,18 +206,23 @@ fn announcement(row: &Delivery) -> QueueMessage {
     let job =
         MailJob { tenant: row.tenant.clone(), delivery: row.id.clone(), decided: false, announce: true };
     let body = Job::Mail(job).encode();
-    QueueMessage { group: row.tenant.clone(), body, delay: Duration::ZERO }
+    QueueMessage { group: row.tenant.clone(), category: Some(row.category), body, delay: Duration::ZERO }
 }
 
 /// The message that brings this row to a sender.
 pub(super) fn message(row: &Delivery) -> QueueMessage {
-    message_for(&row.tenant, &row.id, false)
+    message_for(&row.tenant, &row.id, Some(row.category), false)
 }
 
 /// The message that brings the row with this id to a sender; `decided` when a person has released it.
-pub(super) fn message_for(tenant: &Tenant, id: &DeliveryId, decided: bool) -> QueueMessage {
+pub(super) fn message_for(
+    tenant: &Tenant,
+    id: &DeliveryId,
+    category: Option<Category>,
+    decided: bool,
+) -> QueueMessage {
     let job = Job::Mail(MailJob { tenant: tenant.clone(), delivery: id.clone(), decided, announce: false });
-    QueueMessage { group: tenant.clone(), body: job.encode(), delay: Duration::ZERO }
+    QueueMessage { group: tenant.clone(), category, body: job.encode(), delay: Duration::ZERO }
 }
 
 /// The reason of a mail that has not been tried yet.

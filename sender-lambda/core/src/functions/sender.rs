@@ -205,7 +205,7 @@ async fn put_off(app: &App, messages: &[Message<'_>], dispositions: &[Dispositio
             (Some(during), Job::Mail(job)) if *during > HIDDEN_FOR => {
                 let (group, body) = (job.tenant.clone(), message.record.body.clone());
                 let delay = whole_seconds(*during).min(LONGEST_DELAY);
-                delayed.push((message.record, QueueMessage { group, body, delay }));
+                delayed.push((message.record, QueueMessage { group, category: None, body, delay }));
             }
             _ => {
                 let during = during.unwrap_or_else(|| outcome::hiccup_wait(message.record.receives));

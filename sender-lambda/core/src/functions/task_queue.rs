@@ -21,7 +21,7 @@ pub(super) async fn enqueue(app: &App, tenant: &Tenant, task: Task, delay: Durat
 
 fn message(tenant: &Tenant, task: Task, delay: Duration) -> QueueMessage {
     let job = Job::Task(TaskJob { tenant: tenant.clone(), task });
-    QueueMessage { group: tenant.clone(), body: job.encode(), delay }
+    QueueMessage { group: tenant.clone(), category: None, body: job.encode(), delay }
 }
 
 /// The message that makes a sender look at a tenant's relay.

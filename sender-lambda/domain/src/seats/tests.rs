@@ -294,11 +294,18 @@ fn one_process_keeps_its_connections_but_the_last_that_shows_whether_there_may_b
 #[test]
 fn a_connection_of_a_quick_relay_is_soon_free() {
     // Three, and never more.
-    let bounds = Bounds::of("smtp.acme.test", 3, 3);
+    let bounds = Bounds::of("smtp.acme.test", 3, 3).of_one_process();
     let (few, _) = sit(seats(), 2, at(0));
     assert!(!few.is_soon_free(&bounds, at(0)), "one is free");
-    let (mut all, taken) = sit(seats(), 3, at(0));
-    assert!(!all.clone().is_soon_free(&bounds, at(0)), "nothing is known of it yet");
+    let mut all = seats();
+    let mut taken = Vec::new();
+    for _ in 0..3 {
+        let answer = all.ask("p", ONE, &bounds, at(0));
+        all = answer.seats;
+        taken.extend(answer.seat.map(|seat| ("p".to_owned(), seat)));
+    }
+    assert!(all.clone().is_soon_free(&bounds, at(1)), "the first batches will show it");
+    assert!(!all.clone().is_soon_free(&bounds, at(2)), "they have taken more than a second");
     let report = |took| Report { answered: 10, took: Duration::from_millis(took), ..Report::default() };
     all.give_back(&taken[0].0, taken[0].1, &report(99), &bounds, at(0));
     let (all, taken) = sit(all, 1, at(0));

@@ -34,7 +34,11 @@ pub use mail::{CaughtMail, MailSummary};
 pub use queue::Received;
 
 const SCHEMA: &str = include_str!("schema.sql");
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
+/// From version 2, in which a group's messages had no lanes.
+const FROM_2: &str = "BEGIN; ALTER TABLE message ADD COLUMN lane INTEGER NOT NULL DEFAULT 0;
+    DROP INDEX message_by_group; CREATE INDEX message_by_lane ON message (grp, lane, visible_at, seq);
+    PRAGMA user_version = 3; COMMIT;";
 /// Prepared statements that a connection keeps: more than there are.
 const STATEMENTS: usize = 64;
 
@@ -252,6 +256,7 @@ fn prepare(connection: &Connection) -> std::result::Result<(), String> {
             let script = format!("BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;");
             connection.execute_batch(&script).map_err(text)
         }
+        2 => connection.execute_batch(FROM_2).map_err(text),
         1 => Err("written by ownpost 0.1, which was never released; start with another folder".to_owned()),
         newer => Err(format!("written by a newer version of ownpost (schema {newer})")),
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ownpost_core::effects::Record;
 use ownpost_core::effects::{Queue, QueueMessage, Result};
+use ownpost_domain::category::Category;
 use ownpost_domain::tenant::Tenant;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -43,6 +44,15 @@ impl From<Received> for Record {
     }
 }
 
+/// The lanes of a group: one for each category, and the first for what has none.
+const LANES: i64 = 5;
+const _: () = assert!(Category::ALL.len() == 4, "each has a lane, here and in `ready_groups`");
+
+fn lane(category: Option<Category>) -> i64 {
+    let place = category.and_then(|category| Category::ALL.iter().position(|known| *known == category));
+    place.and_then(|place| i64::try_from(place + 1).ok()).unwrap_or(0)
+}
+
 /// The groups that have a visible message, each found by one step in the index.
 fn ready_groups(connection: &Connection, now: i64) -> rusqlite::Result<Vec<String>> {
     connection
@@ -54,7 +64,8 @@ fn ready_groups(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Strin
              )
              SELECT grp FROM groups
              WHERE grp IS NOT NULL AND EXISTS (
-                 SELECT 1 FROM message WHERE message.grp = groups.grp AND visible_at <= ?1
+                 SELECT 1 FROM message
+                 WHERE message.grp = groups.grp AND lane IN (0, 1, 2, 3, 4) AND visible_at <= ?1
              )",
         )?
         .query_map(params![now], |row| row.get(0))?
@@ -69,8 +80,9 @@ impl Store {
         names.iter().map(|name| Tenant::stored(name).map_err(|error| permanent(error.to_string()))).collect()
     }
 
-    /// Receives at most `limit` messages of this group, the longest visible first, and hides them for
-    /// `visibility`: a worker that dies with them only delays them.
+    /// Receives at most `limit` messages of this group and hides them for `visibility`: a worker that dies with them only
+    /// delays them. The group's categories take turns, so that an invitation does not wait behind ten thousand
+    /// notifications; in each the longest visible is first.
     pub async fn receive(&self, group: &Tenant, limit: usize, visibility: Duration) -> Result<Vec<Received>> {
         let (group, name) = (group.clone(), group.to_string());
         let now = micros(self.now());
@@ -80,17 +92,24 @@ impl Store {
         getrandom::fill(&mut receipt_base).map_err(|_| transient("no randomness"))?;
         let found = self
             .write(move |connection| {
-                let mut found = connection
-                    .prepare_cached(
-                        "SELECT seq, body, receives FROM message WHERE grp = ?1 AND visible_at <= ?2
+                let mut found = Vec::new();
+                for lane in 0..LANES {
+                    let mut of_lane = connection.prepare_cached(
+                        "SELECT seq, body, receives FROM message WHERE grp = ?1 AND lane = ?4 AND visible_at <= ?2
                          ORDER BY visible_at, seq LIMIT ?3",
-                    )?
-                    .query_map(params![name, now, limit], |row| {
+                    )?;
+                    let rows = of_lane.query_map(params![name, now, limit, lane], |row| {
                         Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, u32>(2)?))
-                    })?
-                    .collect::<rusqlite::Result<Vec<_>>>()?;
+                    })?;
+                    for (turn, row) in rows.enumerate() {
+                        found.push((turn, row?));
+                    }
+                }
+                // Stable: in each turn the lanes are in their order.
+                found.sort_by_key(|(turn, _)| *turn);
+                found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
                 let mut taken = Vec::with_capacity(found.len());
-                for (seq, body, receives) in found.drain(..) {
+                for (_, (seq, body, receives)) in found {
                     let receipt = receipt(&receipt_base, seq);
                     connection
                         .prepare_cached(
@@ -200,21 +219,22 @@ impl Queue for Store {
                 }
             })
             .collect();
-        let usable: Vec<(String, String, i64)> = messages
+        let usable: Vec<(String, i64, String, i64)> = messages
             .iter()
             .zip(&checked)
             .filter(|(_, checked)| checked.is_ok())
             .map(|(message, _)| {
                 let visible_at = now.saturating_add(duration_micros(message.delay));
-                (message.group.to_string(), message.body.clone(), visible_at)
+                (message.group.to_string(), lane(message.category), message.body.clone(), visible_at)
             })
             .collect();
         let written = self
             .write(move |connection| {
-                let mut statement = connection
-                    .prepare_cached("INSERT INTO message (grp, body, visible_at) VALUES (?1, ?2, ?3)")?;
-                for (group, body, visible_at) in usable {
-                    statement.execute(params![group, body, visible_at])?;
+                let mut statement = connection.prepare_cached(
+                    "INSERT INTO message (grp, lane, body, visible_at) VALUES (?1, ?2, ?3, ?4)",
+                )?;
+                for (group, lane, body, visible_at) in usable {
+                    statement.execute(params![group, lane, body, visible_at])?;
                 }
                 Ok(())
             })

@@ -36,13 +36,13 @@ CREATE TABLE state (
 CREATE TABLE watch (tenant TEXT PRIMARY KEY, due INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX watch_by_due ON watch (due);
 
--- `in_flight`: a worker of the running process has it. After a restart no worker has it.
+-- `in_flight`: a worker of the running process has it. After a restart no worker has it. `lane`: the lanes of a group take turns.
 CREATE TABLE message (
     seq INTEGER PRIMARY KEY,
-    grp TEXT NOT NULL, body TEXT NOT NULL, visible_at INTEGER NOT NULL, receipt TEXT UNIQUE,
+    grp TEXT NOT NULL, lane INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL, visible_at INTEGER NOT NULL, receipt TEXT UNIQUE,
     in_flight INTEGER NOT NULL DEFAULT 0, receives INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX message_by_group ON message (grp, visible_at, seq);
+CREATE INDEX message_by_lane ON message (grp, lane, visible_at, seq);
 CREATE INDEX message_by_time ON message (visible_at);
 
 CREATE TABLE emitted (

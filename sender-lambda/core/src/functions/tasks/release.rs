@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ownpost_domain::delivery::Status;
+use ownpost_domain::delivery::{Delivery, Status};
 use ownpost_domain::health::HealthStatus;
 use ownpost_domain::tenant::Tenant;
 
@@ -44,8 +44,8 @@ pub(super) async fn step(
         return Ok(());
     }
     let Page { deliveries, cursor } = held(app, tenant, after, left.min(PAGE)).await?;
-    let messages: Vec<_> =
-        deliveries.iter().map(|row| router::message_for(tenant, &row.id, decided)).collect();
+    let message = |row: &Delivery| router::message_for(tenant, &row.id, Some(row.category), decided);
+    let messages: Vec<_> = deliveries.iter().map(message).collect();
     put_on_queue(app, &messages).await?;
     if cursor.is_none() {
         return Ok(());
