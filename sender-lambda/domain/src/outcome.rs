@@ -5,19 +5,26 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::failure::{Failure, FailureCode, Reply, Stage, Verdict};
+use super::failure::{Cause, Failure, FailureCode, Reply, Stage, Verdict};
 
-/// The verdict on a mail. The row of the failure code decides, but for one fact: a 4xx reply is worth another try
-/// whatever the code, as long as it is known that the server has not taken the mail.
+/// The verdict on a mail. The row of the failure code decides, but for two facts, as long as it is known that the server has not
+/// taken the mail: a 4xx reply is worth another try whatever the code, and so is a token endpoint that does not answer as one.
 pub fn verdict(result: &Result<Reply, Failure>) -> Verdict {
     match result {
         Ok(_) => Verdict::Sent,
         Err(failure) => match failure.code.verdict() {
             Verdict::Unknown => Verdict::Unknown,
             _ if failure.reply.as_ref().is_some_and(Reply::is_transient) => Verdict::Retry,
+            _ if failure.reason.as_ref().is_some_and(|reason| is_a_page(reason.cause)) => Verdict::Retry,
             verdict => verdict,
         },
     }
+}
+
+/// Whether a web page has answered in place of a token endpoint: its address is wrong, or it is being worked on. The settings
+/// have passed a test, so the second is likely.
+fn is_a_page(cause: Cause) -> bool {
+    matches!(cause, Cause::OauthNotJson | Cause::OauthNotFound | Cause::OauthRedirect)
 }
 
 /// What one attempt reveals about the server, whatever the verdict on the mail.
@@ -231,6 +238,21 @@ mod tests {
         ] {
             let Err(failure) = failure(stage, code, reply) else { unreachable!() };
             assert_eq!(is_too_many(&failure), expected, "{stage:?} {code:?} {reply}");
+        }
+    }
+
+    #[test]
+    fn a_token_endpoint_that_is_a_web_page_may_come_back() {
+        for (cause, expected) in [
+            (Cause::OauthNotJson, (Verdict::Retry, Observation::Stumbles)),
+            (Cause::OauthNotFound, (Verdict::Retry, Observation::Stumbles)),
+            (Cause::OauthRedirect, (Verdict::Retry, Observation::Stumbles)),
+            (Cause::OauthSecretWrong, (Verdict::RelayFault, Observation::Broken)),
+            (Cause::OauthGrantEnded, (Verdict::RelayFault, Observation::Broken)),
+        ] {
+            let failure = Failure::new(Stage::Auth, FailureCode::AuthOauthFailed);
+            let result = Err(Failure { reason: Some(cause.into()), ..failure });
+            assert_eq!((verdict(&result), observation(&result)), expected, "{cause:?}");
         }
     }
 
