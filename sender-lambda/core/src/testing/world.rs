@@ -229,7 +229,14 @@ impl Fake for Script {
 
     fn after_the_dot(&self, act: Act, key: &RelayKey, mail: &Mail) -> Result<Reply, Failure> {
         match act {
-            Act::FailLate(code, said) => return Err(failure(Stage::Message, code, said)),
+            // Many servers name the recipient.
+            Act::FailLate(code, said) => {
+                let mut failed = failure(Stage::Message, code, said);
+                if let Some(reply) = &mut failed.reply {
+                    reply.text = format!("words about <{}>", mail.to);
+                }
+                return Err(failed);
+            }
             Act::FailLateThenFail(code, said, operation, times) => {
                 self.break_effect(operation, times);
                 return Err(failure(Stage::Message, code, said));

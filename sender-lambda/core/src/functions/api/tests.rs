@@ -567,6 +567,31 @@ async fn a_person_is_erased_and_a_repeated_event_sends_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_relay_said_of_a_person_is_erased_with_the_row() {
+    let world = World::new();
+    world.activate("r1", &stored("smtp.acme.example", Via::Relay, OnFailure::Hold)).await;
+    world.relays.then([Act::FailLate(FailureCode::RelaySuspended, 550)]);
+    world.accept("e1", &["jan@example.org", "ann@example.org"]).await;
+    let rows = sent(&world).await;
+    assert!(rows.iter().all(|row| row.status == Status::Held), "{rows:?}");
+    let jan = rows.iter().find(|row| !row.attempts.is_empty()).unwrap();
+    assert!(format!("{:?}", jan.attempts).contains(&jan.recipient), "its own row has the whole reply");
+    let path = format!("/deliveries?recipient={}", jan.recipient);
+    assert_eq!(call(&world, "DELETE", &path, &Value::Null).await.0, 202);
+    sent(&world).await;
+    let (status, settings) = call(&world, "GET", "/smtp", &Value::Null).await;
+    assert_eq!((status, &settings["health"]["status"]), (200, &json!("unhealthy")));
+    assert!(
+        settings["health"]["message"].as_str().unwrap().contains("words about <…@example.org>"),
+        "{settings}"
+    );
+    let emitted: Vec<_> =
+        world.memory.take_emitted().into_iter().map(|event| event.detail.to_string()).collect();
+    let left = format!("{:?} {settings} {emitted:?}", world.memory.rows());
+    assert!(!left.contains(&jan.recipient), "{left}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_mail_that_is_too_late_fails_and_says_so() {
     for held in [false, true] {
         let world = World::new();
