@@ -15,7 +15,8 @@
 //!   on another port, `ELSEWHERE` in `fix`), `silent` (likewise, and the port takes connections and says nothing). `loose: yes` does not mind where the client leaves the script.
 //! - `shows`, `hides` what the report contains and what it does not.
 //! - `mode: send` sends `mails` mails (1) through the pool; `expect` is then their results in order. After `over-after` mails it is too late to begin another. `calls` is in how many calls
-//!   (1); `revisions: each` gives each call a revision of its own. At the end the pool is closed, which takes a QUIT.
+//!   (1); `revisions: each` gives each call a revision of its own. At the end the pool is closed, which takes a QUIT; with
+//!   `ends: room` its idle connections are asked to make room.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -363,9 +364,20 @@ async fn check_send(dialogue: &Dialogue, server: &Scripted, certificates: &Certi
             key.revision.push('1');
         }
     }
-    pool.close().await;
+    match dialogue.get("ends") {
+        None => pool.close().await,
+        Some("room") => pool.make_room(&settings.host),
+        Some("time") => {
+            // Idle connections are kept for a minute, and looked at four times in it.
+            tokio::time::pause();
+            tokio::time::sleep(Duration::from_secs(76)).await;
+            tokio::time::resume();
+        }
+        Some(other) => panic!("ends: {other}"),
+    }
+    let ended = tokio::time::timeout(Duration::from_mins(1), server.ended());
+    ended.await.expect("a connection is left open");
     drop(pool);
-    server.ended().await;
     let results: Vec<_> = results
         .iter()
         .map(|result| match result {
@@ -390,6 +402,17 @@ async fn check_send(dialogue: &Dialogue, server: &Scripted, certificates: &Certi
     let before = subjects.len();
     subjects.dedup();
     assert_eq!(before, subjects.len(), "a mail was sent twice: {subjects:?}");
+}
+
+#[tokio::test]
+async fn an_idle_connection_ends_by_itself_after_its_time() {
+    let certificates = Arc::new(Certificates::new());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialogues/send.reuse.txt");
+    let mut dialogue = Dialogue::read(&path);
+    dialogue.head.insert("ends".to_owned(), "time".to_owned());
+    let server = Scripted::start(&dialogue.script, Arc::clone(&certificates)).await;
+    check_send(&dialogue, &server, &certificates).await;
+    assert_eq!(server.wrong(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

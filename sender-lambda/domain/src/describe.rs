@@ -40,13 +40,18 @@ pub fn relay_failure(failed: &Failure, recipient: &str) -> String {
     failure(&told)
 }
 
-/// The text with `…` for the local part of every address, and for that of this recipient where it stands alone. An address may
-/// be in a link too, with `%40`.
+/// The text with `…` for the local part of every address, and for that of this recipient where it stands alone, also without
+/// its quotation marks or its tag. An address may be in a link too, with `%40`, or in a return path, with `=40`.
 fn without_recipients(text: &str, recipient: &str) -> String {
+    let local = recipient.rsplit_once('@').map_or(recipient, |(local, _)| local);
+    let bare = local.trim_matches('"');
+    let untagged = bare.split_once('+').map_or(bare, |(name, _)| name);
+    let text =
+        [local, bare, untagged].into_iter().fold(text.to_owned(), |text, name| without_word(&text, name));
+    let mut rest = text.as_str();
     let mut told = String::with_capacity(text.len());
-    let mut rest = text;
     while let Some((at, sign)) =
-        ["@", "%40"].into_iter().filter_map(|sign| Some((rest.find(sign)?, sign))).min()
+        ["@", "%40", "=40"].into_iter().filter_map(|sign| Some((rest.find(sign)?, sign))).min()
     {
         told.push_str(without_local_part(&rest[..at]));
         told.push('…');
@@ -54,8 +59,7 @@ fn without_recipients(text: &str, recipient: &str) -> String {
         rest = &rest[at + sign.len()..];
     }
     told.push_str(rest);
-    let local = recipient.rsplit_once('@').map_or(recipient, |(local, _)| local);
-    without_word(&told, local)
+    told
 }
 
 /// The text before an `@`, without the address's local part, which may be quoted (RFC 5321 §4.1.2).
@@ -122,9 +126,16 @@ mod tests {
             ("SRS0=a=b=example.org=jan.smit@relay.test", "…@relay.test"),
             ("for \"jan smit\"@example.org and ann@b.test, no", "for …@example.org and …@b.test, no"),
             ("\"@@ “żan@b.test”", "…@…@ “…@b.test”"),
+            ("no: bounces+jan.smit=40example.org", "no: …=40example.org"),
             ("client 192.0.2.1 is blocked", "client 192.0.2.1 is blocked"),
         ] {
             assert_eq!(without_recipients(said, recipient), told, "{said}");
+        }
+        let tagged = "zoe.q+x@example.org";
+        assert_eq!(without_recipients("denied user zoe.q, zoe.q+x", tagged), "denied user …, …");
+        let quoted = "\"ann b\"@example.org";
+        for said in ["<ann b@example.org>", "<\"ann b\"@example.org>"] {
+            assert!(!without_recipients(said, quoted).contains("ann"), "{said}");
         }
         let refused = |stage| Failure {
             reply: Some(Reply { code: 550, enhanced: None, text: "not as Jan.Smit@example.org".to_owned() }),

@@ -2,6 +2,7 @@
 //! each "too many", slowly more on success, up to what its provider is known to take. A seat is the right to one
 //! connection; it lapses, so that a sender that was killed frees it.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::category::Category;
 use super::limits::{self, Limit};
 use super::line::{Line, Ticket};
-use super::time::CLOCKS_DIFFER;
+use super::time::{CLOCKS_DIFFER, doubled};
 
 /// The most connections to a relay of which nothing is known.
 const MOST: u32 = 20;
@@ -22,6 +23,10 @@ const NO_GROWTH: i64 = 10 * 60_000;
 const CLOCKS_DIFFER_MS: i64 = CLOCKS_DIFFER.as_secs().cast_signed() * 1000;
 /// For how long a "too many" is remembered: until then connections are closed and not kept idle.
 const REMEMBERED: i64 = 24 * 3_600_000;
+/// How long a server is left alone that has refused a connection and taken no mail since; doubled each time.
+const FIRST_REST: Duration = Duration::from_secs(1);
+/// The longest such time.
+const LONGEST_REST: Duration = Duration::from_secs(15);
 /// The time a mail takes where none was measured yet, in milliseconds.
 const MAIL_MS: u32 = 500;
 /// The mails of one batch, the most that a seat is used for before it is free again.
@@ -97,6 +102,9 @@ pub struct Seats {
     /// The last "too many", in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<i64>,
+    /// How often in a row it has said "too many" and taken no mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusals: Option<NonZeroU32>,
     /// The time that a mail takes, in milliseconds, as a moving mean.
     #[serde(skip_serializing_if = "Option::is_none")]
     mail_ms: Option<u32>,
@@ -255,7 +263,8 @@ impl Seats {
         let (pace, saves) = (self.pace(bounds, now), bounds.mails.is_some());
         self.line.advance(pace, saves, now);
         let limit = self.limit(bounds);
-        let is_free = self.taken.len() < limit as usize;
+        let rest = self.rest(now);
+        let is_free = self.taken.len() < limit as usize && rest.is_zero();
         let batch = self.batch();
         let mut places: Vec<Option<Place>> = vec![None; mails.len()];
         for (mail, place) in mails.iter().zip(&mut places) {
@@ -267,7 +276,8 @@ impl Seats {
                     Some(Place::Go)
                 }
                 Some(ticket) if called => {
-                    Some(Place::Again(self.next_free(self.line.before(mail.category, ticket), bounds)))
+                    let next = self.next_free(self.line.before(mail.category, ticket), bounds);
+                    Some(Place::Again(next.max(rest)))
                 }
                 Some(ticket) => {
                     Some(Place::Wait(ticket, look(self.line.wait(mail.category, ticket, pace), saves)))
@@ -312,6 +322,14 @@ impl Seats {
         let good_for = if stay == Stay::Brief { BRIEF } else { GOOD_FOR };
         let seat = goes.then(|| self.sit(process, good_for, now));
         Answer { seats: self, seat, places, stay }
+    }
+
+    /// How long it is left alone before the next connection: it has refused the last one, and has taken no mail since.
+    fn rest(&self, now: Timestamp) -> Duration {
+        let Some((refused, refusals)) = self.refused.zip(self.refusals) else { return Duration::ZERO };
+        let pause = doubled(FIRST_REST, refusals.get() - 1, LONGEST_REST);
+        let passed = u64::try_from(now.as_millisecond() - refused).unwrap_or(u64::MAX);
+        pause.saturating_sub(Duration::from_millis(passed))
     }
 
     fn sit(&mut self, process: &str, good_for: Duration, now: Timestamp) -> i64 {
@@ -380,9 +398,14 @@ impl Seats {
         let (level, was_full) = (self.level(bounds), others + 1 >= self.limit(bounds));
         if report.too_many {
             self.refused = Some(now.as_millisecond());
+            self.refusals = NonZeroU32::MIN.checked_add(self.refusals.map_or(0, NonZeroU32::get));
             // As many as work now, and fewer each time.
             self.limit = Some(f64::from(others).min(level - 1.0).max(1.0));
-        } else if report.answered > 0 && was_full && !self.refused_within(NO_GROWTH, now) {
+        }
+        if report.answered > 0 {
+            self.refusals = None;
+        }
+        if !report.too_many && report.answered > 0 && was_full && !self.refused_within(NO_GROWTH, now) {
             // The more there are, the slower.
             let more = (f64::from(report.answered) / level).min(1.0);
             self.limit = Some((level + more).min(f64::from(bounds.most)));

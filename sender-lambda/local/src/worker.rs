@@ -33,8 +33,8 @@ const BATCHES_PER_TENANT: usize = 4;
 const BATCHES: usize = 256;
 /// The longest time between two looks at the queue.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// Between two runs of `monitor`.
-const MONITOR: Duration = Duration::from_mins(1);
+/// Between two runs of `monitor`: a relay that is to be tried again, and has no mail, waits for the next.
+const MONITOR: Duration = Duration::from_secs(15);
 /// How often the clock is compared with the time that has passed.
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(10);
 /// A difference from which on it was set, and not only adjusted.
@@ -71,7 +71,7 @@ pub async fn run(app: Arc<App>, store: Arc<Store>, mut stop: watch::Receiver<boo
     batches.join_all().await;
 }
 
-/// Runs `monitor` every minute, in place of the cloud's schedule, until `stop` turns true. A run that fails is followed by the next.
+/// Runs `monitor` all the time, in place of the cloud's schedule, until `stop` turns true. A run that fails is followed by the next.
 pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         if let Err(error) = monitor::run(&app).await {

@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
@@ -76,8 +77,12 @@ pub struct Pool {
 struct Relay {
     /// Whose it is; `None` for the platform's.
     tenant: Option<String>,
+    /// The name of the server, in lower case.
+    host: String,
     slots: Semaphore,
     idle: Mutex<Vec<Idle>>,
+    /// Whether a task ends its idle connections when their time is over. Changed with `idle` locked.
+    watched: AtomicBool,
     tls: Option<Arc<ClientConfig>>,
     quirks: Mutex<Quirks>,
 }
@@ -144,8 +149,10 @@ impl Pool {
         relays.retain(|known, relay| known.tenant != key.tenant || Arc::strong_count(relay) > 1);
         let relay = Arc::new(Relay {
             tenant: key.tenant.clone(),
+            host: settings.host.to_ascii_lowercase(),
             slots: Semaphore::new(CONNECTIONS),
             idle: Mutex::default(),
+            watched: AtomicBool::new(false),
             tls: self.network.trust_for(settings).strict().ok(),
             quirks: Mutex::default(),
         });
@@ -159,6 +166,14 @@ impl Pool {
         let relays: Vec<_> =
             self.relays.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         join_all(relays.iter().flat_map(|relay| relay.take_all()).map(Idle::quit)).await;
+    }
+
+    /// Ends the idle connections of all tenants to this server, which has said "too many": it may count them together.
+    pub fn make_room(&self, host: &str) {
+        let host = host.to_ascii_lowercase();
+        let relays = self.relays.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = relays.values().filter(|relay| relay.host == host);
+        there.flat_map(|relay| relay.take_all()).for_each(Idle::quit_aside);
     }
 
     async fn connect(&self, relay: &Relay, settings: &Settings) -> Result<Secure, Failure> {
@@ -180,7 +195,7 @@ impl Pool {
 /// The sessions of one batch to a relay.
 struct ToRelay<'a> {
     pool: &'a Pool,
-    relay: &'a Relay,
+    relay: &'a Arc<Relay>,
     settings: &'a Settings,
 }
 
@@ -226,7 +241,7 @@ impl Relay {
         mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn put(&self, session: Secure) {
+    fn put(self: &Arc<Self>, session: Secure) {
         if session.remaining == 0 {
             // It has carried as many mails as its server takes.
             tokio::spawn(session.quit());
@@ -235,6 +250,23 @@ impl Relay {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.extract_if(.., |connection| connection.age() >= KEPT).for_each(Idle::quit_aside);
         idle.push(Idle { session, since: Instant::now(), wall: SystemTime::now() });
+        if !self.watched.swap(true, Ordering::Relaxed) {
+            tokio::spawn(Self::watch(Arc::downgrade(self)));
+        }
+    }
+
+    /// Ends idle connections when their time is over, until there is none: servers count those that stay, and another tenant
+    /// may need one.
+    async fn watch(relay: Weak<Self>) {
+        loop {
+            tokio::time::sleep(KEPT / 4).await;
+            let Some(relay) = relay.upgrade() else { return };
+            let mut idle = relay.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.extract_if(.., |connection| connection.age() >= KEPT).for_each(Idle::quit_aside);
+            if idle.is_empty() {
+                return relay.watched.store(false, Ordering::Relaxed);
+            }
+        }
     }
 }
 

@@ -156,6 +156,8 @@ pub trait Relays: Send + Sync {
     async fn exchange(&self, _code: &CodeExchange<'_>) -> Result<Granted, NotGranted> {
         Err(NotGranted::LATER)
     }
+    /// Ends the idle connections to a server that has said "too many"; see [`Pool::make_room`].
+    fn make_room(&self, _host: &str) {}
     /// Ends the connections that no mail uses, before the process ends; see [`Pool::close`].
     async fn close(&self) {}
 }
@@ -189,6 +191,10 @@ impl Relays for Smtp {
 
     async fn exchange(&self, code: &CodeExchange<'_>) -> Result<Granted, NotGranted> {
         code_exchange::exchange(&self.network, code).await
+    }
+
+    fn make_room(&self, host: &str) {
+        self.pool.make_room(host);
     }
 
     async fn close(&self) {

@@ -320,3 +320,31 @@ fn a_connection_of_a_quick_relay_is_soon_free() {
     let (limited, _) = sit(limited, 1, at(0));
     assert!(!limited.is_soon_free(&bounds, at(0)), "it takes few connections");
 }
+
+#[test]
+fn a_server_that_refuses_every_connection_is_left_alone_ever_longer() {
+    let bounds = free();
+    let (no, yes) =
+        (Report { too_many: true, ..Report::default() }, Report { answered: 1, ..Report::default() });
+    let mut seats = seats();
+    let (mut now, mut tries) = (0, Vec::new());
+    while now < 120 {
+        let answer = seats.clone().ask("p", ONE, &bounds, at(now));
+        if let Some(seat) = answer.seat {
+            tries.push(now);
+            seats = answer.seats;
+            seats.give_back("p", seat, &no, &bounds, at(now));
+        }
+        now += 1;
+    }
+    assert_eq!(tries, [0, 1, 3, 7, 15, 30, 45, 60, 75, 90, 105]);
+    // A clock that has gone back since.
+    assert!(seats.clone().ask("p", ONE, &bounds, at(0)).seat.is_some());
+    // One mail that it takes ends that.
+    let answer = seats.ask("p", ONE, &bounds, at(120));
+    let mut seats = answer.seats;
+    seats.give_back("p", answer.seat.unwrap(), &no, &bounds, at(120));
+    assert!(seats.clone().ask("p", ONE, &bounds, at(121)).seat.is_none());
+    seats.give_back("q", 0, &yes, &bounds, at(121));
+    assert!(seats.ask("p", ONE, &bounds, at(121)).seat.is_some());
+}

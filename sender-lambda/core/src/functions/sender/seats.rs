@@ -230,6 +230,9 @@ pub(super) async fn keep_during<T>(app: &App, seat: &mut Seat, work: impl Future
 /// Gives the seat back with what was learnt. Gives whether other connections to the relay were open meanwhile. A seat that
 /// nobody wants stays with the connection, and lapses with it, or soon.
 pub(super) async fn give_back(app: &App, seat: Seat, report: Report) -> bool {
+    if report.too_many {
+        app.relays.make_room(&seat.host);
+    }
     let others = leave(app, seat, report).await;
     app.at_hand.freed.notify_waiters();
     others
