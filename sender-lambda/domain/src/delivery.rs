@@ -218,6 +218,11 @@ impl Delivery {
         }
     }
 
+    /// Whether the time is over by which the event says that the mail must have left.
+    pub fn is_too_late(&self, now: Timestamp) -> bool {
+        self.not_after.is_some_and(|not_after| now >= not_after)
+    }
+
     /// From when on the row need not be kept any more. One that is not final is kept beyond its end.
     pub fn kept_until(&self, retain: Duration) -> Timestamp {
         let last = if self.status.is_final() {

@@ -350,7 +350,7 @@ mod tests {
             assert_eq!((next.status, next.failures, change), (HealthStatus::Healthy, 0, None));
             health = next;
         }
-        // One mail that it takes begins the time anew; an illness after that time is one like any other.
+        // After one mail that it takes the ten minutes start again. Behind them the relay is ill like any other.
         let (works, _) = see(&health, Observation::Works, 599);
         assert_eq!(see(&works, Observation::Crowded, 700).1, None);
         let (ill, change) = see(&health, Observation::Crowded, 600);

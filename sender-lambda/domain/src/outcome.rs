@@ -42,6 +42,13 @@ pub enum Observation {
     Nothing,
 }
 
+impl Observation {
+    /// Whether the server may have to be looked at.
+    pub const fn is_trouble(self) -> bool {
+        matches!(self, Self::Stumbles | Self::Crowded | Self::Broken)
+    }
+}
+
 /// The observation of the server. Derived from the verdict, the stage and the reply.
 pub fn observation(result: &Result<Reply, Failure>) -> Observation {
     let late = |failure: &Failure| matches!(failure.stage, Stage::Sender | Stage::Recipient | Stage::Message);

@@ -71,7 +71,8 @@ pub async fn run(app: Arc<App>, store: Arc<Store>, mut stop: watch::Receiver<boo
     batches.join_all().await;
 }
 
-/// Runs `monitor` all the time, in place of the cloud's schedule, until `stop` turns true. A run that fails is followed by the next.
+/// Runs `monitor` every 15 seconds, in place of the cloud's schedule, until `stop` turns true. A run that fails is followed by
+/// the next.
 pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         if let Err(error) = monitor::run(&app).await {

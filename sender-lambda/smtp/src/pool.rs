@@ -77,7 +77,7 @@ pub struct Pool {
 struct Relay {
     /// Whose it is; `None` for the platform's.
     tenant: Option<String>,
-    /// The name of the server, in lower case.
+    /// The name of the server.
     host: String,
     slots: Semaphore,
     idle: Mutex<Vec<Idle>>,
@@ -149,7 +149,7 @@ impl Pool {
         relays.retain(|known, relay| known.tenant != key.tenant || Arc::strong_count(relay) > 1);
         let relay = Arc::new(Relay {
             tenant: key.tenant.clone(),
-            host: settings.host.to_ascii_lowercase(),
+            host: settings.host.clone(),
             slots: Semaphore::new(CONNECTIONS),
             idle: Mutex::default(),
             watched: AtomicBool::new(false),
@@ -170,9 +170,8 @@ impl Pool {
 
     /// Ends the idle connections of all tenants to this server, which has said "too many": it may count them together.
     pub fn make_room(&self, host: &str) {
-        let host = host.to_ascii_lowercase();
         let relays = self.relays.lock().unwrap_or_else(PoisonError::into_inner);
-        let there = relays.values().filter(|relay| relay.host == host);
+        let there = relays.values().filter(|relay| relay.host.eq_ignore_ascii_case(host));
         there.flat_map(|relay| relay.take_all()).for_each(Idle::quit_aside);
     }
 
@@ -248,7 +247,7 @@ impl Relay {
             return;
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.extract_if(.., |connection| connection.age() >= KEPT).for_each(Idle::quit_aside);
+        end_old(&mut idle);
         idle.push(Idle { session, since: Instant::now(), wall: SystemTime::now() });
         if !self.watched.swap(true, Ordering::Relaxed) {
             tokio::spawn(Self::watch(Arc::downgrade(self)));
@@ -262,12 +261,17 @@ impl Relay {
             tokio::time::sleep(KEPT / 4).await;
             let Some(relay) = relay.upgrade() else { return };
             let mut idle = relay.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            idle.extract_if(.., |connection| connection.age() >= KEPT).for_each(Idle::quit_aside);
+            end_old(&mut idle);
             if idle.is_empty() {
                 return relay.watched.store(false, Ordering::Relaxed);
             }
         }
     }
+}
+
+/// Ends those whose time is over.
+fn end_old(idle: &mut Vec<Idle>) {
+    idle.extract_if(.., |connection| connection.age() >= KEPT).for_each(Idle::quit_aside);
 }
 
 impl Drop for Relay {

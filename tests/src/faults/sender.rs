@@ -104,6 +104,10 @@ impl Relays for Journaled {
     ) -> Probe {
         probe(&self.network, settings, options, on_stage).await
     }
+
+    fn make_room(&self, host: &str) {
+        self.pool.make_room(host);
+    }
 }
 
 /// The Message-ID without angle brackets.

@@ -111,9 +111,7 @@ pub(super) struct Seen<'a> {
 /// Records an observation of a relay, and emits an event when that changes the relay's status. An observation that
 /// cannot be recorded is logged: the next mail will see the same.
 pub(super) async fn observe(app: &App, tenant: &Tenant, host: &str, revision: &Revision, seen: &Seen<'_>) {
-    if matches!(seen.observation, Observation::Broken | Observation::Crowded | Observation::Stumbles)
-        && *tenant != Tenant::platform()
-    {
+    if seen.observation.is_trouble() && *tenant != Tenant::platform() {
         // Before the write: should this process end behind it, `monitor` has the relay looked at all the same.
         let soon = later((app.now)(), LOOK_AGAIN);
         if let Err(error) = app.effects.ledger.watch(tenant, soon).await {

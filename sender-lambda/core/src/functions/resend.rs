@@ -84,10 +84,9 @@ pub(super) async fn chosen(
     let beyond = deliveries.iter().any(|row| row.queued_at < choice.since);
     deliveries.retain(|row| {
         // What is too late, or withdrawn by a person, is not sent again together with others.
-        let too_late = row.not_after.is_some_and(|not_after| not_after <= now);
         let wanted = match choice.status {
-            Status::Failed => row.closed.is_none() && !too_late,
-            Status::Unknown => !too_late,
+            Status::Failed => row.closed.is_none() && !row.is_too_late(now),
+            Status::Unknown => !row.is_too_late(now),
             _ => is_late(row, now),
         };
         wanted

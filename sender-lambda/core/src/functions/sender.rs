@@ -366,7 +366,7 @@ async fn load_row(app: &App, job: &MailJob) -> std::result::Result<(Delivery, u6
 /// Why a mail that has not left is not sent any more.
 fn end(row: &Delivery, now: Timestamp) -> Option<&'static str> {
     let until = if row.status == Status::Held { row.hold_until } else { row.retry_until };
-    if row.not_after.is_some_and(|not_after| now >= not_after) {
+    if row.is_too_late(now) {
         return Some(settle::TOO_LATE);
     }
     (now >= until).then_some(settle::OVER)

@@ -87,8 +87,8 @@ fn prune_documents(connection: &Connection, now: i64) -> rusqlite::Result<bool> 
 }
 
 impl Store {
-    /// Deletes final rows, emitted events and caught mail that are as old as `kept`, documents whose mails have all been final for a week,
-    /// caught mail beyond the newest 100 000, and states that have expired a day ago.
+    /// Deletes final rows, emitted events and caught mail that are as old as `kept`, documents whose mails have all been
+    /// final for a week, caught mail beyond the newest 100 000, and states that have expired a day ago.
     ///
     /// A clock that is wrong by months must not empty the ledger, so the age counts from the newest row or mail.
     pub async fn prune(&self, kept: Duration) -> Result<()> {

@@ -72,31 +72,34 @@ impl Simulation {
         };
         let kind = order.into_iter().find(|kind| sent.iter().any(|(_, said)| seen(said) == *kind));
         let Some(kind) = kind else { return };
-        let health = Health::about(self.tenants[tenant as usize].health.clone(), &revision(), timestamp(now));
-        let tries = sent.iter().any(|(message, _)| health.is_tried_by(&id(*message)));
-        if !tries && health.is_news_of_before(timestamp(began)) {
-            return self.count(Operation::StateGet, 1);
-        }
+        let health = self.tenants[tenant as usize].health.as_ref();
+        let tries =
+            sent.iter().any(|(message, _)| health.is_some_and(|health| health.is_tried_by(&id(*message))));
         let failure = sent.iter().find(|(_, said)| seen(said) == kind);
         let failure = failure.and_then(|(_, said)| said.outcome().as_ref().err());
         let passed = sent.iter().filter_map(|(_, said)| outcome::passed(said.outcome())).max();
-        self.observe(now, tenant, kind, passed, failure);
+        self.observe(now, tenant, (!tries).then_some(began), kind, passed, failure);
     }
 
+    /// `functions::relay_health::observe`; `began` is `None` for what tries an unhealthy relay.
     fn observe(
         &mut self,
         now: Micros,
         tenant: u32,
+        began: Option<Micros>,
         seen: Observation,
         passed: Option<Stage>,
         failure: Option<&Failure>,
     ) {
-        if matches!(seen, Observation::Broken | Observation::Crowded | Observation::Stumbles) {
+        if seen.is_trouble() {
             self.count(Operation::Watch, 1);
         }
         self.count(Operation::StateGet, 1);
         let stored = self.tenants[tenant as usize].health.clone();
         let before = Health::about(stored.clone(), &revision(), timestamp(now));
+        if began.is_some_and(|began| before.is_news_of_before(timestamp(began))) {
+            return;
+        }
         let message = failure.map(describe::failure);
         let (after, change) = before.observe(seen, passed, failure, message.as_deref(), timestamp(now));
         if stored.as_ref() == Some(&after) || (stored.is_none() && before == after) {
@@ -177,7 +180,7 @@ impl Simulation {
             let said = if unseen { Said::Accepted } else { said };
             let seen = outcome::observation(said.outcome());
             let passed = said.outcome().is_ok().then_some(to);
-            self.observe(now, tenant, seen, passed, said.outcome().as_ref().err());
+            self.observe(now, tenant, None, seen, passed, said.outcome().as_ref().err());
             if works && seen == Observation::Works {
                 self.release(now, tenant);
                 self.troubled.remove(&tenant);

@@ -94,7 +94,7 @@ impl BeforeCommit for MarkSending<'_> {
     async fn commit(&self, index: usize) -> bool {
         let Some(mail) = self.mails.get(index) else { return false };
         let mut mail = mail.lock().await;
-        if mail.pending.row.not_after.is_some_and(|not_after| (self.app.now)() >= not_after) {
+        if mail.pending.row.is_too_late((self.app.now)()) {
             return false;
         }
         let before = mail.pending.row.clone();
